@@ -1,8 +1,8 @@
 """Bookings of a resort hotel and a city hotel, as rows of a CSV file, for tests.
 
-The bookings are generated, and some have the defects that real files have. If the environment variable
-`BOOKINGS_FILE` is set, bookings are read from this file of real bookings instead. The file has the columns of
-`hotelagent.demo.export` without the guest.
+The bookings are generated, and some have defects that occur in real files. If the environment variable `BOOKINGS_FILE`
+is set, real bookings are read from that file instead. The file has the columns of `hotelagent.demo.export` without the
+guest.
 
 The hotels in the file are "Resort Hotel" and "City Hotel". Arrivals are from `FIRST_ARRIVAL` to `LAST_ARRIVAL`.
 """
@@ -31,7 +31,7 @@ _ALL_ARE_OVER = date(2100, 1, 1)
 
 
 def booking_rows(hotel: str, *, first: date = FIRST_ARRIVAL, last: date = LAST_ARRIVAL) -> Iterator[Row]:
-    """Yield the bookings of the hotel that arrive between two dates, both included, with their final status."""
+    """Yield the hotel's bookings that arrive between two dates (inclusive), with their final status."""
     if not FILE:
         yield from map(_with_defects, _generated(hotel, first=first, last=last))
         return
@@ -52,9 +52,9 @@ def is_valid(row: Row) -> bool:
 
 
 def as_exported_on(row: Row, today: str) -> Row:
-    """Return the row as an export in the morning of `today` contains it.
+    """Return the row as an export on the morning of `today` would contain it.
 
-    A booking whose final status is reached on that day or later is still confirmed.
+    A booking that reaches its final status on that day or later is still confirmed.
     """
     return row if row["status_date"] < today else row | {"status": "Confirmed", "status_date": ""}
 

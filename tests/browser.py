@@ -1,4 +1,4 @@
-"""Browser tests: a Chromium that opens the pages of a live server as a member of staff."""
+"""Helpers for browser tests, in which Chromium opens pages of a live server as a member of staff."""
 
 import os
 import shutil
@@ -35,9 +35,9 @@ def start_browser() -> Iterator[Browser]:
 def open_page(
     browser: Browser, live_server: Any, client: Client, path: str, **options: Any
 ) -> Iterator[Page]:
-    """Return a context manager with a page of the hotel Alpha, for the user who is logged in at the test client.
+    """Return a context manager with a page of the hotel Alpha, for the user who is logged in to the test client.
 
-    `options` are those of the browser context. At the end, fail on script errors and on violations of the CSP.
+    `options` are passed to the browser context. When the context ends, script errors and CSP violations fail the test.
     """
     url = f"http://alpha.localhost:{live_server.url.rpartition(':')[2]}"
     errors: list[str] = []
@@ -57,6 +57,6 @@ def open_page(
 
 
 def screenshot(page: Page, name: str) -> None:
-    """Save a screenshot in the folder of the environment variable SCREENSHOTS, if it is set."""
+    """Save a screenshot in the folder that the environment variable SCREENSHOTS names, if the variable is set."""
     if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)

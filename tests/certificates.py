@@ -1,4 +1,4 @@
-"""TLS certificates for local test servers, signed by a certificate authority that is created for the test."""
+"""TLS certificates for local test servers, signed by a certificate authority that each test creates."""
 
 import datetime
 import ipaddress
@@ -16,7 +16,7 @@ from hotelagent.embedded import paths, ports
 
 @dataclass(frozen=True)
 class Certificate:
-    """Paths of three files: the certificate of the authority, the certificate of the server, and its private key."""
+    """The paths of three files: the authority's certificate, the server's certificate, and the server's private key."""
 
     authority: Path
     chain: Path

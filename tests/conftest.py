@@ -32,7 +32,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
-    """Copy the template database to this worker's database before the first test and after each test that commits."""
+    """Copy the template database to this pytest worker's database, initially and after each test that commits."""
     if problem := os.environ.get("HOTELAGENT_TEST_PROBLEM"):
         pytest.fail(f"The template database could not be created:\n{problem}", pytrace=False)
     direct_url = django_settings.DATABASE_DIRECT_URL
@@ -55,7 +55,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
 def _task_modules(django_test_environment: None) -> None:
     """Import all modules with Celery tasks before the tests.
 
-    Tasks that are imported after a test has closed the Celery app would not be registered.
+    Otherwise, tasks that are imported after a test has closed the Celery app would not be registered.
     """
     app.loader.import_default_modules()
 
@@ -124,7 +124,7 @@ def in_hotel(hotel: Hotel) -> Iterator[Hotel]:
 
 @pytest.fixture
 def api(hotel: Hotel) -> APIClient:
-    """Return a REST API client for the hotel Alpha. Its API key has all scopes that a hotel can grant."""
+    """Return a REST API client for the hotel Alpha. The client's API key has all scopes that a hotel can grant."""
     with hotel_context(hotel):
         _, secret = api_keys.create(name="tests", scopes=HOTEL_SCOPES)
     client = APIClient(SERVER_NAME=ALPHA_HOST)
@@ -143,7 +143,7 @@ def staff(hotel: Hotel) -> Client:
 
 @pytest.fixture
 def smtp(settings: Any) -> Iterator[servers.MailServer]:
-    """Start an SMTP server that receives the e-mails of Django, and return it. A test can make it fail."""
+    """Start and return an SMTP server that receives Django's e-mails. A test can make the server fail."""
     with servers.mail_server() as server:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
@@ -154,10 +154,7 @@ def smtp(settings: Any) -> Iterator[servers.MailServer]:
 
 @pytest.fixture(scope="session")
 def pgbouncer() -> Iterator[servers.PgBouncer]:
-    """Start PgBouncer in transaction mode with 3 server connections.
-
-    Its `url` connects as the runtime login role.
-    """
+    """Start PgBouncer in transaction mode with 3 server connections. The URL contains the runtime login role."""
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     with ExitStack() as stack:

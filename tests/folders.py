@@ -20,9 +20,9 @@ REQUIRED_MEMORY = 4 * 1024**3
 
 
 def claim() -> tuple[Path, IO[str]]:
-    """Return an empty folder that no other test run uses, and a locked file.
+    """Return an empty folder that no other test run uses, and a lock file.
 
-    The folder is reserved until the file is closed.
+    The folder is reserved until the lock file is closed.
     """
     number = 0
     while True:
@@ -42,9 +42,8 @@ def in_memory(link: Path) -> Path:
     """Create a folder in memory and a symbolic link to it, and return the folder. Return `link` if memory is
     scarce.
 
-    Each copy of a database creates 750 files and deletes as many. An ext4 file system without a journal does
-    not reuse an inode for some minutes, and searches all inodes for a free one. A copy then takes 0.7 s
-    instead of 0.04 s.
+    Each database copy creates and deletes 750 files. An ext4 file system without a journal does not reuse inodes for
+    some minutes, so it searches all inodes for a free one. A copy then takes 0.7 s instead of 0.04 s.
     """
     free = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) if MEMORY.is_dir() else 0
     if free > REQUIRED_MEMORY:
@@ -53,7 +52,7 @@ def in_memory(link: Path) -> Path:
 
 
 def delete(folder: Path) -> None:
-    """Delete the folder, and the folders in memory to which symbolic links in the folder lead."""
+    """Delete the folder, and the folders in memory to which its symbolic links point."""
     for link in filter(Path.is_symlink, folder.iterdir()):
         shutil.rmtree(link.readlink(), ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)

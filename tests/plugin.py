@@ -81,7 +81,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude all objects created so far from garbage collection, because they exist until the end of the run."""
+    """Exclude all existing objects from garbage collection, because they are needed until the end of the test run."""
     gc.freeze()
     gc.enable()
 

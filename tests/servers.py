@@ -34,22 +34,22 @@ IN_CI = os.environ.get("CI") == "true"
 
 
 def postgres_in_pg_bin() -> Path | None:
-    """Return the folder that the variable PG_BIN names, or None if it contains no PostgreSQL server.
+    """Return the folder in the environment variable PG_BIN, or None if the folder contains no PostgreSQL server.
 
-    An example is /usr/lib/postgresql/15/bin.
+    Example: /usr/lib/postgresql/15/bin.
     """
     folder = os.environ.get("PG_BIN")
     return Path(folder) if folder and Path(folder, "postgres").is_file() else None
 
 
 def debian_postgres() -> Path | None:
-    """Return the folder with the programs of the newest PostgreSQL that is installed from Debian's packages."""
+    """Return the folder with the programs of the newest PostgreSQL version that is installed from Debian packages."""
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)
     return next((program.parent for program in installed), None)
 
 
 def postgres_with_tls() -> Path | None:
-    """Return the folder of a PostgreSQL that supports TLS: from PG_BIN or from the packages of Debian.
+    """Return the program folder of a PostgreSQL version that supports TLS, either PG_BIN or a Debian package.
 
     The embedded PostgreSQL does not support TLS.
     """
@@ -57,7 +57,7 @@ def postgres_with_tls() -> Path | None:
 
 
 class StockPostgres(postgres.Postgres):
-    """A PostgreSQL server with default settings. Only its port and the addresses that it listens on are set."""
+    """A PostgreSQL server with default settings, except for the port and the addresses on which it listens."""
 
     def start(self, output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
         """Start PostgreSQL without the options for speed that the base class passes."""
@@ -71,7 +71,7 @@ def with_database(url: str, database: str) -> str:
 
 
 class Servers:
-    """PostgreSQL and Valkey servers for one test run, in a folder that no other run uses.
+    """PostgreSQL and Valkey servers for one test run, in a folder that no other test run uses.
 
     durable: commits wait for the disk, as in production.
     in_memory: the databases are stored in memory if enough is free. This suits small databases that are often copied.
@@ -110,9 +110,9 @@ class Servers:
         self._lock.close()
 
     def environment(self, database: str, number: int) -> dict[str, str]:
-        """Return the environment variables with which a process uses these servers.
+        """Return the environment variables that make a process use these servers.
 
-        `database` is the name of the PostgreSQL database, and `number` the number of the Redis database.
+        `database` is the name of the PostgreSQL database, and `number` is the number of the Redis database.
         """
         return {
             "DJANGO_SETTINGS_MODULE": "hotelagent.settings.development",
@@ -138,7 +138,7 @@ class Servers:
 
 
 def clone(direct_url: str) -> None:
-    """Replace the database that the URL names by a copy of the template database. Open connections are closed."""
+    """Replace the database in the URL with a copy of the template database. Open connections are closed."""
     database = sql.Identifier(urlsplit(direct_url).path.lstrip("/"))
     # Only a superuser may close the connections of the runtime login, such as those of a pooler.
     superuser_url = os.environ["HOTELAGENT_TEST_SUPERUSER_URL"]
@@ -156,7 +156,7 @@ def clone(direct_url: str) -> None:
 class PgBouncer:
     """A PgBouncer in transaction mode in front of the PostgreSQL server that `url` names.
 
-    It accepts the login roles of `url` and `other_urls`. Example:
+    PgBouncer accepts the login roles in `url` and `other_urls`. Example:
 
         with PgBouncer(url, pool_size=1) as bouncer:
             connect(bouncer.url)
@@ -170,10 +170,10 @@ class PgBouncer:
         other_urls: tuple[str, ...] = (),
         tls: Certificate | None = None,
     ) -> None:
-        """Prepare a PgBouncer for the database of `url`.
+        """Prepare a PgBouncer for the database in `url`.
 
-        With `tls`, connections of clients and to PostgreSQL must use TLS. The certificate of PostgreSQL must
-        be signed by the authority of `tls`.
+        With `tls`, connections from clients and to PostgreSQL must use TLS. The PostgreSQL certificate must be signed
+        by the authority in `tls`.
         """
         self.upstream = urlsplit(url)
         self.pool_size = pool_size
@@ -267,7 +267,7 @@ def skip_or_fail_in_ci(missing: str) -> None:
 
 @dataclass
 class MailServer:
-    """An SMTP server that stores the e-mails it receives. A test can make it fail.
+    """An SMTP server that stores the e-mails that it receives. A test can make the server fail.
 
     - `refuse("a@example.com", "550 5.1.1 no such mailbox")` is the reply to RCPT TO, always or `times` times.
     - `hang(seconds)` delays the reply to the next DATA command.

@@ -11,10 +11,10 @@ Server = TypeVar("Server", bound=ThreadingHTTPServer)
 
 
 class QuietHandler(BaseHTTPRequestHandler):
-    """A request handler that logs nothing, so that requests do not appear in the output of the tests."""
+    """A request handler that logs nothing, so that requests do not appear in the test output."""
 
     def log_message(self, *_args: object) -> None:
-        """Do nothing. The base class would write each request to the output of the tests."""
+        """Do nothing. The base class would write each request to the test output."""
 
     def send_head(self, status: int, **headers: str) -> None:
         """Send the status line and the headers of a response."""
@@ -25,10 +25,10 @@ class QuietHandler(BaseHTTPRequestHandler):
 
 
 class ScriptedServer(ThreadingHTTPServer):
-    """An HTTP server on a free port. Each request takes the next item of `responses`.
+    """An HTTP server on a free port.
 
-    The last item is repeated for all further requests. A handler that simulates a hanging server waits for
-    `closed`.
+    Each request is handled with the next item of `responses`. All further requests are handled with the last item. A
+    handler that simulates a hanging server waits for `closed`.
     """
 
     def __init__(self, handler: type[BaseHTTPRequestHandler], *responses: int | str) -> None:

@@ -1,4 +1,4 @@
-"""Tests of importing a second file, as in a nightly import: reservations, rooms and reminders are updated.
+"""Tests of importing a second file, as nightly imports do: reservations, rooms and reminders are updated.
 
 The expected result is computed from the rows of both files. The only values taken from hotelagent are the
 offsets of the default reminder rules.
@@ -48,7 +48,7 @@ def _now(clock: Clock) -> None:
 def valid_rows(hotel: str) -> list[Row]:
     """Return the valid bookings of the hotel that arrive within five weeks, as a file exported today contains them.
 
-    The columns with guest data are empty, because files of real bookings do not have them.
+    The columns with guest data are empty, because files of real bookings don't contain guest data.
     """
     rows = booking_rows(hotel, first=date(2016, 9, 12), last=date(2016, 10, 16))
     return [NO_GUEST | as_exported_on(row, TODAY) for row in rows if is_valid(row)]
@@ -66,7 +66,7 @@ def with_new_dates(row: Row) -> Row:
 
 
 def with_other_status(row: Row) -> Row:
-    """Return a confirmed booking as cancelled, or a cancelled booking with its cancellation undone."""
+    """Return the row with another status: confirmed bookings become cancelled, and cancelled bookings confirmed."""
     if row["status"] == "Canceled":
         return as_exported_on(row | {"status": "Check-Out", "status_date": row["check_out"]}, TODAY)
     return row | {"status": "Canceled", "status_date": min(row["check_in"], TODAY)}
@@ -111,10 +111,10 @@ def stored_values(row: Row, reservation: Reservation) -> tuple[Any, ...]:
 
 
 def expected_reminders(row: Row) -> set[int]:
-    """Return the offsets, in days before arrival, of the reminders that must be waiting to be sent.
+    """Return the offsets, in days before arrival, of the reminders that must be scheduled.
 
-    The reminder of the week before is skipped if that day has passed. The reminder of the day before is sent
-    late until the arrival day ends.
+    The reminder for 7 days before arrival is skipped if that day has passed. The reminder for the day before arrival
+    may be sent late, until the arrival day ends.
     """
     if row["status"] != "Confirmed":
         return set()
@@ -195,7 +195,7 @@ def test_second_import_changes_only_the_reservations_that_changed_in_the_file(
     assert_stored([*half, *(row for row in after if row["booking_id"] not in before)])
 
 
-def test_import_of_two_stays_that_exchange_their_dates_keeps_both_in_the_room(
+def test_stays_that_exchange_their_dates_in_an_import_both_keep_their_room(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     first = ["A,2030-05-10,2030-05-12,2,S,,Ana,,", "B,2030-05-12,2030-05-14,2,S,,Eva,,"]
@@ -209,7 +209,7 @@ def test_import_of_two_stays_that_exchange_their_dates_keeps_both_in_the_room(
     assert {(s.reference, s.check_in.day) for s in Allocation.objects.all()} == {("A", 12), ("B", 10)}
 
 
-def test_import_overwrites_changes_of_staff_except_where_the_file_has_empty_cells(
+def test_import_overwrites_changes_by_staff_except_where_the_file_has_empty_cells(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     file = write_lines(
@@ -311,7 +311,7 @@ def test_import_overwrites_a_booking_that_an_api_client_stores_at_the_same_time(
 
 
 def store_as_client(hotel: Hotel) -> None:
-    """Store booking A in a separate thread, as a request of an API client does."""
+    """Store booking A in a separate thread, as a request from an API client would."""
     try:
         with hotel_context(hotel):
             upsert_reservation(

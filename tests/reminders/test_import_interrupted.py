@@ -1,4 +1,4 @@
-"""Tests of an import that runs in a separate process, so that it can be killed or its memory can be measured."""
+"""Tests of an import in a separate process, which can be killed and whose memory use can be measured."""
 
 import csv
 import json
@@ -53,7 +53,7 @@ def start_import(file: Path) -> "subprocess.Popen[str]":
 
 
 def report_of(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    """Wait until the import process ends, and return its report."""
+    """Wait until the import process ends, and return the import report."""
     out, errors = process.communicate(timeout=100)
     assert process.returncode == 0, errors
     report: dict[str, Any] = json.loads(out)
@@ -93,7 +93,7 @@ print(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
 """
 
 
-def test_import_of_a_five_times_longer_file_uses_no_more_memory(tmp_path: Path) -> None:
+def test_import_of_a_file_with_five_times_as_many_rows_uses_no_more_memory(tmp_path: Path) -> None:
     def max_memory(rows: int, hotel: str) -> int:
         file = write_bookings(tmp_path / f"{rows}.csv", rows)
         result = subprocess.run(
@@ -119,7 +119,7 @@ def test_import_of_a_five_times_longer_file_uses_no_more_memory(tmp_path: Path) 
     assert large - small < 4 * 1024, (small, large)
 
 
-def test_admin_shows_the_import_as_the_creator_of_an_imported_stay(
+def test_creator_of_an_imported_stay_is_displayed_as_import_in_the_admin(
     in_hotel: Hotel, staff: Client, tmp_path: Path
 ) -> None:
     report_of(start_import(write_bookings(tmp_path / "bookings.csv", 1)))

@@ -63,7 +63,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> Path:
 
 @pytest.fixture(scope="module")
 def resort_rows() -> list[Row]:
-    """Return the bookings of the resort hotel with arrival within five weeks, as they are in an export on `TODAY`."""
+    """Return the resort hotel's bookings that arrive within five weeks, as an export on `TODAY` would contain them."""
     rows = booking_rows("Resort Hotel", first=FIRST_ARRIVAL, last=LAST_ARRIVAL)
     return [as_exported_on(row, TODAY) for row in rows]
 
@@ -140,7 +140,7 @@ def test_import_of_the_same_file_again_changes_nothing(file: Path, in_hotel: Hot
     assert all_rows() == before
 
 
-def test_import_as_a_dry_run_counts_rows_and_stores_nothing(
+def test_dry_run_of_an_import_counts_rows_and_stores_nothing(
     file: Path, resort_rows: list[Row], in_hotel: Hotel
 ) -> None:
     report = run(file, property="Resort Hotel", dry_run=True)
@@ -179,7 +179,7 @@ def test_booking_without_a_name_but_with_an_email_address_is_stored_with_the_add
     assert (stored.guest_name, stored.guest_email) == ("", "ana@guests.example")
 
 
-def test_import_stores_the_status_of_the_file_even_if_it_contradicts_the_dates(
+def test_import_stores_the_status_from_the_file_even_if_the_status_contradicts_the_dates(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     lines = [VALID_LINE, VALID_LINE.replace("R1", "R2").replace("Check-Out", "No-Show")]
@@ -187,7 +187,7 @@ def test_import_stores_the_status_of_the_file_even_if_it_contradicts_the_dates(
     assert report["created_by_status"] == {"checked_out": 1, "no_show": 1}
 
 
-def test_rows_without_number_or_dates_are_rejected_with_line_column_value_and_reason(
+def test_rows_without_a_number_or_dates_are_rejected_with_line_column_value_and_reason(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     number = "R" * 65
@@ -213,7 +213,7 @@ def test_rows_without_number_or_dates_are_rejected_with_line_column_value_and_re
 
 
 def errors_of(path: Path) -> list[tuple[Any, ...]]:
-    """Return line, column, value, reason and result of each error in a file that `--rejects` has written."""
+    """Return the line, column, value, reason and result of each error in a file written by `--rejects`."""
     return [
         (int(row["line"]), row["column"], row["value"], row["reason"], row["result"])
         for row in csv.DictReader(path.read_text().splitlines())
@@ -232,7 +232,7 @@ def test_output_of_the_import_shows_the_counts_and_the_first_ten_rejected_rows(
     assert "and 2 more. Use --rejects FILE" in output
 
 
-def test_unusual_guest_data_is_stored_unchanged_or_left_out_with_the_reason(
+def test_unusual_guest_data_is_stored_unchanged_or_ignored_with_a_reason(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     path = tmp_path / "guests.csv"
@@ -328,7 +328,9 @@ def test_import_with_an_invalid_column_mapping_fails_with_a_clear_message(
         run(write_lines(tmp_path / "bookings.csv", VALID_LINE), columns=columns)
 
 
-def test_import_of_a_file_with_several_hotels_requires_the_choice_of_one(file: Path, in_hotel: Hotel) -> None:
+def test_import_of_a_file_with_several_hotels_requires_choosing_one_hotel(
+    file: Path, in_hotel: Hotel
+) -> None:
     with pytest.raises(CommandError, match="--property NAME"):
         run(file)
     assert not Reservation.objects.exists()

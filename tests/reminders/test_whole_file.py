@@ -1,8 +1,8 @@
 """Test that simulates two years of one hotel, from the first booking to the last arrival.
 
-The test stores and cancels bookings day by day, and sends the due reminders. The sent
-reminders are compared with the expected reminders, which are computed from the rows of the bookings alone.
-`make test` simulates a few days of one hotel, and `make replay` all bookings of both hotels.
+The test stores and cancels bookings day by day, and sends the due reminders. The sent reminders are compared with the
+expected reminders, which are computed from the rows of the bookings alone. `make test` simulates a few days of one
+hotel, and `make replay` simulates all bookings of both hotels.
 """
 
 import os
@@ -93,7 +93,7 @@ class Simulation:
         return now
 
     def store(self, rows: list[Row]) -> None:
-        """Store the bookings made on one day as the import of that day does. Each guest gets an e-mail address."""
+        """Store the bookings made on one day, as the import on that day would. Each guest gets an e-mail address."""
         batch = []
         for row in rows:
             as_booked = row | {"status": "Confirmed", "status_date": ""}

@@ -52,9 +52,7 @@ def stored_reservation(hotel: Hotel) -> Reservation:
         return Reservation.objects.get()
 
 
-def test_import_of_a_calendar_event_creates_a_reservation_with_reminders(
-    api: APIClient, hotel: Hotel
-) -> None:
+def test_imported_calendar_event_becomes_a_reservation_with_reminders(api: APIClient, hotel: Hotel) -> None:
     assert import_events(api, STAY)["created"] == 1
     stored = stored_reservation(hotel)
     assert (stored.external_id, stored.guest_name, stored.guest_email, stored.source) == (
@@ -104,7 +102,7 @@ def test_cancelled_calendar_event_does_not_cancel_a_checked_out_reservation(
 
 
 @pytest.mark.parametrize("summary", ["Airbnb (Not available)", "CLOSED - Not available", "Blocked"])
-def test_import_of_a_calendar_event_for_a_closure_creates_no_reservation(
+def test_calendar_event_for_a_closure_creates_no_reservation(
     api: APIClient, hotel: Hotel, summary: str
 ) -> None:
     assert import_events(api, STAY.replace("Reserved", summary))["closures"] == 1
@@ -172,7 +170,7 @@ def test_import_parses_folded_escaped_and_non_ascii_text_in_calendars(api: APICl
     )
 
 
-def test_events_with_long_uids_that_begin_alike_become_different_reservations(
+def test_events_whose_long_uids_share_a_prefix_become_different_reservations(
     api: APIClient, hotel: Hotel
 ) -> None:
     long = "u" * 100

@@ -102,7 +102,7 @@ def test_bookings_of_a_linked_calendar_get_stays_in_the_linked_room(
     assert stay.status == "cancelled"
 
 
-def test_calendar_is_imported_again_after_half_an_hour_whether_the_import_fails_or_not(
+def test_calendar_is_imported_again_after_half_an_hour_even_if_the_import_failed(
     linked: LinkedCalendar, channel: Channel
 ) -> None:
     for answer in (200, 500):
@@ -116,7 +116,7 @@ OTHER = STAY.replace("1418fb94e984-1", "other").replace("203005", "203006")
 PAST = "UID:past\nDTSTART;VALUE=DATE:20300430\nDTEND;VALUE=DATE:20300502\nSUMMARY:Reserved"
 
 
-def test_booking_missing_in_two_imports_is_cancelled_and_reinstated_if_it_reappears(
+def test_booking_missing_from_two_imports_is_cancelled_and_reinstated_when_it_reappears(
     linked: LinkedCalendar, channel: Channel, clock: Clock
 ) -> None:
     clock("2030-05-01 12:00")
@@ -195,7 +195,7 @@ def test_overdue_calendar_import_does_not_keep_a_restored_hotel_suspended(
     assert not find_overdue_items(hotel).exists()
 
 
-def test_unchanged_calendar_is_requested_with_its_etag_and_not_imported_again(
+def test_unchanged_calendar_is_requested_with_its_etag_and_is_not_imported_again(
     linked: LinkedCalendar, channel: Channel
 ) -> None:
     sync(linked)
@@ -341,14 +341,14 @@ def test_url_of_a_linked_calendar_is_stored_encrypted_and_never_logged(
     assert not [event for event in Event.objects.all() if TOKEN in json.dumps(event.data)]
 
 
-def test_calendar_import_after_secret_key_was_changed_reports_the_reason(
+def test_calendar_import_after_a_change_of_secret_key_reports_the_reason(
     linked: LinkedCalendar, settings: Any
 ) -> None:
     settings.SECRET_KEY = "another" * 10
     assert "SECRET_KEY has changed" in sync_error(linked)
 
 
-def test_calendar_cannot_be_linked_twice_and_can_be_unlinked(
+def test_linked_calendar_cannot_be_linked_again_but_can_be_unlinked(
     linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     with pytest.raises(CalendarConflict):
@@ -378,7 +378,7 @@ def test_webcal_url_is_normalized_to_https() -> None:
     assert download.normalize_url(" webcal://channel.example/1.ics ") == "https://channel.example/1.ics"
 
 
-def test_api_links_lists_and_unlinks_a_calendar(
+def test_calendar_can_be_linked_listed_and_unlinked_through_the_api(
     api: APIClient, hotel: Hotel, room: Room, channel: Channel
 ) -> None:
     created = api.post(API, {"room": room.id, "name": "Airbnb", "url": channel.url})
@@ -409,7 +409,7 @@ def test_api_links_lists_and_unlinks_a_calendar(
     assert api.get(f"{API}{body['id']}/").status_code == 404
 
 
-def test_admin_links_shows_and_unlinks_a_calendar(
+def test_calendar_can_be_linked_displayed_and_unlinked_in_the_admin(
     staff: Client, in_hotel: Hotel, room: Room, channel: Channel
 ) -> None:
     assert staff.get(f"{ADMIN}add/").status_code == 200

@@ -44,14 +44,14 @@ def worker(transactional_db: None, redis_url: str, unpersistent_connections: Non
 def page(
     request: pytest.FixtureRequest, browser: Browser, live_server: Any, staff: Client, in_hotel: Hotel
 ) -> Iterator[Page]:
-    """The page in English on a desktop, and in Spanish on a phone without scripts."""
+    """Return the page, once in English on a desktop, and once in Spanish on a phone without JavaScript."""
     User.objects.update(language=request.param)
     options = {**PHONE, "java_script_enabled": False} if request.param == "es" else {}
     with open_page(browser, live_server, staff, "/admin/reminders/reservationimport/", **options) as page:
         yield page
 
 
-def test_export_of_an_unknown_system_is_imported_from_upload_to_report(page: Page, worker: None) -> None:
+def test_staff_can_upload_check_and_import_the_export_of_an_unknown_system(page: Page, worker: None) -> None:
     name = f"import-{page.locator('html').get_attribute('lang')}"
     page.set_input_files(
         "[name=file]", {"name": "reservas.csv", "mimeType": "text/csv", "buffer": EXPORT.encode()}

@@ -1,4 +1,4 @@
-"""Tests of the admin pages of uploaded files: who may use them, and what they say."""
+"""Tests of the admin pages for uploaded files: who may use the pages, and what the pages display."""
 
 from collections.abc import Callable
 from typing import Any
@@ -44,7 +44,7 @@ def upload(client: Client, url: str, content: str) -> Any:
     ("role", "may_import_reservations", "may_import_rooms"),
     [(Role.MANAGER, True, True), (Role.FRONT_DESK, True, False), (Role.AUDITOR, False, False)],
 )
-def test_roles_may_import(
+def test_only_some_roles_may_import_files(
     login: Login, role: str, may_import_reservations: bool, may_import_rooms: bool
 ) -> None:
     client = login(role)
@@ -69,13 +69,13 @@ def test_front_desk_can_neither_see_nor_change_an_import_of_rooms(login: Login) 
     assert FileImport.objects.get().status == "uploaded"
 
 
-def test_file_that_cannot_be_read_is_explained_on_the_upload_page(staff: Client) -> None:
+def test_upload_page_explains_why_a_file_cannot_be_read(staff: Client) -> None:
     page = upload(staff, RESERVATIONS, "%PDF-1.4").content.decode()
     assert "PDF" in page
     assert "Upload file" in page
 
 
-def test_check_is_not_possible_before_required_columns_are_chosen(staff: Client, in_hotel: Hotel) -> None:
+def test_file_cannot_be_checked_until_its_required_columns_are_chosen(staff: Client, in_hotel: Hotel) -> None:
     page = upload(staff, RESERVATIONS, "Code,From,To\n1,2031-07-01,2031-07-02").content.decode()
     assert "Choose the column of: Booking number, Arrival, Departure." in page
     url = f"{RESERVATIONS}{FileImport.objects.get().id}/change/"
@@ -90,7 +90,9 @@ def test_check_is_not_possible_before_required_columns_are_chosen(staff: Client,
     assert FileImport.objects.get().status == "checking"
 
 
-def test_hotel_of_a_file_with_several_hotels_is_chosen(staff: Client, in_hotel: Hotel) -> None:
+def test_staff_choose_the_hotel_of_a_file_that_contains_several_hotels(
+    staff: Client, in_hotel: Hotel
+) -> None:
     rows = "number,arrival,departure,hotel\n1,2031-07-01,2031-07-02,North\n2,2031-07-01,2031-07-02,South"
     assert "bookings of several hotels" in upload(staff, RESERVATIONS, rows).content.decode()
     uploaded = FileImport.objects.get()
@@ -102,7 +104,7 @@ def test_hotel_of_a_file_with_several_hotels_is_chosen(staff: Client, in_hotel: 
     assert (checked.status, checked.counts["created"]) == ("checked", 1)
 
 
-def test_page_of_a_running_import_is_refreshed_without_a_script(staff: Client, in_hotel: Hotel) -> None:
+def test_page_of_a_running_import_refreshes_without_javascript(staff: Client, in_hotel: Hotel) -> None:
     uploaded = services.upload_file(kind=ImportKind.ROOMS, name="rooms.csv", content=b"number,type\n1,A")
     services.request_check(uploaded)
     page = staff.get(f"{ROOMS}{uploaded.id}/change/").content.decode()
@@ -110,7 +112,7 @@ def test_page_of_a_running_import_is_refreshed_without_a_script(staff: Client, i
     assert 'hx-trigger="every 2s"' in page
 
 
-def test_failure_of_an_import_links_to_the_page_of_the_file(staff: Client, in_hotel: Hotel) -> None:
+def test_failure_of_an_import_is_displayed_with_a_link_to_the_file(staff: Client, in_hotel: Hotel) -> None:
     uploaded = services.upload_file(kind=ImportKind.ROOMS, name="rooms.csv", content=b"number,type\n1,A")
     payload = {"args": [[str(uploaded.id)]], "kwargs": {}}
     failure = capture(

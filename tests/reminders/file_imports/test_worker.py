@@ -63,7 +63,7 @@ def queued(kind: str = due_kinds.FILE_IMPORT) -> int:
     return DueItem.objects.filter(kind=kind).count()
 
 
-def test_check_counts_rows_and_lists_problems_and_stores_nothing(in_hotel: Hotel) -> None:
+def test_check_of_a_file_reports_counts_and_problems_but_stores_no_rows(in_hotel: Hotel) -> None:
     checked = check(upload(*ROWS))
     assert (checked.status, checked.total_rows, checked.finished_rows) == ("checked", 3, 3)
     assert {name: checked.counts[name] for name in ("created", "rejected", "incomplete")} == {
@@ -80,7 +80,7 @@ def test_check_counts_rows_and_lists_problems_and_stores_nothing(in_hotel: Hotel
     assert Reservation.objects.count() == Room.objects.count() == queued() == 0
 
 
-def test_import_stores_the_rows_and_records_who_started_it(in_hotel: Hotel) -> None:
+def test_import_stores_the_rows_and_records_the_person_who_started_the_import(in_hotel: Hotel) -> None:
     uploaded = check(upload(*ROWS))
     with actor_context(Actor("user", "7", "ana")):
         services.start_import(uploaded)
@@ -98,7 +98,7 @@ def test_import_stores_the_rows_and_records_who_started_it(in_hotel: Hotel) -> N
 def test_worker_continues_after_the_last_stored_batch_of_a_killed_worker(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The counts and the problems of all batches are complete, and no row is stored twice."""
+    """The report contains the counts and problems of all batches, and no row is stored twice."""
     monkeypatch.setattr(storing, "BATCH_SIZE", 1)
     uploaded = check(upload(ROWS[1], *ROWS[:1], ROWS[2], "B4,2031-08-01,2031-08-02,1,Double,,,booked"))
     services.start_import(uploaded)
@@ -143,7 +143,7 @@ with hotel_context(hotel):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_import_of_a_worker_that_is_killed_is_continued_when_its_lease_ends(in_hotel: Hotel) -> None:
+def test_import_by_a_killed_worker_continues_when_the_lease_of_the_worker_ends(in_hotel: Hotel) -> None:
     rows = 5_000
     uploaded = check(
         upload(*(f"K{n},2031-01-{1 + n % 28:02},2031-02-01,2,{n % 50},,,booked" for n in range(rows)))
@@ -174,7 +174,7 @@ def test_import_of_a_worker_that_is_killed_is_continued_when_its_lease_ends(in_h
 
 
 @pytest.mark.django_db(transaction=True)
-def test_import_that_staff_stop_keeps_stored_batches_and_rolls_back_the_current_one(
+def test_stopping_an_import_keeps_stored_batches_and_rolls_back_the_current_batch(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storing, "BATCH_SIZE", 1)
@@ -202,7 +202,7 @@ def stop_in_other_connection(uploaded: FileImport) -> None:
     connection.close()
 
 
-def test_worker_whose_time_is_up_leaves_the_rest_to_a_new_task(
+def test_worker_that_reaches_its_time_limit_leaves_the_remaining_rows_to_a_new_task(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     monkeypatch.setattr(storing, "BATCH_SIZE", 1)
@@ -218,7 +218,7 @@ def test_worker_whose_time_is_up_leaves_the_rest_to_a_new_task(
     assert (reload(uploaded).status, Reservation.objects.count()) == ("finished", 2)
 
 
-def test_unexpected_error_is_shown_and_the_next_attempt_continues(
+def test_import_continues_after_an_unexpected_error_that_is_shown_to_staff(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploaded = check(upload(*ROWS))
@@ -239,7 +239,7 @@ def test_unexpected_error_is_shown_and_the_next_attempt_continues(
     assert (reload(uploaded).status, reload(uploaded).error_message) == ("finished", "")
 
 
-def test_task_is_sent_again_when_the_lease_of_a_worker_that_died_before_its_first_batch_ends(
+def test_task_of_a_worker_that_died_before_its_first_batch_is_sent_again_after_the_lease(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploaded = upload(*ROWS)
@@ -255,7 +255,7 @@ def test_task_is_sent_again_when_the_lease_of_a_worker_that_died_before_its_firs
     assert abs(due_at - timezone.now() - worker.LEASE) < datetime.timedelta(seconds=5)
 
 
-def test_task_of_a_file_that_was_deleted_or_finished_does_nothing(in_hotel: Hotel) -> None:
+def test_task_for_a_deleted_or_fully_imported_file_does_nothing(in_hotel: Hotel) -> None:
     finished = run(upload(*ROWS))
     due.schedule(kind=due_kinds.FILE_IMPORT, items=[(finished.id, timezone.now())])
     worker.run(finished.id)
@@ -264,7 +264,7 @@ def test_task_of_a_file_that_was_deleted_or_finished_does_nothing(in_hotel: Hote
     assert queued() == FileImport.objects.count() == 0
 
 
-def test_operation_in_the_wrong_status_raises_file_import_state_error(in_hotel: Hotel) -> None:
+def test_operation_that_the_file_status_forbids_raises_file_import_state_error(in_hotel: Hotel) -> None:
     uploaded = upload(*ROWS)
     for operation in (services.start_import, services.resume, services.stop):
         with pytest.raises(FileImportStateError):
@@ -293,13 +293,13 @@ def test_expired_files_are_deleted_by_the_daily_task(in_hotel: Hotel) -> None:
     ],
     ids=["empty", "pdf", "too large", "gzip bomb", "damaged gzip"],
 )
-def test_upload_of_a_file_that_cannot_be_read_stores_nothing(in_hotel: Hotel, content: bytes) -> None:
+def test_upload_of_an_unreadable_file_stores_nothing(in_hotel: Hotel, content: bytes) -> None:
     with pytest.raises(InvalidFile):
         services.upload_file(kind=ImportKind.RESERVATIONS, name="bookings.csv", content=content)
     assert FileImport.objects.count() == Event.objects.filter(event__startswith="import.").count() == 0
 
 
-def test_rooms_are_imported_and_existing_ones_are_not_changed(in_hotel: Hotel) -> None:
+def test_import_of_rooms_adds_new_rooms_and_does_not_change_existing_rooms(in_hotel: Hotel) -> None:
     services_of_rooms.add_rooms([services_of_rooms.NewRoom(number="101", room_type="Suite")])
     rows = ["101,Double,1", "102,Double,x", "103,Double,1", "103,Suite,1"]
     checked = check(upload(*rows, kind=ImportKind.ROOMS, header="Room,Category,Level"))
@@ -315,7 +315,7 @@ def test_rooms_are_imported_and_existing_ones_are_not_changed(in_hotel: Hotel) -
     ]
 
 
-def test_report_has_no_cell_that_a_spreadsheet_program_runs_as_a_formula(in_hotel: Hotel) -> None:
+def test_problem_report_contains_no_cell_that_a_spreadsheet_would_run_as_a_formula(in_hotel: Hotel) -> None:
     stored = problems.compress([problems.Problem(2, "=1+1", "reason", "column", "@SUM(A1)", "-2", True)])
     [_header, row] = problems.report_lines(stored)
     assert row == "2,'=1+1,not imported,reason,column,'@SUM(A1),'-2\r\n"

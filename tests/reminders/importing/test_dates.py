@@ -1,4 +1,4 @@
-"""Tests of the notations of dates, and of the order of day and month in a column."""
+"""Tests of date notations, and of how the order of day and month in a column is determined."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -26,7 +26,7 @@ HEADER = "id,arrival,departure,booked_on"
         "46371", "46371.0", "46371.583333",
     ],
 )  # fmt: skip
-def test_notations_of_a_date_are_understood(text: str) -> None:
+def test_dates_in_common_notations_are_parsed(text: str) -> None:
     assert parse_date(text) == date(2026, 12, 15)
 
 
@@ -35,12 +35,12 @@ def test_notations_of_a_date_are_understood(text: str) -> None:
     ["", "tomorrow", "31/02/2026", "2026-13-01", "15/12", "12", "99999999", "03/04/2026", "15 Dec", "2026", "1e5",
      "45000 EUR", "15 12 2026 7 8"],
 )  # fmt: skip
-def test_text_that_is_not_one_date_is_refused(text: str) -> None:
+def test_text_that_is_not_exactly_one_date_is_rejected(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the message is for developers
         parse_date(text)
 
 
-def test_order_decides_between_two_readings() -> None:
+def test_ambiguous_date_is_parsed_in_the_given_order_of_day_and_month() -> None:
     assert parse_date("03/04/2026", DAY_FIRST) == date(2026, 4, 3)
     assert parse_date("03/04/2026", MONTH_FIRST) == date(2026, 3, 4)
     assert parse_date("04/04/2026") == date(2026, 4, 4)
@@ -64,17 +64,19 @@ def column(values: Iterable[str]) -> DateColumn:
         ([*(f"{day}/04/2026" for day in range(10, 29)), "04/29/2026"], DAY_FIRST),
     ],
 )
-def test_order_of_a_column_is_decided_from_all_rows(values: list[str], order: DateOrder | None) -> None:
+def test_order_of_day_and_month_in_a_column_is_determined_from_all_rows(
+    values: list[str], order: DateOrder | None
+) -> None:
     assert decide_orders({"arrival": column(values)}) == {"arrival": order}
 
 
-def test_order_of_a_column_is_taken_from_the_other_columns_of_the_file() -> None:
+def test_order_of_day_and_month_in_an_ambiguous_column_is_taken_from_the_other_columns() -> None:
     columns = {"arrival": column(["03/04/2026"]), "departure": column(["13/04/2026"])}
     assert decide_orders(columns) == {"arrival": DAY_FIRST, "departure": DAY_FIRST}
 
 
 @pytest.mark.django_db
-def test_file_with_ambiguous_dates_is_refused_with_both_readings_until_the_format_is_given(
+def test_file_with_ambiguous_dates_is_rejected_with_both_readings_until_a_format_is_given(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     file = write_lines(tmp_path / "1.csv", "A,03/04/2030,05/04/2030,2029-12-01", header=HEADER)
@@ -92,7 +94,7 @@ def test_file_with_ambiguous_dates_is_refused_with_both_readings_until_the_forma
 
 
 @pytest.mark.django_db
-def test_ambiguous_dates_of_one_secondary_cell_leave_out_the_cell(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_ambiguous_date_in_one_optional_cell_is_ignored(in_hotel: Hotel, tmp_path: Path) -> None:
     lines = [f"N{n},2030-04-0{n},2030-04-1{n},2030-01-0{n}" for n in range(1, 9)]
     file = write_lines(tmp_path / "1.csv", *lines, "A,2030-04-03,2030-04-05,03/04/2030", header=HEADER)
     report = run(file)
@@ -101,7 +103,7 @@ def test_ambiguous_dates_of_one_secondary_cell_leave_out_the_cell(in_hotel: Hote
 
 
 @pytest.mark.django_db
-def test_dates_of_thousands_of_rows_with_times_are_decided_with_little_memory(
+def test_date_order_of_a_column_with_thousands_of_different_times_needs_little_memory(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     result = DateColumn("booked_on")

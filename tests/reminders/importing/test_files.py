@@ -60,7 +60,7 @@ def test_excel_workbook_with_dates_and_numbers_is_imported(in_hotel: Hotel, tmp_
 
 
 @pytest.mark.django_db
-def test_json_lines_are_imported_and_a_broken_line_is_rejected(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_json_lines_file_is_imported_except_for_a_damaged_line(in_hotel: Hotel, tmp_path: Path) -> None:
     path = tmp_path / "bookings.jsonl"
     second = BOOKING | {"id": "B", "guest": {"name": None}, "adults": None}
     path.write_text("\n".join([json.dumps(BOOKING), "{broken", json.dumps(second), ""]))
@@ -83,7 +83,9 @@ def test_json_lines_are_imported_and_a_broken_line_is_rejected(in_hotel: Hotel, 
         (b" \n\n", "is empty"),
     ],
 )
-def test_file_of_another_kind_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+def test_file_of_an_unsupported_kind_is_rejected_with_a_message_of_one_line(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     path = tmp_path / "bookings"
     path.write_bytes(content)
     with pytest.raises(InvalidFile, match=message) as error:
@@ -91,7 +93,7 @@ def test_file_of_another_kind_is_refused_in_one_line(tmp_path: Path, content: by
     assert "\n" not in error.value.detail
 
 
-def test_workbook_that_unpacks_to_a_huge_size_is_refused(
+def test_workbook_that_unpacks_to_a_huge_size_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reminders.reservations.importing.files.workbook._MAX_UNPACKED", 1_000)
@@ -99,14 +101,14 @@ def test_workbook_that_unpacks_to_a_huge_size_is_refused(
         BookingsFile(workbook(tmp_path / "arrivals.xlsx"))
 
 
-def test_upload_stays_open_and_is_read_several_times() -> None:
+def test_uploaded_file_stays_open_and_can_be_read_several_times() -> None:
     upload = io.BytesIO((EXPORTS / "cloudbeds-export.csv").read_bytes())
     file = BookingsFile(upload, name="export.csv")
     assert len(list(file.rows())) == len(list(file.rows())) == 6
     assert not upload.closed
 
 
-def test_inspection_shows_profile_columns_samples_and_dates() -> None:
+def test_inspection_returns_the_profile_columns_samples_and_dates_of_a_file() -> None:
     inspection = inspect_file(BookingsFile(EXPORTS / "cloudbeds-export.csv"))
     assert (inspection.row_count, inspection.missing, inspection.is_ready) == (6, (), True)
     assert inspection.profile is not None
@@ -120,7 +122,7 @@ def test_inspection_shows_profile_columns_samples_and_dates() -> None:
     assert ("Confirmation Pending", 1, "booked") in {(s.word, s.rows, s.status) for s in inspection.statuses}
 
 
-def test_inspection_of_a_file_that_needs_choices_shows_them(tmp_path: Path) -> None:
+def test_inspection_returns_the_choices_that_a_file_requires(tmp_path: Path) -> None:
     path = tmp_path / "1.csv"
     path.write_text(
         "Code,Check in,Until,status,hotel\nA,03/04/2030,05/04/2030,weg,H1\nB,03/04/2030,05/04/2030,ok,H2\n"

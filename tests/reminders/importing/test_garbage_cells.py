@@ -1,4 +1,4 @@
-"""Property test: garbage in one cell of a valid file loses that cell at most, unless it is number, date or room."""
+"""Property tests: garbage in a cell affects only this cell, or the row if it is a booking number, date or room."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ pytestmark = pytest.mark.django_db
 
 
 def imported(rows: list[list[str]]) -> tuple[dict[str, dict[str, Any]], list[RowError], set[str]]:
-    """Import a file with the rows. Return the values by number, the errors, and the numbers that occupy a room."""
+    """Import the rows. Return the values by booking number, the errors, and the booking numbers that occupy a room."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows([HEADER, *rows])
     errors: list[RowError] = []
@@ -80,7 +80,7 @@ def imported(rows: list[list[str]]) -> tuple[dict[str, dict[str, Any]], list[Row
 @example(row=2, column="email", garbage="a@example.org; b@example.org")
 @example(row=3, column="status", garbage="Storno")
 @example(row=4, column="guest_name", garbage='"')
-def test_garbage_in_one_cell_loses_at_most_that_cell(
+def test_garbage_in_an_optional_cell_affects_at_most_that_cell(
     in_hotel: Hotel, row: int, column: str, garbage: str
 ) -> None:
     rows = [list(cells) for cells in ROWS]
@@ -103,7 +103,7 @@ def test_garbage_in_one_cell_loses_at_most_that_cell(
 @example(row=0, column="reservation_id", garbage="V1")
 @example(row=0, column="reservation_id", garbage="Total")
 @example(row=0, column="arrival", garbage="05/12/2030")
-def test_garbage_in_number_or_dates_loses_at_most_that_row(
+def test_garbage_in_the_booking_number_or_a_date_affects_at_most_that_row(
     in_hotel: Hotel, row: int, column: str, garbage: str
 ) -> None:
     rows = [list(cells) for cells in ROWS]

@@ -1,4 +1,4 @@
-"""Tests of the built-in profiles of vendors."""
+"""Tests of the built-in profiles for vendors' exports."""
 
 import pytest
 
@@ -20,7 +20,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize(("name", "header"), HEADERS.items())
-def test_export_of_a_vendor_is_recognized_and_has_all_required_fields(name: str, header: str) -> None:
+def test_vendor_export_is_recognized_and_has_all_required_fields(name: str, header: str) -> None:
     columns = header.split(",")
     profile = detect_profile(columns)
     assert profile is not None
@@ -30,11 +30,11 @@ def test_export_of_a_vendor_is_recognized_and_has_all_required_fields(name: str,
     assert mapping.keys() >= {"guest_name", "status", "adults"}
 
 
-def test_header_of_an_unknown_system_has_no_profile() -> None:
+def test_header_of_an_unknown_system_matches_no_profile() -> None:
     assert detect_profile(["reservation_id", "arrival", "departure", "status", "email"]) is None
 
 
-def test_profiles_use_existing_fields() -> None:
+def test_built_in_profiles_only_map_existing_fields() -> None:
     profiles = built_in_profiles()
     assert sorted(profiles) == [
         "airbnb", "beds24", "booking", "cloudbeds", "hostaway", "littlehotelier", "mews", "opera"

@@ -1,6 +1,6 @@
-"""Tests of exports of vendors, and of files with defects that users of other systems have reported.
+"""Tests of importing vendors' exports, and files with defects that users of other systems have reported.
 
-The folder `exports` has the files. The expected values were read from the files by people.
+The folder `exports` contains the files. People determined the expected values by reading the files.
 """
 
 import csv
@@ -28,7 +28,7 @@ def stored() -> dict[str, Reservation]:
 
 
 def stays() -> Counter[str]:
-    """Return the number of rooms that each booking occupies."""
+    """Return a dictionary that maps each booking number to the number of rooms that the booking occupies."""
     return Counter(Allocation.objects.filter(status="confirmed").values_list("reference", flat=True))
 
 
@@ -118,7 +118,7 @@ def test_opera_arrivals_are_imported_completely_without_options(in_hotel: Hotel)
     assert stays() == {"OP-001": 2, "OP-003": 1}
 
 
-def test_error_in_contact_data_leaves_out_the_cell_and_stores_the_booking(
+def test_booking_with_invalid_contact_data_is_stored_without_the_invalid_cell(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     report = run(EXPORTS / "one-bad-contact.csv", rejects=tmp_path / "errors.csv")
@@ -137,7 +137,9 @@ def test_error_in_contact_data_leaves_out_the_cell_and_stores_the_booking(
     assert (reservations["BC5"].country, reservations["BC7"].guest_email) == ("DEU", "info@bücher.example")
 
 
-def test_error_in_contact_data_does_not_prevent_a_cancellation(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_cancellation_is_imported_even_if_the_contact_data_is_invalid(
+    in_hotel: Hotel, tmp_path: Path
+) -> None:
     header = "id,arrival,departure,adults,status,email,phone"
     run(write_lines(tmp_path / "1.csv", "A,2030-05-10,2030-05-12,2,booked,a@example.com,", header=header))
     run(write_lines(tmp_path / "2.csv", "A,2030-05-10,2030-05-12,,cancelled,a@;b@,x", header=header))
@@ -157,7 +159,7 @@ def test_rows_with_the_same_number_and_dates_are_rooms_of_one_booking(
     assert (again["unchanged"], again["updated"]) == (2, 0)
 
 
-def test_rooms_of_a_booking_follow_its_dates_its_number_of_rooms_and_its_cancellation(
+def test_import_of_a_changed_booking_with_several_rooms_updates_all_its_stays(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     header = "id,arrival,departure,adults,room_type,rooms,status"
@@ -180,7 +182,7 @@ def test_rooms_of_a_booking_follow_its_dates_its_number_of_rooms_and_its_cancell
 
 
 @pytest.mark.urls(settings.HOTEL_URLCONF)
-def test_room_board_names_the_guest_in_each_room_of_a_booking(in_hotel: Hotel) -> None:
+def test_room_board_shows_the_guest_name_in_each_room_of_a_booking(in_hotel: Hotel) -> None:
     run(EXPORTS / "one-number-two-rooms.csv")
     ids = list(Allocation.objects.values_list("id", flat=True))
     assert sorted(guest.name for guest in guests_of_stays(ids).values()) == [
@@ -190,7 +192,7 @@ def test_room_board_names_the_guest_in_each_room_of_a_booking(in_hotel: Hotel) -
     ]
 
 
-def test_file_with_a_row_for_each_guest_of_a_named_room_needs_one_room(
+def test_rows_for_several_guests_in_the_same_named_room_need_only_one_room(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     header = "id,arrival,departure,adults,room_type,room,guest"
@@ -200,9 +202,7 @@ def test_file_with_a_row_for_each_guest_of_a_named_room_needs_one_room(
     assert stays() == {"A": 1}
 
 
-def test_later_rows_of_a_booking_that_are_cancelled_do_not_take_rooms(
-    in_hotel: Hotel, tmp_path: Path
-) -> None:
+def test_cancelled_rows_of_a_booking_do_not_occupy_rooms(in_hotel: Hotel, tmp_path: Path) -> None:
     header = "id,arrival,departure,adults,room_type,status"
     lines = [f"A,2030-05-10,2030-05-12,2,Double,{status}" for status in ("cancelled", "booked", "cancelled")]
     run(write_lines(tmp_path / "rooms.csv", *lines, header=header))
@@ -210,7 +210,7 @@ def test_later_rows_of_a_booking_that_are_cancelled_do_not_take_rooms(
     assert Reservation.objects.get().status == "booked"
 
 
-def test_line_that_names_the_separator_for_excel_is_skipped(in_hotel: Hotel) -> None:
+def test_line_that_sets_the_delimiter_for_excel_is_skipped(in_hotel: Hotel) -> None:
     assert run(EXPORTS / "sep-line.csv")["created"] == 1
     assert stored()["SP1"].guest_email == "eva@example.org"
 
@@ -220,12 +220,12 @@ def test_title_lines_before_the_header_and_totals_after_the_rows_are_skipped(in_
     assert (report["rows"], report["created"], report["rejected"]) == (1, 1, 0)
 
 
-def test_nul_characters_are_removed(in_hotel: Hotel) -> None:
+def test_nul_characters_in_cells_are_removed(in_hotel: Hotel) -> None:
     assert run(EXPORTS / "nul-byte.csv")["created"] == 2
     assert stored()["NU1"].guest_name == "Eva Null"
 
 
-def test_guests_called_null_keep_their_name_and_namibia_is_a_country(in_hotel: Hotel) -> None:
+def test_guest_name_null_and_country_code_na_are_imported_as_values(in_hotel: Hotel) -> None:
     run(EXPORTS / "guest-null.csv")
     assert {number: (r.guest_name, r.country) for number, r in stored().items()} == {
         "NN1": ("Null", "USA"),
@@ -235,7 +235,7 @@ def test_guests_called_null_keep_their_name_and_namibia_is_a_country(in_hotel: H
     }
 
 
-def test_guest_data_for_email_headers_is_stored_unchanged(in_hotel: Hotel) -> None:
+def test_unusual_email_addresses_of_guests_are_stored_unchanged(in_hotel: Hotel) -> None:
     assert run(EXPORTS / "mail-headers.csv")["left_out"] == 0
     assert {number: r.guest_email for number, r in stored().items()} == {
         "ML1": "guest+tag@example.org", "ML2": "sofia@example.org", "ML3": "sameday@example.org",
@@ -243,7 +243,9 @@ def test_guest_data_for_email_headers_is_stored_unchanged(in_hotel: Hotel) -> No
     }  # fmt: skip
 
 
-def test_windows_1252_is_detected_after_any_number_of_bytes(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_windows_1252_encoding_is_detected_even_if_the_first_64_kib_are_ascii(
+    in_hotel: Hotel, tmp_path: Path
+) -> None:
     path = tmp_path / "long.csv"
     header = "reservation_id,arrival,departure,adults,guest_name"
     lines = [f"CP{n:05},2027-06-01,2027-06-02,2,Guest Number {n}" for n in range(2_000)]
@@ -254,7 +256,7 @@ def test_windows_1252_is_detected_after_any_number_of_bytes(in_hotel: Hotel, tmp
     assert (report["created"], stored()["CP02000"].guest_name) == (2_001, "Jörg Müller")
 
 
-def test_utf8_file_with_one_damaged_character_is_refused_with_its_line(
+def test_utf8_file_with_a_damaged_character_is_rejected_with_the_line_number(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     path = tmp_path / "damaged.csv"
@@ -266,7 +268,7 @@ def test_utf8_file_with_one_damaged_character_is_refused_with_its_line(
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
-def test_file_in_unicode_is_imported(in_hotel: Hotel, tmp_path: Path, encoding: str) -> None:
+def test_file_in_any_unicode_encoding_is_imported(in_hotel: Hotel, tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "export.csv"
     path.write_bytes("id\tarrival\tdeparture\tguest\r\nA\t2030-05-10\t2030-05-12\tJörg\r\n".encode(encoding))
     run(path)
@@ -290,7 +292,7 @@ status = "Situación"
 """
 
 
-def test_profile_of_a_hotel_maps_columns_statuses_and_dates(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_profile_written_by_a_hotel_maps_columns_statuses_and_dates(in_hotel: Hotel, tmp_path: Path) -> None:
     profile = tmp_path / "ours.toml"
     profile.write_text(HOTEL_PROFILE)
     header = "Localizador;Entrada;Salida;Nombre;Apellidos;Situación"
@@ -316,7 +318,7 @@ def test_profile_of_a_hotel_maps_columns_statuses_and_dates(in_hotel: Hotel, tmp
         ("=", "Invalid"),
     ],
 )
-def test_profile_with_an_error_is_refused(
+def test_invalid_profile_file_is_rejected(
     in_hotel: Hotel, tmp_path: Path, content: str, message: str
 ) -> None:
     profile = tmp_path / "ours.toml"
@@ -326,7 +328,7 @@ def test_profile_with_an_error_is_refused(
     assert error.value.returncode == 2
 
 
-def test_status_words_and_joined_names_of_options_are_used(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_options_for_status_words_and_joined_columns_are_applied(in_hotel: Hotel, tmp_path: Path) -> None:
     header = "id,arrival,departure,First,Last,status"
     file = write_lines(
         tmp_path / "1.csv", "A,2030-05-10,2030-05-12,Ana,Lima,Storniert", "B,2030-05-10,2030-05-12,Eva,,offen",
@@ -349,13 +351,15 @@ def test_status_words_and_joined_names_of_options_are_used(in_hotel: Hotel, tmp_
         ({"columns": ["locator=id"]}, "Unknown field: locator"),
     ],
 )
-def test_invalid_option_is_a_usage_error(in_hotel: Hotel, options: dict[str, Any], message: str) -> None:
+def test_import_command_with_an_invalid_option_exits_with_a_usage_error(
+    in_hotel: Hotel, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(CommandError, match=message) as error:
         run(EXPORTS / "sep-line.csv", **options)
     assert error.value.returncode == 2
 
 
-def test_exit_code_is_1_if_rows_were_rejected_and_nothing_was_stored(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_import_command_exits_with_code_1_if_all_rows_were_rejected(in_hotel: Hotel, tmp_path: Path) -> None:
     header = "id,arrival,departure"
     with pytest.raises(SystemExit) as ended:
         run(write_lines(tmp_path / "bad.csv", "A,someday,2030-05-12", header=header))
@@ -365,7 +369,9 @@ def test_exit_code_is_1_if_rows_were_rejected_and_nothing_was_stored(in_hotel: H
 
 
 @pytest.mark.parametrize("value", ["1e999", "-1", "nan", "99999", "two", "1e400", "٣x"])
-def test_absurd_number_of_adults_is_an_error_of_the_cell(in_hotel: Hotel, tmp_path: Path, value: str) -> None:
+def test_absurd_number_of_adults_is_reported_as_an_error_in_the_cell(
+    in_hotel: Hotel, tmp_path: Path, value: str
+) -> None:
     file = write_lines(
         tmp_path / "1.csv", f"A,2030-05-10,2030-05-12,{value}", header="id,arrival,departure,adults"
     )
@@ -374,7 +380,7 @@ def test_absurd_number_of_adults_is_an_error_of_the_cell(in_hotel: Hotel, tmp_pa
     assert Reservation.objects.get().adults == 1
 
 
-def test_errors_file_can_be_read_by_a_spreadsheet(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_file_of_rejected_rows_can_be_opened_in_a_spreadsheet(in_hotel: Hotel, tmp_path: Path) -> None:
     run(EXPORTS / "one-bad-contact.csv", rejects=tmp_path / "errors.csv")
     rows = list(csv.DictReader((tmp_path / "errors.csv").read_text().splitlines()))
     assert list(rows[0]) == ["line", "number", "column", "value", "reason", "detail", "result"]

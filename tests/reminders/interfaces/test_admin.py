@@ -1,4 +1,4 @@
-"""Tests of the admin pages of reservations, reminders, templates and the suppression list."""
+"""Tests of the admin pages for reservations, reminders, templates and the suppression list."""
 
 import re
 from collections.abc import Callable
@@ -210,7 +210,7 @@ def test_failure_of_a_reminder_is_shown_with_its_reservation_and_can_be_retried(
     assert failure.status == "scheduled"
 
 
-def test_failure_whose_payload_names_no_reminder_is_listed_without_a_reservation(
+def test_failure_whose_payload_contains_no_reminder_is_listed_without_a_reservation(
     staff: Client, booked: Reservation
 ) -> None:
     for payload in ({"reminder": "not an id"}, {"reminder": None}, {}):
@@ -225,7 +225,7 @@ def test_failure_whose_payload_names_no_reminder_is_listed_without_a_reservation
     assert "reminders.send" in staff.get("/admin/dlq/failure/").content.decode()
 
 
-def test_staff_can_add_and_remove_addresses_of_the_suppression_list(
+def test_staff_can_add_addresses_to_the_suppression_list_and_remove_them(
     staff: Client, hotel: Hotel, in_hotel: Hotel
 ) -> None:
     page = "/admin/reminders/suppression/"

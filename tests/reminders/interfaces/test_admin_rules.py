@@ -1,4 +1,4 @@
-"""Tests of the admin pages of reminder rules and their e-mail templates."""
+"""Tests of the admin pages for reminder rules and their e-mail templates."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Tests of the REST API of reservations and reminders."""
+"""Tests of the REST API for reservations and reminders."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def test_put_creates_or_updates_a_reservation_and_get_returns_it(api: APIClient,
         assert Reservation.objects.count() == 1
 
 
-def test_put_of_a_reservation_with_invalid_values_names_the_field(api: APIClient) -> None:
+def test_put_of_a_reservation_with_an_invalid_value_returns_an_error_for_the_field(api: APIClient) -> None:
     for change, pointer in (
         ({"departure": "2030-05-10"}, "/departure"),
         ({"adults": 0}, "/adults"),

@@ -1,4 +1,4 @@
-"""Tests of storing reservations with the REST API: versions (ETag), validation, and normalization of input."""
+"""Tests of storing reservations through the REST API: versions (ETag), validation, and normalization of input."""
 
 from collections.abc import Callable
 from typing import Any
@@ -182,7 +182,9 @@ def test_reservation_filter_by_guest_email_ignores_case(put: Put, api: APIClient
 
 
 @pytest.mark.parametrize("number", ["a\0b", "a  b", " a b ", "a\u200b b"])
-def test_get_normalizes_the_reservation_number_as_put_does(api: APIClient, put: Put, number: str) -> None:
+def test_get_and_put_requests_normalize_the_reservation_number_in_the_same_way(
+    api: APIClient, put: Put, number: str
+) -> None:
     stored = put(number)
     assert (stored.status_code, stored.json()["external_id"]) == (201, "a b")
     assert api.get(url(number)).json()["id"] == stored.json()["id"]

@@ -22,7 +22,7 @@ Book = Callable[..., Reservation]
 
 @contextmanager
 def count_increase(name: str, **labels: str) -> Iterator[list[float]]:
-    """Yield an empty list. At the end of the `with` block, the increase of the Prometheus metric is appended to it."""
+    """Yield an empty list. At the end of the `with` block, append the increase of the Prometheus metric to the list."""
     increase: list[float] = []
     before = REGISTRY.get_sample_value(name, labels) or 0
     yield increase
@@ -40,7 +40,7 @@ def booked(book: Book, clock: Clock, smtp: MailServer) -> Reservation:
     return book("R1", "2030-05-10", "2030-05-12")
 
 
-def test_planning_reminders_increases_the_metrics_of_count_and_duration(book: Book, clock: Clock) -> None:
+def test_planned_reminders_increase_the_metrics_for_count_and_duration(book: Book, clock: Clock) -> None:
     clock("2030-05-08 12:00")
     with (
         count_increase("hotelagent_reminders_planned_total", status="scheduled") as scheduled,
@@ -52,7 +52,7 @@ def test_planning_reminders_increases_the_metrics_of_count_and_duration(book: Bo
     assert (scheduled, skipped, late, plannings) == ([1], [1], [1], [1])
 
 
-def test_sent_reminder_increases_the_metrics_of_sent_reminders_and_lateness(
+def test_sent_reminder_increases_the_metrics_for_sent_reminders_and_lateness(
     booked: Reservation, clock: Clock
 ) -> None:
     planned = Reminder.objects.get().planned_for

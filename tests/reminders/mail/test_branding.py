@@ -1,4 +1,4 @@
-"""Tests of the e-mail branding of a hotel, its colour and logo: validation, admin page, and use in messages."""
+"""Tests of a hotel's e-mail branding (colour and logo): validation, admin page, and use in messages."""
 
 from __future__ import annotations
 
@@ -45,8 +45,7 @@ def png(width: int, height: int) -> bytes:
 def jpeg(width: int, height: int) -> bytes:
     """Return the beginning of a JPEG file with these dimensions.
 
-    It has two valid but rare features, which the parser must accept: a fill byte before a segment, and a
-    table.
+    The file has two valid but rare features that the parser must accept: a fill byte before a segment, and a table.
     """
     jfif = b"\xff\xe0" + struct.pack(">H", 16) + b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
     table = b"\xff\xc4" + struct.pack(">H", 4) + b"\0\0"
@@ -55,7 +54,7 @@ def jpeg(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(("content", "kind"), [(png(480, 120), "image/png"), (jpeg(480, 120), "image/jpeg")])
-def test_read_logo_detects_png_and_jpeg_by_their_content(content: bytes, kind: str) -> None:
+def test_logo_format_is_detected_from_the_content_of_the_file(content: bytes, kind: str) -> None:
     logo = read_logo(content)
     assert (logo.type, logo.width, logo.height) == (kind, 480, 120)
 
@@ -76,7 +75,7 @@ def test_read_logo_detects_png_and_jpeg_by_their_content(content: bytes, kind: s
         (jpeg(480, 120)[:-1], "The image file is incomplete"),
     ],
 )
-def test_read_logo_of_an_invalid_file_raises_an_error_with_the_reason(content: bytes, expected: str) -> None:
+def test_invalid_logo_file_raises_an_error_with_the_reason(content: bytes, expected: str) -> None:
     with pytest.raises(InvalidLogo, match=expected):
         read_logo(content)
 
@@ -85,18 +84,18 @@ def test_read_logo_of_an_invalid_file_raises_an_error_with_the_reason(content: b
     ("colour", "ink"),
     [("#1f4e5f", "#ffffff"), ("#000000", "#ffffff"), ("#f4b942", "#111827"), ("#ffffff", "#111827")],
 )
-def test_text_colour_on_a_background_returns_a_colour_with_enough_contrast(colour: str, ink: str) -> None:
+def test_text_colour_has_enough_contrast_on_the_background_colour(colour: str, ink: str) -> None:
     assert text_colour_on(colour) == ink
 
 
 @pytest.mark.parametrize("colour", ["red", "#12345", "#1234567", "#12345g", "#000000;display:none", ""])
-def test_set_colour_with_an_invalid_colour_raises_an_error(in_hotel: Hotel, colour: str) -> None:
+def test_invalid_branding_colour_raises_an_error(in_hotel: Hotel, colour: str) -> None:
     with pytest.raises(InvalidColour):
         set_colour(colour=colour)
     assert EmailBranding.objects.get().colour == "#1f4e5f"
 
 
-def test_database_rejects_invalid_colours_and_a_second_row_of_branding(in_hotel: Hotel) -> None:
+def test_database_rejects_invalid_colours_and_a_second_branding_row(in_hotel: Hotel) -> None:
     set_colour(colour="#ABCDEF")
     assert EmailBranding.objects.get().colour == "#abcdef"
     for wrong in (

@@ -1,4 +1,4 @@
-"""Tests of the iCalendar file that is attached to e-mails. The tests parse it as a calendar program does."""
+"""Tests of the iCalendar file that is attached to e-mails. The tests parse the file as a calendar program would."""
 
 import uuid
 from datetime import UTC, date, datetime

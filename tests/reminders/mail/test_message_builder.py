@@ -103,7 +103,7 @@ def test_reply_to_header_contains_the_email_address_of_the_hotel() -> None:
     assert message.message()["Reply-To"] == "reception@sol.example"
 
 
-def test_addresses_of_a_message_keep_the_letters_of_internationalized_domains(settings: Settings) -> None:
+def test_message_addresses_with_an_internationalized_domain_keep_the_exact_domain(settings: Settings) -> None:
     settings.DEFAULT_FROM_EMAIL = "hotelagent <mail@gruß.example>"
     hotel = dataclasses.replace(HOTEL, email="reception@haßloch.example")
     branding = dataclasses.replace(BRANDING, hotel=hotel)
@@ -131,16 +131,14 @@ def test_addresses_of_a_message_keep_the_letters_of_internationalized_domains(se
         ("html", "{% autoescape off %}{{ guest_name }}{% endautoescape %}"),
     ],
 )  # fmt: skip
-def test_validate_template_names_the_part_of_the_template_that_contains_the_error(
-    part: str, source: str
-) -> None:
+def test_template_validation_error_contains_the_name_of_the_invalid_part(part: str, source: str) -> None:
     parts = {"subject": "a", "text": "b", "html": "c", part: source}
     with pytest.raises(InvalidTemplate) as raised:
         validate_template(**parts)
     assert raised.value.extra["part"] == part
 
 
-def test_validate_template_with_tags_filters_and_conditions_passes() -> None:
+def test_template_with_tags_filters_and_conditions_passes_validation() -> None:
     validate_template(
         subject="{{ guest_name|upper }}",
         text="{% if nights > 2 and children %}{{ arrival }}{% else %}{{ departure }}{% endif %}",
@@ -148,7 +146,7 @@ def test_validate_template_with_tags_filters_and_conditions_passes() -> None:
     )
 
 
-def test_validate_template_with_the_default_templates_passes(in_hotel: object) -> None:
+def test_default_templates_pass_validation(in_hotel: object) -> None:
     templates = list(Template.objects.all())
     assert len(templates) == 6
     for template in templates:
@@ -173,7 +171,7 @@ def test_calendar_attachment_with_a_long_hotel_name_folds_the_line() -> None:
 
 @pytest.mark.parametrize("name", ["Ana", "<b>João & 'Filhos'</b>", "{{ subject }} {{ body }}"])
 @pytest.mark.parametrize("language", ["en", "es", "he"])
-def test_render_escapes_html_in_the_values_of_the_layout(name: str, language: str) -> None:
+def test_html_in_the_values_of_the_mail_layout_is_escaped(name: str, language: str) -> None:
     reminder = build_reminder()
     reminder.reservation.guest_name = name
     template = build_template(html="<p>{{ guest_name }} &amp; co.</p>")

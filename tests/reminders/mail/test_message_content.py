@@ -1,6 +1,7 @@
-"""Tests of messages with unusual guest names and templates, parsed as the mail server received them.
+"""Tests of messages with unusual guest names and templates.
 
-Either the message is correct, or an error explains what to do.
+The tests parse each message that the mail server received. Either the message is correct, or an error explains what to
+do.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def test_guest_name_with_html_tags_is_escaped_only_in_the_html_part(
     assert "<img src=x onerror=alert(1)> & Söhne" in part(mail, "plain")
 
 
-def test_emoji_in_guest_names_arrive_unchanged(send: Callable[..., EmailMessage | None]) -> None:
+def test_emojis_in_guest_names_arrive_unchanged(send: Callable[..., EmailMessage | None]) -> None:
     Template.objects.update(subject="{{ guest_name }}")
     mail = send(guest_name=f"José {FAMILY} 🏖")
     assert mail is not None
@@ -95,7 +96,7 @@ def test_right_to_left_name_in_a_left_to_right_message_is_isolated(
     assert f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}" in html
 
 
-def test_arabic_message_has_the_direction_right_to_left(send: Callable[..., EmailMessage | None]) -> None:
+def test_arabic_message_has_right_to_left_text_direction(send: Callable[..., EmailMessage | None]) -> None:
     Template.objects.filter(language="en").update(language="ar", html="<p>عزيزي {{ guest_name }}</p>")
     html = part(send(language="ar", guest_name="Ana"), "html")
     assert '<html lang="ar" dir="rtl">' in html
@@ -153,7 +154,7 @@ def test_reminder_for_an_invalid_email_address_in_the_table_fails_with_an_error(
         ("{% for a, b in guest_name %}{{ a }}{% endfor %}", "Need 2 values to unpack"),
     ],
 )
-def test_template_that_cannot_be_rendered_is_rejected_and_fails_only_its_own_message(
+def test_template_that_fails_to_render_is_rejected_and_does_not_affect_other_messages(
     send: Callable[..., EmailMessage | None], html: str, expected: str
 ) -> None:
     with pytest.raises(InvalidTemplate, match=expected):
@@ -186,7 +187,7 @@ def test_message_that_the_mail_server_rejects_as_too_large_fails(
     assert "552 5.3.4 message too big" in Reminder.objects.get(status="failed").error_message
 
 
-def test_added_template_in_another_language_is_used_for_guests_with_this_language(
+def test_new_template_in_another_language_is_used_for_guests_with_that_language(
     send: Callable[..., EmailMessage | None],
 ) -> None:
     rule = Rule.objects.get(offset_days=1)

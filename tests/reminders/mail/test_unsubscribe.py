@@ -31,7 +31,7 @@ Book = Callable[..., Reservation]
 
 @pytest.fixture
 def guest() -> Client:
-    """Return a test client for the host of the hotel, with CSRF checks enabled as for requests of a browser."""
+    """Return a test client for the hotel's host, with CSRF checks enabled as for requests from a browser."""
     return Client(SERVER_NAME=ALPHA_HOST, enforce_csrf_checks=True)
 
 
@@ -100,7 +100,7 @@ def test_unsubscribing_twice_suppresses_the_address_and_records_one_event(
 def test_one_click_unsubscribe_of_an_email_client_works_without_cookies_and_redirects(
     send_to: Callable[..., str], guest: Client
 ) -> None:
-    """RFC 8058, section 3.2 requires that the POST request works without cookies and without a redirect."""
+    """RFC 8058, section 3.2, requires the POST request to work without cookies and without a redirect."""
     path = send_to("R1")
     response = guest.post(
         path, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded"
@@ -120,7 +120,7 @@ def test_reminder_to_an_unsubscribed_address_is_skipped(
     assert Reminder.objects.filter(reservation__external_id="R2", skip_reason="suppressed").count() == 1
 
 
-def test_unsubscribe_link_of_one_hotel_is_not_valid_at_another(
+def test_unsubscribe_link_of_one_hotel_is_not_valid_at_another_hotel(
     send_to: Callable[..., str], guest: Client, other_hotel: Hotel
 ) -> None:
     path = send_to("R1")
@@ -241,7 +241,7 @@ def test_unsubscribe_link_to_a_removed_domain_works(
     assert guest.post(path, headers={"host": "alpha.example"}).status_code == 200
 
 
-def test_unsubscribe_link_to_an_old_host_returns_404_after_another_hotel_used_the_name(
+def test_unsubscribe_link_to_an_old_host_returns_404_after_another_hotel_takes_the_name(
     hotel: Hotel, other_hotel: Hotel, send_to: Callable[..., str], guest: Client
 ) -> None:
     path = send_to("R1")

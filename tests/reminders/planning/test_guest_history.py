@@ -1,4 +1,4 @@
-"""Tests of rules that apply only to new or returning guests, and of the daily limit of e-mails per guest."""
+"""Tests of rules that apply only to new or returning guests, and of the daily e-mail limit per guest."""
 
 from collections.abc import Callable
 from datetime import time
@@ -28,7 +28,7 @@ def welcome(in_hotel: Hotel) -> Rule:
 
 
 def statuses() -> dict[str, str]:
-    """Execute the scheduled replans, and return the status of the reminder of each reservation."""
+    """Run the scheduled replanning, and return the status of each reservation's reminder."""
     requested = DueItem.objects.filter(kind="replan_reservation").values_list("item_id", flat=True)
     tasks.replan_reservations([str(id_) for id_ in requested])
     assert not requested.all().exists()
@@ -64,7 +64,7 @@ def test_guest_with_only_cancelled_stays_and_no_shows_is_not_a_returning_guest(
     assert statuses() == {"R2": "scheduled"}
 
 
-def test_change_of_a_stay_replans_the_other_stays_of_the_guest(
+def test_changed_stay_causes_replanning_of_the_other_stays_of_the_guest(
     book: Book, clock: Clock, welcome: Rule
 ) -> None:
     clock("2030-05-01 12:00")
@@ -94,7 +94,7 @@ def test_guest_filter_of_a_rule_is_checked_again_before_sending(
 
 @pytest.fixture
 def three_rules(in_hotel: Hotel, clock: Clock) -> None:
-    """Create three rules, whose order is C, A, B.
+    """Create three rules, which are ordered C, A, B.
 
     Each rule sends a reminder one day before arrival, and allows one e-mail per guest and day.
     """
@@ -148,7 +148,9 @@ def test_daily_cap_counts_reminders_of_all_reservations_of_an_email_address(
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_send_now_above_the_daily_cap_raises_an_error(book: Book, clock: Clock, smtp: MailServer) -> None:
+def test_sending_a_reminder_now_above_the_daily_limit_raises_an_error(
+    book: Book, clock: Clock, smtp: MailServer
+) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
     send_all(clock)
     with pytest.raises(ReminderStateError, match="the maximum number of e-mails for today"):
@@ -159,7 +161,7 @@ def test_send_now_above_the_daily_cap_raises_an_error(book: Book, clock: Clock, 
 def test_daily_cap_does_not_count_skipped_reminders(book: Book, clock: Clock, smtp: MailServer) -> None:
     """Rules A and C allow one e-mail a day, and rule B allows two.
 
-    The reminder of A is skipped because of C and does not count, so B is sent in any processing order.
+    The reminder of A is skipped because of C and does not count, so the reminder of B is sent in any processing order.
     """
     Rule.objects.filter(name="B").update(guest_cap=2)
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)

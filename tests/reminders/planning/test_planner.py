@@ -48,7 +48,7 @@ def test_new_reservation_gets_a_reminder_for_each_active_rule(book: Book, clock:
     assert sorted(due_times().values()) == ["2030-05-03 09:00", "2030-05-09 09:00"]
 
 
-def test_storing_a_reservation_again_without_changes_keeps_its_reminders(book: Book, clock: Clock) -> None:
+def test_reservation_stored_again_without_changes_keeps_its_reminders(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
     first = book("R1", "2030-05-10", "2030-05-12")
     before = list(Reminder.objects.order_by("id").values())
@@ -107,7 +107,7 @@ def test_reminder_cancelled_by_staff_stays_cancelled_until_staff_send_it(book: B
     assert reminders_by_key()["2030-05-10", 7] == ("scheduled", "2030-05-01 12:00")
 
 
-def test_reminders_of_a_late_booking_are_skipped_or_sent_by_the_policy_of_their_rule(
+def test_reminders_of_a_late_booking_are_skipped_or_sent_according_to_the_rule(
     book: Book, clock: Clock
 ) -> None:
     clock("2030-05-09 22:30")
@@ -147,7 +147,7 @@ def test_rule_with_conditions_applies_only_to_matching_reservations(book: Book, 
     assert list(week_ahead.values_list("reservation__external_id", flat=True)) == ["R1"]
 
 
-def test_rule_after_departure_applies_to_checked_out_guests_and_not_to_no_shows(
+def test_rule_after_departure_applies_to_checked_out_guests_but_not_to_no_shows(
     book: Book, clock: Clock
 ) -> None:
     clock("2030-05-12 15:00")

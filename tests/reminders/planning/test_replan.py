@@ -1,4 +1,4 @@
-"""Tests of planning reminders again after a change of a rule, the time zone or another stay of the guest."""
+"""Tests of planning reminders again after a change to a rule, to the time zone, or to another stay of the guest."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ def due_times() -> list[str]:
     return [f"{item.due_at:%Y-%m-%d %H:%M}" for item in DueItem.objects.filter(kind="reminder")]
 
 
-def test_change_of_a_rules_offset_moves_its_scheduled_reminders(book: Book, week: Rule) -> None:
+def test_changed_offset_of_a_rule_moves_its_scheduled_reminders(book: Book, week: Rule) -> None:
     book("R1", "2030-05-20", "2030-05-22")
     change_rule(week, offset_days=5, send_at=time(8))
     assert planned_reminder() == ("scheduled", "", "2030-05-15 07:00")
@@ -73,10 +73,9 @@ def test_rule_change_to_a_time_in_the_past_follows_the_late_booking_policy(
 def test_replan_keeps_a_reminder_that_staff_or_the_late_booking_policy_scheduled(
     book: Book, week: Rule
 ) -> None:
-    """The time of the rule has passed, but staff or the late-booking policy scheduled the reminder for a later
-    time.
+    """The rule's planned time has passed, but staff or the late-booking policy scheduled the reminder for later.
 
-    Planning again must not skip it.
+    Replanning must not skip this reminder.
     """
     book("R1", "2030-05-05", "2030-05-07")
     Reminder.objects.update(
@@ -157,7 +156,7 @@ def test_replan_task_removes_only_the_due_items_that_it_received(
 def test_reservation_stored_while_a_rule_changes_is_planned_again_by_a_second_replan(
     week: Rule, book: Book, in_hotel: Hotel
 ) -> None:
-    """The reservation is planned with the old rule and committed after the first replan, which cannot see it."""
+    """The first replanning misses the reservation, which is planned with the old rule and committed afterwards."""
     has_planned, may_commit = threading.Event(), threading.Event()
 
     def import_reservation() -> None:

@@ -1,4 +1,4 @@
-"""Tests of computing when reminders are due, with changes of daylight saving time and extreme time zones."""
+"""Tests of computing when reminders are due, including clock changes and extreme time zones."""
 
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -48,14 +48,14 @@ def utc(text: str) -> datetime:
         (KIRITIMATI, "2030-05-01", "10:00", "2030-04-30 20:00"),
     ],
 )
-def test_local_sending_time_is_converted_with_the_utc_offset_of_that_day(
+def test_local_sending_time_is_converted_with_the_utc_offset_on_that_day(
     zone: ZoneInfo, day: str, at: str, expected: str
 ) -> None:
     assert local_to_utc(date.fromisoformat(day), time.fromisoformat(at), zone=zone) == utc(expected)
 
 
 @pytest.mark.parametrize("zone", [LISBON, SANTIAGO, KIRITIMATI])
-def test_send_windows_of_all_arrivals_of_a_year_are_in_order_on_different_days(zone: ZoneInfo) -> None:
+def test_send_windows_for_consecutive_arrivals_are_on_consecutive_days(zone: ZoneInfo) -> None:
     days = [date.fromordinal(date(2030, 1, 1).toordinal() + n) for n in range(366)]
     planned = [
         window.planned_for
@@ -68,7 +68,7 @@ def test_send_windows_of_all_arrivals_of_a_year_are_in_order_on_different_days(z
 
 
 def test_offset_in_days_keeps_the_local_time_but_an_offset_in_hours_does_not() -> None:
-    """The day before the arrival has only 23 hours, because summer time begins."""
+    """The day before the arrival has only 23 hours, because daylight saving time begins."""
     stay: Any = {
         "arrival": date(2030, 3, 31),
         "departure": date(2030, 4, 2),

@@ -1,4 +1,4 @@
-"""Test that simulates several days: each reminder of the bookings is sent exactly once, on the right morning."""
+"""Test that simulates several days. Each expected reminder is sent exactly once, on the right morning."""
 
 from collections import defaultdict
 from datetime import date, datetime, time, timedelta
@@ -23,7 +23,7 @@ FIRST, LAST = date(2016, 3, 26), date(2016, 3, 28)
 def expected_reminders(rows: list[Row]) -> set[tuple[str, int, str]]:
     """Return the reminders that must be sent: booking number, days before arrival, and date of sending.
 
-    The reminders are computed from the rows of the bookings, without the code of hotelagent.
+    The reminders are computed from the booking rows, without using hotelagent's code.
     """
     reminders = set()
     for row in rows:
@@ -80,7 +80,7 @@ def store(row: Row) -> None:
 
 
 def send_due(monkeypatch: pytest.MonkeyPatch, day: str, at: time) -> list[tuple[str, int, str]]:
-    """Send the reminders that are due at this time, as the scheduler and the workers do, and return them."""
+    """Send the reminders that are due at this time, as the scheduler and the workers do. Return the sent reminders."""
     now = set_clock(monkeypatch, day, at)
     due = DueItem.objects.filter(kind="reminder", due_at__lte=now).values_list("item_id", flat=True)
     before = set(Reminder.objects.filter(status="sent").values_list("id", flat=True))

@@ -1,4 +1,4 @@
-"""Webhook requests of mail providers about a message to r1@example.com, as the providers document them."""
+"""Webhook requests that mail providers send about a message to r1@example.com, in the formats that they document."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def brevo(data: Data, event: str = "hard_bounce", **more: Any) -> dict[str, Any]
 
 
 def resend(data: Data, kind: str = "bounced", **more: Any) -> dict[str, Any]:
-    """Return an event in the format of Resend, which contains the tags of the message, but not its headers.
+    """Return an event in the format of Resend. The event contains the tags of the message, but not its headers.
 
     https://resend.com/docs/webhooks/event-types
     """
@@ -190,7 +190,7 @@ def amazon(data: Data, kind: str = "Bounce", **more: Any) -> dict[str, Any]:
 
 
 def amazon_subscribes() -> dict[str, Any]:
-    """Return the request with which Amazon SNS asks the webhook to confirm its subscription.
+    """Return the request by which Amazon SNS asks the webhook to confirm the subscription.
 
     https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html
     """

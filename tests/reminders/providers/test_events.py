@@ -114,7 +114,7 @@ def timeline(reminder: Reminder) -> str:
         return render_to_string("reminders/timeline.html", {"entries": entries})
 
 
-def test_tests_cover_the_required_events_of_every_mail_provider() -> None:
+def test_required_events_of_every_mail_provider_are_covered_by_tests() -> None:
     assert EVENTS.keys() == {provider.anymail_name for provider in PROVIDERS.values()}
     must = {"hard", "deferred", "complaint", "delivered", "opened"}
     assert [provider for provider, events in EVENTS.items() if not must <= events.keys()] == []
@@ -165,7 +165,7 @@ CONFIRMED = b"<ConfirmSubscriptionResponse><ConfirmSubscriptionResult/></Confirm
 def sns(settings: Any) -> Iterator[list[dict[str, list[str]]]]:
     """Run a server that responds like Amazon SNS, which delivers the events of Amazon SES.
 
-    Return a list of the requests that it receives.
+    Return the list of received requests.
     """
     requests: list[dict[str, list[str]]] = []
 
@@ -245,7 +245,7 @@ def test_bounce_error_is_shown_in_the_language_of_the_user(sent: Reminder, hotel
     ("reported", "expected"),
     [("Ana@XN--FA-HIA.example", True), ("ana@faß.example", True), ("ana@fass.example", False)],
 )
-def test_event_about_an_internationalized_domain_belongs_to_the_same_domain_only(
+def test_event_about_an_internationalized_domain_applies_only_to_exactly_that_domain(
     reported: str, expected: bool
 ) -> None:
     event = AnymailTrackingEvent(event_type="bounced", recipient=reported, esp_event={})

@@ -1,6 +1,6 @@
-"""Tests of the requests that send a message with the API of each mail provider.
+"""Tests of the requests that send a message through each mail provider's API.
 
-A request contains metadata that identify the reminder. Later events of the provider repeat this metadata.
+A request contains metadata that identifies the reminder. The provider's later events contain the same metadata.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ DELIVERED = {
 
 
 class Provider(ThreadingHTTPServer):
-    """A server that imitates the API of a mail provider. It accepts messages, or responds with `status`.
+    """A server that imitates the API of a mail provider. The server accepts messages, or responds with `status`.
 
     `requests` contains the path, headers and body of each request.
     """
@@ -85,7 +85,7 @@ def server() -> Iterator[Provider]:
 
 @pytest.fixture
 def use(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Return a function that configures a mail provider, as the variable EMAIL_URL does.
+    """Return a function that configures a mail provider, as the environment variable EMAIL_URL does.
 
     Example: use("brevo", url). `url` replaces the URL of the provider's API.
     """
@@ -161,7 +161,7 @@ def test_request_to_the_mail_provider_contains_metadata_and_headers(
 
 
 @pytest.mark.parametrize("scheme", sorted(URLS))
-def test_delivery_event_changes_a_reminder_with_unknown_outcome_to_sent(
+def test_delivery_event_changes_a_reminder_with_an_unknown_outcome_to_sent(
     due: Reminder, server: Provider, use: Callable[[str, str], None], scheme: str
 ) -> None:
     use(scheme, api_url(server))
@@ -196,7 +196,7 @@ def test_message_is_postponed_if_the_mail_provider_cannot_be_reached(
         ((500, "InternalFailure"), "unknown"),
     ],
 )
-def test_error_of_amazon_ses_is_classified_by_the_error_type(
+def test_amazon_ses_error_is_classified_by_its_error_type(
     due: Reminder, server: Provider, use: Callable[[str, str], None], refusal: tuple[int, str], outcome: str
 ) -> None:
     use("ses", api_url(server))

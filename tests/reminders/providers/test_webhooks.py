@@ -1,4 +1,4 @@
-"""Tests of the webhook that receives events of mail providers: authentication, bounces and deliveries."""
+"""Tests of the webhook that receives events from mail providers: authentication, bounces and deliveries."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_webhook_url_with_a_wrong_provider_path_or_host_returns_404(path: str) -
     assert Client(SERVER_NAME="alpha.localhost").post("/anymail/postmark/tracking/").status_code == 404
 
 
-def test_remove_suppression_records_an_event_with_the_reason(sent: Reminder, hotel: Hotel) -> None:
+def test_removal_of_a_suppression_is_recorded_with_the_reason(sent: Reminder, hotel: Hotel) -> None:
     post_event("postmark", postmark(metadata(sent, hotel)))
     remove_suppression(suppression_id=Suppression.objects.get().id)
     assert not Suppression.objects.exists()
@@ -205,7 +205,7 @@ def test_system_check_reports_a_missing_or_weak_webhook_secret(
 
 @pytest.fixture
 def api_of_postmark(settings: Any) -> Iterator[list[dict[str, Any]]]:
-    """Run a server that responds like Postmark's API, and return a list of the requests that it receives."""
+    """Run a server that responds like Postmark's API, and return the list of received requests."""
     requests: list[dict[str, Any]] = []
 
     class Api(QuietHandler):

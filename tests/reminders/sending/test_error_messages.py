@@ -1,4 +1,4 @@
-"""Tests of errors of reminders. The errors are stored in a translatable form and shown in the language of the user."""
+"""Tests of reminder errors, which are stored in a translatable form and shown in the user's language."""
 
 from __future__ import annotations
 

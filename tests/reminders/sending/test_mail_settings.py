@@ -1,4 +1,4 @@
-"""Tests of the cache of rules, templates and branding in workers. No message is sent with outdated settings."""
+"""Tests of the workers' cache of rules, templates and branding. No message is sent with outdated settings."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -105,7 +105,7 @@ def test_sending_after_a_rule_change_skips_reservations_that_no_longer_match(
     assert set(statuses) == {"skipped"}
 
 
-def test_change_of_settings_that_is_rolled_back_keeps_the_cache(
+def test_rolled_back_change_of_mail_settings_does_not_invalidate_the_cache(
     send_to: Callable[[str], EmailMessage | None],
 ) -> None:
     send_to("R1")
@@ -117,7 +117,7 @@ def test_change_of_settings_that_is_rolled_back_keeps_the_cache(
     assert mail_settings.cached() is before
 
 
-def test_storing_reservations_and_sending_messages_keeps_the_cache(
+def test_stored_reservations_and_sent_messages_do_not_invalidate_the_cache(
     send_to: Callable[[str], EmailMessage | None], in_hotel: Hotel
 ) -> None:
     send_to("R1")

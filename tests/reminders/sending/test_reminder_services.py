@@ -1,4 +1,4 @@
-"""Tests of the services that send, cancel and settle single reminders, and of the errors that they raise."""
+"""Tests of the services that send, cancel and settle individual reminders, and of the errors that they raise."""
 
 import subprocess
 import sys
@@ -46,7 +46,7 @@ def reminder(book: Book, clock: Clock) -> Reminder:
         ({}, {"guests": "returning"}, "The rule does not apply"),
     ],
 )
-def test_send_now_of_a_reminder_that_workers_would_skip_raises_an_error_with_the_reason(
+def test_sending_a_reminder_now_that_workers_would_skip_raises_an_error_with_the_reason(
     reminder: Reminder, of_reservation: dict[str, Any], of_rule: dict[str, Any], message: str
 ) -> None:
     Reservation.objects.update(**of_reservation or {"guest_name": "Ana"})
@@ -57,7 +57,9 @@ def test_send_now_of_a_reminder_that_workers_would_skip_raises_an_error_with_the
     assert reminder.planned_for.isoformat() == "2030-05-03T09:00:00+00:00"
 
 
-def test_send_now_to_a_suppressed_address_raises_an_error_with_the_reason(reminder: Reminder) -> None:
+def test_sending_a_reminder_now_to_a_suppressed_address_raises_an_error_with_the_reason(
+    reminder: Reminder,
+) -> None:
     add_suppression(email="R1@example.com")
     with pytest.raises(ReminderStateError, match="The guest's address is on the suppression list"):
         send_now(reminder_id=reminder.id)
@@ -82,12 +84,12 @@ def test_operation_that_the_status_forbids_raises_an_error_in_the_users_language
         assert refused.value.extra == {"status_now": status}
 
 
-def test_settle_unknown_of_a_scheduled_reminder_raises_an_error(reminder: Reminder) -> None:
+def test_settling_a_scheduled_reminder_raises_an_error(reminder: Reminder) -> None:
     with pytest.raises(ReminderStateError, match="This reminder is scheduled"):
         settle_unknown(reminder_id=reminder.id, was_sent=True)
 
 
-def test_send_now_of_a_failed_reminder_retries_it_and_resolves_its_failure(
+def test_failed_reminder_that_staff_send_now_is_retried_and_its_failure_is_resolved(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     Reminder.objects.filter(id=reminder.id).update(status="failed")
@@ -103,13 +105,15 @@ def test_send_now_of_a_failed_reminder_retries_it_and_resolves_its_failure(
     assert len(smtp.to("r1@example.com")) == 1
 
 
-def test_send_now_of_a_failed_reminder_without_an_open_failure_schedules_it(reminder: Reminder) -> None:
+def test_failed_reminder_without_an_open_failure_is_scheduled_when_staff_send_it_now(
+    reminder: Reminder,
+) -> None:
     Reminder.objects.filter(id=reminder.id).update(status="failed")
     assert send_now(reminder_id=reminder.id).status == "scheduled"
 
 
 class Killed(BaseException):
-    """An exception that simulates the death of a worker by SIGKILL. None of our code catches it."""
+    """An exception that simulates a worker killed by SIGKILL. No code of the project catches the exception."""
 
 
 def kill(*_args: object, **_kwargs: object) -> None:

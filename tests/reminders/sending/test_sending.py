@@ -47,7 +47,7 @@ def is_queued(reminder: Reminder) -> bool:
     return DueItem.objects.filter(kind="reminder", item_id=reminder.id).exists()
 
 
-def test_send_due_stores_the_recipient_records_an_event_and_empties_the_queue(
+def test_sent_reminder_has_its_recipient_and_an_event_and_leaves_the_due_queue(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     assert is_queued(reminder)
@@ -60,7 +60,7 @@ def test_send_due_stores_the_recipient_records_an_event_and_empties_the_queue(
     assert event.data == {"number": "R1", "rule": "1 day before arrival", "attempts": 1}
 
 
-def test_send_due_uses_the_language_of_the_guest_and_the_name_of_the_hotel(
+def test_reminder_is_sent_in_the_language_of_the_guest_with_the_name_of_the_hotel(
     book: Book, clock: Clock, smtp: MailServer, in_hotel: Hotel
 ) -> None:
     clock("2030-05-09 12:00")
@@ -87,15 +87,13 @@ def test_send_due_uses_the_language_of_the_guest_and_the_name_of_the_hotel(
     assert event["DTEND"].dt.isoformat() == "2030-05-12"
 
 
-def test_send_due_for_a_reminder_that_was_already_sent_sends_nothing(
-    reminder: Reminder, smtp: MailServer
-) -> None:
+def test_reminder_that_was_already_sent_is_not_sent_again(reminder: Reminder, smtp: MailServer) -> None:
     send(reminder)
     assert send(reminder) == {}
     assert len(smtp.accepted) == 1
 
 
-def test_send_due_with_two_reminders_due_at_one_time_follows_the_order_of_the_rules(
+def test_reminders_that_are_due_at_the_same_time_are_sent_in_the_order_of_their_rules(
     book: Book, clock: Clock, smtp: MailServer
 ) -> None:
     clock("2030-05-01 12:00")
@@ -110,7 +108,7 @@ def test_send_due_with_two_reminders_due_at_one_time_follows_the_order_of_the_ru
     assert [message["Subject"] for message in smtp.accepted] == ["10", "20"]
 
 
-def test_send_due_before_the_planned_time_leaves_the_reminder_in_the_queue(
+def test_reminder_is_not_sent_before_its_planned_time(
     reminder: Reminder, clock: Clock, smtp: MailServer
 ) -> None:
     clock("2030-05-09 08:59")
@@ -118,9 +116,7 @@ def test_send_due_before_the_planned_time_leaves_the_reminder_in_the_queue(
     assert is_queued(reminder)
 
 
-def test_send_due_after_the_reservation_was_cancelled_sends_nothing(
-    reminder: Reminder, smtp: MailServer
-) -> None:
+def test_reminder_of_a_cancelled_reservation_is_not_sent(reminder: Reminder, smtp: MailServer) -> None:
     cancel_reservation(reservation_id=reminder.reservation_id)
     assert send(reminder) == {}
     reminder.refresh_from_db()
@@ -128,7 +124,7 @@ def test_send_due_after_the_reservation_was_cancelled_sends_nothing(
     assert not is_queued(reminder)
 
 
-def test_send_due_when_the_reservation_is_cancelled_after_the_claim_sends_nothing(
+def test_reminder_is_not_sent_if_the_reservation_is_cancelled_after_the_claim(
     reminder: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The SQL statement that starts the transmission checks that the reservation has not changed since the claim."""
@@ -155,7 +151,7 @@ def test_send_due_when_the_reservation_is_cancelled_after_the_claim_sends_nothin
     ],
     ids=["no address", "suppressed address", "window passed"],
 )  # fmt: skip
-def test_send_due_skips_a_reminder_that_must_not_be_sent(
+def test_due_reminder_that_must_not_be_sent_is_skipped(
     reminder: Reminder, smtp: MailServer, change: Callable[[Reminder], object], reason: str
 ) -> None:
     change(reminder)
@@ -166,7 +162,7 @@ def test_send_due_skips_a_reminder_that_must_not_be_sent(
     assert smtp.accepted == []
 
 
-def test_send_due_when_the_server_rejects_the_message_creates_a_failure_to_retry(
+def test_message_that_the_server_rejects_creates_a_failure_that_can_be_retried(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     smtp.refuse("r1@example.com", times=2)
@@ -198,7 +194,7 @@ def test_retry_of_a_failed_reminder_uses_the_address_that_staff_entered(
     assert [message["To"] for message in smtp.accepted] == ["right@example.com"]
 
 
-def test_send_due_when_the_server_replies_with_a_temporary_error_sends_later(
+def test_reminder_is_sent_later_if_the_server_replies_with_a_temporary_error(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     smtp.refuse("r1@example.com", "451 4.7.1 greylisted", times=1)
@@ -210,7 +206,7 @@ def test_send_due_when_the_server_replies_with_a_temporary_error_sends_later(
     assert send(reminder) == {"sent": 1}
 
 
-def test_send_due_when_the_server_refuses_one_recipient_sends_the_other_reminders(
+def test_other_reminders_are_sent_if_the_server_refuses_one_recipient(
     book: Book, clock: Clock, smtp: MailServer
 ) -> None:
     clock("2030-05-09 12:00")
@@ -222,7 +218,7 @@ def test_send_due_when_the_server_refuses_one_recipient_sends_the_other_reminder
     assert counts == {"failed": 1, "postponed": 1, "sent": 1}
 
 
-def test_send_due_when_the_mail_server_is_unavailable_postpones_all_reminders(
+def test_all_reminders_are_postponed_if_the_mail_server_is_unavailable(
     book: Book, clock: Clock, settings: Any, in_hotel: Hotel
 ) -> None:
     clock("2030-05-09 12:00")
@@ -262,7 +258,7 @@ def test_reminder_is_unknown_if_the_server_does_not_reply_to_the_message_in_time
 
 
 class Killed(BaseException):
-    """An exception that simulates the death of a worker by SIGKILL. None of our code catches it."""
+    """An exception that simulates a worker killed by SIGKILL. No code of the project catches the exception."""
 
 
 def kill(*_args: object, **_kwargs: object) -> None:
@@ -272,8 +268,7 @@ def kill(*_args: object, **_kwargs: object) -> None:
 def expire_claim(reminder: Reminder) -> None:
     """Make the claim of the reminder expire.
 
-    The time of the claim, and the start of the transmission if it has started, are moved a hundred years
-    back.
+    The time of the claim is moved back a hundred years, as is the start of the transmission, if any.
     """
     past = timezone.now() - timedelta(days=36_500)
     Reminder.objects.filter(id=reminder.id).update(claimed_at=past)
@@ -337,5 +332,5 @@ def test_message_with_lines_that_begin_with_dots_arrives_unchanged(
     assert body.get_content().splitlines()[:4] == [".", "..", ".end Ana", "."]
 
 
-def test_send_due_with_an_unknown_reminder_id_does_nothing(in_hotel: Hotel, smtp: MailServer) -> None:
+def test_due_item_with_an_unknown_reminder_id_is_ignored(in_hotel: Hotel, smtp: MailServer) -> None:
     assert not any(batch.send_due([uuid.uuid4()]).values())

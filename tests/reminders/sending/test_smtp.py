@@ -26,9 +26,9 @@ WITHOUT_PIPELINING = "250-scripted\r\n250 SIZE 1000000"
 class ScriptedServer:
     """An SMTP server whose replies a test can set.
 
-    `replies` maps the first four letters of a command, or "." for the message, to a list. Each command takes
-    the next reply of its list. `received` contains the data of each `recv` call. Only one connection is open
-    at a time.
+    `replies` maps the first four letters of a command, or "." for the message, to a list of replies. The server sends
+    the next reply in the list each time it receives the command. `received` contains the data of each `recv` call. Only
+    one connection is open at a time.
     """
 
     port: int
@@ -102,7 +102,7 @@ def server(request: pytest.FixtureRequest, settings: Any) -> Iterator[ScriptedSe
 
 
 class Sender:
-    """A helper that sends an e-mail with the SMTP transport and counts the calls of its `before_data` function."""
+    """A helper that sends an e-mail through the SMTP transport and counts the calls to its `before_data` function."""
 
     def __init__(self, transport: Transport) -> None:
         self.transport, self.started = transport, 0
@@ -127,7 +127,9 @@ def test_smtp_transport_sends_two_messages_over_one_connection(server: ScriptedS
     assert (len(server.messages), server.connections, send.started) == (2, 1, 2)
 
 
-def test_send_to_a_server_with_pipelining_takes_two_round_trips(server: ScriptedServer, send: Sender) -> None:
+def test_message_to_a_server_with_pipelining_takes_two_round_trips(
+    server: ScriptedServer, send: Sender
+) -> None:
     send()
     _ehlo, *received = server.received
     if server.greeting == WITHOUT_PIPELINING:
@@ -140,7 +142,7 @@ def test_send_to_a_server_with_pipelining_takes_two_round_trips(server: Scripted
     assert envelope == expected.encode()
 
 
-def test_send_doubles_dots_at_line_starts_and_ends_lines_with_crlf(
+def test_transmitted_message_has_doubled_leading_dots_and_crlf_line_endings(
     server: ScriptedServer, send: Sender
 ) -> None:
     send("a\n.b\r\n..c\rd")
@@ -165,7 +167,7 @@ def test_send_doubles_dots_at_line_starts_and_ends_lines_with_crlf(
         ({"RCPT": ["421 closing"]}, MailDeferred),
     ],
 )
-def test_send_does_not_transmit_the_message_if_the_server_refuses_a_command(
+def test_message_is_not_transmitted_if_the_server_refuses_a_command(
     server: ScriptedServer, send: Sender, replies: dict[str, list[str]], error: type[Exception]
 ) -> None:
     server.replies = {command: list(scripted) for command, scripted in replies.items()}
@@ -177,7 +179,7 @@ def test_send_does_not_transmit_the_message_if_the_server_refuses_a_command(
     assert (len(server.messages), send.started) == (1, 1)
 
 
-def test_send_does_not_transmit_the_message_if_before_data_raises_an_error(
+def test_message_is_not_transmitted_if_before_data_raises_an_error(
     server: ScriptedServer, send: Sender
 ) -> None:
     def refuse() -> None:
@@ -190,17 +192,20 @@ def test_send_does_not_transmit_the_message_if_before_data_raises_an_error(
     assert (len(server.messages), server.connections) == (1, 2)
 
 
-def test_send_calls_before_data_before_the_first_byte_of_the_message(
+def test_before_data_is_called_before_the_first_byte_of_the_message(
     server: ScriptedServer, send: Sender
 ) -> None:
-    """The worker stores in `before_data` that the transmission has started. This must precede the message."""
+    """The worker stores in `before_data` that the transmission has started.
+
+    The transmission of the message must not begin earlier.
+    """
     received: list[bytes] = []
     send(before_data=lambda: received.extend(server.received))
     assert b"DATA\r\n" in received[-1].upper()
     assert len(server.received) == len(received) + 1
 
 
-def test_send_opens_a_new_connection_if_the_server_has_closed_the_old_one(
+def test_new_connection_is_opened_if_the_server_has_closed_the_previous_one(
     server: ScriptedServer, send: Sender
 ) -> None:
     send()
@@ -213,7 +218,7 @@ def test_send_opens_a_new_connection_if_the_server_has_closed_the_old_one(
     ("reply", "error"),
     [("554 spam", MailRejected), ("451 try again later", MailDeferred), (DISCONNECT, MailOutcomeUnknown)],
 )
-def test_send_raises_the_error_for_the_final_reply_of_the_server(
+def test_final_server_reply_determines_the_error_that_is_raised(
     server: ScriptedServer, send: Sender, reply: str, error: type[Exception]
 ) -> None:
     server.replies = {".": [reply]}
@@ -232,7 +237,7 @@ def test_send_raises_the_error_for_the_final_reply_of_the_server(
         ('"a b"@example.com', b'<"a b"@example.com>'),
     ],
 )
-def test_send_quotes_and_encodes_unusual_addresses_in_the_smtp_envelope(
+def test_unusual_addresses_are_quoted_and_encoded_in_the_smtp_envelope(
     server: ScriptedServer, address: str, expected: bytes
 ) -> None:
     with Transport() as transport:

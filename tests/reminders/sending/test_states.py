@@ -1,4 +1,4 @@
-"""Tests of the status of a reminder: each event is applied to a reminder in each status."""
+"""Tests of reminder statuses. Each event is applied to a reminder in each status."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,13 +26,13 @@ def reminder(book: Book, clock: Clock) -> Reminder:
 
 
 def claim(reminder: Reminder) -> None:
-    """Let a worker claim the reminder, which is due."""
+    """Make the reminder due and let a worker claim it."""
     Reminder.objects.update(planned_for=LONG_AGO, claimed_at=timezone.now())
     claims.claim_due([reminder.id], now=timezone.now())
 
 
 def reclaim(reminder: Reminder) -> None:
-    """Let a worker claim a reminder whose previous claim expired before the transmission started."""
+    """Let a worker claim a reminder whose previous claim expired before the transmission had started."""
     Reminder.objects.update(claimed_at=LONG_AGO, transmission_started_at=None)
     claims.claim_due([reminder.id], now=timezone.now())
 
@@ -63,7 +63,7 @@ def apply(event: SendingEvent, reminder: Reminder) -> None:
 
 @pytest.mark.parametrize("event", list(SendingEvent))
 @pytest.mark.parametrize("status", list(ReminderStatus))
-def test_sending_event_changes_the_status_as_the_transition_table_says(
+def test_status_after_each_sending_event_matches_the_transition_table(
     reminder: Reminder, status: ReminderStatus, event: SendingEvent
 ) -> None:
     Reminder.objects.update(status=status)
@@ -86,12 +86,12 @@ def test_sending_event_of_a_worker_that_has_lost_its_claim_changes_nothing(
     assert Reminder.objects.filter(id=reminder.id).values().get() == before
 
 
-def test_apply_event_returns_whether_the_row_was_changed(reminder: Reminder) -> None:
+def test_result_of_apply_event_shows_whether_the_row_was_changed(reminder: Reminder) -> None:
     assert apply_event(reminder, SendingEvent.CANCELLED_MANUALLY)
     assert not apply_event(reminder, SendingEvent.CANCELLED_MANUALLY)
 
 
-def test_start_transmission_after_the_reservation_was_changed_raises_claim_lost(
+def test_transmission_that_starts_after_a_reservation_change_raises_claim_lost(
     reminder: Reminder,
 ) -> None:
     Reminder.objects.update(status=ReminderStatus.SENDING)
