@@ -1,4 +1,4 @@
-"""The system check of event descriptions. An event whose description uses an unknown field cannot be displayed."""
+"""The system check of event descriptions. If a description uses an unknown field, its events cannot be displayed."""
 
 import string
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 
 class AuditError(Exception):
-    """The base class of the errors of the audit trail."""
+    """The base class of audit trail errors."""
 
 
 class EventTypeNotFound(AuditError):

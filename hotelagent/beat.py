@@ -100,7 +100,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def all_as_schedule(self) -> dict[str, Any]:
         """Return the enabled periodic tasks by name. Log and omit each task whose schedule this process cannot read.
 
-        The method of the base class would raise an exception and end beat if one time zone were unknown.
+        The base class's method would raise an exception and end beat if one time zone were unknown.
         """
         entries = {}
         for task in self.Model.objects.enabled().prefetch_related(None):

@@ -1,7 +1,7 @@
-"""The base class of the errors of all apps, and the errors of `tenants`.
+"""The base class of all apps' errors, and the errors of the app `tenants`.
 
 The REST API describes each error class at `/problems/<code>` with its title and its docstring. The docstring is
-therefore written for clients, and says what the title does not say.
+therefore written for API clients, and adds what the title does not say.
 """
 
 from __future__ import annotations

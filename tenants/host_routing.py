@@ -130,7 +130,7 @@ def _read_table(version: int) -> Table:
     """Read the routing table from the database.
 
     Read `version` before this call, so that no later change is missed. An error here would affect all hotels, so the
-    tables of hotels and domains have no column whose conversion to Python can fail.
+    tables of hotels and domains have no column that Python may fail to read.
     """
     hotels: dict[UUID, Tenant] = {}
     by_former_host: dict[str, Tenant] = {}

@@ -84,7 +84,9 @@ def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
 
 
 def _not_found() -> HttpResponse:
-    """Return the same 404 response for unknown, provisioning and deleted hotels, so that it reveals no status."""
+    """Return the same 404 response for unknown, provisioning and deleted hotels, so that it reveals no hotel's
+    status.
+    """
     return HttpResponse("Not found\n", status=404, content_type="text/plain; charset=utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The inline `<style>` elements that the Content-Security-Policy of the admin allows, listed by the hash of their text.
+"""The inline `<style>` elements that the admin's Content-Security-Policy allows, listed by the hash of their text.
 
 The admin shows e-mail previews in a frame whose `srcdoc` attribute contains the HTML. Such a frame inherits the policy
 of the page, which otherwise forbids style elements.

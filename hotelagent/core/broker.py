@@ -22,6 +22,6 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """The Redis transport of kombu, with the class `Channel` of this module."""
+    """kombu's Redis transport, with the `Channel` class of this module."""
 
     Channel = Channel

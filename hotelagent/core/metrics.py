@@ -82,7 +82,7 @@ def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
 
 
 if _path:
-    # Rename damaged files. A new process with the process id of the killed process could not open them.
+    # Rename damaged files, because a new process with the same process id as the killed process could not open them.
     for _ in read_metrics_files(Path(_path)):
         pass
 
@@ -125,7 +125,8 @@ _gauges: list[_Gauge] = []
 def gauge(name: str, documentation: str, read: Callable[[], float]) -> None:
     """Register a gauge whose value comes from the database.
 
-    `read` returns the value. It is called for each request to `/metrics`, in a thread without a current hotel or actor.
+    The function `read` returns the value. It is called for each request to `/metrics`, in a thread without a current
+    hotel or actor.
     """
     registered = _Gauge(name, documentation, read)
     REGISTRY.register(registered)

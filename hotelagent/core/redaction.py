@@ -102,7 +102,7 @@ def redact(value: Any) -> Any:
 def redact_event(_logger: Any, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
     """Remove personal data and secrets from a log event. This is the last structlog processor before rendering."""
     return {
-        # Our logging sets these three fields, so they are safe. A timestamp would be taken for a phone number.
+        # Our logging sets these three fields, so they are safe. A timestamp would be mistaken for a phone number.
         key: value if key in {"timestamp", "level", "logger"} else _redact_named(key, value)
         for key, value in event.items()
     }

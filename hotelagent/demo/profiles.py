@@ -25,7 +25,7 @@ class Segment:
     adults: Mapping[int, float]
     #: Share of cancelled bookings at a lead time of about three weeks (see `generator.cancellation_probability`).
     cancellation_rate: float
-    #: Share of guests whose e-mail address the hotel receives. Tour operators and agencies often do not pass it on.
+    #: Share of guests whose e-mail address the hotel receives. Tour operators and agencies often withhold the address.
     email_rate: float
 
 

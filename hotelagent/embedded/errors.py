@@ -1,4 +1,4 @@
-"""The errors of the embedded servers. Each message is one line that says what to do."""
+"""The errors of the embedded servers. Each message is a single line that explains what to do."""
 
 
 class EmbeddedError(Exception):

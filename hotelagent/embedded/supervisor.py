@@ -49,7 +49,8 @@ class SupervisedProgram:
 
 
 class Supervisor:
-    """Runs and supervises the programs. Start them in the main thread: they end with the thread that starts them.
+    """Runs and supervises the programs. Start the programs in the main thread, because they end with the thread that
+    starts them.
 
     The process ids are stored in `children_file`. If this process is killed, the next start stops these processes.
     """

@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 2.0
 MIGRATIONS_CACHE_SECONDS = 60.0
 
 # Each check has its own thread, so a check that hangs (such as one of the database) cannot block a web server thread.
-# If a check hangs, the same check of the next probe waits in the queue of its thread and times out.
+# If a check hangs, the next probe's run of this check waits in the queue of its thread and times out.
 _executors = {
     name: ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ready-{name}")
     for name in ("database", "migrations", "routing", "redis", "static")

@@ -99,7 +99,7 @@ class _Description:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-#: The messages of these exceptions do not say what to do, so the problem type's explanation is added to them.
+#: The messages of these exceptions do not say what to do, so the explanation of the problem type is appended.
 _INCOMPLETE_MESSAGES = (
     exceptions.MethodNotAllowed,
     exceptions.UnsupportedMediaType,

@@ -1,4 +1,4 @@
-"""The introduction of the API documentation, and the order and descriptions of its sections (tags)."""
+"""The introduction to the API documentation, and the order and descriptions of its sections (tags)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -87,7 +87,7 @@ def webhooks() -> dict[str, Any]:
 
 
 def description() -> str:
-    """Return the introduction of the API documentation of the current host, in Markdown."""
+    """Return the introduction to the current host's API documentation, in Markdown."""
     introduction = _PLATFORM if current_tenant().id is None else _HOTEL
     return introduction.strip() + "\n" + _CONVENTIONS.rstrip()
 

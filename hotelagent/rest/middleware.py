@@ -60,7 +60,7 @@ class SlashMiddleware(CommonMiddleware):
     """Redirects GET and HEAD requests to the URL with a trailing slash.
 
     Django would also redirect PUT and DELETE requests. Clients repeat these as GET requests after the redirect, and
-    would take the response for a success.
+    would mistake the response for a success.
     """
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:

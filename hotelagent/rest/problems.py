@@ -201,9 +201,8 @@ BY_STATUS = {
 
 
 def all_problems() -> list[Problem]:
-    """Return all problem types, general ones and those of the apps, sorted by code.
-
-    An app defines a problem type by a subclass of `DomainError`. The docstring of the class is the explanation.
+    """Return all problem types, both general ones and those of the apps, sorted by code. An app defines a problem type
+    with a subclass of `DomainError`. The docstring of the class is the explanation.
     """
     found = {problem.code: problem for problem in GENERAL_PROBLEMS}
     for error in _subclasses(DomainError):

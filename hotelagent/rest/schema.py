@@ -51,7 +51,7 @@ class OperationSchema(AutoSchema):
     """Generates the OpenAPI schema of an API operation. This is REST framework's `DEFAULT_SCHEMA_CLASS`."""
 
     def get_summary(self) -> str | None:
-        """Return the first line of the docstring of the view's method, or else a summary such as \"List rooms\"."""
+        """Return the first line of the view method's docstring, or else a summary such as \"List rooms\"."""
         handler = getattr(self.view, getattr(self.view, "action", None) or self.method.lower(), None)
         docstring = (handler.__doc__ or "").strip() if handler and _is_own_handler(handler) else ""
         if docstring:

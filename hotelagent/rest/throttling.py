@@ -37,7 +37,7 @@ REDIS_TIMEOUT_SECONDS = 0.25
 REDIS_PAUSE_SECONDS = 5.0
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# KEYS[1] is the Redis key of the client. Its value is the "theoretical arrival time" of GCRA in microseconds.
+# KEYS[1] is the client's Redis key. Its value is the "theoretical arrival time" of GCRA in microseconds.
 # ARGV[1] is the cost of a request in microseconds, and ARGV[2] is the maximum number of requests in a burst.
 # The script returns {1 if allowed else 0, remaining requests, microseconds to wait, microseconds until reset}.
 _GCRA = """

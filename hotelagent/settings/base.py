@@ -26,7 +26,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"hotelagent <no-repl
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # Django
-# django.contrib.postgres is not installed: it would execute two queries on each new connection.
+# django.contrib.postgres is not installed, because it would execute two queries on each new connection.
 # The fields and constraints of django.contrib.postgres work without an entry in INSTALLED_APPS.
 INSTALLED_APPS = [
     "hotelagent",
@@ -227,7 +227,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
-    # Without these names, the enums in generated API clients would have names that contain a hash.
+    # Names of enums in generated API clients. Without an entry here, the name of an enum could contain a hash.
     "ENUM_NAME_OVERRIDES": {
         "ContactKind": "tenants.models.ContactKind",
         "FailureKind": "dlq.models.FailureKind",

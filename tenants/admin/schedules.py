@@ -22,7 +22,9 @@ from hotelagent.core.time_zones import known_time_zones
 
 
 def check_crontab(crontab: CrontabSchedule) -> None:
-    """Raise ValidationError if Celery rejects the crontab. Celery beat would never run the tasks that use it."""
+    """Raise ValidationError if Celery rejects the crontab, because Celery beat would never run tasks with this
+    crontab.
+    """
     try:
         crontab.schedule  # noqa: B018 - the property builds Celery's schedule
     # Celery raises ValueError for a day that never occurs, such as 31 February, and for numbers out of range.

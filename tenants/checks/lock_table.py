@@ -42,7 +42,7 @@ def check_lock_table(*, databases: Sequence[str] | None = None, **_options: Any)
             hotels, hotel_schema = cursor.fetchone()
             if hotel_schema is None:
                 return []
-            # The schemas of all hotels, and the template schema, have the same tables.
+            # Every hotel's schema has the same tables as the template schema.
             tables = _count_tables(cursor, PUBLIC_SCHEMA) + (hotels + 1) * _count_tables(cursor, hotel_schema)
     except DatabaseError:
         return []  # check_runtime_login reports the error

@@ -1,4 +1,4 @@
-"""System checks of the database logins and of the privileges of hotel roles."""
+"""System checks of the database logins and the hotel roles' privileges."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Queries on PostgreSQL's catalog that take the same time for any number of hotels.
+"""Queries of PostgreSQL's catalog whose duration does not depend on the number of hotels.
 
 `pg_class` has no index that starts with the schema, so a query for the relations of one schema reads the rows of all
 hotels. `pg_depend` has such an index, and records for each relation that the relation depends on its schema.

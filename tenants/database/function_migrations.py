@@ -48,7 +48,7 @@ class InstallFunctions(Operation):
         self._install(app_label, schema_editor, dict.fromkeys(self.functions, self.migration))
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        """Install the earlier versions of the functions, which this operation had replaced."""
+        """Install the earlier versions of the functions, which this operation replaced."""
         self._install(app_label, schema_editor, self.replaces)
 
     def describe(self) -> str:
@@ -91,5 +91,5 @@ def changed_functions(app_label: str, loader: MigrationLoader) -> list[str]:
 
 
 def copy_path(app_label: str, migration: str, function: str) -> Path:
-    """Return the path of the copy of a function's SQL file that the migration installs."""
+    """Return the path of the SQL file from which the migration installs the function, a copy of the original file."""
     return Path(apps.get_app_config(app_label).path, "migrations", "functions", migration, f"{function}.sql")

@@ -38,7 +38,7 @@ RUNTIME_SETTINGS = SETTINGS_OF_ANY_LOGIN | {
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLogins:
-    """The names of the owner and the runtime login, and the server's version. Both names may be the same."""
+    """The names of the owner and the runtime login, and the server's version. The two names may be equal."""
 
     owner: str
     runtime: str

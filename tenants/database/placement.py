@@ -40,7 +40,7 @@ APPS = {
     "reminders": Placement.HOTEL,
 }
 
-#: The placement of the models of `tenants`. The platform and each hotel have separate users and API keys.
+#: The placement of each model of the app `tenants`. The platform and each hotel have separate users and API keys.
 MODELS = {
     "tenants.user": Placement.BOTH,
     "tenants.apikey": Placement.BOTH,

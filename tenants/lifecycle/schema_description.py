@@ -1,7 +1,7 @@
 """A description of the definitions in a schema. Two schemas with equal descriptions have the same definitions.
 
-pg_dump reads the catalog of all hotels. A description reads the rows of one schema only, so it takes the same time for
-any number of hotels.
+pg_dump reads the catalog of all hotels. A description reads the catalog rows of one schema only, so its time does not
+depend on the number of hotels.
 """
 
 import hashlib

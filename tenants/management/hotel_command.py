@@ -12,7 +12,7 @@ from tenants.errors import DomainError
 from tenants.models import Hotel
 from tenants.selectors import get_hotel
 
-#: HTTP statuses of errors whose cause is an argument of the command: an unknown hotel or an invalid value.
+#: HTTP statuses of errors that an argument of the command causes, such as an unknown hotel or an invalid value.
 _USAGE_STATUSES = (404, 422)
 
 

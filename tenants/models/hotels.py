@@ -57,7 +57,7 @@ class Hotel(models.Model):
         _("time zone"), max_length=63, default="UTC", validators=[validate_time_zone]
     )
     language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.ENGLISH)
-    #: Digest of the names of the migrations that are applied to the schema. Empty while migrations run.
+    #: A digest of the names of the migrations that are applied to the schema. Empty while migrations run.
     schema_version = models.CharField(max_length=32, default="", db_default="", editable=False)
     email = models.EmailField(
         _("e-mail"),

@@ -61,7 +61,7 @@ class Lease(models.Model):
 
 
 class SpareRole(models.Model):
-    """The id of a hotel that does not exist yet, and whose PostgreSQL role exists already.
+    """The id of a future hotel, whose PostgreSQL role already exists.
 
     A role belongs to the server and not to a database. A copy of the database must not use the role, so the row also
     identifies the database.
@@ -73,7 +73,7 @@ class SpareRole(models.Model):
 
 
 class Redelivery(models.Model):
-    """The number of times that a Celery message was delivered. Only messages whose worker died have a row."""
+    """The number of times that a Celery message was delivered. Only messages whose worker has died have a row."""
 
     task_id = models.UUIDField(primary_key=True)
     deliveries = models.PositiveSmallIntegerField(default=1)

@@ -33,7 +33,7 @@ def oldest_due() -> float:
             )
             return float(cursor.fetchone()[0])
     finally:
-        # Prometheus calls this function in a separate thread, whose connections Django does not close.
+        # Prometheus calls this function in a separate thread, and Django does not close the connections of that thread.
         connection.close()
 
 

@@ -125,7 +125,7 @@ class ServerAccess:
             self.keeper.poll()
 
     def _has_other_users(self) -> bool:
-        """Return whether another process holds the shared lock and therefore uses the servers."""
+        """Return whether another process holds the shared lock, which means that it uses the servers."""
         time.sleep(0.1)
         return not is_locked(self.run / keeper.USERS_LOCK)
 

@@ -48,7 +48,7 @@ def build_prefix(
     settings = []
     if role is not None:
         settings.append(f"SET {level} ROLE {'NONE' if role == LOGIN_ROLE else quote_schema_name(role)}")
-    # The search path must name pg_temp. Otherwise a temporary table would hide the hotel's table of the same name.
+    # The search path must name pg_temp. Otherwise a temporary table would hide the hotel's table with the same name.
     schemas = ", ".join([*(quote_schema_name(schema) for schema in path), "pg_temp"])
     settings.append(f"SET {level} search_path TO {schemas}")
     if time_zone is not None:

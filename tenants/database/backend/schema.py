@@ -32,8 +32,8 @@ class HotelSchemaEditor(DatabaseSchemaEditor):
     """Django's schema editor for migrations that are replayed in other hotels and repeated after a failure.
 
     CREATE INDEX CONCURRENTLY runs outside a transaction. If `migrate` is killed, the server may finish the index
-    although no migration is recorded. If the server stops, it leaves an invalid index. The next run skips a finished
-    index and rebuilds an invalid one.
+    although the migration is not recorded. If the server stops, it leaves an invalid index. The next run skips a
+    finished index and rebuilds an invalid one.
     """
 
     sql_create_index_concurrently = DatabaseSchemaEditor.sql_create_index_concurrently.replace(

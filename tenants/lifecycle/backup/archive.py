@@ -1,6 +1,6 @@
 """The file format of a backup: a ZIP file whose comment ends with the SHA-256 of all bytes before it.
 
-Any change to the file changes the digest, so every changed byte is detected. The members of the ZIP file are:
+The digest detects a change to any byte of the file. The members of the ZIP file are:
 
     hotelagent-backup       the format and version, as text. The first member, so that truncated files are recognized
     schema/before.sql       the tables

@@ -68,8 +68,8 @@ def restore_hotel(
 ) -> RestoreResult:
     """Restore a hotel from a backup file.
 
-    The hotel gets its original slug, or `slug` if that is given. It keeps its id unless another hotel has that id.
-    `suspended` keeps the hotel suspended in any case. `discard_due` deletes the hotel's overdue items, because they may
+    The hotel gets its original slug, or `slug` if that is given. The hotel keeps its id unless another hotel has that
+    id. `suspended` always keeps the hotel suspended. `discard_due` deletes the hotel's overdue items, because they may
     have been processed after the backup was created. Uses the direct connection and holds the migration lock. Raises
     InvalidBackup, CorruptBackup, UnsupportedBackupVersion, InvalidSlug, SlugConflict, DomainConflict,
     MigrationConflict, SchemaTemplateNotFound or RestoreFailed, and then nothing was restored.

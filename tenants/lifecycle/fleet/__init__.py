@@ -1,1 +1,1 @@
-"""Migration of the schemas of all hotels, with few database round trips per hotel."""
+"""Migration of all hotels' schemas, with few database round trips per hotel."""

@@ -51,7 +51,9 @@ def plan_template() -> list[PlanStep]:
 
 
 def plan_fleet(slugs: list[str] | None) -> list[PlanStep]:
-    """Return a step for each group of hotels that lack the same migrations, limited to `slugs` if given."""
+    """Return a step for each group of hotels that lack the same migrations. If `slugs` is given, plan only these
+    hotels.
+    """
     if not _relation_exists("public.tenants_hotel") or not _relation_exists(
         f"{schema_template.SCHEMA}.django_migrations"
     ):

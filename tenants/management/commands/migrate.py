@@ -130,7 +130,7 @@ class Command(django_migrate.Command):
     def _ensure_privileges(self) -> None:
         """Set the shared privileges and the settings of the runtime login.
 
-        If DATABASE_ROLES is off and both URLs use the same login, only the settings of the login are set.
+        If DATABASE_ROLES is off and both URLs use the same login, only the login's settings are set.
         """
         with connection.cursor() as cursor:
             logins = get_database_logins(cursor)
@@ -177,7 +177,7 @@ class Command(django_migrate.Command):
         self._write_result(result, untouched=untouched, repaired=repaired)
 
     def _repair_privileges(self) -> list[str]:
-        """Repair the privileges of hotels whose privileges have changed, and return the slugs of these hotels."""
+        """Repair the privileges of hotels that no longer have the right privileges, and return the hotels' slugs."""
         if not settings.DATABASE_ROLES:
             return []
         with connection.cursor() as cursor:

@@ -1,6 +1,6 @@
 -- Rejects every UPDATE, DELETE and TRUNCATE of the audit trail.
 -- The trigger runs once per statement and not per row, so it also rejects a statement that matches no row.
--- The error has the SQLSTATE of a missing privilege, so callers handle both errors in the same way.
+-- The error has the SQLSTATE of a missing privilege (42501), so callers handle it like a missing privilege.
 CREATE OR REPLACE FUNCTION public.audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'The audit trail is append-only: % of % is refused.', TG_OP, TG_TABLE_NAME
