@@ -1,4 +1,4 @@
-"""The language of the admin: staff choose it for their account. Without a choice, the browser's language is used."""
+"""The language of the admin. Staff choose a language for their account. By default the browser's language is used."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The connection of Celery to Redis. A worker continues if Redis is killed while the worker runs a task."""
+"""Celery's connection to Redis. A worker continues if Redis is killed while the worker is running a task."""
 
 from typing import Any
 

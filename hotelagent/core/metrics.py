@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 #: Histogram buckets in seconds, from the time of a cached read to the timeout of an SQL statement (15 seconds).
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
-#: HTTP methods that are used as label values. Other methods are counted as "other", because clients can send any word.
+#: HTTP methods that are used as label values. All others are counted as "other", because clients can send any method.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Timeout for the query of a gauge. After this number of seconds, /metrics is returned without the gauge.
 GAUGE_TIMEOUT_SECONDS = 2.0

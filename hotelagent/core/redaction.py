@@ -57,9 +57,9 @@ _PATTERNS = (
     # The query string of a URL. A question mark that ends a sentence does not match, because a space follows it.
     (re.compile(r"(?P<keep>/[^\s?\"'<>/]*)\?[^\s\"'<>]+"), rf"\g<keep>?{REDACTED}"),
     (re.compile(r"(?<![\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+"), REDACTED),
-    # International bank account numbers, in one run or in groups.
+    # International bank account numbers (IBANs), with or without separators.
     (re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}\b"), REDACTED),
-    # Card numbers: 13 to 19 digits, in one run or in groups.
+    # Card numbers: 13 to 19 digits, with or without separators.
     (re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])"), REDACTED),
     # These three patterns match phone numbers: with a country code, in groups, or as 9 to 15 digits in a row.
     (re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[\s().-]{0,2}\d){6,14}(?!\w)"), REDACTED),

@@ -40,7 +40,9 @@ def random_name(random: Random, *, country: str) -> str:
 
 
 def email_address(name: str, *, booking_number: str, domain: str = DOMAIN) -> str:
-    """Return an e-mail address for the guest. It contains the booking number, so each booking has its own address."""
+    """Return an e-mail address for the guest. The address contains the booking number, so each booking has its own
+    address.
+    """
     return f"{_local_part(name)}.{_ascii(booking_number)}@{domain}"
 
 

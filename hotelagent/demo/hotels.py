@@ -30,7 +30,7 @@ HOTELS = {"resort": "Hotel Resort", "city": "Hotel City"}
 TIME_ZONE = "Europe/Lisbon"
 PLATFORM_STAFF = {"admin": Role.PLATFORM}
 HOTEL_STAFF = {"manager": Role.MANAGER, "frontdesk": Role.FRONT_DESK, "auditor": Role.AUDITOR}
-#: Bookings arrive from a week ago to three weeks ahead. The room board and the default reminder rules need no more.
+#: Arrivals are from a week ago to three weeks ahead. The room board and the default reminder rules need no more.
 ARRIVALS_BEFORE_TODAY = timedelta(days=7)
 ARRIVALS_AFTER_TODAY = timedelta(days=21)
 

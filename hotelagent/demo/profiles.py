@@ -15,7 +15,7 @@ class Segment:
 
     #: Relative frequency of this segment among the bookings of the hotel.
     weight: float
-    #: Median number of days between booking and arrival. Half of the guests book in the last weeks, a few a year ahead.
+    #: Median number of days between booking and arrival. Many guests book in the last weeks, and a few a year ahead.
     #: The number of days has a log-normal distribution. `lead_sigma` is the standard deviation of its logarithm.
     median_lead_days: float
     lead_sigma: float

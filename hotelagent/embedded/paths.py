@@ -1,4 +1,4 @@
-"""The folders for the data of the development environment. All are in `.hotelagent`, and git ignores them."""
+"""The folders for the development environment's data. All are in `.hotelagent`, which git ignores."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ def write_private_file(path: Path, text: str) -> None:
 
 
 def require_disk_space(path: Path) -> None:
-    """Raise EmbeddedError if the disk of this path has less than `REQUIRED_BYTES` left."""
+    """Raise EmbeddedError if the disk that contains this path has less than `REQUIRED_BYTES` left."""
     free = shutil.disk_usage(path).free
     if free < REQUIRED_BYTES:
         raise EmbeddedError(

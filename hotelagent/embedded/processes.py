@@ -35,7 +35,7 @@ class ProcessIdentity:
         try:
             if HAS_PROC:
                 # Only the text after the last ")" is parsed, because the program name before it may contain spaces.
-                # The start time is counted in clock ticks since boot, so a change of the clock does not affect it.
+                # The start time is counted in clock ticks since boot, so setting the clock does not affect it.
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 if fields[0] in "ZX":
                     return None

@@ -1,8 +1,8 @@
 """Rate limits per client (API key, member of staff or IP address), stored in Redis.
 
 A Lua script in Redis implements the generic cell rate algorithm (GCRA, ITU-T I.371). It needs one round trip and one
-value per client, and uses the clock of Redis. Unlike a counter per minute, it does not allow twice the limit around the
-end of a minute.
+value per client, and uses the clock of Redis. Unlike a counter per minute, the algorithm does not allow twice the limit
+around the end of a minute.
 
 Responses have the headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and
 `Retry-After` if the limit is exceeded.

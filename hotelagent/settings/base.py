@@ -250,7 +250,7 @@ LOGGING = logs.logging_config(json=True, level=LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 # Successful tasks are logged at DEBUG, because periodic tasks run every few seconds. Failures are errors.
 DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG
-# django-structlog may trust the request id of the client, because RequestIdMiddleware has validated it.
+# django-structlog may trust the client's request id, because RequestIdMiddleware has validated it.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 # The start of a request is logged at DEBUG only, because the log line at its end also contains the status.
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG

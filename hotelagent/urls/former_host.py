@@ -1,4 +1,4 @@
-"""URLs of a former host of a hotel, which the hotel used before its slug or domain changed.
+"""URLs of a hotel's former host, which the hotel used before its slug or domain changed.
 
 Other systems still use these two URLs. E-mail clients do not follow redirects when they send the one-click unsubscribe
 request (RFC 8058), and booking channels store the URL of the calendar feed. So the former host does not redirect them.

@@ -39,8 +39,8 @@ def client_ip(request: HttpRequest) -> str | None:
     """Return the client's IP address.
 
     Each proxy appends the address that it received the request from to `X-Forwarded-For`. Entries before those of our
-    own proxies are set by the client and can be forged, so we count `settings.TRUSTED_PROXY_HOPS` entries from the end.
-    If the setting is 0, the header is ignored.
+    own proxies are set by the client and can be forged, so we use entry number `settings.TRUSTED_PROXY_HOPS` from the
+    end. If the setting is 0, the header is ignored.
     """
     hops = settings.TRUSTED_PROXY_HOPS
     if hops:

@@ -157,5 +157,5 @@ def apply_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> lis
                 cursor.execute(statement)
         except ProgrammingError:
             logger.warning("permission denied, an administrator must run: %s", statement)
-    # If a REVOKE has no effect, PostgreSQL raises only a warning and no error.
+    # If a REVOKE has no effect, PostgreSQL raises a warning instead of an error.
     return missing_runtime_settings(cursor, logins)

@@ -126,7 +126,7 @@ def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
     return sorted(row[0] for row in cursor.fetchall())
 
 
-#: Query for the hotels whose privileges differ from `create_role_sql` and `grants_sql`.
+#: A query for the hotels whose privileges differ from those that `create_role_sql` and `grants_sql` grant.
 #: The query reads pg_class once for all hotels. A subquery per hotel would read it once for each hotel.
 #: %(tables)s lists the restricted tables. %(allowed)s lists the privileges on each table, separated by commas.
 #: %(letters)s lists the same privileges in the notation of access control lists (ACLs).
@@ -187,7 +187,7 @@ def find_privilege_drift(cursor: CursorWrapper, logins: DatabaseLogins) -> list[
     return list(Hotel.objects.filter(id__in=ids)) if ids else []
 
 
-#: Query for the roles, except the owner, that have privileges on a schema or on its tables and sequences.
+#: A query for the roles, except the owner, that have privileges on a schema or on its tables and sequences.
 _GRANTEES = f"""
 SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC') FROM (
     SELECT n.nspowner AS owner, a.grantee FROM pg_namespace n, aclexplode(n.nspacl) a

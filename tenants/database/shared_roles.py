@@ -12,7 +12,8 @@ HOTEL_PRIVILEGES = {
     "tenants_hotel": "SELECT",
     "tenants_dueitem": "SELECT, INSERT, UPDATE, DELETE",
     "tenants_contactidentifier": "SELECT",
-    # The platform sets the feature flags and every hotel reads them. Waffle also reads the users and groups of a flag.
+    # The platform sets the feature flags, and every hotel reads them.
+    # Waffle also reads the users and groups for which a flag is enabled.
     "waffle_flag": "SELECT",
     "waffle_switch": "SELECT",
     "waffle_sample": "SELECT",

@@ -55,7 +55,7 @@ def test_trigger_error_contains_a_hint(hotel: Hotel) -> None:
 
 
 @pytest.mark.django_db
-def test_save_and_delete_of_existing_events_are_rejected(in_hotel: Hotel, lamp_lit: EventType) -> None:
+def test_existing_events_cannot_be_saved_or_deleted(in_hotel: Hotel, lamp_lit: EventType) -> None:
     event = record(lamp_lit, colour="red")
     event.actor_label = "another actor"
     with pytest.raises(ProgrammingError), transaction.atomic():

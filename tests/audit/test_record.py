@@ -176,7 +176,7 @@ def test_record_many_stores_the_same_values_as_record(
 
 
 @pytest.mark.django_db
-def test_record_many_with_one_invalid_event_writes_nothing(in_hotel: Hotel, lamp_lit: EventType) -> None:
+def test_record_many_with_one_invalid_event_records_no_event(in_hotel: Hotel, lamp_lit: EventType) -> None:
     with pytest.raises(InvalidEventFields):
         record_many(lamp_lit, [(("lamp", 1), {"colour": "red"}), (("lamp", 2), {})])
     assert not Event.objects.filter(event="lamp.lit").exists()

@@ -46,11 +46,11 @@ def test_long_message_is_truncated_to_the_maximum_length() -> None:
     assert len(message_from_json(store("x" * 10_000))) == MAX_LENGTH
 
 
-def test_message_that_is_a_plain_string_with_braces_is_stored_unchanged() -> None:
+def test_plain_string_message_with_braces_is_stored_unchanged() -> None:
     assert message_from_json(store("100 % {sure}")) == "100 % {sure}"
 
 
-def test_message_that_is_a_plain_string_is_translated_if_the_catalogue_contains_it() -> None:
+def test_plain_string_message_is_translated_if_the_catalogue_contains_it() -> None:
     stored = store("Enter a valid URL.")
     with translation.override("es"):
         assert message_from_json(stored) == "Introduzca una URL válida."

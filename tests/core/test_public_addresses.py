@@ -1,4 +1,4 @@
-"""Tests of the rules for the URLs of webhooks and calendars, which must lead to public IP addresses."""
+"""Tests of the rules for webhook and calendar URLs, which must lead to public IP addresses."""
 
 import ipaddress
 import socket
@@ -54,7 +54,7 @@ def test_public_url_is_parsed_into_its_endpoint() -> None:
 @pytest.mark.parametrize(
     "address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "64:ff9b::5db8:d70e"]
 )
-def test_is_public_returns_true_for_public_addresses(address: str) -> None:
+def test_addresses_on_the_public_internet_are_public(address: str) -> None:
     assert public_addresses.is_public(ipaddress.ip_address(address))
 
 

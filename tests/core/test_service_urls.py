@@ -17,7 +17,7 @@ def parse_url(text: str) -> ServiceURL:
 
 
 @given(password=st.text(min_size=1))
-def test_percent_encoded_password_is_decoded_and_is_encoded_again_in_the_url_text(password: str) -> None:
+def test_percent_encoded_password_is_decoded_and_encoded_again_in_the_url(password: str) -> None:
     password = password.encode("utf-8", "ignore").decode()
     url = parse_url(f"redis://user:{quote(password, safe='')}@host:6379/0")
     assert (url.password, url.addresses(), url.path) == (password, [("host", 6379)], "/0")

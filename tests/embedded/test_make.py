@@ -48,7 +48,7 @@ def test_make_clean_deletes_the_data_and_keeps_the_packages(tmp_path: Path) -> N
     assert (home / "venv" / "bin" / "python").exists()
 
 
-def test_require_disk_space_on_a_full_disk_raises_embedded_error(
+def test_disk_space_check_on_a_full_disk_raises_embedded_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=5 * 2**20)

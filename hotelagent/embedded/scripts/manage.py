@@ -32,8 +32,8 @@ def needs_servers(arguments: Sequence[str]) -> bool:
 
 
 def run(arguments: list[str], execute: Callable[[list[str]], None]) -> None:
-    """Execute the command, with the embedded servers if needed. If the servers cannot be started, exit with the status
-    1 or 2.
+    """Execute the command, with the embedded servers if needed. If the servers cannot be started, exit with status 1 or
+    2.
     """
     try:
         if not needs_servers(arguments):

@@ -25,7 +25,8 @@ DEFAULT_SMTP_PORT = 1025
 def server_environment(home: Path = paths.HOME, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return environment variables with the URLs of the embedded servers, without starting a server.
 
-    The variables are DATABASE_URL, DATABASE_DIRECT_URL, REDIS_URL and EMAIL_URL. Variables that are set are left out.
+    The variables are DATABASE_URL, DATABASE_DIRECT_URL, REDIS_URL and EMAIL_URL. Variables that are already set are
+    omitted.
     """
     postgres, valkey = keeper.services(home)
     variables: dict[str, str] = {}

@@ -101,7 +101,7 @@ _TEMPORARY_SCHEMA = re.compile(r"pg_temp(_\d+)?")
 #: The bit of `DeclareCursorStmt.options` for WITH HOLD (parsenodes.h of PostgreSQL).
 _WITH_HOLD = 0x20
 
-#: Beginnings of savepoint statements. They are not cached, because Django gives each savepoint a new name.
+#: The first words of savepoint statements, which are not cached, because Django gives each savepoint a new name.
 _SAVEPOINTS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
 _PLACEHOLDER = re.compile(r"%(?:%|(?:\([^)]+\))?.)", re.DOTALL)
 _PLACEHOLDER_LIST = re.compile(r"(?<!%)%s(?:\s*,\s*%s)+")
@@ -228,7 +228,7 @@ def _find_session_state(statement: dict[str, Any]) -> str:
             return "TEMPORARY"
         elif name == "schemaname" and _TEMPORARY_SCHEMA.fullmatch(value):
             return str(value)
-        # Names of functions, types and other objects are lists of strings. Literals have another type of node.
+        # The names of functions, types and other objects are lists of strings. Literals are nodes of a different type.
         elif name == "String" and _TEMPORARY_SCHEMA.fullmatch(value.get("sval", "")):
             return str(value["sval"])
         elif name in {"UpdateStmt", "InsertStmt"} and value["relation"]["relname"] == "pg_settings":

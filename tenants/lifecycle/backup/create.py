@@ -56,7 +56,7 @@ def backup_hotel(
     been verified.
 
     All data come from one snapshot of the database. The hotel can be used during the backup, but its migrations wait.
-    With `masked`, the file contains no personal data and no secrets (tenants.personal_data). Uses the direct
+    If `masked` is true, the file contains no personal data and no secrets (tenants.personal_data). Uses the direct
     connection. Raises HotelNotFound, BackupConflict, BackupFailed.
     """
     output_file.refuse_existing_file(path, overwrite=overwrite)
