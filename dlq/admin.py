@@ -19,7 +19,7 @@ from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from dlq import services
-from dlq.models import WAITING_STATUSES, Attempt, Failure, FailureStatus
+from dlq.models import WAITING_STATUSES, Attempt, Failure, FailureGroup, FailureStatus
 from dlq.registry import Subject, find_subjects
 from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
@@ -27,6 +27,7 @@ from hotelagent.admin.sites import hotel_site, platform_site
 STATUS_COLOURS = {
     FailureStatus.SCHEDULED: "info",
     FailureStatus.RETRYING: "warning",
+    FailureStatus.IN_DOUBT: "danger",
     FailureStatus.RESOLVED: "success",
     FailureStatus.PERMANENT: "danger",
     FailureStatus.DISCARDED: "default",
@@ -44,7 +45,16 @@ class DiscardForm(ActionForm):  # type: ignore[misc]
 
 class AttemptInline(TabularInline):  # type: ignore[misc]
     model = Attempt
-    fields = ["number", "outcome", "started_at", "ended_at", "error_type", "message"]
+    fields = [
+        "number",
+        "outcome",
+        "started_at",
+        "ended_at",
+        "error_type",
+        "message",
+        "worker",
+        "code_version",
+    ]
     readonly_fields = fields
     extra = 0
     can_delete = False
@@ -99,6 +109,8 @@ class FailureAdmin(ReadOnlyModelAdmin):
                     "retries",
                     "occurrences",
                     "discard_reason",
+                    "task_id",
+                    "request_id",
                 ]
             },
         ),
@@ -170,7 +182,9 @@ class FailureAdmin(ReadOnlyModelAdmin):
 
     @display(description=_("traceback"))
     def formatted_traceback(self, failure: Failure) -> SafeString:
-        return format_html('<pre class="overflow-x-auto text-xs whitespace-pre">{}</pre>', failure.traceback)
+        group = FailureGroup.objects.filter(fingerprint=failure.fingerprint)
+        traceback = group.values_list("traceback", flat=True).first()
+        return format_html('<pre class="overflow-x-auto text-xs whitespace-pre">{}</pre>', traceback or "")
 
     @admin.action(description=_("Retry"), permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Failure]) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
@@ -20,6 +20,10 @@ from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelViewSet
 
+#: The first part of the names of failures that other systems report.
+EXTERNAL = "external"
+#: Maximum length of a client's name in the name of a failure.
+MAX_CLIENT_LENGTH = 50
 STATE_ERRORS = problem_responses(
     (409, "`/problems/failure-state-error`: the failure is being retried, resolved or discarded.")
 )
@@ -28,6 +32,9 @@ _MESSAGE_HELP = "The error message. Messages of this system use the language of 
 
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
     error_message = serializers.CharField(source="localized_message", read_only=True, help_text=_MESSAGE_HELP)
+    traceback = serializers.CharField(
+        read_only=True, help_text="The traceback of the first error of the group."
+    )
 
     class Meta:
         model = Attempt
@@ -39,6 +46,8 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
             "error_type",
             "error_message",
             "traceback",
+            "worker",
+            "code_version",
         ]
         read_only_fields = fields
 
@@ -63,6 +72,8 @@ class FailureSerializer(serializers.ModelSerializer[Failure]):
             "expires_at",
             "created_at",
             "last_seen_at",
+            "regressed_at",
+            "closed_at",
             "discard_reason",
         ]
         read_only_fields = fields
@@ -72,18 +83,22 @@ class FailureDetailSerializer(FailureSerializer):
     attempts = AttemptSerializer(
         many=True, read_only=True, help_text="All attempts. Number 0 is the original failure."
     )
+    traceback = serializers.CharField(
+        read_only=True, help_text="The traceback of the first error of the group."
+    )
 
     class Meta(FailureSerializer.Meta):
-        fields = [*FailureSerializer.Meta.fields, "payload", "traceback", "attempts"]
+        fields = [*FailureSerializer.Meta.fields, "payload", "task_id", "request_id", "traceback", "attempts"]
         read_only_fields = fields
 
 
 class ReportSerializer(StrictSerializer):
     """A failure that another system reports."""
 
-    # The type checker confuses this field with the attribute `source` that all serializer fields have.
-    source = serializers.CharField(max_length=100, help_text="The system that reports the failure.")  # type: ignore[assignment]
-    name = serializers.CharField(max_length=150, help_text="The type of the message.")
+    name = serializers.CharField(
+        max_length=80,
+        help_text="The type of the message. It is stored as `external:<name of the API key>:<type>`.",
+    )
     payload = serializers.DictField(help_text="The data that a retry needs, and no other data.")
     error_type = serializers.CharField(
         max_length=150, help_text="The type of the error, such as its class or code."
@@ -123,7 +138,11 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
 
     def get_queryset(self) -> QuerySet[Failure]:
         queryset = super().get_queryset()
-        return queryset if self.action == "list" else queryset.prefetch_related("attempts")
+        if self.action == "list":
+            return queryset
+        attempts = Prefetch("attempts", Attempt.objects.with_traceback())
+        with_traceback: QuerySet[Failure] = Failure.objects.with_traceback().prefetch_related(attempts)
+        return with_traceback
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return FailureSerializer if self.action == "list" else FailureDetailSerializer
@@ -134,26 +153,30 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
     def create(self, request: Request) -> Response:
         """Report a failed message.
 
-        If a failure with the same error and payload is still open, its `occurrences` are incremented, and the response
+        The `source` of the failure is the name of the API key. If a failure of the same message (source, name and
+        payload) is still open, its `occurrences` are incremented, and the response
         is 200 with that failure.
         """
         serializer = ReportSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         report = serializer.validated_data
-        failure = services.capture(
+        # Requests with the session cookie of the admin have no API key.
+        client = getattr(request.auth, "name", "staff")[:MAX_CLIENT_LENGTH]
+        captured = services.capture(
             kind=FailureKind.MESSAGE,
-            source=report["source"],
-            name=report["name"],
+            source=client,
+            # A client must not report a failure under a name of ours, whose retry would do our work.
+            name=f"{EXTERNAL}:{client}:{report['name']}",
             payload=report["payload"],
             error=report_texts(
                 type=report["error_type"], message=report["error_message"], traceback=report["traceback"]
             ),
             retry=report["retry"],
         )
-        is_new = failure.occurrences == 1
+        failure = self.get_queryset().get(id=captured.id)
         return Response(
             FailureDetailSerializer(failure).data,
-            status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK,
+            status=status.HTTP_201_CREATED if captured.is_new else status.HTTP_200_OK,
         )
 
     @extend_schema(request=None, responses={202: FailureDetailSerializer, **STATE_ERRORS})

@@ -9,7 +9,8 @@ class DlqConfig(AppConfig):
     verbose_name = _("Failures")
 
     def ready(self) -> None:
-        from dlq import celery_signals  # noqa: F401, PLC0415 - registers itself; imports models
+        from dlq.capture import celery_messages  # noqa: F401, PLC0415 - registers itself; imports models
         from dlq.retries import schedule  # noqa: PLC0415
 
         due.register(kind=schedule.KIND, task="dlq.tasks.retry_due")
+        due.register(kind=schedule.CLEAN_UP_KIND, task="dlq.tasks.clean_up", daily=True)

@@ -15,7 +15,8 @@ def open_failures(_request: HttpRequest) -> Card:
     counts = dict(
         Failure.objects.filter(status__in=OPEN_STATUSES).values_list("status").annotate(number=Count("id"))
     )
-    permanent = counts.pop(FailureStatus.PERMANENT, 0)
+    waiting = [counts.pop(status, 0) for status in (FailureStatus.PERMANENT, FailureStatus.IN_DOUBT)]
+    permanent = sum(waiting)
     return Card(
         title=_("Failures that need attention"),
         value=permanent,

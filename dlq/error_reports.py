@@ -1,7 +1,6 @@
 """Conversion of exceptions to error reports: redacted texts for storage, and a fingerprint that groups equal errors."""
 
 import hashlib
-import math
 import re
 import traceback as tracebacks
 from dataclasses import dataclass, replace
@@ -13,6 +12,8 @@ from django.utils import translation
 from hotelagent.core.messages import TranslatableMessage, message_from_json, message_to_json
 from hotelagent.core.redaction import redact_text
 
+MAX_TYPE_LENGTH = 150
+MAX_LOCATION_LENGTH = 300
 MAX_MESSAGE_LENGTH = 2_000
 #: Maximum number of characters. The beginning of a longer traceback is cut: the innermost frames are at the end.
 MAX_TRACEBACK_LENGTH = 20_000
@@ -56,18 +57,29 @@ class ErrorReport:
         parts = (name, self.type, self.location, _VARIABLE_PARTS.sub("*", self.message)[:300])
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
-    def as_fields(self) -> dict[str, Any]:
+    def as_fields(self, *, name: str) -> dict[str, Any]:
         """Return the error as a dict with values for the fields that `Failure` and `Attempt` have in common."""
         return {
             "error_type": self.type,
             "error_message": self.message,
             "translatable_message": self.translatable_message,
-            "traceback": self.traceback,
+            "fingerprint": self.fingerprint(name=name),
         }
 
 
 def report_exception(error: BaseException) -> ErrorReport:
-    """Return an error report of an exception and its causes. The texts are redacted and contain no local variables."""
+    """Return an error report of an exception and its causes. The texts are redacted and contain no local variables.
+
+    If the exception cannot be formatted, for example because its `__str__` raises an error, the report says so.
+    """
+    try:
+        return _report_exception(error)
+    except Exception as problem:  # noqa: BLE001 - an exception may run any code when it is formatted
+        text = f"The error cannot be displayed ({type(problem).__name__})."
+        return report_texts(type=_qualified_name(type(error)), message=text)
+
+
+def _report_exception(error: BaseException) -> ErrorReport:
     exception = tracebacks.TracebackException.from_exception(error, capture_locals=False)
     translatable = _translatable_message(error)
     with translation.override(None):  # searches and fingerprints use the English message
@@ -81,7 +93,7 @@ def report_exception(error: BaseException) -> ErrorReport:
 def report_texts(*, type: str, message: str, traceback: str = "") -> ErrorReport:  # noqa: A002
     """Return an error report of the texts that another system sent. The texts are redacted and shortened."""
     return ErrorReport(
-        type=type,
+        type=_valid_text(type)[:MAX_TYPE_LENGTH],
         message=_redact(_cut_end(message, MAX_MESSAGE_LENGTH + _MARGIN))[:MAX_MESSAGE_LENGTH],
         traceback=_redact(_cut_start(traceback, MAX_TRACEBACK_LENGTH + _MARGIN))[-MAX_TRACEBACK_LENGTH:],
     )
@@ -104,25 +116,6 @@ def _cut_start(text: str, length: int) -> str:
         return text
     words = text[-length:].split(maxsplit=1)
     return words[1] if len(words) > 1 and len(words[0]) < _MARGIN else text[-length:]
-
-
-def to_jsonb(value: Any) -> Any:
-    """Return a copy of a JSON value without the parts that `jsonb` rejects.
-
-    PostgreSQL rejects NUL, lone surrogates, NaN and infinities. They are replaced, so that no failure is lost because
-    of its content.
-    """
-    match value:
-        case str():
-            return _valid_text(value)
-        case float() if not math.isfinite(value):
-            return str(value)
-        case dict():
-            return {_valid_text(str(key)): to_jsonb(item) for key, item in value.items()}
-        case list() | tuple():
-            return [to_jsonb(item) for item in value]
-        case _:
-            return value
 
 
 def _translatable_message(error: BaseException) -> dict[str, Any] | None:
@@ -161,4 +154,4 @@ def _location(stack: tracebacks.StackSummary) -> str:
         for frame in stack
         if frame.filename.startswith(root) and "site-packages" not in frame.filename
     ]
-    return frames[-1] if frames else ""
+    return frames[-1][:MAX_LOCATION_LENGTH] if frames else ""

@@ -28,6 +28,18 @@ CAPTURED = register(
     fields=("source", "name", "error", "fingerprint", "status"),
     labels={"name": NAMES, "source": SOURCES, "error": ERRORS, "status": _STATUS},
 )
+REGRESSED = register(
+    "failure.regressed",
+    description=_("{name} failed again while its failure waited for a person: {error}"),
+    fields=("name", "error"),
+    labels={"name": NAMES, "error": ERRORS},
+)
+IN_DOUBT = register(
+    "failure.in_doubt",
+    description=_("The retry of {name} is not scheduled any more. It is unknown whether the work was done."),
+    fields=("name",),
+    labels={"name": NAMES},
+)
 RETRY_REQUESTED = register(
     "failure.retry_requested",
     description=_("{actor} requested a retry of {name}"),

@@ -1,6 +1,7 @@
-"""The models of the dead-letter queue: failures, and the attempts to process each of them."""
+"""The models of the dead-letter queue: failures, the attempts to process each of them, and groups of equal errors."""
 
-from django.core.serializers.json import DjangoJSONEncoder
+from typing import Any
+
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -18,27 +19,84 @@ class FailureStatus(models.TextChoices):
     """The status of a failure.
 
     Scheduled and retrying failures are retried automatically. A permanent failure waits until a person retries or
-    discards it.
+    discards it. So does a failure that is in doubt: an attempt was lost, and its work must not be done twice.
     """
 
     SCHEDULED = "scheduled", _("scheduled")
     RETRYING = "retrying", _("retrying")
+    IN_DOUBT = "in_doubt", _("in doubt")
     RESOLVED = "resolved", _("resolved")
     PERMANENT = "permanent", _("permanent")
     DISCARDED = "discarded", _("discarded")
 
 
 #: Statuses of failures that are neither resolved nor discarded.
-OPEN_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.RETRYING, FailureStatus.PERMANENT)
+OPEN_STATUSES = (
+    FailureStatus.SCHEDULED,
+    FailureStatus.RETRYING,
+    FailureStatus.IN_DOUBT,
+    FailureStatus.PERMANENT,
+)
 #: Statuses in which people can retry or discard a failure, because no worker is retrying it.
-WAITING_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.PERMANENT)
+WAITING_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.IN_DOUBT, FailureStatus.PERMANENT)
+#: Statuses of failures that need no more work.
+CLOSED_STATUSES = (FailureStatus.RESOLVED, FailureStatus.DISCARDED)
+
+
+class FingerprintField(models.CharField):  # type: ignore[type-arg]
+    """A fingerprint: 16 hexadecimal digits, stored as char(16).
+
+    Django creates a second index for unique varchar columns, which no query would use.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "max_length": 16})
+
+    def db_type(self, connection: Any) -> str:  # noqa: ARG002 - the signature of Django
+        return "char(16)"
+
+
+class FailureGroup(models.Model):
+    """The errors with one fingerprint: the same name, error type, location and message without its variable parts.
+
+    A group keeps the message and traceback of its first error. The errors of the group do not store a traceback, so
+    100,000 equal failures need no space for 100,000 equal tracebacks.
+    """
+
+    fingerprint = FingerprintField(_("group"), primary_key=True)
+    name = models.CharField(_("name"), max_length=150)
+    error_type = models.CharField(_("error"), max_length=150)
+    location = models.CharField(max_length=300, blank=True)
+    error_message = models.TextField(_("message"))
+    traceback = models.TextField(_("traceback"), blank=True)
+    created_at = models.DateTimeField(_("first seen"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("group")
+        verbose_name_plural = _("groups")
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.error_type.rpartition('.')[2]}"
+
+
+class WithTraceback(models.QuerySet[Any]):
+    """A queryset of failures or attempts that can add the attribute `traceback`, the traceback of the group."""
+
+    def with_traceback(self) -> Any:
+        group = FailureGroup.objects.filter(fingerprint=models.OuterRef("fingerprint"))
+        return self.annotate(traceback=models.Subquery(group.values("traceback")))
 
 
 class Failure(models.Model):
     """A task or message that failed, with its payload and its latest error. Earlier errors are stored in its attempts.
 
-    `retries` is the number of started retries. It is also the fencing token of the running attempt: the attempt can
-    record its result only if the number has not changed since it started.
+    `work_key` identifies the work that failed. One failure per work key can be open: if the work fails again, the open
+    failure is updated. `attempt` is the number of the latest attempt, and the fencing token of a running attempt: the
+    attempt can record its result only if the number has not changed since it started. `retries` is the number of
+    started retries.
+
+    If JSON cannot hold the payload exactly, `original` contains the bytes of the payload, `original_type` their media
+    type, and `payload` a readable approximation.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -49,15 +107,18 @@ class Failure(models.Model):
     name = models.CharField(
         _("name"), max_length=150, help_text=_("The name of the task, or the type of the message.")
     )
-    payload = models.JSONField(_("payload"), encoder=DjangoJSONEncoder)
+    work_key = models.CharField(max_length=100, editable=False)
+    payload = models.JSONField(_("payload"))
+    original = models.BinaryField(null=True, editable=False)
+    original_type = models.CharField(max_length=100, blank=True, editable=False)
     error_type = models.CharField(_("error"), max_length=150)
     error_message = models.TextField(_("message"))
     #: The JSON form of a translatable message (`hotelagent.core.messages`), or null.
     translatable_message = models.JSONField(null=True, editable=False)
-    traceback = models.TextField(_("traceback"), blank=True)
-    fingerprint = models.CharField(_("group"), max_length=16)
+    fingerprint = FingerprintField(_("group"))
     status = models.CharField(_("status"), max_length=9, choices=FailureStatus)
     retries = models.PositiveSmallIntegerField(_("retries"), default=0)
+    attempt = models.PositiveSmallIntegerField(default=0, editable=False)
     occurrences = models.PositiveIntegerField(_("occurrences"), default=1)
     next_retry_at = models.DateTimeField(_("next retry"), null=True)
     claimed_until = models.DateTimeField(_("claimed until"), null=True, editable=False)
@@ -66,7 +127,16 @@ class Failure(models.Model):
     expires_at = models.DateTimeField(
         _("retried until"), help_text=_("The failure is not retried automatically after this time.")
     )
+    #: When the work failed again although the failure was permanent. Null after a person has requested a retry.
+    regressed_at = models.DateTimeField(_("failed again"), null=True, editable=False)
+    closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
     discard_reason = models.CharField(_("discard reason"), max_length=300, blank=True)
+    #: The id of the Celery task that failed first.
+    task_id = models.CharField(_("task id"), max_length=64, blank=True)
+    #: The id of the HTTP request that the work began with.
+    request_id = models.CharField(_("request id"), max_length=100, blank=True)
+
+    objects = WithTraceback.as_manager()
 
     class Meta:
         verbose_name = _("failure")
@@ -74,6 +144,13 @@ class Failure(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["fingerprint", "-id"], name="dlq_failure_group"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["work_key"],
+                condition=models.Q(status__in=OPEN_STATUSES),
+                name="dlq_failure_work_key",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -93,9 +170,10 @@ class AttemptOutcome(models.TextChoices):
 
 
 class Attempt(models.Model):
-    """An attempt to process a message or task. Number 0 is the original failure, the others are retries.
+    """An attempt to process a message or task. Number 0 is the original failure.
 
-    The outcome is `lost` if the worker did not report a result before the lease expired.
+    The others are retries, and further failures of the work while the failure was permanent. The outcome is `lost` if
+    the worker did not report a result before the lease expired.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -112,7 +190,12 @@ class Attempt(models.Model):
     error_type = models.CharField(_("error"), max_length=150, blank=True)
     error_message = models.TextField(_("message"), blank=True)
     translatable_message = models.JSONField(null=True, editable=False)
-    traceback = models.TextField(_("traceback"), blank=True)
+    fingerprint = FingerprintField(_("group"), blank=True)
+    #: The name of the Celery worker, and the version of the code (`CODE_VERSION`) that ran the attempt.
+    worker = models.CharField(_("worker"), max_length=200, blank=True)
+    code_version = models.CharField(_("code version"), max_length=40, blank=True)
+
+    objects = WithTraceback.as_manager()
 
     class Meta:
         verbose_name = _("attempt")

@@ -3,7 +3,7 @@
 The backup contains the kind, name and error type of each failure, but not its payload and messages.
 """
 
-from tenants.personal_data import declare_columns, mask_json, mask_text
+from tenants.personal_data import declare_columns, mask_json, mask_secret, mask_text, mask_token
 
 
 def _mask_live_status(status: str) -> str:
@@ -15,16 +15,31 @@ declare_columns(
     "dlq_failure",
     masked={
         "payload": mask_json,
+        "work_key": mask_token,
+        "original": mask_secret,
         "error_message": mask_text,
         "translatable_message": mask_json,
-        "traceback": mask_text,
         "discard_reason": mask_text,
         "status": _mask_live_status,
     },
-    kept=("kind", "source", "name", "error_type", "fingerprint"),
+    kept=(
+        "kind",
+        "source",
+        "name",
+        "original_type",
+        "error_type",
+        "fingerprint",
+        "task_id",
+        "request_id",
+    ),
 )
 declare_columns(
     "dlq_attempt",
-    masked={"error_message": mask_text, "translatable_message": mask_json, "traceback": mask_text},
-    kept=("outcome", "error_type"),
+    masked={"error_message": mask_text, "translatable_message": mask_json},
+    kept=("outcome", "error_type", "fingerprint", "worker", "code_version"),
+)
+declare_columns(
+    "dlq_failuregroup",
+    masked={"error_message": mask_text, "traceback": mask_text},
+    kept=("fingerprint", "name", "error_type", "location"),
 )

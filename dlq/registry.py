@@ -37,11 +37,15 @@ RetryHandler = Callable[["Failure"], None]
 SubjectFinder = Callable[[Sequence["Failure"]], dict[UUID, Subject]]
 
 _retry_handlers: dict[str, RetryHandler] = {}
+_not_idempotent: set[str] = set()
 _subject_finders: dict[str, SubjectFinder] = {}
 
 
-def retry_handler(name: str) -> Callable[[RetryHandler], RetryHandler]:
+def retry_handler(name: str, *, is_idempotent: bool = True) -> Callable[[RetryHandler], RetryHandler]:
     """Register the decorated function as the retry handler of failures with this name.
+
+    If the work must not be done twice, set `is_idempotent` to False. A failure whose attempt was lost is then in doubt
+    and waits for a person.
 
     Raises ValueError if another function is registered for the name.
     """
@@ -49,6 +53,8 @@ def retry_handler(name: str) -> Callable[[RetryHandler], RetryHandler]:
     def register(function: RetryHandler) -> RetryHandler:
         if _retry_handlers.setdefault(name, function) is not function:
             raise ValueError(f"{name} already has the retry handler {_retry_handlers[name]!r}.")
+        if not is_idempotent:
+            _not_idempotent.add(name)
         return function
 
     return register
@@ -57,6 +63,14 @@ def retry_handler(name: str) -> Callable[[RetryHandler], RetryHandler]:
 def find_retry_handler(name: str) -> RetryHandler | None:
     """Return the retry handler of failures with this name, or None."""
     return _retry_handlers.get(name)
+
+
+def is_idempotent(name: str) -> bool:
+    """Return whether failures with this name may be retried although a lost attempt may have done the work.
+
+    Celery tasks may be: the broker delivers the message of a task again if its worker dies.
+    """
+    return name not in _not_idempotent
 
 
 def subject_finder(name: str) -> Callable[[SubjectFinder], SubjectFinder]:

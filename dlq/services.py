@@ -3,29 +3,58 @@
 Each change of status is an UPDATE that requires the expected status and checks the row count.
 """
 
+import base64
+import hashlib
+import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
+from django.conf import settings
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
+from psycopg.pq import TransactionStatus
 
-from audit.services import record
-from dlq import events, metrics, registry
-from dlq.error_reports import ErrorReport, report_exception, to_jsonb
+from audit.services import actor_as_json, record
+from dlq import events, metrics, payloads, registry
+from dlq.error_reports import ErrorReport, report_exception
 from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError
-from dlq.models import (
-    OPEN_STATUSES,
-    WAITING_STATUSES,
-    Attempt,
-    AttemptOutcome,
-    Failure,
-    FailureKind,
-    FailureStatus,
-)
+from dlq.models import WAITING_STATUSES, Failure, FailureKind, FailureStatus
 from dlq.retries import schedule
+from hotelagent.core.ids import uuid7
+from tenants.context import current_actor, current_tenant
 from tenants.database.clock import database_now
+from tenants.database.functions import call_function
+
+# The maximum lengths of the columns. Longer values are cut, so that no failure is lost because of its texts.
+MAX_NAME_LENGTH = 150
+MAX_SOURCE_LENGTH = 100
+MAX_TASK_ID_LENGTH = 64
+MAX_REQUEST_ID_LENGTH = 100
+MAX_WORKER_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the work failed: the id of its Celery task, the name of the worker, and the duration in seconds."""
+
+    task_id: str = ""
+    worker: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedFailure:
+    """The failure that `capture` stored. `is_new` is False if an open failure of the same work was updated."""
+
+    id: uuid.UUID
+    status: FailureStatus
+    is_new: bool
+
+
+UNKNOWN_ORIGIN = Origin()
 
 
 def capture(
@@ -33,57 +62,99 @@ def capture(
     kind: str,
     source: str,
     name: str,
-    payload: dict[str, Any],
+    payload: dict[str, Any] | payloads.StoredPayload,
     error: BaseException | ErrorReport,
     retry: bool = True,
-) -> Failure:
-    """Store a failure of the current tenant, in the caller's transaction if there is one, and return it.
+    work_key: str = "",
+    origin: Origin = UNKNOWN_ORIGIN,
+) -> CapturedFailure:
+    """Store a failure of the current tenant and return its id and status.
+
+    The failure is stored in the caller's transaction. If that transaction can only be rolled back, because a statement
+    in it has failed, the failure is stored in a transaction of its own. One database statement stores the failure, its
+    first attempt, its group, its due item and the audit event.
 
     `payload` is the data that a retry needs. It may contain personal data. The error texts are redacted before they are
-    stored. `retry=False` makes the failure permanent, so it is not retried automatically. If there is an open failure
-    with the same fingerprint and payload, its `occurrences` is incremented and that failure is returned.
+    stored. `retry=False` makes the failure permanent, so it is not retried automatically. A payload that JSON cannot
+    hold exactly makes it permanent, too.
+
+    `work_key` identifies the work, with at most 100 characters. It defaults to a digest of source, name and payload. If
+    a failure with this work key is open, its `occurrences` is incremented, its error is replaced, and that failure is
+    returned. The new error is kept as a further attempt, unless a worker is retrying the failure.
     """
     report = error if isinstance(error, ErrorReport) else report_exception(error)
-    payload = to_jsonb(payload)
-    fingerprint = report.fingerprint(name=name)
-    metrics.CAPTURED.labels(kind=kind).inc()
-    with transaction.atomic():
-        if existing := _count_occurrence(fingerprint=fingerprint, payload=payload):
-            return existing
-        now = database_now()
-        delay = schedule.retry_delay(0) if retry and _is_retryable(kind=kind, name=name) else None
-        failure = Failure.objects.create(
-            kind=kind,
-            source=source,
-            name=name,
-            payload=payload,
-            fingerprint=fingerprint,
-            **report.as_fields(),
-            status=FailureStatus.SCHEDULED if delay else FailureStatus.PERMANENT,
-            next_retry_at=now + delay if delay else None,
-            expires_at=now + schedule.MAX_AGE,
-        )
-        Attempt.objects.create(
-            failure=failure, number=0, ended_at=now, outcome=AttemptOutcome.FAILED, **report.as_fields()
-        )
-        if failure.next_retry_at:
-            schedule.schedule_check(failure.id, failure.next_retry_at)
-        record(
-            events.CAPTURED,
-            subject=("failure", failure.id),
-            source=failure.source,
-            name=failure.name,
-            error=failure.error_type,
-            fingerprint=fingerprint,
-            status=failure.status,
-        )
-    if failure.status == FailureStatus.PERMANENT:
-        metrics.CLOSED.labels(status=failure.status).inc()
+    name, source = name[:MAX_NAME_LENGTH], source[:MAX_SOURCE_LENGTH]
+    stored = payloads.to_stored(payload)
+    is_retried = retry and stored.original is None and _is_retryable(kind=kind, name=name)
+    delay = schedule.retry_delay(0) if is_retried else None
+    tenant = current_tenant()
+    request = {
+        "id": str(uuid7()),
+        "kind": kind,
+        "source": source,
+        "name": name,
+        "work_key": work_key or _work_key(source, name, stored),
+        "payload": stored.readable,
+        "original": None if stored.original is None else base64.b64encode(stored.original).decode(),
+        "original_type": stored.original_type,
+        "task_id": origin.task_id[:MAX_TASK_ID_LENGTH],
+        "request_id": (current_actor().request_id or "")[:MAX_REQUEST_ID_LENGTH],
+        "error": {
+            "type": report.type,
+            "message": report.message,
+            "translatable_message": report.translatable_message,
+            "fingerprint": report.fingerprint(name=name),
+            "location": report.location,
+            "traceback": report.traceback,
+        },
+        "attempt": {
+            "worker": origin.worker[:MAX_WORKER_LENGTH],
+            "code_version": settings.CODE_VERSION,
+            "seconds": origin.seconds,
+        },
+        "delay": delay and delay.total_seconds(),
+        "max_age": schedule.MAX_AGE.total_seconds(),
+        "hotel": tenant.id and str(tenant.id),
+        "actor": actor_as_json(),
+    }
+    if _transaction_is_broken():
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(copy_context().run, _store_and_close, request).result()
+    return _store(request)
+
+
+def _store(request: dict[str, Any]) -> CapturedFailure:
+    result = call_function("dlq_capture", request)
+    failure = CapturedFailure(uuid.UUID(result["id"]), FailureStatus(result["status"]), result["is_new"])
+    metrics.count_on_commit(metrics.CAPTURED, kind=request["kind"])
+    if failure.is_new and failure.status == FailureStatus.PERMANENT:
+        metrics.count_on_commit(metrics.CLOSED, status=failure.status)
     return failure
 
 
+def _store_and_close(request: dict[str, Any]) -> CapturedFailure:
+    """Store the failure with the connection of the current thread, and close that connection."""
+    try:
+        return _store(request)
+    finally:
+        connection.close()
+
+
+def _transaction_is_broken() -> bool:
+    """Return whether a statement of the open transaction has failed, so that it can only be rolled back."""
+    if not connection.in_atomic_block:
+        return False
+    status = connection.connection.info.transaction_status
+    return connection.needs_rollback or status == TransactionStatus.INERROR
+
+
+def _work_key(source: str, name: str, payload: payloads.StoredPayload) -> str:
+    content = payload.original or json.dumps(payload.readable, sort_keys=True).encode()
+    return hashlib.sha256(b"\0".join((source.encode(), name.encode(), content))).hexdigest()
+
+
 def retry(*, failure_id: uuid.UUID) -> None:
-    """Schedule an immediate retry of a scheduled or permanent failure.
+    """Schedule an immediate retry of a failure that is scheduled, permanent or in doubt.
 
     Returns before the retry runs. Raises FailureNotFound, FailureNotRetryable, FailureStateError.
     """
@@ -95,49 +166,44 @@ def retry(*, failure_id: uuid.UUID) -> None:
                     "{name} was reported by {source}. Send it again from {source}, and then discard the failure here."
                 ).format(name=failure.name, source=failure.source)
             )
+        payloads.restore(failure)
         now = database_now()
         _update_unchanged(
-            failure, status=FailureStatus.SCHEDULED, next_retry_at=now, expires_at=now + schedule.MAX_AGE
+            failure,
+            status=FailureStatus.SCHEDULED,
+            next_retry_at=now,
+            expires_at=now + schedule.MAX_AGE,
+            regressed_at=None,
         )
         schedule.schedule_check(failure.id, now)
         record(events.RETRY_REQUESTED, subject=("failure", failure.id), name=failure.name, was=failure.status)
 
 
 def discard(*, failure_id: uuid.UUID, reason: str) -> None:
-    """Discard a scheduled or permanent failure. The failure and its attempts are kept.
+    """Discard a failure that is scheduled, permanent or in doubt. The failure and its attempts are kept.
 
     Raises FailureNotFound, FailureStateError.
     """
     with transaction.atomic():
         failure = _get_waiting(failure_id)
-        _update_unchanged(failure, status=FailureStatus.DISCARDED, next_retry_at=None, discard_reason=reason)
+        _update_unchanged(
+            failure,
+            status=FailureStatus.DISCARDED,
+            next_retry_at=None,
+            closed_at=database_now(),
+            discard_reason=reason,
+        )
         schedule.cancel_check(failure.id)
         record(events.DISCARDED, subject=("failure", failure.id), name=failure.name, was=failure.status)
-    metrics.CLOSED.labels(status=FailureStatus.DISCARDED).inc()
+        metrics.count_on_commit(metrics.CLOSED, status=FailureStatus.DISCARDED)
 
 
 def _is_retryable(*, kind: str, name: str) -> bool:
     return kind == FailureKind.TASK or registry.find_retry_handler(name) is not None
 
 
-def _count_occurrence(*, fingerprint: str, payload: dict[str, Any]) -> Failure | None:
-    """Increment the occurrences of the open failure with this fingerprint and payload. Return the failure, or None."""
-    same = Failure.objects.filter(fingerprint=fingerprint, payload=payload, status__in=OPEN_STATUSES)
-    if (failure := same.order_by("-id").first()) is None:
-        return None
-    updated = Failure.objects.filter(id=failure.id, status__in=OPEN_STATUSES).update(
-        occurrences=F("occurrences") + 1, last_seen_at=Now()
-    )
-    if (
-        not updated
-    ):  # Another transaction has resolved or discarded the failure, so the caller stores a new failure.
-        return None
-    failure.refresh_from_db(fields=["occurrences", "last_seen_at"])
-    return failure
-
-
 def _get_waiting(failure_id: uuid.UUID) -> Failure:
-    failure = Failure.objects.filter(id=failure_id).first()
+    failure: Failure | None = Failure.objects.filter(id=failure_id).first()
     if failure is None:
         raise FailureNotFound(_("There is no failure {id}.").format(id=failure_id))
     if failure.status not in WAITING_STATUSES:
@@ -146,14 +212,14 @@ def _get_waiting(failure_id: uuid.UUID) -> Failure:
 
 
 def _update_unchanged(failure: Failure, **changes: object) -> None:
-    """Update the failure. Raises FailureStateError if its status or number of retries has changed since it was read."""
-    unchanged = Failure.objects.filter(id=failure.id, status=failure.status, retries=failure.retries)
+    """Update the failure. Raises FailureStateError if its status or latest attempt has changed since it was read."""
+    unchanged = Failure.objects.filter(id=failure.id, status=failure.status, attempt=failure.attempt)
     if not unchanged.update(**changes):
         raise _state_error(Failure.objects.values_list("status", flat=True).get(id=failure.id))
 
 
 def _state_error(status: str) -> FailureStateError:
-    detail = _("The status of the failure is {status}. It must be scheduled or permanent.").format(
+    detail = _("The status of the failure is {status}. It must be scheduled, permanent or in doubt.").format(
         status=FailureStatus(status).label
     )
     return FailureStateError(detail, state=status)

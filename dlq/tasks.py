@@ -1,14 +1,18 @@
 """The Celery tasks that retry failures."""
 
+import time
 import uuid
 
 from celery import shared_task
 
 from dlq import selectors
-from dlq.retries import attempts
+from dlq.retries import attempts, retention, schedule
+from tenants.queue import due
 from tenants.queue.celery_task import HotelTask
 
 PLATFORM_BATCH_SIZE = 50
+#: Seconds after which a task starts no further retry. A retry that then runs into the time limit has had most of it.
+BATCH_SECONDS = 60.0
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.retry_due")
@@ -17,12 +21,32 @@ def retry_due(ids: list[str]) -> None:
 
     The due queue sends this task. If the task ends early, the due queue sends it again for the remaining failures.
     """
-    for failure_id in ids:
+    started = time.monotonic()
+    for position, failure_id in enumerate(ids):
+        if time.monotonic() - started > BATCH_SECONDS:
+            retry_due.try_delay(ids[position:])
+            return
         attempts.retry_due(failure_id=uuid.UUID(failure_id))
+
+
+@shared_task(base=HotelTask, name="dlq.tasks.clean_up")
+def clean_up(ids: list[str]) -> None:
+    """Clean up the failures of a hotel once a day. `ids` contains only the hotel's id."""
+    retention.clean_up()
+    due.complete(kind=schedule.CLEAN_UP_KIND, ids=[uuid.UUID(hotel) for hotel in ids])
+
+
+@shared_task(base=HotelTask, name="dlq.tasks.clean_up_platform")
+def clean_up_platform() -> None:
+    """Delete old failures of the platform. Celery beat sends this task once a day."""
+    retention.clean_up()
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.retry_platform_due")
 def retry_platform_due() -> None:
     """Retry due failures of the platform. Celery beat sends this task, because the due queue is for hotels only."""
+    started = time.monotonic()
     for failure_id in selectors.due_failures(limit=PLATFORM_BATCH_SIZE):
+        if time.monotonic() - started > BATCH_SECONDS:
+            return
         attempts.retry_due(failure_id=failure_id)

@@ -126,6 +126,14 @@ class RedisUnavailable(DomainError):
     title = _("Redis is not available")
 
 
+class HotelSuspended(DomainError):
+    """The task did not run, because its hotel is suspended. It runs when the hotel is resumed."""
+
+    code = "hotel-suspended"
+    status = 503
+    title = _("The hotel is suspended")
+
+
 class TooManyDeliveries(DomainError):
     """The worker process died each time it ran the task, so the task is not run again."""
 

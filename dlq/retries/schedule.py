@@ -12,6 +12,8 @@ from tenants.context import current_tenant
 from tenants.queue import due
 
 KIND = "failure"
+#: The kind of the due item for the daily clean-up of a hotel's failures.
+CLEAN_UP_KIND = "failure_clean_up"
 
 #: Seconds before the first, second and third retry. After the third retry the failure is permanent.
 DELAYS = (60, 120, 240)
@@ -19,6 +21,9 @@ DELAYS = (60, 120, 240)
 JITTER = 0.1
 #: A failure that is older than this is no longer retried automatically.
 MAX_AGE = timedelta(days=7)
+
+#: Delay before a scheduled failure is looked at again, if the worker does not know its task or retry handler.
+UNKNOWN_TASK_DELAY = timedelta(minutes=5)
 
 #: Lease of an attempt that a retry handler performs. It is longer than the time limit of Celery tasks (240 seconds).
 HANDLER_LEASE = timedelta(seconds=300)

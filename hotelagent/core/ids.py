@@ -3,6 +3,7 @@
 The application generates the UUIDs, so the key of a row is known before the row is inserted.
 """
 
+import datetime
 import os
 import threading
 import time
@@ -25,3 +26,8 @@ def uuid7() -> uuid.UUID:
         _last_timestamp = timestamp = max(now, _last_timestamp + 1)
     random = int.from_bytes(os.urandom(8)) & 0x3FFF_FFFF_FFFF_FFFF
     return uuid.UUID(int=timestamp >> 12 << 80 | 0x7 << 76 | (timestamp & 0xFFF) << 64 | 0b10 << 62 | random)
+
+
+def first_uuid7_at(moment: datetime.datetime) -> uuid.UUID:
+    """Return the smallest UUID of version 7 with this time. Rows that were created earlier have smaller ids."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80 | 0x7 << 76 | 0b10 << 62)

@@ -1,11 +1,11 @@
 """Deletes ended records after `policy.DAYS_UNTIL_DELETION` days. The audit trail keeps their events."""
 
 import datetime
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
+from hotelagent.core.ids import first_uuid7_at
 from locks import policy
 from locks.models import Allocation, AllocationStatus
 from locks.waiting_list.models import WaitingListEntry
@@ -48,8 +48,8 @@ def _delete_holds(before: datetime.datetime) -> int:
     """
     with transaction.atomic():
         ended = Allocation.objects.filter(
-            id__gte=_first_id_at(before - MAX_AGE),
-            id__lt=_first_id_at(before),
+            id__gte=first_uuid7_at(before - MAX_AGE),
+            id__lt=first_uuid7_at(before),
             status__in=[AllocationStatus.RELEASED, AllocationStatus.EXPIRED],
         )
         ids = list(
@@ -57,8 +57,3 @@ def _delete_holds(before: datetime.datetime) -> int:
         )
         Allocation.objects.filter(id__in=ids).delete()
     return len(ids)
-
-
-def _first_id_at(time: datetime.datetime) -> UUID:
-    """Return the smallest version 7 UUID that contains this time."""
-    return UUID(int=int(time.timestamp() * 1000) << 80 | 0x7 << 76 | 0b10 << 62)

@@ -132,7 +132,15 @@ def fail(reminder: Reminder, error: DomainError) -> None:
 def capture_failure(reminder: Reminder, *, recipient: str, error: DomainError) -> None:
     """Add the reminder to the dead-letter queue, where staff correct the address and send the reminder again."""
     payload = {"reminder": str(reminder.id), "to": recipient}
-    capture(kind="message", source="reminders", name=FAILURE_NAME, payload=payload, error=error, retry=False)
+    capture(
+        kind="message",
+        source="reminders",
+        name=FAILURE_NAME,
+        payload=payload,
+        error=error,
+        retry=False,
+        work_key=f"{FAILURE_NAME}:{reminder.id}",
+    )
 
 
 def mark_unknown(reminder: Reminder, *, error_code: str, error: str) -> bool:

@@ -106,6 +106,7 @@ def _privileges_sql(cursor: CursorWrapper, logins: DatabaseLogins) -> str:
         lines += [
             f"REVOKE ALL ON FUNCTION {functions} FROM {outsiders};",
             f"GRANT EXECUTE ON FUNCTION {functions} TO {group};",
+            *([] if logins.is_single_login else [f"GRANT EXECUTE ON FUNCTION {functions} TO {runtime};"]),
         ]
     return "\n".join(lines)
 

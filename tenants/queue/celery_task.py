@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from celery import current_app
 from celery.contrib.django.task import DjangoTask
@@ -32,7 +32,7 @@ from tenants.context import (
     hotel_context,
     platform_context,
 )
-from tenants.errors import TooManyDeliveries
+from tenants.errors import HotelSuspended, TooManyDeliveries
 from tenants.models import HotelStatus
 from tenants.signals import task_failed, task_succeeded
 
@@ -40,6 +40,10 @@ logger = logging.getLogger(__name__)
 
 HOTEL_HEADER = "hotel"
 REQUEST_ID_HEADER = "request"
+#: The kind of the due items that the message contains. The due queue sends them again until they are processed.
+DUE_HEADER = "due"
+#: The id of the work, if several messages do the same work. Their deliveries are counted together.
+WORK_HEADER = "work"
 #: Exceptions that sending a task raises if the broker (Redis) is unreachable, full or read-only.
 BROKER_ERRORS = (OperationalError, RedisError, OSError)
 #: A Celery message is not run again after this number of deliveries.
@@ -110,20 +114,56 @@ class HotelTask(DjangoTask[Any, Any]):
         # Without a request id, the task was called as a plain function and keeps the caller's context.
         if not self.request.id:
             return super().__call__(*args, **kwargs)
+        due_ids = self.due_ids
+        started = time.monotonic()
         try:
             with self._context():
                 if self.is_redelivered:
+                    if len(due_ids) > 1:
+                        self._send_separately(due_ids)
+                        return None
                     self._count_delivery()
                 result = super().__call__(*args, **kwargs)
         except (Ignore, Reject, Retry):
             raise
         except Exception as error:
+            vars(self.request)["seconds"] = time.monotonic() - started
+            if len(due_ids) > 1:
+                logger.warning("%s failed; its due items are sent separately", self.name, exc_info=True)
+                self._send_separately(due_ids)
+                raise Ignore from error
             if not self.try_report_failure(error):
                 time.sleep(REQUEUE_DELAY * random.uniform(0.8, 1.2))  # noqa: S311
                 raise Reject(error, requeue=True) from error
             raise
         self._report_success()
         return result
+
+    @property
+    def message_headers(self) -> dict[str, Any]:
+        """Return the headers of the current message. Celery turns them into attributes of the request.
+
+        Messages of eager tasks have them in `request.headers`.
+        """
+        return {**vars(self.request), **(self.request.headers or {})}
+
+    @property
+    def due_ids(self) -> list[str]:
+        """Return the ids of the due items in the current message, or an empty list if the due queue did not send it."""
+        return list((self.request.args or [[]])[0]) if DUE_HEADER in self.message_headers else []
+
+    def _send_separately(self, due_ids: list[str]) -> None:
+        """Send each due item of the current message in a separate message, so that one cannot affect the others.
+
+        If the broker is unavailable, the due queue sends the items when their lease ends.
+        """
+        headers = self.message_headers
+        kind, hotel_id = headers[DUE_HEADER], headers[HOTEL_HEADER]
+        with platform_context():
+            for due_id in due_ids:
+                work_id = uuid5(UUID(due_id), kind)
+                sent = {HOTEL_HEADER: hotel_id, DUE_HEADER: kind, WORK_HEADER: str(work_id)}
+                self.try_delay([due_id], headers=sent)
 
     def try_report_failure(self, error: BaseException) -> bool:
         """Send the signal `task_failed` for the current message. Return False if a receiver could not store it."""
@@ -160,7 +200,7 @@ class HotelTask(DjangoTask[Any, Any]):
 
     @contextlib.contextmanager
     def _context(self) -> Iterator[None]:
-        headers = {**vars(self.request), **(self.request.headers or {})}
+        headers = self.message_headers
         actor = Actor(
             kind="task", id=str(self.request.id), label=self.name, request_id=headers.get(REQUEST_ID_HEADER)
         )
@@ -169,13 +209,19 @@ class HotelTask(DjangoTask[Any, Any]):
             yield
 
     def in_hotel(self, hotel_id: str) -> AbstractContextManager[Tenant]:
-        """Return a context manager for the hotel's context. Raises celery's Ignore if the hotel is not active."""
+        """Return a context manager for the hotel's context.
+
+        Raises HotelSuspended for a suspended hotel, so that the work is kept as a failure, and celery's Ignore if the
+        due queue keeps the work, or if the hotel no longer exists.
+        """
         hotel = host_routing.by_id(UUID(hotel_id))
         if hotel is None or hotel.status != HotelStatus.ACTIVE:
             logger.warning(
                 "skipped %s: hotel %s is %s", self.name, hotel_id, hotel.status if hotel else "unknown"
             )
-            raise Ignore
+            if hotel is None or DUE_HEADER in self.message_headers:
+                raise Ignore
+            raise HotelSuspended
         return hotel_context(hotel)
 
     @property
@@ -183,13 +229,13 @@ class HotelTask(DjangoTask[Any, Any]):
         return bool((self.request.delivery_info or {}).get("redelivered"))
 
     def _count_delivery(self) -> None:
-        """Count a repeated delivery of this message. Raises TooManyDeliveries after MAX_DELIVERIES deliveries."""
+        """Count a repeated delivery of this work. Raises TooManyDeliveries after MAX_DELIVERIES deliveries."""
         with platform_context(), connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO tenants_redelivery (task_id, deliveries, created_at) VALUES (%s, 2, now()) "
                 "ON CONFLICT (task_id) DO UPDATE SET deliveries = tenants_redelivery.deliveries + 1 "
                 "RETURNING deliveries",
-                [self.request.id],
+                [self.message_headers.get(WORK_HEADER) or self.request.id],
             )
             deliveries = cursor.fetchone()[0]
         logger.warning(

@@ -14,8 +14,9 @@ from celery.exceptions import Ignore
 from django.db import close_old_connections, connection, transaction
 
 from tenants.context import actor_context, current_actor
+from tenants.errors import HotelSuspended
 from tenants.queue import due, metrics
-from tenants.queue.celery_task import BROKER_ERRORS, HOTEL_HEADER, get_task
+from tenants.queue.celery_task import BROKER_ERRORS, DUE_HEADER, HOTEL_HEADER, get_task
 from tenants.queue.due import ItemKind
 
 logger = logging.getLogger(__name__)
@@ -161,7 +162,7 @@ def _send_message(message: list[Batch]) -> int:
 
 
 def _send_to_hotel(kind: ItemKind, hotel_id: str, ids: list[str]) -> None:
-    get_task(kind.task).apply_async(args=(ids,), headers={HOTEL_HEADER: hotel_id})
+    get_task(kind.task).apply_async(args=(ids,), headers={HOTEL_HEADER: hotel_id, DUE_HEADER: kind.name})
 
 
 def _size(message: list[Batch]) -> int:
@@ -188,7 +189,7 @@ def handle_combined_message(
         try:
             with task.in_hotel(hotel_id), actor_context(actor):
                 task(ids)
-        except Ignore:
+        except (Ignore, HotelSuspended):
             continue
         except Exception:
             logger.warning(
@@ -200,4 +201,4 @@ def handle_combined_message(
 
 def _send_separately(kind: ItemKind, hotel_id: str, ids: list[str]) -> None:
     """Send a hotel's items in a separate message. If the broker is down, the items are sent when their lease ends."""
-    get_task(kind.task).try_delay(ids, headers={HOTEL_HEADER: hotel_id})
+    get_task(kind.task).try_delay(ids, headers={HOTEL_HEADER: hotel_id, DUE_HEADER: kind.name})

@@ -64,19 +64,23 @@ def eager() -> Iterator[None]:
     current_app.conf.task_always_eager = previous
 
 
-def capture_failure(*, message: str = "no current", retry: bool = True, **payload: Any) -> Failure:
+def capture_failure(
+    *, message: str = "no current", retry: bool = True, work_key: str = "", **payload: Any
+) -> Failure:
     """Capture a failed message in the dead-letter queue and return the failure.
 
     Its retries are handled by the fixture `lamp`.
     """
-    return services.capture(
+    captured = services.capture(
         kind=FailureKind.MESSAGE,
         source="tests",
         name=NAME,
         payload={"lamp": 1, **payload},
         error=LampError(message),
         retry=retry,
+        work_key=work_key,
     )
+    return Failure.objects.get(id=captured.id)
 
 
 def make_due(failure: Failure) -> None:

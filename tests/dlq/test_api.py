@@ -7,13 +7,12 @@ from dlq.models import Failure
 from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel
-from tests.dlq.conftest import Lamp, capture_failure, reload
+from tests.dlq.conftest import NAME, Lamp, capture_failure, reload
 
 pytestmark = pytest.mark.django_db
 
 URL = "/api/v1/dlq/"
 REPORT = {
-    "source": "channel-gateway",
     "name": "gateway.booking",
     "payload": {"booking": "B-1", "guest": "Ana Silva"},
     "error_type": "Timeout",
@@ -36,6 +35,7 @@ def test_failure_reported_by_another_system_is_stored_as_permanent(api: APIClien
     assert body["payload"] == REPORT["payload"]
     assert "ana@" not in body["error_message"]
     assert body["status"] == "permanent"  # the name has no retry handler
+    assert (body["source"], body["name"]) == ("tests", "external:tests:gateway.booking")
     assert [attempt["number"] for attempt in body["attempts"]] == [0]
     with hotel_context(hotel):
         assert str(Failure.objects.get().id) == body["id"]
@@ -56,7 +56,7 @@ def test_failure_reported_twice_with_one_idempotency_key_is_counted_once(api: AP
     assert other.status_code == 422
 
 
-@pytest.mark.parametrize("missing", ["source", "name", "payload", "error_type", "error_message"])
+@pytest.mark.parametrize("missing", ["name", "payload", "error_type", "error_message"])
 def test_failure_report_without_a_required_field_is_rejected(api: APIClient, missing: str) -> None:
     response = api.post(URL, {name: value for name, value in REPORT.items() if name != missing})
     assert response.status_code == 400
@@ -147,3 +147,14 @@ def test_put_patch_and_delete_of_failures_are_not_allowed(api: APIClient, hotel:
         failure = capture_failure()
     for method in ("put", "patch", "delete"):
         assert getattr(api, method)(f"{URL}{failure.id}/", {}).status_code == 405
+
+
+def test_failure_reported_under_a_name_of_our_own_cannot_be_retried_and_its_source_cannot_be_chosen(
+    api: APIClient, lamp: Lamp
+) -> None:
+    assert api.post(URL, {**REPORT, "source": "reminders"}).status_code == 400
+    body = api.post(URL, {**REPORT, "name": NAME}).json()
+    assert (body["status"], body["source"]) == ("permanent", "tests")
+    error = api.post(f"{URL}{body['id']}/retry/")
+    assert error.json()["type"] == "/problems/failure-not-retryable"
+    assert lamp.retried == []

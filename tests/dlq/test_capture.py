@@ -4,12 +4,13 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import DataError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from audit.selectors import timeline
 from dlq import services
 from dlq.error_reports import report_texts
-from dlq.models import AttemptOutcome, Failure, FailureKind
+from dlq.models import AttemptOutcome, Failure, FailureGroup, FailureKind
 from dlq.retries import schedule
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
@@ -112,8 +113,8 @@ def test_fingerprint_ignores_ids_dates_and_long_numbers(in_hotel: Hotel, lamp: L
     ]
     assert len({capture_failure(message=text, n=text).fingerprint for text in error_messages}) == 1
     assert (
-        capture_failure(message="lamp is away").fingerprint
-        != capture_failure(message="lamp is dark").fingerprint
+        capture_failure(message="lamp is away", room="1").fingerprint
+        != capture_failure(message="lamp is dark", room="2").fingerprint
     )
 
 
@@ -137,25 +138,10 @@ def test_capture_is_recorded_in_the_audit_trail_without_the_payload(in_hotel: Ho
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("value", ["nul \0 inside", "half a pair \ud83d", float("nan"), float("inf")])
-def test_capture_replaces_payload_values_that_postgresql_jsonb_rejects(
-    in_hotel: Hotel, lamp: Lamp, value: object
-) -> None:
-    failure = services.capture(
-        kind=FailureKind.MESSAGE,
-        source="tests",
-        name=NAME,
-        payload={"key": [value]},
-        error=LampError(f"because of {value}"),
-    )
-    failure.refresh_from_db()
-    assert list(failure.payload) == ["key"]
-
-
-@pytest.mark.django_db
 def test_capture_shortens_long_messages_and_keeps_the_end_of_tracebacks(in_hotel: Hotel, lamp: Lamp) -> None:
     report = report_texts(type="X", message="m" * 10_000, traceback="t" * 100_000 + "the innermost frame")
-    failure = services.capture(kind=FailureKind.MESSAGE, source="tests", name=NAME, payload={}, error=report)
+    captured = services.capture(kind=FailureKind.MESSAGE, source="tests", name=NAME, payload={}, error=report)
+    failure = Failure.objects.with_traceback().get(id=captured.id)
     assert len(failure.error_message) == 2_000
     assert failure.traceback.endswith("the innermost frame")
     assert len(failure.traceback) == 20_000
@@ -167,3 +153,86 @@ def test_retry_delays_are_one_two_and_four_minutes_with_jitter() -> None:
         assert len(delays) > 100
         assert all(delay and 0.9 * seconds <= delay.total_seconds() <= 1.1 * seconds for delay in delays)
     assert schedule.retry_delay(3) is None
+
+
+@pytest.mark.django_db
+def test_capture_needs_two_statements_at_most(in_hotel: Hotel, lamp: Lamp) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        services.capture(kind="message", source="tests", name=NAME, payload={}, error=LampError())
+    statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
+    assert len(statements) <= 2, statements
+
+
+@pytest.mark.django_db
+def test_failure_of_a_permanent_failure_is_kept_as_an_attempt_and_recorded_once_as_a_regression(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    first = capture_failure(retry=False)
+    for message in ("no lamp", "no house"):
+        again = capture_failure(message=message, retry=False)
+        assert (again.id, again.status, again.error_message) == (first.id, "permanent", message)
+    assert again.regressed_at is not None
+    assert [attempt.error_message for attempt in again.attempts.all()] == [
+        "no current",
+        "no lamp",
+        "no house",
+    ]
+    recorded = [event.event for event in timeline(kind="failure", identifier=first.id)]
+    assert recorded == ["failure.regressed", "failure.captured"]
+    services.retry(failure_id=first.id)
+    assert Failure.objects.get().regressed_at is None
+
+
+@pytest.mark.django_db
+def test_capture_with_another_error_of_the_same_work_updates_the_open_failure(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    first = capture_failure(message="no current")
+    assert capture_failure(message="no lamp").id == first.id
+    assert capture_failure(work_key="lamp-1").id != first.id
+    assert capture_failure(work_key="lamp-1", room="12").occurrences == 2
+
+
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnprintableError(),
+        type("E" * 500, (Exception,), {})("x"),
+        LampError("\0 \ud83d"),
+        LampError("x" * 5_000_000),
+    ],
+    ids=["unprintable", "long type", "invalid text", "long message"],
+)
+def test_capture_of_an_error_that_cannot_be_stored_as_it_is_leaves_a_failure(
+    in_hotel: Hotel, lamp: Lamp, error: Exception
+) -> None:
+    captured = services.capture(kind="message", source="tests" * 50, name="n" * 500, payload={}, error=error)
+    assert Failure.objects.get(id=captured.id).error_type
+
+
+@pytest.mark.django_db(transaction=True)
+def test_capture_in_a_transaction_that_has_failed_is_committed_separately(hotel: Hotel, lamp: Lamp) -> None:
+    with hotel_context(hotel):
+        with transaction.atomic(), connection.cursor() as cursor:
+            with pytest.raises(DataError):
+                cursor.execute("SELECT 1/0")
+            failure_id = services.capture(
+                kind="message", source="tests", name=NAME, payload={}, error=LampError()
+            ).id
+            transaction.set_rollback(True)
+        assert Failure.objects.get().id == failure_id
+
+
+@pytest.mark.django_db
+def test_failures_of_a_group_share_one_traceback(in_hotel: Hotel, lamp: Lamp) -> None:
+    first, second = capture_failure(room="1"), capture_failure(room="2")
+    assert FailureGroup.objects.get().fingerprint == first.fingerprint == second.fingerprint
+    tracebacks = Failure.objects.with_traceback().values_list("traceback", flat=True)
+    assert len(set(tracebacks)) == 1
+    assert "LampError" in tracebacks[0]

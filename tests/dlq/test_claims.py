@@ -138,5 +138,24 @@ def test_results_of_one_attempt_reported_twice_at_the_same_time_are_recorded_onc
         make_due(failure)
         claimed = attempts.claim(failure_id=failure.id)
         assert claimed is not None
-    operation = lambda: attempts.record_success(failure_id=failure.id, number=claimed.retries)  # noqa: E731
+    operation = lambda: attempts.record_success(failure_id=failure.id, number=claimed.attempt)  # noqa: E731
     assert sorted(run_concurrently(hotel, failure, operation, operation)) == [False, True]
+
+
+def test_captures_of_the_same_work_at_the_same_time_create_one_open_failure(hotel: Hotel, lamp: Lamp) -> None:
+    barrier = threading.Barrier(WORKERS)
+
+    def capture() -> None:
+        try:
+            with hotel_context(hotel), transaction.atomic():
+                barrier.wait(20)
+                capture_failure()
+                time.sleep(0.05)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for future in [pool.submit(capture) for _ in range(WORKERS)]:
+            future.result()
+    with hotel_context(hotel):
+        assert Failure.objects.get().occurrences == WORKERS

@@ -1,12 +1,18 @@
 """Tests that no task is lost, whatever ends it: the hard time limit, a killed process, or a database that is down."""
 
+from typing import Any
+
 import pytest
+from django.conf import settings
 
 from dlq import services, tasks
 from dlq.models import Failure
+from hotelagent.celery import app
+from hotelagent.core.ids import uuid7
+from tenants import services as hotels
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
-from tests.dlq.worker_tasks import fail, fail_by_signal, hang
+from tests.dlq.worker_tasks import fail, fail_by_signal, hang, kill_worker
 from tests.dlq.workers import database_outage, messages, prefork_worker, runs, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,3 +54,57 @@ def test_task_that_fails_while_postgresql_is_down_is_captured_later(hotel: Hotel
         }
     with platform_context():
         assert not Failure.objects.exists()  # the control was lost
+
+
+def test_task_that_kills_its_workers_runs_five_times_at_most_and_waits_for_a_person(hotel: Hotel) -> None:
+    with hotel_context(hotel):
+        kill_worker.delay("Ana")
+        with prefork_worker():
+            failure = wait_for(lambda: Failure.objects.filter(name=kill_worker.name).first())
+            assert (failure.status, len(runs())) == ("permanent", 4)
+            services.retry(failure_id=failure.id)
+            tasks.retry_due.delay([str(failure.id)])
+            wait_for(lambda: Failure.objects.filter(retries=1, status="permanent").first())
+        assert len(runs()) == 5
+
+
+def send_raw(body: bytes, **headers: Any) -> None:
+    """Send a message with this body to the workers, as another program could."""
+    with app.connection_for_write() as broker:
+        broker.SimpleQueue("celery", no_ack=True)
+        broker.Producer().publish(
+            body,
+            routing_key="celery",
+            headers=headers,
+            content_type="application/json",
+            content_encoding="utf-8",
+        )
+
+
+def test_messages_that_no_worker_can_run_are_captured(hotel: Hotel) -> None:
+    header = {"hotel": str(hotel.id), "id": str(uuid7())}
+    app.conf.update(broker_url=settings.REDIS_URL)
+    app.send_task("tests.dlq.removed", ["Ana"], headers={"hotel": str(hotel.id)})
+    send_raw(b"{not json", task=fail.name, **header)
+    send_raw(b"[]", task=fail.name, **header)
+    send_raw(b"7")
+    with prefork_worker():
+        wait_for(lambda: not messages())
+    with hotel_context(hotel):
+        failures = {failure.error_type: failure for failure in Failure.objects.all()}
+        removed = failures.pop("celery.exceptions.NotRegistered")
+        assert (removed.name, removed.status) == ("tests.dlq.removed", "scheduled")
+        assert removed.payload == {"args": ["Ana"], "kwargs": {}}
+        assert {bytes(failure.original or b"") for failure in failures.values()} == {b"{not json", b"[]"}
+        assert {failure.status for failure in failures.values()} == {"permanent"}
+    with platform_context():
+        assert bytes(Failure.objects.get().original or b"") == b"7"
+
+
+def test_task_of_a_suspended_hotel_is_kept_and_runs_after_the_hotel_is_resumed(hotel: Hotel) -> None:
+    hotels.suspend_hotel(hotel_id=hotel.id)
+    with hotel_context(hotel):
+        fail.delay("Ana")
+        with prefork_worker():
+            failure = wait_for(Failure.objects.first)
+        assert (failure.status, failure.payload["args"], runs()) == ("scheduled", ["Ana"], [])

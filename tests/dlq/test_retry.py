@@ -1,21 +1,24 @@
 """Tests of automatic retries of failures, and of the operations retry and discard of staff and API clients."""
 
+import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import F
 
 from audit.selectors import timeline
-from dlq import services
+from dlq import registry, services, tasks
 from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, NonRetryableError
 from dlq.models import AttemptOutcome, Failure
 from dlq.retries import attempts
 from hotelagent.core.ids import uuid7
 from tenants.context import platform_context
 from tenants.database.clock import database_now
+from tenants.errors import TooManyDeliveries
 from tenants.models import DueItem, Hotel
-from tests.dlq.conftest import Lamp, LampError, capture_failure, make_due, reload
+from tests.dlq.conftest import NAME, Lamp, LampError, capture_failure, make_due, reload
 
 pytestmark = pytest.mark.django_db
 
@@ -148,18 +151,84 @@ def test_failure_becomes_permanent_after_three_workers_were_killed_while_retryin
     assert reload(failure).status == "permanent"
 
 
-def test_result_of_a_retry_is_ignored_after_the_claim_of_its_worker_expired(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
-    failure = capture_failure()
+def lose_attempt(failure: Failure) -> int:
+    """Claim the failure, let the lease of the attempt expire, and return the number of the attempt."""
     make_due(failure)
     claimed = attempts.claim(failure_id=failure.id)
     assert claimed is not None
     Failure.objects.filter(id=failure.id).update(claimed_until=F("created_at") - timedelta(seconds=1))
     attempts.retry_due(failure_id=failure.id)
-    assert not attempts.record_success(failure_id=failure.id, number=claimed.retries)
-    assert not attempts.record_failure(failure_id=failure.id, number=claimed.retries, error=LampError())
+    return claimed.attempt
+
+
+def test_success_that_is_reported_after_the_lease_resolves_the_failure(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure()
+    number = lose_attempt(failure)
+    assert attempts.record_success(failure_id=failure.id, number=number)
+    assert reload(failure).status == "resolved"
+    assert due_items(failure) == []
+    assert lamp.retried == []
+    assert not attempts.record_failure(failure_id=failure.id, number=number, error=LampError())
+
+
+def test_late_success_resolves_the_failure_although_the_next_attempt_fails(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    failure = capture_failure()
+    number = lose_attempt(failure)
+    make_due(failure)
+    assert attempts.claim(failure_id=failure.id)
+    assert attempts.record_success(failure_id=failure.id, number=number)
+    assert reload(failure).status == "retrying"
+    assert attempts.record_failure(failure_id=failure.id, number=number + 1, error=LampError())
+    assert reload(failure).status == "resolved"
+
+
+def test_error_that_is_reported_after_the_lease_is_stored_with_its_attempt(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    failure = capture_failure()
+    number = lose_attempt(failure)
+    assert attempts.record_failure(failure_id=failure.id, number=number, error=LampError("late"))
     assert reload(failure).status == "scheduled"
+    assert failure.attempts.get(number=number).error_message == "late"
+
+
+def test_failure_with_a_lost_attempt_of_work_that_is_not_idempotent_waits_in_doubt(
+    in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_not_idempotent", {NAME})
+    failure = capture_failure()
+    number = lose_attempt(failure)
+    assert reload(failure).status == "in_doubt"
+    assert due_items(failure) == []
+    attempts.record_success(failure_id=failure.id, number=number)
+    assert reload(failure).status == "resolved"
+
+
+def test_task_that_killed_its_workers_is_not_retried_automatically(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure()
+    make_due(failure)
+    claimed = attempts.claim(failure_id=failure.id)
+    assert claimed is not None
+    error = TooManyDeliveries("tests.lamp was delivered 5 times.")
+    attempts.record_failure(failure_id=failure.id, number=claimed.attempt, error=error)
+    assert reload(failure).status == "permanent"
+
+
+def test_retry_due_task_starts_no_retry_after_its_time_and_sends_the_rest_again(
+    in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(tasks.retry_due, "try_delay", sent.append)
+    monkeypatch.setattr(tasks, "BATCH_SECONDS", 0.05)
+    lamp.behaviour = lambda _failure: time.sleep(0.1)
+    failures = [capture_failure(room=room) for room in ("1", "2")]
+    for failure in failures:
+        make_due(failure)
+    tasks.retry_due([str(failure.id) for failure in failures])
+    assert [reload(failure).status for failure in failures] == ["resolved", "scheduled"]
+    assert sent == [[str(failures[1].id)]]
 
 
 def test_retry_that_exceeds_the_soft_time_limit_counts_as_failed_and_raises_the_error(

@@ -28,9 +28,10 @@ def translatable_error() -> DomainError:
 def failure(in_hotel: Hotel) -> Failure:
     """Return a failure with a translatable error, captured while the active language is Spanish."""
     with translation.override("es"):
-        return services.capture(
+        captured = services.capture(
             kind="message", source="pms", name="lamp", payload={}, error=translatable_error()
         )
+    return Failure.objects.get(id=captured.id)
 
 
 def test_error_message_is_displayed_in_the_language_of_the_user(
@@ -68,7 +69,8 @@ def test_personal_data_in_parameters_of_error_messages_is_redacted() -> None:
 
 
 def test_message_of_another_system_is_displayed_unchanged(in_hotel: Hotel) -> None:
-    failure = services.capture(
+    captured = services.capture(
         kind="message", source="pms", name="lamp", payload={}, error=ValueError("100 % {sure}")
     )
+    failure = Failure.objects.get(id=captured.id)
     assert (failure.localized_message, failure.translatable_message) == ("100 % {sure}", None)

@@ -6,10 +6,9 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from hotelagent.core.ids import uuid7
+from hotelagent.core.ids import first_uuid7_at, uuid7
 from locks import policy, services
 from locks.models import Allocation
-from locks.services.retention import _first_id_at
 from locks.tasks import delete_ended_records
 from locks.waiting_list.models import WaitingListEntry
 from locks.waiting_list.services import NewEntry, cancel_entry, create_entry
@@ -31,7 +30,7 @@ def set_age(allocation: UUID, days: float) -> UUID:
     Ids contain their creation time. The daily clean-up deletes allocations by this time.
     """
     now = datetime.datetime.now(datetime.UTC)
-    key = UUID(int=_first_id_at(now - days * DAY).int + (uuid7().int & 0xFFFF_FFFF))
+    key = UUID(int=first_uuid7_at(now - days * DAY).int + (uuid7().int & 0xFFFF_FFFF))
     with connection.cursor() as cursor:
         cursor.execute("UPDATE locks_allocation SET id = %s WHERE id = %s", [key, allocation])
     return key

@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import Event
+from dlq.models import Failure
 from dlq.services import capture
 from hotelagent.admin import base
 from reminders import tasks
@@ -195,19 +196,18 @@ def test_failure_of_a_reminder_is_shown_with_its_reservation_and_can_be_retried(
 ) -> None:
     reminder = booked.reminders.select_related("rule").latest("planned_for")
     Reminder.objects.filter(id=reminder.id).update(status="failed")
-    failure = capture(
+    captured = capture(
         kind="message", source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
         payload={"reminder": str(reminder.id), "to": booked.guest_email},
     )  # fmt: skip
     title = f"Reminder “{reminder.rule}” for {booked}"
     assert title in staff.get("/admin/dlq/failure/").content.decode()
-    content = staff.get(f"/admin/dlq/failure/{failure.id}/change/").content.decode()
+    content = staff.get(f"/admin/dlq/failure/{captured.id}/change/").content.decode()
     assert title in content
     assert f"/admin/reminders/reservation/{booked.id}/change/" in content
     assert 'value="retry"' in content
-    staff.post("/admin/dlq/failure/", {"action": "retry", "_selected_action": [str(failure.id)]})
-    failure.refresh_from_db()
-    assert failure.status == "scheduled"
+    staff.post("/admin/dlq/failure/", {"action": "retry", "_selected_action": [str(captured.id)]})
+    assert Failure.objects.get(id=captured.id).status == "scheduled"
 
 
 def test_failure_whose_payload_contains_no_reminder_is_listed_without_a_reservation(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 
+from dlq.models import Failure
 from dlq.retries.attempts import retry_due
 from dlq.services import capture
 from hotelagent.embedded import paths
@@ -93,14 +94,14 @@ def test_failed_reminder_that_staff_send_now_is_retried_and_its_failure_is_resol
     reminder: Reminder, smtp: MailServer
 ) -> None:
     Reminder.objects.filter(id=reminder.id).update(status="failed")
-    failure = capture(
+    captured = capture(
         kind="message", source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
         payload={"reminder": str(reminder.id), "to": "r1@example.com"},
     )  # fmt: skip
     send_now(reminder_id=reminder.id)
-    retry_due(failure_id=failure.id)
+    retry_due(failure_id=captured.id)
     reminder.refresh_from_db()
-    failure.refresh_from_db()
+    failure = Failure.objects.get(id=captured.id)
     assert (reminder.status, failure.status) == ("sent", "resolved")
     assert len(smtp.to("r1@example.com")) == 1
 
@@ -124,10 +125,11 @@ def test_retry_is_completed_by_another_worker_after_its_worker_was_killed(
     reminder: Reminder, smtp: MailServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Reminder.objects.filter(id=reminder.id).update(status="failed")
-    failure = capture(
+    captured = capture(
         kind="message", source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
         payload={"reminder": str(reminder.id), "to": "r1@example.com"},
     )  # fmt: skip
+    failure = Failure.objects.get(id=captured.id)
     with monkeypatch.context() as patch:
         patch.setattr(Batch, "send", kill)
         with pytest.raises(Killed):

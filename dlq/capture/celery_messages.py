@@ -1,0 +1,146 @@
+"""Failures of Celery messages: tasks that failed, results of retried tasks, and messages that no worker can run."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+from django.dispatch import receiver
+
+from dlq import services
+from dlq.models import FailureKind
+from dlq.payloads import StoredPayload
+from dlq.retries import attempts
+from dlq.services import Origin
+from tenants import host_routing
+from tenants.context import Actor, actor_context, hotel_context, platform_context
+from tenants.errors import TooManyDeliveries
+from tenants.queue import due
+from tenants.queue.celery_task import DUE_HEADER, HOTEL_HEADER, REQUEST_ID_HEADER, HotelTask
+from tenants.signals import task_failed, task_succeeded
+
+SOURCE = "hotelagent"
+#: If one of these tasks fails, no failure is stored: the next run retries the failures that are still due.
+OWN_TASKS = frozenset({"dlq.tasks.retry_due", "dlq.tasks.retry_platform_due", "dlq.tasks.clean_up"})
+#: The name of failures whose message does not name a task.
+UNKNOWN_NAME = "unknown"
+
+
+@receiver(task_failed)
+def capture_failed_task(*, task: HotelTask, error: BaseException, **_kwargs: Any) -> None:
+    """Store a failed task as a failure, or as the failed attempt of the failure that the task retried.
+
+    If this function raises an exception, the message of the task returns to the broker.
+    """
+    if task.name in OWN_TASKS:
+        return
+    headers = task.message_headers
+    worker = str(task.request.hostname or "")
+    with _message_context(headers, name=task.name, task_id=str(task.request.id)):
+        if attempts.FAILURE_HEADER in headers:
+            attempts.record_failure(**_attempt_key(headers), error=error, worker=worker)
+            return
+        capture: dict[str, Any] = {
+            "kind": FailureKind.TASK,
+            "source": SOURCE,
+            "name": task.name,
+            "payload": {"args": list(task.request.args or ()), "kwargs": dict(task.request.kwargs or {})},
+            "error": error,
+            "origin": Origin(str(task.request.id), worker, getattr(task.request, "seconds", 0.0)),
+            "retry": not isinstance(error, TooManyDeliveries),
+        }
+        if DUE_HEADER in headers:
+            _capture_due_item(due_kind=headers[DUE_HEADER], item_id=task.due_ids[0], **capture)
+        else:
+            services.capture(**capture)
+
+
+def _capture_due_item(*, due_kind: str, item_id: str, retry: bool, **capture: Any) -> None:
+    """Move the item from the due queue to the dead-letter queue, so that only one of them retries its work.
+
+    A recurring item stays in the due queue, because its next run does the work. Its failure is stored for people and
+    is resolved by the next success.
+    """
+    is_recurring = due.kinds()[due_kind].recurring
+    with transaction.atomic():
+        services.capture(
+            work_key=_due_work_key(due_kind, item_id), retry=retry and not is_recurring, **capture
+        )
+        if not is_recurring:
+            due.cancel(kind=due_kind, ids=[uuid.UUID(item_id)])
+
+
+@receiver(task_succeeded)
+def record_successful_task(*, task: HotelTask, **_kwargs: Any) -> None:
+    """Record the success of a task that retried a failure, or of a recurring due item."""
+    headers = task.message_headers
+    is_recurring = DUE_HEADER in headers and due.kinds()[headers[DUE_HEADER]].recurring
+    if attempts.FAILURE_HEADER not in headers and not is_recurring:
+        return
+    with _message_context(headers, name=task.name, task_id=str(task.request.id)):
+        if is_recurring:
+            keys = [_due_work_key(headers[DUE_HEADER], item_id) for item_id in task.due_ids]
+            attempts.resolve_work(work_keys=keys)
+        else:
+            attempts.record_success(**_attempt_key(headers), worker=str(task.request.hostname or ""))
+
+
+def capture_message(message: Any, error: BaseException) -> None:
+    """Store a Celery message that no worker can run: its task is unknown, or its body cannot be decoded.
+
+    A message of an unknown task is retried until a deployment brings the task back. Raises an exception if the failure
+    cannot be stored.
+    """
+    headers = message.headers if isinstance(message.headers, dict) else {}
+    payload: Any
+    try:
+        args, kwargs, _embedded = message.decode()
+        payload, is_task = {"args": list(args), "kwargs": dict(kwargs)}, True
+    except Exception:  # noqa: BLE001 - the body may contain anything
+        payload, is_task = _undecoded(message), False
+    name, task_id = str(headers.get("task") or UNKNOWN_NAME), str(headers.get("id") or "")
+    with _message_context(headers, name=name, task_id=task_id):
+        services.capture(
+            kind=FailureKind.TASK,
+            source=SOURCE,
+            name=name,
+            payload=payload,
+            error=error,
+            retry=is_task and name != UNKNOWN_NAME,
+            origin=Origin(task_id),
+        )
+
+
+def _undecoded(message: Any) -> StoredPayload:
+    body = (
+        message.body
+        if isinstance(message.body, bytes)
+        else str(message.body).encode("utf-8", "surrogateescape")
+    )
+    return StoredPayload(
+        {"content_type": str(message.content_type)}, body, f"{message.content_type}"[:100] or "?"
+    )
+
+
+def _due_work_key(kind: str, item_id: str) -> str:
+    return f"due:{kind}:{item_id}"
+
+
+def _attempt_key(headers: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "failure_id": uuid.UUID(headers[attempts.FAILURE_HEADER]),
+        "number": int(headers[attempts.ATTEMPT_HEADER]),
+    }
+
+
+@contextmanager
+def _message_context(headers: dict[str, Any], *, name: str, task_id: str) -> Iterator[None]:
+    """Enter the context of the hotel or the platform that sent the message, even if the hotel is suspended."""
+    hotel_id = headers.get(HOTEL_HEADER)
+    hotel = host_routing.by_id(uuid.UUID(hotel_id)) if hotel_id else None
+    if hotel_id and hotel is None:
+        raise LookupError(f"{name} ran for the hotel {hotel_id}, which no longer exists.")
+    actor = Actor("task", task_id, name, request_id=headers.get(REQUEST_ID_HEADER))
+    with hotel_context(hotel) if hotel else platform_context(), actor_context(actor):
+        yield

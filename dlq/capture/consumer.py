@@ -1,0 +1,66 @@
+# ruff: noqa: ARG002 - Celery passes more to these methods than they use
+"""The part of a Celery worker that receives messages. It stores messages that cannot run instead of dropping them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from celery.exceptions import NotRegistered
+from celery.worker.consumer import Consumer
+from django.db import connection
+from kombu.exceptions import DecodeError
+
+from dlq.capture.celery_messages import capture_message
+from tenants.queue import celery_task
+
+log = structlog.get_logger(__name__)
+
+
+class CapturingConsumer(Consumer):
+    """A consumer that stores unknown tasks and messages that cannot be decoded in the dead-letter queue.
+
+    A message is acknowledged after it was stored. If it cannot be stored, it returns to the broker after a delay.
+    """
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        self._store(message, DecodeError("The message is not in the format of a Celery task."))
+
+    def on_unknown_task(self, body: Any, message: Any, exc: BaseException) -> None:
+        self._store(message, NotRegistered(message.headers.get("task")))
+
+    def on_invalid_task(self, body: Any, message: Any, exc: BaseException) -> None:
+        self._store(message, exc)
+
+    def on_decode_error(self, message: Any, exc: BaseException) -> None:
+        self._store(message, exc)
+
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
+        """Return the function that receives messages. Messages of an unexpected form must not end the worker."""
+        receive = super().create_task_handler(*args, **kwargs)
+
+        def receive_or_store(message: Any) -> None:
+            try:
+                receive(message)
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+                if message.acknowledged:
+                    raise
+                self._store(message, error)
+
+        return receive_or_store
+
+    def _store(self, message: Any, error: BaseException) -> None:
+        worker: Any = self  # the types of Celery lack the attributes of consumers
+        log.error(
+            "message.not_runnable", task=(message.headers or {}).get("task"), error=type(error).__name__
+        )
+        try:
+            capture_message(message, error)
+        except Exception:
+            log.exception("message.not_stored")
+            worker.timer.call_after(
+                celery_task.REQUEUE_DELAY, message.reject_log_error, (log, worker.connection_errors, True)
+            )
+        else:
+            message.ack_log_error(log, worker.connection_errors)
+        finally:
+            connection.close()  # the worker forks processes, which must not share the connection
