@@ -24,9 +24,9 @@ def rooms_occupied(_request: HttpRequest) -> Card:
     closed = rooms_by_status.get(AllocationStatus.CLOSED, 0)
     total = Room.objects.count()
     if closed:
-        note = _("of %(total)d rooms, %(closed)d closed") % {"total": total, "closed": closed}
+        note = _("%(total)d rooms in total, %(closed)d of them closed") % {"total": total, "closed": closed}
     else:
-        note = _("of %(total)d rooms") % {"total": total}
+        note = _("%(total)d rooms in total") % {"total": total}
     return Card(
         title=_("Rooms occupied tonight"),
         value=rooms_by_status.get(AllocationStatus.CONFIRMED, 0),

@@ -184,7 +184,7 @@ def get_hold(hold_id: UUID) -> Hold:
 
 
 def availability(*, nights: Nights, room_type: str = "", guests: int = 1) -> Availability:
-    """Return the rooms that are free on all of these nights, with one query. An empty type selects all types."""
+    """Return the rooms that are free on all given nights. An empty room type selects all types. Runs one query."""
     rows = fetch_rows(
         _AVAILABILITY,
         {

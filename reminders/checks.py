@@ -47,7 +47,7 @@ def check_backend(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("reminders", deploy=True)
 def check_webhook_secret(**_kwargs: Any) -> list[CheckMessage]:
-    """Check that WEBHOOK_SECRET protects the webhooks of e-mail providers."""
+    """Check that WEBHOOK_SECRET, with which e-mail providers authenticate their webhook requests, is strong."""
     secret = settings.ANYMAIL["WEBHOOK_SECRET"]
     if not secret and settings.EMAIL_BACKEND.startswith("anymail."):
         return [

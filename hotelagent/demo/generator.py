@@ -62,7 +62,8 @@ def _bookings_of_day(profile: HotelProfile, arrival: date, *, random: Random) ->
         * profile.month_factors[arrival.month - 1]
         * profile.weekday_factors[arrival.weekday()]
     )
-    # Guests book independently, so the count has a Poisson distribution. A normal distribution approximates it.
+    # Guests book independently, so the number of bookings has a Poisson distribution.
+    # The normal distribution of `gauss` approximates the Poisson distribution of the number of bookings.
     count = max(0, round(random.gauss(mean, math.sqrt(mean))))
     bookings = [
         _booking(profile, arrival, number=f"{profile.prefix}{arrival:%y%m%d}{position:03}", random=random)

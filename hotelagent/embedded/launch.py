@@ -105,9 +105,8 @@ def main() -> None:
         uid, gid = (int(part) for part in options.user.split(":"))
         change_user(uid, gid, options.required_path)
     if sys.platform == "linux":
-        prctl(
-            PR_SET_PDEATHSIG, options.signal
-        )  # This must follow change_user, because changing the user clears the setting.
+        # The death signal is set after the call of change_user, because a change of the user clears the signal.
+        prctl(PR_SET_PDEATHSIG, options.signal)
         if os.getppid() != options.parent:
             sys.exit(f"{options.program[0]} was not started, because its parent process has ended.")
     os.execv(options.program[0], options.program)  # noqa: S606 - our own command line

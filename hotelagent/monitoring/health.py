@@ -82,7 +82,10 @@ class HealthMiddleware:
 
 
 def health_response(parts: dict[str, str]) -> HttpResponse:
-    """Return a JSON response with the state of each part. Its status is 200 if all parts are ok, and 503 otherwise."""
+    """Return a JSON response with the result of each health check in `parts`.
+
+    The HTTP status is 200 if all results are `ok`, and 503 otherwise.
+    """
     is_ok = all(state == readiness.OK for state in parts.values())
     return JsonResponse(
         {"status": readiness.OK if is_ok else "failing", "parts": parts},
@@ -119,7 +122,7 @@ def may_read_metrics(request: HttpRequest) -> bool:
     if settings.METRICS_TOKEN:
         authorization = request.headers.get("Authorization", "")
         return hmac.compare_digest(authorization.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
-    # If a reverse proxy on this machine forwards a request, the request also comes from the loopback address.
+    # If a reverse proxy on this machine forwards a request, REMOTE_ADDR is a loopback address for every client.
     is_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
     try:
         return not is_forwarded and ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback

@@ -21,7 +21,7 @@ from tenants.context import platform_context
 
 OK = "ok"
 TIMEOUT_SECONDS = 2.0
-#: After a check finds that all migrations are applied, it is not repeated for this number of seconds.
+#: Number of seconds for which a successful check of the migrations is not repeated.
 MIGRATIONS_CACHE_SECONDS = 60.0
 
 # Each check has its own thread, so a check that hangs (such as one of the database) cannot block a web server thread.

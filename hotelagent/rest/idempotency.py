@@ -24,7 +24,7 @@ from tenants.access import idempotency
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
-#: These headers of a response are stored and returned again with the stored response.
+#: Response headers that are stored with the response, and sent again when the stored response is sent again.
 STORED_HEADERS = ("Location", "ETag")
 
 _VALID_KEY = re.compile(r"[\x21-\x7e]{1,255}")

@@ -34,7 +34,7 @@ GROUP BY room_id
 
 
 class LockedRooms:
-    """The rooms that the current transaction has locked for a reallocation."""
+    """The rooms that the current transaction has locked, so that it can move stays between rooms."""
 
     def __init__(self) -> None:
         self.types: dict[int, str] = {}

@@ -1,4 +1,4 @@
-"""Operations of the front desk on allocations of any owner."""
+"""Services with which the front desk changes holds, stays and closures, regardless of their owner."""
 
 from typing import Any
 from uuid import UUID

@@ -1,6 +1,6 @@
 -- Ends allocations: releases holds, cancels stays and reopens closed rooms.
 -- Returns the ended allocations in the format of locks_describe.
--- Allocations that have another status or another owner are not changed.
+-- Allocations that do not have the required status, or that the caller does not own, are not changed.
 --
 -- The argument `request` is an object with these keys:
 --   hotel, actor: the id of the hotel, and the actor who ends the allocations, in the format of audit_record

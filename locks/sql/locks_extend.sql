@@ -1,4 +1,4 @@
--- Extends a hold, or all holds of a group, for the owner of the hold.
+-- Extends a hold, or all holds of a group. Only the owner of a hold can extend the hold.
 -- Returns the extended holds in the format of locks_describe, or null if nothing was extended.
 -- A group is extended as a whole or not at all.
 --

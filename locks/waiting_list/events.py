@@ -11,13 +11,13 @@ WAITING_LIST_JOINED = register(
     description=_("{actor} joined the waiting list for {requested} from {check_in} to {check_out}"),
     fields=("requested", *_DATES, "reference"),
 )
-# The database function that offers rooms (locks_offer) writes this event.
+# The database function locks_offer, which offers rooms to the waiting list, writes the event waiting_list.offered.
 OFFERED = register(
     "waiting_list.offered",
     description=_("Room {room} was offered to the waiting list until {expires_at}"),
     fields=("room", *_DATES, "waiting_list_entry", "expires_at", "fencing_token"),
 )
-# The database function that publishes changes to allocations (locks_publish) writes this event.
+# The event waiting_list.offer_expired is written by the database function locks_publish.
 OFFER_EXPIRED = register(
     "waiting_list.offer_expired",
     description=_("The offer to a waiting list entry expired"),

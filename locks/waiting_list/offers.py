@@ -25,7 +25,7 @@ from tenants.queue import due
 
 
 def process_entry(entry_id: UUID) -> None:
-    """Offer free rooms until the entry has an offer, or expire the entry if its check-in date has passed."""
+    """Try to offer a room to a waiting list entry, or expire the entry if its check-in date has passed."""
     with transaction.atomic():
         entry = WaitingListEntry.objects.filter(id=entry_id).first()
         if entry is None or entry.status != WaitingStatus.WAITING:

@@ -29,7 +29,7 @@ WEBHOOK_TESTED = register(
     "webhook.tested",
     description=_("{actor} sent a test event to the webhook to {host}: {outcome}"),
     fields=("host", "outcome"),
-    # The outcome is the HTTP status of the response, or the code of an error.
+    # The field `outcome` contains the HTTP status of the webhook's response, or the code of an error.
     labels={
         "outcome": {
             WebhookDeliveryFailed.code: _("not delivered"),
@@ -48,7 +48,7 @@ WEBHOOK_DISABLED = register(
     fields=("host", "reason"),
     labels={
         "reason": {
-            GONE: _("its server responded with 410 Gone"),
+            GONE: _("the receiving server responded with 410 Gone"),
             FAILING: format_lazy(_("all attempts failed for {days} days"), days=policy.DISABLE_AFTER_DAYS),
         }
     },

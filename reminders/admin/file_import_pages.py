@@ -183,9 +183,10 @@ class MappingForm:
         ]
 
     def read(self, data: Mapping[str, str], *, with_columns: bool) -> dict[str, Any]:
-        """Return the settings that were posted. Without the columns, those of the profile are used.
+        """Return the import settings that the posted form contains.
 
-        Values that the form does not offer are ignored.
+        Without `with_columns`, only the profile is read, and the columns of the profile apply. Values that the form
+        does not offer are ignored.
         """
         settings: dict[str, Any] = {}
         if (profile := data.get("profile", "")) in PROFILES:

@@ -1,4 +1,4 @@
-"""What the pages and the worker need to know about a kind of file: its fields, its content, and how it is imported."""
+"""The interface that each kind of uploaded file implements for the admin pages and the import worker."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Work(Protocol):
         """Store the progress, in the transaction that stores the rows."""
 
     def check_time(self) -> None:
-        """Stop the work if its time is used up. Called between two transactions."""
+        """Raise an exception if the time limit of the worker has passed. Call this outside of a transaction."""
 
 
 class Kind(Protocol):

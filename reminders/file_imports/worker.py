@@ -52,7 +52,7 @@ class TimeUp(Exception):
 
 
 def run(import_id: UUID) -> None:
-    """Check or import a file, whichever its status asks for. Do nothing if another worker does it.
+    """Check or import a file, depending on its status. Do nothing if another worker is processing the file.
 
     An error in the file is stored for staff. Other errors are raised, so that the failure is recorded and retried.
     """

@@ -50,8 +50,8 @@ class Change:
 
     A reservation that has no stay yet gets a stay in the room with the id `room`. If the room of an existing stay is
     not available or has the wrong type, another room of the type `room_type` is assigned. If `room_type` is None, the
-    stay is cancelled instead. The stays in further rooms are treated in the same way. Each of
-    `stored.additional_room_types` without a stay gets one of the rooms in `additional_rooms`.
+    stay is cancelled instead. If the booking has several rooms, their stays are treated in the same way. Each room type
+    in `stored.additional_room_types` that has no stay yet gets a stay in one of the rooms in `additional_rooms`.
     """
 
     stored: Reservation

@@ -151,7 +151,7 @@ _TEXT_FIELDS = (
     "room_type",
     "source",
 )
-#: All columns except the assigned room type and further rooms, because only file imports set them.
+#: The columns that an update can change. Only file imports change the types of assigned and additional rooms.
 _UPDATED_FIELDS = tuple(
     name for name in COLUMNS if name not in {"assigned_room_type", "additional_room_types"}
 )

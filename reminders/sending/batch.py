@@ -208,7 +208,7 @@ class Batch:
         self._accepted = None
 
     def store_sent(self) -> None:
-        """Store the last message as sent, and remove all sent reminders from the due queue."""
+        """Store that the last message was sent, and remove all reminders that were sent from the due queue."""
         if self._accepted or self._sent_ids:
             _retry_without_database(lambda: outcomes.finish_sent(self._accepted, sent_ids=self._sent_ids))
             self._accepted, self._sent_ids = None, []
@@ -221,7 +221,8 @@ def _store_error(
 
     The outcome is `server_unavailable` if the remaining messages of the batch would fail in the same way.
     """
-    if isinstance(error, ClaimLost):  # The reservation has changed, or the worker's claim has expired.
+    # ClaimLost means that the reservation has changed or that the worker's claim has expired.
+    if isinstance(error, ClaimLost):
         outcomes.postpone([reminder], delay=NO_DELAY)
         return "postponed"
     if isinstance(error, MailOutcomeUnknown):

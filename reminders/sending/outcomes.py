@@ -59,10 +59,11 @@ class AcceptedMessage:
 def start_transmission(
     reminder: Reminder, *, recipient: str, accepted: AcceptedMessage | None = None
 ) -> None:
-    """Commit that the transmission of the reminder starts and that the previous message (`accepted`) was sent.
+    """Store that the transmission of the reminder starts, and that the previous message (`accepted`) was sent.
 
-    Raises ClaimLost if the message must not be sent. Even then, `accepted` is stored. The function needs one round trip
-    to the database, and can be called again if the connection was lost.
+    Both facts are committed on return. Raises ClaimLost if the message of the reminder must not be sent. Even then, the
+    fact that the previous message was sent is committed. The function needs one round trip to the database, and can be
+    called again if the connection was lost.
     """
     request = _sent(accepted) | {
         "next": {
@@ -157,8 +158,8 @@ def mark_unknown(reminder: Reminder, *, error_code: str, error: str) -> bool:
 def postpone(reminders: Collection[Reminder], *, delay: timedelta, error: str = "") -> None:
     """Make unsent reminders due again after `delay`.
 
-    If the send window of a reminder ends earlier, the reminder becomes due one second after the end. A worker then
-    marks the reminder as skipped or failed.
+    If the send window of a reminder ends before that time, the reminder becomes due one second after the window ends.
+    A worker then marks the reminder as skipped or failed.
     """
     values = {"last_error": message_to_json(error)} if error else {}
     now = timezone.now()

@@ -1,4 +1,4 @@
-"""A system check that PostgreSQL's lock table has room for the tables of all hotels."""
+"""A system check that PostgreSQL's lock table is large enough for locks on the tables of all hotels."""
 
 import math
 from collections.abc import Sequence

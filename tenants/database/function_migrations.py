@@ -80,7 +80,7 @@ def installing_migrations(app_label: str, loader: MigrationLoader) -> dict[str, 
 
 
 def changed_functions(app_label: str, loader: MigrationLoader) -> list[str]:
-    """Return the names of the functions whose SQL file is new or differs from the last installed copy."""
+    """Return the functions whose SQL file is new or differs from the copy that the last migration installs."""
     installed = installing_migrations(app_label, loader)
     return [
         function

@@ -34,7 +34,8 @@ def create_role_sql(*, role: str, logins: DatabaseLogins) -> str:
 def create_role_if_missing_sql(role: str) -> str:
     """Return a statement that creates a role unless it exists. PostgreSQL has no CREATE ROLE IF NOT EXISTS.
 
-    Two transactions may create the role at the same time, so the statement ignores unique_violation too.
+    The statement ignores the error duplicate_object, and the error unique_violation, which PostgreSQL raises if two
+    transactions create the role at the same time.
     """
     return (
         f"DO $$BEGIN CREATE ROLE {quoting.identifier(role)} NOLOGIN;\n"
@@ -69,8 +70,8 @@ def list_relations(cursor: CursorWrapper, schema: str) -> SchemaRelations:
 def grants_sql(*, schema: str, role: str, relations: SchemaRelations) -> str:
     """Return the GRANT statements of a hotel's role.
 
-    Each relation is named, because ON ALL TABLES IN SCHEMA reads pg_class, which lists the relations of all hotels, six
-    times.
+    The statements name each table and sequence. ON ALL TABLES IN SCHEMA would be slower, because it reads pg_class six
+    times, and pg_class lists the tables of all hotels.
     """
     restricted = privileges.restricted_tables()
     grantee = quoting.identifier(role)

@@ -66,16 +66,16 @@ UNION ALL SELECT FROM tables JOIN pg_statistic_ext e ON e.stxrelid = tables.oid
 LIMIT 1
 """  # noqa: S608 - constants
 
-#: PostgreSQL prints `column IN ('a', 'b')` for varchar columns differently after CREATE TABLE and after a restore.
-#: This pattern matches both forms, and the form after CREATE TABLE is replaced with the form after a restore.
+#: Pattern for both forms in which PostgreSQL prints `column IN ('a', 'b')` for a varchar column.
+#: PostgreSQL prints one form after CREATE TABLE and another form after a restore. The first form is replaced.
 _ARRAY_OF_TEXTS = re.compile(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?")
 
 
 def compute_fingerprint(cursor: CursorWrapper, schema: str) -> str | None:
-    """Return a digest of the definitions in the schema, or None if it has objects that cannot be described.
+    """Return a digest of the definitions in the schema, or None if the schema has objects that cannot be described.
 
-    The digest does not depend on the schema's name, rows, owner and privileges. It may change with the version of
-    PostgreSQL, so compare it with digests of the same server only.
+    The name, rows, owner and privileges of the schema do not affect the digest. Another version of PostgreSQL may
+    produce another digest, so compare only digests from the same server.
     """
     parameters = {"schema": quoting.identifier(schema)}
     cursor.execute(_OTHER_OBJECTS, parameters)

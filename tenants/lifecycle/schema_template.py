@@ -58,7 +58,7 @@ _SET_STORAGE = re.compile(
 )
 #: The first version of PostgreSQL that accepts STORAGE in CREATE TABLE.
 _STORAGE_IN_CREATE_TABLE_SINCE = 160000
-#: Pattern for the schema's name at the start of pg_dump's data statements. Elsewhere, the same text may be a value.
+#: Pattern for the schema name at the start of pg_dump's INSERT and setval statements, outside of their values.
 _SCHEMA_IN_DATA = re.compile(rf"^(INSERT INTO |SELECT pg_catalog\.setval\('){SCHEMA}\.", re.MULTILINE)
 #: The first statement of a script. It allows functions to refer to tables that are created later.
 PREAMBLE = "SET LOCAL check_function_bodies = false;\n"
@@ -224,7 +224,7 @@ def _dump_sections(schema: str, *sections: str, options: Sequence[str]) -> list[
 
 
 def list_script_relations(script: str) -> roles.SchemaRelations:
-    """Return the tables and sequences that the script creates."""
+    """Return the tables and sequences that the SQL script of the template schema creates."""
     return roles.SchemaRelations(
         tables=re.findall(rf'^CREATE TABLE {PLACEHOLDER}\."?(\w+)"? ', script, re.MULTILINE),
         sequences=re.findall(rf'^CREATE SEQUENCE {PLACEHOLDER}\."?(\w+)"?$', script, re.MULTILINE),

@@ -15,7 +15,7 @@ class DueItem(models.Model):
     """
 
     pk = models.CompositePrimaryKey("hotel_id", "kind", "item_id")
-    # There is no foreign key constraint, because each INSERT would lock the hotel's row in tenants_hotel.
+    # The column has no foreign key constraint, because each INSERT would lock the hotel's row in tenants_hotel.
     hotel = models.ForeignKey(Hotel, models.CASCADE, db_index=False, db_constraint=False, related_name="+")
     kind = models.CharField(max_length=20)
     item_id = models.UUIDField()
@@ -38,7 +38,7 @@ class SchemaTemplate(models.Model):
     before = models.TextField()
     after = models.TextField()
     rows = models.TextField()
-    #: The value of `Hotel.schema_version` for hotels created from this script.
+    #: The value of `Hotel.schema_version` for hotels that are created from the script of the template schema.
     schema_version = models.CharField(max_length=32)
     #: The digest of the definitions (tenants/lifecycle/schema_description.py). Empty if they cannot be described.
     fingerprint = models.CharField(max_length=64, blank=True)

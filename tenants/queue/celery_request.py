@@ -37,7 +37,10 @@ class HotelRequest(Request):
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 
     def acknowledge(self) -> None:
-        """Acknowledge the message. If the failure could not be stored, return the message to the broker instead."""
+        """Acknowledge the message of the task.
+
+        If the task failed and its failure could not be stored, return the message to the broker instead.
+        """
         if self._is_stored is False:
             self.reject(requeue=True)
         else:

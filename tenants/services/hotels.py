@@ -222,7 +222,7 @@ def _slug_host(slug: str) -> str:
 
 
 def _release_former_host(host: str, new_user: Hotel) -> None:
-    """Remove a host name that the hotel `new_user` will use from the `former_hosts` of all hotels."""
+    """Remove the host name from the `former_hosts` of all hotels, because the hotel `new_user` will use it."""
     former_hosts = Func(F("former_hosts"), Value(host), function="array_remove")
     Hotel.objects.filter(former_hosts__contains=[host]).update(former_hosts=former_hosts)
     if host in new_user.former_hosts:

@@ -57,8 +57,9 @@ def _hotels(count: int) -> Iterator[Contestant]:
 
 
 def _measure(operation: str, *contestants: Contestant) -> list[list[float]]:
-    """Run the operation with each contestant in turn. Return the milliseconds that each contestant took in each
-    round.
+    """Run the operation several times in each of the compared processes, in turn.
+
+    Return a list of durations in milliseconds for each process.
     """
     for contestant in contestants:
         contestant(operation)  # fills the caches

@@ -92,7 +92,10 @@ def durable_servers(*, stock: bool = False) -> Iterator[Servers]:
 
 @contextmanager
 def start_callers(running: Servers, side: str = "side_holds") -> Iterator[list[Contestant]]:
-    """Start our callers, which run the functions of the module `side` and share one PgBouncer."""
+    """Start this project's benchmark processes, which run the functions of the module `side`.
+
+    All processes share one PgBouncer.
+    """
     environment = running.environment(postgres.DATABASE, 0)
     superuser_url = environment["HOTELAGENT_TEST_SUPERUSER_URL"]
     with PgBouncer(environment["DATABASE_URL"], pool_size=CALLERS) as bouncer:
@@ -184,8 +187,9 @@ def create_bare_table(owner: psycopg.Connection) -> None:
 
 
 def _rate(pool: ThreadPoolExecutor, callers: list[Contestant], rooms: int, *arguments: object) -> Rate:
-    """Return a function that lets all callers acquire and release holds, and returns the total number of holds per
-    second.
+    """Return a function that measures how many holds per second all callers together acquire and release.
+
+    The argument of the function is the duration of the measurement in seconds.
     """
 
     def rate(seconds: float) -> float:

@@ -14,7 +14,10 @@ from tests.web import QuietHandler
 
 
 class ReverseProxy(ThreadingHTTPServer):
-    """An HTTPS server that forwards requests to the port `target`, with the headers of `forwarded_headers`."""
+    """An HTTPS server that forwards requests to the port `target`.
+
+    The method `forwarded_headers` returns the headers of a forwarded request.
+    """
 
     def __init__(self, *, target: int, certificate: Certificate) -> None:
         super().__init__((ports.LOOPBACK, 0), _Handler)

@@ -38,7 +38,7 @@ def test_rows_of_one_hotel_are_not_visible_in_another_hotel(hotel: Hotel, other_
         assert not User.objects.exists()
 
 
-def test_api_fixture_is_authenticated_and_a_plain_client_is_not(api: APIClient) -> None:
+def test_api_fixture_is_authenticated_unlike_a_new_api_client(api: APIClient) -> None:
     assert api.get("/api/v1/rooms/").status_code == 200
     assert APIClient(SERVER_NAME="alpha.localhost").get("/api/v1/rooms/").status_code == 401
 

@@ -31,9 +31,9 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def missing_parts(document: dict[str, Any]) -> list[str]:
-    """Return the parts that operations of the schema lack, such as a summary.
+    """Return a message for each part that an operation of the OpenAPI schema lacks, such as its summary.
 
-    Each part comes with a hint about how to add it.
+    Each message contains a hint about how to add the missing part.
     """
     missing = []
     for name, operation in operations(document):

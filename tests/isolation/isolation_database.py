@@ -48,9 +48,9 @@ PLATFORM_NAME = "platform"
 
 @dataclass(frozen=True)
 class IsolationDatabase:
-    """The URLs and the number of hotels of a test database.
+    """A test database that contains several hotels, described by its URLs and its number of hotels.
 
-    All databases of a server share their roles, so `prefix` makes the role names of this database unique.
+    All databases of a server share the server's roles, so `prefix` makes the role names of this database unique.
     """
 
     database: str

@@ -89,7 +89,7 @@ def test_runtime_login_check_with_jit_on_reports_w023_and_the_statement_that_tur
             superuser.execute(statement.replace("SET jit TO 'off'", "RESET jit").encode())
 
 
-def test_runtime_login_check_in_a_session_older_than_the_stored_settings_reports_only_i020(
+def test_runtime_login_check_reports_only_i020_if_settings_were_stored_after_the_session_began(
     connected: IsolationDatabase,
 ) -> None:
     with (

@@ -132,7 +132,9 @@ def test_statement_after_a_manual_begin_commit_or_rollback_runs_in_the_current_h
             assert query("SELECT hotel FROM marker LIMIT 1") == ("h0",)
 
 
-def test_error_position_refers_to_the_callers_statement(connected: IsolationDatabase) -> None:
+def test_error_position_is_counted_from_the_start_of_the_callers_statement(
+    connected: IsolationDatabase,
+) -> None:
     with hotel_context(connected.tenant(0)):
         with pytest.raises(ProgrammingError) as error:
             query("SELECT 1,\n  no_such\nFROM marker")

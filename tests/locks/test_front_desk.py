@@ -117,7 +117,7 @@ def test_added_stays_that_overlap_are_returned_as_rejected(rooms: list[int], nig
     assert event.data == {"added": 2, "rejected": 1}
 
 
-def test_expiry_task_ends_expired_holds_and_schedules_the_other_holds(
+def test_expire_holds_ends_expired_holds_and_reschedules_the_expiry_of_the_other_holds(
     rooms: list[int], nights: SomeNights
 ) -> None:
     old = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

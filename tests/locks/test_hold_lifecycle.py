@@ -100,7 +100,7 @@ class HoldOperations(RuleBasedStateMachine):
         )
 
     def succeeds(self, error: type[DomainError] | None, operation: Callable[[], object]) -> bool:
-        """Call the operation and return whether it succeeded. Fail the test unless it raises exactly `error`."""
+        """Assert that the operation raises `error`, or nothing if `error` is None. Return whether it succeeded."""
         refusal: type[DomainError] | None = None
         try:
             with transaction.atomic():
@@ -252,7 +252,7 @@ class HoldOperations(RuleBasedStateMachine):
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("in_hotel")
-def test_random_operations_on_holds_have_the_results_that_the_model_predicts() -> None:
+def test_random_operations_on_holds_have_the_results_that_a_python_model_predicts() -> None:
     run_state_machine_as_test(
         HoldOperations,
         settings=settings(

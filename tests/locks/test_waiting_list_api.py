@@ -36,7 +36,7 @@ def create(client: APIClient, nights: SomeNights, **fields: Any) -> dict[str, An
     return entry
 
 
-def test_entry_can_be_created_offered_claimed_and_confirmed(
+def test_client_creates_an_entry_claims_its_offer_and_confirms_the_hold(
     api: APIClient, other_api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     holds = [services.acquire_hold(rooms=[room], nights=nights(1)) for room in rooms]

@@ -112,7 +112,10 @@ def test_oldest_entries_get_the_rooms_while_other_clients_try_to_hold_them(
 
 @contextmanager
 def uncommitted(hotel: Hotel, function: Callable[[], object]) -> Iterator[threading.Event]:
-    """Run the function in another transaction, which stays open until the event is set or the block ends."""
+    """Run the function in another transaction, and yield a `threading.Event`.
+
+    The transaction stays open until the event is set or the `with` block ends.
+    """
     done, commit = threading.Event(), threading.Event()
 
     def run() -> None:

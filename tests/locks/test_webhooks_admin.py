@@ -189,8 +189,8 @@ def test_audit_trail_shows_in_the_language_of_the_reader_why_a_webhook_was_disab
     receiver.responses = [410]
     send_due_deliveries()
     for language, text in (
-        ("en", "was turned off: its server responded with 410 Gone"),
-        ("es", "se desactivó: su servidor respondió 410 Gone"),
+        ("en", "was turned off: the receiving server responded with 410 Gone"),
+        ("es", "se desactivó: el servidor de destino respondió 410 Gone"),
     ):
         response = staff.get("/admin/audit/event/", headers={"Accept-Language": language})
         assert text in response.content.decode()

@@ -76,7 +76,7 @@ def test_new_secret_is_returned_only_in_the_response_to_its_rotation(
 
 
 @pytest.mark.parametrize("hours", [-1, 169, "a day"])
-def test_rotate_secret_with_an_invalid_overlap_returns_400(
+def test_rotate_secret_with_invalid_overlap_hours_returns_400(
     api: APIClient, in_hotel: Hotel, receiver: Receiver, hours: int | str
 ) -> None:
     hook = api.post(WEBHOOKS, {"url": receiver.url, "events": ["hold.created"]}).json()

@@ -101,7 +101,7 @@ def expected_values(row: Row) -> tuple[Any, ...]:
 def stored_values(row: Row, reservation: Reservation) -> tuple[Any, ...]:
     """Return the stored values of a reservation, in the order of `expected_values`.
 
-    None replaces the values that the row does not have.
+    Values that are missing in the row of the file are None.
     """
     guest = [getattr(reservation, name) if row[name] else None for name in NO_GUEST]
     return (

@@ -107,8 +107,8 @@ class Simulation:
     def send_due(self, day: date, at: time) -> int:
         """Send the due reminders in batches of up to 100, and return the number of messages.
 
-        The reminders are read from the due queue without claiming them, because the database does not use the
-        simulated clock.
+        The test selects due reminders by the simulated clock. A worker's claim would select them by the clock of the
+        database.
         """
         now = self.set_clock(day, at)
         due = DueItem.objects.filter(kind="reminder", due_at__lte=now).order_by("due_at")

@@ -70,9 +70,9 @@ def dump_schema(schema: str) -> str:
 
 
 def normalize_lists(text: str) -> str:
-    """Return the text with one form of `varchar IN (...)`.
+    """Return the SQL text with the same form of each `varchar IN (...)` condition.
 
-    PostgreSQL prints it in two ways, depending on whether it was parsed from IN or from a dump.
+    PostgreSQL prints the condition in one form after CREATE TABLE, and in another form after a restore from a dump.
     """
     return re.sub(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?", _cast_elements, text)
 

@@ -210,7 +210,7 @@ def test_celery_application_imports_all_tasks() -> None:
     assert "tenants.tasks.tick" in process.stdout
 
 
-def test_task_lookup_in_a_web_process_imports_the_task_modules() -> None:
+def test_get_task_in_a_web_process_imports_the_task_modules() -> None:
     """Workers import the task modules when they start.
 
     Web processes do not, so `get_task` must import them.

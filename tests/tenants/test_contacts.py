@@ -201,7 +201,7 @@ def test_adding_a_contact_of_another_hotel_raises_contact_conflict_without_namin
 
 
 @pytest.mark.django_db
-def test_contact_events_have_the_kind_but_not_the_value(hotel: Hotel) -> None:
+def test_audit_events_of_contacts_contain_the_kind_but_not_the_email_address(hotel: Hotel) -> None:
     contact, _ = add(hotel, EMAIL, "guest@example.com")
     contacts.remove_contact(hotel_id=hotel.id, contact_id=contact.id)
     data = {"slug": hotel.slug, "kind": "email"}

@@ -198,7 +198,7 @@ def test_schema_of_a_hotel_has_at_most_the_allowed_number_of_tables_indexes_and_
 
 
 def _list_memberships(hotel_ids: list[UUID]) -> set[tuple[Any, ...]]:
-    """Return the memberships of the roles of these hotels. Other tests create roles on the same server meanwhile."""
+    """Return the role memberships of the given hotels only, because other tests create roles at the same time."""
     names = [role_name(hotel_id) for hotel_id in hotel_ids]
     return set(
         sql.query(

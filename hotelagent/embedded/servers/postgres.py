@@ -100,7 +100,7 @@ class Postgres:
         return processes.command(
             [self.binaries / program, *arguments],
             user=self.user,
-            # Linux distributions have the share folder elsewhere. All users can read that folder, so it is omitted.
+            # PostgreSQL packages of Linux distributions use another share folder, which all users can read.
             required_paths=[self.binaries / "postgres", self.home, *([share] if share.exists() else [])],
             death_signal=self.stop_signal,
         )

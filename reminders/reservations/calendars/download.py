@@ -27,7 +27,7 @@ _USER_AGENT = "Mozilla/5.0 (compatible; hotelagent-calendars/1)"
 TIMEOUT = 20.0
 _MAX_REDIRECTS = 3
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
-#: What the HTTP statuses of a channel mean, and what to do. Other statuses have a general message.
+#: Error messages for HTTP statuses with which channels refuse a download. Other statuses have a general message.
 _STATUS_MESSAGES = {
     401: _(
         "The channel requires a login for this URL (status {status}). Link the calendar again with its public URL."

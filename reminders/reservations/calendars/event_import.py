@@ -48,7 +48,7 @@ from tenants.errors import DomainError
 
 SOURCE = "iCalendar"
 _Outcome = Literal["created", "updated", "cancelled", "unchanged"]
-#: Errors that no calendar causes. The import of the whole calendar fails and is repeated later.
+#: Errors that the content of a calendar cannot cause. They fail the whole import, which is repeated later.
 UNRELATED_ERRORS = (SoftTimeLimitExceeded, OperationalError, InterfaceError)
 
 log = structlog.get_logger(__name__)
@@ -249,7 +249,10 @@ def _status(booking: Booking) -> ReservationStatus:
 
 
 def _reason(error: InvalidReservation) -> str:
-    """Return the first validation message. The field name is left out, because calendars name fields differently."""
+    """Return the first validation message of the error, without the name of the reservation field.
+
+    The field has another name in a calendar.
+    """
     first: list[str] = next(iter(error.extra["errors"].values()))
     return first[0]
 

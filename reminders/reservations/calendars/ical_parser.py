@@ -195,7 +195,11 @@ class _Interpreter:
         )
 
     def _is_current_version(self, event: Event) -> bool:
-        """Return whether the event must be imported, and warn about other events with the same UID."""
+        """Return whether the event must be imported.
+
+        If several events have the same UID and the same nights, only the newest of them is imported. Add a warning to
+        the report if the event is not imported, or if another event with the same UID has other nights.
+        """
         if not event.uid or event.replaced_day is not None or event.span is None:
             return True
         newest = self._newest[event.uid]

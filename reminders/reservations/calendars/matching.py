@@ -31,9 +31,10 @@ class CalendarSource:
 
 
 class ReservationFinder:
-    """The reservations of one calendar. `own_uids` are the UIDs that only one event of the calendar has.
+    """The stored reservations of one calendar.
 
-    All methods lock the reservation that they return. Call them in a transaction.
+    `own_uids` are the UIDs that exactly one event of the calendar has. All methods lock the reservation that
+    they return. Call them in a transaction.
     """
 
     def __init__(self, source: CalendarSource, *, own_uids: Collection[str]) -> None:

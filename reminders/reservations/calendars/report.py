@@ -26,7 +26,8 @@ class CalendarReport:
     cancelled: int = 0
     unchanged: int = 0
     closures: int = 0
-    ignored: int = 0  # events that take no night: free time, or within a day
+    #: The number of events that occupy no night: free time, and events that end on the day on which they start.
+    ignored: int = 0
     rejected: list[EventProblem] = field(default_factory=list)
     #: Bookings that were imported without a stay, because the room is not available.
     without_room: list[EventProblem] = field(default_factory=list)

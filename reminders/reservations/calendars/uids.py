@@ -15,7 +15,7 @@ FILE_DIGEST = b""
 
 
 def url_digest(url: str) -> bytes:
-    """Return an HMAC of the URL of a calendar, which contains a secret token."""
+    """Return an HMAC of a calendar's URL. The URL itself is not used as an id, because it contains a secret token."""
     return salted_hmac("calendar address", url, algorithm="sha256").digest()
 
 
@@ -32,7 +32,7 @@ def dates_uid(uid: str, nights: Span) -> str:
 
 
 def reservation_numbers(uid: str, *, digest: bytes) -> tuple[str, str]:
-    """Return the number that a new reservation gets, and the number if that one is in use by another system."""
+    """Return two numbers for a new reservation. The second is used if another system already uses the first."""
     return uid, _with_digest(uid, digest + uid.encode())
 
 

@@ -40,8 +40,9 @@ class Importer:
     """The import of one file.
 
     `on_error` receives each row that is not imported and each cell that is ignored. `on_progress` receives the number
-    of finished rows and the number of all rows. `on_batch` receives the report. It is called inside the transaction of
-    each batch, so its own changes are committed together with the batch. A dry run calls it after each batch.
+    of finished rows and the number of all rows. `on_batch` receives the report. The importer calls `on_batch` inside
+    the transaction of each batch, so changes that `on_batch` makes are committed together with the batch. A dry run
+    calls `on_batch` after each batch.
     """
 
     def __init__(

@@ -265,7 +265,10 @@ class _Row:
         return value
 
     def text(self, field: str) -> str:
-        """Return the text of the field's column. The texts of joined columns are separated by a space."""
+        """Return the text of the column that contains the field.
+
+        If several columns contain the field, their texts are joined with spaces.
+        """
         indexes = self.parser.columns.get(field, ())
         empty = cells.empty_words(field)
         if len(indexes) == 1:

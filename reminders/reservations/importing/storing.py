@@ -157,7 +157,10 @@ def _reservation(booking: Booking) -> Reservation:
 
 
 def _placements(booking: Booking, reservation_id: uuid.UUID) -> list[NewStay]:
-    """Return a stay for each room of the booking. If there are several stays, their group id is the reservation id."""
+    """Return a stay for each room of the booking.
+
+    The stays of a booking with several rooms form a group, and the id of the group is the id of the reservation.
+    """
     return [
         NewStay(
             room=room,

@@ -118,7 +118,7 @@ class HotelConnection(psycopg.Connection[Any]):
             self.wait(self.execute_without_prefix("SELECT 1"))
 
     def call_function(self, function: LiteralString, argument: str) -> str | None:
-        """Call a database function that takes and returns jsonb, without a cursor. Return the function's result."""
+        """Call a database function without creating a cursor, and return its result. Argument and result are jsonb."""
         with self.lock:
             return self.wait(self._call_function_gen(function, argument))
 
@@ -133,7 +133,7 @@ class HotelConnection(psycopg.Connection[Any]):
         value: bytes | None = own[0].get_value(0, 0)
         return None if value is None else value.decode()
 
-    # The following methods of psycopg would send statements without the tenant, so they raise an error.
+    # The methods below raise an error, because psycopg would send statements without selecting the tenant.
 
     def _start_query(self) -> PQGen[None]:
         # psycopg's own cursors call this method before they send a statement. HotelCursor does not call it.

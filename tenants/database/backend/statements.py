@@ -37,7 +37,7 @@ class StatementKind(Enum):
     NON_TRANSACTIONAL = auto()
     #: Statements about the whole server that cannot run in a transaction block, such as CREATE DATABASE.
     CLUSTER = auto()
-    #: Statements that change the session or the tenant's settings, such as SET and LISTEN.
+    #: Statements that change the state of the session, such as SET and LISTEN. SET could select another tenant.
     #: Statements of types that this module does not list also count as SESSION_STATE.
     SESSION_STATE = auto()
     COPY = auto()  # COPY from or to the client
@@ -120,10 +120,11 @@ def classify(text: str) -> Statement:
 
 
 def classify_template(text: str) -> Statement | None:
-    """Classify a query string with psycopg's placeholders, whatever values are bound to them as literals.
+    """Classify a query string that contains psycopg's placeholders instead of values.
 
-    Returns None if the kind could depend on the values: a placeholder is in a string or comment, or where the grammar
-    takes no parameter. The caller then classifies the text with the values.
+    Returns None if the kind of the statement could depend on the values. This is the case if a placeholder is inside a
+    string or comment, or if the grammar accepts no parameter in its place. The caller then classifies the query string
+    that contains the values.
     """
     if len(text) > _LONG_TEXT:
         # Shorten lists of placeholders. Otherwise each list length would be parsed and cached as a separate text.

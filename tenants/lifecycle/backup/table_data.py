@@ -64,9 +64,9 @@ class TableSource:
         return quoting.qualified_name(self.schema, self.table)
 
     def query(self) -> str:
-        """Return the query that reads the rows in key order.
+        """Return the query that reads the table's rows in the order of the table's key.
 
-        Texts are ordered by their bytes, because collations differ between servers.
+        Text columns are sorted by their bytes, because collations differ between servers.
         """
         values = ", ".join(
             f"{self.masks.get(name, quoting.identifier(name))} AS {quoting.identifier(name)}"

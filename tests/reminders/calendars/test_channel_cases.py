@@ -204,7 +204,7 @@ def test_events_of_a_repeating_event_that_are_no_closures_close_their_nights_and
         ("FREQ=DAILY;INTERVAL=0", ["2027-04-01"]),
     ],
 )
-def test_rules_of_repeating_closures_close_their_nights(
+def test_repeating_closure_closes_the_nights_of_its_recurrence_rule(
     link: Link, rooms: list[Room], monkeypatch: pytest.MonkeyPatch, rule: str, expected: list[str]
 ) -> None:
     monkeypatch.setattr("reminders.reservations.calendars.recurrence.MAX_SECONDS", 0.3)
@@ -343,7 +343,7 @@ def test_reservation_of_another_system_with_the_number_of_an_event_is_not_change
     }  # fmt: skip
 
 
-def test_booking_on_nights_that_its_channel_had_closed_takes_them_from_the_closure(
+def test_booking_replaces_an_earlier_closure_of_the_same_nights_by_its_channel(
     link: Link, rooms: list[Room]
 ) -> None:
     calendar, channel = link(feed("sliding-block-day1"))
@@ -363,7 +363,9 @@ def test_booking_on_nights_that_its_channel_had_closed_takes_them_from_the_closu
     assert sync(calendar)["without_room"] == []
 
 
-def test_free_nights_of_a_booking_without_a_room_are_closed(link: Link, rooms: list[Room]) -> None:
+def test_booking_that_includes_a_closed_night_gets_no_stay_and_closes_its_other_nights(
+    link: Link, rooms: list[Room]
+) -> None:
     services.close_room(room=rooms[0].id, nights=Span(date(2027, 6, 2), date(2027, 6, 3)), reason="paint")
     calendar, _channel = link(feed("last-booking-cancelled-1"))
     for _import in range(2):

@@ -74,7 +74,7 @@ GARBAGE = st.sampled_from(
 
 
 def nights_of(entry: Entry) -> Iterator[date]:
-    """Yield the nights that the room is not for sale because of the entry."""
+    """Yield the nights on which the calendar entry makes the room unavailable."""
     spans: tuple[tuple[date, date], ...] = ()
     if isinstance(entry, Booking):
         spans = ((entry.arrival, entry.departure),)
@@ -106,7 +106,7 @@ def test_garbage_in_any_line_of_a_calendar_loses_at_most_its_event_and_its_night
 
 
 @pytest.mark.parametrize("length", range(len(LINES)))
-def test_calendar_that_ends_early_keeps_the_events_before_its_end(length: int) -> None:
+def test_parser_returns_all_complete_events_of_a_truncated_calendar(length: int) -> None:
     try:
         entries = parse(LINES[:length])
     except InvalidFile:

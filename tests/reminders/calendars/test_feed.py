@@ -38,7 +38,7 @@ def feed_url(hotel: Hotel) -> str:
 
 @pytest.fixture
 def read(feed_url: str) -> Callable[..., list[Published]]:
-    """Return a function that reads the feed with more parameters and returns its events."""
+    """Return a function that requests the feed with the given query parameters and returns the events."""
 
     def read(parameters: str = "") -> list[Published]:
         response = anonymous_client().get(f"{feed_url}{parameters}")

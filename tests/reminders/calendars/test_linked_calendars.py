@@ -190,7 +190,10 @@ def test_closures_in_a_linked_calendar_are_ignored_if_import_closures_is_off(
 def test_overdue_calendar_import_does_not_keep_a_restored_hotel_suspended(
     linked: LinkedCalendar, hotel: Hotel
 ) -> None:
-    """A hotel that was restored from a backup stays suspended while its due queue has overdue items of other kinds."""
+    """Overdue entries of the due queue keep a restored hotel suspended.
+
+    Entries for calendar imports are an exception.
+    """
     assert due_at() <= datetime.now(UTC)
     assert not find_overdue_items(hotel).exists()
 

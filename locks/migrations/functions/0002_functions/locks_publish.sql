@@ -1,4 +1,4 @@
--- Processes the consequences of a change to an allocation, after the change and in the same transaction.
+-- Publishes a change to an allocation. Call it after the change, in the same transaction.
 -- Records the audit event, schedules or cancels the expiry, creates webhook deliveries and updates the waiting list.
 -- Returns the allocation in the format of locks_describe.
 --
@@ -34,7 +34,7 @@ BEGIN
         was_scheduled := tenants_cancel_due((context ->> 'hotel')::uuid, 'hold', allocation_id);
     END IF;
 
-    -- For hotels without webhooks and waiting list entries, this check is the only cost of both features.
+    -- If the hotel has no active webhooks and no open waiting list entries, the functions below are not called.
     IF EXISTS (SELECT FROM locks_webhook WHERE active)
         OR EXISTS (SELECT FROM locks_waitinglistentry WHERE status IN ('waiting', 'offered'))
     THEN

@@ -1,4 +1,4 @@
--- Updates the waiting list after an event about an allocation.
+-- Updates the waiting list after a change to an allocation.
 -- If the allocation is the hold of an offer, the offer is marked as claimed or as expired.
 -- If the event frees a room, the entries that the room suits become due.
 -- A worker then offers the room to the entries (locks/waiting_list/offers.py). The entries are not locked here.

@@ -1,4 +1,4 @@
--- Sets the column `revision` of a row that is inserted or updated to a digest of the other columns.
+-- Trigger function that stores a digest of the other columns in the column `revision`.
 -- Workers compare revisions to detect outdated cached mail settings (reminders/sending/mail_settings.py).
 -- The digest omits the column `logo`, because the row also contains the digest of the logo.
 CREATE OR REPLACE FUNCTION public.reminders_set_revision() RETURNS trigger

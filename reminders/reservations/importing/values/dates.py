@@ -146,7 +146,7 @@ class DateColumn:
     _seen: set[str] = field(default_factory=set)
 
     def add(self, line: int, text: str) -> None:
-        """Count a value of the column. Values that are not dates are ignored."""
+        """Record what a cell of the column shows about the order of day and month. Ignore texts that are not dates."""
         if text in self._seen:
             return
         if len(self._seen) > 5_000:
@@ -173,7 +173,7 @@ class DateColumn:
 
     @property
     def order(self) -> DateOrder | None:
-        """Return the order that the dates of the column prove, or None if they prove none or contradict each other."""
+        """Return the order of day and month in the column, or None if its dates are ambiguous or contradictory."""
         few, many = sorted((self.day_first, self.month_first))
         if many == 0 or few > max(1, many * _MAX_CONTRADICTION) or few == many:
             return None
