@@ -29,7 +29,8 @@ LEASE = "beat"
 LEASE_SECONDS = 20
 #: Seconds between two renewals of the lease. A new leader takes over after at most LEASE_SECONDS + RENEW_SECONDS.
 RENEW_SECONDS = 5.0
-#: If the database clock falls behind the process's monotonic clock by more than this, it counts as set back.
+#: If the database clock falls behind the monotonic clock of the process by more than this, the database clock has been
+#: set back.
 CLOCK_TOLERANCE = datetime.timedelta(seconds=1)
 
 

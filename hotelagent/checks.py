@@ -82,7 +82,8 @@ def check_redis_prefix(*, databases: Sequence[str] | None = None, **_kwargs: Any
         with redis.Redis.from_url(settings.REDIS_URL, decode_responses=True) as client:
             owner = client.set(key, database, nx=True, get=True) or database
     except (DatabaseError, redis.RedisError):
-        return []  # Other checks and the readiness probe report unavailable servers.
+        # Report nothing if a server is unavailable, because other system checks and the readiness probe report that.
+        return []
     if owner == database:
         return []
     return [

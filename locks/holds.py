@@ -108,7 +108,7 @@ class Hold:
 
     @classmethod
     def of(cls, rooms: Iterable[AllocatedRoom], *, token: str | None = None) -> "Hold":
-        """Return the hold that consists of these rooms: one room, or all rooms of one group."""
+        """Return the hold of one room, or of all rooms that were held together as a group."""
         sorted_rooms = sorted(rooms, key=lambda room: room.room_id)
         first = sorted_rooms[0]
         id_ = first.group_id if len(sorted_rooms) > 1 and first.group_id else first.id

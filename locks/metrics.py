@@ -39,7 +39,7 @@ def active_holds() -> float:
             )
             return float(cursor.fetchone()[0])
     finally:
-        # The connection is closed, because this thread is idle until the next request for metrics.
+        # This thread is idle until the next request for metrics, so it does not keep a connection open.
         connection.close()
 
 

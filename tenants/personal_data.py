@@ -124,7 +124,7 @@ def mask_text(column: str) -> str:
 
 
 def mask_secret(column: str) -> str:
-    """Return the SQL expression that replaces a secret with bytes that are derived from the secret."""
+    """Return the SQL expression that replaces a secret with a digest, from which the secret cannot be computed."""
     return f"CASE WHEN {column} IS NOT NULL THEN {_digest(column)} END"
 
 

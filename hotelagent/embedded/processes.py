@@ -137,7 +137,7 @@ def stop(process: "subprocess.Popen[bytes]", *, signal_number: int, timeout: flo
 
 
 def kill_group(process: "subprocess.Popen[bytes]") -> None:
-    """Kill the remaining processes of the child's group and reap the child."""
+    """Kill the process group of the child process, and wait until the child process has ended."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

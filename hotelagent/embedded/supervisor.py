@@ -26,7 +26,8 @@ RED = "31"
 class Program:
     """A program to run.
 
-    To stop it, the supervisor sends `stop_signal`, and kills it if it has not ended after `stop_timeout` seconds.
+    The supervisor stops a program with the signal `stop_signal`. If the program has not ended after `stop_timeout`
+    seconds, the supervisor kills the program.
     """
 
     name: str

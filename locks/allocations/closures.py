@@ -100,7 +100,9 @@ def reopen(ids: Sequence[UUID]) -> None:
 
 
 def _free_spans(room: int, spans: Sequence[Span], *, excluded: Sequence[UUID]) -> list[Span]:
-    """Return the parts of the spans on which the room is free. The allocations in `excluded` are ignored."""
+    """Return the nights of `spans` on which the room is free, as spans. Allocations whose ids are in `excluded` are
+    ignored.
+    """
     if not spans:
         return []
     occupancy = read_occupancy([room], spans, excluded=excluded)

@@ -57,7 +57,8 @@ class LockedRooms:
         room of the type is free, a room is created.
         """
         rooms = {room_type: self.of_type(room_type) for _span, room_type in requests.values()}
-        # Negative ids stand for rooms that are created later, after the number of missing rooms is known.
+        # A negative id is a placeholder for a room that does not exist yet. These rooms are created when the number of
+        # missing rooms is known.
         placeholders: dict[str, list[int]] = {room_type: [] for room_type in rooms}
         next_placeholder = count(-1, -1)
         chosen: dict[UUID, int] = {}

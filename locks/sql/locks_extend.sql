@@ -15,7 +15,8 @@ DECLARE
     found_holds record;
     extended jsonb := '[]';
 BEGIN
-    -- The time is read after the rows are locked, because the function may wait for the locks until a hold has expired.
+    -- Lock the rows first and read the time afterwards. A hold may expire while the function waits for the lock, and
+    -- an expired hold must not be extended.
     SELECT count(*) AS members,
         array_agg(member.id) FILTER (WHERE member.is_extendable) AS ids,
         array_agg(least(member.expires_at + make_interval(secs => (request -> 'seconds')::int), member.max_expires_at))

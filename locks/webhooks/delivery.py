@@ -25,7 +25,7 @@ from tenants.database.clock import database_now
 from tenants.errors import DomainError
 from tenants.queue import due
 
-#: After this time the final attempt is enqueued again, because its task may be lost.
+#: If the final attempt has not finished after this time, it is enqueued again, because its Celery message may be lost.
 FINAL_ATTEMPT_TIMEOUT = datetime.timedelta(minutes=10)
 
 _GONE = 410

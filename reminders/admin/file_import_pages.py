@@ -174,7 +174,10 @@ class MappingForm:
 
     @property
     def status_words(self) -> list[dict[str, Any]]:
-        """Return the words whose meaning is not known, and those that staff have given a meaning, with their index."""
+        """Return the status words to which staff can give a meaning or have already given one.
+
+        `index` is the index of the word in the list of all status words of the file.
+        """
         chosen = self.settings.get("statuses", {})
         return [
             {**entry, "index": index, "chosen": chosen.get(entry["word"], "")}

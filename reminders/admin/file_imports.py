@@ -42,7 +42,10 @@ class UploadForm(forms.Form):
 
 
 class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
-    """Base class of the pages of both kinds. The list page has the upload form; the page of a file has its steps."""
+    """Base class of the admin pages for importing reservations and for importing rooms.
+
+    The list page contains the upload form. The page of an uploaded file guides staff through the steps of the import.
+    """
 
     kind: ClassVar[ImportKind]
     title: ClassVar[Promise]

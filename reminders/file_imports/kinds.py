@@ -78,7 +78,10 @@ class FileContent:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a check or an import is. `new_problems` are those since the last stored progress."""
+    """The progress of a check or an import of a file.
+
+    `new_problems` contains the problems that were found since the progress was last stored.
+    """
 
     finished_rows: int
     total_rows: int
@@ -87,7 +90,7 @@ class Progress:
 
 
 class Work(Protocol):
-    """The methods of the worker that an import calls."""
+    """The interface that a worker offers to the code that checks or imports a file."""
 
     @property
     def is_dry_run(self) -> bool: ...

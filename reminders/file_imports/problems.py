@@ -40,7 +40,7 @@ class Problem:
 
 
 def compress(problems: Iterable[Problem]) -> bytes:
-    """Return the problems as one gzip member of JSON lines, or nothing if there are none."""
+    """Return the problems as gzip-compressed lines of JSON, or an empty byte string if there are no problems."""
     lines = [
         json.dumps(asdict(problem) | {"reason": message_to_json(problem.reason)}) for problem in problems
     ]

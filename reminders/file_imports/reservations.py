@@ -1,4 +1,7 @@
-"""The import of a file of bookings: the connection between the pages, the worker and `reservations.importing`."""
+"""The import of bookings from an uploaded file.
+
+The admin pages and the worker use this module to call the package `reservations.importing`.
+"""
 
 from __future__ import annotations
 

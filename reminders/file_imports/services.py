@@ -94,7 +94,10 @@ def change_settings(uploaded: FileImport, *, settings: Mapping[str, Any]) -> Non
 
 
 def request_check(uploaded: FileImport) -> None:
-    """Let a worker check all rows without storing them. Raises FileImportStateError unless the file is uploaded."""
+    """Start the check of an uploaded file. A worker checks all rows and stores none of them.
+
+    Raises FileImportStateError if the status of the file is not UPLOADED.
+    """
     with transaction.atomic():
         _change_status(
             uploaded, ImportStatus.CHECKING, expected=(ImportStatus.UPLOADED,), error=None, **_FIRST_ROW
@@ -158,7 +161,10 @@ def stop(uploaded: FileImport) -> None:
 
 
 def delete(uploaded: FileImport) -> None:
-    """Delete the file and its report. Imported rows are kept. Raises FileImportStateError while a worker uses it."""
+    """Delete the uploaded file and its report. The rows that were imported are kept.
+
+    Raises FileImportStateError while a worker checks or imports the file.
+    """
     with transaction.atomic():
         deletable = FileImport.objects.filter(id=uploaded.id).exclude(
             status__in=[ImportStatus.CHECKING, ImportStatus.IMPORTING]

@@ -1,8 +1,8 @@
 """The check and the import of an uploaded file by a Celery worker.
 
-A worker claims the file under a lease. Each batch of rows is stored in one transaction with the number of finished
-rows, and the same transaction proves that the worker still has its lease. A worker that takes over after a crash
-therefore continues with the first row that is not stored, and no row is counted twice.
+A worker that processes a file has a lease on the file. Each batch of rows is stored in one transaction with the number
+of finished rows, and the transaction is rolled back if the worker has lost its lease. A worker that takes over after a
+crash therefore continues with the first row that is not stored, and no row is counted twice.
 """
 
 from __future__ import annotations
@@ -146,7 +146,10 @@ class _Work:
         self._end(status=status, finished_at=Now() if self._is_import else None, **_values(last))
 
     def fail(self, detail: str) -> None:
-        """Store the reason why the file can't be read, and let staff change how it is read."""
+        """Store the reason why the file can't be read.
+
+        The status becomes UPLOADED again, so staff can change the settings with which the file is read.
+        """
         self._end(status=ImportStatus.UPLOADED, error=message_to_json(detail))
 
     def interrupt(self) -> None:

@@ -62,8 +62,8 @@ class Reservation(models.Model):
     #: The digest of the URL of the calendar that the booking was imported from (`calendars/uids.py`). It is empty if
     #: the calendar was a file, and null if the booking does not come from a calendar.
     calendar_digest = models.BinaryField(max_length=32, null=True, editable=False)
-    #: The UID of the calendar event, which identifies the booking within its calendar. Neither column has an index,
-    #: because an import reads the bookings of its calendar with one query.
+    #: The UID of the calendar event, which identifies the booking within its calendar. Neither `calendar_digest` nor
+    #: `calendar_uid` has an index, because an import reads all bookings of its calendar with one query.
     calendar_uid = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
 

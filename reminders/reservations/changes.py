@@ -63,7 +63,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
-    """The effects of changed reservations on their reminders (`planned`) and on their stays (`reallocations`)."""
+    """The effects of changes to reservations.
+
+    `planned` contains the effects on reminders, and `reallocations` contains the effects on stays.
+    """
 
     planned: PlanningResult
     reallocations: Sequence[Reallocation]

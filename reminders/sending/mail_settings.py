@@ -52,7 +52,10 @@ def cached() -> CachedMailSettings | None:
 
 
 def store(result: Mapping[str, Any]) -> MailSettings:
-    """Cache and return the current hotel's mail settings, taken from a result of the SQL function `reminders_claim`."""
+    """Store the current hotel's mail settings in the cache, and return them.
+
+    `result` is the JSON object that the SQL function `reminders_claim` returned.
+    """
     settings = _mail_settings(
         map(_RULES.instance, result["rules"] or ()),
         map(_TEMPLATES.instance, result["templates"] or ()),

@@ -183,7 +183,8 @@ class _SmtpSession(smtplib.SMTP):
         sender_reply, recipient_reply, data_reply = [self._reply_in_group() for _command in range(3)]
         is_refused = sender_reply[0] != _OK or recipient_reply[0] not in _ACCEPTED_RECIPIENT
         if is_refused and data_reply[0] == _START_MAIL_INPUT:
-            self.close()  # The server is waiting for a message that will not be sent.
+            # The server has accepted the DATA command, but no message will be sent. So the connection is closed.
+            self.close()
         if sender_reply[0] != _OK:
             raise smtplib.SMTPSenderRefused(*sender_reply, from_addr)
         if recipient_reply[0] not in _ACCEPTED_RECIPIENT:

@@ -138,7 +138,8 @@ def _share_server_connection(first: Any, second: Any, marker: str) -> bool:
         first_cursor.execute(f"SET hotelagent.probe TO '{marker}'")
         first_cursor.execute("SELECT pg_backend_pid()")
         (pid,) = first_cursor.fetchone()
-        # Do not open a transaction. Behind a pooler with one server connection, the sessions would wait for each other.
+        # Use autocommit instead of a transaction. If the pooler has only one server connection, the first transaction
+        # would keep it and the second session would wait for it forever.
         query = "SELECT pg_backend_pid(), current_setting('hotelagent.probe', true)"
         second_cursor.execute(query)
         if second_cursor.fetchone() in {(pid, marker), (pid, None), (pid, "")}:

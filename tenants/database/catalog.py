@@ -1,7 +1,8 @@
 """Queries of PostgreSQL's catalog whose duration does not depend on the number of hotels.
 
 `pg_class` has no index that starts with the schema, so a query for the relations of one schema reads the rows of all
-hotels. `pg_depend` has such an index, and records for each relation that the relation depends on its schema.
+hotels. `pg_depend` has such an index. It contains a row for each relation in a schema, because the relation depends on
+the schema.
 """
 
 #: An SQL query for the ids of the tables, views and sequences of a schema.

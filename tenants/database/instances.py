@@ -53,8 +53,9 @@ _last_alias: tuple[Tenant, TenantAlias] = (PLATFORM, TenantAlias(DEFAULT_DB_ALIA
 
 
 def alias_for(model: type[Model]) -> str | None:
-    """Return the database alias that marks instances of the model with the current tenant, or None if they need no
-    mark.
+    """Return the database alias that marks an instance of the model as belonging to the current tenant.
+
+    Return None if instances of the model need no mark.
     """
     tenant = tenant_or_none()
     if tenant is None:

@@ -26,7 +26,8 @@ class Placement(enum.Enum):
         return self is not Placement.PLATFORM
 
 
-#: The placement of whole apps. An app that is missing here is an error, so no table is created in the wrong schema.
+#: The placement of apps whose tables all have the same placement. An app that is listed neither here nor in MODELS
+#: causes an error, because a default could create its tables in the wrong schema.
 APPS = {
     "admin": Placement.PLATFORM,
     "auth": Placement.PLATFORM,

@@ -17,7 +17,8 @@ SELECT c.oid, c.relname FROM ({catalog.RELATIONS_OF_SCHEMA}) AS relation
 JOIN pg_class c ON c.oid = relation.objid AND c.relkind = 'r'
 """  # noqa: S608 - RELATIONS_OF_SCHEMA is a constant
 
-#: The query for the definitions that pg_dump writes: tables, columns, constraints, indexes, sequences and triggers.
+#: A query for the definitions that pg_dump writes for a schema: tables, columns, constraints, indexes, sequences and
+#: triggers.
 #: Columns are numbered without gaps, because a migrated table keeps the numbers of its dropped columns.
 #: Internal triggers are omitted, because they belong to foreign keys and their names contain object ids.
 _DEFINITIONS = f"""

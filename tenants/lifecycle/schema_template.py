@@ -52,7 +52,7 @@ _ADD_IDENTITY = re.compile(
     r"(?P<identity>GENERATED (?:ALWAYS|BY DEFAULT) AS IDENTITY \(\n(?:    .*\n)+\));\n+",
     re.MULTILINE,
 )
-#: The statements with which pg_dump turns off TOAST storage for a column (tenants.database.storage).
+#: Matches the statements with which pg_dump sets the storage of a column to PLAIN (see `tenants.database.storage`).
 _SET_STORAGE = re.compile(
     r"^ALTER TABLE ONLY (?P<table>\S+) ALTER COLUMN (?P<column>\S+) SET STORAGE PLAIN;\n+", re.MULTILINE
 )
@@ -122,9 +122,10 @@ def store_script() -> str:
 
 
 def is_script_current(version: str) -> bool:
-    """Return whether the stored script has this schema version and the current definitions of the template schema.
+    """Return whether the stored SQL script, which creates the schema of a new hotel, is up to date.
 
-    The fingerprint also differs after an upgrade of PostgreSQL that prints definitions differently.
+    The script must have the schema version `version` and the fingerprint of the template schema. The fingerprint also
+    changes if a new version of PostgreSQL prints definitions differently.
     """
     with platform_context(), connection.cursor() as cursor:
         stored = SchemaTemplate.objects.values_list("schema_version", "fingerprint").first()

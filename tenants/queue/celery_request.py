@@ -15,9 +15,10 @@ _OTHER_OUTCOMES = (Ignore, Reject, Retry, Terminated, WorkerLostError, SystemExi
 
 
 class HotelRequest(Request):
-    """A message of a HotelTask in the parent process of a worker.
+    """A Celery message for a HotelTask, in the parent process of a worker.
 
-    `_is_stored` is None if the parent process has no failure to report, and False if the failure could not be stored.
+    `_is_stored` is None until the parent process reports a failure of the task. Then it is the result: whether the
+    failure was stored.
     """
 
     _is_stored: bool | None = None

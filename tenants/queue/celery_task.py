@@ -52,7 +52,7 @@ MAX_DELIVERIES = 4
 MAX_DELAY = datetime.timedelta(minutes=1)
 #: If a failure cannot be stored, a worker waits this number of seconds before it returns the message to the broker.
 REQUEUE_DELAY = 5.0
-#: The number of seconds that a worker waits before each further attempt to store a success.
+#: If the success of a task cannot be stored, a worker waits for these numbers of seconds before its further attempts.
 SUCCESS_DELAYS = (1.0, 2.0, 4.0, 8.0)
 
 
@@ -70,7 +70,9 @@ class HotelTask(DjangoTask[Any, Any]):
     Request = "tenants.queue.celery_request:HotelRequest"
 
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]
-        """Send the task. Raises ValueError for a delay above MAX_DELAY and TenantNotSet without a context."""
+        """Send the task. Raises ValueError if the delay exceeds MAX_DELAY, and TenantNotSet if there is no current
+        tenant.
+        """
         self._check_delay(options)
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
         return super().apply_async(args, kwargs, **options)
@@ -111,7 +113,7 @@ class HotelTask(DjangoTask[Any, Any]):
         transaction.on_commit(send, robust=True)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # Without a request id, the task was called as a plain function and keeps the caller's context.
+        # If there is no request id, the task was called as a plain function and runs in the caller's context.
         if not self.request.id:
             return super().__call__(*args, **kwargs)
         due_ids = self.due_ids

@@ -69,7 +69,7 @@ def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
     """
     kinds = list(due.kinds().values())
     with connection.cursor() as cursor:
-        # The two SET LOCAL statements and the scalar subquery make PostgreSQL scan the index on claim_at.
+        # PostgreSQL must scan the index on claim_at. The two SET LOCAL statements and the scalar subquery ensure this.
         # Without that index scan, PostgreSQL may join hotel by hotel or sort the whole table.
         cursor.execute(
             """
@@ -145,7 +145,10 @@ def release(batch: Batch) -> None:
 
 
 def _send_message(message: list[Batch]) -> int:
-    """Send one Celery message and return its item count. If the broker is down, release the items and return 0."""
+    """Send one Celery message and return the number of entries of the due queue that it contains.
+
+    If the broker is down, release the entries, so that a later run can send them, and return 0.
+    """
     kind, size = message[0].kind, _size(message)
     try:
         if len(message) == 1:

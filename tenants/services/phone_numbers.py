@@ -82,7 +82,7 @@ def _with_other_zeros(number: PhoneNumber, digits: str) -> Iterator[PhoneNumber]
 
 
 def _with_digits(number: PhoneNumber, digits: str) -> PhoneNumber:
-    """Return a copy of the number with these national digits. Leading zeros are part of the number."""
+    """Return a copy of the phone number with `digits` after the country code. Leading zeros of `digits` are kept."""
     if digits == phonenumbers.national_significant_number(number):
         return number
     zeros = len(digits) - len(digits.lstrip("0"))

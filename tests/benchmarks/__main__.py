@@ -40,7 +40,8 @@ def benchmark_ids() -> dict[str, tuple[str, ...]]:
 def run(name: str, ids: list[str]) -> list[Row]:
     """Run one benchmark in a new process and return its result rows.
 
-    A row that could not be measured is returned with the error and with `holds` set to false.
+    If a row could not be measured, the returned row contains the error message and counts as a failed comparison
+    (`holds` is False).
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         try:

@@ -81,5 +81,5 @@ def interleave(
 
 
 def median_ratio(ours: list[float], peer: list[float]) -> float:
-    """Return the median of the ratio of `ours` to `peer`, computed for each round."""
+    """Return the median of the ratios `ours / peer`. Each list contains one duration for each round."""
     return statistics.median(a / b for a, b in zip(ours, peer, strict=True))

@@ -1,7 +1,7 @@
 """Benchmark of the import of bookings, compared with a COPY of the same rows.
 
-For each booking the import stores a stay, a reservation, two reminders and their due items, and rooms as
-needed.
+For each booking the import stores a stay, a reservation, two reminders, and an entry of the due queue for each
+reminder. It creates rooms as needed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The benchmark functions of `peer_holds`, the Django project that hotelagent's holds are compared with.
+"""The functions that use `peer_holds`, the Django project that hotelagent is compared with in the benchmark of holds.
 
-`contestants` runs them in a process with the settings of `peer_holds`.
+The module `contestants` starts a process with the settings of `peer_holds`, and calls the functions there.
 """
 
 import datetime
@@ -90,7 +90,7 @@ def acquire(
 
 
 def release(group_id: uuid.UUID, token: str) -> None:
-    """Release the holds of a group. Only the owner of the group has its token."""
+    """Release the holds of a group. Raises PermissionError if `token` is not the token of the group."""
     digest = hashlib.sha256(token.encode()).hexdigest()
     with transaction.atomic():
         for hold_ in Hold.objects.select_for_update().filter(group_id=group_id, status="held").order_by("id"):

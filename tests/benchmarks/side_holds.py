@@ -195,7 +195,10 @@ def _nights_in_a_month(slug: str) -> Nights:
 
 @cache
 def _free(slug: str, caller: int, rooms_at_once: int) -> Iterator[tuple[list[int], Nights]]:
-    """Yield an endless series of pairs: some of this caller's rooms, and a night on which these rooms are free."""
+    """Yield pairs of room ids and a night on which these rooms are free, in an endless cycle.
+
+    Only this caller uses the rooms.
+    """
     rooms = services.ensure_rooms({})["double"][caller * ROOMS_OF_CALLER : (caller + 1) * ROOMS_OF_CALLER]
     tomorrow = selectors.today() + datetime.timedelta(days=1)
     day = datetime.timedelta(days=1)

@@ -1,6 +1,6 @@
-"""The functions of django-tenants that the benchmark `fleet` measures.
+"""The functions that use django-tenants in the benchmark `fleet`.
 
-`contestants` runs them in a process in which Django is set up.
+The module `contestants` starts a process, sets up Django in it, and calls the functions there.
 """
 
 import re

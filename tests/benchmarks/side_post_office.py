@@ -1,6 +1,6 @@
-"""The functions of django-post-office that the benchmark of sending e-mails measures.
+"""The functions that use django-post-office in the benchmark of sending e-mails.
 
-`contestants` runs them in a process with the settings of `peer.post_office`.
+The module `contestants` starts a process with the settings of `peer.post_office`, and calls the functions there.
 """
 
 import logging

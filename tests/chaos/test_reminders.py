@@ -55,10 +55,10 @@ def test_every_reminder_is_sent_once_while_processes_are_killed() -> None:
 
 
 def schedule() -> list[tuple[int, Incident]]:
-    """Return pairs: the number of accepted messages after which an incident happens, and the incident.
+    """Return the incidents in the order in which they happen.
 
-    The incidents happen in the order of the list. The long form adds forty incidents, chosen at random with a fixed
-    seed.
+    Each incident is returned with the number of accepted messages after which it happens. If the test sends many
+    reminders (`IS_LONG`), forty more incidents are chosen at random, with a fixed seed.
     """
     generator = random.Random(SEED)  # noqa: S311 - not a secret
     incidents = INCIDENTS + [generator.choice(INCIDENTS) for _ in range(40 if IS_LONG else 0)]

@@ -160,7 +160,7 @@ def test_statement_with_placeholders_is_classified_as_plain(text: str) -> None:
         "SELECT 1 AS %s",
     ],
 )
-def test_statement_whose_kind_depends_on_the_values_of_placeholders_is_not_classified(text: str) -> None:
+def test_statement_is_not_classified_if_its_kind_depends_on_the_values_of_placeholders(text: str) -> None:
     assert classify_template(text) is None
 
 

@@ -1,4 +1,7 @@
-"""The input and the output of the isolation workload, which the tests and the workload exchange as JSON."""
+"""The input and the output of the isolation workload, which runs random operations for random hotels in many threads.
+
+The tests and the program `run_workload` exchange the input and the output as JSON.
+"""
 
 from __future__ import annotations
 

@@ -82,7 +82,10 @@ def by_day(bookings: list[Booking]) -> Iterator[tuple[list[Booking], list[Bookin
 
 @dataclass(slots=True)
 class RoomModel:
-    """The type of each room and the nights on which it is occupied, by room number."""
+    """The expected state of the rooms, with which the responses of the API are compared.
+
+    `types` maps room numbers to room types, and `occupied` maps room numbers to occupied nights.
+    """
 
     types: dict[str, str]
     occupied: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))

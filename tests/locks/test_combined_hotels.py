@@ -70,7 +70,7 @@ def broken(hotel: Hotel) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kind", ["hold", "expiring", "waiting"])
-def test_due_items_of_200_hotels_are_grouped_into_two_messages(kind: str) -> None:
+def test_due_queue_entries_of_200_hotels_are_grouped_into_two_celery_messages(kind: str) -> None:
     batches = [dispatch.Batch(uuid4(), due.kinds()[kind], ["x"]) for _ in range(200)]
     assert [len(group) for group in dispatch.group_by_message(batches)] == [100, 100]
 

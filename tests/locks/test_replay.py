@@ -79,7 +79,10 @@ class BookingEngine:
         self.outcomes["booked"] += 1
 
     def check_refusal(self, booking: Booking, status: int, problem: dict[str, Any]) -> str:
-        """Return the problem type of a refusal. Fail if the model has a free room or another next free date."""
+        """Check a refused booking against `self.rooms`, and return the problem type of the response.
+
+        The check fails if a room is free, or if the response contains a wrong next free date.
+        """
         if not booking.nights:
             assert (status, problem["type"]) == (422, NO_NIGHT)
         else:

@@ -137,7 +137,7 @@ def uncommitted(hotel: Hotel, function: Callable[[], object]) -> Iterator[thread
         thread.join(30)
 
 
-def test_entry_created_during_a_release_gets_its_offer_when_it_is_processed_again(
+def test_entry_created_during_a_release_gets_an_offer_when_the_entry_is_processed_again(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

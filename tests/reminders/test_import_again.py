@@ -88,9 +88,9 @@ CHANGES: list[Callable[[Row], Row]] = [with_new_dates, with_other_status, with_o
 
 
 def expected_values(row: Row) -> tuple[Any, ...]:
-    """Return the values of a reservation that the import of the row must store.
+    """Return the values that the reservation must have after the import of this row.
 
-    None means that the row has no value, and the import keeps the stored value.
+    None means that the row contains no value. The import then keeps the stored value.
     """
     return (
         STATUSES[row["status"]], row["check_in"], row["check_out"], row["reserved_room_type"], row["adults"],

@@ -119,7 +119,7 @@ def test_import_of_a_file_with_five_times_as_many_rows_uses_no_more_memory(tmp_p
     assert large - small < 4 * 1024, (small, large)
 
 
-def test_creator_of_an_imported_stay_is_displayed_as_import_in_the_admin(
+def test_admin_displays_import_as_the_creator_of_an_imported_stay(
     in_hotel: Hotel, staff: Client, tmp_path: Path
 ) -> None:
     report_of(start_import(write_bookings(tmp_path / "bookings.csv", 1)))

@@ -22,8 +22,8 @@ def kill_while_waiting_for_lock(
     """Run `manage.py` until it waits for a lock, then kill it with SIGKILL.
 
     The SQL statement `lock` takes the lock on another connection. On return, PostgreSQL has rolled back the
-    uncommitted changes of the command. PostgreSQL first completes the statement that waited, unless
-    `kill_backend` is set.
+    uncommitted changes of the command. By default, PostgreSQL first completes the statement that waited for the lock.
+    If `kill_backend` is true, the PostgreSQL process of the command is terminated instead.
     """
     previous = _other_backends()
     # This transaction only holds the lock. The queries below run in others, because CREATE INDEX CONCURRENTLY waits for

@@ -127,7 +127,7 @@ def test_oldest_due_metric_is_the_age_of_the_oldest_waiting_or_claimed_item(hote
     assert measure() == 0
 
 
-def test_completed_due_item_is_removed(hotel: Hotel, sent: Sent) -> None:
+def test_completed_entry_is_removed_from_the_due_queue(hotel: Hotel, sent: Sent) -> None:
     item = schedule(hotel)
     run_tick()
     with hotel_context(hotel):
@@ -136,7 +136,9 @@ def test_completed_due_item_is_removed(hotel: Hotel, sent: Sent) -> None:
         assert not DueItem.objects.exists()
 
 
-def test_completed_due_item_that_was_rescheduled_after_it_was_sent_is_kept(hotel: Hotel, sent: Sent) -> None:
+def test_due_queue_keeps_an_entry_that_was_rescheduled_before_its_task_completed(
+    hotel: Hotel, sent: Sent
+) -> None:
     item = schedule(hotel)
     run_tick()
     schedule(hotel, item=item, after=datetime.timedelta(days=1))

@@ -82,7 +82,7 @@ def test_every_function_file_creates_one_function_with_the_name_of_the_file(app:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_installed_functions_equal_their_files() -> None:
+def test_functions_in_the_database_have_the_definitions_in_the_sql_files() -> None:
     texts = {name: text for app in APPS for name, text in sources(app).items()}
     with direct_connection(), platform_context():
         installed = installed_functions()

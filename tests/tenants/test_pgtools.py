@@ -86,7 +86,7 @@ def test_database_url_with_a_secret_that_would_appear_in_the_arguments_is_refuse
     assert "hunter2" not in str(error.value)
 
 
-def test_dump_that_lacks_a_migration_of_the_template_schema_is_refused(
+def test_migrate_refuses_a_dump_without_the_newest_migration_of_the_template_schema(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`migrate` reports the migration that is missing in the dump.

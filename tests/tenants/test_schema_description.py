@@ -106,7 +106,7 @@ def test_fingerprint_does_not_depend_on_rows_privileges_and_dropped_columns(curs
     assert compute_fingerprint(cursor, "hotel_alpha") == original
 
 
-def test_backup_of_a_hotel_that_equals_the_template_does_not_run_pg_dump(
+def test_backup_of_a_hotel_whose_schema_equals_the_template_schema_does_not_run_pg_dump(
     tmp_path: Path, started_programs: list[str]
 ) -> None:
     backup(tmp_path / "alpha.hotel")

@@ -27,7 +27,9 @@ def patch(client: APIClient, hotel: Hotel, **body: Any) -> Any:
     return client.patch(f"/api/v1/hotels/{hotel.id}/", body)
 
 
-def test_patch_of_a_hotel_with_slug_and_domains_replaces_both(platform_api: APIClient, hotel: Hotel) -> None:
+def test_patch_with_a_slug_and_domains_replaces_the_slug_and_the_domains_of_the_hotel(
+    platform_api: APIClient, hotel: Hotel
+) -> None:
     services.add_domain(hotel_id=hotel.id, host="old.example")
     services.add_domain(hotel_id=hotel.id, host="kept.example")
     response = patch(platform_api, hotel, slug="Renamed", domains=["KEPT.example", "new.example"])

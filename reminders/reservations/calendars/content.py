@@ -28,7 +28,8 @@ _BOUNDARY = re.compile(r"\s*(BEGIN|END)\s*[:;]\s*([A-Z-]*)", re.IGNORECASE)
 _METHOD_CANCEL = re.compile(r"\s*METHOD\s*:\s*CANCEL\s*\Z", re.IGNORECASE)
 #: Lines of an event whose BEGIN:VEVENT is damaged.
 _EVENT_LINE = re.compile(r"\s*(UID|DTSTART|DTEND|DURATION|SUMMARY)\s*[:;]", re.IGNORECASE)
-#: Components that never are part of an event. Their beginning ends an event whose END:VEVENT is damaged.
+#: Components that are never inside an event. If one of them begins before END:VEVENT, the line END:VEVENT is damaged,
+#: and the event ends there.
 _TOP_LEVEL = ("VCALENDAR", "VEVENT", "VTIMEZONE", "VTODO", "VJOURNAL", "VFREEBUSY")
 #: Python's names of charsets for text. Its other codecs, such as Punycode, may need hours for a large file.
 _TEXT_CHARSET = re.compile(r"utf|iso|cp|koi8|mac|big5|gb|euc|shift|johab")
@@ -38,7 +39,7 @@ _LATIN_CHARSETS = frozenset({"ascii", "iso8859-1", "cp1252"})
 
 @dataclass(frozen=True, slots=True)
 class EventLines:
-    """The unfolded lines of one event, without those of its alarms. Empty lines are included.
+    """The unfolded lines of one event. Lines of alarms in the event are omitted, and empty lines are included.
 
     `is_cancellation` is True if the METHOD of the calendar is CANCEL.
     """
@@ -167,7 +168,8 @@ class _Splitter:
             position for position, (nested_name, _begin) in enumerate(self._nested) if nested_name == name
         ]
         if self._event is not None and nested:
-            # A component that does not end is a damaged line, and the lines after it are those of the event.
+            # Remove a nested component from the event only when its end is found. Without an end, its BEGIN is only a
+            # damaged line, and the lines after it belong to the event.
             del self._event[self._nested[nested[-1]][1] :]
             del self._nested[nested[-1] :]
         elif name == "VEVENT" and self._event is None:

@@ -120,7 +120,10 @@ def _check_order(event: Event) -> None:
 
 
 def _attempt(event: Event, read: Callable[[], _Result]) -> _Result | None:
-    """Return the result of `read`, or None if it fails. The first failure becomes the problem of the event."""
+    """Call `read` and return its result, or None if it raises an error.
+
+    The first error of an event is stored as the problem of the event.
+    """
     try:
         return read()
     except (ValueError, TypeError, AttributeError, OverflowError, LookupError) as error:

@@ -113,8 +113,8 @@ def parse_calendar(text: str, *, zone: ZoneInfo, today: date) -> ParsedCalendar:
     Times are converted to dates in `zone`. Repeating events are expanded from `today` to the horizon. Raises
     InvalidFile.
     """
-    # The parser imports `icalendar` in functions, because importing it takes 0.1 seconds, which processes without
-    # calendars should not pay.
+    # The functions of the parser import `icalendar` when they are called. The import takes 0.1 seconds, so processes
+    # that read no calendars should not import it.
     content = split_calendar(text)
     time_zones = read_time_zones(content.time_zones)
     events = [read_event(lines, zone=zone, time_zones=time_zones) for lines in content.events]
@@ -126,7 +126,7 @@ def parse_calendar(text: str, *, zone: ZoneInfo, today: date) -> ParsedCalendar:
 
 
 class _Interpreter:
-    """The conversion of the events of one calendar into the entries of `parsed`."""
+    """Converts the events of one calendar into bookings, cancellations and closures, and adds these to `parsed`."""
 
     def __init__(
         self, parsed: ParsedCalendar, events: Sequence[Event], expansion: Expansion, *, today: date

@@ -105,7 +105,7 @@ def _expected_reservations(calendar: LinkedCalendar, *, today: date) -> dict[str
 
 
 def _clip(spans: Iterable[Span], *, today: date) -> list[Span]:
-    """Return the spans without nights in the past or more than ten years ahead."""
+    """Shorten the spans to the nights from today to ten years ahead. Spans without such nights are omitted."""
     last = today + timedelta(days=MAX_CLOSURE_NIGHTS)
     clipped = [(max(check_in, today), min(check_out, last)) for check_in, check_out in spans]
     return [span for span in clipped if span[0] < span[1]]

@@ -13,7 +13,7 @@ from locks.allocations.occupancy import Span
 from reminders.models import LinkedCalendar, Reservation, ReservationStatus
 from reminders.reservations.calendars import uids
 
-#: The statuses of reservations that a calendar can cancel because they are missing from it.
+#: If a calendar no longer contains a reservation, the reservation is cancelled only if it has one of these statuses.
 EXPECTED_STATUSES = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)
 
 
@@ -82,7 +82,7 @@ class ReservationFinder:
 
     @cached_property
     def _ids(self) -> dict[str, UUID]:
-        """The ids of the reservations of this calendar when the import began, by UID."""
+        """Maps UIDs to the ids of the reservations that this calendar had when the import began."""
         reservations = Reservation.objects.filter(calendar_digest=self._source.digest)
         return dict(reservations.values_list("calendar_uid", "id"))
 

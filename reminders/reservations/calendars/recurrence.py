@@ -19,7 +19,7 @@ HORIZON_DAYS = 1096
 #: Seconds that all repeating events of one calendar may take. A rule that never applies takes up to eight seconds.
 MAX_SECONDS = 5.0
 _FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
-#: Parts of a rule that only move or multiply the occurrences within a day.
+#: Parts of a recurrence rule that only change the time of day of an occurrence, or repeat it on the same day.
 _PARTS_WITHIN_A_DAY = frozenset({"BYHOUR", "BYMINUTE", "BYSECOND"})
 
 

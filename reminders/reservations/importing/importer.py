@@ -84,7 +84,8 @@ class Importer:
         self._on_progress(self._report.rows, survey.row_count)
         if self._report.has_changes and not self._options.dry_run:
             if rules_filter_guests():
-                # Plan all reminders again, because the file can list a guest's later stay before an earlier stay.
+                # The file may list a guest's later stay before an earlier stay. The reminders of the later stay were
+                # then planned as those of a new guest. Plan all reminders again, because all stays are stored now.
                 self._report.reminders += replan_all()
             self._report.rooms_created += Room.objects.count() - rooms_before
             self._record_event()

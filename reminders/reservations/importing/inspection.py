@@ -30,7 +30,7 @@ _MAX_WORDS = 200
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """The options for importing a file. Empty options are detected from the file."""
+    """The options for importing a file. If an option is empty, its value is detected from the file."""
 
     #: The profile of the vendor. If None, the built-in profile that matches the header is used.
     profile: Profile | None = None
@@ -82,7 +82,8 @@ class Inspection:
     mapping: Mapping[str, str]
     #: The required fields that have no column in the file.
     missing: tuple[str, ...]
-    #: The order of day and month by field, or None if all dates of the field have only one possible reading.
+    #: Maps each date field to the order of day and month in its column. The order is None if all dates of the column
+    #: have only one possible reading.
     date_orders: Mapping[str, DateOrder | None]
     #: The columns whose dates are ambiguous. If there are any, the import needs `ImportOptions.date_format`.
     ambiguous_dates: tuple[AmbiguousColumn, ...]

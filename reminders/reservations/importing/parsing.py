@@ -235,7 +235,9 @@ class _Row:
         return status or (ReservationStatus.BOOKED if len(self.errors) == errors else None)
 
     def adults(self) -> int | None:
-        """Return the number of adults, or None if the row does not contain it. An empty cell is reported."""
+        """Return the number of adults, or None if the row contains no valid number. An empty cell is added to
+        `errors`.
+        """
         adults: int | None = self.value("adults")
         if adults is None and "adults" in self.parser.columns and not self.text("adults"):
             self.errors.append(self.error("adults", Reason.NO_ADULTS))

@@ -36,7 +36,7 @@ FATAL_ERROR = ExecStatus.FATAL_ERROR
 SUCCESS = (ExecStatus.TUPLES_OK, COMMAND_OK, ExecStatus.EMPTY_QUERY)
 
 #: PostgreSQL may refuse statements of these kinds if they are sent together with other statements.
-#: The kind is UNKNOWN for new statements that the parser's grammar does not contain.
+#: The kind UNKNOWN includes statements of newer PostgreSQL versions that the SQL parser does not know yet.
 _RUN_ALONE = {StatementKind.NON_TRANSACTIONAL, StatementKind.UNKNOWN}
 
 #: executemany() begins another round trip when the size of the statements exceeds this number of bytes.

@@ -107,7 +107,8 @@ _PLACEHOLDER = re.compile(r"%(?:%|(?:\([^)]+\))?.)", re.DOTALL)
 _PLACEHOLDER_LIST = re.compile(r"(?<!%)%s(?:\s*,\s*%s)+")
 _ROW_LIST = re.compile(r"\(%s\)(?:\s*,\s*\(%s\))+")
 #: Queries with placeholders that exceed this number of characters are shortened before they are parsed.
-#: Queries without placeholders that exceed this length are not cached, because they are generated and rarely repeat.
+#: Queries without placeholders that exceed this number of characters are not cached, because programs generate such
+#: queries and rarely repeat them.
 _LONG_TEXT = 4096
 #: Templates that exceed this number of characters are not cached, so 1,024 cached templates use at most 16 MB.
 _LONGEST_CACHED_TEMPLATE = 16384

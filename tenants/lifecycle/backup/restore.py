@@ -173,7 +173,8 @@ def _new_hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Ho
     used = Hotel.objects.exclude(id=original_id).filter(former_hosts__overlap=hotel.former_hosts)
     used_hosts = {host for hosts in used.values_list("former_hosts", flat=True) for host in hosts}
     hotel.former_hosts = [host for host in hotel.former_hosts if host not in used_hosts]
-    # All databases of a server share its roles. If another database has this hotel, the copy needs a new id and role.
+    # All databases of a server share its roles. If another database contains the original hotel, the role of that
+    # hotel is in use, so the restored hotel needs a new id and a new role.
     keeps_id = not Hotel.objects.filter(id=original_id).exists() and not roles.find_other_databases(
         cursor, hotel.role
     )

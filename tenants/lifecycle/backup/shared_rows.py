@@ -18,11 +18,11 @@ _DOMAINS = Domain._meta.db_table
 def restore_shared_rows(
     cursor: CursorWrapper, backup: Reader, hotel: Hotel, *, keeps_id: bool
 ) -> dict[str, int]:
-    """Insert the hotel's rows of the shared tables in the transaction of the restore.
+    """Insert the rows of the hotel into the shared tables, in the transaction of the restore.
 
-    Returns the number of skipped rows by table. A hotel that is restored under its original slug needs its domains, so
-    DomainConflict is raised if another hotel has one of them. A copy that is restored beside the original hotel gets
-    neither domains nor contacts.
+    Returns the number of skipped rows by table. Raises DomainConflict if the hotel is restored under its original slug
+    and another hotel uses one of its domains. If the hotel is restored as a copy beside the original hotel, the copy
+    gets neither domains nor contacts.
     """
     owner_columns = dict(list_hotel_references())
     skipped = {}

@@ -51,8 +51,9 @@ def plan_template() -> list[PlanStep]:
 
 
 def plan_fleet(slugs: list[str] | None) -> list[PlanStep]:
-    """Return a step for each group of hotels that lack the same migrations. If `slugs` is given, plan only these
-    hotels.
+    """Return one step for each group of hotels that lack the same migrations.
+
+    If `slugs` is given, the steps contain only the hotels with these slugs.
     """
     if not _relation_exists("public.tenants_hotel") or not _relation_exists(
         f"{schema_template.SCHEMA}.django_migrations"

@@ -78,7 +78,7 @@ def guests() -> list[str]:
         ("unfolded-description", [("2027-09-20", "2027-09-22"), ("2027-09-25", "2027-09-27")], []),
     ],
 )
-def test_calendar_of_a_channel_takes_its_nights_and_stays_the_same_when_read_again(
+def test_each_import_of_the_calendar_of_a_channel_results_in_the_same_stays_and_closures(
     link: Link, rooms: list[Room], name: str, stays: list[Nights], closures: list[Nights]
 ) -> None:
     calendar, _channel = link(feed(name))
@@ -118,7 +118,9 @@ def test_inquiry_that_the_guest_confirms_becomes_a_booking_in_the_same_room(
     assert nights("confirmed", rooms[0]) == [("2027-11-10", "2027-11-12")]
 
 
-def test_one_uid_in_the_calendars_of_two_rooms_takes_both_rooms(link: Link, rooms: list[Room]) -> None:
+def test_same_uid_in_the_calendars_of_two_rooms_creates_a_reservation_for_each_room(
+    link: Link, rooms: list[Room]
+) -> None:
     calendars = [link(feed(f"same-uid-room-{letter}"), room=room)[0] for room, letter in enumerate("ab")]
     for calendar in calendars * 2:
         sync(calendar)
@@ -139,7 +141,7 @@ def test_calendars_that_share_a_uid_never_change_or_cancel_each_others_reservati
     assert [nights("confirmed", room) for room in rooms] == [[], [("2027-07-10", "2027-07-14")]]
 
 
-def test_only_booking_of_a_calendar_is_cancelled_after_three_empty_imports(
+def test_last_booking_is_cancelled_after_three_imports_of_an_empty_calendar(
     link: Link, rooms: list[Room]
 ) -> None:
     calendar, channel = link(feed("last-booking-cancelled-1"))
@@ -285,7 +287,9 @@ def test_name_is_read_in_the_charset_of_the_response_unless_it_is_utf_8(
         (429, "too many"),
     ],
 )
-def test_refused_download_names_the_cause(link: Link, status: int, message: str) -> None:
+def test_error_message_after_a_refused_download_names_the_cause(
+    link: Link, status: int, message: str
+) -> None:
     calendar, channel = link(feed("no-uid"))
     channel.responses = [status]
     calendar_services.sync_due_calendar(calendar.id)

@@ -70,7 +70,7 @@ def sync_report(linked_calendar: LinkedCalendar) -> dict[str, Any]:
 
 
 def sync_error(linked_calendar: LinkedCalendar) -> str:
-    """Import the linked calendar, which must fail, and return the error message."""
+    """Try to import a linked calendar that cannot be imported, and return the error message."""
     with pytest.raises(CalendarUnavailable) as raised:
         calendar_services.sync_calendar(linked_calendar.id)
     linked_calendar.refresh_from_db()
@@ -146,7 +146,7 @@ def test_booking_missing_from_two_imports_is_cancelled_and_reinstated_when_it_re
 CLOSURE = "UID:b1\nDTSTART;VALUE=DATE:{}\nDTEND;VALUE=DATE:{}\nSUMMARY:CLOSED - Not available"
 
 
-def test_closures_in_a_linked_calendar_close_the_room_on_its_free_nights(
+def test_closure_in_a_linked_calendar_closes_the_nights_on_which_the_room_is_free(
     linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     def publish(*events: str) -> set[tuple[str, str]]:

@@ -24,7 +24,10 @@ Book = Callable[..., Reservation]
 
 @pytest.fixture
 def week(in_hotel: Hotel, clock: Clock) -> Rule:
-    """Return the only active rule: 7 days before arrival at 10:00 in Lisbon, which is 09:00 UTC."""
+    """Deactivate all rules except one, and return that rule.
+
+    Its reminders are sent 7 days before arrival at 10:00 in Lisbon, which is 09:00 UTC.
+    """
     clock("2030-05-01 12:00")
     Rule.objects.exclude(offset_days=7).update(is_active=False)
     return Rule.objects.get(offset_days=7)

@@ -140,7 +140,7 @@ def test_mail_settings_are_cached_per_hotel(
 
 
 @pytest.mark.parametrize("model", [Rule, Template, EmailBranding])
-def test_revision_of_a_rule_template_or_branding_changes_with_its_content(
+def test_column_revision_changes_with_the_content_of_a_rule_template_or_branding(
     in_hotel: Hotel, model: Any
 ) -> None:
     column = {Rule: "name", Template: "text", EmailBranding: "colour"}[model]

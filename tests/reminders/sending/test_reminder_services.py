@@ -47,7 +47,7 @@ def reminder(book: Book, clock: Clock) -> Reminder:
         ({}, {"guests": "returning"}, "The rule does not apply"),
     ],
 )
-def test_sending_a_reminder_now_that_workers_would_skip_raises_an_error_with_the_reason(
+def test_send_now_raises_an_error_that_contains_the_reason_why_workers_would_skip_the_reminder(
     reminder: Reminder, of_reservation: dict[str, Any], of_rule: dict[str, Any], message: str
 ) -> None:
     Reservation.objects.update(**of_reservation or {"guest_name": "Ana"})

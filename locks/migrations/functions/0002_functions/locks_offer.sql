@@ -3,7 +3,8 @@
 -- An offer is a hold that belongs to the holder of the entry.
 --
 -- Returns false if another transaction has locked the room.
--- Locked rooms and entries are skipped, because waiting could deadlock with a transaction that waits for the caller.
+-- Locked rooms and entries are skipped. The transaction that has locked them may be waiting for the caller, so waiting
+-- for that transaction could cause a deadlock.
 -- Another transaction that has locked an entry is offering it another room or is cancelling it.
 --
 -- An expired hold still occupies its room here. When the hold is ended, the entries become due again.
@@ -45,7 +46,8 @@ BEGIN
         offer_id := tenants_uuid7();
         offered_at := clock_timestamp();
         offered_until := offered_at + make_interval(secs => entry.offer_seconds);
-        -- The digest belongs to a random token that no client has. Claiming the offer gives the hold a new token.
+        -- The token of this hold is random and unknown to every client. A client that claims the offer gets a new
+        -- token.
         INSERT INTO locks_allocation (
             id, room_id, nights, status, fencing_token, token_digest, holder, session, reference, reason,
             created_at, expires_at, max_expires_at, extensions_left)

@@ -21,7 +21,7 @@ DECLARE
     expires_at timestamptz;
     was_scheduled boolean;
 BEGIN
-    -- The functions below are called in assignments, because each PERFORM statement would run a slower query.
+    -- The functions below are called in assignments, because an assignment is faster than the query that PERFORM runs.
     FOREACH field IN ARRAY event_fields LOOP
         event_data := event_data || jsonb_build_object(field, coalesce(details -> field, allocation -> field));
     END LOOP;

@@ -128,7 +128,10 @@ def detect_delimiter(lines: Sequence[str], *, names: Collection[str]) -> str:
 
 
 def known_names(additional: Collection[str] = ()) -> set[str]:
-    """Return the normalized column names of all fields and profiles, including the `additional` names."""
+    """Return all known column names in normalized form.
+
+    These are the names of the fields, the names in the built-in profiles, and the names in `additional`.
+    """
     profiles = built_in_profiles().values()
     names = {normalize_name(name) for profile in profiles for name in profile.column_names()}
     for name in additional:

@@ -127,13 +127,17 @@ def _only_order(first: int, second: int) -> DateOrder | None:
     return DateOrder.MONTH_FIRST if second > 12 else None
 
 
-#: The largest share of contradictory dates in a column that is treated as errors in single cells.
+#: If at most this share of the dates in a column contradicts the other dates, the contradicting dates are
+#: treated as errors in single cells.
 _MAX_CONTRADICTION = 0.05
 
 
 @dataclass(slots=True)
 class DateColumn:
-    """The number of dates in one column that prove each order of day and month."""
+    """Counts the dates in one column by the order of day and month that they prove.
+
+    For example, the date 13/04/2026 proves that the day comes before the month.
+    """
 
     name: str
     day_first: int = 0
@@ -141,7 +145,7 @@ class DateColumn:
     undecided: int = 0
     #: The number of unambiguous dates: ISO 8601 dates, dates with month names, and Excel day numbers.
     certain: int = 0
-    #: The line number and the text of the first ambiguous date.
+    #: The first ambiguous date in the column: its line number and its text.
     example: tuple[int, str] = (0, "")
     _seen: set[str] = field(default_factory=set)
 

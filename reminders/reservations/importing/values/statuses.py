@@ -17,7 +17,8 @@ _BOOKED, _CANCELLED, _NO_SHOW, _CHECKED_OUT = (
     ReservationStatus.CHECKED_OUT,
 )
 
-#: The words that are understood in any file. A profile or `--status` adds others or changes them.
+#: The status words that are understood in every file. A profile or the option `--status` can add words or change their
+#: meaning.
 _WORDS = {
     _BOOKED: "booked, confirmed, ok, in house, checked in, check in, reserved, guaranteed, due in, due out, arrived",
     _CHECKED_OUT: "check out, checked out, departed",
