@@ -1,5 +1,8 @@
 """The errors of reservations, calendars and reminders. `code` is the last part of the problem type URL."""
 
+from enum import StrEnum
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from tenants.errors import DomainError
@@ -110,12 +113,25 @@ class MailOutcomeUnknown(DomainError):
     title = _("The mail server may have accepted the message")
 
 
+class FileChoice(StrEnum):
+    """A choice that a person has to make before a file can be imported. Each interface says how to make the choice."""
+
+    COLUMNS = "columns"
+    DATE_FORMAT = "date-format"
+    ENCODING = "encoding"
+    HOTEL = "hotel"
+
+
 class InvalidFile(DomainError):
     """The file can't be read as a file of bookings (CSV, Excel or JSON Lines) or as an iCalendar file."""
 
     code = "invalid-file"
     status = 422
     title = _("The file can't be imported")
+
+    def __init__(self, detail: str = "", *, choice: FileChoice | None = None, **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        self.choice = choice
 
 
 class FileImportNotFound(DomainError):

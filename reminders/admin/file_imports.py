@@ -21,6 +21,7 @@ from hotelagent.admin.base import ChangesAuditedByServices, ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders.admin.file_import_pages import MappingForm, describe, needs
 from reminders.file_imports import problems, services
+from reminders.file_imports.error_messages import error_message
 from reminders.models import FileImport, ImportKind, ImportStatus, ReservationImport, RoomImport
 from tenants.errors import DomainError
 
@@ -115,7 +116,7 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
             content = upload.read(services.MAX_FILE_SIZE + 1)
             uploaded = services.upload_file(kind=self.kind, name=upload.name or "", content=content)
         except DomainError as error:
-            self.message_user(request, str(error.detail), messages.ERROR)
+            self.message_user(request, error_message(error), messages.ERROR)
             return HttpResponseRedirect(list_url)
         return HttpResponseRedirect(self._url(uploaded))
 
@@ -186,7 +187,7 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
                 self.message_user(request, _("The file was deleted."), messages.SUCCESS)
                 return HttpResponseRedirect(reverse(f"admin:reminders_{self.opts.model_name}_changelist"))
         except DomainError as error:
-            self.message_user(request, str(error.detail), messages.ERROR)
+            self.message_user(request, error_message(error), messages.ERROR)
         return HttpResponseRedirect(self._url(uploaded))
 
     def _change_settings(self, request: HttpRequest, uploaded: FileImport, *, with_columns: bool) -> None:

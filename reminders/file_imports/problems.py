@@ -27,7 +27,7 @@ class Problem:
     """A row that was rejected, or a cell that was left out.
 
     `number` is the number of the booking or the room. `column` and `value` are those of the cell, or empty if the
-    problem concerns the whole row. `reason` is a message in the language of the reader.
+    problem concerns the whole row. `reason` and `detail` are messages in the language of the reader.
     """
 
     line: int
@@ -42,7 +42,11 @@ class Problem:
 def compress(problems: Iterable[Problem]) -> bytes:
     """Return the problems as gzip-compressed lines of JSON, or an empty byte string if there are no problems."""
     lines = [
-        json.dumps(asdict(problem) | {"reason": message_to_json(problem.reason)}) for problem in problems
+        json.dumps(
+            asdict(problem)
+            | {"reason": message_to_json(problem.reason), "detail": message_to_json(problem.detail)}
+        )
+        for problem in problems
     ]
     return gzip.compress("".join(f"{line}\n" for line in lines).encode()) if lines else b""
 
@@ -52,7 +56,8 @@ def read(stored: bytes | memoryview) -> Iterator[Problem]:
     with gzip.open(io.BytesIO(bytes(stored)), "rt", encoding="utf-8") as lines:
         for line in lines:
             problem = json.loads(line)
-            yield Problem(**problem | {"reason": message_from_json(problem["reason"])})
+            messages = {name: message_from_json(problem[name]) for name in ("reason", "detail")}
+            yield Problem(**problem | messages)
 
 
 def report_lines(stored: bytes | memoryview) -> Iterator[str]:

@@ -23,6 +23,7 @@ from hotelagent.core.messages import TranslatableMessage, message_to_json
 from reminders import due_kinds
 from reminders.errors import InvalidFile
 from reminders.file_imports import problems
+from reminders.file_imports.error_messages import error_message
 from reminders.file_imports.kinds import Progress, open_content
 from reminders.file_imports.services import KINDS, enqueue
 from reminders.models import ACTIVE_STATUSES, FileImport, ImportStatus
@@ -71,7 +72,7 @@ def run(import_id: UUID) -> None:
     except TimeUp:
         work.hand_over()
     except InvalidFile as error:
-        work.fail(error.detail)
+        work.fail(error_message(error))
     except Exception:
         # If the database is unavailable, the due item sends the task again when the lease ends.
         with contextlib.suppress(DatabaseError):

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from reminders.errors import InvalidFile
+from reminders.errors import FileChoice, InvalidFile
+from reminders.management.import_output import MAX_LISTED_ERRORS, progress_bar, rejects_writer, summary
 from reminders.models import ReservationStatus
 from reminders.reservations.importing.columns.fields import FIELDS, REQUIRED_FIELDS
 from reminders.reservations.importing.columns.profiles import Profile, built_in_profiles, load_profile
@@ -31,8 +27,13 @@ from tenants import selectors
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.errors import DomainError
 
-_MAX_LISTED_ERRORS = 10
-_RESULTS = {True: "row not imported", False: "cell left out"}
+#: How to make each choice on the command line.
+HINTS = {
+    FileChoice.COLUMNS: "Name the column of a field with --map, such as --map number=Localizador.",
+    FileChoice.DATE_FORMAT: "Choose one with --date-format day-first or --date-format month-first.",
+    FileChoice.ENCODING: "Choose another --encoding, such as utf-8 or cp1252.",
+    FileChoice.HOTEL: "Choose one with --property NAME.",
+}
 
 
 class Command(BaseCommand):
@@ -137,6 +138,9 @@ exit codes:
                 hotel = selectors.get_hotel(slug=options["hotel"])
             with hotel_context(hotel), actor_context(actor):
                 report, profile, errors = _import(options, import_options)
+        except InvalidFile as error:
+            hint = f" {HINTS[error.choice]}" if error.choice else ""
+            raise CommandError(f"{error.detail}{hint}", returncode=1) from None
         except DomainError as error:
             raise CommandError(error.detail, returncode=2 if error.status == 404 else 1) from None
         if options["json"]:
@@ -146,64 +150,16 @@ exit codes:
             }  # fmt: skip
             self.stdout.write(json.dumps(result))
         else:
-            self._print(report, profile, errors, options)
+            text = summary(
+                report,
+                file_name=options["file"].name,
+                profile=profile,
+                errors=errors,
+                is_dry_run=options["dry_run"],
+            )
+            self.stdout.write(text)
         if report.rejected and not report.has_bookings:
             sys.exit(1)
-
-    def _print(
-        self, report: ImportReport, profile: Profile | None, errors: list[RowError], options: dict[str, Any]
-    ) -> None:
-        reservations = (
-            f"{report.created} new, {report.updated} updated, {report.unchanged} unchanged, "
-            f"{report.rejected.total()} rejected"
-        )
-        reminders = (
-            f"{report.reminders.scheduled} scheduled ({report.reminders.due} due now), "
-            f"{report.reminders.skipped} skipped, {report.reminders.cancelled} cancelled"
-        )
-        verb = "Checked" if options["dry_run"] else "Imported"
-        lines = [f"{verb} {options['file'].name} in {report.seconds:.1f} s: {report.rows} rows"]
-        if profile is not None:
-            lines.append(f"  profile       {profile.title}")
-        if orders := sorted(set(report.date_orders.values())):
-            lines.append(f"  dates         {', '.join(orders)}")
-        lines.append(f"  reservations  {reservations}")
-        if report.joined:
-            lines.append(f"  rooms         {report.joined} rows are further rooms of a booking")
-        if report.left_out:
-            lines.append(f"  cells         {report.left_out.total()} left out")
-        if options["dry_run"]:
-            lines.append("  Nothing was stored. Run the command without --dry-run to import the file.")
-        else:
-            lines += [
-                f"  stays         {report.stays} new, {report.stays_moved} moved, {report.stays_cancelled} cancelled",
-                f"  rooms         {report.rooms} needed, {report.rooms_created} created",
-                f"  reminders     {reminders}",
-            ]
-        self.stdout.write("\n".join([*lines, *_error_lines(report, errors)]))
-
-
-def _error_lines(report: ImportReport, errors: list[RowError]) -> Iterator[str]:
-    """Yield lines that list the first rejected rows, the first ignored cells, and the unknown status words."""
-    for is_rejected, title, total in (
-        (True, "Rejected rows:", report.rejected.total()),
-        (False, "Cells that were left out:", report.left_out.total()),
-    ):
-        listed = [error for error in errors if error.is_rejected == is_rejected]
-        if listed:
-            yield title
-        for error in listed:
-            column = f'{error.column} "{_shortened(error.value)}": ' if error.column else ""
-            detail = f" ({error.detail})" if error.detail else ""
-            yield f"  line {error.line}: {_shortened(error.number)}: {column}{error.reason}{detail}"
-        if (more := total - len(listed)) > 0:
-            yield f"  and {more} more. Use --rejects FILE to save all of them."
-    for word, rows in report.unknown_statuses.most_common(_MAX_LISTED_ERRORS):
-        yield f'The status "{_shortened(word)}" ({rows} rows) is not known. Use --status "{_shortened(word)}=STATUS".'
-
-
-def _shortened(text: str) -> str:
-    return textwrap.shorten(text, 60, placeholder="...") if text.strip() else text
 
 
 def _import(
@@ -219,14 +175,14 @@ def _import(
     listed: list[RowError] = []
     counts = {True: 0, False: 0}
     with (
-        _rejects_writer(options["rejects"]) as write,
-        _progress_bar(options["hotel"], is_quiet=options["json"]) as advance,
+        rejects_writer(options["rejects"]) as write,
+        progress_bar(options["hotel"], is_quiet=options["json"]) as advance,
     ):
 
         def on_error(error: RowError) -> None:
             write(error)
             counts[error.is_rejected] += 1
-            if counts[error.is_rejected] <= _MAX_LISTED_ERRORS:
+            if counts[error.is_rejected] <= MAX_LISTED_ERRORS:
                 listed.append(error)
 
         importer = Importer(file, import_options, on_error=on_error, on_progress=advance)
@@ -264,37 +220,3 @@ def _pairs(arguments: list[str], hint: str) -> dict[str, str]:
     if not all(pairs.values()):
         raise CommandError(hint, returncode=2)
     return pairs
-
-
-@contextmanager
-def _rejects_writer(path: Path | None) -> Iterator[Callable[[RowError], None]]:
-    if path is None:
-        yield lambda _row: None
-        return
-    try:
-        stream = path.open("w", newline="", encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"{path} can't be written: {error.strerror}.", returncode=2) from error
-    with stream:
-        writer = csv.writer(stream)
-        writer.writerow(["line", "number", "column", "value", "reason", "detail", "result"])
-        yield lambda row: writer.writerow(
-            [row.line, row.number, row.column, row.value, row.reason, row.detail, _RESULTS[row.is_rejected]]
-        )
-
-
-@contextmanager
-def _progress_bar(label: str, *, is_quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    if is_quiet or not sys.stderr.isatty():
-        yield lambda _done, _total: None
-        return
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-    with progress:
-        task = progress.add_task(label, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

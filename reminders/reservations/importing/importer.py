@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 from django.db import reset_queries, transaction
+from django.utils.translation import gettext_noop as _
 
 from audit.services import record
+from hotelagent.core.messages import TranslatableMessage
 from locks.models import Room
 from locks.services import ensure_rooms
 from reminders import events
-from reminders.errors import InvalidFile
+from reminders.errors import FileChoice, InvalidFile
 from reminders.planning.guest_history import rules_filter_guests
 from reminders.planning.replan import replan_all
 from reminders.reservations.importing import storing
@@ -124,9 +126,10 @@ class Importer:
             elif hotel not in hotels:
                 hotels.add(hotel)
                 if len(hotels) > 1:
+                    message = _("The file has bookings of several hotels: {hotels}, ...")
                     raise InvalidFile(
-                        f"The file has bookings of several hotels: {', '.join(sorted(hotels))}, ... "
-                        "Choose one with --property NAME."
+                        TranslatableMessage(message, hotels=", ".join(sorted(hotels))),
+                        choice=FileChoice.HOTEL,
                     )
             yield line, row
 
@@ -181,7 +184,7 @@ class Importer:
         elif (booking.arrival, booking.departure) == (joined.arrival, joined.departure):
             return None
         else:
-            detail = f"first in line {joined.first_line}, with other dates"
+            detail = TranslatableMessage(_("first in line {line}, with other dates"), line=joined.first_line)
             return RowError(booking.line, booking.number, "", "", Reason.DUPLICATE_NUMBER, detail)
         if rooms:
             booking.room_ids = tuple(

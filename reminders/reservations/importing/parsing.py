@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
+from hotelagent.core.messages import TranslatableMessage
 from reminders.models import ReservationStatus
 from reminders.models.validators import FIRST_DAY, LAST_DAY, MAX_NIGHTS
 from reminders.reservations.importing.booking import Booking
@@ -20,7 +23,7 @@ from reminders.reservations.importing.columns.fields import DATE_FIELDS
 from reminders.reservations.importing.values import cells
 from reminders.reservations.importing.values.cells import CellError
 from reminders.reservations.importing.values.dates import DateOrder, parse_date
-from reminders.reservations.importing.values.errors import Reason, RowError
+from reminders.reservations.importing.values.errors import Reason, RowError, dates_detail, length_detail
 from reminders.reservations.importing.values.statuses import STATUSES, normalize_word
 
 _LIST_SEPARATOR = re.compile(r"\s*[,;]\s*")
@@ -184,22 +187,26 @@ class _Row:
 
     def stay(self) -> Stay:
         if len(self.cells) < self.parser.essential_width:
-            detail = f"{len(self.cells)} of {len(self.parser.header) or self.parser.essential_width}"
+            expected = len(self.parser.header) or self.parser.essential_width
+            detail = TranslatableMessage(
+                _("{count} of {expected} columns"), count=len(self.cells), expected=expected
+            )
             raise self.rejected("", Reason.TOO_FEW_COLUMNS, detail)
         number = self.text("number")
         if not number:
             raise self.rejected("number", Reason.NO_NUMBER)
         if len(number) > (limit := cells.MAX_LENGTHS["number"]):
-            raise self.rejected("number", Reason.TOO_LONG, f"{len(number)} characters, limit: {limit}")
+            raise self.rejected("number", Reason.TOO_LONG, length_detail(number, limit))
         arrival, departure = self.required_date("arrival"), self.required_date("departure")
         nights = (departure - arrival).days
         if nights < 1:
-            raise self.rejected("departure", Reason.NO_NIGHTS, f"from {arrival} to {departure}")
+            raise self.rejected("departure", Reason.NO_NIGHTS, dates_detail(arrival, departure))
         if not FIRST_DAY <= arrival <= LAST_DAY:
-            detail = f"{arrival} is not between {FIRST_DAY} and {LAST_DAY}"
-            raise self.rejected("arrival", Reason.INVALID_DATE, detail)
+            message = _("{date} is not between {first} and {last}")
+            days = {"date": f"{arrival}", "first": f"{FIRST_DAY}", "last": f"{LAST_DAY}"}
+            raise self.rejected("arrival", Reason.INVALID_DATE, TranslatableMessage(message, **days))
         if nights > MAX_NIGHTS:
-            raise self.rejected("departure", Reason.TOO_MANY_NIGHTS, f"from {arrival} to {departure}")
+            raise self.rejected("departure", Reason.TOO_MANY_NIGHTS, dates_detail(arrival, departure))
         rooms = self.room_names()
         return Stay(number, arrival, departure, self.status(), self.room_types(len(rooms)), rooms)
 

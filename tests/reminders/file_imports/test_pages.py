@@ -1,5 +1,7 @@
 """Tests of the admin pages for uploaded files: who may use the pages, and what the pages display."""
 
+import csv
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +10,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from dlq.services import capture
+from reminders.errors import FileChoice, InvalidFile
 from reminders.file_imports import services, worker
+from reminders.file_imports.error_messages import error_message
+from reminders.management.commands import import_reservations
 from reminders.models import FileImport, ImportKind
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
@@ -73,6 +78,80 @@ def test_upload_page_explains_why_a_file_cannot_be_read(staff: Client) -> None:
     page = upload(staff, RESERVATIONS, "%PDF-1.4").content.decode()
     assert "PDF" in page
     assert "Upload file" in page
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"%PDF-1.4", "Es un documento PDF. Exporte los datos como CSV"),
+        (b"[1]", "Es un documento JSON."),
+        (b" ", "file.csv: el archivo está vacío."),
+        (b"\xff\xfe\x00\xd8", "Guarde el archivo como CSV con la codificación UTF-8 e inténtelo de nuevo."),
+    ],
+)
+def test_error_of_a_file_is_shown_in_spanish_without_options_of_the_command(
+    staff: Client, in_hotel: Hotel, content: bytes, message: str
+) -> None:
+    User.objects.update(language="es")
+    file = SimpleUploadedFile("file.csv", content)
+    page = staff.post(f"{RESERVATIONS}upload/", {"file": file}, follow=True).content.decode()
+    assert message in page
+    assert "--encoding" not in page
+
+
+def test_error_that_the_worker_stores_is_shown_in_the_language_of_the_reader(
+    staff: Client, in_hotel: Hotel
+) -> None:
+    rows = b"number,arrival,departure,hotel\n1,2031-07-01,2031-07-02,N\n2,2031-07-01,2031-07-02,S"
+    uploaded = services.upload_file(kind=ImportKind.RESERVATIONS, name="a.csv", content=rows)
+    services.request_check(uploaded)
+    worker.run(uploaded.id)
+    for language, message in (
+        ("en", "bookings of several hotels: N, S, ... Choose the hotel whose bookings you want to import."),
+        ("es", "reservas de varios hoteles: N, S, ... Elija el hotel cuyas reservas quiere importar."),
+    ):
+        User.objects.update(language=language)
+        page = staff.get(f"{RESERVATIONS}{uploaded.id}/change/").content.decode()
+        assert message in page
+        assert "--property" not in page
+
+
+def test_details_in_the_report_are_in_the_language_of_the_reader(staff: Client, in_hotel: Hotel) -> None:
+    header = b"number,arrival,departure,room type,rooms\n"
+    rows = [
+        "1,2031-07-01,2031-07-01,A,1",
+        f"2,2031-07-01,2031-07-02,{'A' * 41},1",
+        "3,2031-07-01,2031-07-02,A,101",
+        "4,2031-07-01",
+        "5,1800-07-01,1800-07-02,A,1",
+        "6,2031-07-01,2031-07-02,A,1",
+        "6,2031-07-03,2031-07-04,A,1",
+    ]
+    uploaded = services.upload_file(
+        kind=ImportKind.RESERVATIONS, name="a.csv", content=header + "\n".join(rows).encode()
+    )
+    services.request_check(uploaded)
+    worker.run(uploaded.id)
+    User.objects.update(language="es")
+    response: Any = staff.get(f"{RESERVATIONS}{uploaded.id}/report/")
+    report = b"".join(response.streaming_content).decode("utf-8-sig")
+    details = {row["Línea"]: row["Detalle"] for row in csv.DictReader(io.StringIO(report))}
+    assert details.pop("6").endswith("no está entre 1970-01-01 y 2199-12-31")
+    assert details == {
+        "2": "del 2031-07-01 al 2031-07-01",
+        "3": "41 caracteres, límite: 40",
+        "4": "de 1 a 100",
+        "5": "2 de 5 columnas",
+        "8": "primero en la línea 7, con otras fechas",
+    }
+
+
+def test_every_choice_that_a_file_needs_has_a_hint_for_the_page_and_for_the_command() -> None:
+    for choice in FileChoice:
+        error = InvalidFile("The reason.", choice=choice)
+        assert error_message(error).startswith("The reason. ")
+        assert "--" not in error_message(error)
+        assert "--" in import_reservations.HINTS[choice]
 
 
 def test_file_cannot_be_checked_until_its_required_columns_are_chosen(staff: Client, in_hotel: Hotel) -> None:

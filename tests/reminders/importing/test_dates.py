@@ -84,8 +84,8 @@ def test_file_with_ambiguous_dates_is_rejected_with_both_readings_until_a_format
         run(file)
     message = str(error.value)
     assert '"arrival", "departure" can be read in two ways: 03/04/2030 in line 2' in message
-    assert "3 April 2030 (day-first) or 4 March 2030 (month-first)" in message
-    assert "--date-format day-first" in message
+    assert "is 2030-04-03 (day first) or 2030-03-04 (month first)." in message
+    assert "Choose one with --date-format day-first or" in message
     assert error.value.returncode == 1
     assert not Reservation.objects.exists()
     run(file, date_format="day-first")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from reminders.errors import InvalidFile
+from django.utils.translation import gettext_noop as _
+
+from hotelagent.core.messages import TranslatableMessage
+from reminders.errors import FileChoice, InvalidFile
 from reminders.reservations.importing.columns.fields import FIELDS, REQUIRED_FIELDS, normalize_name
 from reminders.reservations.importing.columns.profiles import Profile
 
@@ -20,7 +23,8 @@ def propose_mapping(
     overrides = overrides or {}
     names = {normalize_name(name): name for name in reversed(header) if name}
     if unknown := sorted(overrides.keys() - FIELDS.keys()):
-        raise InvalidFile(f"Unknown field: {', '.join(unknown)}. The fields are: {', '.join(FIELDS)}.")
+        message = _("Unknown field: {fields}. The fields are: {known}.")
+        raise InvalidFile(TranslatableMessage(message, fields=", ".join(unknown), known=", ".join(FIELDS)))
     mapping = {}
     for field in FIELDS.values():
         if field.name in overrides:
@@ -49,9 +53,10 @@ def column_indexes(
 ) -> dict[str, tuple[int, ...]]:
     """Return the column indexes of each field. With `require`, raises InvalidFile if a required column is missing."""
     if require and (missing := missing_fields(mapping)):
+        message = _("The file has no recognised column for: {fields}. Its columns are: {columns}.")
         raise InvalidFile(
-            f"The file has no recognised column for: {', '.join(missing)}. Its columns are: {', '.join(header)}. "
-            f"Name the column with --map {missing[0]}=COLUMN."
+            TranslatableMessage(message, fields=", ".join(missing), columns=", ".join(header)),
+            choice=FileChoice.COLUMNS,
         )
     indexes = {normalize_name(name): index for index, name in reversed(list(enumerate(header))) if name}
     return {
@@ -70,8 +75,10 @@ def _split(column: str, names: Mapping[str, str]) -> list[str]:
     parts = _parts(column, names)
     if absent := [part for part in parts if part not in names]:
         written = column if absent == [normalize_name(column)] else ", ".join(absent)
+        message = _("The file has no column named {column}. Its columns are: {columns}.")
         raise InvalidFile(
-            f"The file has no column named {written}. Its columns are: {', '.join(names.values())}."
+            TranslatableMessage(message, column=written, columns=", ".join(names.values())),
+            choice=FileChoice.COLUMNS,
         )
     return parts
 

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
+from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import InvalidFile
 from reminders.models import ReservationStatus
 from reminders.reservations.importing.columns.fields import normalize_name
@@ -59,9 +62,9 @@ def load_profile(name_or_path: str) -> Profile:
         return profile
     path = Path(name_or_path)
     if not path.is_file():
+        message = _("Unknown profile: {profile}. Use the path of a TOML file, or one of: {known}.")
         raise InvalidFile(
-            f"Unknown profile: {name_or_path}. Use the path of a TOML file, or one of: "
-            f"{', '.join(built_in_profiles())}."
+            TranslatableMessage(message, profile=name_or_path, known=", ".join(built_in_profiles()))
         )
     return _read(path)
 
@@ -87,30 +90,32 @@ def _read(path: Path) -> Profile:
 
 
 def _profile(path: Path, content: Mapping[str, Any]) -> Profile:
-    def refuse(problem: str) -> InvalidFile:
-        return InvalidFile(f"{path}: {problem}")
+    def refuse(msgid: str, **params: str) -> InvalidFile:
+        return InvalidFile(f"{path}: {TranslatableMessage(msgid, **params)}")
 
     if unknown := sorted(content.keys() - _KEYS):
-        raise refuse(f"unknown key {', '.join(unknown)}. The keys are: {', '.join(sorted(_KEYS))}.")
+        message = _("unknown key {key}. The keys are: {known}.")
+        raise refuse(message, key=", ".join(unknown), known=", ".join(sorted(_KEYS)))
     columns, statuses = content.get("columns", {}), content.get("statuses", {})
     if not isinstance(columns, dict) or not isinstance(statuses, dict):
-        raise refuse("[columns] and [statuses] must be tables.")
+        raise refuse(_("[columns] and [statuses] must be tables."))
     candidates = {
         name: (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else ()
         for name, value in columns.items()
     }
     if not all(names and all(isinstance(n, str) and n for n in names) for names in candidates.values()):
         raise refuse(
-            'a value of [columns] must be a column name or a list of names, such as "Name" or ["A", "B"].'
+            _('a value of [columns] must be a column name or a list of names, such as "Name" or ["A", "B"].')
         )
     for word, status in statuses.items():
         if status not in ReservationStatus.values:
-            raise refuse(f'the status of "{word}" must be one of: {", ".join(ReservationStatus.values)}.')
+            message = _('the status of "{word}" must be one of: {known}.')
+            raise refuse(message, word=word, known=", ".join(ReservationStatus.values))
     if (date_format := content.get("date_format", "")) not in _DATE_FORMATS:
-        raise refuse("date_format must be day-first or month-first.")
+        raise refuse(_("date_format must be day-first or month-first."))
     detect = content.get("detect", [])
     if not isinstance(detect, list) or not all(isinstance(name, str) for name in detect):
-        raise refuse("detect must be a list of column names.")
+        raise refuse(_("detect must be a list of column names."))
     return Profile(
         name=path.stem,
         title=str(content.get("title", path.stem)),

@@ -8,11 +8,15 @@ import gzip
 import io
 import itertools
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from reminders.errors import InvalidFile
+from django.utils.translation import gettext_noop as _
+
+from hotelagent.core.messages import TranslatableMessage
+from reminders.errors import FileChoice, InvalidFile
 from reminders.reservations.importing.files import json_lines, workbook
 from reminders.reservations.importing.files.formats import (
     FileFormat,
@@ -64,9 +68,8 @@ class BookingsFile:
         self._json_keys = self._read_keys() if kind == "jsonl" else []
         sample = list(itertools.islice(self._all_rows(), _SAMPLE_LINES))
         if not any(cell.strip() for _line, row in sample for cell in row):
-            raise InvalidFile(
-                f"{self.name}: the file is empty. Its first line must contain the column names."
-            )
+            message = _("{name}: the file is empty. Its first line must contain the column names.")
+            raise InvalidFile(TranslatableMessage(message, name=self.name))
         if kind == "csv" and skipped:
             sample = sample[skipped:]
         position = 0 if kind == "jsonl" else find_header([row for _line, row in sample], names=names)
@@ -99,7 +102,10 @@ class BookingsFile:
             for row in reader:
                 yield reader.line_num, row
         except csv.Error as error:
-            raise InvalidFile(f"{self.name}, line {reader.line_num}: {error}") from error
+            message = _("{name}: line {line} can't be read as CSV ({error}).")
+            raise InvalidFile(
+                TranslatableMessage(message, name=self.name, line=reader.line_num, error=str(error))
+            ) from error
 
     def _encoding(self) -> str:
         with self._open() as stream, self._reporting():
@@ -124,8 +130,13 @@ class BookingsFile:
         """Convert the errors that damaged files cause to InvalidFile."""
         try:
             yield
-        except (UnicodeError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise InvalidFile(f"{self.name}: {_message(error)}") from error
+        except UnicodeError as error:
+            message = _("{name}: a character can't be decoded ({error}).")
+            raise InvalidFile(
+                TranslatableMessage(message, name=self.name, error=str(error)), choice=FileChoice.ENCODING
+            ) from error
+        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise self._unreadable(error) from error
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[Stream]:
@@ -140,12 +151,19 @@ class BookingsFile:
                 is_compressed = stream.read(2) == _GZIP_MAGIC
                 stream.seek(0)
             except OSError as error:
-                raise InvalidFile(f"{self.name}: {error.strerror or error}") from error
+                raise self._unreadable(error) from error
             yield (
                 stack.enter_context(contextlib.closing(gzip.GzipFile(fileobj=stream)))
                 if is_compressed
                 else stream
             )
+
+    def _unreadable(self, error: Exception) -> InvalidFile:
+        # Errors of the operating system, such as a missing file, have the attribute `strerror`.
+        if reason := getattr(error, "strerror", None):
+            return InvalidFile(f"{self.name}: {reason}")
+        message = _("{name}: the file is damaged or incomplete ({error}).")
+        return InvalidFile(TranslatableMessage(message, name=self.name, error=str(error)))
 
 
 def is_total(row: Sequence[str]) -> bool:
@@ -160,16 +178,9 @@ def _text(stream: Stream, encoding: str) -> Iterator[io.TextIOWrapper]:
     try:
         text = io.TextIOWrapper(stream, encoding=encoding, newline="")
     except LookupError as error:
-        raise InvalidFile(
-            f"Unknown encoding: {encoding}. Use utf-8, cp1252 or latin-1, for example."
-        ) from error
+        message = _("Unknown encoding: {encoding}. Use utf-8, cp1252 or latin-1, for example.")
+        raise InvalidFile(TranslatableMessage(message, encoding=encoding)) from error
     try:
         yield text
     finally:
         text.detach()
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, UnicodeError):
-        return f"a character can't be decoded ({error}). Choose another --encoding, such as utf-8 or cp1252."
-    return getattr(error, "strerror", None) or str(error)

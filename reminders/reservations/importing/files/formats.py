@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from django.utils.translation import gettext_noop as _
+
+from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import InvalidFile
 from reminders.reservations.importing.columns.fields import KNOWN_NAMES, normalize_name
 from reminders.reservations.importing.columns.profiles import built_in_profiles
@@ -26,12 +29,16 @@ _MAGIC = {
     b"%PDF": "pdf",
 }
 _REFUSED = {
-    "xls": "This is a workbook of Excel 97 to 2003 (.xls). Open it in Excel and save it as .xlsx or CSV.",
-    "pdf": "This is a PDF document. Export the bookings as CSV or as an Excel workbook (.xlsx).",
-    "html": "This is a web page, not a file of bookings. Some systems name such pages .xls: open it in Excel and "
-    "save it as .xlsx or CSV.",
-    "json": "This is a JSON document. Export the bookings as CSV, as an Excel workbook (.xlsx), or as JSON Lines "
-    "with one booking in each line.",
+    "xls": _("This is a workbook of Excel 97 to 2003 (.xls). Open it in Excel and save it as .xlsx or CSV."),
+    "pdf": _("This is a PDF document. Export the data as CSV or as an Excel workbook (.xlsx)."),
+    "html": _(
+        "This is a web page and not a table. Some systems name such pages .xls: open it in Excel and save it as .xlsx "
+        "or CSV."
+    ),
+    "json": _(
+        "This is a JSON document. Export the data as CSV, as an Excel workbook (.xlsx), or as JSON Lines with one "
+        "object in each line."
+    ),
 }
 
 
@@ -60,7 +67,7 @@ def detect_kind(sample: bytes) -> str:
         else:
             kind = "jsonl" if text.startswith(b"{") else "csv"
     if kind in _REFUSED:
-        raise InvalidFile(_REFUSED[kind])
+        raise InvalidFile(TranslatableMessage(_REFUSED[kind]))
     return kind
 
 
@@ -99,9 +106,8 @@ def _encoding_of_invalid_utf8(stream: Iterable[bytes]) -> str:
             damaged += escaped
             first_damaged = first_damaged or (line if escaped else 0)
     if valid and valid >= damaged:
-        raise InvalidFile(
-            f"The file is UTF-8, but line {first_damaged} has a damaged character. Correct it and try again."
-        )
+        message = _("The file is UTF-8, but line {line} has a damaged character. Correct it and try again.")
+        raise InvalidFile(TranslatableMessage(message, line=first_damaged))
     return "cp1252"
 
 

@@ -7,6 +7,9 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
+from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import InvalidFile
 
 _SAMPLE_LINES = 1_000
@@ -18,7 +21,8 @@ def read_keys(lines: Iterable[str]) -> list[str]:
     for line in itertools.islice(lines, _SAMPLE_LINES):
         keys |= dict.fromkeys(_cells(line) or {})
     if not keys:
-        raise InvalidFile("The file has no JSON object with a booking. Each line must be an object.")
+        message = _("The file has no JSON object. Each line must be an object.")
+        raise InvalidFile(TranslatableMessage(message))
     return list(keys)
 
 

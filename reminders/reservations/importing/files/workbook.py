@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import openpyxl
+from django.utils.translation import gettext_noop as _
 from openpyxl.utils.exceptions import InvalidFileException
 
+from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import InvalidFile
 
 #: The maximum size of an unpacked workbook. A small .xlsx file can contain a huge worksheet.
@@ -24,20 +26,20 @@ def read_rows(stream: BinaryIO | gzip.GzipFile) -> Iterator[tuple[int, list[str]
         with zipfile.ZipFile(stream) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
         if unpacked > _MAX_UNPACKED:
-            raise InvalidFile("The workbook is too large. Save the worksheet as CSV.")
+            raise InvalidFile(TranslatableMessage(_("The workbook is too large. Save the worksheet as CSV.")))
         stream.seek(0)
         workbook = openpyxl.load_workbook(stream, read_only=True, data_only=True)
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, TypeError) as error:
-        raise InvalidFile(
-            "The file is not an Excel workbook (.xlsx) that can be read. Save it as CSV."
-        ) from error
+        message = _("The file is not an Excel workbook (.xlsx) that can be read. Save it as CSV.")
+        raise InvalidFile(TranslatableMessage(message)) from error
     try:
         sheet = workbook.worksheets[0]
         sheet.reset_dimensions()  # some programs write wrong dimensions
         for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
             yield number, [_text(value) for value in row]
     except (KeyError, IndexError, SyntaxError) as error:
-        raise InvalidFile("The workbook is damaged. Open it in Excel and save it again.") from error
+        message = _("The workbook is damaged. Open it in Excel and save it again.")
+        raise InvalidFile(TranslatableMessage(message)) from error
     finally:
         workbook.close()
 

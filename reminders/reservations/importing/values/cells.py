@@ -13,11 +13,13 @@ from collections.abc import Callable
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.utils.translation import gettext_noop as _
 
+from hotelagent.core.messages import TranslatableMessage
 from hotelagent.core.text import single_line
 from reminders.models.validators import validate_language
 from reminders.reservations.importing.values.countries import country_code
-from reminders.reservations.importing.values.errors import Reason
+from reminders.reservations.importing.values.errors import Reason, length_detail
 
 _EMPTY = frozenset({"", "-", "NULL", "null", "NA", "N/A", "n/a", "None", "#N/A"})
 #: Exceptions to `_EMPTY`: a guest may be called None, and the country code of Namibia is NA.
@@ -79,7 +81,7 @@ def parse_adults(text: str) -> int:
 @functools.lru_cache(maxsize=1024)
 def parse_room_count(text: str) -> int:
     if not 1 <= (count := parse_count(text)) <= MAX_ROOMS:
-        raise CellError(Reason.INVALID_NUMBER, f"from 1 to {MAX_ROOMS}")
+        raise CellError(Reason.INVALID_NUMBER, TranslatableMessage(_("from 1 to {limit}"), limit=MAX_ROOMS))
     return count
 
 
@@ -99,7 +101,7 @@ def text_parser(field: str) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if len(text) > limit:
-            raise CellError(Reason.TOO_LONG, f"{len(text)} characters, limit: {limit}")
+            raise CellError(Reason.TOO_LONG, length_detail(text, limit))
         return text
 
     return parse

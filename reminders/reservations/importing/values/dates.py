@@ -14,8 +14,10 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
-from reminders.errors import InvalidFile
+from hotelagent.core.messages import TranslatableMessage
+from reminders.errors import FileChoice, InvalidFile
 
 
 class DateOrder(StrEnum):
@@ -209,11 +211,20 @@ class AmbiguousDates(InvalidFile):
 
     def __init__(self, columns: list[AmbiguousColumn]) -> None:
         first = columns[0]
-        readings = " or ".join(f"{reading:%-d %B %Y} ({order})" for order, reading in first.readings.items())
-        names = ", ".join(f'"{column.column}"' for column in columns)
+        message = gettext_noop(
+            "The dates in {columns} can be read in two ways: {example} in line {line} is {day_first} (day first) or "
+            "{month_first} (month first)."
+        )
         super().__init__(
-            f"The dates in {names} can be read in two ways: {first.example} in line {first.line} is {readings}. "
-            f"Choose one with --date-format {DateOrder.DAY_FIRST} or --date-format {DateOrder.MONTH_FIRST}."
+            TranslatableMessage(
+                message,
+                columns=", ".join(f'"{column.column}"' for column in columns),
+                example=first.example,
+                line=first.line,
+                day_first=first.readings[DateOrder.DAY_FIRST].isoformat(),
+                month_first=first.readings[DateOrder.MONTH_FIRST].isoformat(),
+            ),
+            choice=FileChoice.DATE_FORMAT,
         )
         self.columns = columns
 

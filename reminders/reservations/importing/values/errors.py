@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+from hotelagent.core.messages import TranslatableMessage
 
 
 class Reason(TextChoices):
@@ -34,6 +38,7 @@ class RowError:
 
     If `is_rejected`, the row is not imported. Otherwise the booking is imported without the cell. `column` is the name
     of the column in the file, or an empty string if the error concerns the whole row. `value` is the text of the cell.
+    `detail` is a `TranslatableMessage`, or empty.
     """
 
     line: int
@@ -43,3 +48,16 @@ class RowError:
     reason: Reason
     detail: str = ""
     is_rejected: bool = True
+
+
+def length_detail(text: str, limit: int) -> TranslatableMessage:
+    """Return the detail of an error that reports a text with more than `limit` characters."""
+    return TranslatableMessage(
+        gettext_noop("{length} characters, limit: {limit}"), length=len(text), limit=limit
+    )
+
+
+def dates_detail(arrival: date, departure: date) -> TranslatableMessage:
+    """Return the detail of an error that reports a stay with an invalid number of nights."""
+    message = gettext_noop("from {arrival} to {departure}")
+    return TranslatableMessage(message, arrival=arrival.isoformat(), departure=departure.isoformat())

@@ -6,6 +6,9 @@ import functools
 import re
 from collections.abc import Mapping
 
+from django.utils.translation import gettext_noop as _
+
+from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import InvalidFile
 from reminders.models import ReservationStatus
 
@@ -42,8 +45,9 @@ def status_words(*extensions: Mapping[str, str]) -> dict[str, str]:
     for extension in extensions:
         for word, status in extension.items():
             if status not in ReservationStatus.values:
+                message = _("Unknown status: {status}. The statuses are: {known}.")
                 raise InvalidFile(
-                    f"Unknown status: {status}. The statuses are: {', '.join(ReservationStatus.values)}."
+                    TranslatableMessage(message, status=status, known=", ".join(ReservationStatus.values))
                 )
             words[normalize_word(word)] = status
     return words
