@@ -13,5 +13,7 @@ class HotelagentConfig(AppConfig):
 
         telemetry.start()
         # Import these modules of all apps that have them. They register functions and declarations of the app.
-        autodiscover_modules("personal_data")  # declares how masked backups replace personal data
-        autodiscover_modules("cards")  # registers cards and panels on the start page of the admin
+        # The modules `personal_data` declare how masked backups replace personal data.
+        autodiscover_modules("personal_data")
+        # The modules `cards` register cards and panels on the start page of the admin.
+        autodiscover_modules("cards")

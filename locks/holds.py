@@ -176,7 +176,10 @@ class HoldRequest:
     guests: int = 1
 
     def as_json(self) -> dict[str, Any]:
-        """Return the request as JSON for the database function `locks_acquire`, without new ids and the token."""
+        """Return the request as JSON for the database function `locks_acquire`.
+
+        The caller adds the ids of the new holds and the digest of their token.
+        """
         return {
             "rooms": postgres_array(self.rooms) if self.rooms else None,
             "room_type": self.room_type,

@@ -21,7 +21,7 @@ ERROR_LABELS = {
     "mail-deferred": _("the mail server did not accept the message in time"),
     "invalid-template": _("the template is not valid"),
     "mail-outcome-unknown": _("the connection was lost after the transmission had started"),
-    "worker-lost": _("the worker was lost after the transmission had started"),
+    "worker-lost": _("the worker stopped unexpectedly after the transmission had started"),
     **{event: _(label) for event, label in UNDELIVERED_REASONS.items()},
 }
 

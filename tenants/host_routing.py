@@ -81,7 +81,7 @@ class RoutingCache:
         return self._table
 
     def refresh(self) -> None:
-        """Read the version from the database, and reload the table if the version has changed."""
+        """Reload the routing table if its version number in the database has changed."""
         with self._lock, platform_context():
             started = time.monotonic()
             version = _read_version()
@@ -129,8 +129,11 @@ def _read_version() -> int:
 def _read_table(version: int) -> Table:
     """Read the routing table from the database.
 
-    Read `version` before this call, so that no later change is missed. An error here would affect all hotels, so the
-    tables of hotels and domains have no column that Python may fail to read.
+    `version` is the version number that was read before this call. If a change is committed in between, the version
+    number differs at the next check, and the table is read again.
+
+    An error in this function would affect all hotels. So the tables of hotels and domains have no column types whose
+    values can fail to be converted to Python values.
     """
     hotels: dict[UUID, Tenant] = {}
     by_former_host: dict[str, Tenant] = {}

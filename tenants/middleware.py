@@ -130,8 +130,8 @@ def _unavailable(request: HttpRequest, tenant: Tenant) -> HttpResponse | None:
 class ActorMiddleware:
     """Middleware that sets the actor of the request: the logged-in member of staff or an anonymous client.
 
-    The actor is lazy, so requests that record no audit event do not load their session. The REST API sets the
-    actor of an API key in a nested context.
+    The actor is lazy, so requests that record no audit event do not load their session. For a request with an API key,
+    the view of the REST API replaces this actor with the API key.
     """
 
     def __init__(self, get_response: _Handler) -> None:

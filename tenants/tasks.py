@@ -21,7 +21,7 @@ def tick() -> int:
 
 @shared_task(base=HotelTask, name=dispatch.COMBINED_TASK, bind=True)
 def handle_due(self: HotelTask, kind_name: str, batches: list[tuple[str, list[str]]]) -> None:
-    """Process a message with due items of several hotels."""
+    """Process a Celery message that contains items of the due queues of several hotels."""
     dispatch.handle_combined_message(kind_name=kind_name, batches=batches, redelivered=self.is_redelivered)
 
 

@@ -47,14 +47,17 @@ def has_a_night(row: Row) -> bool:
 
 
 def is_valid(row: Row) -> bool:
-    """Return whether the booking has at least one night and one adult, so that the import keeps all its cells."""
+    """Return whether the booking has at least one night and one adult.
+
+    The import rejects a booking without nights, and ignores a number of adults that is 0.
+    """
     return has_a_night(row) and int(row["adults"]) > 0
 
 
 def as_exported_on(row: Row, today: str) -> Row:
-    """Return the row as an export on the morning of `today` would contain it.
+    """Return the row as it would be in a file that was exported on the morning of `today`.
 
-    A booking that reaches its final status on that day or later is still confirmed.
+    If the booking was cancelled or ended on that day or later, the returned row still has the status "Confirmed".
     """
     return row if row["status_date"] < today else row | {"status": "Confirmed", "status_date": ""}
 

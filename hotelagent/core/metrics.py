@@ -32,7 +32,7 @@ from prometheus_client.registry import Collector
 
 log = structlog.get_logger(__name__)
 
-#: Histogram buckets in seconds, from the time of a cached read to the timeout of an SQL statement (15 seconds).
+#: Histogram buckets in seconds. The lowest suits responses from the cache. The highest is the SQL statement timeout.
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 #: HTTP methods that are used as label values. All others are counted as "other", because clients can send any method.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -65,7 +65,7 @@ class ProcessesCollector(multiprocess.MultiProcessCollector):
 
 
 def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
-    """Yield the name and the metric for each metric in the files of the directory. Rename damaged files."""
+    """Read the metrics files in the directory. Yield the name and the value of each metric. Rename damaged files."""
     for file in sorted(directory.glob("*.db")):
         try:
             if not file.stat().st_size:  # a process is just creating the file
@@ -102,7 +102,7 @@ class _Gauge(Collector):
 
     def __init__(self, name: str, documentation: str, read: Callable[[], float]) -> None:
         self.name, self.documentation, self.read = name, documentation, read
-        # One thread is enough: if a query hangs, later queries of this gauge wait in the queue and time out.
+        # Each gauge needs only one thread. If a query hangs, later queries of the same gauge wait for it and time out.
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"gauge-{name}")
 
     def describe(self) -> Iterator[GaugeMetricFamily]:

@@ -49,7 +49,7 @@ class Booking:
 def generate_bookings(
     profile: HotelProfile, *, first_arrival: date, last_arrival: date, seed: int = SEED
 ) -> Iterator[Booking]:
-    """Yield random bookings that arrive from `first_arrival` to `last_arrival` (inclusive), in the order of arrival."""
+    """Yield random bookings with arrivals from `first_arrival` to `last_arrival` (inclusive), sorted by arrival."""
     day = first_arrival
     while day <= last_arrival:
         yield from _bookings_of_day(profile, day, random=Random(f"{seed} {profile.name} {day}"))  # noqa: S311

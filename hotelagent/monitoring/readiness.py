@@ -65,7 +65,8 @@ def _check_database() -> str:
         return f"not reachable ({type(error).__name__})"
     finally:
         connection.close()  # The next probe must test whether a new connection can be opened.
-    return "read-only" if is_read_only else OK  # A pooler may have connected us to a standby server.
+    # A server is read-only if a pooler has connected this process to a standby server.
+    return "read-only" if is_read_only else OK
 
 
 def _check_migrations() -> str:

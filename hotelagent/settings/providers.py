@@ -66,7 +66,7 @@ def provider_settings(url: ServiceURL) -> dict[str, Any]:
 
 
 def _api_key(url: ServiceURL) -> str:
-    # An API key may contain a colon or the character @, which separate parts of a URL, so the parts are joined again.
+    # An API key may contain a colon or an @. The URL parser splits the key at these characters, so we join the parts.
     login = ":".join(part for part in (url.user, url.password) if part)
     return f"{login}@{unquote(url.authority)}" if login else unquote(url.authority)
 

@@ -70,8 +70,8 @@ def publish(
     """Record an event about changed allocations, in the caller's transaction.
 
     Return the allocations in the order of `ids`. Also updates the due queue and the waiting list, and creates webhook
-    deliveries (see `locks/sql/locks_publish.sql`). If the allocations were moved, `moved_from` contains the result of
-    `describe` from before the move.
+    deliveries (see `locks/sql/locks_publish.sql`). If the allocations were moved, `moved_from` must contain
+    the result of `describe` before the move.
     """
     if not ids:
         return []

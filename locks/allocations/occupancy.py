@@ -23,7 +23,7 @@ class Occupancy:
         self._occupied: dict[int, int] = {}
 
     def set_occupied(self, room: int, spans: Iterable[tuple[int, int]]) -> None:
-        """Set the occupied nights of a room, given as pairs of day numbers that are counted from `first`."""
+        """Replace the occupied nights of a room. Each span is the check-in and check-out day, in days since `first`."""
         occupied = 0
         for begin, end in spans:
             occupied |= (1 << end) - (1 << begin)

@@ -5,7 +5,7 @@
 --
 -- The argument `request` is an object with these keys:
 --   hotel, actor: the id of the hotel, and the actor who confirms the hold, in the format of the function audit_record
---   hold: the id of a hold or of a group
+--   hold: the id of the hold of one room, or the id of a group of holds that were acquired together
 --   digest: the digest of the token that the caller presents
 --   staff: the holder of the logged-in member of staff, or null
 --   fencing_token: the fencing token that the caller presents

@@ -10,7 +10,7 @@
 --   event: the type of the event that is published
 --   event_fields: the argument event_fields of locks_publish, as a PostgreSQL array in text format
 --   reason: the new reason of the allocations, or null to keep the old reason
---   digest: the digest of the token that the caller presents. Without this key the owner is not checked.
+--   digest: the digest of the token that the caller presents. If the key is missing, the owner is not checked.
 --   staff: the holder of the logged-in member of staff, or null
 CREATE OR REPLACE FUNCTION public.locks_end(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$

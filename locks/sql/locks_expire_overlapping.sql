@@ -1,4 +1,4 @@
--- Ends the expired holds of a room that overlap with some nights, and returns the number of ended holds.
+-- Ends the expired holds of a room that include any of the given nights, and returns the number of ended holds.
 -- An expired hold violates the exclusion constraint until it is ended. The caller must have locked the room.
 --
 -- The function waits for holds that another transaction is changing, because their owner may be confirming them.

@@ -84,7 +84,10 @@ def offer_free_rooms(entry: WaitingListEntry) -> bool:
 
 
 def _offer_room(room: int, *, check_in: datetime.date, check_out: datetime.date) -> bool:
-    """Offer the room to the oldest entries that it suits. Return False if another transaction has locked the room."""
+    """Offer the room to the oldest entries of the waiting list that it suits.
+
+    Return False if another transaction has locked the room.
+    """
     hotel = current_hotel()
     [row] = fetch_rows(
         waiting_sql.OFFER,

@@ -46,7 +46,7 @@ class WebhookDeliveryStatus(models.TextChoices):
 
 
 class WebhookDelivery(models.Model):
-    """One event that is sent to one webhook. It is stored in the transaction of the change that it reports.
+    """One event that is sent to one webhook. The row is inserted in the transaction that causes the event.
 
     `data` contains no token of a hold and no personal data of a guest.
     """

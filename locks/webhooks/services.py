@@ -96,9 +96,10 @@ def update_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
 def rotate_secret(webhook_id: UUID, *, overlap: datetime.timedelta) -> tuple[Webhook, str]:
     """Replace the signing secret of a webhook. Return the webhook and the secret, which can't be read again.
 
-    During the overlap, requests are signed with both the new and the previous secret, so that the receiver can switch
-    at any time. Without an overlap the previous secret is invalid immediately. A rotation during an overlap invalidates
-    the oldest secret, so there are never more than two valid secrets. Raises WebhookNotFound.
+    The previous secret stays valid for the time `overlap`. During this time, requests are signed with both secrets, so
+    that the receiver can switch at any time. If `overlap` is zero, the previous secret is invalid immediately. If the
+    secret is rotated again during this time, the oldest secret becomes invalid. So at most two secrets are valid.
+    Raises WebhookNotFound.
     """
     secret = signing.generate_secret()
     with transaction.atomic():

@@ -35,7 +35,7 @@ def encrypt_secret(secret: str, *, webhook_id: UUID) -> bytes:
 
 
 def decrypt_secret(encrypted: bytes, *, webhook_id: UUID) -> str:
-    """Return the secret. Raises WebhookDeliveryFailed if it was encrypted with another SECRET_KEY."""
+    """Return the decrypted secret. Raises WebhookDeliveryFailed if the secret was encrypted with another SECRET_KEY."""
     try:
         secret = encryption.decrypt(
             encrypted, key=encryption.derive_key(_KEY_PURPOSE), associated_data=webhook_id.bytes

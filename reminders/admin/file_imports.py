@@ -191,7 +191,7 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         return HttpResponseRedirect(self._url(uploaded))
 
     def _change_settings(self, request: HttpRequest, uploaded: FileImport, *, with_columns: bool) -> None:
-        """Store the form, and request a check if nothing is missing. Otherwise the page says what is missing."""
+        """Store the settings from the form. If all required settings are present, request a check of the file."""
         settings = MappingForm(uploaded).read(request.POST, with_columns=with_columns)
         services.change_settings(uploaded, settings=settings)
         if with_columns and not needs(uploaded):

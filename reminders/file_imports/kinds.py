@@ -47,7 +47,11 @@ class AmbiguousDate:
 
 @dataclass(frozen=True, slots=True)
 class StatusWord:
-    """A word of the status column, its number of rows, and the reservation status, or an empty text if unknown."""
+    """A value in the status column of a file, such as "Booked".
+
+    `rows` is the number of rows with this value. `status` is the reservation status that the value means, or an empty
+    string if the meaning is unknown.
+    """
 
     word: str
     rows: int

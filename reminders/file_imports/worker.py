@@ -35,8 +35,8 @@ logger = logging.getLogger(__name__)
 
 #: The time after which another worker takes over. It is longer than a worker needs between two batches.
 LEASE = timedelta(seconds=120)
-#: The time in seconds after which a worker stops between two batches and sends the rest as a new task. The time limit
-#: of a task is CELERY_TASK_SOFT_TIME_LIMIT.
+#: After this number of seconds, a worker stops between two batches and continues the import in a new Celery task.
+#: It must be less than CELERY_TASK_SOFT_TIME_LIMIT, which limits the duration of each task.
 TIME_LIMIT = 120.0
 
 _INTERRUPTED = gettext_noop(

@@ -108,7 +108,7 @@ class _OfKind(models.Manager[Any]):
 
 
 class ReservationImport(FileImport):
-    """An import of reservations. It has separate permissions and pages."""
+    """A proxy model for the imports of reservations, which have separate permissions and admin pages."""
 
     objects: ClassVar[models.Manager[Any]] = _OfKind(ImportKind.RESERVATIONS)
 
@@ -119,7 +119,7 @@ class ReservationImport(FileImport):
 
 
 class RoomImport(FileImport):
-    """An import of rooms. It has separate permissions and pages."""
+    """A proxy model for the imports of rooms, which have separate permissions and admin pages."""
 
     objects: ClassVar[models.Manager[Any]] = _OfKind(ImportKind.ROOMS)
 

@@ -64,10 +64,11 @@ def replan_requested(ids: Sequence[uuid.UUID]) -> None:
 
 
 def replan_all() -> PlanningResult:
-    """Plan all unsent reminders of the hotel again, in transactions of `_CHUNK` reservations.
+    """Plan all unsent reminders of the hotel again, with one transaction for each `_CHUNK` reservations.
 
-    A second run changes nothing, so a run that was interrupted can be repeated. If an open transaction, such as an
-    import, may have used the previous rules, another run is scheduled.
+    A second call changes nothing, so an interrupted call can be repeated. If another transaction, such as an import, is
+    planning reminders at the same time, that transaction may use outdated rules. In this case a second call is
+    scheduled for later.
     """
     can_be_complete = planner.no_planning_in_progress()
     total = PlanningResult()

@@ -30,8 +30,9 @@ def send_window(
 ) -> SendWindow | None:
     """Return the period in which the rule's reminder may be sent for a stay that was booked or changed at `now`.
 
-    Return None if it is too late for the reminder. A rule that counts from the arrival is too late when the arrival day
-    has ended in `zone`. A rule that counts from the departure is too late when the send window has ended.
+    Return None if it is too late to send the reminder. A reminder with a time relative to the arrival is too late when
+    the arrival day has ended in the time zone `zone`. A reminder with a time relative to the departure is too late when
+    the send window has ended.
     """
     planned_for = _planned_for(rule, arrival=arrival, departure=departure, zone=zone)
     send_until = planned_for + timedelta(hours=rule.window_hours)

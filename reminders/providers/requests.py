@@ -15,7 +15,7 @@ _TEMPORARY_STATUSES = frozenset({401, 403, 429, 503})
 _TEMPORARY_AMAZON_ERRORS = frozenset(
     {"LimitExceededException", "SendingPausedException", "AccountSuspendedException"}
 )
-#: The exceptions that mean that no request was sent. Comparing names avoids importing all HTTP clients.
+#: The class names of exceptions after which no request was sent. With names, no HTTP client needs to be imported.
 _NOT_SENT_ERRORS = frozenset(
     {
         # requests, and urllib3 below it

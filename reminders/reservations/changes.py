@@ -150,7 +150,8 @@ def _plan_further_rooms(changes: Sequence[Change]) -> tuple[list[StayChange], li
         for stay in current:
             kept = next((item for item in needed if item[1] == stay.room.room_type), None)
             if kept is None and needed and "additional_room_types" not in change.fields:
-                kept = needed[0]  # staff moved the stay to a room of another type
+                # Staff have moved the stay to a room of another type.
+                kept = needed[0]
             if kept is None:
                 stay_changes.append(StayChange(stay_id=stay.id, nights=None))
                 continue

@@ -48,7 +48,7 @@ class ReservationFields(TypedDict, total=False):
     status_date: date | None
 
 
-#: The `version` argument of `upsert_reservation` that requires an existing reservation of any version.
+#: With this value as `version`, `upsert_reservation` only updates a reservation that exists, whatever its version.
 ANY_VERSION = "*"
 
 

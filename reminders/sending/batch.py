@@ -123,7 +123,7 @@ class Batch:
                 outcome = self._send_or_store_outcome(remaining.pop(0))
                 counts[outcome] += 1
                 if outcome == "server_unavailable" and remaining:
-                    # Postpone the remaining reminders, because each of them would wait for the same timeout.
+                    # Postpone the remaining reminders, because each of them would wait for a timeout too.
                     counts["postponed"] += len(remaining)
                     outcomes.postpone(
                         remaining,

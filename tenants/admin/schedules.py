@@ -89,7 +89,7 @@ class PeriodicTaskAdmin(PlatformModelAdmin):
             return gettext("The time zone of the crontab is not known.")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        # A crontab in an unknown time zone cannot be loaded, so a join would make all tasks unreadable.
+        # Loading a crontab with an unknown time zone raises an error. With a join, no task of the list could be loaded.
         return super().get_queryset(request).select_related("interval")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:

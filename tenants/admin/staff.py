@@ -21,7 +21,7 @@ from tenants.services.staff import available_roles
 
 
 class StaffCreationForm(UserCreationForm):  # type: ignore[misc]
-    # None removes Django's form field for creating an account without a password.
+    # Remove the form field `usable_password` of Django, with which accounts without a password can be created.
     usable_password = None
 
     class Meta:

@@ -48,7 +48,7 @@ class InstallFunctions(Operation):
         self._install(app_label, schema_editor, dict.fromkeys(self.functions, self.migration))
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        """Install the earlier versions of the functions, which this operation replaced."""
+        """Install the versions of the functions that were installed before this migration operation."""
         self._install(app_label, schema_editor, self.replaces)
 
     def describe(self) -> str:

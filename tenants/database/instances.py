@@ -48,7 +48,7 @@ class TenantAlias(str):
         return str(self), self.schema, self.hotel_id
 
 
-#: A cache of one entry for `_alias_of`: the last tenant and its alias.
+#: The tenant of the previous call of `_alias_of`, and the database alias that the call returned.
 _last_alias: tuple[Tenant, TenantAlias] = (PLATFORM, TenantAlias(DEFAULT_DB_ALIAS, PUBLIC_SCHEMA, None))
 
 

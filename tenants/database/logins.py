@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 #: The first version of PostgreSQL whose role memberships have the options INHERIT and SET.
 MEMBERSHIP_OPTIONS_SINCE = 160000
 
-#: PostgreSQL settings for the runtime login, which also apply if the same role is the owner.
+#: PostgreSQL settings for the runtime login. They are also set if one role is both the runtime login and the owner.
 SETTINGS_OF_ANY_LOGIN = {
     # Our statements read few rows, so JIT compilation would cost more time than it saves.
     "jit": "off",
@@ -106,8 +106,8 @@ def missing_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> l
     """Return the statements that give the runtime login its missing settings and attributes.
 
     The statements also revoke the privilege to create temporary tables from all roles except the owner. A temporary
-    table belongs to the session, which a pooler gives to other hotels. If the runtime login is the owner, it gets
-    `SETTINGS_OF_ANY_LOGIN` only, because time limits for requests would stop migrations and backups.
+    table remains in the session, and a pooler later uses the session for other hotels. If the runtime login is also the
+    owner, only `SETTINGS_OF_ANY_LOGIN` are set, because the time limits for requests would stop migrations and backups.
     """
     runtime = quoting.identifier(logins.runtime)
     cursor.execute("SELECT current_database(), rolinherit FROM pg_roles WHERE rolname = %s", [logins.runtime])

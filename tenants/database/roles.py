@@ -107,7 +107,7 @@ def drop_role(cursor: CursorWrapper, *, role: str, logins: DatabaseLogins) -> No
         [role],
     )
     if cursor.fetchone()[0]:
-        # DROP OWNED needs the privileges of the role, and the creator of a role does not inherit them.
+        # DROP OWNED requires the privileges of the role. Creating a role does not grant them to the creator.
         inherit = " WITH INHERIT TRUE" if logins.server_version >= MEMBERSHIP_OPTIONS_SINCE else ""
         cursor.execute(f"GRANT {name} TO CURRENT_USER{inherit}; DROP OWNED BY {name}")
     cursor.execute(f"DROP ROLE IF EXISTS {name}")

@@ -44,7 +44,7 @@ def build_hotel(hotel: Hotel) -> Hotel:
     Needs the direct connection, and the caller must have locked or inserted the hotel's row.
     """
     # The lock makes `migrate` wait for the end of this transaction, so that `migrate` also migrates this hotel.
-    # The lock also means that hotels are created one at a time, because a new hotel invalidates many cache entries.
+    # The lock also prevents the concurrent creation of hotels, because a new hotel invalidates many cache entries.
     # Each new hotel sends about 2,500 cache invalidations to all database connections.
     # A connection that is more than 4,096 cache invalidations behind drops all of its caches.
     template = next(

@@ -158,9 +158,9 @@ def read_definitions(cursor: CursorWrapper, schema: str) -> tuple[str, str]:
     The first script creates the tables. The second script, for use after the rows are inserted, creates keys,
     constraints, indexes and triggers. PREAMBLE must be run before both.
 
-    Both are the scripts of the template if the schema has the same definitions. Otherwise pg_dump writes them, which
-    takes seconds with thousands of hotels. Needs the direct connection in a REPEATABLE READ transaction, and the caller
-    must have locked the tables. Raises pgtools.ProgramFailed.
+    If the schema has the same definitions as the template schema, the stored scripts of the template are returned.
+    Otherwise pg_dump generates the scripts, which takes seconds with thousands of hotels. Needs the direct connection
+    in a REPEATABLE READ transaction, and the caller must have locked the tables. Raises pgtools.ProgramFailed.
     """
     template = SchemaTemplate.objects.first()
     if template and template.fingerprint and template.fingerprint == compute_fingerprint(cursor, schema):

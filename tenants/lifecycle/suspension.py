@@ -13,7 +13,7 @@ from tenants.signals import hotel_resumed, hotel_suspended
 
 
 def suspend_hotel(*, hotel_id: UUID) -> Hotel:
-    """Suspend an active hotel in one transaction. The hotel's hosts respond with 503 within a second.
+    """Suspend an active hotel in one transaction. Within a second, requests to the hotel receive the status 503.
 
     Raises HotelNotFound, HotelStateError.
     """

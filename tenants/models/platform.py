@@ -61,10 +61,10 @@ class Lease(models.Model):
 
 
 class SpareRole(models.Model):
-    """The id of a future hotel, whose PostgreSQL role already exists.
+    """A PostgreSQL role that was created in advance for a hotel that will be created later.
 
-    A role belongs to the server and not to a database. A copy of the database must not use the role, so the row also
-    identifies the database.
+    The row stores the id of the future hotel and identifies the database that may use the role. Roles belong to the
+    database server, so a copy of the database must not use the role again.
     """
 
     hotel_id = models.UUIDField(primary_key=True, default=uuid7)

@@ -135,7 +135,7 @@ def group_by_message(batches: Iterable[Batch]) -> list[list[Batch]]:
 
 
 def release(batch: Batch) -> None:
-    """End the lease of a batch that could not be sent, so that the next run of the dispatcher sends the batch."""
+    """End the lease of due items that could not be sent, so that the dispatcher sends them again in its next run."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE tenants_dueitem SET claim_at = due_at "

@@ -47,8 +47,9 @@ def register(
     """Register the Celery task that processes a kind of due item. Call this in `AppConfig.ready()`.
 
     `batch_size` is the maximum number of items per Celery message.
-    `lease` is the time after which an item that is not completed is sent again. It must be longer than a batch
-    takes, including the time that the batch waits in Celery's queue.
+    `lease` is the time after which an item is sent to the Celery task again if the task has not completed the item.
+    The lease must be longer than the time that a message waits in Celery's queue and the time that a worker needs
+    for its items.
     `daily` schedules one item of this kind per active hotel and day.
     `recurring` says that the task schedules the item again, and that it does no harm if it runs late or twice.
     A restored hotel keeps its recurring items and loses the others.
@@ -72,9 +73,10 @@ def kinds() -> dict[str, ItemKind]:
 
 
 def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> None:
-    """Schedule items of the current hotel, given as pairs of id and due time, in the caller's transaction.
+    """Add items of the current hotel to the due queue, in the caller's transaction.
 
-    An item that is already in the queue gets the new due time. Raises LookupError if the kind is not registered.
+    Each item is a pair of id and due time. If an item is already in the queue, its due time is replaced. Raises
+    LookupError if the kind is not registered.
     """
     ids, due_times = [], []
     for item_id, due_at in items:

@@ -68,7 +68,7 @@ def test_event_with_wrong_fields_raises_an_error_and_is_not_recorded(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rollback_removes_events_except_those_of_record_in_own_transaction(
+def test_rollback_removes_an_event_unless_it_was_recorded_in_a_separate_transaction(
     in_hotel: Hotel, as_ana: Actor, lamp_lit: EventType
 ) -> None:
     with pytest.raises(RollbackError), transaction.atomic():  # noqa: PT012 - the rollback is what is tested

@@ -258,10 +258,10 @@ _UUID7 = "CREATE FUNCTION public.uuidv7() RETURNS uuid LANGUAGE sql RETURN publi
 
 
 def compare_rates(id_: str, what: str, ours: Rate, peers: list[tuple[str, Rate, float]]) -> list[Row]:
-    """Measure the rates of hotelagent and of each compared implementation alternately, and return result rows.
+    """Measure hotelagent and other implementations alternately, and return one result for each of the others.
 
-    Each item of `peers` contains a description, a function that measures the rate, and the required factor between
-    hotelagent's rate and this rate.
+    The function `ours` measures hotelagent's rate. Each tuple in `peers` belongs to another implementation. It contains
+    a description, a function that measures the rate, and how many times as fast hotelagent must be.
     """
     rates: list[Rate] = [ours, *(rate for _description, rate, _factor in peers)]
     results: list[list[float]] = [[] for _rate in rates]

@@ -1,4 +1,7 @@
-"""Benchmarks of a deployment with many hotels: their cost for a connection, and the cost of a new hotel for others.
+"""Benchmarks of a deployment with many hotels.
+
+They measure the memory and speed of a database connection that serves many hotels, and how much the creation of a
+hotel slows down the requests of other hotels.
 
 Commits wait for the disk, as in production.
 """
@@ -28,7 +31,7 @@ NEW_HOTELS = 40
 
 
 def measure(ids: list[str]) -> list[Row]:
-    """Return the result rows."""
+    """Run the benchmarks with these ids and return their results."""
     rows: list[Row] = []
     with durable_servers() as running:
         _make_hotels(running)

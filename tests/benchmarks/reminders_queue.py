@@ -1,7 +1,7 @@
-"""Benchmarks of the queue of due reminders.
+"""Benchmarks of the due queue, which stores when each reminder has to be sent.
 
-The scheduler task that runs every few seconds is measured while nothing is due, and claiming due items is
-measured while many other items wait.
+One benchmark measures the Celery beat task that looks for due reminders, while no reminder is due. Another benchmark
+measures how fast a worker claims due reminders while the queue contains many reminders of later dates.
 """
 
 from __future__ import annotations

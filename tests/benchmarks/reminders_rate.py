@@ -1,4 +1,4 @@
-"""Benchmark of sending reminders: claiming, rendering, transmitting, storing as sent, and the audit trail.
+"""Benchmark of sending reminders: claim, render and transmit each message, store its status and an audit event.
 
 Two worker processes with five threads each send to an SMTP server on the same machine. For comparison,
 django-post-office, which does not support hotels, sends the same messages with as many processes and threads.

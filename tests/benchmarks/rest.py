@@ -1,6 +1,6 @@
 """Benchmark of holds over the REST API: eight HTTP clients send requests to gunicorn and PgBouncer.
 
-The compared view does the minimum that such a view must do: it authenticates the same API key and inserts one
+For comparison, the same requests are sent to a minimal view, which only authenticates the API key and inserts one
 row.
 """
 

@@ -46,9 +46,9 @@ def hold(caller: int, rooms_at_once: int, seconds: float) -> float:
 
 
 def hold_in_other_hotels(caller: int, callers: int, seconds: float) -> float:
-    """For some seconds, acquire and release a room of a different hotel each time. Return the number of holds.
+    """Acquire and release rooms for this number of seconds, each time in the next hotel. Return the number of holds.
 
-    The hotels share the tables. Each hotel has one room per caller.
+    The rooms of all hotels are in the same table. Each hotel has one room for each concurrent caller.
     """
     own = cycle(list(Room.objects.order_by("id").values_list("id", flat=True))[caller::callers])
     check_in = timezone.now().date() + datetime.timedelta(days=1)

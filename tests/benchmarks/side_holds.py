@@ -1,6 +1,6 @@
-"""The benchmark functions of hotelagent's holds, and of compared implementations that need no Django project.
+"""Functions that benchmarks of holds measure: hotelagent's holds, and other implementations without a Django project.
 
-`contestants` runs them in a process with Django set up.
+The module `contestants` calls these functions in a separate process, in which Django is set up.
 """
 
 import asyncio

@@ -124,7 +124,7 @@ def make_due(hotels: int, each: int) -> None:
 
 
 def dispatch_due() -> None:
-    """Dispatch the due items to the workers, as Celery beat does every few seconds."""
+    """Send the due entries of the due queue to the workers, as a Celery beat task does every few seconds."""
     with platform_context():
         tasks.tick()
 

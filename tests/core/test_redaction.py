@@ -34,7 +34,7 @@ from hotelagent.core.redaction import MAX_LENGTH, REDACTED, redact_text
     ],
 )
 @pytest.mark.parametrize("text", ["{}", "the value is {}, refused", "value={}", '{{"value":"{}"}}'])
-def test_card_account_or_key_is_redacted(secret: str, text: str) -> None:
+def test_card_numbers_account_numbers_and_keys_are_redacted(secret: str, text: str) -> None:
     redacted = redact_text(text.format(secret))
     assert secret[4:16] not in redacted
     assert REDACTED in redacted

@@ -40,7 +40,10 @@ def postmaster_pid(checkout: Checkout) -> int | None:
 
 
 def processes_with(checkout: Checkout, *words: str) -> list[psutil.Process]:
-    """Return the processes of the checkout whose command line contains all the words, oldest first."""
+    """Return the processes that this copy of the project started, oldest first.
+
+    Only processes whose command line contains all the words are returned.
+    """
     matching = [
         process
         for process in checkout.processes()

@@ -212,7 +212,7 @@ metrics.counter("tests_total", "A counter.").inc()
 
 
 def _write_metrics(directory: Path, code: str = _WRITER) -> subprocess.CompletedProcess[str]:
-    """Write metrics to the directory in a separate process. Return the finished process."""
+    """Write metrics to the directory in a separate process. Wait until the process ends, and return its result."""
     return subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(directory)},

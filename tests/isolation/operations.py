@@ -81,9 +81,9 @@ def write(scene: Scene) -> int:
 
 
 def update(scene: Scene) -> int:
-    """Store the hotel's name in one row.
+    """Write the name of the current hotel to one row of the hotel's table.
 
-    If the statement changed another hotel's row, the workload's final check would find the wrong name.
+    If the statement changed a row of another hotel instead, the check at the end of the test would find the name.
     """
     if Marker.objects.filter(n=5).update(hotel=scene.name, n=F("n")) != 1:
         raise WrongHotel(f"{scene.name} does not have exactly one row with n=5")

@@ -102,7 +102,7 @@ def test_workload_without_hotel_roles_reaches_no_rows_of_other_hotels(database: 
 
 
 @pytest.mark.pooler
-def test_workload_with_the_django_tenants_backend_reaches_rows_of_other_hotels(
+def test_django_tenants_backend_reads_or_changes_rows_of_other_hotels(
     database: IsolationDatabase,
 ) -> None:
     """The negative control must find wrong rows.

@@ -181,7 +181,10 @@ def test_statement_after_a_statement_timeout_runs_in_the_current_hotel(connected
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Install Python's default handler for SIGINT, because shells make their background processes ignore SIGINT."""
+    """Make SIGINT raise KeyboardInterrupt during the test.
+
+    Without this fixture, the test fails if a shell runs it in the background, because such a process ignores SIGINT.
+    """
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)

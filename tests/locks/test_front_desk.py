@@ -34,7 +34,7 @@ def test_force_release_of_another_owners_hold_stores_the_reason(rooms: list[int]
         services.force_release_hold(hold.id, reason="again")
 
 
-def test_confirmation_of_a_moved_hold_needs_its_new_fencing_token(
+def test_moved_hold_can_only_be_confirmed_with_the_fencing_token_of_the_move(
     rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

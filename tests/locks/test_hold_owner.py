@@ -152,7 +152,7 @@ def test_confirmation_of_a_group_with_an_expired_hold_confirms_nothing(group: Ho
     assert not Allocation.objects.filter(status="confirmed").exists()
 
 
-def test_confirmation_of_a_group_after_the_release_of_a_room_confirms_the_other_rooms(group: Hold) -> None:
+def test_confirming_a_hold_of_three_rooms_after_one_was_released_confirms_the_other_two(group: Hold) -> None:
     services.release_hold(group.rooms[0].id, token=group.token)
     confirmed = services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
     assert [room.number for room in confirmed.rooms] == ["102", "103"]

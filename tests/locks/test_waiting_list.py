@@ -171,9 +171,7 @@ def test_offer_that_expires_is_followed_by_an_offer_to_the_next_entry(
         claim_offer(first.id)
 
 
-def test_claimed_offer_returns_its_token_once_and_is_an_ordinary_hold(
-    all_held: list[Hold], nights: SomeNights
-) -> None:
+def test_claiming_an_offer_returns_the_hold_token_only_once(all_held: list[Hold], nights: SomeNights) -> None:
     entry = create(nights(1, 3), room_type="double")
     with actor_context(KEY), pytest.raises(NoOpenOffer):
         claim_offer(entry.id)

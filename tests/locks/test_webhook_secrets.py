@@ -39,7 +39,7 @@ def end_overlap() -> None:
         )
 
 
-def test_requests_are_signed_with_both_secrets_until_the_overlap_ends(
+def test_requests_are_signed_with_both_secrets_until_the_previous_secret_expires(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str]
 ) -> None:
     webhook, old = webhook_and_secret

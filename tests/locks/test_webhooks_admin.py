@@ -95,7 +95,7 @@ def test_front_desk_has_no_access_to_webhooks(hotel: Hotel) -> None:
     assert client.get(WEBHOOKS).status_code == 403
 
 
-def test_deliveries_and_waiting_list_pages_show_their_rows_and_entries_can_be_cancelled(
+def test_admin_lists_webhook_deliveries_and_cancels_a_waiting_list_entry(
     staff: Client, receiver: Receiver, rooms: list[int], nights: SomeNights
 ) -> None:
     create_webhook(url=receiver.url, event_types=["hold.created"])

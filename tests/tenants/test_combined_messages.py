@@ -93,7 +93,7 @@ def test_message_for_several_hotels_skips_the_items_of_a_suspended_hotel(
     assert (handled, sent_alone) == ([("beta", ["2"])], [])
 
 
-def test_messages_are_filled_up_to_the_batch_size(kind: due.ItemKind) -> None:
+def test_batches_are_combined_into_messages_of_at_most_the_batch_size(kind: due.ItemKind) -> None:
     def batch(items: int) -> dispatch.Batch:
         return dispatch.Batch(hotel_id=uuid4(), kind=kind, ids=["x"] * items)
 

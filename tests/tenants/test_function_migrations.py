@@ -91,7 +91,7 @@ def test_functions_in_the_database_have_the_definitions_in_the_sql_files() -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_installed_functions_differ_from_a_file_that_has_changed() -> None:
+def test_change_in_an_sql_file_is_detected_as_a_difference_from_the_installed_functions() -> None:
     texts = sources("tenants")
     texts["tenants_routing_changed"] = texts["tenants_routing_changed"].replace("version + 1", "version + 2")
     with direct_connection(), platform_context():

@@ -136,7 +136,7 @@ def test_forked_process_starts_its_own_routing_thread(cache: host_routing.Routin
     cache._used_at = 0
 
 
-def test_routing_thread_ends_without_lookups_and_is_restarted_by_a_later_lookup(
+def test_idle_routing_thread_stops_and_the_next_lookup_starts_a_new_thread(
     cache: host_routing.RoutingCache, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host_routing, "IDLE_AFTER", 0.2)

@@ -17,7 +17,8 @@ from hotelagent.embedded.servers.postgres import OWNER
 
 #: Maximum wait for a lock in seconds. Another process can hold the lock while it creates a database cluster.
 LOCK_TIMEOUT = 60.0
-#: No server listens at this address. Commands that need no database use it before the servers' first start.
+#: An address at which no server listens. Until the embedded servers are first started, DATABASE_URL and REDIS_URL
+#: contain this address, for commands that need no server.
 UNUSED_ADDRESS = "127.0.0.1:1"
 DEFAULT_SMTP_PORT = 1025
 

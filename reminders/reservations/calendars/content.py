@@ -126,7 +126,7 @@ class _Splitter:
         self._calendars = self._ended_calendars = 0
         self._is_cancellation = False
         self._event: list[str] | None = None
-        # The components within the current event, such as alarms, with the position of their first line in it.
+        # The open components within the current event, such as alarms, with the index of their first line in `_event`.
         self._nested: list[tuple[str, int]] = []
         self._time_zone: list[str] | None = None
         self._loose_lines: list[str] = []  # lines that are not part of an event or a time zone

@@ -76,7 +76,10 @@ def normalize_url(url: str) -> str:
 
 
 def download(url: str, *, validators: Validators | None = None) -> Download:
-    """Download the calendar if it is not the version that `validators` identify. Raises CalendarUnavailable."""
+    """Download the calendar, unless it has not changed since the download that returned `validators`.
+
+    Raises CalendarUnavailable.
+    """
     validators = validators or Validators()
     headers = {
         "Accept": "text/calendar, */*;q=0.1",

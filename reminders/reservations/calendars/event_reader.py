@@ -36,7 +36,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(slots=True)
 class Event:
-    """An event of a calendar. Missing values are empty or None. `problem` is why the event can't be understood.
+    """An event of a calendar. Missing values are empty or None. `problem` is the error if the event can't be read.
 
     `arrival` and `departure` are in the hotel's time zone. `takes_nights` is False for events that are marked as free
     time or end on the day on which they begin. `replaced_day` is the date of the occurrence of a repeating event that

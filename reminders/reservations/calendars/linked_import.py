@@ -93,9 +93,10 @@ def _closure_reference(calendar: LinkedCalendar) -> str:
 
 
 def _expected_reservations(calendar: LinkedCalendar, *, today: date) -> dict[str, UUID]:
-    """Return the ids of the reservations of the calendar that arrive after today, by the UIDs of their events.
+    """Return the ids of the calendar's reservations with arrivals after today, by the UIDs of their events.
 
-    Earlier bookings are never cancelled, because channels also remove past bookings from their calendars.
+    Only these reservations are cancelled if their events are missing. Earlier bookings are never cancelled, because
+    channels also remove past bookings from their calendars.
     """
     return dict(
         Reservation.objects.filter(

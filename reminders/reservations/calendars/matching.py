@@ -56,7 +56,11 @@ class ReservationFinder:
         return stored
 
     def by_dates(self, uid: str, nights: Span) -> Reservation | None:
-        """Return the reservation of this calendar on these nights whose UID no other event has."""
+        """Return this calendar's reservation for exactly these nights, or else its reservation with the UID `uid`.
+
+        A reservation for these nights is ignored if exactly one event of the calendar has its UID, because the
+        reservation belongs to that event.
+        """
         on_these_nights = self._own_reservations().filter(
             arrival=nights[0], departure=nights[1], status__in=EXPECTED_STATUSES
         )

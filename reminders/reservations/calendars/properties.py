@@ -120,7 +120,7 @@ def _not_a_date(name: str) -> ValueError:
 
 
 def is_only_date(found: Property) -> bool:
-    """Return whether nothing but a date or a time is the value of the property."""
+    """Return whether the value of the property is only a date or a time, without other text."""
     return _DATE_PREFIX.fullmatch(found.value) is not None
 
 

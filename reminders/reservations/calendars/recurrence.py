@@ -14,7 +14,7 @@ from hotelagent.core.messages import TranslatableMessage
 from locks.allocations.occupancy import Span, merge_spans
 from reminders.reservations.calendars.properties import Properties, Property, TimeZones, local_day, read_date
 
-#: The number of days from today for which repeating events close nights.
+#: Repeating events occupy nights up to this number of days from today. Later occurrences are ignored.
 HORIZON_DAYS = 1096
 #: Seconds that all repeating events of one calendar may take. A rule that never applies takes up to eight seconds.
 MAX_SECONDS = 5.0
@@ -44,10 +44,10 @@ class Expansion:
         end: date | datetime,
         replaced: Collection[date],
     ) -> tuple[Span, ...]:
-        """Return the nights of all occurrences as spans, the first occurrence included.
+        """Return the nights of all occurrences of a repeating event, including the first occurrence, as spans.
 
-        `replaced` has the dates of occurrences that other events of the calendar replace. Raises ValueError if the
-        rule is not valid or takes too long.
+        `replaced` contains the dates of occurrences that are left out, because other events of the calendar replace
+        them. Raises ValueError if the rule of the event is not valid or takes too long to evaluate.
         """
         zone = start.tzinfo if isinstance(start, datetime) else None
         duration = _naive(end, zone) - _naive(start, zone)

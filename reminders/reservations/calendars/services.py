@@ -98,7 +98,10 @@ def request_sync(calendar_id: UUID) -> None:
 
 
 def sync_due_calendar(calendar_id: UUID) -> bool:
-    """Import a calendar that is due. Return False if this is failure number `FAILURES_BEFORE_ALERT` in a row."""
+    """Import a linked calendar whose next import is due.
+
+    Return False if exactly `FAILURES_BEFORE_ALERT` imports of the calendar have failed in a row. Otherwise return True.
+    """
     try:
         sync_calendar(calendar_id)
     except CalendarNotFound:

@@ -171,7 +171,10 @@ class Importer:
     def _with_rooms(
         self, booking: Booking, survey: Survey, positions: Iterator[int], rooms: dict[str, list[int]]
     ) -> Booking | RowError | None:
-        """Return the booking with its rooms. Return None if the row is a further room of an earlier row."""
+        """Return the booking with its rooms.
+
+        Return None if the row only adds another room to the booking of an earlier row.
+        """
         booking.has_all_rooms = self._has_room_columns or bool(survey.joined)
         joined = survey.joined.get(booking.number)
         if joined is None:

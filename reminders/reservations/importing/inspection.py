@@ -37,7 +37,7 @@ class ImportOptions:
     #: If set, only rows with this value in the hotel column are imported.
     property_name: str = ""
     #: The column of each field, as `Column` or `First+Last` (two joined columns).
-    #: A field that is mapped to an empty string is not imported. `columns` takes precedence over the profile.
+    #: A field that is mapped to an empty string is not imported. This mapping takes precedence over the profile.
     columns: Mapping[str, str] = field(default_factory=dict)
     #: Maps status words in the file to reservation statuses, in addition to the built-in words.
     statuses: Mapping[str, str] = field(default_factory=dict)
@@ -98,7 +98,10 @@ class Inspection:
 
 
 def resolve_profile(file: BookingsFile, options: ImportOptions) -> Profile | None:
-    """Return the chosen profile, or the built-in profile that matches the file's header, or None."""
+    """Return the profile that the options contain, or else the built-in profile that matches the header of the file.
+
+    Return None if there is no such profile.
+    """
     return options.profile or detect_profile(file.header)
 
 

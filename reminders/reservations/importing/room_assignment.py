@@ -76,5 +76,8 @@ class RoomAssignment:
         return {name: self._room_counts[index] for name, index in self._type_indexes.items()}
 
     def room_index(self, stay: int) -> int:
-        """Return the room of the stay at this position, as an index into the list of rooms of its type."""
+        """Return the room that is assigned to the stay, as an index into the list of rooms of its room type.
+
+        `stay` is the number that `add` returned for the stay.
+        """
         return self._rooms[stay]

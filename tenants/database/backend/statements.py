@@ -22,7 +22,7 @@ from typing import Any
 
 import pgparse
 
-#: The major version of PostgreSQL whose grammar pgparse 1.x has.
+#: pgparse 1.x parses SQL with the grammar of this major version of PostgreSQL.
 GRAMMAR_VERSION = 17
 
 
@@ -169,7 +169,10 @@ _parse_template_cached = lru_cache(maxsize=1024)(_parse_template)
 
 
 def _syntax_tree(text: str) -> tuple[list[dict[str, Any]] | None, str]:
-    """Return pgparse's syntax trees of the statements and "", or None and an error message."""
+    """Parse SQL statements. Return a pair of the syntax trees and an error message.
+
+    If parsing succeeds, the error message is empty. If parsing fails, the first value is None.
+    """
     try:
         return pgparse.parse(text), ""
     except pgparse.PGQueryError as error:

@@ -34,7 +34,7 @@ class FleetResult:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-#: The type of a callback that is called after each hotel with the hotel's slug and the error text or None.
+#: A callback for the progress of `migrate`. It receives the slug of each finished hotel, and the error text or None.
 Progress = Callable[[str, str | None], None]
 HotelOutcome = tuple[Hotel, str | None]
 
@@ -114,9 +114,10 @@ def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[Mi
 
 
 class ScriptReplay:
-    """A worker that migrates hotels with the SQL script recorded in the first hotel that lacked the same migrations.
+    """A callable that migrates a hotel by running an SQL script.
 
-    The script is sent in one round trip, so PostgreSQL runs it as one transaction.
+    The script was recorded while Django applied the same migrations to another hotel. The script is sent in one round
+    trip, so PostgreSQL runs it as one transaction.
     """
 
     def __init__(self, script: MigrationScript) -> None:

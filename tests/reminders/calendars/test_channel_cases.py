@@ -162,7 +162,9 @@ def test_availability_window_that_moves_every_day_is_one_closure_that_moves(
     assert Reservation.objects.count() == 1
 
 
-def test_web_page_with_status_200_is_named_and_cancels_nothing(link: Link, rooms: list[Room]) -> None:
+def test_web_page_instead_of_a_calendar_is_reported_and_cancels_no_reservation(
+    link: Link, rooms: list[Room]
+) -> None:
     calendar, channel = link(feed("last-booking-cancelled-1"))
     sync(calendar)
     channel.content = (FEEDS / "html-with-200.html").read_bytes()
@@ -380,7 +382,9 @@ def test_booking_that_includes_a_closed_night_gets_no_stay_and_closes_its_other_
         ]  # fmt: skip
 
 
-def test_repeated_uid_in_one_calendar_is_reported_and_takes_all_nights(link: Link, rooms: list[Room]) -> None:
+def test_events_with_the_same_uid_are_reported_and_the_nights_of_all_are_occupied(
+    link: Link, rooms: list[Room]
+) -> None:
     event = "BEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:{}\r\nDTEND;VALUE=DATE:{}\r\nSUMMARY:Roe\r\nEND:VEVENT\r\n"
     days = [("20270301", "20270303"), ("20270310", "20270312"), ("20270310", "20270312")]
     calendar, channel = link(b"")

@@ -45,7 +45,8 @@ def png(width: int, height: int) -> bytes:
 def jpeg(width: int, height: int) -> bytes:
     """Return the beginning of a JPEG file with these dimensions.
 
-    The file has two valid but rare features that the parser must accept: a fill byte before a segment, and a table.
+    The file has two valid but rare features that the parser must accept: a fill byte before a segment, and a Huffman
+    table before the segment with the dimensions.
     """
     jfif = b"\xff\xe0" + struct.pack(">H", 16) + b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
     table = b"\xff\xc4" + struct.pack(">H", 4) + b"\0\0"

@@ -36,7 +36,8 @@ def send(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., EmailMessa
     def send(stored: dict[str, Any] | None = None, **fields: Any) -> EmailMessage | None:
         """Book a stay, send the reminder, and return the message that the mail server received, or None.
 
-        The values of `stored` are written directly to the reservation table, without validation.
+        The service that creates the reservation receives `fields`. The column values in `stored` are then written
+        directly to the table of reservations, without validation.
         """
         clock("2030-05-09 12:00")
         reservation = book("R1", "2030-05-10", "2030-05-12", **fields)

@@ -159,7 +159,10 @@ def test_replan_task_removes_only_the_due_items_that_it_received(
 def test_reservation_stored_while_a_rule_changes_is_planned_again_by_a_second_replan(
     week: Rule, book: Book, in_hotel: Hotel
 ) -> None:
-    """The first replanning misses the reservation, which is planned with the old rule and committed afterwards."""
+    """The reservation is planned with the old rule, and is committed after the first replan.
+
+    The first replan can't see the reservation, so it requests a second replan.
+    """
     has_planned, may_commit = threading.Event(), threading.Event()
 
     def import_reservation() -> None:

@@ -218,7 +218,7 @@ def test_new_connection_is_opened_if_the_server_has_closed_the_previous_one(
     ("reply", "error"),
     [("554 spam", MailRejected), ("451 try again later", MailDeferred), (DISCONNECT, MailOutcomeUnknown)],
 )
-def test_final_server_reply_determines_the_error_that_is_raised(
+def test_reply_of_the_mail_server_after_the_message_determines_the_raised_error(
     server: ScriptedServer, send: Sender, reply: str, error: type[Exception]
 ) -> None:
     server.replies = {".": [reply]}

@@ -5,7 +5,7 @@
 -- context: an object with the keys `hotel` and `actor`. The function audit_record describes the actor.
 -- event_type: an event type of locks/events.py whose subject is an allocation, or waiting_list.offered
 -- event_fields: the names of the event's fields besides room, check_in and check_out
---   The value of each field is read from `details`, or from the allocation if `details` has no such key.
+--   The value of an event field is read from `details`, or from the allocation if `details` lacks the field.
 -- details: facts about the event that the allocation does not contain
 --   After a move, the key moved_from contains the allocation as it was before the move.
 CREATE OR REPLACE FUNCTION public.locks_publish(

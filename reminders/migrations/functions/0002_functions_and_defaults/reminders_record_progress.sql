@@ -4,7 +4,7 @@
 -- `sent` is the message that the mail server has accepted: {id, attempts, sent_at, actor, event_data}.
 -- `finished` is an array literal with reminder ids. Those that were sent are removed from the due queue.
 -- `hotel` is the id of the hotel to which the reminders in `finished` belong.
--- `next` is the next message to transmit: {id, attempts, reservation, reservation_version, recipient}.
+-- `next` is the message that the worker transmits next: {id, attempts, reservation, reservation_version, recipient}.
 --
 -- `attempts` identifies the claim: the statements change nothing if another worker has claimed the reminder.
 -- A second call with the same request changes nothing, so the worker can repeat the call if the connection is lost.

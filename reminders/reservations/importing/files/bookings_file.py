@@ -127,7 +127,7 @@ class BookingsFile:
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
-        """Convert the errors that damaged files cause to InvalidFile."""
+        """Raise InvalidFile instead of the errors that reading a damaged file raises."""
         try:
             yield
         except UnicodeError as error:

@@ -70,8 +70,7 @@ _MONTHS = {
 def parse_date(text: str, order: DateOrder | None = None) -> date:
     """Return the date of a cell. A time after the date is ignored.
 
-    Raises ValueError if the text is not a date. Without an `order`, an ambiguous date such as 03/04/2026 raises
-    ValueError too.
+    Raises ValueError if the text is not a date, or if `order` is None and the date is ambiguous, such as 03/04/2026.
     """
     text = text.strip()
     if text[4:5] == "-" and (not text[10:] or text[10] in "T "):
@@ -232,8 +231,8 @@ class AmbiguousDates(InvalidFile):
 def decide_orders(columns: Mapping[str, DateColumn], *, date_format: str = "") -> dict[str, DateOrder | None]:
     """Return the order of day and month in each column, by column key.
 
-    If a column proves no order, the order of the file's other columns is used, because one program wrote all columns.
-    `date_format`, if given, is the order of all columns. Raises AmbiguousDates.
+    If a column contains only ambiguous dates, the order of the file's other columns is used, because one program wrote
+    all columns. If `date_format` is not empty, it is the order of all columns. Raises AmbiguousDates.
     """
     if date_format:
         return dict.fromkeys(columns, DateOrder(date_format))
