@@ -12,7 +12,8 @@ threads = 4
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - gunicorn creates the files with random names
 max_requests = 10_000  # A worker is restarted after this many requests, to limit memory leaks.
 max_requests_jitter = 1_000
-graceful_timeout = 30  # in seconds: twice the timeout of an SQL statement
+# The graceful timeout, in seconds, is twice the timeout of an SQL statement, so that running requests can finish.
+graceful_timeout = 30
 # Idle connections are kept longer than the reverse proxy keeps them, so the proxy never uses a closed connection.
 keepalive = 75  # seconds
 control_socket_disable = True  # gunicorn cannot create the socket: the container's file system is read-only

@@ -26,7 +26,10 @@ def _name_of_holder(candidates: QuerySet[Any], *, kind: str, field: str) -> Subq
 
 
 def holder_name(row: Any) -> str:
-    """Return the display name of the holder of a row from `with_holder_names`, in the current language."""
+    """Return the name of the holder in the current language.
+
+    `row` is an allocation or a waiting list entry from a queryset that `with_holder_names` returned.
+    """
     if row.holder == "command:import_reservations":
         return _("Import")
     if row.holder.startswith("command:"):

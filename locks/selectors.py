@@ -20,8 +20,9 @@ from locks.models import OCCUPYING, Allocation, AllocationStatus
 from locks.nights import Nights
 from tenants.context import current_hotel
 
-#: Number of days that `next_free` looks ahead, and maximum number of alternative rooms that an error lists.
+#: Number of days from the requested check-in in which `next_free` searches for free nights.
 HORIZON_DAYS = 180
+#: Maximum number of alternative rooms that an error response lists.
 MAX_ALTERNATIVES = 10
 
 _KINDS = {"held": "hold", "confirmed": "stay", "closed": "closure"}
@@ -74,7 +75,7 @@ class Clash:
         return texts[self.kind].format(self.number, self.check_in, self.check_out)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the clash in the format of a problem document."""
+        """Return the conflicting allocation as a JSON-serializable dict for a problem document."""
         return {
             "room": self.room_id,
             "number": self.number,
@@ -158,9 +159,9 @@ def allocations() -> QuerySet[Allocation]:
 
 
 def occupying_allocations(*, since: datetime.date) -> QuerySet[Allocation]:
-    """Return the allocations that occupy a room on nights from `since` on, with their rooms, ordered by their nights.
+    """Return the allocations that occupy a room on the night of `since` or on later nights, ordered by their nights.
 
-    Expired holds are left out.
+    The room of each allocation is loaded with the same query. Expired holds are excluded.
     """
     occupying = Allocation.objects.filter(status__in=OCCUPYING, nights__endswith__gt=since)
     return (
@@ -176,7 +177,10 @@ def allocations_of(hold_id: UUID) -> QuerySet[Allocation]:
 
 
 def get_hold(hold_id: UUID) -> Hold:
-    """Return the hold with this id, which can also be the id of a group. Raises HoldNotFound."""
+    """Return the hold with this id. Raises HoldNotFound.
+
+    If several rooms were held together, `hold_id` can be the id of the group. The result then contains all its rooms.
+    """
     rooms = [AllocatedRoom.from_allocation(allocation) for allocation in allocations_of(hold_id)]
     if not rooms:
         raise HoldNotFound(_("There is no hold with the id {id}.").format(id=hold_id))

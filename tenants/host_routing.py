@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 #: If the last version check is older than this number of seconds, a lookup checks the version itself.
 STALE_AFTER = 0.9
-#: Seconds without a lookup after which the thread that refreshes the routing table ends.
+#: The thread that refreshes the routing table ends after this number of seconds without a lookup of a host.
 IDLE_AFTER = 30.0
 _ROUTED = (HotelStatus.ACTIVE, HotelStatus.SUSPENDED)
 

@@ -72,7 +72,8 @@ def _call_in(context: _Context, function: Callable[[], object]) -> None:
 
 
 def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
-    # Enter the context for each chunk. A `with` around the loop would leave the context active between chunks.
+    # The tenant's context is entered separately for each chunk of the response.
+    # With one `with` statement around the loop, the context would stay active while the server sends a chunk.
     chunks = iter(content)
     end = object()
     while True:

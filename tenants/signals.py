@@ -21,7 +21,8 @@ domain_removed = Signal()
 contact_added = Signal()
 contact_removed = Signal()
 
-# Signals about a Celery task, sent with `task` outside of any tenant's context. `task.request` is the message.
+# Signals about a Celery task, sent outside of any tenant's context. The argument `task` is the Celery task.
+# The attribute `task.request` describes the Celery message that the worker processed.
 # `task_failed` also has `error`. If a receiver raises an exception, the message returns to the broker.
 task_failed = Signal()
 task_succeeded = Signal()

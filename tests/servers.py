@@ -60,7 +60,7 @@ class StockPostgres(postgres.Postgres):
     """A PostgreSQL server with default settings, except for the port and the addresses on which it listens."""
 
     def start(self, output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
-        """Start PostgreSQL without the options for speed that the base class passes."""
+        """Start PostgreSQL without the options with which the base class makes the server faster."""
         settings = (f"port={self.port}", f"listen_addresses={ports.LOOPBACK}", "unix_socket_directories=")
         arguments = [part for setting in settings for part in ("-c", setting)]
         return processes.start(self._command("postgres", "-D", str(self.data), *arguments), output=output)

@@ -82,7 +82,8 @@ def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
 
 
 if _path:
-    # Rename damaged files, because a new process with the same process id as the killed process could not open them.
+    # The loop renames damaged metrics files, which processes that were killed can leave.
+    # A new process with the same process id as the killed process could not open the damaged file.
     for _ in read_metrics_files(Path(_path)):
         pass
 

@@ -54,7 +54,7 @@ def parse_url(url: str) -> Endpoint:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        # `from None` hides the ValueError, because its message contains the URL, which may contain a secret.
+        # The message of the ValueError contains the URL, which may contain a secret. `from None` hides the ValueError.
         raise URLNotAllowed(TranslatableMessage(_("Enter a valid URL."))) from None
     is_https = parts.scheme == "https"
     if not is_https and not (parts.scheme == "http" and settings.ALLOW_PRIVATE_ADDRESSES):

@@ -30,7 +30,8 @@ HOTELS = {"resort": "Hotel Resort", "city": "Hotel City"}
 TIME_ZONE = "Europe/Lisbon"
 PLATFORM_STAFF = {"admin": Role.PLATFORM}
 HOTEL_STAFF = {"manager": Role.MANAGER, "frontdesk": Role.FRONT_DESK, "auditor": Role.AUDITOR}
-#: Arrivals are from a week ago to three weeks ahead. The room board and the default reminder rules need no more.
+#: The demonstration has bookings with arrivals from one week ago to three weeks from now.
+#: The room board and the default reminder rules do not use bookings with other arrivals.
 ARRIVALS_BEFORE_TODAY = timedelta(days=7)
 ARRIVALS_AFTER_TODAY = timedelta(days=21)
 

@@ -34,7 +34,7 @@ class ProcessIdentity:
         """Return the identity of a running process, or None if there is no such process or it is a zombie."""
         try:
             if HAS_PROC:
-                # Only the text after the last ")" is parsed, because the program name before it may contain spaces.
+                # The program name in /proc/<pid>/stat may contain spaces, so only the text after the last ")" is split.
                 # The start time is counted in clock ticks since boot, so setting the clock does not affect it.
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 if fields[0] in "ZX":

@@ -13,8 +13,8 @@ class JSONParser(parsers.JSONParser):
     """REST framework's JSON parser, except that some invalid JSON causes a client error (400), not a server error.
 
     Such JSON is deeply nested, or contains half of a surrogate pair, such as an emoji that the client has cut in two.
-    Fields refuse it in their values, but the name of an unknown member would be part of the error response, which then
-    could not be encoded.
+    The fields of serializers already reject half of a surrogate pair in a value. The name of an unknown member would be
+    part of the error response, and the error response could not be encoded.
     """
 
     def parse(

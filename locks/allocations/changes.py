@@ -1,6 +1,7 @@
 """Functions that lock rooms, publish changes to allocations, and end expired holds.
 
-When the owner of a hold extends, confirms or releases it, the database functions in `locks/sql` perform these steps.
+When the owner of a hold extends, confirms or releases the hold, the database functions in `locks/sql` lock the rooms
+and publish the change instead.
 """
 
 import datetime

@@ -51,9 +51,10 @@ def synchronize_closures(
 
 
 def exclude_from_closures(*, room: int, span: Span, reference: str, reason: str) -> None:
-    """Reopen a room for the nights of `span` in closures with this reference. Their other nights stay closed.
+    """Reopen a room on those nights of `span` on which a closure with this reference closes the room.
 
-    The room stays locked until the end of the transaction. Runs in one transaction. Raises RoomNotFound.
+    The other nights of these closures stay closed. Runs in one transaction. The room stays locked until the end of the
+    transaction. Raises RoomNotFound.
     """
     check_in, check_out = span
     with transaction.atomic():

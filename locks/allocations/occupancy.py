@@ -64,7 +64,7 @@ class Occupancy:
 
 
 def enclosing_span(spans: Sequence[Span]) -> Span:
-    """Return the span from the first check-in to the last check-out."""
+    """Return the span from the first check-in to the last check-out of the given spans."""
     return min(check_in for check_in, _check_out in spans), max(check_out for _check_in, check_out in spans)
 
 

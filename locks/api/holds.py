@@ -93,7 +93,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     def retrieve(self, _request: Request, pk: str) -> Response:
         """Retrieve a hold, a stay or a closure.
 
-        For several rooms that were held together, use the id of the group.
+        Rooms that were held in one request form a group. To retrieve all of these rooms, use the id of the group.
         """
         return _hold_response(selectors.get_hold(UUID(pk)))
 

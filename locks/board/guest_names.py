@@ -16,7 +16,9 @@ class Guest:
     url: str
 
 
-#: A function that takes allocation ids and returns the known guests by allocation id, in a fixed number of queries.
+#: The type of a function that returns the guests of allocations. The argument contains the ids of the allocations.
+#: The returned mapping contains each guest that the function knows, by the id of the allocation.
+#: The number of queries must not depend on the number of allocations.
 GuestSource = Callable[[Collection[UUID]], Mapping[UUID, Guest]]
 
 _sources: list[GuestSource] = []

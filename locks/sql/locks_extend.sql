@@ -1,11 +1,11 @@
 -- Extends a hold, or all holds of a group. Only the owner of a hold can extend the hold.
--- Returns the extended holds in the format of locks_describe, or null if nothing was extended.
+-- Returns the extended holds in the format of the function locks_describe, or null if nothing was extended.
 -- A group is extended as a whole or not at all.
 --
 -- The argument `request` is an object with these keys:
 --   hotel, actor: the id of the hotel, and the actor who extends the hold, in the format of the function audit_record
 --   hold: the id of a hold or of a group
---   digest: the digest of the token that the caller presents
+--   digest: the digest of the token that the caller passed
 --   staff: the holder of the logged-in member of staff, or null
 --   seconds: the number of seconds that are added to the expiry of the hold
 CREATE OR REPLACE FUNCTION public.locks_extend(request jsonb) RETURNS jsonb

@@ -1,6 +1,6 @@
 -- Publishes a change to an allocation. Call it after the change, in the same transaction.
 -- Records the audit event, schedules or cancels the expiry, creates webhook deliveries and updates the waiting list.
--- Returns the allocation in the format of locks_describe.
+-- Returns the allocation in the format of the function locks_describe.
 --
 -- context: an object with the keys `hotel` and `actor`. The function audit_record describes the actor.
 -- event_type: an event type of locks/events.py whose subject is an allocation, or waiting_list.offered

@@ -1,5 +1,6 @@
 -- Returns whether a room suits a waiting list entry.
--- An entry that names a room suits only that room. Other entries suit each room of their type that is large enough.
+-- If a waiting list entry requests a specific room, only that room suits the entry.
+-- If the entry requests a room type, each room of the type with enough capacity for the guests suits the entry.
 -- PostgreSQL inlines the function.
 CREATE OR REPLACE FUNCTION public.locks_room_suits(
     room_id int, room_type varchar, capacity int, entry_room_id int, entry_room_type varchar, entry_guests int

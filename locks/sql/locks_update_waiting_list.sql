@@ -3,7 +3,7 @@
 -- If the event frees a room, the entries that the room suits become due.
 -- A worker then offers the room to the entries (locks/waiting_list/offers.py). The entries are not locked here.
 --
--- freed: the allocation in the format of locks_describe. After a move, it has the old room and nights.
+-- freed: the allocation in the format of the function locks_describe. After a move, it has the old room and nights.
 CREATE OR REPLACE FUNCTION public.locks_update_waiting_list(
     hotel uuid, event_type text, freed jsonb
 ) RETURNS void

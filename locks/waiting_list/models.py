@@ -60,7 +60,7 @@ class WaitingListEntry(models.Model):
             ),
         ]
         indexes = [
-            # This index is read after each change to an allocation, to check whether there are open entries.
+            # After each change to an allocation, a query uses this index to check whether the list has open entries.
             models.Index(
                 fields=["joined_at"], condition=Q(status__in=OPEN_STATUSES), name="locks_waiting_open"
             ),

@@ -126,8 +126,10 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
     def affected_nights(self, calendar: LinkedCalendar) -> SafeString | str:
         report = calendar.report or {}
         kinds = {
-            "rejected": gettext("Not imported, nights closed"),
-            "without_room": gettext("No room, free nights closed"),
+            "rejected": gettext("The event was not imported. Its nights are closed."),
+            "without_room": gettext(
+                "The booking has no room. The nights on which the room was free are closed."
+            ),
             "warnings": gettext("Imported"),
         }
         problems = [

@@ -60,7 +60,7 @@ class StatusWord:
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """What a file contains, and what has to be chosen before it can be imported."""
+    """The content of an uploaded file, with the choices that staff must make before the file can be imported."""
 
     format: str
     row_count: int
@@ -100,14 +100,14 @@ class Work(Protocol):
     def is_dry_run(self) -> bool: ...
 
     def save(self, progress: Progress) -> None:
-        """Store the progress, in the transaction that stores the rows."""
+        """Store the progress of a check or an import. Called in the transaction that stores the imported rows."""
 
     def check_time(self) -> None:
         """Raise an exception if the time limit of the worker has passed. Call this outside of a transaction."""
 
 
 class Kind(Protocol):
-    """A kind of file."""
+    """The interface of a kind of file that staff can import, such as files of reservations or files of rooms."""
 
     @property
     def fields(self) -> Sequence[ImportField]: ...

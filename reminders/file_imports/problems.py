@@ -66,7 +66,7 @@ def report_lines(stored: bytes | memoryview) -> Iterator[str]:
         [_("Line"), _("Number"), _("Result"), _("Problem"), _("Column"), _("Value"), _("Detail")]
     )
     for problem in read(stored):
-        result = _("not imported") if problem.is_rejected else _("imported without this cell")
+        result = _("not imported") if problem.is_rejected else _("imported without the value of this cell")
         yield _csv_line(
             [
                 problem.line,

@@ -84,7 +84,7 @@ def _open(stream: BinaryIO) -> BookingsFile:
 
 
 def _indexes(file: BookingsFile, settings: Mapping[str, Any]) -> dict[str, int]:
-    """Return the column index of each field: the chosen columns, or else the recognised ones."""
+    """Return the column index of each field. If staff have chosen no columns, they are detected from the header."""
     if not (chosen := settings.get("columns")):
         return rooms_file.detect_columns(file.header)
     return {field: file.header.index(column) for field, column in chosen.items() if column in file.header}

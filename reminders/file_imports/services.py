@@ -220,9 +220,9 @@ _FIRST_ROW: Mapping[str, Any] = {
 def _change_status(
     uploaded: FileImport, status: str, *, expected: tuple[ImportStatus, ...], **values: Any
 ) -> None:
-    """Store the new status and the values, and end the lease of any worker.
+    """Store a new status and other values of the file. If a worker has a lease of the file, the lease ends.
 
-    Raises FileImportStateError if the status is none of those that are expected.
+    Raises FileImportStateError if the current status is not in `expected`.
     """
     changed = FileImport.objects.filter(id=uploaded.id, status__in=expected).update(
         status=status, lease_number=F("lease_number") + 1, lease_ends_at=None, **values

@@ -33,7 +33,8 @@ from tenants.queue import due
 
 logger = logging.getLogger(__name__)
 
-#: The time after which another worker takes over. It is longer than a worker needs between two batches.
+#: The duration of the lease of a worker that checks or imports a file. When the lease ends, another worker continues.
+#: The lease is longer than the time that a worker needs between two batches.
 LEASE = timedelta(seconds=120)
 #: After this number of seconds, a worker stops between two batches and continues the import in a new Celery task.
 #: It must be less than CELERY_TASK_SOFT_TIME_LIMIT, which limits the duration of each task.
@@ -142,7 +143,7 @@ class _Work:
             raise TimeUp
 
     def finish(self, last: Progress) -> None:
-        """Store the last progress, and that all rows are checked or imported."""
+        """Store the final progress. Set the status to `finished` after an import, or to `checked` after a check."""
         status = ImportStatus.FINISHED if self._is_import else ImportStatus.CHECKED
         self._end(status=status, finished_at=Now() if self._is_import else None, **_values(last))
 

@@ -265,7 +265,8 @@ class Migration(migrations.Migration):
                 (
                     "send_at",
                     models.TimeField(
-                        help_text="The time of day in the hotel's time zone.", verbose_name="local time"
+                        help_text="The planned time of day of the reminder, in the hotel's time zone.",
+                        verbose_name="local time",
                     ),
                 ),
                 (

@@ -59,8 +59,8 @@ class Reservation(models.Model):
     stay = models.OneToOneField(
         Allocation, models.SET_NULL, null=True, blank=True, related_name="reservation", verbose_name=_("stay")
     )
-    #: The digest of the URL of the calendar that the booking was imported from (`calendars/uids.py`). It is empty if
-    #: the calendar was a file, and null if the booking does not come from a calendar.
+    #: The digest of the URL of the calendar from which the booking was imported (`calendars/uids.py`).
+    #: The digest is empty if the calendar was a file, and null if the booking does not come from a calendar.
     calendar_digest = models.BinaryField(max_length=32, null=True, editable=False)
     #: The UID of the calendar event, which identifies the booking within its calendar. Neither `calendar_digest` nor
     #: `calendar_uid` has an index, because an import reads all bookings of its calendar with one query.

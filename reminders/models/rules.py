@@ -61,7 +61,9 @@ class Rule(models.Model):
             "time below."
         ),
     )
-    send_at = models.TimeField(_("local time"), help_text=_("The time of day in the hotel's time zone."))
+    send_at = models.TimeField(
+        _("local time"), help_text=_("The planned time of day of the reminder, in the hotel's time zone.")
+    )
     window_hours = models.PositiveSmallIntegerField(
         _("send window (hours)"),
         default=12,

@@ -53,7 +53,7 @@ RETURNING id
 
 # Reminders in status `sent`, `failed` or `unknown` are never changed, so that no reminder is sent twice.
 # A late reminder only replaces a cancelled reminder or a scheduled reminder that is not due yet.
-# Without this limit, changing a reservation could send a reminder that had already missed its send window.
+# A change to a reservation must not send a reminder whose send window has already ended.
 # Reminders that staff cancelled (skip reason `manual`) stay cancelled.
 _STORE = """
 INSERT INTO reminders_reminder AS r

@@ -80,10 +80,11 @@ def upsert_reservation(
 def create_calendar_reservation(
     *, calendar_digest: bytes, calendar_uid: str, numbers: Sequence[str], **fields: Unpack[ReservationFields]
 ) -> Reservation:
-    """Create the reservation of a calendar event under the first of the numbers that is not in use, and return it.
+    """Create the reservation of a calendar event, and return the reservation.
 
-    `calendar_digest` and `calendar_uid` identify the event. Raises InvalidReservation, or ReservationConflict if all
-    numbers are in use or another process has stored the same event meanwhile.
+    `numbers` contains possible reservation numbers. The reservation gets the first number that is not in use.
+    `calendar_digest` and `calendar_uid` identify the event. Raises InvalidReservation. Raises ReservationConflict if
+    all numbers are in use, or if another process has stored the same event in the meantime.
     """
     for number in numbers:
         requested = Reservation(

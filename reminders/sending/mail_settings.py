@@ -36,7 +36,10 @@ class MailSettings:
 
 @dataclass(frozen=True, slots=True)
 class CachedMailSettings:
-    """The mail settings of a hotel, with the revision that they had when they were read."""
+    """The mail settings of a hotel that are cached in this process.
+
+    `revision` identifies the version of the settings that was read from the database.
+    """
 
     revision: str
     settings: MailSettings

@@ -23,13 +23,13 @@ SKIPPED, CANCELLED = ReminderStatus.SKIPPED, ReminderStatus.CANCELLED
 class SendingEvent(StrEnum):
     """The events that can change the status of a reminder."""
 
-    #: A worker claims a reminder that is due.
+    #: A worker has claimed a reminder that was due, and will send it.
     CLAIMED = "claimed"
-    #: A worker claims a reminder whose previous worker stopped before the transmission had started.
+    #: A worker has claimed a reminder whose previous worker stopped before the transmission had started.
     RECLAIMED = "reclaimed"
     #: The dead-letter queue sends a failed reminder again.
     RETRY_CLAIMED = "retry_claimed"
-    #: The first byte of the message is about to be sent.
+    #: The worker is about to send the first byte of the message to the mail server.
     TRANSMISSION_STARTED = "transmission_started"
     #: The mail server accepted the message.
     ACCEPTED = "accepted"

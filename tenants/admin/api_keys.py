@@ -126,9 +126,9 @@ class ApiKeyAdmin(HotelModelAdmin):
         request.key_text = form.key_text  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
-        """Return the page that shows the full text of a new key once.
+        """Return the page that shows the full text of a new key. The text is shown only once.
 
-        There is no redirect to the page, because the text would have to be stored until the next request.
+        The page is the response to the POST request. For a redirect, the text would have to be stored.
         """
         context = {
             **self.admin_site.each_context(request),
@@ -142,7 +142,7 @@ class ApiKeyAdmin(HotelModelAdmin):
         return response
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
-        # The receiver of the signal api_key_created already records the event in the audit trail.
+        # No log entry of Django is needed, because the receiver of the signal api_key_created records an audit event.
         return LogEntry()
 
     @admin.action(description=_("Revoke the selected keys"), permissions=["revoke"])

@@ -123,7 +123,8 @@ def check_direct_connection(*, databases: Sequence[str] | None = None, **_option
 def _is_pooled() -> bool:
     """Return whether the direct connection goes through a pooler.
 
-    Behind a pooler, two client sessions can share one server connection. This is tested up to three times.
+    Behind a pooler, two client sessions can share one server connection. The function opens two sessions, and checks up
+    to three times whether they share a server connection.
     """
     with direct_connection() as first:
         second = type(first)(first.settings_dict, first.alias)
@@ -247,7 +248,10 @@ def _missing_session_settings(cursor: CursorWrapper) -> list[_MissingSetting]:
 
 
 def _stored_settings(cursor: CursorWrapper) -> set[str]:
-    """Return the lowercase names of the settings that `migrate` stored for new sessions of the login."""
+    """Return the lowercase names of those RUNTIME_SETTINGS that PostgreSQL applies to new sessions of this login.
+
+    `migrate` stores these settings with ALTER ROLE.
+    """
     cursor.execute(
         "SELECT unnest(s.setconfig) FROM pg_catalog.pg_db_role_setting s"
         " JOIN pg_catalog.pg_roles r ON r.oid = s.setrole AND r.rolname = session_user"

@@ -1,4 +1,7 @@
-"""System checks of the schemas in which models have their tables. No hotel table may reference a shared table."""
+"""System checks of the schemas that contain the tables of models.
+
+Each model must have a placement, and no table of a hotel may have a foreign key to a shared table.
+"""
 
 from collections.abc import Sequence
 from typing import Any

@@ -24,7 +24,7 @@ SETTINGS_OF_ANY_LOGIN = {
     # Our statements read few rows, so JIT compilation would cost more time than it saves.
     "jit": "off",
     # With the default, which is meant for hard disks, PostgreSQL scans small tables instead of using an index.
-    # A database function keeps its query plan until the table is analyzed again, even if the table has grown.
+    # A database function would keep a plan with a table scan until the table is analyzed again.
     "random_page_cost": "1.1",
 }
 #: PostgreSQL settings of a separate runtime login. ALTER ROLE sets them, because poolers refuse startup options.

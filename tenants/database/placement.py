@@ -59,9 +59,10 @@ MODELS = {
 
 
 def placement_of(app_label: str, model_name: str | None = None) -> Placement:
-    """Return the placement of a model, or of the whole app if no model is named.
+    """Return the placement of a model, which defines the schemas that contain the table of the model.
 
-    Raises ImproperlyConfigured if the placement is not listed, or if the app is `tenants` and no model is named.
+    If `model_name` is None, return the placement of the whole app. Raises ImproperlyConfigured if the placement is not
+    in APPS or MODELS. For the app `tenants`, `model_name` is required, because its tables are in different schemas.
     """
     placement = APPS.get(app_label) or MODELS.get(f"{app_label}.{(model_name or '').lower()}")
     if placement is not None:

@@ -131,7 +131,8 @@ def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
 #: The query reads pg_class once for all hotels. A subquery per hotel would read it once for each hotel.
 #: %(tables)s lists the restricted tables. %(allowed)s lists the privileges on each table, separated by commas.
 #: %(letters)s lists the same privileges in the notation of access control lists (ACLs).
-#: Most ACLs are exactly as provisioning writes them. Comparing their text is fast, so only the other ACLs are split.
+#: The ACLs of most hotels have exactly the text that provisioning creates, and comparing this text is fast.
+#: Only an ACL with another text is split into its privileges, which takes longer.
 #: `IN` and `NOT IN` use a hash table. For a join, the planner might compare each hotel with each membership.
 _PRIVILEGE_DRIFT = """
 WITH restricted AS (

@@ -92,7 +92,7 @@ def find_remaining_data(certificate: DeletionCertificate) -> list[str]:
 
 @contextlib.contextmanager
 def _conflicts(*, slug: str) -> Iterator[None]:
-    """Raise DeletionConflict for the database errors that an operator can resolve."""
+    """Return a context manager that converts database errors to DeletionConflict if an operator can resolve them."""
     try:
         yield
     except DatabaseError as error:

@@ -30,7 +30,7 @@ class ProgramFailed(RuntimeError):
 
 
 def run(program: str, *arguments: str) -> str:
-    """Run the program like `run_binary` and return its output as text."""
+    """Run a PostgreSQL program and return its output as text. See `run_binary` for the errors."""
     return run_binary(program, *arguments).decode()
 
 

@@ -72,7 +72,7 @@ def _role_sql(hotel: Hotel, relations: roles.SchemaRelations) -> str:
     with connection.cursor() as cursor:
         logins = get_database_logins(cursor)
     return (
-        # These statements change nothing if the role was a spare role.
+        # If the hotel gets a spare role, the role exists already, and the statements of create_role_sql change nothing.
         roles.create_role_sql(role=hotel.role, logins=logins)
         + spare_roles.refill_sql(logins)
         + roles.grants_sql(schema=hotel.schema, role=hotel.role, relations=relations)

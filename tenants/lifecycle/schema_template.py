@@ -60,7 +60,8 @@ _SET_STORAGE = re.compile(
 _STORAGE_IN_CREATE_TABLE_SINCE = 160000
 #: Pattern for the schema name at the start of pg_dump's INSERT and setval statements, outside of their values.
 _SCHEMA_IN_DATA = re.compile(rf"^(INSERT INTO |SELECT pg_catalog\.setval\('){SCHEMA}\.", re.MULTILINE)
-#: The first statement of a script. It allows functions to refer to tables that are created later.
+#: The first statement of a script that creates a hotel's schema.
+#: The statement allows the script to create functions before the tables to which the functions refer.
 PREAMBLE = "SET LOCAL check_function_bodies = false;\n"
 #: The placeholder for the schema name in a stored script. SQL and values never contain its private-use characters.
 PLACEHOLDER = "\ue000hotel\ue000"
@@ -139,7 +140,10 @@ def stored_version() -> str | None:
 
 
 def dump_template(*options: str) -> tuple[str, str, str]:
-    """Return the three parts of the script (SchemaTemplate) that creates the template schema under another name."""
+    """Return the three parts of the SQL script that creates a copy of the template schema with another name.
+
+    The parts are the fields `before`, `after` and `rows` of the model SchemaTemplate.
+    """
     before, after, rows = _dump_sections(
         SCHEMA, "pre-data", "post-data", "data", options=["--rows-per-insert=1000", *options]
     )

@@ -41,9 +41,10 @@ def take_hotel_id() -> UUID:
 
 
 def refill_sql(logins: DatabaseLogins) -> str:
-    """Store BATCH spare roles if none is left, and return the statements that create them.
+    """Return the SQL statements that create BATCH spare roles, or an empty string if a spare role is left.
 
-    Execute the statements in the same transaction. Needs the direct connection and the context of the platform.
+    The new spare roles are also stored as rows of the table of spare roles. The caller must execute the returned
+    statements in the same transaction. Needs the direct connection and the context of the platform.
     """
     with connection.cursor() as cursor:
         cursor.execute(_DATABASE)

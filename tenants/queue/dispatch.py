@@ -114,10 +114,10 @@ def _batches(rows: list[tuple[UUID, str, UUID]]) -> list[Batch]:
 
 
 def group_by_message(batches: Iterable[Batch]) -> list[list[Batch]]:
-    """Group batches into Celery messages of one kind each.
+    """Group batches of due items into Celery messages. All due items in a message have the same kind.
 
-    If the kind allows it, a message holds the batches of several hotels, up to the kind's batch size in total.
-    Otherwise it holds one batch.
+    If the kind has `combine_hotels`, a message can contain the batches of several hotels, with at most `batch_size` due
+    items in total. Otherwise a message contains one batch.
     """
     messages: list[list[Batch]] = []
     open_messages: dict[ItemKind, list[Batch]] = {}
@@ -203,5 +203,8 @@ def handle_combined_message(
 
 
 def _send_separately(kind: ItemKind, hotel_id: str, ids: list[str]) -> None:
-    """Send a hotel's items in a separate message. If the broker is down, the items are sent when their lease ends."""
+    """Send the due items of one hotel in a separate Celery message.
+
+    If the broker is down, the dispatcher sends the items again when their lease ends.
+    """
     get_task(kind.task).try_delay(ids, headers={HOTEL_HEADER: hotel_id, DUE_HEADER: kind.name})

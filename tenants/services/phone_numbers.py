@@ -34,7 +34,8 @@ def normalize_phone_number(text: str) -> str:
     Raises InvalidPhoneNumber.
     """
     normalized = _normalize(text)
-    # The library removes prefixes when it parses a number. The rest of a made-up number may begin with a prefix again.
+    # The library removes a prefix when it parses a number. What remains of an invalid number may have another prefix.
+    # The number is therefore normalized until the result no longer changes.
     while (again := _normalize(normalized)) != normalized:
         normalized = again
     return normalized
@@ -58,7 +59,7 @@ def _without_optional_digits(number: PhoneNumber) -> PhoneNumber:
     if number.country_code == ARGENTINA:
         return _argentinian(number, digits)
     if number.country_code == BRAZIL:
-        # Eight digits that begin with 6 to 9 after the area code are a mobile number without the ninth digit.
+        # A Brazilian number with only eight digits after the area code, beginning with 6 to 9, lacks its ninth digit.
         return _with_digits(number, re.sub(r"\A([1-9]\d)([6-9]\d{7})\Z", r"\g<1>9\2", digits))
     if number.country_code == ITALY and not phonenumbers.is_valid_number(number):
         return next(filter(phonenumbers.is_valid_number, _with_other_zeros(number, digits)), number)

@@ -1,5 +1,5 @@
 -- Schedules an item of a hotel in the due queue (tenants/queue/due.py) and returns the due time.
--- An item that is already in the queue gets the new due time.
+-- If the due queue already contains the item, the due time of the item is replaced with `due_time`.
 CREATE OR REPLACE FUNCTION public.tenants_schedule_due(
     hotel uuid, item_kind text, scheduled_id uuid, due_time timestamptz
 ) RETURNS timestamptz

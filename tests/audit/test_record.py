@@ -125,7 +125,7 @@ def test_database_error_while_recording_in_own_transaction_is_raised(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_event_recorded_in_own_transaction_is_in_the_trail_of_the_current_hotel(
+def test_record_in_own_transaction_adds_the_event_to_the_trail_of_the_current_hotel(
     hotel: Hotel, other_hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with hotel_context(hotel), transaction.atomic():

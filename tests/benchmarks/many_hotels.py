@@ -54,7 +54,7 @@ def _make_hotels(running: Servers) -> None:
 
 
 def _contestant(running: Servers) -> Contestant:
-    """Start a process whose connection does not use a pooler."""
+    """Start a benchmark process whose database connection does not use a pooler."""
     environment = running.environment(postgres.DATABASE, 0)
     return Contestant("side_many_hotels", environment | {"LOG_LEVEL": "ERROR", "DEBUG": "0"})
 

@@ -1,4 +1,4 @@
-"""The import of bookings that the benchmark `plan_import` measures, and the COPY that it is compared with.
+"""Functions of the benchmark `plan_import`: the import of bookings, and a plain COPY for comparison.
 
 `contestants` runs the functions in a process in which Django is set up.
 """

@@ -28,7 +28,7 @@ def make_hotels(first: int, count: int, rooms: int) -> None:
 
 
 def hold_in_other_hotels(caller: int, seconds: float) -> float:
-    """For some seconds, acquire and release a room of a different hotel each time. Return the number of holds."""
+    """Acquire and release holds for `seconds` seconds, each in a different hotel. Return the number of holds."""
     hotels = _endless_hotels(caller)
     return count_calls(lambda: _acquire_and_release(next(hotels), caller), seconds)
 

@@ -39,7 +39,7 @@ def test_acknowledgement_on_a_partly_closed_connection_raises_a_connection_error
         message.ack()
 
 
-def test_acknowledgement_on_a_partly_closed_connection_raises_attribute_error_in_plain_kombu() -> None:
+def test_unmodified_kombu_raises_attribute_error_if_the_connection_is_partly_closed() -> None:
     """If this test fails, kombu has fixed the bug, and `hotelagent.core.broker` is no longer needed."""
     message = received_message(Connection(settings.REDIS_URL))
     with pytest.raises(AttributeError, match="hostname"):

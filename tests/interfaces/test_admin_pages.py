@@ -73,7 +73,7 @@ def test_list_with_a_year_that_is_out_of_range_redirects_to_the_unfiltered_list(
     assert (response.status_code, response["Location"]) == (302, "/admin/reminders/reservation/?e=1")
 
 
-def test_view_on_site_does_not_exist(staff: Client) -> None:
+def test_view_on_site_urls_of_the_admin_return_404(staff: Client) -> None:
     """Django's view-on-site page would read a platform table for which the hotel's role has no privileges."""
     assert [staff.get(f"/admin/r/{number}/1/").status_code for number in (1, 2)] == [404, 404]
 

@@ -58,7 +58,9 @@ def resolve(client: APIClient, body: dict[str, str]) -> str | None:
     return response.json()["slug"] if response.status_code == 200 else None
 
 
-def test_contact_resolves_to_its_active_hotel_until_it_is_removed(client: APIClient, hotel: Hotel) -> None:
+def test_resolve_finds_a_contact_only_while_the_contact_exists_and_its_hotel_is_active(
+    client: APIClient, hotel: Hotel
+) -> None:
     assert resolve(client, GUEST) is None
     created = client.post(contacts_url(hotel), GUEST)
     assert created.status_code == 201

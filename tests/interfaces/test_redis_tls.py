@@ -127,7 +127,9 @@ def test_all_redis_clients_refuse_the_certificate_of_an_unknown_authority(tls_re
     assert tls_redis.connect() == dict.fromkeys(CLIENT_NAMES, "refused")
 
 
-def test_all_redis_clients_accept_the_certificate_of_the_authority_in_the_url(tls_redis: TlsRedis) -> None:
+def test_all_redis_clients_accept_a_certificate_from_the_certificate_authority_that_the_url_names(
+    tls_redis: TlsRedis,
+) -> None:
     options = f"?ssl_ca_certs={tls_redis.authority}"
     assert tls_redis.connect(options) == dict.fromkeys(CLIENT_NAMES, "connected")
 

@@ -127,9 +127,9 @@ def rolled_back(scene: Scene) -> int:
 
 
 def raw_savepoint(scene: Scene) -> int:
-    """Roll back to a savepoint that was set in another hotel.
+    """Roll back to a savepoint that was set in the context of another hotel.
 
-    PostgreSQL also restores that hotel's role and search_path, which must not affect later statements.
+    The rollback also restores the role and the search_path of the other hotel. Later statements must not use them.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         with scene.enter(scene.other):
@@ -218,9 +218,9 @@ def executemany(scene: Scene) -> int:
 
 
 def call_database_function(scene: Scene) -> int:
-    """Call a database function without a cursor.
+    """Call a database function with `call_function`, which does not use a cursor.
 
-    Do nothing with the backend of django-tenants, which cannot call functions without a cursor.
+    If the database backend is that of django-tenants, nothing is done, because this backend needs a cursor.
     """
     if settings.DATABASES["default"]["ENGINE"] != "tenants.database.backend":
         return 0
@@ -292,9 +292,9 @@ def lock_rows(scene: Scene) -> int:
 
 
 def lazy_queryset(scene: Scene) -> int:
-    """Evaluate a queryset that was created in another hotel.
+    """Create a queryset in the context of another hotel, and evaluate the queryset in the context of this hotel.
 
-    It must return rows of the hotel that is current at the evaluation.
+    The queryset must return the rows of this hotel.
     """
     with scene.enter(scene.other):
         queryset = Marker.objects.values_list("hotel", flat=True)

@@ -179,7 +179,7 @@ def test_statement_that_cannot_run_in_a_transaction_runs_in_the_hotels_schema(
             query("VACUUM marker")
 
 
-def test_statement_that_the_grammar_does_not_accept_is_sent_on_the_direct_connection(
+def test_statement_that_the_sql_parser_rejects_is_sent_on_the_direct_connection(
     connected: IsolationDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def parse(text: str) -> NoReturn:

@@ -105,9 +105,9 @@ def test_workload_without_hotel_roles_reaches_no_rows_of_other_hotels(database: 
 def test_django_tenants_backend_reads_or_changes_rows_of_other_hotels(
     database: IsolationDatabase,
 ) -> None:
-    """The negative control must find wrong rows.
+    """A negative control: the test shows that the workload detects rows of other hotels.
 
-    With django-tenants, the login role can read every schema.
+    With the backend of django-tenants, the login role can read the schema of every hotel.
     """
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")

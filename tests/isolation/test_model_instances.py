@@ -98,7 +98,9 @@ def test_loading_a_deferred_field_of_an_instance_of_another_hotel_is_refused(hot
         _ = failure.name
 
 
-def test_instances_of_an_iterator_belong_to_the_hotel_in_which_its_query_was_sent(hotel: Hotel) -> None:
+def test_instance_from_an_iterator_belongs_to_the_hotel_in_whose_context_the_query_was_sent(
+    hotel: Hotel,
+) -> None:
     with hotel_context(hotel):
         create_failure("alpha 2")
         rows = Failure.objects.order_by("name").iterator(chunk_size=1)
@@ -111,7 +113,9 @@ def test_instances_of_an_iterator_belong_to_the_hotel_in_which_its_query_was_sen
         failure.save()
 
 
-def test_prefetch_of_an_iterator_that_is_continued_in_another_hotel_is_refused(hotel: Hotel) -> None:
+def test_iterator_that_prefetches_rows_outside_the_context_of_its_hotel_raises_tenant_mismatch(
+    hotel: Hotel,
+) -> None:
     with hotel_context(hotel):
         create_failure("alpha 2")
         rows = Failure.objects.prefetch_related("attempts").order_by("name").iterator(chunk_size=1)

@@ -116,7 +116,7 @@ def test_classify_returns_the_kind_of_a_statement(text: str, kind: StatementKind
 
 
 @pytest.mark.parametrize(("text", "kind"), KINDS)
-def test_text_that_is_too_long_for_the_cache_is_classified_as_the_same_kind(
+def test_classify_returns_the_same_kind_for_a_statement_that_is_too_long_to_be_cached(
     text: str, kind: StatementKind
 ) -> None:
     assert classify(text + " " * 5000).kind is kind
@@ -170,6 +170,6 @@ def test_session_statement_with_placeholders_is_classified_as_session_state() ->
     assert statement.kind is StatementKind.SESSION_STATE
 
 
-def test_classify_marks_several_statements_as_a_script() -> None:
+def test_classify_marks_a_string_with_several_statements_as_a_script() -> None:
     assert classify("SELECT 1; SELECT 2").is_script
     assert not classify("SELECT 1;").is_script

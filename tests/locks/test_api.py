@@ -111,7 +111,7 @@ def test_expired_hold_returns_410_to_its_owner_and_is_listed_as_expired(
         ({"check_in": "2031-05-01", "check_out": "2031-05-02", "rooms": []}, 400, "invalid"),
     ],
 )
-def test_create_with_invalid_values_returns_the_problem_type(
+def test_create_with_invalid_values_returns_a_problem_document_of_the_expected_type(
     api: APIClient, rooms: list[int], body: dict[str, Any], status: int, problem: str
 ) -> None:
     response = api.post(LOCKS, {"rooms": rooms[:1], **body})

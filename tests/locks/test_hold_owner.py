@@ -93,7 +93,9 @@ def test_operations_without_the_token_of_the_hold_are_refused(hold: Hold) -> Non
     assert Allocation.objects.get(id=hold.id).status == "held"
 
 
-def test_member_of_staff_who_acquired_a_hold_needs_no_token(rooms: list[int], nights: SomeNights) -> None:
+def test_member_of_staff_can_extend_their_own_hold_without_a_token(
+    rooms: list[int], nights: SomeNights
+) -> None:
     ana = Actor(kind="user", id="1", label="Ana")
     with actor_context(ana):
         hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
@@ -174,7 +176,7 @@ def test_cancellation_of_a_group_cancels_all_its_stays(group: Hold) -> None:
     assert not Allocation.objects.filter(status="confirmed").exists()
 
 
-def test_cancellation_of_a_hold_or_by_another_client_is_refused(hold: Hold) -> None:
+def test_cancel_is_refused_for_a_hold_that_is_not_confirmed_and_for_a_wrong_token(hold: Hold) -> None:
     with pytest.raises(HoldStateError) as refused:
         services.cancel_confirmed_hold(hold.id, token=hold.token)
     assert refused.value.extra == {"hold_status": "held"}

@@ -29,7 +29,10 @@ AddStay = Callable[..., UUID]
 
 @pytest.fixture
 def add_stay(rooms: list[int], nights: SomeNights) -> AddStay:
-    """Return a function that adds a stay: `add_stay(0, 3, 2)` adds two nights in the first room, in three days."""
+    """Return a function that adds a stay to a room.
+
+    Example: `add_stay(0, 3, 2)` adds a stay of two nights in the first room. Its check-in is three days from today.
+    """
 
     def add(room: int, start: int, count: int = 1) -> UUID:
         requested = nights(start, count)

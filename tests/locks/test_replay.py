@@ -44,7 +44,10 @@ def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class BookingEngine:
-    """A REST client that books and cancels, and checks each response against the model of the rooms."""
+    """A REST client that books rooms and cancels bookings.
+
+    Each response is compared with RoomModel, a model of the rooms in the memory of the test.
+    """
 
     def __init__(self, api: APIClient, rooms: RoomModel) -> None:
         self.api, self.rooms = api, rooms

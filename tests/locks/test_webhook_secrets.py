@@ -77,7 +77,7 @@ def test_rotation_after_a_change_of_secret_key_makes_the_webhook_work_again(
     assert verify_test_request(webhook, receiver, old, new) == [False, True]
 
 
-def test_clean_up_deletes_previous_secrets_after_the_overlap(
+def test_clean_up_deletes_previous_webhook_secrets_that_have_expired(
     webhook_and_secret: tuple[Webhook, str],
 ) -> None:
     webhook, _old = webhook_and_secret

@@ -77,7 +77,7 @@ def test_redelivered_message_for_several_hotels_is_split_into_one_message_per_ho
     assert sent_alone == [(str(hotel.id), ["1"]), (str(other_hotel.id), ["2"])]
 
 
-def test_items_not_handled_within_the_time_limit_are_sent_in_separate_messages(
+def test_due_items_that_remain_when_the_time_limit_ends_are_sent_in_separate_messages(
     hotel: Hotel, other_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "MESSAGE_SECONDS", -1.0)

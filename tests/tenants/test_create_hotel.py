@@ -224,7 +224,7 @@ def test_second_new_hotel_uses_a_spare_role_and_changes_no_role_memberships() ->
         assert not User.objects.exists()
 
 
-def test_failed_creation_of_a_hotel_leaves_its_spare_role_to_the_next_hotel() -> None:
+def test_spare_role_of_a_hotel_that_could_not_be_created_is_used_for_the_next_hotel() -> None:
     services.create_hotel(slug="first", name="First")
     spare = _list_spare_roles()
     with pytest.raises(InvalidDomain):

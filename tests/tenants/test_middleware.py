@@ -49,7 +49,7 @@ def test_request_to_a_hotel_host_sets_the_hotel_and_its_urls(hotel: Hotel) -> No
     assert tenant_or_none() is None
 
 
-def test_request_to_the_platform_host_sets_the_platform(hotel: Hotel) -> None:
+def test_request_to_the_platform_host_runs_in_the_schema_of_the_platform(hotel: Hotel) -> None:
     assert respond(lambda request: HttpResponse(current_schema()), "localhost").content == b"public"
 
 

@@ -73,7 +73,7 @@ def test_migrate_applies_a_migration_to_the_template_and_every_hotel(add_migrati
     )
 
 
-def test_hotels_migrated_by_recorded_statements_equal_the_hotel_migrated_by_django(
+def test_hotels_migrated_with_the_recorded_sql_of_another_hotel_equal_that_hotel(
     add_migration: AddMigration,
 ) -> None:
     """Django migrates the first hotel, alpha, and its statements are recorded.

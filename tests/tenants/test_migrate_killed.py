@@ -83,9 +83,10 @@ def test_migrate_killed_while_django_migrates_a_hotel_leaves_the_hotel_unchanged
 def test_migrate_killed_while_it_runs_recorded_statements_in_a_hotel_leaves_the_hotel_migrated(
     missing_migration: str,
 ) -> None:
-    """The recorded statements are sent in one round trip and run in one transaction.
+    """`migrate` records the SQL statements for the first hotel, and runs the same statements for the other hotels.
 
-    The server completes the transaction.
+    The recorded statements are sent in one round trip and run in one transaction. The server therefore completes the
+    transaction, even if `migrate` is killed.
     """
     lock = "LOCK TABLE hotel_beta.django_migrations IN EXCLUSIVE MODE"
     kill_while_waiting_for_lock("migrate", "--jobs", "1", lock=lock)

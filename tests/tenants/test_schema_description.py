@@ -115,7 +115,7 @@ def test_backup_of_a_hotel_whose_schema_equals_the_template_schema_does_not_run_
     assert sorted_dump("hotel_copy") == sorted_dump("hotel_alpha")
 
 
-def test_backup_of_a_hotel_that_differs_from_the_template_contains_the_difference(
+def test_backup_contains_an_index_that_exists_only_in_the_schema_of_the_hotel(
     tmp_path: Path, started_programs: list[str]
 ) -> None:
     sql.execute("CREATE INDEX more ON hotel_alpha.locks_room (number DESC)")
@@ -143,7 +143,7 @@ def test_backup_after_a_migration_of_all_hotels_does_not_run_pg_dump(
     assert started_programs == []
 
 
-def test_stored_definitions_of_the_template_equal_the_output_of_pg_dump_for_a_hotel(
+def test_stored_scripts_of_the_template_schema_equal_the_pg_dump_output_for_a_hotel(
     hotel: Hotel, cursor: CursorWrapper
 ) -> None:
     stored = schema_template.read_definitions(cursor, hotel.schema)
@@ -154,7 +154,7 @@ def test_stored_definitions_of_the_template_equal_the_output_of_pg_dump_for_a_ho
     assert list(map(sql.normalize_lists, stored)) == list(map(sql.normalize_lists, dumped))
 
 
-def test_migrate_stores_the_provisioning_script_again_after_a_change_to_the_template() -> None:
+def test_migrate_after_a_change_to_the_template_schema_updates_the_script_that_creates_hotels() -> None:
     sql.execute("CREATE INDEX more ON hotel_template.locks_room (number DESC)")
     call_command("migrate", verbosity=0)
     newer = services.create_hotel(slug="newer", name="Newer")

@@ -34,8 +34,8 @@ THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "aut
 #: The first PostgreSQL version that has the locale provider `builtin`.
 BUILTIN_LOCALE_VERSION = 17
 #: Maximum number of seconds until a new server accepts connections.
-#: While a server recovers from a crash, this number limits the seconds without progress, not the total time.
-#: A recovery with the files of thousands of hotels may take minutes.
+#: While a server recovers from a crash, START_TIMEOUT limits the seconds without progress and not the total time.
+#: The recovery of a server with thousands of hotels may take minutes.
 START_TIMEOUT = 30
 
 
@@ -71,7 +71,8 @@ class Postgres:
     """
 
     name = "postgres"
-    stop_signal = signal.SIGINT  # starts a fast shutdown, which rolls back open transactions
+    # SIGINT starts a fast shutdown of PostgreSQL, which rolls back open transactions.
+    stop_signal = signal.SIGINT
     stop_timeout = 20.0
 
     def __init__(

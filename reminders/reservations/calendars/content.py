@@ -31,7 +31,8 @@ _EVENT_LINE = re.compile(r"\s*(UID|DTSTART|DTEND|DURATION|SUMMARY)\s*[:;]", re.I
 #: Components that are never inside an event. If one of them begins before END:VEVENT, the line END:VEVENT is damaged,
 #: and the event ends there.
 _TOP_LEVEL = ("VCALENDAR", "VEVENT", "VTIMEZONE", "VTODO", "VJOURNAL", "VFREEBUSY")
-#: Python's names of charsets for text. Its other codecs, such as Punycode, may need hours for a large file.
+#: The pattern matches the names of Python codecs that decode a charset.
+#: Python also has codecs for other purposes. Some of them, such as Punycode, may need hours for a large file.
 _TEXT_CHARSET = re.compile(r"utf|iso|cp|koi8|mac|big5|gb|euc|shift|johab")
 #: Servers often declare these charsets for files in UTF-8. Browsers treat all of them as Windows-1252.
 _LATIN_CHARSETS = frozenset({"ascii", "iso8859-1", "cp1252"})
@@ -119,7 +120,7 @@ def split_calendar(text: str) -> CalendarContent:
 
 
 class _Splitter:
-    """The state while a calendar file is split, line by line."""
+    """A parser that reads a calendar file line by line, and splits the file into its events."""
 
     def __init__(self) -> None:
         self._content = CalendarContent()
@@ -194,7 +195,8 @@ class _Splitter:
         elif self._time_zone is not None:
             self._time_zone.append(line)
         else:
-            self._loose_lines.append(line)  # the event may begin here, if its first line is damaged
+            # An event may begin with this line if the BEGIN:VEVENT line before it is damaged.
+            self._loose_lines.append(line)
             self._is_cancellation |= bool(_METHOD_CANCEL.match(line))
 
     def _end_event(self) -> None:

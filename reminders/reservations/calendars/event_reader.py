@@ -179,7 +179,7 @@ def _sequence(text: str) -> int:
 
 
 def _read_email(event: Event) -> None:
-    """Set the e-mail address of the first attendee, if it is valid."""
+    """Set `event.guest_email` to the e-mail address of the event's first attendee, if the address is valid."""
     attendee = event.properties.text("ATTENDEE")
     if attendee.lower().startswith("mailto:"):
         address = single_line(attendee[len("mailto:") :])

@@ -65,9 +65,9 @@ def room_feed(room_id: int) -> bytes:
 
 
 def room_type_feed(room_type: str) -> bytes:
-    """Return the nights from today on which no room of the type is left.
+    """Return a calendar feed with the nights, from today, on which no room of the type is free.
 
-    Reservations of the type that have no room yet each need one of its rooms. Raises RoomNotFound if the hotel has no
+    A reservation without an assigned room also counts as one room of its type. Raises RoomNotFound if the hotel has no
     room of the type.
     """
     number_of_rooms = Room.objects.filter(room_type=room_type).count()

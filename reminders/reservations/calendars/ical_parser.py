@@ -219,7 +219,7 @@ class _Interpreter:
         return False
 
     def _has_own_uid(self, event: Event) -> bool:
-        """Return whether the event has a UID that no event with other dates has."""
+        """Return whether the event has a UID that it does not share with events on other dates."""
         return len(self._newest.get(event.uid, ())) == 1
 
     def _expand(self, event: Event) -> None:

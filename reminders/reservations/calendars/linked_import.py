@@ -22,7 +22,7 @@ from reminders.reservations.calendars.ical_parser import parse_calendar
 from reminders.reservations.calendars.matching import EXPECTED_STATUSES, CalendarSource
 from reminders.reservations.services import cancel_reservation
 
-#: The number of imports in a row without any event after which the bookings of a calendar are cancelled.
+#: After this number of consecutive imports in which a calendar has no events, its bookings are cancelled.
 EMPTY_IMPORTS_BEFORE_CANCELLATION = 3
 #: Maximum number of events of each kind that a stored report lists.
 _MAX_REPORTED_EVENTS = 20

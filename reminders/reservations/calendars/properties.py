@@ -88,7 +88,7 @@ class Properties:
         return found.value.strip() if found else ""
 
     def all(self, name: str) -> list[Property]:
-        """Return all properties with this name."""
+        """Return all properties of the event that have this name."""
         return self._values.get(name, [])
 
 

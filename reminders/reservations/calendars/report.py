@@ -37,7 +37,10 @@ class CalendarReport:
     closed_nights: int = 0
 
     def as_json(self, *, limit: int | None = None, detail: Callable[[str], Any] = str) -> dict[str, Any]:
-        """Return the report as JSON. Each list has at most `limit` events. `detail` converts their messages."""
+        """Return the report as a JSON-serializable dict. Each list contains at most `limit` events.
+
+        The function `detail` is called with the message of each event. The report contains the result of the call.
+        """
         lists = {
             name: [_problem_as_json(problem, detail=detail) for problem in getattr(self, name)[:limit]]
             for name in PROBLEM_LISTS

@@ -26,7 +26,10 @@ def shorten_uid(uid: str) -> str:
 
 
 def dates_uid(uid: str, nights: Span) -> str:
-    """Return a UID for an event that has none, or that shares its UID with events on other dates."""
+    """Return a UID that contains the UID and the dates of an event.
+
+    It is used for an event without a UID, and for an event whose UID is also the UID of events on other dates.
+    """
     arrival, departure = nights
     return shorten_uid(f"{uid or 'no-uid'}-{arrival:%Y%m%d}-{departure:%Y%m%d}")
 

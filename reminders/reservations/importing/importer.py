@@ -204,7 +204,7 @@ class Importer:
             self._report.stored_rows = self._report.rows
             self._on_batch(self._report)
         else:
-            # The changes that `on_batch` makes must be committed together with the batch.
+            # `on_batch` may write to the database. Its changes are committed together with the batch of bookings.
             with transaction.atomic():
                 self._report.add(storing.store_batch(batch))
                 self._report.stored_rows = self._report.rows

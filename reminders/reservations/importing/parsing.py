@@ -74,7 +74,7 @@ class RowParser:
             return rejected.error
 
     def parse_stay(self, line: int, row: Sequence[str]) -> Stay | None:
-        """Return the stay of the row, or None if `parse` rejects the row."""
+        """Return the stay that the row describes, or None if the row has an error that prevents its import."""
         try:
             return _Row(self, line, row).stay()
         except _RowRejectedError:
@@ -216,9 +216,10 @@ class _Row:
         return tuple(filter(None, _LIST_SEPARATOR.split(text)))[: cells.MAX_ROOMS] if text else ()
 
     def room_types(self, named: int) -> tuple[str, ...]:
-        """Return the type of each room. A cell such as "Double Room, Single Room" has the types of two rooms.
+        """Return the room type of each room that the row books.
 
-        `named` is the number of room names in the row.
+        A cell such as "Double Room, Single Room" contains the types of two rooms. The argument `named` is the number of
+        rooms whose names are in the row.
         """
         count = max(self.value("rooms") or 1, named)
         if count > 1:

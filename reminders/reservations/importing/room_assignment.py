@@ -28,7 +28,7 @@ class RoomAssignment:
         self._room_counts: list[int] = []  # by type
 
     def add(self, *, room_type: str, arrival: date, departure: date) -> int:
-        """Add a stay and return its position."""
+        """Add a stay to the list of stays. Return the index of the stay in the list."""
         self._arrivals.append(arrival.toordinal())
         self._departures.append(departure.toordinal())
         self._types.append(self._type_indexes.setdefault(room_type, len(self._type_indexes)))

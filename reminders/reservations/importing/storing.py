@@ -27,7 +27,7 @@ from reminders.reservations.importing.comparison import (
     find_changed,
 )
 
-#: The number of rows per transaction. If an import is killed, the next run imports the remaining batches.
+#: The number of rows in a batch. Each batch is one transaction, so a killed import can continue after its last batch.
 BATCH_SIZE = 2_000
 
 _COLUMNS = (
@@ -77,7 +77,8 @@ def _store_batch(bookings: Sequence[Booking]) -> BatchResult:
         existing = find_existing([booking.number for booking in bookings])
         changes = _changes([booking for booking in bookings if booking.number in existing])
         if changes:
-            # Locking all rooms first prevents deadlocks, because changed stays and new stays get rooms in two steps.
+            # All rooms are locked first, because two imports that lock rooms in a different order can cause a deadlock.
+            # Without this lock, the rooms of changed stays would be locked first and the rooms of new stays later.
             lock_rooms_of_types({room_type for booking in bookings for room_type in booking.room_types})
         changed = apply_changes(changes)
         new = [booking for booking in bookings if booking.number not in existing]

@@ -26,7 +26,7 @@ class JoinedBooking:
     status: str | None
     takes_room: bool = False
     room_types: list[str] = field(default_factory=list)
-    #: The positions of the booking's rooms in the room assignment of the file.
+    #: For each room of the booking, the index of its stay in the list of stays of `RoomAssignment`.
     positions: list[int] = field(default_factory=list)
     room_names: set[str] = field(default_factory=set)
 

@@ -31,7 +31,7 @@ class StatementKind(Enum):
 
     PLAIN = auto()
     TRANSACTION_CONTROL = auto()  # BEGIN, COMMIT, SAVEPOINT ...
-    #: SET CONSTRAINTS ALL and SET TRANSACTION. A string with several statements may contain them.
+    #: SET CONSTRAINTS ALL and SET TRANSACTION. They are also allowed in a query string with several statements.
     TRANSACTION_MODE = auto()
     #: Statements that cannot run in a transaction block, such as VACUUM.
     NON_TRANSACTIONAL = auto()
@@ -42,7 +42,7 @@ class StatementKind(Enum):
     SESSION_STATE = auto()
     COPY = auto()  # COPY from or to the client
     EMPTY = auto()
-    #: Statements that the parser's grammar does not accept. A newer server may accept them.
+    #: Statements in which the SQL parser finds a syntax error. A newer version of PostgreSQL may accept them.
     UNKNOWN = auto()
 
 
@@ -89,7 +89,8 @@ _PREFIX_SETTINGS = {"role", "search_path", "session_authorization"}
 _SESSION_FUNCTION = re.compile(
     r"set_config|setseed|pg_(try_)?advisory_(un)?lock(_shared|_all)?|query_to_xml\w*|ts_stat|ts_rewrite|dblink\w*"
 )
-#: A script has the first of these kinds that any of its statements has.
+#: The kinds of statements in the order of their precedence in a script (a query string with several statements).
+#: The kind of the script is the first of these kinds that one of its statements has.
 _PRECEDENCE = (
     StatementKind.TRANSACTION_CONTROL,
     StatementKind.CLUSTER,

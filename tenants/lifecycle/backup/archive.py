@@ -187,7 +187,10 @@ def _verify_digest(file: BinaryIO, path: Path) -> str:
 
 
 def _compute_digests(file: BinaryIO) -> "tuple[str, hashlib._Hash]":
-    """Return the SHA-256 of all bytes before the digest, and a hash object to which the digest can be added."""
+    """Return the SHA-256 digest of the file without the digest at its end, and a hash object with the same state.
+
+    To compute the SHA-256 of the whole file, the caller updates the hash object with the digest at the end of the file.
+    """
     remaining = max(file.seek(0, 2) - _DIGEST_LENGTH, 0)
     file.seek(0)
     digest = hashlib.sha256()

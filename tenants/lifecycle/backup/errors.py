@@ -13,7 +13,7 @@ class BackupConflict(DomainError):
 
 
 class BackupFailed(DomainError):
-    """Writing or verifying the file failed, and the file was removed."""
+    """The backup file could not be written or verified, and was removed."""
 
     code = "backup-failed"
     status = 500

@@ -154,7 +154,10 @@ def _check_target(cursor: CursorWrapper, slug: str) -> None:
 
 
 def _new_hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Hotel, bool]:
-    """Return an unsaved hotel from the manifest, and whether it keeps its original id."""
+    """Return a Hotel instance with the values in the manifest, and whether the hotel keeps its original id.
+
+    The instance is not saved.
+    """
     fields = {f.attname: f for f in Hotel._meta.concrete_fields}
     values = {name: fields[name].to_python(value) for name, value in manifest.hotel.items() if name in fields}
     original_id = UUID(manifest.hotel["id"])

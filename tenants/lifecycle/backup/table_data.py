@@ -83,7 +83,8 @@ class TableSource:
 
 
 #: The query for the columns of a schema's tables.
-#: Each subquery reads one row by its key. For a join, PostgreSQL might read the types and indexes of all hotels.
+#: The subqueries read single rows of pg_type and pg_index by their keys.
+#: With joins instead, PostgreSQL might read all rows of pg_type and pg_index, including those of all other hotels.
 _COLUMNS = f"""
 SELECT c.relname::text, a.attname::text, a.attcollation <> 0,
     (SELECT t.typcategory NOT IN ('N', 'B', 'D', 'T', 'R') AND t.typname <> 'uuid'

@@ -35,7 +35,7 @@ class PlanStep:
 
 
 def plan_platform() -> list[PlanStep]:
-    """Return the migrations that the schema `public` lacks, as at most one step."""
+    """Return one step with the migrations that the schema `public` lacks, or an empty list if it lacks none."""
     with platform_context():
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -43,7 +43,7 @@ def plan_platform() -> list[PlanStep]:
 
 
 def plan_template() -> list[PlanStep]:
-    """Return the migrations that the template schema lacks, as at most one step."""
+    """Return one step with the migrations that the template schema lacks, or an empty list if it lacks none."""
     if not _relation_exists(f"{schema_template.SCHEMA}.django_migrations"):
         return [PlanStep("Template: will be created", [])]
     plan = _plan(schema_template.TEMPLATE_TENANT)

@@ -151,7 +151,7 @@ def test_last_booking_is_cancelled_after_three_imports_of_an_empty_calendar(
     assert nights("confirmed", rooms[0]) == []
 
 
-def test_availability_window_that_moves_every_day_is_one_closure_that_moves(
+def test_closed_nights_that_move_forward_by_one_day_every_day_remain_one_closure(
     link: Link, rooms: list[Room]
 ) -> None:
     calendar, channel = link(feed("sliding-block-day1"))
@@ -336,7 +336,7 @@ def test_calendar_linked_again_with_a_new_url_takes_over_the_reservations_of_the
     assert nights("confirmed", rooms[0]) == [("2027-06-01", "2027-06-06")]
 
 
-def test_reservation_of_another_system_with_the_number_of_an_event_is_not_changed(
+def test_reservation_from_another_system_whose_number_equals_the_uid_of_an_event_is_not_changed(
     link: Link, book: Callable[..., Reservation]
 ) -> None:
     book("only-1@test", "2028-01-01", "2028-01-03", guest_name="Other Guest", guest_email="")

@@ -239,7 +239,7 @@ def test_import_continues_after_an_unexpected_error_that_is_shown_to_staff(
     assert (reload(uploaded).status, reload(uploaded).error_message) == ("finished", "")
 
 
-def test_task_of_a_worker_that_died_before_its_first_batch_is_sent_again_after_the_lease(
+def test_file_import_whose_worker_dies_before_the_first_batch_is_due_again_when_the_lease_ends(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploaded = upload(*ROWS)

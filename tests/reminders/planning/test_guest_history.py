@@ -125,7 +125,7 @@ def send_all(clock: Clock, now: str = "2030-05-09 09:30", *, one_by_one: bool = 
 
 @pytest.mark.parametrize("one_by_one", [True, False])
 @pytest.mark.usefixtures("three_rules")
-def test_daily_cap_of_one_sends_only_the_reminder_of_the_first_rule(
+def test_limit_of_one_email_per_guest_and_day_sends_only_the_reminder_of_the_first_rule(
     book: Book, clock: Clock, smtp: MailServer, one_by_one: bool
 ) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)

@@ -144,7 +144,7 @@ def test_time_zone_changed_while_the_hotel_is_suspended_is_used_after_it_is_resu
         assert planned_reminder() == ("scheduled", "", "2030-05-13 14:00")
 
 
-def test_replan_task_removes_only_the_due_items_that_it_received(
+def test_replan_task_deletes_only_the_due_items_whose_ids_it_received(
     book: Book, week: Rule, in_hotel: Hotel
 ) -> None:
     for _time in range(2):
@@ -156,7 +156,7 @@ def test_replan_task_removes_only_the_due_items_that_it_received(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_reservation_stored_while_a_rule_changes_is_planned_again_by_a_second_replan(
+def test_reservation_committed_after_the_first_replan_is_planned_again_by_the_second_replan(
     week: Rule, book: Book, in_hotel: Hotel
 ) -> None:
     """The reservation is planned with the old rule, and is committed after the first replan.

@@ -1,4 +1,4 @@
-"""Tests of the services that send, cancel and settle individual reminders, and of the errors that they raise."""
+"""Tests of the services that send a reminder, cancel a reminder, or settle a reminder whose outcome is unknown."""
 
 import subprocess
 import sys

@@ -86,7 +86,7 @@ def test_sending_event_of_a_worker_that_has_lost_its_claim_changes_nothing(
     assert Reminder.objects.filter(id=reminder.id).values().get() == before
 
 
-def test_result_of_apply_event_shows_whether_the_row_was_changed(reminder: Reminder) -> None:
+def test_apply_event_returns_whether_it_changed_the_reminder(reminder: Reminder) -> None:
     assert apply_event(reminder, SendingEvent.CANCELLED_MANUALLY)
     assert not apply_event(reminder, SendingEvent.CANCELLED_MANUALLY)
 

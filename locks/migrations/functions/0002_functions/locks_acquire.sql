@@ -18,7 +18,7 @@
 --
 -- Returns an object with the keys `expired` and `holds`.
 --   expired: the number of expired holds that still occupied the rooms and were ended
---   holds: the new holds in the format of locks_describe, or null if no room was held
+--   holds: the new holds in the format of the function locks_describe, or null if no room was held
 --
 -- A request that can't succeed returns before it locks anything, so it does not wait for other transactions.
 -- The caller then runs other queries to find the reason for the refusal.

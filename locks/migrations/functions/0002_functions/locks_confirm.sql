@@ -1,14 +1,14 @@
 -- Confirms a hold, or all holds of a group, for the owner of the hold.
--- Returns the stays in the format of locks_describe, or null if nothing was confirmed.
+-- Returns the stays in the format of the function locks_describe, or null if nothing was confirmed.
 -- A group is confirmed as a whole or not at all.
 -- The row of the hold becomes the stay, so the room is never free in between.
 --
 -- The argument `request` is an object with these keys:
 --   hotel, actor: the id of the hotel, and the actor who confirms the hold, in the format of the function audit_record
 --   hold: the id of the hold of one room, or the id of a group of holds that were acquired together
---   digest: the digest of the token that the caller presents
+--   digest: the digest of the token that the caller passed
 --   staff: the holder of the logged-in member of staff, or null
---   fencing_token: the fencing token that the caller presents
+--   fencing_token: the fencing token that the caller passed
 --   reference: the reference of the booking, or an empty string to keep the reference of the holds
 CREATE OR REPLACE FUNCTION public.locks_confirm(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$

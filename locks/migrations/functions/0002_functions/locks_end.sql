@@ -1,5 +1,5 @@
 -- Ends allocations: releases holds, cancels stays and reopens closed rooms.
--- Returns the ended allocations in the format of locks_describe.
+-- Returns the ended allocations in the format of the function locks_describe.
 -- Allocations that do not have the required status, or that the caller does not own, are not changed.
 --
 -- The argument `request` is an object with these keys:
@@ -10,7 +10,7 @@
 --   event: the type of the event that is published
 --   event_fields: the argument event_fields of locks_publish, as a PostgreSQL array in text format
 --   reason: the new reason of the allocations, or null to keep the old reason
---   digest: the digest of the token that the caller presents. If the key is missing, the owner is not checked.
+--   digest: the digest of the token that the caller passed. If the key is missing, the owner is not checked.
 --   staff: the holder of the logged-in member of staff, or null
 CREATE OR REPLACE FUNCTION public.locks_end(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
@@ -20,7 +20,8 @@ DECLARE
     member_id uuid;
     ended jsonb := '[]';
 BEGIN
-    -- The first pass ends the allocation with this id. If no row has this id, the second pass ends a group.
+    -- The first pass of the loop ends the allocation whose id is `target`.
+    -- If no allocation has the id `target`, the second pass ends the allocations of the group with this id.
     FOR attempt IN 1 .. 2 LOOP
         FOREACH member_id IN ARRAY member_ids LOOP
             UPDATE locks_allocation

@@ -13,7 +13,10 @@ from hotelagent.core.messages import TranslatableMessage
 
 
 class Reason(TextChoices):
-    """The reason why a row or a cell is not imported. Reports store the value, and users see the label."""
+    """The reason why a row or a cell is not imported.
+
+    The value of a reason is stored in import reports. The translated label of a reason is shown to users.
+    """
 
     NO_NUMBER = "no booking number", _("The booking number is missing.")
     DUPLICATE_NUMBER = "duplicate number", _("Another row has the same booking number but other dates.")
