@@ -69,6 +69,7 @@ class Expansion:
     def _occurrences(
         self, properties: Properties, start: datetime, zone: tzinfo | None
     ) -> Iterator[datetime]:
+        self._check_deadline()  # dateutil may take seconds until it returns the first occurrence
         occurrences = rruleset()
         occurrences.rdate(start)
         for found in properties.all("RDATE"):
@@ -81,9 +82,12 @@ class Expansion:
             if occurrence.date() > horizon:
                 self.reaches_horizon = True
                 return
-            if time.monotonic() > self._deadline:
-                raise ValueError(TranslatableMessage(_("The rule of the repeating event is too complex.")))
+            self._check_deadline()
             yield occurrence
+
+    def _check_deadline(self) -> None:
+        if time.monotonic() > self._deadline:
+            raise ValueError(TranslatableMessage(_("The rule of the repeating event is too complex.")))
 
     def _moments(self, found: Property, zone: tzinfo | None) -> list[datetime]:
         """Return the dates of RDATE or EXDATE. Of a period, only the beginning is used."""

@@ -1,6 +1,7 @@
 """Tests with calendars of the kinds that users of other software have reported. The files are in `feeds/`."""
 
 import gzip
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -191,6 +192,21 @@ def test_events_of_a_repeating_event_that_are_no_closures_close_their_nights_and
     [problem] = report["rejected"]
     assert problem["nights"][0] == {"check_in": "2027-04-01", "check_out": "2027-04-02"}
     assert "Repeating" in problem["detail"]
+
+
+def test_many_rules_that_never_apply_do_not_keep_a_worker_busy(
+    link: Link, rooms: list[Room], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reminders.reservations.calendars.recurrence.MAX_SECONDS", 0.3)
+    event = feed("repeating-block").partition(b"BEGIN:VEVENT")[2].partition(b"END:VEVENT")[0]
+    event = event.replace(b"FREQ=WEEKLY;COUNT=4", b"FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30")
+    events = [b"BEGIN:VEVENT" + event.replace(b"rep-1", b"%d" % n) + b"END:VEVENT\r\n" for n in range(1000)]
+    calendar, _channel = link(b"BEGIN:VCALENDAR\r\n" + b"".join(events) + b"END:VCALENDAR\r\n")
+    started = time.monotonic()
+    report = sync(calendar)
+    assert time.monotonic() - started < 20  # expanding all of them takes minutes
+    assert "too complex" in report["rejected"][-1]["detail"]
+    assert nights("closed", rooms[0]) == [("2027-04-01", "2029-11-29")]
 
 
 @pytest.mark.parametrize(
