@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.dispatch import receiver
 
@@ -19,6 +20,8 @@ from tenants.errors import TooManyDeliveries
 from tenants.queue import due
 from tenants.queue.celery_task import DUE_HEADER, HOTEL_HEADER, REQUEST_ID_HEADER, HotelTask
 from tenants.signals import task_failed, task_succeeded
+
+log = structlog.get_logger(__name__)
 
 SOURCE = "hotelagent"
 #: If one of these tasks fails, no failure is stored: the next run retries the failures that are still due.
@@ -89,10 +92,15 @@ def record_successful_task(*, task: HotelTask, **_kwargs: Any) -> None:
 def capture_message(message: Any, error: BaseException) -> None:
     """Store a Celery message that no worker can run: its task is unknown, or its body cannot be decoded.
 
-    A message of an unknown task is retried until a deployment brings the task back. Raises an exception if the failure
-    cannot be stored.
+    A message of an unknown task is retried until a deployment brings the task back. A message of a hotel that no longer
+    exists is dropped. Raises an exception if the failure cannot be stored.
     """
-    headers = message.headers if isinstance(message.headers, dict) else {}
+    headers = dict(message.headers) if isinstance(message.headers, dict) else {}
+    if not _is_id(headers.get(HOTEL_HEADER)):
+        headers.pop(HOTEL_HEADER, None)
+    elif host_routing.by_id(uuid.UUID(headers[HOTEL_HEADER])) is None:
+        log.warning("message.hotel_unknown", hotel=headers[HOTEL_HEADER])
+        return
     payload: Any
     try:
         args, kwargs, _embedded = message.decode()
@@ -110,6 +118,14 @@ def capture_message(message: Any, error: BaseException) -> None:
             retry=is_task and name != UNKNOWN_NAME,
             origin=Origin(task_id),
         )
+
+
+def _is_id(value: object) -> bool:
+    try:
+        uuid.UUID(str(value))
+    except ValueError:
+        return False
+    return True
 
 
 def _undecoded(message: Any) -> StoredPayload:

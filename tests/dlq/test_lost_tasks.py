@@ -11,7 +11,7 @@ from hotelagent.celery import app
 from hotelagent.core.ids import uuid7
 from tenants import services as hotels
 from tenants.context import hotel_context, platform_context
-from tenants.models import Hotel
+from tenants.models import DueItem, Hotel
 from tests.dlq.worker_tasks import fail, fail_by_signal, hang, kill_worker
 from tests.dlq.workers import database_outage, messages, prefork_worker, runs, wait_for
 
@@ -87,7 +87,8 @@ def test_messages_that_no_worker_can_run_are_captured(hotel: Hotel) -> None:
     app.send_task("tests.dlq.removed", ["Ana"], headers={"hotel": str(hotel.id)})
     send_raw(b"{not json", task=fail.name, **header)
     send_raw(b"[]", task=fail.name, **header)
-    send_raw(b"7")
+    send_raw(b"7", hotel="not an id")
+    send_raw(b"of a deleted hotel", hotel=str(uuid7()))
     with prefork_worker():
         wait_for(lambda: not messages())
     with hotel_context(hotel):
@@ -101,10 +102,12 @@ def test_messages_that_no_worker_can_run_are_captured(hotel: Hotel) -> None:
         assert bytes(Failure.objects.get().original or b"") == b"7"
 
 
-def test_task_of_a_suspended_hotel_is_kept_and_runs_after_the_hotel_is_resumed(hotel: Hotel) -> None:
+def test_task_of_a_suspended_hotel_is_captured_and_scheduled(hotel: Hotel) -> None:
     hotels.suspend_hotel(hotel_id=hotel.id)
     with hotel_context(hotel):
         fail.delay("Ana")
         with prefork_worker():
             failure = wait_for(Failure.objects.first)
-        assert (failure.status, failure.payload["args"], runs()) == ("scheduled", ["Ana"], [])
+            assert (failure.status, failure.payload["args"], runs()) == ("scheduled", ["Ana"], [])
+        with platform_context():
+            assert DueItem.objects.filter(item_id=failure.id).exists()  # it is due when the hotel is resumed
