@@ -13,7 +13,7 @@ from locks.services import add_rooms
 from reminders.file_imports.kinds import FileColumn, FileContent, ImportField, Progress, Work, describe_format
 from reminders.file_imports.problems import Problem
 from reminders.models import FileImport
-from reminders.reservations.importing.files import BookingsFile
+from reminders.reservations.importing.files import BookingsFile, Source
 
 _LABELS = {
     "number": _("Room number"),
@@ -34,7 +34,7 @@ class RoomFiles:
     )
 
     def inspect(self, stream: BinaryIO, uploaded: FileImport) -> FileContent:
-        file = _open(stream)
+        file = open_rooms_file(stream)
         indexes = _indexes(file, uploaded.settings)
         fields = {index: field for field, index in indexes.items()}
         samples: list[dict[str, None]] = [{} for _column in file.header]
@@ -59,7 +59,7 @@ class RoomFiles:
         """Check or import all rooms in one transaction, because a hotel has few of them."""
         if claimed.finished_rows:
             return Progress(claimed.finished_rows, claimed.finished_rows, claimed.counts)
-        file = _open(stream)
+        file = open_rooms_file(stream)
         rooms, rejected = rooms_file.read_rooms(
             file.rows(), columns=_indexes(file, claimed.settings), width=len(file.header)
         )
@@ -78,9 +78,10 @@ class RoomFiles:
         return Progress(rows, rows, counts)
 
 
-def _open(stream: BinaryIO) -> BookingsFile:
+def open_rooms_file(source: Source) -> BookingsFile:
+    """Return the file of rooms, which can be read several times. Raises InvalidFile."""
     names = [name for names in rooms_file.COLUMN_NAMES.values() for name in names]
-    return BookingsFile(stream, name=stream.name, column_names=names)
+    return BookingsFile(source, column_names=names)
 
 
 def _indexes(file: BookingsFile, settings: Mapping[str, Any]) -> dict[str, int]:

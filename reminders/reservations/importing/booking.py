@@ -1,4 +1,4 @@
-"""The `Booking` class, which represents one row of an imported file."""
+"""The classes `Booking` and `Stay`, which represent one row of an imported file."""
 
 from __future__ import annotations
 
@@ -43,4 +43,20 @@ class Booking:
     @property
     def takes_room(self) -> bool:
         """Return whether the booking occupies a room. A no-show occupies a room, because the guest pays for it."""
+        return self.status != ReservationStatus.CANCELLED
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The values in a row that determine which rooms the booking needs. `rooms` contains the room names, if any."""
+
+    number: str
+    arrival: date
+    departure: date
+    status: str | None
+    room_types: tuple[str, ...]
+    rooms: tuple[str, ...]
+
+    @property
+    def takes_room(self) -> bool:
         return self.status != ReservationStatus.CANCELLED

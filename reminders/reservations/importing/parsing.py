@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -18,7 +17,7 @@ from django.utils.translation import gettext_noop as _
 from hotelagent.core.messages import TranslatableMessage
 from reminders.models import ReservationStatus
 from reminders.models.validators import FIRST_DAY, LAST_DAY, MAX_NIGHTS
-from reminders.reservations.importing.booking import Booking
+from reminders.reservations.importing.booking import Booking, Stay
 from reminders.reservations.importing.columns.fields import DATE_FIELDS
 from reminders.reservations.importing.values import cells
 from reminders.reservations.importing.values.cells import CellError
@@ -27,22 +26,6 @@ from reminders.reservations.importing.values.errors import Reason, RowError, dat
 from reminders.reservations.importing.values.statuses import STATUSES, normalize_word
 
 _LIST_SEPARATOR = re.compile(r"\s*[,;]\s*")
-
-
-@dataclass(frozen=True, slots=True)
-class Stay:
-    """The values in a row that determine which rooms the booking needs. `rooms` contains the room names, if any."""
-
-    number: str
-    arrival: date
-    departure: date
-    status: str | None
-    room_types: tuple[str, ...]
-    rooms: tuple[str, ...]
-
-    @property
-    def takes_room(self) -> bool:
-        return self.status != ReservationStatus.CANCELLED
 
 
 class RowParser:

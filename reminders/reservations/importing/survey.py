@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from reminders.reservations.importing.booking import Stay
 from reminders.reservations.importing.duplicates import RepeatedNumbers
 from reminders.reservations.importing.inspection import add_dates, date_columns
-from reminders.reservations.importing.parsing import RowParser, Stay
+from reminders.reservations.importing.parsing import RowParser
 from reminders.reservations.importing.room_assignment import RoomAssignment
 from reminders.reservations.importing.values.dates import DateColumn
 

@@ -1,9 +1,7 @@
-"""The command `import_rooms`, which imports rooms from a CSV file."""
+"""The command `import_rooms`, which imports rooms from a file."""
 
 import argparse
-import csv
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,9 @@ from django.db import transaction
 from locks import services
 from locks.allocations import rooms_file
 from locks.services import NewRoom
+from reminders.errors import InvalidFile
+from reminders.file_imports.error_messages import error_message
+from reminders.file_imports.rooms import open_rooms_file
 from tenants import selectors
 from tenants.context import hotel_context
 from tenants.management.hotel_command import HotelCommand
@@ -33,23 +34,24 @@ def _field_lines() -> str:
 
 
 class Command(HotelCommand):
-    help = """Import the rooms of a hotel from a CSV file.
+    help = """Import the rooms of a hotel from a file.
 
-The first line contains the names of the columns, in upper or lower case. Rooms whose number exists already are not
+The header contains the names of the columns, in upper or lower case. Rooms whose number exists already are not
 changed, so the command can be repeated. Invalid rows are reported with their line number and skipped. The page
 "Import rooms" of the hotel's admin imports the same files."""
     epilog = f"""\
 fields, and the column names that are recognised:
 {_field_lines()}
 
-format:
-  CSV with commas, in UTF-8.
+file formats:
+  CSV (any usual delimiter; UTF-8, UTF-16 or Windows-1252), Excel workbook (.xlsx), JSON Lines. Plain or compressed
+  with gzip. Lines with a title before the column names are skipped.
 
 examples:
   Check a file before the import:
     manage.py import_rooms rooms.csv --hotel resort --dry-run
   Import it, and print the result for a script:
-    manage.py import_rooms rooms.csv --hotel resort --json
+    manage.py import_rooms rooms.xlsx --hotel resort --json
 
 exit codes:
   0  The file was imported. Some rows may have been rejected.
@@ -62,13 +64,15 @@ exit codes:
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", type=Path, help="Path of the CSV file, encoded in UTF-8.")
+        parser.add_argument(
+            "file", type=Path, help="A CSV file, an Excel workbook (.xlsx) or a JSON Lines file."
+        )
         parser.add_argument("--hotel", required=True, metavar="SLUG", help="The hotel of the rooms.")
         parser.add_argument("--dry-run", action="store_true", help="Check the file without storing rooms.")
 
     def run(self, **options: Any) -> None:
         hotel = selectors.get_hotel(slug=options["hotel"])
-        rooms, errors = self.read_file(options["file"])
+        rooms, errors = _read_rooms(options["file"])
         with hotel_context(hotel), transaction.atomic():
             added = services.add_rooms(rooms)
             transaction.set_rollback(options["dry_run"])
@@ -85,15 +89,6 @@ exit codes:
         if errors and not rooms:
             sys.exit(1)
 
-    def read_file(self, path: Path) -> tuple[list[NewRoom], list[dict[str, Any]]]:
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                return _read_rooms(file)
-        except OSError as error:
-            raise CommandError(f"{path}: {error.strerror}", returncode=1) from error
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise CommandError(f"{path} is not a CSV file in UTF-8: {error}", returncode=1) from error
-
     def report(self, result: dict[str, Any], *, as_json: bool) -> None:
         added = "would be added" if result["dry_run"] else "added"
         lines = [f"Line {error['line']}: {error['reason']}" for error in result["rejected"]]
@@ -104,20 +99,21 @@ exit codes:
         self.write_result("\n".join(lines), result, as_json=as_json)
 
 
-def _read_rooms(lines: Iterable[str]) -> tuple[list[NewRoom], list[dict[str, Any]]]:
-    """Return the rooms in a CSV file, and the invalid rows as `{"line": 7, "reason": "..."}`.
+def _read_rooms(path: Path) -> tuple[list[NewRoom], list[dict[str, Any]]]:
+    """Return the rooms in the file, and the invalid rows as `{"line": 7, "reason": "..."}`.
 
-    Raises CommandError if a required column is missing.
+    Raises CommandError if the file can't be read or a required column is missing.
     """
-    reader = csv.reader(lines)
-    header = next(reader, [])
-    columns = rooms_file.detect_columns(header)
-    if missing := [field for field in rooms_file.REQUIRED_FIELDS if field not in columns]:
-        raise CommandError(
-            f"The first line must contain the names of the columns ({', '.join(rooms_file.COLUMN_NAMES)}). "
-            f"Missing: {', '.join(missing)}.",
-            returncode=1,
-        )
-    rows = ((reader.line_num, row) for row in reader if row)
-    rooms, rejected = rooms_file.read_rooms(rows, columns=columns, width=len(header))
+    try:
+        file = open_rooms_file(path)
+        columns = rooms_file.detect_columns(file.header)
+        if missing := [field for field in rooms_file.REQUIRED_FIELDS if field not in columns]:
+            raise CommandError(
+                f"The first line must contain the names of the columns ({', '.join(rooms_file.COLUMN_NAMES)}). "
+                f"Missing: {', '.join(missing)}.",
+                returncode=1,
+            )
+        rooms, rejected = rooms_file.read_rooms(file.rows(), columns=columns, width=len(file.header))
+    except InvalidFile as error:
+        raise CommandError(error_message(error), returncode=1) from error
     return rooms, [{"line": row.line, "reason": str(row.reason)} for row in rejected]

@@ -1,10 +1,12 @@
 """Tests of the command `import_rooms`."""
 
+import gzip
 import io
 import json
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -15,8 +17,8 @@ from tenants.models import Hotel
 pytestmark = pytest.mark.django_db
 
 
-def run(file: Path, text: str, *options: str) -> tuple[int, dict[str, Any]]:
-    file.write_text(text, encoding="utf-8")
+def run(file: Path, text: str | bytes, *options: str) -> tuple[int, dict[str, Any]]:
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
     out = io.StringIO()
     code = 0
     try:
@@ -75,4 +77,39 @@ def test_import_rooms_with_a_missing_file_or_missing_columns_exits_with_1(
     assert error.value.returncode == 1
     with pytest.raises(CommandError) as error:
         call_command("import_rooms", str(tmp_path / "none.csv"), "--hotel", "alpha")
+    assert error.value.returncode == 1
+
+
+def workbook_of_rooms() -> bytes:
+    book, stream = openpyxl.Workbook(), io.BytesIO()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["Rooms of the hotel"], [], ["Number", "Type", "Floor"], [101, "Tür", 1]):
+        sheet.append(row)
+    book.save(stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Number;Type;Floor\n101;Tür;1\n".encode("cp1252"),
+        "Number\tType\tFloor\n101\tTür\t1\n".encode("utf-16"),
+        gzip.compress("sep=|\nNumber|Type|Floor\n101|Tür|1\n".encode()),
+        '{"number": 101, "type": "Tür", "floor": 1}\n'.encode(),
+        workbook_of_rooms(),
+    ],
+    ids=["semicolons in Windows-1252", "tabs in UTF-16", "gzip with sep= line", "JSON Lines", "Excel"],
+)
+def test_import_rooms_reads_the_formats_of_the_admin_page(
+    hotel: Hotel, tmp_path: Path, content: bytes
+) -> None:
+    assert run(tmp_path / "rooms", content)[1]["added"] == 1
+    with hotel_context(hotel):
+        assert list(Room.objects.values_list("number", "room_type", "floor")) == [("101", "Tür", 1)]
+
+
+def test_import_rooms_refuses_a_file_of_another_kind_with_exit_code_1(hotel: Hotel, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="PDF document") as error:
+        run(tmp_path / "rooms.csv", b"%PDF-1.7")
     assert error.value.returncode == 1
