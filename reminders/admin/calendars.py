@@ -21,7 +21,7 @@ from reminders.reservations.calendars import services
 from reminders.reservations.calendars.download import normalize_url
 from tenants.errors import DomainError
 
-#: Maximum number of spans of nights that are shown for one event. A repeating event may have hundreds.
+#: The maximum number of date ranges that are shown for one event. A repeating event may have hundreds.
 _MAX_SPANS = 6
 
 
@@ -170,6 +170,6 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
 
 def _dates_parsed(problem: dict[str, Any]) -> dict[str, Any]:
-    """Return the problem with dates instead of texts, so the page shows them in the language of the user."""
+    """Return the problem with its date strings parsed, so that the page formats the dates in the user's language."""
     nights = [{name: parse_date(text) for name, text in span.items()} for span in problem["nights"]]
     return problem | {"nights": nights[:_MAX_SPANS], "more_nights": max(0, len(nights) - _MAX_SPANS)}

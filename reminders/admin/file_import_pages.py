@@ -1,4 +1,4 @@
-"""What the page of an uploaded file shows, and the form with the columns and the choices that only staff can make."""
+"""The content of the admin page for an uploaded file, and the form for the choices that only staff can make."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reminders.file_imports.reservations import PROFILES
 from reminders.file_imports.services import DAYS_UNTIL_DELETION, KINDS
 from reminders.models import FileImport, ImportKind, ImportStatus, ReservationStatus
 
-#: The number of problems that the page lists. The report has all of them.
+#: The number of problems that the page lists. The downloadable report contains all problems.
 LISTED_PROBLEMS = 20
 _STEPS = (gettext_lazy("Columns"), gettext_lazy("Check"), gettext_lazy("Import"))
 _STEP_BY_STATUS = {
@@ -30,7 +30,7 @@ _STEP_BY_STATUS = {
     ImportStatus.STOPPED: 3,
     ImportStatus.FINISHED: 3,
 }
-#: The labels of the counts: after a check, and during and after an import.
+#: The labels for the counts of rows, first after a check, then during and after an import.
 _CHECK_LABELS = {
     "created": pgettext_lazy("imported rows", "new"),
     "updated": gettext_lazy("to be changed"),
@@ -66,7 +66,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class DateReading:
-    """A column with dates that can be read in two ways: an example, and both readings for people."""
+    """A column of ambiguous dates, with an example and its two possible readings as text."""
 
     column: str
     example: str
@@ -76,7 +76,7 @@ class DateReading:
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """The content of the page of one file."""
+    """The content of the admin page for one uploaded file."""
 
     steps: list[Step]
     counts: list[Count]
@@ -89,7 +89,7 @@ class PageContent:
 
 
 def describe(uploaded: FileImport) -> PageContent:
-    """Return the content of the page of an uploaded file, in the active language."""
+    """Return the content of the admin page for an uploaded file, in the active language."""
     current = _STEP_BY_STATUS[ImportStatus(uploaded.status)]
     is_done = uploaded.status == ImportStatus.FINISHED
     total = sum(uploaded.counts.get(name, 0) for name in _BAD)
@@ -122,14 +122,14 @@ def _counts(uploaded: FileImport) -> list[Count]:
 
 
 def needs(uploaded: FileImport) -> list[str]:
-    """Return what has to be chosen before the file can be checked, as sentences for people."""
+    """Return the choices that staff must make before the file can be checked, as sentences."""
     labels = {known.name: str(known.label) for known in KINDS[uploaded.kind].fields}
     joinable = {known.name for known in KINDS[uploaded.kind].fields if known.is_joinable}
     found = uploaded.inspection
     texts = []
     if found["missing"]:
         names = ", ".join(labels[name] for name in found["missing"])
-        texts.append(_("Choose the column of: %(fields)s.") % {"fields": names})
+        texts.append(_("Choose a column for: %(fields)s.") % {"fields": names})
     used = Counter(column["field"] for column in found["columns"] if column["field"])
     texts += [
         _("Choose only one column for: %(field)s.") % {"field": labels[name]}
@@ -137,14 +137,14 @@ def needs(uploaded: FileImport) -> list[str]:
         if count > 1 and name not in joinable
     ]
     if found["ambiguous_dates"]:
-        texts.append(_("Choose how the dates are written, because they can be read in two ways."))
+        texts.append(_("Choose the date format, because the dates can be read in two ways."))
     if len(found["hotels"]) > 1 and not uploaded.settings.get("property"):
-        texts.append(_("The file has bookings of several hotels. Choose one."))
+        texts.append(_("The file has bookings from several hotels. Choose one of the hotels."))
     return texts
 
 
 class MappingForm:
-    """The form of the first step: the field of each column, the profile, the dates, the hotel and the status words."""
+    """The form for the first step: column fields, profile, date format, hotel and status words."""
 
     def __init__(self, uploaded: FileImport) -> None:
         self.uploaded = uploaded

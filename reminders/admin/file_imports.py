@@ -59,7 +59,7 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Leave out the content, which can have several megabytes."""
+        """Return the files without their content, which can have several megabytes."""
         files: QuerySet[Any] = super().get_queryset(request)
         return files.defer("content", "problems")
 
@@ -123,7 +123,7 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Show the current step of a file. A POST request executes one action and redirects to the page."""
+        """Show the current step of a file. A POST request performs one action and redirects back to the page."""
         uploaded = self.get_object(request, object_id)
         if uploaded is None:
             raise Http404
@@ -206,9 +206,9 @@ class ReservationImportAdmin(FileImportAdmin):
     kind = ImportKind.RESERVATIONS
     title = _("Import reservations")
     upload_help = _(
-        "Export the bookings from your property management system or channel, with the cancelled ones, as CSV or as an "
-        "Excel workbook (.xlsx). The exports of Cloudbeds, Mews, Opera, Airbnb, Booking.com, Beds24, Hostaway and "
-        "Little Hotelier are recognised. Nothing is imported before you have seen the columns and a check."
+        "Export all bookings, including cancelled bookings, from your property management system or channel as CSV or "
+        "as an Excel workbook (.xlsx). Exports from Cloudbeds, Mews, Opera, Airbnb, Booking.com, Beds24, Hostaway and "
+        "Little Hotelier are recognised. You can review the columns and the result of a check before the import."
     )
 
 
@@ -217,7 +217,7 @@ class RoomImportAdmin(FileImportAdmin):
     kind = ImportKind.ROOMS
     title = _("Import rooms")
     upload_help = _(
-        "A CSV file or an Excel workbook (.xlsx) with a row for each room: number, type, and if you like floor and "
-        "capacity. Rooms whose number exists already are not changed. Nothing is imported before you have seen the "
-        "columns and a check."
+        "A CSV file or an Excel workbook (.xlsx) with a row for each room: number, type, and optionally floor and "
+        "capacity. Existing rooms are not changed. You can review the columns and the result of a check before the "
+        "import."
     )

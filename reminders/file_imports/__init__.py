@@ -1,1 +1,1 @@
-"""The import of files that staff upload in the admin: upload, check, import by a worker, report. See README.md."""
+"""The import of files that staff upload in the admin. README.md describes the steps: upload, check, import, report."""

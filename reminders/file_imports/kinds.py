@@ -17,18 +17,18 @@ from reminders.reservations.importing.files import BookingsFile
 
 @dataclass(frozen=True, slots=True)
 class ImportField:
-    """A field into which a column can be imported."""
+    """A field to which a column of a file can be mapped."""
 
     name: str
     label: str | Promise
     is_required: bool = False
-    #: Whether several columns can be joined, such as a first and a last name.
+    #: Whether several columns can be joined, such as the first name and the last name.
     is_joinable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FileColumn:
-    """A column of a file, its first different values, and the field that it is imported into, or an empty text."""
+    """A column of a file, its first distinct values, and the field that it is mapped to, or an empty string."""
 
     name: str
     samples: Sequence[str]
@@ -37,7 +37,7 @@ class FileColumn:
 
 @dataclass(frozen=True, slots=True)
 class AmbiguousDate:
-    """A column with dates that can be read in two ways: an example, and both readings as ISO dates."""
+    """A column of ambiguous dates, with an example and its two possible readings as ISO dates."""
 
     column: str
     example: str
@@ -65,14 +65,14 @@ class FileContent:
     format: str
     row_count: int
     columns: Sequence[FileColumn]
-    #: The required fields that have no column.
+    #: The required fields that have no column in the file.
     missing: Sequence[str] = ()
-    #: The name and the title of the vendor's profile, or empty texts.
+    #: The name and the title of the vendor's profile, or empty strings if no profile is used.
     profile: str = ""
     profile_title: str = ""
     ambiguous_dates: Sequence[AmbiguousDate] = ()
     statuses: Sequence[StatusWord] = ()
-    #: The hotels of the file. If there are several, one must be chosen.
+    #: The hotels in the file. If there are several, staff must choose one of them.
     hotels: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -113,10 +113,10 @@ class Kind(Protocol):
     def fields(self) -> Sequence[ImportField]: ...
 
     def inspect(self, stream: BinaryIO, uploaded: FileImport) -> FileContent:
-        """Read the file as `uploaded.settings` says, and return what it contains. Raises InvalidFile."""
+        """Read the file with the settings in `uploaded.settings`, and return its content. Raises InvalidFile."""
 
     def process(self, stream: BinaryIO, claimed: FileImport, work: Work) -> Progress:
-        """Check or import the rows that are not finished yet, and return the last progress, which is not stored.
+        """Check or import the rows that are not finished yet. Return the final progress, which the caller must store.
 
         Raises InvalidFile.
         """
@@ -130,7 +130,7 @@ def open_content(uploaded: FileImport) -> BinaryIO:
 
 
 def describe_format(file: BookingsFile) -> str:
-    """Return the format of the file for people, such as `CSV, CP1252, “;”` or `XLSX`."""
+    """Return the file format as users see it, such as `CSV, CP1252, “;”` or `XLSX`."""
     delimiters = {"\t": "TAB", "": ""}
     delimiter = delimiters.get(file.format.delimiter, f"“{file.format.delimiter}”")
     encoding = file.format.encoding.upper().removesuffix("-SIG")

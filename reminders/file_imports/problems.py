@@ -1,7 +1,7 @@
-"""The rows of a file that were not fully imported, stored compressed, and the report of them as a CSV file.
+"""Storage of the rows that were not fully imported, and their report as a CSV file.
 
-Each batch of an import appends one gzip member with JSON lines. Concatenated members are again a valid gzip file (RFC
-1952, section 2.2), so the earlier ones are not read again.
+Each batch of an import appends one gzip member with JSON lines. Concatenated members are a valid gzip file (RFC 1952,
+section 2.2), so appending does not require reading earlier members.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from django.utils.translation import gettext as _
 
 from hotelagent.core.messages import message_from_json, message_to_json
 
-#: Spreadsheet programs run a cell that begins with one of these characters as a formula.
+#: Spreadsheet programs interpret a cell that begins with one of these characters as a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A row that was rejected, or a cell that was left out.
+    """A rejected row or an ignored cell.
 
     `number` is the number of the booking or the room. `column` and `value` are those of the cell, or empty if the
     problem concerns the whole row. `reason` and `detail` are messages in the language of the reader.
@@ -87,5 +87,5 @@ def _csv_line(cells: list[Any]) -> str:
 
 
 def _harmless(cell: Any) -> Any:
-    """Return the cell with an apostrophe before text that a spreadsheet program would run as a formula."""
+    """Return the cell, with a leading apostrophe if a spreadsheet program would run the text as a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

@@ -37,7 +37,7 @@ PROFILES: Mapping[str, str] = {name: profile.title for name, profile in built_in
 
 
 class ReservationFiles:
-    """Files with a row for each booking, or for each room of a booking."""
+    """The kind of files that have a row for each booking, or for each room of a booking."""
 
     fields = tuple(
         ImportField(known.name, known.label, known.is_required, is_joinable=known.name == "guest_name")
@@ -106,7 +106,7 @@ def _options(settings: Mapping[str, Any], *, dry_run: bool = False) -> ImportOpt
 
 def _problem(error: RowError) -> Problem:
     with translation.override("en"):
-        msgid = str(Reason(error.reason).label)  # the English label is the key of the translations
+        msgid = str(Reason(error.reason).label)  # The English label is the msgid of the translations.
     return Problem(
         line=error.line,
         number=error.number,
@@ -119,7 +119,7 @@ def _problem(error: RowError) -> Problem:
 
 
 def _counts(report: ImportReport) -> dict[str, Any]:
-    """Return the counts for the page. `report` has all values, so that an interrupted import can continue."""
+    """Return the counts for the page. `report` contains all counts, so that an interrupted import can continue."""
     return {
         "created": report.created,
         "updated": report.updated,

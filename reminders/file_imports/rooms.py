@@ -1,4 +1,4 @@
-"""The import of a file of rooms."""
+"""The import of uploaded files that list a hotel's rooms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SAMPLED_ROWS = 50
 
 
 class RoomFiles:
-    """Files with a row for each room. A room whose number exists already is not changed."""
+    """The kind of files that have a row for each room. An import does not change existing rooms."""
 
     fields = tuple(
         ImportField(name, _LABELS[name], name in rooms_file.REQUIRED_FIELDS)
@@ -56,7 +56,7 @@ class RoomFiles:
         )
 
     def process(self, stream: BinaryIO, claimed: FileImport, work: Work) -> Progress:
-        """Check or import all rooms in one transaction, because a hotel has few of them."""
+        """Check or import all rooms in one transaction, because a hotel has few rooms."""
         if claimed.finished_rows:
             return Progress(claimed.finished_rows, claimed.finished_rows, claimed.counts)
         file = open_rooms_file(stream)

@@ -1,6 +1,6 @@
-"""The operations of staff on uploaded files: upload, check, start, stop and delete.
+"""The services for uploaded files: staff can upload, check, import, stop and delete a file.
 
-Each operation is one transaction and a compare-and-set of the status. The import itself is in `worker.py`.
+Each operation runs in one transaction and changes the status by compare-and-set. The import itself is in `worker.py`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tenants.queue.celery_task import send_on_commit
 
 #: The maximum size of an uploaded file in bytes. It is below the 10 MB that the reverse proxy accepts.
 MAX_FILE_SIZE = 8_000_000
-#: The maximum size of an uncompressed file in bytes. A small file can be the compressed form of a very large one.
+#: The maximum size of an uncompressed file in bytes. A small compressed file can contain a very large file.
 MAX_UNPACKED_SIZE = 50_000_000
 #: An uploaded file and its report contain guests' data, so they are deleted after this number of days.
 DAYS_UNTIL_DELETION = 7
@@ -44,7 +44,7 @@ KINDS: Mapping[str, Kind] = {
 }
 #: The name of the Celery task that checks and imports files.
 TASK = "reminders.tasks.run_file_import"
-#: A task that was sent on commit normally begins within this time. Otherwise the due queue sends the task again.
+#: A task that is sent on commit normally starts within this time. Otherwise, the due queue sends the task again.
 _RESEND_AFTER = timedelta(seconds=15)
 
 
@@ -75,10 +75,10 @@ def upload_file(*, kind: ImportKind, name: str, content: bytes) -> FileImport:
 
 
 def change_settings(uploaded: FileImport, *, settings: Mapping[str, Any]) -> None:
-    """Store how the file is to be read, and what it contains when it is read that way (`uploaded.inspection`).
+    """Store the settings for reading the file, and its content when it is read with these settings.
 
-    The result of an earlier check is dropped. Raises InvalidFile, and FileImportStateError unless the file is uploaded
-    or checked.
+    The result of an earlier check is discarded. Raises InvalidFile, and FileImportStateError unless the file is
+    uploaded or checked.
     """
     uploaded.settings = dict(settings)
     uploaded.inspection = KINDS[uploaded.kind].inspect(open_content(uploaded), uploaded).as_json()
@@ -106,7 +106,7 @@ def request_check(uploaded: FileImport) -> None:
 
 
 def start_import(uploaded: FileImport) -> None:
-    """Let a worker import the checked file. Raises FileImportStateError unless the file is checked."""
+    """Let a worker import the checked file. Raises FileImportStateError unless the status is `checked`."""
     actor = current_actor()
     with transaction.atomic():
         _change_status(
@@ -136,7 +136,7 @@ def resume(uploaded: FileImport) -> None:
 
 
 def stop(uploaded: FileImport) -> None:
-    """Stop a check or an import. Rows that are already imported are kept. Raises FileImportStateError.
+    """Stop a check or an import. Rows that have already been imported are kept. Raises FileImportStateError.
 
     The worker notices the new status at the end of its current batch, and rolls the batch back.
     """
@@ -184,7 +184,7 @@ def delete_expired_files() -> int:
 
 
 def enqueue(import_id: UUID) -> None:
-    """Send the task of a check or an import when the caller's transaction commits.
+    """Send the task for a check or an import when the caller's transaction commits.
 
     The due item sends the task again if the broker loses the message.
     """
@@ -209,7 +209,7 @@ def _unpacked_size(content: bytes) -> int:
     return size
 
 
-#: The field values with which a check or an import begins. A worker that still processes the file loses its lease.
+#: The initial field values of a check or an import. A worker that is still processing the file loses its lease.
 _FIRST_ROW: Mapping[str, Any] = {
     "finished_rows": 0,
     "counts": {},
@@ -236,14 +236,14 @@ def _state_error(uploaded: FileImport) -> FileImportNotFound | FileImportStateEr
     current = FileImport.objects.filter(id=uploaded.id).only("status").first()
     if current is None:
         return FileImportNotFound(_("The file was deleted."))
-    detail = _("The file is in the status “{status}”. Reload the page.").format(
+    detail = _("The status of the file is “{status}”. Reload the page.").format(
         status=current.get_status_display()
     )
     return FileImportStateError(detail, status_now=current.status)
 
 
 def _subject(uploaded: FileImport) -> tuple[str, UUID]:
-    """Return the subject of audit events. Its kind is the model of the admin page."""
+    """Return the subject of audit events. The kind of the subject is the model of the file's admin page."""
     return uploaded.admin_model, uploaded.id
 
 

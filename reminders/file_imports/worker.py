@@ -41,7 +41,7 @@ LEASE = timedelta(seconds=120)
 TIME_LIMIT = 120.0
 
 _INTERRUPTED = gettext_noop(
-    "An unexpected error interrupted the work. It is tried again automatically; the operators can see the error."
+    "An unexpected error interrupted the work. It will be retried automatically, and the operators see the error."
 )
 
 
@@ -50,7 +50,7 @@ class LeaseLost(Exception):
 
 
 class TimeUp(Exception):
-    """The worker has used its time. The rest of the file is for a new task."""
+    """The worker has reached its time limit. A new task processes the rest of the file."""
 
 
 def run(import_id: UUID) -> None:
@@ -62,7 +62,7 @@ def run(import_id: UUID) -> None:
     if claimed is None:
         return
     work = _Work(claimed)
-    # The member of staff who started the import is the actor of its changes. The worker only executes them.
+    # The member of staff who started the import is the actor of all changes that the worker makes.
     starter = Actor(kind="user", id=claimed.staff_id, label=claimed.staff_name)
     try:
         with actor_context(starter):
@@ -82,7 +82,7 @@ def run(import_id: UUID) -> None:
 
 
 def _claim(import_id: UUID) -> FileImport | None:
-    """Take the lease of a file that is to be checked or imported. Return None if that is not possible."""
+    """Acquire the lease of a file that must be checked or imported. Return None if that is not possible."""
     with transaction.atomic():
         active = FileImport.objects.filter(id=import_id, status__in=ACTIVE_STATUSES)
         free = Q(lease_ends_at__isnull=True) | Q(lease_ends_at__lt=Now())
@@ -110,7 +110,7 @@ def _values(progress: Progress) -> dict[str, Any]:
 
 
 def _append(column: str, content: bytes) -> Func:
-    """Return the SQL expression that appends bytes to a column. Django's Concat converts to text."""
+    """Return an SQL expression that appends bytes to a column. Django's Concat would convert the bytes to text."""
     return Func(
         F(column),
         Value(content),
@@ -138,7 +138,7 @@ class _Work:
         due.schedule(kind=due_kinds.FILE_IMPORT, items=[(self._claimed.id, database_now() + LEASE)])
 
     def check_time(self) -> None:
-        """Raise TimeUp if the worker should not begin with another batch. Call this outside of a transaction."""
+        """Raise TimeUp if the worker should not start another batch. Call this outside of a transaction."""
         if time.monotonic() - self._started > TIME_LIMIT:
             raise TimeUp
 

@@ -24,15 +24,15 @@ class ImportStatus(models.TextChoices):
     FINISHED = "finished", _("imported")
 
 
-#: The statuses in which a worker has to do something.
+#: The statuses in which a worker has to process the file.
 ACTIVE_STATUSES = (ImportStatus.CHECKING, ImportStatus.IMPORTING)
 
 
 class FileImport(models.Model):
-    """A file that staff uploaded to import its rows: first checked, then imported by a worker.
+    """A file that staff uploaded. A worker first checks the rows, then imports them.
 
-    The content is stored in the hotel's schema, because the worker may run on another machine than the web server. It
-    contains the guests' data, so the row is deleted some days after the upload (`file_imports.services`).
+    The content is stored in the hotel's schema, because the worker may run on a different machine than the web server.
+    The content includes guests' data, so the row is deleted some days after the upload (`file_imports.services`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -45,13 +45,13 @@ class FileImport(models.Model):
     file_size = models.PositiveIntegerField(editable=False)
     #: The uploaded file, compressed with zlib.
     content = models.BinaryField(editable=False)
-    #: How staff want the file to be read: the column of each field, and what only they can know.
+    #: The settings that staff chose for reading the file, such as the column of each field.
     settings = models.JSONField(default=dict, editable=False)
-    #: What the file contains, such as its columns with sample values (`file_imports.kinds.FileContent`).
+    #: The content of the file, such as its columns with sample values (`file_imports.kinds.FileContent`).
     inspection = models.JSONField(default=dict, editable=False)
     #: The row count of the file, or null before the first check has counted the rows.
     total_rows = models.PositiveIntegerField(_("rows"), null=True, editable=False)
-    #: The number of rows that the current check or import has finished. A worker that takes over continues after them.
+    #: The number of rows that are checked or imported. A worker that takes over continues after these rows.
     finished_rows = models.PositiveIntegerField(default=0, editable=False)
     #: The counts of the current check or import, such as created reservations.
     counts = models.JSONField(default=dict, editable=False)
@@ -65,7 +65,7 @@ class FileImport(models.Model):
     #: The member of staff who uploaded the file or started the import: user id and user name.
     staff_id = models.CharField(max_length=64, editable=False)
     staff_name = models.CharField(_("by"), max_length=200, editable=False)
-    #: The fencing token of the worker that has the lease. A worker with an earlier number can store nothing more.
+    #: The fencing token of the worker that has the lease. A worker with a lower number can't store anything.
     lease_number = models.PositiveIntegerField(default=0, editable=False)
     lease_ends_at = models.DateTimeField(null=True, editable=False)
 
@@ -94,7 +94,7 @@ class FileImport(models.Model):
 
     @property
     def percent(self) -> int:
-        """Return how much of the current check or import is finished, in percent."""
+        """Return the percentage of rows that the current check or import has finished."""
         return 100 * self.finished_rows // self.total_rows if self.total_rows else 0
 
 

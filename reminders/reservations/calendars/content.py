@@ -1,8 +1,8 @@
-"""The text of calendar files: decoding, and splitting into the lines of each event.
+"""Functions that decode a calendar file and split its text into the lines of each event.
 
-The library `icalendar` parses a file as a whole, and one line between two events that it does not understand ends the
-parsing. Here the file is split into its events first, so a damaged line affects only the event that contains it.
-`ical_parser.py` parses the lines of each event with the library.
+The library `icalendar` parses a file as a whole and stops at the first damaged line between two events. Here the file
+is split into its events first, so a damaged line affects only the event that contains the line. `ical_parser.py` parses
+the lines of each event with the library.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ MAX_BYTES = 5_000_000
 #: that only consists of spaces is not joined to the line before, because it may have been a line of the event.
 _FOLD = re.compile(rb"(?:\r?\r?\n|\r)[ \t](?=[^\r\n])")
 _LINE_BREAK = re.compile(r"\r?\r?\n|\r")
-#: The beginning or the end of a component. The rest of a damaged line may follow the name.
+#: The first or last line of a component. The rest of a damaged line may follow the component's name.
 _BOUNDARY = re.compile(r"\s*(BEGIN|END)\s*[:;]\s*([A-Z-]*)", re.IGNORECASE)
 _METHOD_CANCEL = re.compile(r"\s*METHOD\s*:\s*CANCEL\s*\Z", re.IGNORECASE)
-#: Lines of an event whose BEGIN:VEVENT is damaged.
+#: Matches lines that show that an event has begun although its BEGIN:VEVENT is damaged.
 _EVENT_LINE = re.compile(r"\s*(UID|DTSTART|DTEND|DURATION|SUMMARY)\s*[:;]", re.IGNORECASE)
 #: Components that are never inside an event. If one of them begins before END:VEVENT, the line END:VEVENT is damaged,
 #: and the event ends there.
@@ -53,7 +53,7 @@ class EventLines:
 class CalendarContent:
     """The events and the time zone definitions of a calendar file.
 
-    `is_complete` is False if END:VCALENDAR is missing. Events may be missing from such a calendar, too.
+    `is_complete` is False if END:VCALENDAR is missing. In that case, events may be missing too.
     """
 
     events: list[EventLines] = field(default_factory=list)
@@ -64,9 +64,9 @@ class CalendarContent:
 def decode(content: bytes, *, charset: str = "") -> str:
     """Return the text of a calendar file with long lines joined.
 
-    `charset` is the charset of the HTTP response, or empty. A text that is valid UTF-8 is read as UTF-8. Any other
-    text is read in the charset of the response, or as a whole in Windows-1252. Raises InvalidFile if the file is too
-    large.
+    `charset` is the charset of the HTTP response, or an empty string. Text that is valid UTF-8 is decoded as UTF-8. Any
+    other text is decoded with the charset of the response or, if that fails, as Windows-1252. Raises InvalidFile if the
+    file is too large.
     """
     if len(content) > MAX_BYTES:
         raise InvalidFile(
@@ -97,7 +97,7 @@ def _encodings(charset: str) -> Iterator[str]:
 
 
 def split_calendar(text: str) -> CalendarContent:
-    """Return the events and time zones of the text of a calendar file. Text before the calendar is skipped.
+    """Return the events and time zones in the text of a calendar file. Text before the calendar is skipped.
 
     An event whose first or last line is damaged or missing is included. Raises InvalidFile if the text is not a
     calendar.
@@ -130,7 +130,7 @@ class _Splitter:
         # The open components within the current event, such as alarms, with the index of their first line in `_event`.
         self._nested: list[tuple[str, int]] = []
         self._time_zone: list[str] | None = None
-        self._loose_lines: list[str] = []  # lines that are not part of an event or a time zone
+        self._loose_lines: list[str] = []  # Lines that are not part of an event or a time zone.
 
     def split(self, text: str) -> CalendarContent:
         for line in _LINE_BREAK.split(text.lstrip("\ufeff")):

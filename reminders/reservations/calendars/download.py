@@ -21,7 +21,7 @@ from hotelagent.core.public_addresses import URLNotAllowed
 from reminders.errors import CalendarUnavailable, InvalidCalendarUrl
 from reminders.reservations.calendars.content import MAX_BYTES
 
-#: Some servers refuse clients that do not call themselves Mozilla, as all browsers do.
+#: Some servers refuse clients whose User-Agent does not begin with "Mozilla", as those of browsers do.
 _USER_AGENT = "Mozilla/5.0 (compatible; hotelagent-calendars/1)"
 #: The maximum duration of a download in seconds, including redirects.
 TIMEOUT = 20.0
@@ -55,7 +55,7 @@ class Validators:
 class Download:
     """The result of a download. `content` is None if the calendar has not changed since the previous download.
 
-    `charset` is the charset that the response declares, or empty.
+    `charset` is the charset that the response declares, or an empty string.
     """
 
     content: bytes | None
@@ -117,9 +117,10 @@ def _decompress(body: bytes, encoding: str) -> bytes:
 
 
 def _inflate(body: bytes) -> bytes:
-    """Return data that was compressed with gzip or deflate, at most one byte more than MAX_BYTES.
+    """Decompress data that was compressed with gzip or deflate.
 
-    RFC 9110 defines deflate with the header of zlib, and many servers omit this header.
+    The result has at most one byte more than MAX_BYTES. RFC 9110 requires a zlib header for deflate, but many servers
+    omit this header.
     """
     for window_bits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):
         decompressor = zlib.decompressobj(window_bits)
@@ -131,7 +132,7 @@ def _inflate(body: bytes) -> bytes:
             return content
     raise CalendarUnavailable(
         TranslatableMessage(
-            _("The compressed response of the channel is damaged. The import will be retried.")
+            _("The compressed response from the channel is damaged. The import will be retried.")
         )
     )
 

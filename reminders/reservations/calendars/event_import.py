@@ -1,4 +1,4 @@
-"""The import of the events of a calendar as reservations. Importing the same calendar again changes nothing.
+"""The import of calendar events as reservations. Importing the same calendar again changes nothing.
 
 An event is identified by its calendar and its UID (`uids.py`), so a calendar only changes reservations that came from
 the same calendar.
@@ -58,7 +58,7 @@ log = structlog.get_logger(__name__)
 class ImportResult:
     """The result of an import.
 
-    `uids` has the UIDs of the reservations that the calendar still contains. `closures` are the nights that the
+    `uids` contains the UIDs of the reservations that are still in the calendar. `closures` are the nights that the
     channel has closed. `unassigned` are the nights of events that could not be imported or got no room.
     """
 
@@ -84,9 +84,9 @@ def import_calendar(content: bytes, *, charset: str = "", url: str = "") -> Cale
 
 
 def import_events(parsed: ParsedCalendar, *, source: CalendarSource) -> ImportResult:
-    """Create, update and cancel reservations according to the events, each in a separate transaction.
+    """Create, update and cancel reservations as the events require, each in a separate transaction.
 
-    An existing reservation takes only its dates, its cancellation and whether it is an inquiry from the calendar. Its
+    If a reservation exists, only its dates, its cancellation and its inquiry status are updated from the calendar. The
     guest data is kept. Every booking gets a stay in the room of the calendar. If the room is not available on these
     nights, the reservation is stored without a stay and listed in `without_room`. An event that can't be stored is
     listed in `rejected`, and the other events are imported.
@@ -224,13 +224,13 @@ class _Importer:
             self._exclude_from_closures(room, (stored.arrival, stored.departure))
             if not add_stays([placement]).added:
                 conflict = _conflict_message(clashes(rooms=[room], nights=nights))
-                transaction.set_rollback(True)  # The nights that were reopened are closed again.
+                transaction.set_rollback(True)  # The rollback closes the reopened nights again.
                 return conflict
         Reservation.objects.filter(id=stored.id).update(stay=placement.id, updated_at=Now())
         return None
 
     def _exclude_from_closures(self, room: int, span: Span) -> None:
-        """Reopen the nights that this calendar has closed, so that its booking can take them."""
+        """Reopen the nights that this calendar has closed, so that its own booking can occupy these nights."""
         exclude_from_closures(
             room=room,
             span=span,
@@ -240,7 +240,7 @@ class _Importer:
 
 
 def error_location(error: Exception) -> str:
-    """Return the type of an error and where it was raised, for logs. The text of the error is left out."""
+    """Return the type and the location of an error for logs. The text is omitted, because it may contain names."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {frame.filename}:{frame.lineno}"
 

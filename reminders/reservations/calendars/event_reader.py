@@ -1,4 +1,4 @@
-"""The reader of one event of a calendar. It never fails: what can't be read is the `problem` of the event."""
+"""The reader for a single calendar event. It never fails: if a value can't be read, the event has a `problem`."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Event:
     """An event of a calendar. Missing values are empty or None. `problem` is the error if the event can't be read.
 
     `arrival` and `departure` are in the hotel's time zone. `takes_nights` is False for events that are marked as free
-    time or end on the day on which they begin. `replaced_day` is the date of the occurrence of a repeating event that
-    this event replaces.
+    time or end on the day on which they begin. If this event replaces one occurrence of a repeating event,
+    `replaced_day` is the date of that occurrence.
     """
 
     properties: Properties
@@ -69,7 +69,7 @@ class Event:
 
 
 def read_event(source: EventLines, *, zone: ZoneInfo, time_zones: TimeZones) -> Event:
-    """Return the event with these lines. Times are converted to dates in `zone`."""
+    """Return the event that these lines describe. Times are converted to dates in `zone`."""
     properties = Properties(source.lines)
     status = properties.text("STATUS").upper()
     event = Event(
@@ -110,7 +110,7 @@ def _check_order(event: Event) -> None:
         return
     is_within_a_day = event.departure == event.arrival
     if is_within_a_day and isinstance(event.start, datetime) and isinstance(event.end, datetime):
-        # Times in different time zones can't be compared without the zone of the hotel, and end on the same day.
+        # Times in different zones are not compared. Such an event ends on the day on which it begins.
         has_other_zone = event.start.tzinfo != event.end.tzinfo
         event.takes_nights = not has_other_zone and event.start > event.end
         if not event.takes_nights:
@@ -138,7 +138,7 @@ def _start(properties: Properties, time_zones: TimeZones) -> date | datetime:
     found = properties.get("DTSTART")
     if found is None:
         raise ValueError(TranslatableMessage(_("The start of the event is missing or can't be read.")))
-    # Anything after the date may be the next line, which a damaged line break has joined to this one.
+    # Text after the date may be the next line, joined to this line because of a damaged line break.
     properties.has_damaged_lines |= not is_only_date(found)
     return read_date("DTSTART", found, time_zones=time_zones)
 

@@ -1,7 +1,8 @@
-"""The availability of rooms as an iCalendar feed. It has no guest data, because its URL is often shared.
+"""The availability of rooms as an iCalendar feed.
 
-A channel that imports the feed must not sell a night that is not for sale. So the feed contains every allocation that
-occupies a room: stays of reservations, stays that were confirmed over REST, live holds and closures.
+The feed contains no guest data, because its URL is often shared. It contains every allocation that occupies a room, so
+that channels don't sell these nights: stays of reservations, stays that were confirmed through the REST API, live holds
+and closures.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from reminders.mail.calendar_attachment import hotel_key, sequence, stay_uid
 from reminders.models import Reservation, ReservationStatus
 from tenants.context import current_hotel
 
-#: The time for which nights remain in the feed after the departure, so that calendar apps show the recent past.
+#: Nights remain in the feed for this time after the departure, so that calendar apps show the recent past.
 RETENTION = timedelta(days=31)
-#: Titles that other systems understand: Airbnb writes the same ones, and this project's own import reads them.
+#: Titles that other systems understand: Airbnb uses the same titles, and this project's import recognises them.
 _RESERVED, _NOT_AVAILABLE = "Reserved", "Not available"
-#: Reservations in these statuses take a room of their type, even if no room is assigned to them yet.
+#: Reservations with these statuses need a room of their type, even if no room has been assigned yet.
 _TAKES_A_ROOM = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)
 
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """Nights that are not for sale. `changed_at` is when the event was last changed."""
+    """Nights that are not for sale. `changed_at` is the time of the last change."""
 
     uid: str
     check_in: date
@@ -140,7 +141,7 @@ def _reservation_event(reservation: Reservation) -> FeedEvent:
 
 
 def _render(events: Iterable[FeedEvent]) -> bytes:
-    """Return the events as an iCalendar file. The file is the same if the events are, because its ETag is a digest."""
+    """Return the events as an iCalendar file. Equal events give the same file, because the ETag is its digest."""
     import icalendar  # noqa: PLC0415 - takes 0.1 seconds, which processes without calendars should not pay
 
     feed = icalendar.Calendar()

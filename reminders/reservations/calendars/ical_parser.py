@@ -1,7 +1,7 @@
-"""The parser of the iCalendar files (RFC 5545) of channels.
+"""The parser for the iCalendar files (RFC 5545) that channels publish.
 
-Every event is read on its own. An event that can't be understood becomes an `EventProblem` with the nights that the
-event may take, so that these nights can be closed.
+Every event is read separately. An event that can't be interpreted becomes an `EventProblem` with the nights that the
+event may occupy, so that these nights can be closed.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from reminders.reservations.calendars.uids import dates_uid
 MAX_UNCERTAIN_NIGHTS = 31
 _ONE_DAY = timedelta(days=1)
 
-#: Titles with which channels mark closed nights, such as "Airbnb (Not available)" or "CLOSED - Not available".
+#: Event titles for closed nights, such as "Airbnb (Not available)" or "CLOSED - Not available".
 _CLOSURE = re.compile(
     r"not available|unavailable|no disponible|indispon[ií]vel|\bblocked\b|\bbloquead[oa]\b"
     r"|\bclosed\Z|\Aclosed\b(?!\s*[-–—]\s*\S)"  # noqa: RUF001 - channels write dashes, too
     r"|\Aclosed\s*[-–—]\s*(maintenance|renovation|repairs?|owner|out of (service|order))\b",  # noqa: RUF001
     re.IGNORECASE,
 )
-#: Titles that begin with a status and end with the name of the guest, such as "CLOSED - Jane Roe".
+#: Event titles that begin with a status and end with the name of a guest, such as "CLOSED - Jane Roe".
 _GUEST = re.compile(
     r"\A(?:closed|reserved|booked|reservation|inquiry|enquiry|tentative)\s*[-–—]\s*(?P<guest>\S.*)\Z",  # noqa: RUF001
     re.IGNORECASE | re.DOTALL,
@@ -47,8 +47,8 @@ _GUEST = re.compile(
 class Booking:
     """A booking from a calendar. `guest_name` and `guest_email` are empty if the event has none.
 
-    If `is_matched_by_dates`, the event has no UID of its own. It is the booking that has the same dates, or a new
-    booking with `uid`, which is then made from the dates.
+    If `is_matched_by_dates`, the event has no unique UID. The event then belongs to the booking with the same dates or,
+    if there is none, to a new booking whose `uid` is derived from the dates.
     """
 
     uid: str
@@ -78,9 +78,10 @@ class Closure:
 
 @dataclass(frozen=True, slots=True)
 class EventProblem:
-    """An event that staff should look at. `nights` are the nights that the event takes or may take.
+    """An event that staff should check.
 
-    `detail` is the reason, if possible a `TranslatableMessage`.
+    `nights` are the nights that the event occupies or may occupy. `detail` is the reason, usually a
+    `TranslatableMessage`.
     """
 
     uid: str
@@ -95,8 +96,8 @@ Entry = Booking | Cancellation | Closure | EventProblem
 class ParsedCalendar:
     """The content of a calendar.
 
-    The `EventProblem`s among the `entries` are events that can't be imported as a booking or a closure. `warnings` are
-    about events that were understood. `ignored` is the number of events that take no night. `is_complete` is False if
+    The `EventProblem`s among the `entries` are events that can't be imported as a booking or a closure. `warnings`
+    concern events that were imported. `ignored` is the number of events that occupy no night. `is_complete` is False if
     events may be missing. `reaches_horizon` is True if a later import of the same file would close more nights.
     """
 
@@ -182,7 +183,9 @@ class _Interpreter:
         guest = _GUEST.match(event.summary)
         has_own_uid = self._has_own_uid(event)
         if event.has_invalid_email:
-            detail = TranslatableMessage(_("The e-mail address of the guest is not valid and was left out."))
+            detail = TranslatableMessage(
+                _("The guest's e-mail address is not valid, so it was not imported.")
+            )
             self._warn(event, detail)
         return Booking(
             uid=event.uid if has_own_uid else dates_uid(event.uid, span),
@@ -206,14 +209,14 @@ class _Interpreter:
         imported = newest.get(event.span)
         if event is imported:
             if len(newest) > 1:
-                detail = _("Events with other dates have the same UID. Each was imported by its dates.")
+                detail = _("Events on other dates have the same UID. Each event was imported separately.")
                 self._warn(event, TranslatableMessage(detail))
             return True
         is_repeated = imported is not None and imported.sequence == event.sequence
         detail = (
-            _("The calendar contains this event more than once. It was imported once.")
+            _("The calendar contains this event more than once. The event was imported only once.")
             if is_repeated
-            else _("The calendar has a newer version of this event. The newer one was imported.")
+            else _("The calendar contains a newer version of this event. The newer version was imported.")
         )
         self._warn(event, TranslatableMessage(detail))
         return False
@@ -237,7 +240,7 @@ class _Interpreter:
             self._close(event, nights)
 
     def _close(self, event: Event, nights: tuple[Span, ...]) -> None:
-        """Add the nights of a repeating event. They are closed, also if the title is not that of a closure."""
+        """Close the nights of a repeating event, even if the event's title is not the title of a closure."""
         if _CLOSURE.search(event.summary):
             self._parsed.entries.append(Closure(event.uid, nights))
         else:
@@ -247,10 +250,10 @@ class _Interpreter:
             self._reject(event, detail, nights)
 
     def _uncertain_nights(self, event: Event) -> tuple[Span, ...]:
-        """Return the nights that an event may take if one of its dates can't be read.
+        """Return the nights that an event may occupy if one of its dates can't be read.
 
-        These are the nights up to the neighbouring event, because the calendar belongs to one room, and at most
-        MAX_UNCERTAIN_NIGHTS.
+        The result contains the nights up to the neighbouring event, because the calendar belongs to one room, but at
+        most MAX_UNCERTAIN_NIGHTS nights.
         """
         arrival, departure = event.arrival, event.departure
         if arrival is None and departure is None:
@@ -274,9 +277,9 @@ class _Interpreter:
 
 
 def _newest_versions(events: Sequence[Event]) -> dict[Span, Event]:
-    """Return the events of one UID with the highest SEQUENCE, by their nights.
+    """Return the events with the highest SEQUENCE among the events of one UID, by nights.
 
-    Of several events with the same nights, one that is not cancelled is returned, so the room is not sold twice.
+    If several events have the same nights, one that is not cancelled is preferred, so that the room is not sold twice.
     """
     sequence = max(event.sequence for event in events)
     newest: dict[Span, Event] = {}

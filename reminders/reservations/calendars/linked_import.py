@@ -1,4 +1,4 @@
-"""The import of a downloaded calendar into the room that it is linked to."""
+"""The import of a downloaded calendar into the linked room."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reminders.reservations.services import cancel_reservation
 
 #: After this number of consecutive imports in which a calendar has no events, its bookings are cancelled.
 EMPTY_IMPORTS_BEFORE_CANCELLATION = 3
-#: Maximum number of events of each kind that a stored report lists.
+#: The maximum number of events of each kind that a stored report lists.
 _MAX_REPORTED_EVENTS = 20
 
 
@@ -36,7 +36,7 @@ def import_download(calendar: LinkedCalendar, download: Download) -> dict[str, A
     result = import_events(parsed, source=_source(calendar))
     report = result.report
     empty_imports = 0 if report.events else calendar.empty_imports + 1
-    # Channels remove cancelled bookings from a calendar, but sometimes they also publish incomplete or empty calendars.
+    # Channels remove cancelled bookings from their calendars, but sometimes publish incomplete or empty calendars.
     is_trusted = parsed.is_complete and not 0 < empty_imports < EMPTY_IMPORTS_BEFORE_CANCELLATION
     expected = _expected_reservations(calendar, today=today)
     missing = expected.keys() - result.uids

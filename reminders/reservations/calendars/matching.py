@@ -1,4 +1,4 @@
-"""Finding the reservation that an event of a calendar stands for."""
+"""Queries that find the reservation to which a calendar event belongs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ EXPECTED_STATUSES = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)
 
 @dataclass(frozen=True, slots=True)
 class CalendarSource:
-    """The calendar that events come from, and the room that its bookings take (None: no room).
+    """The calendar from which events are imported, and the room of its bookings, or None.
 
-    `closure_reference` and `closure_reason` are those of the closures that were imported from the calendar.
+    `closure_reference` and `closure_reason` identify the closures that were imported from the calendar.
     """
 
     digest: bytes
@@ -42,9 +42,9 @@ class ReservationFinder:
         self._own_uids = own_uids
 
     def by_uid(self, uid: str, nights: Span | None = None) -> Reservation | None:
-        """Return the reservation of this calendar that has this UID.
+        """Return the reservation of this calendar with this UID.
 
-        If there is none, return the one on these nights that was imported while other events had the same UID.
+        If there is none, return the reservation on these nights that was imported while several events had the UID.
         """
         id_ = self._ids.get(uid)
         if id_ is None and nights is not None:
@@ -69,9 +69,9 @@ class ReservationFinder:
     def elsewhere(self, uid: str, nights: Span) -> Reservation | None:
         """Return the reservation of another calendar that is the same booking.
 
-        A channel that gives a calendar a new URL keeps the UIDs of the bookings. So a linked calendar takes over the
-        reservations of a calendar of its room that is no longer linked. A file has no URL, so its events are compared
-        with those of all calendars, and an event with the same nights is the same booking.
+        A channel that gives a calendar a new URL keeps the UIDs of the bookings. Therefore, a linked calendar takes
+        over the reservations of a calendar that was previously linked to the room. A file has no URL, so its events are
+        compared with the events of all calendars. Events with the same UID and nights are the same booking.
         """
         reservations = Reservation.objects.select_for_update(of=("self",))
         if self._source.digest == uids.FILE_DIGEST:

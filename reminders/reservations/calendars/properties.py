@@ -1,4 +1,4 @@
-"""The properties of one event, read line by line with `icalendar`, and its dates in the hotel's time zone."""
+"""Functions that read the properties of an event with `icalendar`, and convert dates to the hotel's time zone."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from hotelagent.core.messages import TranslatableMessage
 
 _LINE = re.compile(r"([A-Za-z0-9-]+)\s*[:;]")
 _REPEATABLE = frozenset({"RRULE", "RDATE", "EXDATE", "ATTENDEE"})
-#: The properties that decide what an event means. All other lines are not parsed.
+#: The properties that determine how an event is imported. Other lines are not parsed.
 _PARSED = frozenset(
     {"UID", "DTSTART", "DTEND", "DURATION", "SUMMARY", "STATUS", "TRANSP", "SEQUENCE", "ATTENDEE"}
     | {"RRULE", "RDATE", "EXDATE", "RECURRENCE-ID"}
 )
 _DATE_PREFIX = re.compile(r"\d{8}(T\d{6}Z?)?")
-#: The lines of a time zone definition that decide its offsets. dateutil rejects some of the other lines.
+#: The lines of a time zone definition that determine its offsets. dateutil rejects some of the other lines.
 _TIME_ZONE_LINE = re.compile(
     r"(BEGIN|END|TZID|DTSTART|RRULE|RDATE|TZOFFSETFROM|TZOFFSETTO)[:;]", re.IGNORECASE
 )
-#: Rules with one change per year or month. With other rules a file of a few bytes could keep a worker busy for hours.
+#: Rules with one change per year or month. Other rules could keep a worker busy for hours.
 _TIME_ZONE_RULE = re.compile(
     r"RRULE:(FREQ=YEARLY|INTERVAL=1|BYMONTH=\d+|BYDAY=[+-]?\d*[A-Z]{2}|BYMONTHDAY=[\d,]+|UNTIL=\w+|COUNT=\d+|WKST=\w+|;)+"
 )
@@ -41,16 +41,17 @@ TimeZones = Mapping[str, tzinfo]
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A line of an event: its parameters with names in upper case, and its value without escape sequences."""
+    """A line of an event: the parameters, with names in upper case, and the value without escape sequences."""
 
     params: Mapping[str, str]
     value: str
 
 
 class Properties:
-    """The properties of an event. Of a property that may occur once, the first value counts.
+    """The properties of an event.
 
-    `has_damaged_lines` is True if a property may be missing, because some lines are not those of an event.
+    If a property that may occur only once is repeated, the first value is used. `has_damaged_lines` is True if some
+    lines are not valid event lines, so that a property may be missing.
     """
 
     def __init__(self, lines: Sequence[str]) -> None:
@@ -134,7 +135,7 @@ def local_day(value: date | datetime, *, zone: ZoneInfo) -> date:
 def add_duration(start: date | datetime, text: str) -> date | datetime:
     """Return the end of an event that starts at `start` and has this DURATION. Raises ValueError or OverflowError.
 
-    The hours of a duration count, also if the event starts on a date without a time: it then starts at midnight.
+    If the event starts on a date without a time, the duration is counted from midnight.
     """
     from icalendar.prop import vDuration  # noqa: PLC0415 - see `parse_calendar`
 
@@ -147,13 +148,13 @@ def add_duration(start: date | datetime, text: str) -> date | datetime:
 def are_whole_days(start: Property, end: Property | None) -> bool:
     """Return whether start and end are midnight in UTC. Some systems write the dates of a stay this way.
 
-    Taken literally, these stays would begin and end the evening before in America.
+    If the times were converted, stays in America would begin and end one day early.
     """
     return all(found is not None and found.value.strip().endswith("T000000Z") for found in (start, end))
 
 
 def read_time_zones(definitions: Sequence[Sequence[str]]) -> dict[str, tzinfo]:
-    """Return the time zones that a calendar defines, by their TZID. Definitions that can't be used are left out."""
+    """Return the time zones that a calendar defines, by their TZID. Definitions that can't be used are omitted."""
     time_zones: dict[str, tzinfo] = {}
     for definition in definitions:
         lines = [line for line in definition if _TIME_ZONE_LINE.match(line)]

@@ -1,4 +1,4 @@
-"""The nights of repeating events (RFC 5545, section 3.8.5), found with `dateutil`."""
+"""The nights of repeating events (RFC 5545, section 3.8.5), computed with `dateutil`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reminders.reservations.calendars.properties import Properties, Property, Ti
 
 #: Repeating events occupy nights up to this number of days from today. Later occurrences are ignored.
 HORIZON_DAYS = 1096
-#: Seconds that all repeating events of one calendar may take. A rule that never applies takes up to eight seconds.
+#: The time limit in seconds for all repeating events of a calendar. A rule that never matches takes up to 8 seconds.
 MAX_SECONDS = 5.0
 _FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 #: Parts of a recurrence rule that only change the time of day of an occurrence, or repeat it on the same day.
@@ -90,7 +90,7 @@ class Expansion:
             raise ValueError(TranslatableMessage(_("The rule of the repeating event is too complex.")))
 
     def _moments(self, found: Property, zone: tzinfo | None) -> list[datetime]:
-        """Return the dates of RDATE or EXDATE. Of a period, only the beginning is used."""
+        """Return the dates in RDATE or EXDATE properties. For a period, its beginning is returned."""
         return [
             _naive(read_date("RDATE", Property(found.params, text), time_zones=self._time_zones), zone)
             for text in found.value.split(",")
@@ -107,7 +107,7 @@ def recurrence_day(properties: Properties, *, start: date | datetime, time_zones
 
 
 def _rule(text: str, zone: tzinfo | None) -> str:
-    """Return the rule with an UNTIL in the time zone of the event, as `dateutil` needs it without time zones."""
+    """Return the rule with UNTIL in the event's local time, because `dateutil` calculates without time zones."""
     parts = dict(part.strip().partition("=")[::2] for part in text.upper().split(";") if part.strip())
     # With an INTERVAL of 0, dateutil would never return.
     if parts.get("FREQ") not in _FREQUENCIES or int(parts.get("INTERVAL", "1")) < 1:
@@ -122,7 +122,7 @@ def _rule(text: str, zone: tzinfo | None) -> str:
 
 
 def _naive(value: date | datetime, zone: tzinfo | None) -> datetime:
-    """Return the wall clock time in the time zone of the event. A date is its midnight."""
+    """Return the local time in the event's time zone, as a naive datetime. A date is converted to midnight."""
     if not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a date has no time zone
     if value.tzinfo is not None and zone is not None:

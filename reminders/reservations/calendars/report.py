@@ -8,16 +8,16 @@ from typing import Any
 
 from reminders.reservations.calendars.ical_parser import EventProblem
 
-#: The fields of a report that are lists of events.
+#: The names of the report fields that are lists of events.
 PROBLEM_LISTS = ("rejected", "without_room", "warnings")
 
 
 @dataclass(slots=True)
 class CalendarReport:
-    """The numbers of imported calendar events and the events that staff should look at.
+    """The number of imported calendar events by result, and the events that staff should check.
 
     `events` = created + updated + cancelled + unchanged + closures + ignored + rejected. `without_room`, `removed` and
-    `closed_nights` are only set for linked calendars, because these belong to a room.
+    `closed_nights` are only set for linked calendars, because only linked calendars belong to a room.
     """
 
     events: int = 0
@@ -31,9 +31,9 @@ class CalendarReport:
     rejected: list[EventProblem] = field(default_factory=list)
     #: Bookings that were imported without a stay, because the room is not available.
     without_room: list[EventProblem] = field(default_factory=list)
-    #: Events that were understood, but that may not mean what they say, such as those with a repeated UID.
+    #: Imported events whose meaning is doubtful, such as events with a repeated UID.
     warnings: list[EventProblem] = field(default_factory=list)
-    removed: int = 0  # bookings that are missing from the calendar and were cancelled
+    removed: int = 0  # Bookings that were cancelled because they are missing from the calendar.
     closed_nights: int = 0
 
     def as_json(self, *, limit: int | None = None, detail: Callable[[str], Any] = str) -> dict[str, Any]:

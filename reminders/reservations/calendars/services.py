@@ -1,4 +1,4 @@
-"""Services of linked calendars: linking, unlinking and importing them."""
+"""Services that link, unlink and import channels' calendars."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from reminders.reservations.calendars.uids import url_digest
 from tenants.errors import DomainError
 from tenants.queue import due
 
-#: Number of failures in a row after which one entry is added to the dead-letter queue. Imports continue nevertheless.
+#: After this number of consecutive failures, an entry is added to the dead-letter queue. Imports continue.
 FAILURES_BEFORE_ALERT = 4
 _ENCRYPTION_PURPOSE = b"calendar address"
 
@@ -76,10 +76,7 @@ def link_calendar(*, room: int, name: str, url: str, import_closures: bool = Tru
 
 
 def unlink_calendar(calendar_id: UUID) -> None:
-    """Delete the link and its imported closures. Imported reservations are kept.
-
-    Raises CalendarNotFound.
-    """
+    """Unlink the calendar and delete its imported closures. Imported reservations are kept. Raises CalendarNotFound."""
     with transaction.atomic():
         calendar = LinkedCalendar.objects.select_related("room").filter(id=calendar_id).first()
         if calendar is None:
@@ -117,7 +114,7 @@ def sync_calendar(calendar_id: UUID) -> None:
     """Download and import the calendar, and schedule the next import.
 
     The download may take seconds, so call this outside of a transaction. Raises CalendarNotFound, CalendarUnavailable
-    or InvalidFile. Whatever fails is also stored as the calendar's last error, and the next import is scheduled.
+    or InvalidFile. Any error is also stored as the calendar's last error, and the next import is scheduled.
     """
     calendar = LinkedCalendar.objects.filter(id=calendar_id).first()
     if calendar is None:

@@ -1,4 +1,4 @@
-"""The identity of calendar events: the digest of the calendar's URL together with the UID of the event."""
+"""The identity of calendar events, which consists of a digest of the calendar's URL and the UID of the event."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hotelagent.core.text import single_line
 from locks.allocations.occupancy import Span
 
 MAX_LENGTH = 64
-#: The digest of calendars that were imported from a file, which has no URL.
+#: The digest that stands for calendars imported from a file, which has no URL.
 FILE_DIGEST = b""
 
 

@@ -1,4 +1,4 @@
-"""A local HTTP server that imitates a booking channel in tests: it publishes a calendar, or fails."""
+"""A local HTTP server that imitates a booking channel in tests. The server publishes a calendar, or fails."""
 
 from tests.web import QuietHandler, ScriptedServer
 
@@ -40,7 +40,7 @@ class _Handler(QuietHandler):
 class Channel(ScriptedServer):
     """An HTTP server that publishes the calendar of a booking channel.
 
-    Each request takes the next item of `responses`: an HTTP status, the target of a redirect, or a fault
+    Each request is handled with the next item of `responses`: an HTTP status, the target of a redirect, or a fault
     (`hang`, `drip`, `short` or `endless`). The status 200 sends the calendar with `headers`, or 304 if the client
     already has this version. A client that does not call itself Mozilla is refused.
     """

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of calendars: a channel, a room, and a calendar of the channel that is linked to the room."""
+"""Fixtures for the tests of calendars: a channel with a calendar, and a room that the calendar is linked to."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -41,7 +41,7 @@ def link(rooms: list[Room]) -> Iterator[Callable[..., tuple[LinkedCalendar, Chan
 
 
 def sync(linked_calendar: LinkedCalendar) -> dict[str, Any]:
-    """Import the linked calendar as a Celery worker does when it is due, and return the import report."""
+    """Import the linked calendar as a Celery worker does when the calendar is due, and return the import report."""
     calendar_services.sync_due_calendar(linked_calendar.id)
     linked_calendar.refresh_from_db()
     assert linked_calendar.error_message == ""
@@ -49,6 +49,6 @@ def sync(linked_calendar: LinkedCalendar) -> dict[str, Any]:
 
 
 def nights(status: str, room: Room) -> list[Nights]:
-    """Return the nights of the room that allocations with this status occupy, in ascending order."""
+    """Return the nights on which allocations with this status occupy the room, in ascending order."""
     rows = Allocation.objects.filter(status=status, room=room).order_by("nights")
     return [(f"{row.check_in}", f"{row.check_out}") for row in rows]

@@ -1,4 +1,4 @@
-"""Tests with calendars of the kinds that users of other software have reported. The files are in `feeds/`."""
+"""Tests with difficult calendars like those that users of other systems have reported. The files are in `feeds/`."""
 
 import gzip
 import time
@@ -100,7 +100,7 @@ def test_each_import_of_the_calendar_of_a_channel_results_in_the_same_stays_and_
         ("tentative", "Roe", "inquiry"),
     ],
 )
-def test_calendar_of_a_channel_gives_the_name_and_the_status_of_the_guest(
+def test_guest_name_and_reservation_status_are_read_from_the_calendar_of_a_channel(
     link: Link, name: str, guest: str, status: str
 ) -> None:
     calendar, _channel = link(feed(name))
@@ -129,7 +129,7 @@ def test_same_uid_in_the_calendars_of_two_rooms_creates_a_reservation_for_each_r
     assert Reservation.objects.count() == 2
 
 
-def test_calendars_that_share_a_uid_never_change_or_cancel_each_others_reservation(
+def test_calendars_that_share_a_uid_do_not_change_each_others_reservations(
     link: Link, rooms: list[Room]
 ) -> None:
     first, channel = link(feed("same-uid-room-a"))
@@ -176,7 +176,7 @@ def test_web_page_instead_of_a_calendar_is_reported_and_cancels_no_reservation(
     assert nights("confirmed", rooms[0]) == [("2027-06-01", "2027-06-04")]
 
 
-def test_events_of_a_repeating_event_that_are_no_closures_close_their_nights_and_are_reported(
+def test_repeating_event_that_is_not_a_closure_closes_its_nights_and_is_reported(
     link: Link, rooms: list[Room]
 ) -> None:
     content = (
@@ -248,7 +248,9 @@ def test_repeating_closure_closes_the_nights_of_its_recurrence_rule(
     ],
     ids=["gzip", "deflate", "deflate without a header"],
 )
-def test_compressed_calendar_is_read(link: Link, encoding: str, compress: Callable[[bytes], bytes]) -> None:
+def test_compressed_calendar_is_imported(
+    link: Link, encoding: str, compress: Callable[[bytes], bytes]
+) -> None:
     calendar, channel = link(compress(feed("no-uid")))
     channel.headers = {"Content-Encoding": encoding}
     assert sync(calendar)["created"] == 1
@@ -264,7 +266,7 @@ def test_compressed_calendar_is_read(link: Link, encoding: str, compress: Callab
     ],
     ids=["no gzip", "cut off", "too large", "unknown"],
 )
-def test_compressed_calendar_that_cannot_be_read_is_reported_with_the_cause(
+def test_unreadable_compressed_calendar_is_reported_with_the_reason(
     link: Link, content: bytes, encoding: str, message: str
 ) -> None:
     calendar, channel = link(content)
@@ -275,7 +277,9 @@ def test_compressed_calendar_that_cannot_be_read_is_reported_with_the_cause(
 
 
 @pytest.mark.parametrize("charset", ["iso-8859-1", "utf-8", "no-such-charset", "punycode", ""])
-def test_name_in_latin_1_is_read_whatever_charset_the_channel_declares(link: Link, charset: str) -> None:
+def test_guest_name_in_latin_1_is_read_correctly_whatever_charset_the_channel_declares(
+    link: Link, charset: str
+) -> None:
     calendar, channel = link(feed("latin1"))
     channel.headers = {"Content-Type": f"text/calendar; charset={charset}"}
     sync(calendar)
@@ -285,7 +289,7 @@ def test_name_in_latin_1_is_read_whatever_charset_the_channel_declares(link: Lin
 @pytest.mark.parametrize(
     ("charset", "name"), [("koi8-r", "Иванов"), ("utf-16", "Müller"), ("iso-8859-1", "Ивáнов")]
 )
-def test_name_is_read_in_the_charset_of_the_response_unless_it_is_utf_8(
+def test_guest_name_is_decoded_with_the_declared_charset_unless_it_is_valid_utf_8(
     link: Link, charset: str, name: str
 ) -> None:
     text = feed("last-booking-cancelled-1").decode().replace("Reserved", name)
@@ -316,7 +320,7 @@ def test_error_message_after_a_refused_download_names_the_cause(
     assert f"(status {status})" in calendar.error_message
 
 
-def test_calendar_that_fails_unexpectedly_does_not_stop_the_other_calendars_of_the_task(
+def test_unexpected_error_in_one_calendar_does_not_stop_the_import_of_other_calendars(
     link: Link, rooms: list[Room], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing, _channel = link(feed("no-uid"))
@@ -337,7 +341,7 @@ def test_calendar_that_fails_unexpectedly_does_not_stop_the_other_calendars_of_t
     assert nights("confirmed", rooms[1]) == [("2028-02-10", "2028-02-12")]
 
 
-def test_calendar_linked_again_with_a_new_url_takes_over_the_reservations_of_the_old_one(
+def test_calendar_linked_again_with_a_new_url_takes_over_its_earlier_reservations(
     link: Link, rooms: list[Room]
 ) -> None:
     old, _channel = link(feed("last-booking-cancelled-1"))
@@ -428,7 +432,7 @@ def test_booking_whose_dates_become_unreadable_keeps_its_nights(link: Link, room
     assert nights("confirmed", rooms[0]) == [("2027-06-01", "2027-06-04")]
 
 
-def test_calendar_without_its_end_cancels_nothing(link: Link, rooms: list[Room]) -> None:
+def test_incomplete_calendar_cancels_no_bookings(link: Link, rooms: list[Room]) -> None:
     calendar, channel = link(feed("unfolded-description"))
     sync(calendar)
     channel.content = feed("unfolded-description").partition(b"UID:desc-2")[0]

@@ -1,4 +1,4 @@
-"""Tests with calendars of which one line is replaced by garbage."""
+"""Tests with calendars in which one line is replaced with garbage."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -90,7 +90,7 @@ def parse(lines: list[str]) -> list[Entry]:
 
 
 @given(line=st.integers(0, len(LINES) - 1), garbage=GARBAGE)
-def test_garbage_in_any_line_of_a_calendar_loses_at_most_its_event_and_its_nights_are_taken(
+def test_garbage_in_any_line_affects_at_most_one_event_whose_nights_are_still_closed(
     line: int, garbage: str
 ) -> None:
     entries = parse([*LINES[:line], garbage, *LINES[line + 1 :]])

@@ -1,4 +1,4 @@
-"""Tests of the iCalendar feed of the nights that are not for sale."""
+"""Tests of the iCalendar feed that publishes the nights that are not for sale."""
 
 from collections.abc import Callable
 from datetime import date
@@ -148,7 +148,7 @@ def test_feed_of_a_room_type_contains_the_nights_on_which_no_room_is_left(
         ("&room_type=dubble", 404),
     ],
 )
-def test_feed_refuses_parameters_that_would_show_rooms_as_free(
+def test_feed_rejects_parameters_that_would_show_occupied_rooms_as_free(
     feed_url: str, rooms: list[Room], parameters: str, status: int
 ) -> None:
     assert anonymous_client().get(f"{feed_url}{parameters}").status_code == status

@@ -56,7 +56,7 @@ def linked(channel: Channel, room: Room) -> LinkedCalendar:
 
 
 def sync(linked_calendar: LinkedCalendar) -> LinkedCalendar:
-    """Import the linked calendar as a Celery worker does when it is due, and return the linked calendar."""
+    """Import the linked calendar as a Celery worker does when the calendar is due, and return the linked calendar."""
     calendar_services.sync_due_calendar(linked_calendar.id)
     linked_calendar.refresh_from_db()
     return linked_calendar

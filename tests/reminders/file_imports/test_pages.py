@@ -156,11 +156,11 @@ def test_every_choice_that_a_file_needs_has_a_hint_for_the_page_and_for_the_comm
 
 def test_file_cannot_be_checked_until_its_required_columns_are_chosen(staff: Client, in_hotel: Hotel) -> None:
     page = upload(staff, RESERVATIONS, "Code,From,To\n1,2031-07-01,2031-07-02").content.decode()
-    assert "Choose the column of: Booking number, Arrival, Departure." in page
+    assert "Choose a column for: Booking number, Arrival, Departure." in page
     url = f"{RESERVATIONS}{FileImport.objects.get().id}/change/"
     columns = {"column-0": "number", "column-1": "arrival"}
     page = staff.post(url, {"action": "check", **columns}, follow=True).content.decode()
-    assert "Choose the column of: Departure." in page
+    assert "Choose a column for: Departure." in page
     columns["column-2"] = "arrival"
     page = staff.post(url, {"action": "check", **columns}, follow=True).content.decode()
     assert "Choose only one column for: Arrival." in page
@@ -173,7 +173,7 @@ def test_staff_choose_the_hotel_of_a_file_that_contains_several_hotels(
     staff: Client, in_hotel: Hotel
 ) -> None:
     rows = "number,arrival,departure,hotel\n1,2031-07-01,2031-07-02,North\n2,2031-07-01,2031-07-02,South"
-    assert "bookings of several hotels" in upload(staff, RESERVATIONS, rows).content.decode()
+    assert "bookings from several hotels" in upload(staff, RESERVATIONS, rows).content.decode()
     uploaded = FileImport.objects.get()
     columns = {f"column-{n}": name for n, name in enumerate(["number", "arrival", "departure", "hotel"])}
     url = f"{RESERVATIONS}{uploaded.id}/change/"
