@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterable
@@ -16,7 +17,9 @@ from django.db.models import Count, F
 
 from audit.models import Event
 from locks.models import Allocation, Room
+from reminders.management.commands import import_reservations
 from reminders.models import Reminder, Reservation, Rule
+from reminders.reservations.importing.columns.fields import FIELDS, KNOWN_NAMES, REQUIRED_FIELDS
 from reminders.reservations.importing.room_assignment import RoomAssignment
 from reminders.sending import batch
 from tenants.models import DueItem, Hotel
@@ -326,6 +329,15 @@ def test_import_with_an_invalid_column_mapping_fails_with_a_clear_message(
 ) -> None:
     with pytest.raises(CommandError, match=message):
         run(write_lines(tmp_path / "bookings.csv", VALID_LINE), columns=columns)
+
+
+def test_help_of_import_reservations_describes_every_field_and_its_column_names() -> None:
+    text = import_reservations.Command().create_parser("manage.py", "import_reservations").format_help()
+    for name in FIELDS:
+        description, columns = re.findall(rf"^  {name} +(\S.+)\n +columns: (.+)$", text, re.MULTILINE)[0]
+        assert description.endswith("(required)") == (name in REQUIRED_FIELDS)
+        assert set(columns.split(", ")) <= KNOWN_NAMES
+    assert max(map(len, text.splitlines())) <= 120
 
 
 def test_import_of_a_file_with_several_hotels_requires_choosing_one_hotel(

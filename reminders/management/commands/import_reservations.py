@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from reminders.errors import FileChoice, InvalidFile
 from reminders.management.import_output import MAX_LISTED_ERRORS, progress_bar, rejects_writer, summary
 from reminders.models import ReservationStatus
-from reminders.reservations.importing.columns.fields import FIELDS, REQUIRED_FIELDS
+from reminders.reservations.importing.columns.fields import FIELDS
 from reminders.reservations.importing.columns.profiles import Profile, built_in_profiles, load_profile
 from reminders.reservations.importing.files import BookingsFile
 from reminders.reservations.importing.importer import Importer
@@ -52,11 +51,11 @@ out. All errors are listed with their line and the reason. They do not stop the 
 
     @property
     def epilog(self) -> str:
-        required = "".join(f"\n  {name}" for name in REQUIRED_FIELDS)
-        optional = textwrap.fill(
-            ", ".join(name for name in FIELDS if name not in REQUIRED_FIELDS),
-            width=100, initial_indent="  ", subsequent_indent="  ",
-        )  # fmt: skip
+        fields = "".join(
+            f"\n  {field.name:19}{field.description}{' (required)' if field.is_required else ''}"
+            f"\n{'':21}columns: {', '.join(field.column_names)}"
+            for field in FIELDS.values()
+        )
         profiles = "".join(f"\n  {name:16} {profile.title}" for name, profile in built_in_profiles().items())
         return f"""\
 file formats:
@@ -65,9 +64,7 @@ file formats:
 
 profiles, detected from the column names:{profiles}
 
-fields that the file must have:{required}
-other fields:
-{optional}
+fields, and the column names that are recognised without a profile:{fields}
 
 statuses:
   {", ".join(ReservationStatus.values)}
