@@ -21,7 +21,7 @@ class ActorKind(models.TextChoices):
     ANONYMOUS = "anonymous", _("anonymous")
 
 
-#: Kinds of actors that descriptions call "hotelagent", because no person or client requested the operation.
+#: Actors that are displayed as "hotelagent", because neither a person nor an API client requested the operation.
 _AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
 
 

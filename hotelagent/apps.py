@@ -12,7 +12,7 @@ class HotelagentConfig(AppConfig):
         from hotelagent.core import telemetry  # noqa: PLC0415 - needs the settings
 
         telemetry.start()
-        # Import these modules of all apps that have them. They register functions and declarations of the app.
+        # `autodiscover_modules()` imports the module with this name from every app that has such a module.
         # The modules `personal_data` declare how masked backups replace personal data.
         autodiscover_modules("personal_data")
         # The modules `cards` register cards and panels on the start page of the admin.

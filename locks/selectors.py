@@ -50,7 +50,7 @@ class TypeCount:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """The free rooms, and the counts of each type. Types without a free room are included."""
+    """The free rooms, and the number of free rooms of each room type. `types` includes types without a free room."""
 
     free: list[FreeRoom]
     types: list[TypeCount]
@@ -278,7 +278,10 @@ def _spans_by_room(rows: Iterable[dict[str, Any]]) -> dict[int, list[_Span]]:
 
 
 def _free_check_ins(spans: Iterable[_Span], nights: Nights) -> list[datetime.date]:
-    """Return the dates within the horizon on which a stay of `nights.count` nights can begin without an overlap."""
+    """Return the check-in dates within the horizon on which a stay would not overlap with any of the occupied `spans`.
+
+    The stay has `nights.count` nights.
+    """
     blocked = bytearray(HORIZON_DAYS)
     for check_in, check_out in spans:
         # A stay that begins on one of these days would overlap with the span.

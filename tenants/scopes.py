@@ -65,7 +65,7 @@ _ROLE_SCOPES: dict[str, frozenset[str]] = {
     Role.PLATFORM: frozenset(PLATFORM_SCOPES),
 }
 
-#: Maps models and apps to the resource in their scopes (`rooms` in `rooms:read`). Other apps use their app label.
+#: Maps a model or an app to the first part of its scopes, such as `rooms` in `rooms:read`. Default: the app label.
 _RESOURCES = {
     "locks.room": "rooms",
     "locks.allocation": "locks",

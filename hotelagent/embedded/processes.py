@@ -157,7 +157,7 @@ def record_children(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"
 def stop_orphans(path: Path) -> list[str]:
     """Stop the recorded processes (`record_children`) that are still running, and return their names.
 
-    A process is still running if its parent was killed before it could stop the process.
+    Recorded processes can still be running if their parent process was killed, because it could not stop them.
     """
     try:
         rows = json.loads(path.read_text())

@@ -78,7 +78,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
         for error in members["errors"]:
             error["pointer"] = f"?{error['pointer'].removeprefix('/')}"
     if problem.status >= problems.SERVER_ERROR.status:
-        # Django itself sends got_request_exception for unhandled exceptions only. Sentry and the request log need it.
+        # Sentry and the request log need this signal. Django sends the signal only for exceptions that are not handled.
         got_request_exception.send(sender=type(context.get("view")), request=request._request)
     body = problem_document(
         problem,

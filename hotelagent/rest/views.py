@@ -35,7 +35,7 @@ class HotelAPIView(APIView):
         try:
             super().initial(request, *args, **kwargs)
         except (exceptions.NotAuthenticated, exceptions.AuthenticationFailed):
-            # REST framework checks rate limits last. They must also stop clients that try to guess API keys.
+            # REST framework checks rate limits after authentication. Check them here to limit guesses of API keys.
             self.check_throttles(request)
             raise
         except MissingScope as error:

@@ -20,11 +20,12 @@ from locks.selectors import today
 def synchronize_closures(
     *, room: int, spans: Sequence[Span], reference: str, reason: str, reopens: bool = True
 ) -> tuple[int, int]:
-    """Close a room for all nights of `spans` that no other allocation occupies, and reopen it for all other nights.
+    """Make `spans` the nights on which closures with the reference `reference` close the room.
 
-    Past nights and closures with another reference are not changed. If `reopens` is False, the nights that are closed
-    with this reference stay closed. Return the number of nights that are now closed, and the number of nights that
-    could not be closed. Runs in one transaction. Raises RoomNotFound.
+    Nights of `spans` that another allocation occupies can't be closed. Nights outside of `spans` that are closed with
+    this reference are reopened, unless `reopens` is False. Past nights and closures with a different reference are not
+    changed. Return the number of nights that are now closed, and the number of nights that could not be closed. Runs in
+    one transaction. Raises RoomNotFound.
     """
     with transaction.atomic():
         lock_rooms([room])

@@ -1,11 +1,11 @@
 -- Offers a room to suitable waiting list entries whose nights overlap with the given nights.
 -- The oldest entry comes first. An entry is skipped if the room is not free on all of its nights.
--- An offer is a hold that belongs to the holder of the entry.
+-- An offer is a hold for the client that created the waiting list entry.
 --
 -- Returns false if another transaction has locked the room.
 -- Locked rooms and entries are skipped. The transaction that has locked them may be waiting for the caller, so waiting
 -- for that transaction could cause a deadlock.
--- Another transaction that has locked an entry is offering it another room or is cancelling it.
+-- A locked waiting list entry needs no offer: the other transaction offers it a different room or cancels the entry.
 --
 -- An expired hold still occupies its room here. When the hold is ended, the entries become due again.
 CREATE OR REPLACE FUNCTION public.locks_offer(

@@ -1,5 +1,5 @@
 -- Returns the id of a room as a range, as in the index of the exclusion constraint locks_allocation_no_overlap.
--- Queries for the allocations of one room compare these ranges, because the index does not support a comparison of ids.
+-- The index contains room ids only as ranges. Queries for the allocations of one room therefore compare ranges, not ids.
 -- PostgreSQL inlines the function.
 CREATE OR REPLACE FUNCTION public.locks_room_range(room_id int) RETURNS int4range
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

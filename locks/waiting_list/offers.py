@@ -38,7 +38,7 @@ def process_entry(entry_id: UUID) -> None:
         if time["entry_expires_at"] <= time["now"]:
             _expire_entry(entry)
             return
-        # Writing the due item first locks it, so this transaction and one that frees a room run one after the other.
+        # This write locks the due item, so a transaction that frees a room can only run before or after this one.
         # Either this transaction sees the free room, or the transaction that frees the room makes the entry due again.
         due.schedule(kind="waiting", items=[(entry.id, time["entry_expires_at"])])
         if not offer_free_rooms(entry):

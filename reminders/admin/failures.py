@@ -63,7 +63,10 @@ def subjects_of_failed_imports(failures: Sequence[Failure]) -> dict[UUID, Subjec
 
 
 def _first_import(payload: dict[str, Any]) -> object:
-    """Return the id of the file in the arguments of the task, or None if another system reported other arguments."""
+    """Return the first argument of the failed task, which is the id of the imported file.
+
+    Return None if the payload does not have this form. Other systems can report failures with any payload.
+    """
     match payload.get("args"):
         case [[import_id, *_others]]:
             return import_id

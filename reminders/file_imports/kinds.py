@@ -22,7 +22,7 @@ class ImportField:
     name: str
     label: str | Promise
     is_required: bool = False
-    #: Whether several columns can be joined, such as the first name and the last name.
+    #: Whether the field can be joined from several columns, such as a guest name from first name and last name.
     is_joinable: bool = False
 
 

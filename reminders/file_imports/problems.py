@@ -52,7 +52,7 @@ def compress(problems: Iterable[Problem]) -> bytes:
 
 
 def read(stored: bytes | memoryview) -> Iterator[Problem]:
-    """Yield the stored problems, with messages in the active language."""
+    """Yield the stored problems of a file import, with their messages in the active language."""
     with gzip.open(io.BytesIO(bytes(stored)), "rt", encoding="utf-8") as lines:
         for line in lines:
             problem = json.loads(line)

@@ -119,7 +119,10 @@ def _problem(error: RowError) -> Problem:
 
 
 def _counts(report: ImportReport) -> dict[str, Any]:
-    """Return the counts for the page. `report` contains all counts, so that an interrupted import can continue."""
+    """Return the numbers that the page of the import shows, and the whole report.
+
+    If the import is interrupted, it continues with the values of the stored report.
+    """
     return {
         "created": report.created,
         "updated": report.updated,

@@ -75,10 +75,10 @@ def upload_file(*, kind: ImportKind, name: str, content: bytes) -> FileImport:
 
 
 def change_settings(uploaded: FileImport, *, settings: Mapping[str, Any]) -> None:
-    """Store the settings for reading the file, and its content when it is read with these settings.
+    """Store the settings for reading the file, inspect the file with these settings, and store the inspection.
 
-    The result of an earlier check is discarded. Raises InvalidFile, and FileImportStateError unless the file is
-    uploaded or checked.
+    The result of an earlier check is deleted. Raises InvalidFile, and FileImportStateError unless the file is uploaded
+    or checked.
     """
     uploaded.settings = dict(settings)
     uploaded.inspection = KINDS[uploaded.kind].inspect(open_content(uploaded), uploaded).as_json()

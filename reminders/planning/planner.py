@@ -202,7 +202,7 @@ def _schedule_due_items(
 
 
 def _row(planned: _PlannedReminder) -> tuple[Any, ...]:
-    """Return the column values of a planned reminder, in the order that `_STORE` and `_COPY` require."""
+    """Return the column values of a planned reminder, in the column order of the SQL statements that store it."""
     window = planned.window
     return (
         uuid7(),

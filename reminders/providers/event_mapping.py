@@ -37,9 +37,9 @@ _SOFT_BOUNCE = re.compile(r"soft|transient|undetermined|temporary", re.IGNORECAS
 _SOFT_BOUNCE_CLASSES = frozenset({"20", "21", "22", "23", "40", "70"})
 #: Matches SMTP status codes for temporary failures (RFC 3463, section 3).
 _SOFT_BOUNCE_CODE = re.compile(r"\b4\.\d{1,3}\.\d{1,3}\b|^4\d\d\b")
-#: The keys under which the providers' JSON events contain the event type or the bounce type.
+#: Keys of the event type and the bounce type in the JSON events of the mail providers.
 _TYPE_KEYS = ("Type", "event", "eventType", "bounceType", "type", "bounce_class")
-#: The keys of nested objects in the providers' JSON events that can contain one of the `_TYPE_KEYS`.
+#: Keys of nested objects in the JSON events. Some mail providers put the event type into such an object.
 _NESTED_KEYS = ("bounce", "data", "msys", "message_event")
 
 

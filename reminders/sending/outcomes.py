@@ -79,7 +79,7 @@ def start_transmission(
 
 
 def finish_sent(accepted: AcceptedMessage | None, *, sent_ids: Collection[uuid.UUID]) -> None:
-    """Commit that the last message was sent, and remove the sent reminders from the due queue.
+    """Store the last message (`accepted`) as sent, remove the sent reminders from the due queue, and commit.
 
     The function needs one round trip to the database, and can be called again if the connection was lost.
     """
@@ -145,7 +145,10 @@ def capture_failure(reminder: Reminder, *, recipient: str, error: DomainError) -
 
 
 def mark_unknown(reminder: Reminder, *, error_code: str, error: str) -> bool:
-    """Set the status to `unknown`, because the reminder may have been sent. Return whether the status was changed."""
+    """Set the status of the reminder to `unknown`, because its message may or may not have been sent.
+
+    Return whether the status was changed.
+    """
     with transaction.atomic():
         is_changed = apply_event(reminder, SendingEvent.OUTCOME_LOST, last_error=message_to_json(error))
         if is_changed:

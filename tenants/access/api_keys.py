@@ -93,7 +93,7 @@ def record_use(key: ApiKey) -> None:
     """
     if key.last_used_at is not None and timezone.now() - key.last_used_at < LAST_USED_RESOLUTION:
         return
-    # The UPDATE checks `last_used_at` again, so only one of several concurrent requests writes.
+    # The UPDATE checks `last_used_at` again, so that only one of several concurrent requests changes the row.
     not_recorded = Q(last_used_at=None) | Q(last_used_at__lt=Now() - LAST_USED_RESOLUTION)
     try:
         ApiKey.objects.filter(not_recorded, pk=key.pk).update(last_used_at=Now())

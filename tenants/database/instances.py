@@ -91,9 +91,10 @@ def is_shared(model: type[Model]) -> bool:
 
 
 def install_checks() -> None:
-    """Mark new model instances with their tenant, and add checks to Django functions that do not call the router.
+    """Install the checks that a model instance is used only in the context of the tenant that it belongs to.
 
-    `AppConfig.ready()` calls this once.
+    Each new model instance stores its tenant. Django's database router checks most uses of instances. This function
+    adds checks to the Django functions that do not call the router. `AppConfig.ready()` calls this function once.
     """
     for model in apps.get_models(include_auto_created=True):
         if not is_shared(model):

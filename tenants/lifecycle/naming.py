@@ -138,9 +138,10 @@ def _invalid_domain(host: str) -> InvalidDomain:
 
 
 def free_schema_name(slug: str) -> str:
-    """Return an unused schema name for a new hotel, with a number if needed.
+    """Return an unused schema name for a new hotel, such as `hotel_sol`, or `hotel_sol_2` if `hotel_sol` is used.
 
-    Needs the platform's context. A schema that exists without a hotel counts as used.
+    A name also counts as used if a schema with this name exists but no hotel uses the schema. Needs the platform's
+    context.
     """
     # After this replacement, the slug has only characters that need no quoting in SQL.
     base = f"hotel_{slug.replace('-', '_')}"

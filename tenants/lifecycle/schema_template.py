@@ -176,7 +176,8 @@ def read_definitions(cursor: CursorWrapper, schema: str) -> tuple[str, str]:
 
 
 def _replace_schema_name(schema: str, before: str, after: str) -> tuple[str, str]:
-    # pg_dump writes the schema's name with a dot after it. Without a dot, the same text is a column or a value.
+    # Replace the name only before a dot, because pg_dump writes `schema.table` for tables.
+    # Without a dot, the same text is the name of a column, or a value.
     name = re.compile(rf"(?<![\w.]){schema}(?=\.)")
     before = _declare_storage_in_tables(_declare_identity_in_tables(before))
     return name.sub(PLACEHOLDER, before), name.sub(PLACEHOLDER, after)

@@ -56,7 +56,7 @@ def add_tenant_arguments(parser: CommandParser, noun: str) -> None:
 
 
 def tenant_context(options: dict[str, Any]) -> AbstractContextManager[Tenant]:
-    """Return the context that the arguments of `add_tenant_arguments` select. Raises HotelNotFound."""
+    """Return the context of the tenant that the user selected with `--hotel` or `--platform`. Raises HotelNotFound."""
     return platform_context() if options["platform"] else hotel_context(get_hotel(slug=options["hotel"]))
 
 

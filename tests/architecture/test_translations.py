@@ -29,9 +29,9 @@ _TEMPLATE_MESSAGE = re.compile(r"""{%-?\s*(?:translate|trans)\s+(?:"([^"]+)"|'([
 
 @cache
 def spanish_catalogue() -> dict[str, list[str]]:
-    """Return the Spanish translations by English message.
+    """Return a dict that maps each English message to its Spanish translations.
 
-    A message has one translation for each of its contexts and plural forms.
+    A message has several translations if it has plural forms or is used in several contexts.
     """
     with CATALOGUE.with_suffix(".mo").open("rb") as compiled:
         catalogue = gettext.GNUTranslations(compiled)._catalog  # type: ignore[attr-defined]

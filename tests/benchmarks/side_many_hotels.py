@@ -1,4 +1,7 @@
-"""The measured functions of a process that serves holds of many hotels. `contestants` runs them."""
+"""The functions that the benchmark `many_hotels` measures: one process acquires holds in many hotels.
+
+The module `contestants` starts the process and calls these functions in it.
+"""
 
 import datetime
 import itertools
@@ -34,9 +37,9 @@ def hold_in_other_hotels(caller: int, seconds: float) -> float:
 
 
 def first_hold(hotels: int | None = None) -> float:
-    """Open a new connection and acquire a hold in each hotel, or in the given number of hotels.
+    """Acquire and release a hold in each of the first `hotels` hotels (default: all hotels), on one new connection.
 
-    Return the median time in seconds of a hold.
+    Return the median time in seconds for a hold.
     """
     chosen = _hotels()[:hotels]
     connection.close()

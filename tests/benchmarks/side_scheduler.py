@@ -1,6 +1,6 @@
 """The functions that measure the scheduler of tenant-schemas-celery, for the benchmark of the due queue.
 
-`contestants` runs them in a process in which Django is set up.
+The module `contestants` starts a process, configures Django in it and calls these functions.
 """
 
 import time

@@ -1,4 +1,7 @@
-"""Tests of `manage.py serve` in a second checkout: its output, and its behaviour when processes are killed."""
+"""Tests of `manage.py serve`: its output, and its behaviour when processes are killed.
+
+The tests run `manage.py serve` in a copy of the repository, so they do not affect the servers of the developer.
+"""
 
 import http.client
 import os

@@ -164,7 +164,10 @@ def find_misplaced_rows(database: IsolationDatabase) -> list[str]:
 
 
 def count_written_markers(database: IsolationDatabase) -> int:
-    """Return the number of `marker` rows that the workload has committed (rows with `n` >= 1000)."""
+    """Return the number of rows in the `marker` tables of all hotels that the workload inserted.
+
+    The workload inserts rows with `n` >= 1000. Rows with smaller numbers existed before.
+    """
     with psycopg.connect(database.superuser_url) as connection:
         total = 0
         for number in range(database.hotels):

@@ -34,10 +34,10 @@ class WrongHotel(AssertionError):
 
 @dataclass(frozen=True)
 class Scene:
-    """The input of an operation: the name of the hotel that it works for, and the name of another hotel.
+    """The arguments of an operation: `name` is the hotel that it works for, and `other` is a different hotel.
 
-    The context manager `enter` makes a hotel current and can be nested. The threads of `pool` have no hotel
-    until they enter one.
+    The context manager `enter` sets the current hotel and can be nested. In the threads of `pool`, no hotel is set
+    until they call `enter`.
     """
 
     name: str

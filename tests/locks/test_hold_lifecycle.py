@@ -62,8 +62,8 @@ class Expected:
     def overlaps(self, room: int, first: int, last: int) -> bool:
         return self.room == room and self.first < last and first < self.last
 
-    def ended(self) -> type[DomainError] | None:
-        """Return the error that the owner receives from operations on the hold, or None if they are allowed."""
+    def expected_error(self) -> type[DomainError] | None:
+        """Return the error that the owner's operations on the hold must raise, or None if they must succeed."""
         if self.status is AllocationStatus.HELD:
             return HoldExpired if self.has_expired else None
         return {
@@ -140,7 +140,7 @@ class HoldOperations(RuleBasedStateMachine):
         if hold is None:
             return
         expected = self.expected[hold]
-        error = expected.ended() or (None if expected.extensions else TooManyExtensions)
+        error = expected.expected_error() or (None if expected.extensions else TooManyExtensions)
         if self.succeeds(error, lambda: services.extend_hold(hold.id, token=hold.token)):
             expected.extensions -= 1
 
@@ -160,7 +160,7 @@ class HoldOperations(RuleBasedStateMachine):
         if hold is None:
             return
         expected = self.expected[hold]
-        error = None if expected.status is AllocationStatus.CONFIRMED else expected.ended()
+        error = None if expected.status is AllocationStatus.CONFIRMED else expected.expected_error()
         if self.succeeds(
             error,
             lambda: services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0),

@@ -186,7 +186,7 @@ def test_cancel_is_refused_for_a_hold_that_is_not_confirmed_and_for_a_wrong_toke
     assert Allocation.objects.get().status == "confirmed"
 
 
-def test_events_that_the_database_records_have_the_registered_fields(
+def test_audit_events_recorded_by_database_functions_have_the_registered_fields(
     rooms: list[int], nights: SomeNights
 ) -> None:
     first = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

@@ -52,7 +52,7 @@ def room_and_check_in(stay: UUID) -> tuple[int, datetime.date]:
     return found.room_id, found.check_in
 
 
-def test_stays_that_swap_nights_keep_their_room(
+def test_reallocate_lets_stays_in_one_room_exchange_their_dates(
     add_stay: AddStay, rooms: list[int], nights: SomeNights
 ) -> None:
     chain = [add_stay(0, day) for day in range(3)]

@@ -188,7 +188,7 @@ def test_waiting_list_offered_contains_the_entry_and_no_token(
     assert offer["expires_at"]
 
 
-def test_hold_expiring_soon_is_sent_once_per_expiry_and_again_after_an_extension(
+def test_event_hold_expiring_soon_is_sent_once_and_sent_again_after_the_hold_is_extended(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

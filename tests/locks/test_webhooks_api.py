@@ -111,7 +111,7 @@ def test_create_with_an_api_key_without_the_webhooks_scope_returns_403(hotel: Ho
     assert (response.status_code, response.json()["required_scope"]) == (403, "webhooks:write")
 
 
-def test_test_request_for_a_webhook_of_another_hotel_returns_404(
+def test_sending_a_test_event_to_a_webhook_of_another_hotel_returns_404(
     api: APIClient, other_hotel: Hotel, receiver: Receiver
 ) -> None:
     with hotel_context(other_hotel):

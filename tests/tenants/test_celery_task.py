@@ -74,7 +74,7 @@ def wait_for(count: int) -> list[Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_task_runs_in_the_context_and_with_the_request_id_of_its_sender(
+def test_task_runs_with_the_hotel_and_the_request_id_of_the_code_that_sent_it(
     worker: Any, hotel: Hotel, other_hotel: Hotel
 ) -> None:
     for each_hotel in (hotel, other_hotel, hotel):

@@ -156,7 +156,7 @@ def test_cancel_removes_an_item_before_it_is_due(hotel: Hotel) -> None:
         assert not DueItem.objects.exists()
 
 
-def test_schedule_of_an_existing_due_item_changes_its_due_time(hotel: Hotel, sent: Sent) -> None:
+def test_scheduling_an_existing_due_item_again_changes_its_due_time(hotel: Hotel, sent: Sent) -> None:
     item = schedule(hotel, after=datetime.timedelta(days=1))
     schedule(hotel, item=item)
     assert run_tick() == 1

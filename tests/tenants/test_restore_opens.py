@@ -37,7 +37,7 @@ def test_restore_hotel_without_overdue_items_activates_the_hotel(sol: Hotel, fil
     assert host_routing.resolve("sol.localhost") is not None
 
 
-def test_restore_hotel_with_overdue_items_keeps_the_hotel_suspended(sol: Hotel, file: Path) -> None:
+def test_hotel_restored_from_a_backup_with_overdue_due_items_stays_suspended(sol: Hotel, file: Path) -> None:
     """The original hotel may have sent the overdue reminder after the backup, so it must not be sent again."""
     schedule_overdue_item(sol)
     backup(file, "sol")

@@ -47,7 +47,7 @@ def test_patch_with_a_slug_and_domains_replaces_the_slug_and_the_domains_of_the_
         }
 
 
-def test_patch_of_a_hotel_with_only_slug_or_domains_keeps_the_other_value(
+def test_patch_of_a_hotel_keeps_the_slug_or_domains_if_the_request_omits_them(
     platform_api: APIClient, hotel: Hotel
 ) -> None:
     services.add_domain(hotel_id=hotel.id, host="kept.example")

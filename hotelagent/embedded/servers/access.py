@@ -72,8 +72,9 @@ class ServerAccess:
         self.keeper: subprocess.Popen[bytes] | None = None
 
     def acquire(self) -> None:
-        """Acquire the shared lock. Start a keeper process if none is running. If a keeper is stopping, wait for its end
-        first.
+        """Acquire the shared lock, and start a keeper process if none is running.
+
+        If a keeper process is stopping, wait until it has stopped.
         """
         self.users = (self.run / keeper.USERS_LOCK).open("a")
         lock_file(self.users, fcntl.LOCK_SH, timeout=LOCK_TIMEOUT)

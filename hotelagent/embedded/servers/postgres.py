@@ -245,9 +245,9 @@ class Postgres:
                 return
 
     def _create_logins_and_database(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
-        """Create the two login roles and the database if they do not exist.
+        """Create the owner role, the runtime role and the database if they do not exist.
 
-        The owner role creates the role for runtime connections, so that the owner may change that role later.
+        The owner role creates the runtime role, because PostgreSQL allows the creator of a role to alter it later.
         """
         passwords = self.passwords()
         existing = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}

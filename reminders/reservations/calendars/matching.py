@@ -42,9 +42,10 @@ class ReservationFinder:
         self._own_uids = own_uids
 
     def by_uid(self, uid: str, nights: Span | None = None) -> Reservation | None:
-        """Return the reservation of this calendar with this UID.
+        """Return the reservation of this calendar that has this UID, or None.
 
-        If there is none, return the reservation on these nights that was imported while several events had the UID.
+        A reservation is stored with the UID `dates_uid()` if several events had the same UID when it was imported. If
+        no reservation has this UID, such a reservation for these nights is returned, and its stored UID is corrected.
         """
         id_ = self._ids.get(uid)
         if id_ is None and nights is not None:
@@ -92,7 +93,7 @@ class ReservationFinder:
 
     @cached_property
     def _unlinked(self) -> dict[str, UUID]:
-        """The reservations in the room that came from calendars that are no longer linked: their ids by UID."""
+        """Return the reservations in this room whose calendar is no longer linked, as a dict of ids by UID."""
         if self._source.room is None:
             return {}
         reservations = (

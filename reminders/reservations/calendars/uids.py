@@ -10,7 +10,7 @@ from hotelagent.core.text import single_line
 from locks.allocations.occupancy import Span
 
 MAX_LENGTH = 64
-#: The digest that stands for calendars imported from a file, which has no URL.
+#: The value that is stored instead of a URL digest for calendars that were imported from a file.
 FILE_DIGEST = b""
 
 

@@ -27,5 +27,8 @@ class RepeatedNumbers:
         self._hashes.clear()
 
     def __contains__(self, number: str) -> bool:
-        """Return whether the file may repeat the booking number. In rare cases, another number has the same hash."""
+        """Return whether several rows of the file have this booking number.
+
+        In rare cases the result is True for the number of a single row, because a repeated number has the same hash.
+        """
         return bool(self._repeated) and hash(number) in self._repeated

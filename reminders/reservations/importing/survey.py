@@ -1,4 +1,7 @@
-"""The passes over a file before the import. They determine date formats, repeated booking numbers, and rooms."""
+"""Functions that read a whole file of bookings before it is imported.
+
+They determine the order of day and month in dates, the repeated booking numbers, and the rooms of the stays.
+"""
 
 from __future__ import annotations
 

@@ -55,7 +55,10 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 
     @async_unsafe
     def connect(self) -> None:
-        """Connect in the platform's context, because django.contrib.postgres queries types after connecting."""
+        """Connect in the platform's context, because new connections can be opened while no tenant is set.
+
+        django.contrib.postgres queries database types on each new connection, and every query needs a tenant.
+        """
         with platform_context():
             super().connect()
 

@@ -50,7 +50,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     """
 
     __slots__ = ("_prefix",)
-    #: The SET statements of the last round trip. Error positions are counted from the end of these statements.
+    #: The SET statements that were sent before the last statement. They are not counted in positions of errors.
     _prefix: Prefix
     _conn: HotelConnection
 

@@ -1,4 +1,8 @@
-"""Conversion of PostgreSQL's errors. Error positions are counted without the SET statements before a statement."""
+"""Conversion of PostgreSQL's errors, because the backend sends SET statements before each statement.
+
+PostgreSQL counts the error position from the first SET statement. The converted error contains the position in the
+caller's statement.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ _HINTS = {
 def statement_error(result: object, *, prefix: Prefix, in_prefix: bool, encoding: str) -> errors.Error:
     """Return the database error in `result`, with the position and line number in the caller's statement.
 
-    `in_prefix` is true if the error occurred before the caller's statement ran.
+    `in_prefix` is true if one of the SET statements failed, before the caller's statement ran.
     """
     error = errors.error_from_result(result, encoding=encoding)  # type: ignore[arg-type]
     if not prefix.result_count:

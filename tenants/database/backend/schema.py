@@ -29,11 +29,11 @@ def record_schema_statements() -> Iterator[list[str]]:
 
 
 class HotelSchemaEditor(DatabaseSchemaEditor):
-    """Django's schema editor for migrations that are replayed in other hotels and repeated after a failure.
+    """A schema editor that records its statements for other hotels, and can repeat an interrupted CREATE INDEX.
 
-    CREATE INDEX CONCURRENTLY runs outside a transaction. If `migrate` is killed, the server may finish the index
-    although the migration is not recorded. If the server stops, it leaves an invalid index. The next run skips a
-    finished index and rebuilds an invalid one.
+    CREATE INDEX CONCURRENTLY runs outside a transaction. If `migrate` is killed, the server may still build the index,
+    although the migration is not recorded as applied. If the server stops, an invalid index remains. The next `migrate`
+    skips a complete index and rebuilds an invalid index.
     """
 
     sql_create_index_concurrently = DatabaseSchemaEditor.sql_create_index_concurrently.replace(

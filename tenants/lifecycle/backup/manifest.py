@@ -32,8 +32,9 @@ class Sequence:
 class Manifest:
     """The content of a backup.
 
-    `hotel` is the hotel's row in `tenants_hotel`. `tables` lists the tables of its schema, and `shared` lists the other
-    shared tables with rows of the hotel. `definitions` contains the SHA-256 of each SQL script.
+    `hotel` is the hotel's row in the table `tenants_hotel`. `tables` lists the tables of the hotel's schema. `shared`
+    lists the shared tables, except `tenants_hotel`, that contain rows of the hotel. `definitions` contains the SHA-256
+    of each SQL script.
     """
 
     created_at: str

@@ -90,7 +90,10 @@ class SquawkNotInstalled(RuntimeError):
 
 
 def find_problems() -> list[Finding]:
-    """Return the problems in all migrations except the initial ones. Needs no database."""
+    """Return the operations in migrations that would be unsafe on a running system. Needs no database.
+
+    Initial migrations are not checked.
+    """
     loader = MigrationLoader(None)
     findings: list[Finding] = []
     statements = {}

@@ -20,7 +20,10 @@ Plan = list[tuple[Migration, bool]]
 
 
 class SchemaMigrator:
-    """A migrator for schemas in which the same migrations are applied. It must be used in one thread only."""
+    """Migrates schemas to the latest migrations with Django. The same migrations must be applied in all of the schemas.
+
+    The plan and the project state are computed once, for all schemas. An instance must be used in one thread only.
+    """
 
     def __init__(self, tenant: Tenant) -> None:
         with hotel_context(tenant):

@@ -84,7 +84,7 @@ def test_json_lines_file_is_imported_except_for_a_damaged_line(in_hotel: Hotel, 
         (b" \n\n", "is empty"),
     ],
 )
-def test_file_of_an_unsupported_kind_is_rejected_with_a_message_of_one_line(
+def test_file_of_an_unsupported_type_is_rejected_with_a_single_line_message(
     tmp_path: Path, content: bytes, message: str
 ) -> None:
     path = tmp_path / "bookings"

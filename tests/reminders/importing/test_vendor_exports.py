@@ -118,7 +118,7 @@ def test_opera_arrivals_are_imported_completely_without_options(in_hotel: Hotel)
     assert stays() == {"OP-001": 2, "OP-003": 1}
 
 
-def test_booking_with_invalid_contact_data_is_stored_without_the_invalid_cell(
+def test_booking_with_an_invalid_email_or_phone_is_imported_without_the_invalid_value(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     report = run(EXPORTS / "one-bad-contact.csv", rejects=tmp_path / "errors.csv")

@@ -97,7 +97,7 @@ def test_unsubscribing_twice_suppresses_the_address_and_records_one_event(
     assert "<form" not in guest.get(path).content.decode()
 
 
-def test_one_click_unsubscribe_of_an_email_client_works_without_cookies_and_redirects(
+def test_one_click_unsubscribe_request_needs_no_cookie_and_gets_no_redirect(
     send_to: Callable[..., str], guest: Client
 ) -> None:
     """RFC 8058, section 3.2, requires the POST request to work without cookies and without a redirect."""

@@ -92,7 +92,10 @@ def _secrets(settings: Any) -> None:
 
 @pytest.fixture
 def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
-    """Return a sent reminder, the first of two for a stay. The second reminder is due six days later."""
+    """Create a reservation with two reminders, send the first reminder and return it.
+
+    The second reminder is due six days after the first.
+    """
     clock("2030-05-03 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     send_scheduled()

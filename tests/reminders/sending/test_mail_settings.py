@@ -76,7 +76,7 @@ CHANGES: dict[str, tuple[Callable[[], object], str]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_message_sent_after_a_change_uses_the_new_rule_template_or_branding(
+def test_change_of_rule_template_or_branding_takes_effect_in_the_next_message(
     change: str, send_to: Callable[[str], EmailMessage | None], in_hotel: Hotel
 ) -> None:
     apply_change, expected = CHANGES[change]

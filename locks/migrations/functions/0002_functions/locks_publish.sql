@@ -6,7 +6,7 @@
 -- event_type: an event type of locks/events.py whose subject is an allocation, or waiting_list.offered
 -- event_fields: the names of the event's fields besides room, check_in and check_out
 --   The value of an event field is read from `details`, or from the allocation if `details` lacks the field.
--- details: facts about the event that the allocation does not contain
+-- details: additional values of the event, which are not columns of the allocation
 --   After a move, the key moved_from contains the allocation as it was before the move.
 CREATE OR REPLACE FUNCTION public.locks_publish(
     context jsonb, event_type text, event_fields text[], allocation_id uuid, details jsonb DEFAULT '{}'

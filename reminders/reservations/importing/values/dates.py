@@ -186,7 +186,10 @@ class DateColumn:
 
     @property
     def needs_order(self) -> bool:
-        """Return whether the column has too many ambiguous dates to treat them as errors in single cells."""
+        """Return whether the user has to choose the order of day and month for this column.
+
+        A few ambiguous dates among many clear dates count as errors of their cells, so no choice is needed.
+        """
         return (
             self.undecided > max(1, self.certain * _MAX_CONTRADICTION) if self.certain else self.undecided > 0
         )

@@ -35,7 +35,7 @@ STATUSES = {word: status.value for status, words in _WORDS.items() for word in w
 
 @functools.lru_cache(maxsize=1024)
 def normalize_word(word: str) -> str:
-    """Return a status word in the form in which words are compared: `No-Show` and `no_show` are alike."""
+    """Return the normalized form of a status word, so that `No-Show` and `no_show` are recognized as the same word."""
     return _SEPARATORS.sub(" ", word.casefold()).strip()
 
 

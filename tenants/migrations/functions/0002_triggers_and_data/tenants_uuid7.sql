@@ -6,7 +6,7 @@
 CREATE OR REPLACE FUNCTION public.tenants_uuid7() RETURNS uuid
 LANGUAGE sql VOLATILE
 RETURN (
-    -- The time in units of 1/4096 millisecond has 15 hexadecimal digits. The version 7 becomes the 13th digit.
+    -- The time in units of 1/4096 millisecond has 15 hexadecimal digits. The UUID version, 7, is inserted as digit 13.
     overlay(
         lpad(to_hex((extract(epoch FROM clock_timestamp()) * 4096000)::bigint), 15, '0') PLACING '7' FROM 13 FOR 0)
     -- The hexadecimal digit 8 contains the two bits of the UUID variant.
