@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -328,10 +328,27 @@ class _HasPort(Protocol):
 Handler = TypeVar("Handler", bound=_HasPort)
 
 
+class _BoundController(Controller):
+    """A controller that uses a listening socket.
+
+    If the controller bound the port itself, another process could take the free port first. On a busy machine, the
+    thread of the server may need longer to start than aiosmtpd's default timeout of 5 seconds.
+    """
+
+    def __init__(self, handler: object, listener: socket.socket) -> None:
+        super().__init__(handler, hostname=ports.LOOPBACK, port=listener.getsockname()[1], ready_timeout=60)
+        self._listener = listener
+
+    def _create_server(self) -> Awaitable[asyncio.AbstractServer]:
+        return self.loop.create_server(self._factory_invoker, sock=self._listener)
+
+
 @contextlib.contextmanager
 def listening(server: Handler) -> Iterator[Handler]:
-    """Run an SMTP server on this machine, on the port `server.port`. `server` handles the SMTP commands."""
-    controller = Controller(server, hostname=ports.LOOPBACK, port=server.port)
+    """Run an SMTP server on a free port of this machine, and set `server.port`. `server` handles the SMTP commands."""
+    listener = socket.create_server((ports.LOOPBACK, 0))
+    server.port = listener.getsockname()[1]
+    controller = _BoundController(server, listener)
     controller.start()
     try:
         yield server
@@ -340,4 +357,4 @@ def listening(server: Handler) -> Iterator[Handler]:
 
 
 def mail_server() -> contextlib.AbstractContextManager[MailServer]:
-    return listening(MailServer(port=ports.find_free_port()))
+    return listening(MailServer())

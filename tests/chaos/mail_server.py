@@ -11,7 +11,6 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from hotelagent.embedded import ports
 from tests.chaos.processes import MAIL_TIMEOUT
 from tests.servers import listening
 
@@ -90,4 +89,4 @@ class ChaosMailServer:
 def mail_server() -> contextlib.AbstractContextManager[ChaosMailServer]:
     """Run the SMTP server on a free port, and yield it."""
     logging.getLogger("mail.log").setLevel(logging.ERROR)  # otherwise one line per command
-    return listening(ChaosMailServer(port=ports.find_free_port()))
+    return listening(ChaosMailServer())
