@@ -18,7 +18,7 @@ def check_description_placeholders(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - the signature of Django's checks
     **kwargs: Any,  # noqa: ARG001
 ) -> list[CheckMessage]:
-    """Return an error for each description with a placeholder that is not a field of the event, in any language."""
+    """Check that the placeholders in each event description are fields of the event, in every language."""
     errors: list[CheckMessage] = []
     for language, _name in settings.LANGUAGES:
         with translation.override(language):

@@ -19,7 +19,7 @@ _SENSITIVE_NAME = re.compile(
     r"|e_?mail|phone|guest_name|full_name|recipient|address_line|body|payload",
     re.IGNORECASE,
 )
-#: Names that match `_SENSITIVE_NAME`, although their values are neither secret nor personal.
+#: Field names that match `_SENSITIVE_NAME` but whose values are neither secret nor personal. They are not redacted.
 _HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 
 # The order of the patterns matters: the password in a DSN must be replaced before it is taken for an e-mail address.

@@ -68,7 +68,10 @@ def is_accessible(path: str, uid: int, gid: int) -> bool:
 
 
 def change_user(uid: int, gid: int, required_paths: list[str]) -> None:
-    """Change the user of this process. Keep a Linux capability if the new user needs it to access a required path."""
+    """Change the user of this process to `uid`, who must be able to access the required paths.
+
+    If the file permissions do not allow the access, the process keeps a Linux capability that does.
+    """
     reachable = all(is_accessible(os.path.realpath(path), uid, gid) for path in required_paths)
     if not reachable:
         # PostgreSQL calls access(2) to check its binary. Without this bit, access(2) would ignore the kept capability.

@@ -147,7 +147,7 @@ def _read(hold_id: UUID, token: str | None) -> list[AllocatedRoom]:
 
 
 def _state_error(rooms: list[AllocatedRoom]) -> DomainError | None:
-    """Return why the status of a hold does not allow it to be extended or confirmed, or None if it does."""
+    """Return the error that extending or confirming a hold with these rooms raises, or None if it is allowed."""
     statuses = {room.status for room in rooms}
     if AllocationStatus.EXPIRED in statuses:
         return HoldExpired()

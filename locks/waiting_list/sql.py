@@ -1,6 +1,6 @@
 """SQL statements of the waiting list."""
 
-#: Finds rooms that suit an entry and are free on all of its nights.
+#: Finds the rooms that suit a waiting list entry and are free on all nights of the entry.
 #: A room with an expired hold is not free until the hold is ended.
 FREE_ROOMS = """
 SELECT room.id FROM locks_room room

@@ -76,7 +76,7 @@ class FileContent:
     hotels: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the content as a JSON-serializable dict, for `FileImport.inspection`."""
+        """Return this description of the file as a JSON-serializable dict, to be stored in `FileImport.inspection`."""
         return asdict(self)
 
 

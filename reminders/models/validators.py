@@ -7,7 +7,7 @@ from datetime import date
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
-#: The first and the last valid date of a stay. Adding a rule's offset to a later date could overflow.
+#: The first and the last valid date of a stay. With much later dates, the send dates of reminders could overflow.
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 MAX_NIGHTS = 730
 

@@ -149,7 +149,10 @@ def _planned(
 
 
 def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_PlannedReminder]) -> int:
-    """Cancel the reservations' scheduled reminders that are not in `planned`. Return how many were cancelled."""
+    """Cancel each scheduled reminder of the reservations, unless the reminder is in `planned`.
+
+    Return the number of cancelled reminders.
+    """
     parameters: list[Any] = [
         [reservation.id for reservation in reservations],
         [p.reservation.id for p in planned],

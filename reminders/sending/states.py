@@ -33,7 +33,7 @@ class SendingEvent(StrEnum):
     TRANSMISSION_STARTED = "transmission_started"
     #: The mail server accepted the message.
     ACCEPTED = "accepted"
-    #: The mail server rejected the message, the message can't be built, or the send window ended after errors.
+    #: The reminder failed: the message can't be built, or was rejected, or errors lasted until the send window ended.
     ATTEMPT_FAILED = "attempt_failed"
     #: The reminder must not be sent, for one of the reasons in `SkipReason`.
     NOT_ELIGIBLE = "not_eligible"

@@ -133,7 +133,7 @@ def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
 #: %(letters)s lists the same privileges in the notation of access control lists (ACLs).
 #: The ACLs of most hotels have exactly the text that provisioning creates, and comparing this text is fast.
 #: Only an ACL with another text is split into its privileges, which takes longer.
-#: `IN` and `NOT IN` use a hash table. For a join, the planner might compare each hotel with each membership.
+#: The query uses `IN` and `NOT IN`, which use a hash table. A join might compare each hotel with each role membership.
 _PRIVILEGE_DRIFT = """
 WITH restricted AS (
     SELECT * FROM unnest(%(tables)s::text[], %(allowed)s::text[], %(letters)s::text[]) AS r (relname, allowed, letters)

@@ -106,7 +106,7 @@ class HotelTask(DjangoTask[Any, Any]):
         """
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
 
-        # If the function fails, Django logs its name. A `functools.partial` object has no name.
+        # If an on_commit callback fails, Django logs its name. This is a function, because a `partial` has no name.
         def send() -> None:
             self.apply_async(args, kwargs, **options)
 

@@ -201,9 +201,7 @@ def _insert_domain(hotel: Hotel, host: str) -> Domain:
 
 
 def _check_time_zone(time_zone: str) -> None:
-    """Raise InvalidTimeZone if PostgreSQL does not know the time zone. Otherwise no rooms of the hotel could be
-    held.
-    """
+    """Raise InvalidTimeZone if PostgreSQL does not know the time zone. It needs the time zone to acquire holds."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT now() AT TIME ZONE %s", [time_zone])

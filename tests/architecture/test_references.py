@@ -86,7 +86,7 @@ def comments_of(source: str) -> Iterator[str]:
 
 
 def references(pattern: re.Pattern[str]) -> set[tuple[str, str]]:
-    """Return all matches of the pattern in the text of the project, each with the path of its file."""
+    """Return the matches of the pattern in documentation and comments, each with the path of its file."""
     return {
         (str(path.relative_to(ROOT)), name)
         for path in project_files()

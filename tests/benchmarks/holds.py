@@ -76,9 +76,9 @@ def measure(ids: list[str]) -> list[Row]:
 
 @contextmanager
 def durable_servers(*, stock: bool = False) -> Iterator[Servers]:
-    """Start servers whose commits wait for the disk, with a migrated database, and delete them afterwards.
+    """Start servers with a migrated database, and delete them on exit. Each commit waits until the disk has stored it.
 
-    With `stock`, use the PostgreSQL of Debian's packages with default settings.
+    If `stock` is true, PostgreSQL is the Debian package with its default settings.
     """
     running = Servers(durable=True, stock=stock)
     try:
@@ -346,7 +346,7 @@ def _availability(owner: psycopg.Connection, caller: Contestant) -> list[Row]:
 def _alternate(
     ours: Callable[[], float], peer: Callable[[], float], rounds: int
 ) -> tuple[list[float], list[float]]:
-    """Call both functions in each round, and swap their order after each round. Return the results of each function."""
+    """Call both functions once in each round, in alternating order. Return the list of results of each function."""
     ours(), peer()
     our_results, peer_results = [], []
     for number in range(rounds):

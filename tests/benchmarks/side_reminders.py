@@ -34,7 +34,10 @@ def prepare() -> None:
 
 
 def set_hotel_count(count: int) -> None:
-    """Delete all hotels, and insert `count` hotels without schemas, each with ten items that are due in an hour."""
+    """Delete all hotels, and insert `count` hotels without schemas, each with ten due items.
+
+    The due items, which are entries of the due queue, are due in an hour.
+    """
     with platform_context(), connection.cursor() as cursor:
         Hotel.objects.all().delete()
         Hotel.objects.bulk_create(

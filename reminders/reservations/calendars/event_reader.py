@@ -171,7 +171,7 @@ def _day(value: date | datetime | None, *, zone: ZoneInfo) -> date | None:
 
 
 def _sequence(text: str) -> int:
-    """Return the SEQUENCE as a number. Some systems write 1.0. A number that can't be read counts as 0."""
+    """Return the SEQUENCE property of an event as an integer. Return 1 for `1.0`, and 0 for invalid text."""
     try:
         return int(text.partition(".")[0] or 0)
     except ValueError:

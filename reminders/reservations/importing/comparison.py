@@ -20,7 +20,7 @@ from reminders.reservations.importing.booking import Booking
 #: The values of a reservation by field name. A value is None if the file does not contain it.
 FieldValues = dict[str, Any]
 
-# One statement compares thousands of bookings, so that unchanged reservations are not loaded.
+# This statement compares thousands of bookings with the stored reservations, and returns only changed reservations.
 _FIND_CHANGED = f"""
 SELECT r.external_id
 FROM json_to_recordset(%s) AS new (external_id text, {", ".join(f"{n} {type_}" for n, type_ in COLUMNS.items())})

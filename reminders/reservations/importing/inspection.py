@@ -63,7 +63,7 @@ class FileColumn:
 
 @dataclass(frozen=True, slots=True)
 class StatusWord:
-    """A word in the status column, its number of rows, and the matching reservation status, or None if unknown."""
+    """A word in the status column and the number of rows with the word. `status` is None if the word is not known."""
 
     word: str
     rows: int

@@ -24,7 +24,7 @@ from django.conf import settings
 from tenants.lifecycle.backup.errors import CorruptBackup, InvalidBackup, UnsupportedBackupVersion
 from tenants.lifecycle.backup.manifest import Manifest
 
-#: The version of the format. Increase it with every change that makes old and new files incompatible.
+#: The version of the backup file format. Increase it with each change after which older files can't be read.
 FORMAT = 1
 
 _HEADER = "hotelagent-backup"

@@ -76,7 +76,7 @@ BEGIN
         END IF;
     END LOOP;
     IF current_state.has_entries THEN
-        -- Clients on the waiting list come first. A room that is offered to one of them is not free for this request.
+        -- First offer the requested rooms to clients on the waiting list. An offered room is not free for this request.
         FOREACH next_room IN ARRAY room_ids LOOP
             PERFORM FROM locks_room WHERE id = next_room FOR NO KEY UPDATE;
             expired := expired + locks_expire_overlapping(request, next_room, requested_nights);

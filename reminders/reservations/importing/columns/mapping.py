@@ -51,7 +51,10 @@ def missing_fields(mapping: Mapping[str, str]) -> list[str]:
 def column_indexes(
     header: Sequence[str], mapping: Mapping[str, str], *, require: bool = True
 ) -> dict[str, tuple[int, ...]]:
-    """Return the column indexes of each field. With `require`, raises InvalidFile if a required column is missing."""
+    """Return the column indexes of each field.
+
+    Raises InvalidFile if `require` is true and a required field has no column.
+    """
     if require and (missing := missing_fields(mapping)):
         message = _("The file has no recognised column for: {fields}. Its columns are: {columns}.")
         raise InvalidFile(
