@@ -1,6 +1,7 @@
 """Tests of building the e-mail message of a reminder and rendering its template."""
 
 import dataclasses
+import re
 import uuid
 from datetime import UTC, date, datetime
 from email import message_from_bytes
@@ -101,6 +102,23 @@ def test_reply_to_header_contains_the_email_address_of_the_hotel() -> None:
         build_reminder(), template=build_template(), recipient="ana@example.com", branding=branding
     )
     assert message.message()["Reply-To"] == "reception@sol.example"
+
+
+def test_headers_contain_a_hotel_name_with_comma_and_umlaut_and_an_unencoded_unsubscribe_link() -> None:
+    hotel = dataclasses.replace(HOTEL, name="Müller, Söhne & Co. Hotel")
+    branding = branding_context(
+        hotel, branding=EmailBranding(), base_url="https://a-long-name.hotels.example"
+    )
+    message = build_message(
+        build_reminder(), template=build_template(), recipient="guest+tag@example.org", branding=branding
+    )
+    raw = message.message().as_bytes()
+    parsed = message_from_bytes(raw, policy=default)
+    [sender] = parsed["From"].addresses
+    assert sender.display_name == "Müller, Söhne & Co. Hotel"
+    assert [address.addr_spec for address in parsed["To"].addresses] == ["guest+tag@example.org"]
+    link = rb"^List-Unsubscribe:\s+<https://a-long-name\.hotels\.example/unsubscribe/[\w.\-]+/>$"
+    assert re.search(link, raw, re.MULTILINE)
 
 
 def test_message_addresses_with_an_internationalized_domain_keep_the_exact_domain(settings: Settings) -> None:
