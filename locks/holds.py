@@ -196,7 +196,7 @@ class HoldRequest:
         }
 
     def describe(self) -> str:
-        """Return a text for the audit trail that describes the requested rooms."""
+        """Return a description of the requested rooms for the audit trail."""
         if self.rooms:
             return "rooms " + ", ".join(map(str, self.rooms))
         return f"{self.count} x {self.room_type}"

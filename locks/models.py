@@ -52,7 +52,7 @@ class AllocationStatus(models.TextChoices):
 
 
 #: The statuses in which an allocation occupies its room. An expired hold still occupies it until it is ended.
-#: The database function `locks_occupies` must list the same statuses.
+#: The database function `locks_occupies` must list the same statuses as `OCCUPYING`.
 OCCUPYING = [AllocationStatus.HELD, AllocationStatus.CONFIRMED, AllocationStatus.CLOSED]
 
 

@@ -31,5 +31,8 @@ def digest(token: str) -> bytes:
 
 
 def ownership(token: str | None) -> dict[str, str | None]:
-    """Return the values by which database functions recognize a hold's owner: token digest and `staff_holder()`."""
+    """Return the values by which database functions recognize the owner of a hold.
+
+    The values are the digest of the token and the result of `staff_holder()`.
+    """
     return {"digest": rf"\x{digest(token or '').hex()}", "staff": staff_holder()}

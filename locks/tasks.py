@@ -1,4 +1,4 @@
-"""The Celery tasks for due items of holds, the waiting list and webhooks."""
+"""The Celery tasks that process the due queue's entries for holds, the waiting list and webhooks."""
 
 from uuid import UUID
 

@@ -20,7 +20,7 @@ class RemindersConfig(AppConfig):
         due.register(kind=due_kinds.REMINDER, task="reminders.tasks.send_due", combine_hotels=True)
         due.register(kind=due_kinds.REPLAN_ALL, task="reminders.tasks.replan_all")
         due.register(kind=due_kinds.REPLAN_RESERVATION, task="reminders.tasks.replan_reservations")
-        # A calendar takes up to 20 seconds, so a task imports at most 5 to end before the task time limit.
+        # The import of a calendar takes up to 20 seconds. With at most 5 calendars, a task stays within its time limit.
         due.register(
             kind=due_kinds.CALENDAR, task="reminders.tasks.sync_calendars", batch_size=5, recurring=True
         )

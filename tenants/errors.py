@@ -106,7 +106,7 @@ class MigrationConflict(DomainError):
 
 
 class DeletionConflict(DomainError):
-    """Nothing was deleted. Deletion cannot be undone, so the hotel must be suspended and its slug confirmed."""
+    """Nothing was deleted. A hotel can be deleted only if it is suspended and its slug is entered as a confirmation."""
 
     code = "deletion-conflict"
     title = _("The hotel cannot be deleted in its current state")

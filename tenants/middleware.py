@@ -85,8 +85,8 @@ def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
 
 
 def _not_found() -> HttpResponse:
-    """Return the same 404 response for unknown, provisioning and deleted hotels, so that it reveals no hotel's
-    status.
+    """Return a 404 response. It is the same for unknown, provisioning and deleted hotels, so that it does not reveal
+    the status of a hotel.
     """
     return HttpResponse("Not found\n", status=404, content_type="text/plain; charset=utf-8")
 

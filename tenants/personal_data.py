@@ -138,7 +138,7 @@ def mask_json(column: str) -> str:
     return f"CASE WHEN {column} IS NOT NULL THEN '{{}}'::jsonb END"
 
 
-# Domains and guest contacts are omitted, because they must not lead guests to a masked copy of the hotel.
+# Masked backups omit domains and guest contacts. Otherwise, guests could be led to a masked copy of the hotel.
 declare_columns(
     "tenants_hotel",
     masked={"email": mask_email, "former_hosts": lambda _column: "'{}'::varchar[]"},

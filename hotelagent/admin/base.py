@@ -95,7 +95,7 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
             context.setdefault("title", capfirst(str(self.opts.verbose_name)))
         try:
             return super().changeform_view(request, object_id, form_url, context)
-        except DomainError as error:  # Django has already rolled back the transaction of the form.
+        except DomainError as error:  # Django has already rolled back the changes of the form.
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 

@@ -16,7 +16,8 @@ class Segment:
     #: Relative frequency of this segment among the bookings of the hotel.
     weight: float
     #: Median number of days between booking and arrival. Many guests book in the last weeks, and a few a year ahead.
-    #: The number of days has a log-normal distribution. `lead_sigma` is the standard deviation of its logarithm.
+    #: The number of days between booking and arrival has a log-normal distribution.
+    #: `lead_sigma` is the standard deviation of the logarithm of that number of days.
     median_lead_days: float
     lead_sigma: float
     #: Relative frequency of each number of nights.

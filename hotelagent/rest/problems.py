@@ -182,8 +182,8 @@ UNKNOWN_TIME_ZONE = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
     _("The hotel's time zone is not known"),
     _(
-        "The server does not know the time zone of this hotel. Contact the staff of the platform to correct it. Other "
-        "hotels are not affected."
+        "The server does not know the time zone of this hotel. Ask the platform's staff to correct the time zone. "
+        "Other hotels are not affected."
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The URLs of the REST API of rooms, holds, the waiting list and webhooks."""
+"""The URLs of the REST API for rooms, holds, the waiting list and webhooks."""
 
 from django.urls import path
 from rest_framework.routers import SimpleRouter

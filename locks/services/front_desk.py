@@ -41,7 +41,7 @@ def force_release_hold(hold_id: UUID, *, reason: str) -> Hold:
     if not released:
         if not selectors.allocations_of(hold_id).exists():
             raise HoldNotFound(_("There is no hold with the id {id}.").format(id=hold_id))
-        raise AllocationStateError(_("The hold has already ended or was confirmed."))
+        raise AllocationStateError(_("The hold has already ended or has been confirmed."))
     metrics.ENDED.labels(how="forced").inc(len(released))
     return Hold.of(released)
 

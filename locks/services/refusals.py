@@ -76,9 +76,9 @@ def _missing_rooms(request: HoldRequest, situation: dict[str, Any]) -> DomainErr
         )
     if not request.rooms and situation["rooms_of_type"] < request.count:
         return RoomNotFound(
-            _("The hotel has {rooms} rooms of type '{room_type}' for {guests} guests.").format(
-                rooms=situation["rooms_of_type"], room_type=request.room_type, guests=request.guests
-            )
+            _(
+                "The hotel has only {rooms} rooms of type '{room_type}' that are large enough for {guests} guests."
+            ).format(rooms=situation["rooms_of_type"], room_type=request.room_type, guests=request.guests)
         )
     return None
 

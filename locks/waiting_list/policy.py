@@ -5,12 +5,14 @@ import datetime
 #: Seconds for which an offer is valid.
 OFFER_SECONDS = 600
 
-#: Maximum number of open entries of one client, and of one guest session of a client.
+#: Maximum number of open waiting list entries of one client.
 MAX_ENTRIES_PER_CLIENT = 500
+#: Maximum number of open waiting list entries of one guest session of a client.
 MAX_ENTRIES_PER_SESSION = 10
 
 #: Time after which a new entry is processed again, because a room may become free while the entry is being created.
-#: The two transactions can't see each other's uncommitted changes. After this time, both have ended.
+#: The transaction that creates the entry and the one that frees the room can't see each other's uncommitted changes.
+#: After this time, both transactions have ended.
 PROCESS_AGAIN_AFTER = datetime.timedelta(seconds=20)
 #: Time after which an entry is processed again if another transaction had locked a suitable room.
 RETRY_LOCKED_ROOM_AFTER = datetime.timedelta(seconds=2)

@@ -34,9 +34,9 @@ def pause_deliveries(webhook_id: UUID) -> None:
 
 
 def resume_deliveries(webhook_id: UUID) -> None:
-    """Make the paused deliveries due, in the transaction that turns the webhook on.
+    """Make the paused deliveries of a webhook due, in the transaction that turns the webhook on.
 
-    Their attempts are counted from zero again.
+    The attempts of these deliveries are counted from zero again.
     """
     resumed = fetch_rows(_RESUME, {"webhook": webhook_id})
     due.schedule(kind="webhook", items=[(row["id"], row["now"]) for row in resumed])

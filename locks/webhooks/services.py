@@ -20,7 +20,7 @@ from locks.webhooks.transport import host_of, is_success, send_event, validate_u
 from tenants.database.clock import database_now
 from tenants.errors import DomainError
 
-#: The event type of a test. Webhooks can't subscribe to it.
+#: The type of the event that tests a webhook. Webhooks can't subscribe to this type.
 TEST_EVENT = "webhook.test"
 
 

@@ -144,7 +144,11 @@ def needs(uploaded: FileImport) -> list[str]:
 
 
 class MappingForm:
-    """The form for the first step: column fields, profile, date format, hotel and status words."""
+    """The form with which staff choose how a file is read.
+
+    Staff choose the field for each column, the vendor's profile, the order of dates, the hotel, and the reservation
+    status for each status word of the file.
+    """
 
     def __init__(self, uploaded: FileImport) -> None:
         self.uploaded = uploaded

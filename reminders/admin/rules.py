@@ -118,7 +118,7 @@ class RuleAdmin(HotelModelAdmin):
             _("Conditions"),
             {"fields": ["guests", ("room_types", "sources"), ("min_nights", "max_nights")]},
         ),
-        (_("Order and limit of a guest's e-mails per day"), {"fields": [("order", "guest_cap")]}),
+        (_("Order and daily limit of the e-mails to a guest"), {"fields": [("order", "guest_cap")]}),
     ]
 
     @display(description=_("name"), ordering="name")

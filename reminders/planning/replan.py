@@ -50,11 +50,11 @@ def schedule_replan_of_other_stays(reservation: Reservation, *, addresses: Colle
 
 
 def replan_requested(ids: Sequence[uuid.UUID]) -> None:
-    """Plan the reminders of these reservations again, and remove the requests from the due queue.
+    """Plan the reminders of these reservations again, and remove the planning requests from the due queue.
 
-    Each reservation has its own transaction, which locks the reservation, removes the request, and then reads the other
-    data. Concurrent changes take locks in the same order, so a change is either read by this transaction or requests
-    another planning.
+    Each reservation is planned in its own transaction. The transaction locks the reservation, removes the request, and
+    then reads the other data. Transactions that change this data take locks in the same order. So a concurrent change
+    is either read here, or its transaction adds a new planning request.
     """
     for id_ in ids:
         with transaction.atomic():

@@ -42,8 +42,8 @@ _ACCEPTED = frozenset(
 def process_event(*, reminder_id: uuid.UUID, event: AnymailTrackingEvent) -> None:
     """Update the reminder's status, and suppress the recipient's address if the event requires it.
 
-    Events of reminders that were deleted or never transmitted are ignored. Events about an address that staff have
-    since corrected are ignored too.
+    An event is ignored if its reminder was deleted or was never transmitted. An event is also ignored if staff have
+    corrected the address that the event is about.
     """
     with transaction.atomic():
         reminder = (

@@ -14,7 +14,10 @@ _BATCH = 5_000
 
 
 def delete_expired_records() -> int:
-    """Delete the expired sessions and stored responses of the current tenant. Return the number of deleted rows."""
+    """Delete the current tenant's expired sessions and its expired responses to requests with an idempotency key.
+
+    Return the number of deleted rows.
+    """
     return _repeat(_delete_expired_sessions, _BATCH) + _repeat(
         idempotency.delete_expired, idempotency.DELETE_LIMIT
     )

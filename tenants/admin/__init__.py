@@ -1,4 +1,7 @@
-"""The Django admin of `tenants`. Hotel sites show staff and API keys. The platform's site shows all models."""
+"""The admin pages of the app `tenants`.
+
+The admin site of a hotel contains staff and API keys. The admin site of the platform contains all models.
+"""
 
 from tenants.admin import api_keys, contacts, flags, hotels, schedules, staff
 

@@ -15,14 +15,14 @@ from tenants.models import Hotel
 
 
 def group_role() -> str:
-    """Return the name of the group role, which has the privileges of all hotel roles (its members) on `public`."""
+    """Return the name of the group role. All hotel roles are its members and inherit its privileges on `public`."""
     return f"{settings.DATABASE_ROLE_PREFIX}_hotels"
 
 
 def create_role_sql(*, role: str, logins: DatabaseLogins) -> str:
-    """Return statements that create a hotel's role, add it to the group, and let the runtime login SET ROLE to it.
+    """Return the SQL statements that create a hotel's role and add it to the group role of all hotels.
 
-    The role cannot log in.
+    The statements also allow the runtime login to switch to the hotel's role with SET ROLE. The role cannot log in.
     """
     return (
         f"{create_role_if_missing_sql(role)}"

@@ -74,9 +74,9 @@ def compute_schema_version(applied: Iterable[tuple[str, str]]) -> str:
 
 
 def ensure_schema() -> None:
-    """Create the template schema with an empty django_migrations table if it is missing.
+    """Create the template schema and its table `django_migrations`, which is empty at first, unless they exist.
 
-    Needs the direct connection.
+    Call this on the direct connection, which bypasses the connection pooler.
     """
     with hotel_context(TEMPLATE_TENANT), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoting.identifier(SCHEMA)}")

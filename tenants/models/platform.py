@@ -40,7 +40,8 @@ class SchemaTemplate(models.Model):
     rows = models.TextField()
     #: The value of `Hotel.schema_version` for hotels that are created from the script of the template schema.
     schema_version = models.CharField(max_length=32)
-    #: The digest of the definitions (tenants/lifecycle/schema_description.py). Empty if they cannot be described.
+    #: The digest of the definitions of all objects in the template schema (tenants/lifecycle/schema_description.py).
+    #: The digest is empty if the schema contains an object that the module cannot describe.
     fingerprint = models.CharField(max_length=64, blank=True)
     updated_at = models.DateTimeField(db_default=Now())
 

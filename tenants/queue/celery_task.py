@@ -66,7 +66,7 @@ class HotelTask(DjangoTask[Any, Any]):
     be stored, for example because PostgreSQL is down, the message returns to the broker and the task runs again.
     """
 
-    #: Celery imports the class from this path. The module imports parts of Celery that only workers need.
+    #: Celery imports the request class from this path in workers only, because no other process needs the module.
     Request = "tenants.queue.celery_request:HotelRequest"
 
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]

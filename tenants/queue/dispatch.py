@@ -70,7 +70,7 @@ def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
     kinds = list(due.kinds().values())
     with connection.cursor() as cursor:
         # PostgreSQL must scan the index on claim_at. The two SET LOCAL statements and the scalar subquery ensure this.
-        # Without that index scan, PostgreSQL may join hotel by hotel or sort the whole table.
+        # Without an index scan, PostgreSQL may read the due items hotel by hotel or sort the whole table.
         cursor.execute(
             """
             SET LOCAL enable_seqscan = off;

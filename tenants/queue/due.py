@@ -122,12 +122,12 @@ def schedule_daily() -> int:
 
 
 def cancel(*, kind: str, ids: Iterable[UUID]) -> None:
-    """Remove items of the current hotel from the queue, whatever their due time."""
+    """Remove items of the current hotel from the due queue, even if they are not due yet."""
     _delete(kind, ids, "")
 
 
 def complete(*, kind: str, ids: Iterable[UUID]) -> None:
-    """Remove processed items of the current hotel. An item that was rescheduled for a future time is kept."""
+    """Remove processed items of the current hotel from the due queue. Keep items that were rescheduled for later."""
     _delete(kind, ids, "AND due_at <= clock_timestamp()")
 
 

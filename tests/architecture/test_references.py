@@ -223,7 +223,7 @@ def test_no_file_refers_to_documents_outside_the_repository() -> None:
         (_MAKE_TARGET, "`make run` makes it run", ["run"]),
     ],
 )
-def test_patterns_find_all_references_in_a_text(
+def test_each_reference_pattern_finds_all_references_in_its_example(
     pattern: re.Pattern[str], text: str, expected: list[str]
 ) -> None:
     assert pattern.findall(text) == expected

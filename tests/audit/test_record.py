@@ -98,10 +98,10 @@ def test_event_recorded_in_own_transaction_is_committed_before_the_callers_trans
 
 
 @pytest.mark.django_db(transaction=True)
-def test_event_recorded_in_own_transaction_is_stored_later_if_the_event_table_is_locked(
+def test_event_in_a_separate_transaction_is_stored_later_if_the_event_table_is_locked(
     hotel: Hotel, lamp_lit: EventType
 ) -> None:
-    """The caller holds a lock on the table of events, so the separate transaction cannot write the event yet.
+    """The caller locks the event table, so the separate transaction cannot write the event until the lock is released.
 
     A connection pool without a free connection has the same effect.
     """

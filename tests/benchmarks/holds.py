@@ -113,7 +113,10 @@ def start_callers(running: Servers, side: str = "side_holds") -> Iterator[list[C
 def start_django_callers(
     running: Servers, rooms: int = CALLERS * ROOMS_OF_CALLER
 ) -> Iterator[list[Contestant]]:
-    """Start processes that hold rooms with the compared Django project `peer_holds`, in a separate database."""
+    """Start processes that hold rooms with `peer_holds`, the Django project that hotelagent is compared with.
+
+    The processes use a separate database.
+    """
     create_database(running, "bench_django")
     environment = running.environment("bench_django", 1)
     with PgBouncer(environment["DATABASE_DIRECT_URL"], pool_size=CALLERS) as bouncer:

@@ -97,7 +97,7 @@ def _mixed(running: Servers) -> list[Row]:
 
 
 def _disturbance(running: Servers) -> Row:
-    """Measure the time of a connection's next hold after another process has created a hotel."""
+    """Measure how long a connection takes to acquire a hold after another process has created a hotel."""
     holder, maker = _contestant(running), _contestant(running)
     holder("first_hold")
     took = []

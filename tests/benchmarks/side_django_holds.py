@@ -65,7 +65,7 @@ def hold_in_other_hotels(caller: int, callers: int, seconds: float) -> float:
 def acquire(
     rooms: list[int], check_in: datetime.date, check_out: datetime.date, holder: str
 ) -> tuple[uuid.UUID, str]:
-    """Hold rooms for some nights. The new holds form a group. Return the group's id and its owner's token."""
+    """Hold rooms for some nights as one group of holds. Return the id of the group and the token of its owner."""
     token, group_id = secrets.token_urlsafe(32), uuid.uuid4()
     with transaction.atomic():
         now = timezone.now()

@@ -50,7 +50,10 @@ def make_keys(slug: str, number: int, file: str) -> None:
 
 
 def hold(slug: str, caller: int, rooms_at_once: int, seconds: float) -> float:
-    """Acquire and release `rooms_at_once` rooms at a time, for some seconds. Return the number of repetitions."""
+    """Repeatedly acquire and release a hold on `rooms_at_once` rooms. Stop after `seconds` seconds.
+
+    Return the number of repetitions.
+    """
     with hotel_context(_tenant(slug)):
         free = _free(slug, caller, rooms_at_once)
 
@@ -123,9 +126,10 @@ def original_fill(keys: int) -> None:
 
 
 def original(times: int) -> float:
-    """Return the time in seconds that acquiring a lock takes with the algorithm that hotelagent replaces.
+    """Return the time in seconds that acquiring a lock takes with the algorithm of the original system.
 
-    The algorithm uses SCAN, a comparison and SET NX. It is asynchronous and uses the default COUNT of SCAN.
+    Hotelagent replaces the original system. The algorithm uses SCAN, a comparison and SET NX.
+    It is asynchronous and uses the default COUNT of SCAN.
     """
     return asyncio.run(_original(times))
 

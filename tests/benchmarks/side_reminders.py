@@ -68,7 +68,7 @@ def statements_of_idle_tick() -> float:
 
 
 def claim(times: int) -> float:
-    """Return the time in seconds that claiming a batch of due items takes, excluding their release."""
+    """Return the time in seconds that claiming a batch of due queue entries takes, excluding their release."""
     seconds = 0.0
     with platform_context():
         for _ in range(times):

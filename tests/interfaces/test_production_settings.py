@@ -80,7 +80,7 @@ def test_check_with_an_outdated_static_file_names_the_file(deployed: Path) -> No
     assert "collectstatic" in done.stderr
 
 
-def test_check_without_collected_static_files_reports_that_pages_fail(tmp_path: Path) -> None:
+def test_check_reports_that_the_static_files_have_not_been_collected(tmp_path: Path) -> None:
     checkouts.copy(tmp_path)
     done = run_check_in(tmp_path, **ENVIRONMENT)
     assert done.returncode == 1

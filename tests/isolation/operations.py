@@ -324,7 +324,7 @@ def worker_threads(scene: Scene) -> int:
 
 
 def request(scene: Scene) -> int:
-    """Send a request to a view that renders lazily. Check the hotel of the rows and of `request.user`."""
+    """Send a request to a view that renders lazily. Check that the rows and `request.user` belong to the hotel."""
     guest = Guest.objects.get()
     scene.expect_only([guest.hotel])
     session = SessionStore()

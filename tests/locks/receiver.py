@@ -53,7 +53,7 @@ class Receiver(ScriptedServer):
 
 
 def verify(secret: str, headers: dict[str, str], body: bytes) -> bool:
-    """Return whether a signature of the request is valid, checked as Standard Webhooks specifies."""
+    """Return whether the request has a valid signature for the secret, as Standard Webhooks defines it."""
     key = base64.b64decode(secret.split("_", 1)[1])
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     expected = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()

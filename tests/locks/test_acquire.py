@@ -139,7 +139,7 @@ def test_acquisition_of_several_rooms_holds_all_of_them_or_none(rooms: list[int]
     assert DueItem.objects.filter(kind="hold").count() == 4
 
 
-def test_acquisition_of_several_rooms_ends_the_expired_holds_of_all_of_them(
+def test_acquisition_of_several_rooms_ends_the_expired_hold_on_each_room(
     rooms: list[int], nights: SomeNights
 ) -> None:
     expired = [services.acquire_hold(rooms=[room], nights=nights(3)) for room in rooms]

@@ -39,7 +39,7 @@ def test_request_to_hold_an_occupied_room_returns_409_with_the_occupied_nights(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_refused_hold_is_recorded_although_the_request_is_rolled_back(
+def test_refused_hold_is_recorded_although_the_transaction_is_rolled_back(
     api: APIClient, rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("audit.services.TIMEOUT_SECONDS", 30)  # for busy machines
@@ -155,7 +155,7 @@ def test_rooms_can_be_created_listed_and_updated(api: APIClient, rooms: list[int
     assert [room["number"] for room in listed] == ["7A"]
 
 
-def test_force_release_and_move_are_allowed_for_staff_and_forbidden_for_api_keys(
+def test_staff_can_move_and_force_release_a_hold_but_api_keys_cannot(
     api: APIClient, staff: Client, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}).json()

@@ -106,7 +106,7 @@ def test_cancellation_of_a_stay_frees_its_room(rooms: list[int], nights: SomeNig
         services.reopen_room(stay.id)
 
 
-def test_added_stays_that_overlap_are_returned_as_rejected(rooms: list[int], nights: SomeNights) -> None:
+def test_stay_that_overlaps_with_an_added_stay_is_rejected(rooms: list[int], nights: SomeNights) -> None:
     first, second, third = (
         NewStay(room=rooms[0], check_in=nights(day).check_in, check_out=nights(day + 2).check_in)
         for day in (-9, -8, -7)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def statements(operation: Callable[[], object]) -> list[str]:
     """Return the SQL statements that the operation sends, without their arguments.
 
-    A BEGIN statement would also be listed.
+    BEGIN is listed too, because each BEGIN is another round trip.
     """
     with CaptureQueriesContext(connection) as queries:
         operation()

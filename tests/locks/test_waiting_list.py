@@ -271,7 +271,7 @@ def test_new_entry_with_an_unknown_room_a_past_date_or_too_many_entries_raises_a
         create(nights(1), room_type="double")
 
 
-def test_confirming_an_offer_without_claiming_it_sets_the_entry_to_claimed(
+def test_entry_is_claimed_when_staff_confirm_its_offer_directly(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     """Staff can confirm an offer that was made to them, because they need no token for their own holds."""

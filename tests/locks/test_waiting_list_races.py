@@ -149,7 +149,7 @@ def test_entry_created_during_a_release_gets_an_offer_when_the_entry_is_processe
     assert entry.status == "offered"
 
 
-def test_release_while_the_worker_processes_the_entry_makes_the_entry_due_again(
+def test_entry_is_due_again_if_a_room_is_released_while_a_worker_processes_the_entry(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

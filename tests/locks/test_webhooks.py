@@ -34,7 +34,7 @@ def webhook_and_secret(receiver: Receiver, rooms: list[int]) -> tuple[Webhook, s
 
 
 @pytest.mark.parametrize("answer", [500, 404, "drop", "redirect"])
-def test_deliver_after_a_failed_attempt_sends_the_same_webhook_id_again(
+def test_attempt_after_a_failed_attempt_sends_the_same_webhook_id(
     receiver: Receiver,
     webhook_and_secret: tuple[Webhook, str],
     rooms: list[int],
@@ -62,7 +62,7 @@ def test_deliver_after_a_failed_attempt_sends_the_same_webhook_id_again(
 
 
 @pytest.mark.parametrize("answer", ["hang", "drip"])
-def test_test_event_to_a_slow_server_fails_at_the_timeout(
+def test_sending_a_test_event_to_a_slow_server_fails_at_the_timeout(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     receiver.responses = [answer]

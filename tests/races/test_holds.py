@@ -45,7 +45,7 @@ class Crowd:
         return file.read_text().split("\n")[:-1] if file.exists() else []
 
     def finish(self) -> list[Granted]:
-        """Wait until all surviving processes have ended, and return all holds that callers received."""
+        """Wait until all surviving processes have ended, and return all holds that the processes acquired."""
         assert self.process.wait(timeout=TIMEOUT) == 0
         written = [line for process in range(self.plan.processes) for line in self.lines(process)]
         return [Granted(**json.loads(line)) for line in written if line.startswith("{")]

@@ -85,7 +85,7 @@ def test_due_items_that_remain_when_the_time_limit_ends_are_sent_in_separate_mes
     assert [ids for _hotel, ids in sent_alone] == [["1"], ["2"]]
 
 
-def test_message_for_several_hotels_skips_the_items_of_a_suspended_hotel(
+def test_items_of_a_suspended_hotel_are_skipped_in_a_message_for_several_hotels(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     services.suspend_hotel(hotel_id=hotel.id)

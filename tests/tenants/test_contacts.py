@@ -1,4 +1,4 @@
-"""Tests of guest contacts: normalization, uniqueness across hotels, and the lookup of a hotel."""
+"""Tests of guest contacts: normalization, uniqueness across hotels, and the lookup of the hotel that has a contact."""
 
 import threading
 from collections.abc import Callable

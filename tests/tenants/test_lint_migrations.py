@@ -68,7 +68,7 @@ def test_lint_of_an_initial_migration_finds_no_problem(add_migration: AddMigrati
         ),
     ],
 )
-def test_lint_of_an_operation_that_locks_for_a_long_time_or_breaks_old_code_finds_a_problem(
+def test_lint_finds_operations_that_lock_tables_for_a_long_time_or_break_the_running_code(
     add_migration: AddMigration, operation: Any, rule: str
 ) -> None:
     add_migration("locks", [operation])

@@ -161,7 +161,7 @@ def test_masked_values_are_equal_in_later_backups_and_differ_between_deployments
     assert masked_reservations() != first
 
 
-def test_masked_backup_with_an_undeclared_column_is_refused(hotel: Hotel, file: Path) -> None:
+def test_masked_backup_is_refused_if_a_column_is_not_declared(hotel: Hotel, file: Path) -> None:
     sql.execute(f"ALTER TABLE {hotel.schema}.locks_room ADD COLUMN note jsonb")
     with pytest.raises(CommandError, match="locks_room: the columns note are not declared"):
         backup(file, masked=True)

@@ -118,7 +118,7 @@ def test_streaming_response_produces_each_chunk_in_the_context_of_its_hotel(hote
     assert closed == [hotel.schema]
 
 
-def test_streaming_response_closed_early_runs_its_cleanup_in_the_context_of_its_hotel(hotel: Hotel) -> None:
+def test_streaming_response_that_is_closed_early_is_cleaned_up_in_its_hotels_context(hotel: Hotel) -> None:
     closed = []
 
     def rows() -> Iterator[str]:

@@ -30,7 +30,7 @@ def schedule_overdue_item(hotel: Hotel) -> None:
         due.schedule(kind="reminder", items=[(uuid7(), timezone.now())])
 
 
-def test_restore_hotel_without_overdue_items_activates_the_hotel(sol: Hotel, file: Path) -> None:
+def test_restored_hotel_without_overdue_items_is_activated(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
     delete(sol)
     assert restore(file)["status"] == "active"
@@ -69,7 +69,7 @@ def test_restore_hotel_with_discard_due_discards_overdue_items_and_activates_the
         assert DueItem.objects.get(hotel_id=sol.id).item_id == later
 
 
-def test_restore_hotel_with_the_option_suspended_or_of_a_suspended_hotel_keeps_the_hotel_suspended(
+def test_restored_hotel_is_suspended_if_requested_or_if_it_was_suspended_at_the_backup(
     sol: Hotel, file: Path
 ) -> None:
     backup(file, "sol")

@@ -54,7 +54,9 @@ def test_crontab_that_matches_a_future_time_is_saved(operator: Client, fields: d
         assert CrontabSchedule.objects.exists()
 
 
-def test_crontab_with_an_invalid_field_is_not_reported_as_one_that_never_runs(operator: Client) -> None:
+def test_error_for_an_invalid_crontab_field_does_not_say_that_the_schedule_never_runs(
+    operator: Client,
+) -> None:
     response = operator.post(ADD, crontab(minute="sixty"))
     assert response.status_code == 200
     assert NEVER not in response.text

@@ -25,7 +25,7 @@ BUSY_TIMES = 2
 MAX_SIZE = 25 * 1024 * 1024
 #: Minimum number of seconds between two reports in the terminal.
 REPORT_INTERVAL = 5.0
-#: Seconds to wait after the first e-mail, so that one report counts all e-mails that arrive together.
+#: Seconds between the first e-mail and the report in the terminal. One report counts all e-mails of this time.
 REPORT_DELAY = 1.0
 
 

@@ -63,7 +63,10 @@ def running_servers() -> Iterator["ServerAccess"]:
 
 
 class ServerAccess:
-    """The locks with which this process keeps the embedded servers running. The module `keeper` explains the locks."""
+    """Holds the locks that keep the embedded servers running while this process uses the servers.
+
+    The module `keeper` explains the locks.
+    """
 
     def __init__(self) -> None:
         self.home = paths.HOME
@@ -128,7 +131,7 @@ class ServerAccess:
             self.keeper.poll()
 
     def _has_other_users(self) -> bool:
-        """Return whether another process holds the shared lock, which means that it uses the servers."""
+        """Return whether another process uses the servers. Such a process holds the shared lock."""
         time.sleep(0.1)
         return not is_locked(self.run / keeper.USERS_LOCK)
 

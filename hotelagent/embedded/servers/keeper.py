@@ -25,7 +25,7 @@ KEEPER_LOCK = "keeper.lock"
 CHILDREN_FILE = "servers.json"
 LOG = "servers.log"
 
-#: Maximum number of seconds before a server that has ended is restarted.
+#: Maximum number of seconds that the keeper waits before it restarts a server that has ended.
 MAX_PAUSE = 30.0
 START_ATTEMPTS = 6
 

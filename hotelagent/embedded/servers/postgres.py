@@ -78,8 +78,8 @@ class Postgres:
     def __init__(
         self, home: Path, *, options: tuple[str, ...] = DURABLE, binaries: Path | None = None
     ) -> None:
-        """Initialize the cluster. `binaries` can be the folder of another PostgreSQL, such as
-        /usr/lib/postgresql/15/bin.
+        """Initialize the cluster. `binaries` is the folder of the PostgreSQL programs, such as
+        /usr/lib/postgresql/15/bin. By default, the bundled programs are used.
         """
         self.home = home
         self.data = home / "data"

@@ -19,8 +19,8 @@ from reminders.errors import InvalidFile
 
 MAX_BYTES = 5_000_000
 
-#: A line break that RFC 5545, section 3.1 inserts into a long line. It may separate the bytes of one character. A line
-#: that only consists of spaces is not joined to the line before, because it may have been a line of the event.
+#: A line break that RFC 5545, section 3.1 inserts into a long line. It may separate the bytes of one character.
+#: A line that consists only of spaces is not joined to the previous line, because it may be a line of its own.
 _FOLD = re.compile(rb"(?:\r?\r?\n|\r)[ \t](?=[^\r\n])")
 _LINE_BREAK = re.compile(r"\r?\r?\n|\r")
 #: The first or last line of a component. The rest of a damaged line may follow the component's name.

@@ -25,9 +25,9 @@ from reminders.mail.calendar_attachment import hotel_key, sequence, stay_uid
 from reminders.models import Reservation, ReservationStatus
 from tenants.context import current_hotel
 
-#: Nights remain in the feed for this time after the departure, so that calendar apps show the recent past.
+#: The feed contains a stay until this time after its departure, so that calendar apps show the recent past.
 RETENTION = timedelta(days=31)
-#: Titles that other systems understand: Airbnb uses the same titles, and this project's import recognises them.
+#: Event titles that other systems understand. Airbnb uses the same titles, and hotelagent's import recognizes them.
 _RESERVED, _NOT_AVAILABLE = "Reserved", "Not available"
 #: Reservations with these statuses need a room of their type, even if no room has been assigned yet.
 _TAKES_A_ROOM = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)

@@ -96,7 +96,8 @@ class Properties:
 def read_date(name: str, found: Property, *, time_zones: TimeZones) -> date | datetime:
     """Return the date or the time of a property. A time without a time zone is the hotel's local time.
 
-    Characters after the date are ignored, because a damaged line may have been joined to it. Raises ValueError.
+    Characters after the date are ignored, because a damaged line break may have joined the next line to the date.
+    Raises ValueError.
     """
     from icalendar.prop import vDDDTypes  # noqa: PLC0415 - see `parse_calendar`
 

@@ -16,7 +16,8 @@ from reminders.reservations.calendars.properties import Properties, Property, Ti
 
 #: Repeating events occupy nights up to this number of days from today. Later occurrences are ignored.
 HORIZON_DAYS = 1096
-#: The time limit in seconds for all repeating events of a calendar. A rule that never matches takes up to 8 seconds.
+#: The time limit in seconds for the computation of all repeating events of one calendar.
+#: Without a limit, a recurrence rule that has no occurrence takes up to eight seconds.
 MAX_SECONDS = 5.0
 _FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 #: Parts of a recurrence rule that only change the time of day of an occurrence, or repeat it on the same day.

@@ -160,7 +160,7 @@ def date_columns(header: Sequence[str], indexes: Mapping[str, tuple[int, ...]]) 
 def add_dates(
     columns: Mapping[str, DateColumn], indexes: Mapping[str, tuple[int, ...]], line: int, row: Sequence[str]
 ) -> None:
-    """Add the dates of one row to the `DateColumn` of each date column."""
+    """Add the cells of one row to the `DateColumn` objects of the columns that contain dates."""
     for name, column in columns.items():
         index = indexes[name][0]
         if index < len(row):

@@ -37,7 +37,7 @@ class JoinedBooking:
 
 @dataclass(slots=True)
 class Survey:
-    """The result of the passes over the file before the import. `row_count` includes rejected rows."""
+    """What was found by reading the whole file before the import. `row_count` includes rejected rows."""
 
     row_count: int = 0
     dates: dict[str, DateColumn] = field(default_factory=dict)

@@ -62,12 +62,12 @@ class Statement:
 PLAIN = Statement(StatementKind.PLAIN)
 
 #: Types of statements that do not change the session. Statements of these types are PLAIN.
-#: `_classify_utility` decides the kind of statements of all other types.
+#: `_classify_utility` determines the kind of statements whose type is not listed here.
 _PLAIN_TYPES = frozenset(
     {
         "SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "LockStmt", "TruncateStmt", "FetchStmt",
         "ClosePortalStmt", "VariableShowStmt", "NotifyStmt", "CallStmt",
-        # Definitions of objects, which privileges deny to hotels and to the runtime login.
+        # Definitions of database objects. Hotel roles and the runtime login lack the privileges for these statements.
         "AlterDatabaseSetStmt", "AlterDefaultPrivilegesStmt", "AlterDomainStmt", "AlterEnumStmt", "AlterExtensionStmt",
         "AlterFunctionStmt", "AlterObjectSchemaStmt", "AlterOwnerStmt", "AlterPolicyStmt", "AlterRoleSetStmt",
         "AlterRoleStmt", "AlterSeqStmt", "CommentStmt", "CompositeTypeStmt", "CreateCastStmt", "CreateDomainStmt",
@@ -85,7 +85,7 @@ _CLUSTER_TYPES = frozenset(
 )  # fmt: skip
 #: The settings that our prefix sets.
 _PREFIX_SETTINGS = {"role", "search_path", "session_authorization"}
-#: Functions that change the session, and functions that run a text as SQL, which is not parsed here.
+#: Functions that change the session, and functions that run a string as SQL. The SQL in the string is not parsed here.
 _SESSION_FUNCTION = re.compile(
     r"set_config|setseed|pg_(try_)?advisory_(un)?lock(_shared|_all)?|query_to_xml\w*|ts_stat|ts_rewrite|dblink\w*"
 )
@@ -206,7 +206,10 @@ def _classify_tree(tree: list[dict[str, Any]], text: str) -> Statement:
 
 
 def _first_words(raw: dict[str, Any], text: str) -> str:
-    """Return the first words of a statement, for error messages. The parser reports positions in bytes."""
+    """Return the first words of a statement, for error messages.
+
+    The parser reports the position of the statement in bytes, so the text is encoded before it is cut.
+    """
     start = raw.get("stmt_location", 0)
     end = start + raw["stmt_len"] if "stmt_len" in raw else None
     own_text = text.encode()[start:end].decode()
@@ -224,7 +227,7 @@ def _classify_one(raw: dict[str, Any], statement: dict[str, Any], text: str) -> 
 
 
 def _find_session_state(statement: dict[str, Any]) -> str:
-    """Return the function, schema or keyword with which the statement changes the session, or an empty string."""
+    """Return the part of the statement that changes the session: a function, schema or keyword. It may be empty."""
     for name, value in _walk(statement):
         if name == "FuncCall":
             function = value["funcname"][-1]["String"]["sval"]

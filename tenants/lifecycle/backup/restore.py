@@ -115,7 +115,7 @@ def _restore(backup: Reader, slug: str, *, discard_due: bool, progress: Progress
             _compare_with_manifest(cursor, manifest, hotel)
             if settings.DATABASE_ROLES:
                 roles.repair_hotel_privileges(cursor, hotel, get_database_logins(cursor))
-            # Insert the hotel late, because the INSERT locks the routing version's row until the commit.
+            # Insert the hotel late, because the INSERT blocks changes to hotels and domains until the commit.
             _insert_hotel(hotel)
             skipped_rows = restore_shared_rows(cursor, backup, hotel, keeps_id=keeps_id)
             discarded_items = activation.find_overdue_items(hotel).delete()[0] if discard_due else 0

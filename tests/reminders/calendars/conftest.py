@@ -27,7 +27,7 @@ def rooms(in_hotel: Hotel) -> list[Room]:
 
 @pytest.fixture
 def link(rooms: list[Room]) -> Iterator[Callable[..., tuple[LinkedCalendar, Channel]]]:
-    """Return a function that starts a channel with a calendar and links the calendar to a room."""
+    """Return a function that starts a web server for a channel's calendar and links the calendar to a room."""
     with ExitStack() as channels:
 
         def link(content: bytes, *, room: int = 0, **options: Any) -> tuple[LinkedCalendar, Channel]:

@@ -1,4 +1,7 @@
-"""Property tests: garbage in a cell affects only this cell, or the row if it is a booking number, date or room."""
+"""Property tests of cells with random garbage. Garbage affects only the cell that contains it.
+
+Garbage in the booking number, a date or the room may affect the whole row, but no other row.
+"""
 
 import csv
 import io

@@ -1,6 +1,6 @@
-"""Tests of importing vendors' exports, and files with defects that users of other systems have reported.
+"""Tests that import the exports of vendors, and files with defects that users of other systems have reported.
 
-The folder `exports` contains the files. People determined the expected values by reading the files.
+The folder `exports` contains the files. The expected values were determined by people who read the files.
 """
 
 import csv

@@ -21,7 +21,7 @@ FIRST, LAST = date(2016, 3, 26), date(2016, 3, 28)
 
 
 def expected_reminders(rows: list[Row]) -> set[tuple[str, int, str]]:
-    """Return the reminders that must be sent: booking number, days before arrival, and date of sending.
+    """Return the reminders that must be sent, each as a tuple of booking number, days before arrival, and sending date.
 
     The reminders are computed from the booking rows, without using hotelagent's code.
     """

@@ -1,6 +1,7 @@
 """Tests of the requests that send a message through each mail provider's API.
 
-A request contains metadata that identifies the reminder. The provider's later events contain the same metadata.
+A request contains metadata that identifies the reminder. The events that the
+provider sends later contain the same metadata.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@
 --   holds: the new holds in the format of the function locks_describe, or null if no room was held
 --
 -- A request that can't succeed returns before it locks anything, so it does not wait for other transactions.
--- The caller then runs other queries to find the reason for the refusal.
+-- If the function returns no holds, the caller runs other queries to find the reason for the refusal.
 -- All transactions that allocate rooms lock the rooms first, in ascending order, so they can't deadlock.
 -- The exclusion constraint makes the final decision about each row.
 CREATE OR REPLACE FUNCTION public.locks_acquire(request jsonb) RETURNS jsonb

@@ -7,7 +7,7 @@
 --   hotel, actor: the id of the hotel, and the actor who confirms the hold, in the format of the function audit_record
 --   hold: the id of the hold of one room, or the id of a group of holds that were acquired together
 --   digest: the digest of the token that the caller passed
---   staff: the holder of the logged-in member of staff, or null
+--   staff: the logged-in member of staff in the format of the column `holder` of holds, or null for API clients
 --   fencing_token: the fencing token that the caller passed
 --   reference: the reference of the booking, or an empty string to keep the reference of the holds
 CREATE OR REPLACE FUNCTION public.locks_confirm(request jsonb) RETURNS jsonb

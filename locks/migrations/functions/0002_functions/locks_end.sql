@@ -11,7 +11,7 @@
 --   event_fields: the argument event_fields of locks_publish, as a PostgreSQL array in text format
 --   reason: the new reason of the allocations, or null to keep the old reason
 --   digest: the digest of the token that the caller passed. If the key is missing, the owner is not checked.
---   staff: the holder of the logged-in member of staff, or null
+--   staff: the logged-in member of staff in the format of the column `holder` of holds, or null for API clients
 CREATE OR REPLACE FUNCTION public.locks_end(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

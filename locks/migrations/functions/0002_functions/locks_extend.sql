@@ -6,7 +6,7 @@
 --   hotel, actor: the id of the hotel, and the actor who extends the hold, in the format of the function audit_record
 --   hold: the id of a hold or of a group
 --   digest: the digest of the token that the caller passed
---   staff: the holder of the logged-in member of staff, or null
+--   staff: the logged-in member of staff in the format of the column `holder` of holds, or null for API clients
 --   seconds: the number of seconds that are added to the expiry of the hold
 CREATE OR REPLACE FUNCTION public.locks_extend(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$

@@ -1,5 +1,5 @@
 -- Updates the waiting list after a change to an allocation.
--- If the allocation is the hold of an offer, the offer is marked as claimed or as expired.
+-- If the allocation is a hold that was offered to a waiting list entry, the entry becomes claimed or expired.
 -- If the event frees a room, the entries that the room suits become due.
 -- A worker then offers the room to the entries (locks/waiting_list/offers.py). The entries are not locked here.
 --

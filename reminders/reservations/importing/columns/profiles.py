@@ -39,7 +39,8 @@ class Profile:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: The reservation status for each status word of the vendor.
     statuses: Mapping[str, str] = field(default_factory=dict)
-    #: `day-first` or `month-first` if all exports of the vendor use this order, otherwise an empty string.
+    #: The order of day and month in the dates of the vendor's exports: `day-first` or `month-first`.
+    #: This is an empty string if the exports of the vendor use different orders.
     date_format: str = ""
 
     def column_names(self) -> Iterator[str]:

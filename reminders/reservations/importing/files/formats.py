@@ -96,7 +96,10 @@ def detect_encoding(stream: BinaryIO | gzip.GzipFile) -> str:
 
 
 def _encoding_of_invalid_utf8(stream: Iterable[bytes]) -> str:
-    """Return "cp1252", or raise InvalidFile if most of the non-ASCII characters are valid UTF-8."""
+    """Return the encoding of a file that is not valid UTF-8, which is always "cp1252".
+
+    Raises InvalidFile if most of the non-ASCII characters are valid UTF-8: then the file is damaged UTF-8.
+    """
     valid, damaged, first_damaged = 0, 0, 0
     for line, content in enumerate(stream, start=1):
         if not content.isascii():
