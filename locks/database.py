@@ -27,7 +27,7 @@ def postgres_array(values: Iterable[object]) -> str:
 
 
 def function_context() -> dict[str, Any]:
-    """Return the part of a request that every database function needs: the current hotel and the actor."""
+    """Return the parameters that all database functions of this app need: the current hotel and the actor."""
     hotel = current_hotel()
     return {"hotel": str(hotel.id), "time_zone": hotel.time_zone, "actor": actor_as_json()}
 

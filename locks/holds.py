@@ -61,7 +61,10 @@ class AllocatedRoom:
 
     @classmethod
     def from_allocation(cls, allocation: Allocation) -> "AllocatedRoom":
-        """Convert a row of `locks.selectors.allocations()`. An expired hold has the status `expired`."""
+        """Create an AllocatedRoom from an instance that `locks.selectors.allocations()` returned.
+
+        An expired hold has the status `expired`.
+        """
         annotated: Any = allocation
         return cls(
             id=allocation.id,

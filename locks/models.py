@@ -96,7 +96,7 @@ class Allocation(models.Model):
         constraints = [
             # The nights are the first column of the index, because most queries search a hotel's allocations by dates.
             # With the room as the first column, queries by dates take nine times as long (500 rooms, 200,000 stays).
-            # The room's id is indexed as a range of one number, because GiST needs an extension to index integers.
+            # GiST can index integers only with an extension, so the room's id is indexed as a range of one integer.
             ExclusionConstraint(
                 name="locks_allocation_no_overlap",
                 expressions=[

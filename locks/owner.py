@@ -16,7 +16,7 @@ def holder() -> str:
 
 
 def staff_holder() -> str | None:
-    """Return `holder()` if the current actor is a member of staff, otherwise None."""
+    """Return the current actor as `<kind>:<id>` if the actor is a member of staff, otherwise None."""
     return holder() if current_actor().kind == _STAFF else None
 
 

@@ -86,7 +86,7 @@ class Clash:
         }
 
 
-# The subquery scans the constraint's index by nights only. A condition on rooms would cause one scan per room.
+# The subquery has no condition on the room. With such a condition, PostgreSQL would scan the index once for each room.
 # The rooms of a type are returned as one JSON document, because psycopg converts rows more slowly.
 _AVAILABILITY = """
 SELECT room.room_type, count(*) AS rooms,
@@ -284,7 +284,7 @@ def _free_check_ins(spans: Iterable[_Span], nights: Nights) -> list[datetime.dat
     """
     blocked = bytearray(HORIZON_DAYS)
     for check_in, check_out in spans:
-        # A stay that begins on one of these days would overlap with the span.
+        # A stay that begins on a day from `first` to `last` (excluded) would overlap with the occupied nights.
         first = max(0, (check_in - nights.check_in).days - nights.count + 1)
         last = min(HORIZON_DAYS, (check_out - nights.check_in).days)
         blocked[first:last] = b"\1" * (last - first)

@@ -23,7 +23,7 @@ from tenants.models import Domain, Hotel, HotelStatus
 
 logger = logging.getLogger(__name__)
 
-#: If the last version check is older than this number of seconds, a lookup checks the version itself.
+#: If the routing version was last checked more than this number of seconds ago, the lookup of a host checks it first.
 STALE_AFTER = 0.9
 #: The thread that refreshes the routing table ends after this number of seconds without a lookup of a host.
 IDLE_AFTER = 30.0

@@ -20,7 +20,7 @@ from tenants.database import quoting
 #: The type of a mask: a function from a quoted column name to the SQL expression that replaces the column.
 Mask = Callable[[str], str]
 
-#: The PostgreSQL setting that holds the key of the masks during a backup.
+#: The PostgreSQL setting that contains a secret key during a masked backup. Masks use the key to replace values.
 _KEY_SETTING = "hotelagent.mask_key"
 
 

@@ -23,7 +23,8 @@ contact_removed = Signal()
 
 # Signals about a Celery task, sent outside of any tenant's context. The argument `task` is the Celery task.
 # The attribute `task.request` describes the Celery message that the worker processed.
-# `task_failed` also has `error`. If a receiver raises an exception, the message returns to the broker.
+# The signal `task_failed` also has the argument `error`.
+# If a receiver of `task_failed` raises an exception, the Celery message is returned to the broker.
 task_failed = Signal()
 task_succeeded = Signal()
 

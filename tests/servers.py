@@ -138,7 +138,7 @@ class Servers:
 
 
 def clone(direct_url: str) -> None:
-    """Replace the database in the URL with a copy of the template database. Open connections are closed."""
+    """Drop the database of the URL with its open connections, and create it again from the template database."""
     database = sql.Identifier(urlsplit(direct_url).path.lstrip("/"))
     # Only a superuser may close the connections of the runtime login, such as those of a pooler.
     superuser_url = os.environ["HOTELAGENT_TEST_SUPERUSER_URL"]

@@ -22,8 +22,8 @@ _SENSITIVE_NAME = re.compile(
 #: Field names that match `_SENSITIVE_NAME` but whose values are neither secret nor personal. They are not redacted.
 _HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 
-# The order of the patterns matters: the password in a DSN must be replaced before it is taken for an e-mail address.
-# The patterns must not backtrack much, because a client could send 20,000 letters and block a process for 30 seconds.
+# The pattern of passwords in URLs must come before the pattern of e-mail addresses, which matches parts of such URLs.
+# The patterns must not backtrack much. Otherwise a text of 20,000 letters could block the process for 30 seconds.
 # To limit backtracking, each pattern starts at the beginning of a run of characters or has a limited length.
 _PATTERNS = (
     (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]{0,30}://)[^/\s@]+@", re.IGNORECASE), rf"\g<keep>{REDACTED}@"),

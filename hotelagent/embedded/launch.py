@@ -74,7 +74,7 @@ def change_user(uid: int, gid: int, required_paths: list[str]) -> None:
     """
     reachable = all(is_accessible(os.path.realpath(path), uid, gid) for path in required_paths)
     if not reachable:
-        # PostgreSQL calls access(2) to check its binary. Without this bit, access(2) would ignore the kept capability.
+        # PostgreSQL checks its program file with access(2), which ignores capabilities unless this secure bit is set.
         prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
         prctl(PR_SET_KEEPCAPS, 1)
     os.setgroups([])

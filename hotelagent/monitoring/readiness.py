@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 2.0
 MIGRATIONS_CACHE_SECONDS = 60.0
 
 # Each check has its own thread, so a check that hangs (such as one of the database) cannot block a web server thread.
-# If a check hangs, the next probe's run of this check waits in the queue of its thread and times out.
+# While a check hangs, later probes wait for the same thread, so they report a timeout of this check.
 _executors = {
     name: ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ready-{name}")
     for name in ("database", "migrations", "routing", "redis", "static")
@@ -64,7 +64,8 @@ def _check_database() -> str:
     except DatabaseError as error:
         return f"not reachable ({type(error).__name__})"
     finally:
-        connection.close()  # The next probe must test whether a new connection can be opened.
+        # The connection is closed, so that each probe tests whether a new connection can be opened.
+        connection.close()
     # A server is read-only if a pooler has connected this process to a standby server.
     return "read-only" if is_read_only else OK
 

@@ -41,7 +41,7 @@ class IdempotentMixin(APIView):
         key = request.headers.get(HEADER)
         handler = getattr(self, "post", None)
         if request.method == "POST" and key is not None and handler is not None:
-            # Replacing the handler is safe, because each request has its own view instance.
+            # Replacing `post` affects only this request, because each request has its own view instance.
             vars(self)["post"] = partial(self._post_once, handler, key)
 
     def _post_once(

@@ -24,7 +24,7 @@ from tenants.queue import due
 #: The database's current time, which is compared with the expiry of holds.
 NOW = Func(function="clock_timestamp", output_field=DateTimeField())
 
-# The result is cast to json because psycopg decodes json values, but Django makes it return jsonb values as text.
+# The result is cast to json, because psycopg decodes json values. Django configures psycopg to return jsonb as text.
 _PUBLISH = """
 SELECT locks_publish(
     %(context)s::jsonb, %(event)s, %(event_fields)s::text[], change.id, coalesce(change.details, '{}')

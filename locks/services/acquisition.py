@@ -16,7 +16,7 @@ from locks.owner import new_token, ownership
 from locks.services.refusals import find_refusal
 from tenants.errors import DomainError
 
-#: Maximum number of attempts. An attempt fails if other clients acquire the chosen rooms first.
+#: Maximum number of attempts to acquire rooms. An attempt fails if another client acquires one of the rooms first.
 _MAX_ATTEMPTS = 5
 
 

@@ -154,6 +154,6 @@ def _check_free(room: int, nights: Nights, *, excluded: UUID | None = None) -> N
 
 
 def _next_fencing_token(room: int, current: int) -> int:
-    """Increase the fencing token of a room above its previous value and above `current`. Return the new token."""
+    """Set the fencing token of a room to a value greater than its old value and `current`. Return the new value."""
     Room.objects.filter(id=room).update(fencing_token=Greatest(F("fencing_token"), Value(current)) + 1)
     return Room.objects.values_list("fencing_token", flat=True).get(id=room)

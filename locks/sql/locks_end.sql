@@ -8,7 +8,7 @@
 --   status: the status that the allocations must have
 --   new_status: the status that the allocations get
 --   event: the type of the event that is published
---   event_fields: the argument event_fields of locks_publish, as a PostgreSQL array in text format
+--   event_fields: the value of the parameter event_fields of locks_publish, as the text of a PostgreSQL array
 --   reason: the new reason of the allocations, or null to keep the old reason
 --   digest: the digest of the token that the caller passed. If the key is missing, the owner is not checked.
 --   staff: the logged-in member of staff in the format of the column `holder` of holds, or null for API clients

@@ -14,5 +14,5 @@ MAX_ENTRIES_PER_SESSION = 10
 #: The transaction that creates the entry and the one that frees the room can't see each other's uncommitted changes.
 #: After this time, both transactions have ended.
 PROCESS_AGAIN_AFTER = datetime.timedelta(seconds=20)
-#: Time after which an entry is processed again if another transaction had locked a suitable room.
+#: Delay before an entry is processed again because a suitable room was locked by another transaction.
 RETRY_LOCKED_ROOM_AFTER = datetime.timedelta(seconds=2)

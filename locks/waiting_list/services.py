@@ -144,9 +144,9 @@ def cancel_entry(entry_id: UUID) -> WaitingListEntry:
 
 
 def _lock_hold(hold_id: UUID) -> bool:
-    """Lock the hold of an offer, and return whether it is still held.
+    """Lock the row of an offer's hold. Return False if the hold has ended.
 
-    The hold is locked before the entry is changed, because transactions that end holds lock rows in the same order.
+    Call this before changing the waiting list entry, because transactions that end holds lock the rows in this order.
     """
     holds = Allocation.objects.filter(id=hold_id, status=AllocationStatus.HELD)
     return holds.select_for_update(no_key=True).first() is not None

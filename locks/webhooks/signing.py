@@ -18,7 +18,7 @@ from hotelagent.core import encryption
 from hotelagent.core.messages import TranslatableMessage
 from locks.webhooks.errors import WebhookDeliveryFailed
 
-#: Standard Webhooks writes a secret as this prefix and the base64 form of its bytes.
+#: A secret in the format of Standard Webhooks consists of this prefix and the base64 encoding of the secret's bytes.
 SECRET_PREFIX = "whsec_"  # noqa: S105
 _SECRET_BYTES = 32
 _KEY_PURPOSE = b"webhook secret"

@@ -22,7 +22,8 @@ from reminders.planning.replan import schedule_full_replan
 #: These limits repeat the check constraints in the database, so that the form shows errors next to the field.
 _MIN_VALUES = {"window_hours": 1, "guest_cap": 1}
 _MAX_VALUES = {"offset_days": 730, "offset_hours": 17_520, "window_hours": 720}
-#: Maps each list field of a rule to the reservation column whose values the rule compares with the list.
+#: Maps the fields of a rule that contain a list of values to columns of reservations.
+#: A rule applies to a reservation only if the list is empty or contains the value of the column.
 _LIST_FIELDS = {"room_types": "room_type", "sources": "source"}
 _MAX_EXAMPLES = 20
 

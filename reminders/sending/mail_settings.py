@@ -1,9 +1,10 @@
 """The cache of hotels' mail settings (rules, templates and branding) in each worker process.
 
-Without the cache, reading the settings would take longer than all other reads of a small batch. A database trigger sets
-the `revision` of each row, a digest of its columns (`reminders/sql/reminders_set_revision.sql`). A claim of reminders
-compares the combined revisions of the hotel with the cached revision, and returns the settings if they differ. So an
-e-mail contains all changes that were committed before its reminder was claimed.
+For a small batch of reminders, reading the settings would take longer than all other queries. A database trigger sets
+the `revision` of each row to a digest of the columns of the row (`reminders/sql/reminders_set_revision.sql`). The
+function that claims reminders computes one revision from the revisions of all these rows. If this revision differs from
+the cached revision, the function also returns the settings. So an e-mail contains all changes of the settings that were
+committed before its reminder was claimed.
 """
 
 from __future__ import annotations

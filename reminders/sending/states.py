@@ -79,7 +79,8 @@ TRANSITIONS: Final[Mapping[tuple[ReminderStatus, SendingEvent], ReminderStatus]]
     (UNKNOWN, SendingEvent.RETURNED): FAILED,
 }
 
-#: Events that only the worker that holds the claim may apply. `apply_event` compares `attempts` to verify the claim.
+#: Only the worker that has claimed a reminder may apply these events to it.
+#: `apply_event` compares the reminder's `attempts` with the worker's value, to check that the claim is still valid.
 CLAIM_EVENTS: Final = frozenset(
     {
         SendingEvent.ATTEMPT_FAILED,

@@ -14,7 +14,7 @@
 -- `revision` is the current revision of the hotel's mail settings.
 -- `rules`, `templates` and `branding` are the mail settings. They are omitted if the worker has cached this revision.
 --
--- The revision is read after the claim, so that settings changed before the claim are never missed.
+-- The revision is read after the reminders are claimed. It includes all settings that were committed before the claim.
 CREATE OR REPLACE FUNCTION public.reminders_claim(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

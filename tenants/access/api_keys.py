@@ -71,7 +71,7 @@ def create(
 
 
 def verify(text: str) -> ApiKey | None:
-    """Return the current tenant's active API key with the full text `text`, or None. Runs one indexed query."""
+    """Return the current tenant's API key whose complete text is `text`, or None if there is no such active key."""
     key_type, _first, rest = text.partition("_")
     prefix, _second, secret = rest.partition("_")
     if key_type != KEY_TYPE or not prefix or not secret or len(text) > _MAX_LENGTH:

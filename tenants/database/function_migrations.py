@@ -25,9 +25,9 @@ from tenants.database.placement import Placement
 class InstallFunctions(Operation):
     """A migration operation that installs functions from the folder `functions/<migration>` in the app's migrations.
 
-    `replaces` maps each function that was installed before to the migration that installed it last. Reversing the
-    operation installs that earlier version. The first version of a function is never removed, because hotels are
-    migrated one after the other, and their triggers may still call the function.
+    `replaces` maps the name of each function that exists already to the migration that installed its previous version.
+    Reversing the operation installs the previous version again. A function without a previous version is kept, because
+    hotels are migrated one after the other, and triggers of other hotels may still call the function.
     """
 
     reduces_to_sql = True

@@ -103,7 +103,7 @@ def install_checks() -> None:
     _check_arguments(Model, "_prepare_related_fields_for_save", lambda instance: [instance])
     # Django calls this method for each model instance that is an argument of filter() and similar methods.
     _check_arguments(Query, "check_query_object_type", lambda _query, value: [value])
-    # For prefetched relations, Django calls the router with the first instance only.
+    # prefetch_related() passes only the first instance to the database router, so all instances are checked here.
     _check_arguments(query, "prefetch_one_level", lambda instances: instances)
 
 

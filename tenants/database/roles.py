@@ -45,7 +45,10 @@ def create_role_if_missing_sql(role: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SchemaRelations:
-    """Names of the tables and sequences of a schema that need grants. The sequence of an identity column needs none."""
+    """The names of the tables and sequences of a schema on which its role needs privileges.
+
+    Sequences of identity columns are omitted, because inserting rows requires no privilege on them.
+    """
 
     tables: list[str]
     sequences: list[str]

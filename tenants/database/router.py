@@ -46,9 +46,9 @@ class PlacementRouter:
     ) -> bool:
         """Return whether the migration operation runs in the current tenant's schema. Return False if no tenant is set.
 
-        `makemigrations` calls this without a tenant. RunPython and RunSQL operations of an app whose tables live in
-        different schemas pass `hints={"model_name": ...}`. An operation that is not about a table passes the hint
-        `placement`.
+        The command `makemigrations` calls this method without a tenant. If an app has tables in the platform's schema
+        and in hotels' schemas, its RunPython and RunSQL operations need `hints={"model_name": ...}`. An operation that
+        concerns no table needs the hint `placement`.
         """
         tenant = tenant_or_none()
         if tenant is None:

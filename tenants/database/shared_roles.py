@@ -13,7 +13,7 @@ HOTEL_PRIVILEGES = {
     "tenants_dueitem": "SELECT, INSERT, UPDATE, DELETE",
     "tenants_contactidentifier": "SELECT",
     # The platform sets the feature flags, and every hotel reads them.
-    # Waffle also reads the users and groups for which a flag is enabled.
+    # The package waffle reads the flags, and the users and groups for which a flag is enabled.
     "waffle_flag": "SELECT",
     "waffle_switch": "SELECT",
     "waffle_sample": "SELECT",
@@ -33,11 +33,11 @@ DATA_API_ROLES = ("anon", "authenticated")
 
 
 def ensure_shared_privileges(cursor: CursorWrapper, logins: DatabaseLogins) -> list[str]:
-    """Create the group role and set the privileges, row-level policies and login settings that are missing.
+    """Create the group role of all hotel roles, and the missing privileges, row-level policies and login settings.
 
-    Runs as the owner, after the migrations of `public`. Returns the statements that the owner may not run, for an
-    administrator. Raises a database error if the group role or the policies cannot be created, because hotels cannot be
-    served without them.
+    Runs as the owner, after the migrations of `public`. Returns the statements that the owner has no privilege to run.
+    An administrator must run them. Raises a database error if the group role or the policies cannot be created, because
+    hotels cannot be served without them.
     """
     cursor.execute(create_role_if_missing_sql(group_role()))
     cursor.execute(_privileges_sql(cursor, logins))
@@ -126,7 +126,7 @@ def _ensure_policies(cursor: CursorWrapper, logins: DatabaseLogins) -> None:
     A hotel's role sees the rows that the hotel owns. The runtime login, which serves the platform when no role is
     set, sees all rows. Policies do not apply to the owner.
     """
-    # Existing policies are read first, because CREATE POLICY locks the table against readers.
+    # CREATE POLICY blocks all queries on the table, so it runs only for policies that do not exist.
     cursor.execute(
         "SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'public' AND tablename = ANY(%s) "
         "AND (policyname = 'own_rows' AND roles = ARRAY[%s]::name[] OR "

@@ -46,7 +46,7 @@ def build_hotel(hotel: Hotel) -> Hotel:
     # The lock makes `migrate` wait for the end of this transaction, so that `migrate` also migrates this hotel.
     # The lock also prevents the concurrent creation of hotels, because a new hotel invalidates many cache entries.
     # Creating a hotel sends about 2,500 invalidations of catalog cache entries to every database connection.
-    # A connection that is more than 4,096 cache invalidations behind drops all of its caches.
+    # A connection that has more than 4,096 unprocessed invalidations must discard all of its catalog caches.
     template = next(
         iter(SchemaTemplate.objects.raw("SELECT * FROM tenants_schematemplate FOR NO KEY UPDATE")), None
     )

@@ -11,7 +11,8 @@ from django.db.backends.utils import CursorWrapper
 
 from tenants.database import catalog, quoting
 
-#: The ids of the schema's tables. Each part of the query below starts from them, so that it uses an index.
+#: A query for the ids and names of the schema's tables.
+#: `_DEFINITIONS` joins the system catalogs with these ids, so that PostgreSQL uses the indexes of the catalogs.
 _TABLES = f"""
 SELECT c.oid, c.relname FROM ({catalog.RELATIONS_OF_SCHEMA}) AS relation
 JOIN pg_class c ON c.oid = relation.objid AND c.relkind = 'r'

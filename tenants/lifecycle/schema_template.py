@@ -86,13 +86,15 @@ def ensure_schema() -> None:
 
 
 def store_script() -> str:
-    """Dump the template schema, store the dump as the script for new hotels, and return its schema version.
+    """Dump the template schema and store the dump. New hotels are created from the stored dump.
 
-    Needs the direct connection. The schema version and the dump come from one snapshot. The snapshot exists only on the
-    server of this connection, so pg_dump fails on a standby with older data.
+    Return the schema version of the template schema. Needs the direct connection. The schema version and the dump come
+    from one snapshot. The snapshot exists only on the server of this connection, so pg_dump fails if it connects to a
+    standby.
 
-    The update waits for hotels that are being provisioned from the old script, because they lock the row. A query for
-    outdated hotels that runs after this function therefore finds every hotel that was created from the old script.
+    Transactions that provision a hotel lock the row that contains the dump, so the update of the row waits until they
+    end. A query for outdated hotels that runs after this function therefore finds all hotels that were created from the
+    previous dump.
     Raises pgtools.ProgramFailed.
     """
     with platform_context(), transaction.atomic(), connection.cursor() as cursor:
@@ -199,9 +201,9 @@ def _declare_identity_in_tables(before: str) -> str:
 
 
 def _declare_storage_in_tables(before: str) -> str:
-    """Move SET STORAGE PLAIN into CREATE TABLE. pg_dump writes it as ALTER TABLE.
+    """Move the option STORAGE PLAIN from the ALTER TABLE statements of pg_dump to the CREATE TABLE statements.
 
-    PostgreSQL decides in CREATE TABLE whether the table gets a TOAST table, which is not dropped later.
+    CREATE TABLE then creates no TOAST table for a table that needs none. ALTER TABLE would not drop the TOAST table.
     """
     if connection.pg_version < _STORAGE_IN_CREATE_TABLE_SINCE:  # type: ignore[attr-defined]
         return before

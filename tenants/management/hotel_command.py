@@ -48,7 +48,8 @@ class HotelCommand(BaseCommand):
 def add_tenant_arguments(parser: CommandParser, noun: str) -> None:
     """Add the arguments `--hotel SLUG` and `--platform`. Exactly one of the two is required.
 
-    `noun` completes the help texts "Use this hotel's ..." and "Use the platform's ...", for example "failures".
+    `noun` names the objects of the command in the help texts. With "failures", for example, the help text of `--hotel`
+    is "Use this hotel's failures."
     """
     tenant = parser.add_mutually_exclusive_group(required=True)
     tenant.add_argument("--hotel", metavar="SLUG", help=f"Use this hotel's {noun}.")

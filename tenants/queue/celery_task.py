@@ -178,8 +178,9 @@ class HotelTask(DjangoTask[Any, Any]):
         return True
 
     def _report_success(self) -> None:
-        """Send the signal `task_succeeded`. If a receiver raises an error, send it again. The task has succeeded
-        anyway.
+        """Send the signal `task_succeeded`. If a receiver raises an error, send the signal again after a delay.
+
+        Errors of receivers never make the task fail.
         """
         for delay in (*SUCCESS_DELAYS, None):
             try:

@@ -99,9 +99,10 @@ def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> N
 
 
 def schedule_daily() -> int:
-    """Schedule one item per active hotel and daily kind, and return the number of new items.
+    """Add an item of each daily kind to the due queue for each active hotel. Return the number of new items.
 
-    Needs the platform's context. The items are spread over the next six hours, so that they do not delay other tasks.
+    Needs the platform's context. The items become due at different times in the next six hours, so that they do not
+    delay other tasks.
     """
     daily = [kind.name for kind in _kinds.values() if kind.daily]
     with connection.cursor() as cursor:

@@ -24,7 +24,7 @@ from tenants.signals import contact_added, contact_removed
 EMAIL_LENGTH = 254
 
 # DO UPDATE returns the existing row without changing the value. DO NOTHING would return no row.
-# DO UPDATE also locks the row, so that no other transaction can delete it before its hotel is checked.
+# DO UPDATE also locks the row, so no other transaction can delete the contact while the caller compares its hotel.
 _INSERT = """
 INSERT INTO tenants_contactidentifier (id, hotel_id, kind, value) VALUES (%s, %s, %s, %s)
 ON CONFLICT (kind, value) DO UPDATE SET value = excluded.value

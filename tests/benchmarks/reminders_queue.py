@@ -38,7 +38,7 @@ def measure(ids: list[str]) -> list[Row]:
 def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
     """Measure the scheduler task while nothing is due, with different numbers of hotels, and return result rows.
 
-    The numbers of hotels alternate, because they cannot exist at the same time.
+    Only one number of hotels can be measured at a time, so the measurements alternate between the numbers.
     """
     our_times: dict[int, list[float]] = {count: [] for count in HOTEL_COUNTS}
     peer_times: dict[int, list[float]] = {count: [] for count in HOTEL_COUNTS}

@@ -76,7 +76,7 @@ def _acquire_and_release(hotel: tuple[Tenant, list[int], Nights], caller: int) -
 
 @cache
 def _hotels() -> list[tuple[Tenant, list[int], Nights]]:
-    """Return the hotels that exist at the first call, with the ids of their rooms and a night."""
+    """Return each hotel of the benchmark with the ids of its double rooms and the night that begins tomorrow."""
     with platform_context():
         tenants = [hotel.tenant for hotel in Hotel.objects.filter(slug__startswith=PREFIX)]
     hotels = []

@@ -330,7 +330,7 @@ def test_forbidden_statement_in_a_parameter_inside_a_quoted_string_is_refused(
         query("SELECT '%s'", [";DISCARD ALL--"])
 
 
-def test_statement_that_the_grammar_does_not_accept_is_not_sent(connected: IsolationDatabase) -> None:
+def test_statement_with_a_syntax_error_is_not_sent_to_the_server(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(0)), transaction.atomic():
         with pytest.raises(
             ProgrammingError, match=r'at or near "FORGET" at position 1 .*direct_connection\(\)'

@@ -44,7 +44,7 @@ ROOM_NUMBERS = st.integers(0, ROOMS - 1)
 
 @dataclass
 class Expected:
-    """The state that a hold has according to the model."""
+    """The state that the database is expected to contain for an allocation."""
 
     room: int
     first: int

@@ -58,7 +58,7 @@ def test_rotation_without_overlap_invalidates_the_previous_secret_immediately(
     assert verify_test_request(webhook, receiver, old, new) == [False, True]
 
 
-def test_rotation_during_an_overlap_invalidates_the_oldest_secret(
+def test_second_rotation_invalidates_the_first_secret_before_it_expires(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str]
 ) -> None:
     webhook, first = webhook_and_secret

@@ -115,7 +115,7 @@ def test_admin_lists_webhook_deliveries_and_cancels_a_waiting_list_entry(
     assert b"lista de espera" in staff.get(waiting).content.lower()
 
 
-def test_pages_show_names_of_clients_and_labels_of_statuses(
+def test_admin_pages_show_client_names_and_status_labels(
     staff: Client, receiver: Receiver, api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     create_webhook(url=receiver.url, event_types=WebhookEvent.values)

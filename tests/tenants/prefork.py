@@ -16,7 +16,7 @@ REPORTS = "tests.prefork.reports"
 
 @shared_task(base=HotelTask, name="tests.prefork.report")
 def report(expected: str, *, fail: bool) -> None:
-    """Store the current tenant, the schema and user of a statement, and the process id in Redis.
+    """Store the current tenant, the database's current schema and user, and the process id in Redis.
 
     Raise an error if `fail` is set.
     """

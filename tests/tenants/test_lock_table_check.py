@@ -41,7 +41,7 @@ def test_lock_table_check_with_too_many_hotels_reports_the_required_value() -> N
     assert 2 * int(needed[1]) <= int(value[1]) * connections < 2.2 * int(needed[1])
 
 
-def test_value_in_the_compose_file_suffices_for_5000_hotels() -> None:
+def test_max_locks_per_transaction_in_the_compose_file_suffices_for_5000_hotels() -> None:
     compose = (Path(settings.BASE_DIR) / "deploy" / "compose.yml").read_text()
     value = re.search(r"max_locks_per_transaction=(\d+)", compose)
     assert value

@@ -110,7 +110,7 @@ def test_new_table_is_granted_to_the_role_of_each_hotel(add_migration: AddMigrat
             assert cursor.fetchone()
 
 
-def test_number_of_statements_of_migrate_without_changes_is_independent_of_the_number_of_hotels() -> None:
+def test_migrate_without_new_migrations_runs_the_same_number_of_statements_for_more_hotels() -> None:
     def count_statements() -> int:
         with direct_connection(), platform_context(), CaptureQueriesContext(connection) as queries:
             call_command("migrate", verbosity=0)

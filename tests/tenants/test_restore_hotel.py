@@ -121,7 +121,7 @@ def test_restore_hotel_records_the_digest_of_the_file(sol: Hotel, file: Path) ->
     assert event.description.endswith("restored the hotel sol from a backup")
 
 
-def test_restore_hotel_keeps_a_column_named_like_the_schema(file: Path) -> None:
+def test_restore_hotel_does_not_rename_a_column_that_has_the_name_of_the_schema(file: Path) -> None:
     """The hotel with the slug `id` has the schema `hotel_id`. Columns with the name `hotel_id` must not be renamed."""
     hotel = services.create_hotel(slug="id", name="Id")
     sql.execute(

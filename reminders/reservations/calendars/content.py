@@ -153,7 +153,7 @@ class _Splitter:
                 self._end_event()
             self._time_zone = [line] if name == "VTIMEZONE" else None
             if name == "VEVENT":
-                # The rest of a damaged line is kept, because it may have been a line of the event.
+                # A damaged line that begins with BEGIN:VEVENT is kept, because it may also contain event data.
                 self._event = [] if line.strip().upper() == "BEGIN:VEVENT" else [line]
             elif name == "VCALENDAR":
                 self._calendars += 1

@@ -26,7 +26,8 @@ _DATE_PREFIX = re.compile(r"\d{8}(T\d{6}Z?)?")
 _TIME_ZONE_LINE = re.compile(
     r"(BEGIN|END|TZID|DTSTART|RRULE|RDATE|TZOFFSETFROM|TZOFFSETTO)[:;]", re.IGNORECASE
 )
-#: Rules with one change per year or month. Other rules could keep a worker busy for hours.
+#: The recurrence rules that are accepted in time zone definitions: rules with FREQ=YEARLY and simple conditions.
+#: The calculation of other rules could keep a worker busy for hours.
 _TIME_ZONE_RULE = re.compile(
     r"RRULE:(FREQ=YEARLY|INTERVAL=1|BYMONTH=\d+|BYDAY=[+-]?\d*[A-Z]{2}|BYMONTHDAY=[\d,]+|UNTIL=\w+|COUNT=\d+|WKST=\w+|;)+"
 )

@@ -25,9 +25,10 @@ _PARTS_WITHIN_A_DAY = frozenset({"BYHOUR", "BYMINUTE", "BYSECOND"})
 
 
 class Expansion:
-    """The expansion of the repeating events of one calendar, from today to the horizon.
+    """The calculation of the dates on which the repeating events of one calendar take place.
 
-    `reaches_horizon` is True if an event repeats beyond the horizon, so later imports close more nights.
+    Only dates from today to a maximum date, the horizon, are calculated. `reaches_horizon` is True if an event repeats
+    after the horizon. A later import of the same calendar then closes more nights.
     """
 
     def __init__(self, *, zone: ZoneInfo, today: date, time_zones: TimeZones) -> None:
@@ -99,7 +100,10 @@ class Expansion:
 
 
 def recurrence_day(properties: Properties, *, start: date | datetime, time_zones: TimeZones) -> date | None:
-    """Return the date of the occurrence that this event replaces (RECURRENCE-ID), in the time zone of its start."""
+    """Return the date of the occurrence that this event replaces (RECURRENCE-ID), or None if the event has none.
+
+    The date is in the time zone of `start`, the start of the event.
+    """
     found = properties.get("RECURRENCE-ID")
     if found is None:
         return None

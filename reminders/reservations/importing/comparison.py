@@ -61,7 +61,11 @@ def find_changed(rows: Collection[FieldValues]) -> set[str]:
 
 
 def changed_fields(reservation: Reservation, values: Mapping[str, Any]) -> FieldValues:
-    """Return the new values of the changed fields. If a new status has no date, the stored status date is removed."""
+    """Return the new values of the fields that differ from the reservation.
+
+    If the status has changed and `values` has no `status_date`, the returned `status_date` is None. The stored date
+    belongs to the old status.
+    """
     changed = {
         name: values[name]
         for name in COLUMNS

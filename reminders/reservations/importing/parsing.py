@@ -112,7 +112,10 @@ _UNCACHED = {"guest_name", "guest_email", "guest_phone"}
 
 
 def _reader(field: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return a function that returns the value of a cell's text, None if the cell is empty, or a CellError."""
+    """Return a function that parses the text of a cell.
+
+    The function returns the parsed value, None if the cell is empty, or a CellError if the text is not valid.
+    """
     empty = cells.empty_words(field)
 
     def read(cell: str) -> Any:

@@ -43,7 +43,8 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         # Skip the constructor of django-tenants, which would set the tenant to `public`.
-        # The alias may be a TenantAlias. str() removes the tenant, because all tenants share the connection.
+        # The alias may be a TenantAlias, a string that also stores a tenant.
+        # str() converts the alias to a plain string, because the connection is used for all tenants.
         super(tenants_base.DatabaseWrapper, self).__init__(settings_dict, str(alias))
         self.tenant: Any = None
         self._schema_name: str | None = None

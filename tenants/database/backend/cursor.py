@@ -225,7 +225,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         return own
 
     def _raise_prefix_error(self, result: Any) -> NoReturn:
-        """Raise the database error of a round trip that failed before the statements ran, such as a syntax error."""
+        """Raise the error of a round trip that failed before the caller's statements ran, such as a syntax error."""
         if result is None or result.status != FATAL_ERROR:
             raise InternalError("got no result from the query")
         raise statement_error(result, prefix=self._prefix, in_prefix=True, encoding=self._encoding)
@@ -244,7 +244,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
 def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[list[bytes]]:
     """Yield batches of SQL statements, with one statement for each set of parameters.
 
-    `bound` already contains the statement with the first set of parameters.
+    The caller has already bound the first set of parameters to `bound`, so `params` contains only the other sets.
     """
     batch, size = [bound.query], len(bound.query)
     for values in params:

@@ -237,7 +237,7 @@ def _find_session_state(statement: dict[str, Any]) -> str:
             return "TEMPORARY"
         elif name == "schemaname" and _TEMPORARY_SCHEMA.fullmatch(value):
             return str(value)
-        # The names of functions, types and other objects are lists of strings. Literals are nodes of a different type.
+        # The syntax tree represents the name of a function or type as String nodes, and a literal as an A_Const node.
         elif name == "String" and _TEMPORARY_SCHEMA.fullmatch(value.get("sval", "")):
             return str(value["sval"])
         elif name in {"UpdateStmt", "InsertStmt"} and value["relation"]["relname"] == "pg_settings":

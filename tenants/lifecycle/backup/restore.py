@@ -70,10 +70,11 @@ def restore_hotel(
     """Restore a hotel from a backup file.
 
     The hotel gets its original slug, or `slug` if that is given. The hotel keeps its id unless another hotel has that
-    id. `suspended` always keeps the hotel suspended. `discard_due` deletes the hotel's overdue items, because they may
-    have been processed after the backup was created. Uses the direct connection and holds the migration lock. Raises
-    InvalidBackup, CorruptBackup, UnsupportedBackupVersion, InvalidSlug, SlugConflict, DomainConflict,
-    MigrationConflict, SchemaTemplateNotFound or RestoreFailed, and then nothing was restored.
+    id. With `suspended`, the restored hotel is always suspended. With `discard_due`, the hotel's overdue entries of the
+    due queue are deleted, because they may have been processed after the backup was created. Uses the direct connection
+    and holds the migration lock. Raises InvalidBackup, CorruptBackup, UnsupportedBackupVersion, InvalidSlug,
+    SlugConflict, DomainConflict, MigrationConflict, SchemaTemplateNotFound or RestoreFailed. If an error is raised,
+    nothing has been restored.
     """
     with open_backup(path) as backup:
         _refuse_unknown_migrations(backup.manifest)
@@ -172,7 +173,7 @@ def _new_hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Ho
         }
     )
     if slug != manifest.slug:
-        # Links in e-mails that were already sent must lead to the original hotel, not to this copy.
+        # E-mails of the original hotel link to its former hosts. The links must not lead to this copy of the hotel.
         hotel.former_hosts = []
     used = Hotel.objects.exclude(id=original_id).filter(former_hosts__overlap=hotel.former_hosts)
     used_hosts = {host for hosts in used.values_list("former_hosts", flat=True) for host in hosts}

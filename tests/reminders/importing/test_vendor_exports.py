@@ -192,9 +192,7 @@ def test_room_board_shows_the_guest_name_in_each_room_of_a_booking(in_hotel: Hot
     ]
 
 
-def test_rows_for_several_guests_in_the_same_named_room_need_only_one_room(
-    in_hotel: Hotel, tmp_path: Path
-) -> None:
+def test_rows_of_a_booking_with_the_same_room_number_create_one_stay(in_hotel: Hotel, tmp_path: Path) -> None:
     header = "id,arrival,departure,adults,room_type,room,guest"
     lines = ["A,2030-05-10,2030-05-12,2,Double,101,Ana", "A,2030-05-10,2030-05-12,2,Double,101,Eva"]
     report = run(write_lines(tmp_path / "guests.csv", *lines, header=header))

@@ -23,7 +23,7 @@
 -- A request that can't succeed returns before it locks anything, so it does not wait for other transactions.
 -- If the function returns no holds, the caller runs other queries to find the reason for the refusal.
 -- All transactions that allocate rooms lock the rooms first, in ascending order, so they can't deadlock.
--- The exclusion constraint makes the final decision about each row.
+-- The exclusion constraint of the allocations ensures that no room is allocated twice for the same night.
 CREATE OR REPLACE FUNCTION public.locks_acquire(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -7,7 +7,7 @@
 -- for that transaction could cause a deadlock.
 -- A locked waiting list entry needs no offer: the other transaction offers it a different room or cancels the entry.
 --
--- An expired hold still occupies its room here. When the hold is ended, the entries become due again.
+-- A room with an expired hold is not offered. When a worker ends the hold, the entries are processed again.
 CREATE OR REPLACE FUNCTION public.locks_offer(
     hotel uuid, time_zone text, offered_room int, offered_nights daterange
 ) RETURNS boolean

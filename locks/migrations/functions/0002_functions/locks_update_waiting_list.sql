@@ -1,6 +1,6 @@
 -- Updates the waiting list after a change to an allocation.
 -- If the allocation is a hold that was offered to a waiting list entry, the entry becomes claimed or expired.
--- If the event frees a room, the entries that the room suits become due.
+-- If the event frees a room, the entries that the room suits are scheduled in the due queue.
 -- A worker then offers the room to the entries (locks/waiting_list/offers.py). The entries are not locked here.
 --
 -- freed: the allocation in the format of the function locks_describe. After a move, it has the old room and nights.

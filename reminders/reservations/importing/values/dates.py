@@ -121,7 +121,7 @@ def _full_year(year: str) -> int:
 def _only_order(first: int, second: int) -> DateOrder | None:
     """Return the only possible order of day and month, or None if both orders are possible.
 
-    Equal numbers count as day first.
+    If both numbers are equal, return DAY_FIRST, because both orders result in the same date.
     """
     if first > 12 or first == second:
         return DateOrder.DAY_FIRST
@@ -197,7 +197,10 @@ class DateColumn:
 
 @dataclass(frozen=True, slots=True)
 class AmbiguousColumn:
-    """A column of ambiguous dates. `readings` maps each order of day and month to the resulting date of `example`."""
+    """A column of dates for which both orders of day and month are possible.
+
+    `example` is a cell of the column. `readings` maps each order of day and month to the date that the cell then means.
+    """
 
     column: str
     line: int
