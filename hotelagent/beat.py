@@ -131,8 +131,8 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def schedule_changed(self) -> bool:
         """Return whether the schedule was changed in the admin since the last call.
 
-        The base class checks whether the time of the last change has increased. Its check misses the first change, and
-        changes made by a machine whose clock is behind.
+        The base class checks whether the time of the last change has increased. That check misses the first change. It
+        also misses the changes of a machine whose clock is slow.
         """
         previous, self._last_timestamp = self._last_timestamp, self.Changes.last_change()
         return self._last_timestamp != previous

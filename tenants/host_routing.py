@@ -112,7 +112,7 @@ class RoutingCache:
             while not stop.wait(self.interval) and time.monotonic() - self._used_at < IDLE_AFTER:
                 try:
                     self.refresh()
-                # The thread must survive any error, because the database may be unavailable for a while.
+                # No error may end the thread, because the database may be unavailable only for a while.
                 except Exception:
                     logger.warning("could not check the version of the routing table", exc_info=True)
                     connection.close()

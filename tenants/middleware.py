@@ -56,8 +56,9 @@ class HotelMiddleware:
 
 
 def _in_context(response: HttpResponseBase, context: _Context) -> HttpResponseBase:
-    """Return the response. The chunks of a streamed response are produced later, so each chunk enters the context
-    again.
+    """Return the response. If it is streamed, each chunk is produced in `context`.
+
+    Chunks are produced after the middleware has left the context.
     """
     if response.streaming:
         closers = [partial(_call_in, context, closer) for closer in vars(response)["_resource_closers"]]

@@ -78,7 +78,7 @@ def set_mask_key(cursor: CursorWrapper) -> None:
     cursor.execute(f"SET LOCAL {_KEY_SETTING} TO {quoting.literal(key)}")
 
 
-# Each of these functions is a mask and returns the SQL expression that replaces the column.
+# The following functions are masks. A mask returns the SQL expression that replaces a column's value.
 
 
 def _digest(column: str) -> str:

@@ -39,9 +39,9 @@ def provision_hotel(hotel_id: str) -> None:
 
 @shared_task(base=HotelTask, name="tenants.tasks.provision_pending")
 def provision_pending() -> int:
-    """Send the provisioning task again for hotels that have waited for more than a minute.
+    """Enqueue the provisioning task again for hotels that are not provisioned a minute after their creation.
 
-    Return the number of tasks.
+    Return the number of enqueued tasks.
     """
     pending = Hotel.objects.filter(
         status=HotelStatus.PROVISIONING, created_at__lt=timezone.now() - datetime.timedelta(minutes=1)

@@ -74,7 +74,7 @@ def redact_text(text: str) -> str:
     Texts of more than MAX_LENGTH characters are cut.
     """
     if len(text) > MAX_LENGTH:
-        # The cut may leave part of a secret that no pattern recognizes at the end, so the last word is removed too.
+        # The last word is removed, because it may be a part of a secret, which no pattern recognizes.
         text = text[:MAX_LENGTH].rpartition(" ")[0] + " […]"
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)

@@ -38,7 +38,10 @@ class Program:
 
 
 class SupervisedProgram:
-    """The state of a supervised program: its process and the time of its next start (infinity if none is planned)."""
+    """The state of a supervised program: its process, and the time at which the program must be started next.
+
+    The time is infinity if no start is planned.
+    """
 
     def __init__(self, program: Program, colour: str) -> None:
         self.program = program

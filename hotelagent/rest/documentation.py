@@ -25,7 +25,7 @@ class SchemaView(SpectacularAPIView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        # HotelMiddleware has set `request.urlconf` for requests to hosts of hotels.
+        # On the host of a hotel, HotelMiddleware has set `request.urlconf` to the URLs of hotels.
         self.urlconf = getattr(request, "urlconf", settings.ROOT_URLCONF)
         with translation.override(LANGUAGE):
             response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]

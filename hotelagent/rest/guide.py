@@ -53,7 +53,7 @@ The API of the platform: the hotels, the hotel of a guest, failures and the audi
 hotel is available on the host of that hotel.
 """
 
-#: The sections of the documentation, in the order of a booking. Sections for operators come last.
+#: The sections of the API documentation. The sections for operators come last.
 _TAGS = {
     "availability": "Rooms that are available on given nights.",
     "locks": "Holds, stays and closures.",

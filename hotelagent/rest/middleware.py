@@ -27,7 +27,7 @@ class RequestIdMiddleware:
         received = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = received if ACCEPTED_ID.fullmatch(received) else str(uuid7())
         request.request_id = request_id  # type: ignore[attr-defined]
-        # django-structlog and other libraries read the id from the header `X-Request-ID`.
+        # django-structlog and other libraries read the request id from the header `X-Request-ID`.
         request.META["HTTP_X_REQUEST_ID"] = request_id
         response = self.get_response(request)
         response["X-Request-ID"] = request_id

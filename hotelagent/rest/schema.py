@@ -150,8 +150,9 @@ class OperationSchema(AutoSchema):
 
 
 def _is_own_handler(handler: Any) -> bool:
-    """Return whether this project defines the method. The docstrings of REST framework's own methods do not describe
-    operations.
+    """Return whether this project, and not REST framework, defines the view method.
+
+    Only the docstrings of the project's own methods describe API operations.
     """
     module: str = getattr(handler, "__module__", "")
     return not module.startswith("rest_framework")

@@ -151,7 +151,7 @@ CELERY_BROKER_TRANSPORT = "hotelagent.core.broker:Transport"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Workers and beat try to connect to Redis forever. By default they would exit after 100 attempts.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# The visibility timeout (in seconds) exceeds CELERY_TASK_TIME_LIMIT, so no running task is delivered again.
+# The visibility timeout exceeds CELERY_TASK_TIME_LIMIT, so Redis does not deliver a running task again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "global_keyprefix": f"{REDIS_KEY_PREFIX}:"}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -61,7 +61,7 @@ def lock_rooms(ids: Collection[int]) -> None:
 
 
 def describe(ids: Sequence[UUID]) -> list[dict[str, Any]]:
-    """Return allocations in the format of the database function `locks_describe`, in the order of `ids`."""
+    """Return the allocations with these ids, in this order, in the format of the function `locks_describe`."""
     return [row["allocation"] for row in fetch_rows(_DESCRIBE, {"ids": list(ids)})]
 
 

@@ -17,7 +17,7 @@
 --   extensions: the number of times that the holds can be extended
 --
 -- Returns an object with the keys `expired` and `holds`.
---   expired: the number of expired holds that still occupied the rooms and were ended
+--   expired: the number of expired holds on these rooms that the function ended
 --   holds: the new holds in the format of the function locks_describe, or null if no room was held
 --
 -- A request that can't succeed returns before it locks anything, so it does not wait for other transactions.
@@ -99,7 +99,7 @@ BEGIN
     acquired_at := clock_timestamp();
     FOR room_index IN 1 .. cardinality(room_ids) LOOP
         LOOP
-            -- Without ON CONFLICT, two transactions that insert conflicting rows could deadlock.
+            -- ON CONFLICT prevents a deadlock between two transactions that insert conflicting rows.
             INSERT INTO locks_allocation (
                 id, group_id, room_id, nights, status, fencing_token, token_digest, holder, session, reference,
                 reason, created_at, expires_at, max_expires_at, extensions_left)

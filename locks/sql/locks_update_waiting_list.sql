@@ -1,7 +1,8 @@
 -- Updates the waiting list after a change to an allocation.
 -- If the allocation is a hold that was offered to a waiting list entry, the entry becomes claimed or expired.
 -- If the event frees a room, the entries that the room suits are scheduled in the due queue.
--- A worker then offers the room to the entries (locks/waiting_list/offers.py). The entries are not locked here.
+-- A worker later offers the room to due entries of the waiting list (locks/waiting_list/offers.py).
+-- This function does not lock the entries that become due.
 --
 -- freed: the allocation in the format of the function locks_describe. After a move, it has the old room and nights.
 CREATE OR REPLACE FUNCTION public.locks_update_waiting_list(

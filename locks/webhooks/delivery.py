@@ -38,7 +38,7 @@ _attempts = counter(
 
 
 def deliver(delivery_id: UUID) -> bool:
-    """Send a delivery that is due. Return False if only the final attempt is left (`make_final_attempt`)."""
+    """Send a delivery that is due. Return False if the caller must enqueue the final attempt instead."""
     delivery = _pending_delivery(delivery_id)
     if delivery is None:
         due.cancel(kind="webhook", ids=[delivery_id])
@@ -56,7 +56,7 @@ def deliver(delivery_id: UUID) -> bool:
         due.schedule(kind="webhook", items=[(delivery.id, now + FINAL_ATTEMPT_TIMEOUT)])
         return False
     error = _attempt(delivery)
-    # The attempt may have disabled the webhook, which pauses the delivery.
+    # If the attempt disabled the webhook, the delivery is paused, so no further attempt is scheduled.
     if error is not None and _pending_delivery(delivery_id):
         delay = policy.RETRY_DELAYS[delivery.attempts] * random.uniform(1, 1.1)  # noqa: S311
         _schedule(delivery, database_now(), delay=delay)

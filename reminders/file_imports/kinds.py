@@ -123,7 +123,7 @@ class Kind(Protocol):
 
 
 def open_content(uploaded: FileImport) -> BinaryIO:
-    """Return the uploaded file as a stream with its name."""
+    """Return the content of the uploaded file as a stream. The stream's `name` is the name of the file."""
     stream = io.BytesIO(zlib.decompress(uploaded.content))
     stream.name = uploaded.file_name
     return stream

@@ -75,7 +75,7 @@ def run(import_id: UUID) -> None:
     except InvalidFile as error:
         work.fail(error_message(error))
     except Exception:
-        # If the database is unavailable, the due item sends the task again when the lease ends.
+        # If the database is unavailable, the due queue sends the task again when the worker's lease ends.
         with contextlib.suppress(DatabaseError):
             work.interrupt()
         raise
@@ -89,7 +89,7 @@ def _claim(import_id: UUID) -> FileImport | None:
         if active.filter(free).update(
             lease_number=F("lease_number") + 1, lease_ends_at=Now() + LEASE, error=None
         ):
-            # The due item sends the task again when the lease ends.
+            # If this worker stops, the due queue sends the task again when the worker's lease ends.
             due.schedule(kind=due_kinds.FILE_IMPORT, items=[(import_id, database_now() + LEASE)])
             return FileImport.objects.get(id=import_id)
         if not active.exists():
@@ -98,7 +98,7 @@ def _claim(import_id: UUID) -> FileImport | None:
 
 
 def _values(progress: Progress) -> dict[str, Any]:
-    """Return the new values of the fields of a `FileImport`."""
+    """Return the values of the `FileImport` fields that store this progress."""
     values: dict[str, Any] = {
         "finished_rows": progress.finished_rows,
         "total_rows": progress.total_rows,
@@ -121,7 +121,7 @@ def _append(column: str, content: bytes) -> Func:
 
 
 class _Work:
-    """The work of one worker on one file. `save` and the other methods store its progress."""
+    """The work of one worker on one file. `save` and the other methods store the progress in the database."""
 
     def __init__(self, claimed: FileImport) -> None:
         self._claimed = claimed

@@ -48,7 +48,7 @@ def sequence(reservation: Reservation) -> int:
 def stay_calendar(reservation: Reservation, *, hotel_name: str, uid: str) -> str:
     """Return a calendar with one all-day event that covers the nights of the stay.
 
-    The event is transparent, so it does not mark the guest as busy. `uid` comes from `stay_uid`.
+    The event is transparent, so it does not mark the guest as busy. `uid` is the result of `stay_uid`.
     """
     return _CALENDAR.format(
         uid=_text_property("UID", uid),

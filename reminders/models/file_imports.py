@@ -53,9 +53,9 @@ class FileImport(models.Model):
     total_rows = models.PositiveIntegerField(_("rows"), null=True, editable=False)
     #: The number of rows that are checked or imported. A worker that takes over continues after these rows.
     finished_rows = models.PositiveIntegerField(default=0, editable=False)
-    #: The counts of the current check or import, such as created reservations.
+    #: The counters of the current check or import, such as the number of created reservations.
     counts = models.JSONField(default=dict, editable=False)
-    #: The rows that were not fully imported: JSON lines in one gzip member per batch.
+    #: The problems of rows that were not fully imported: JSON lines, compressed as one gzip member per batch.
     problems = models.BinaryField(default=b"", editable=False)
     #: The error that stopped the last check or import, as a translatable message. It is null if there was none.
     error = models.JSONField(null=True, editable=False)

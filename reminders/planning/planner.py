@@ -168,7 +168,7 @@ def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_Plann
 
 
 def _store(planned: Sequence[_PlannedReminder], *, replaced: Sequence[str], now: datetime) -> PlanningResult:
-    """Insert the planned reminders, or update existing reminders whose status is in `replaced`."""
+    """Insert the planned reminders. A reminder that exists is updated if its status is one of `replaced`."""
     if not planned:
         return PlanningResult()
     with connection.cursor() as cursor:

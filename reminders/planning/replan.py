@@ -102,7 +102,7 @@ def _chunks() -> Iterator[list[uuid.UUID]]:
 
 
 def _earliest_relevant_departure() -> date:
-    """Return the earliest departure date for which an active rule can still plan a reminder."""
+    """Return the earliest departure date of reservations for which an active rule can still plan a reminder."""
     after_departure = Rule.objects.filter(is_active=True, anchor=RuleAnchor.DEPARTURE)
     reach = (timedelta(days=r.offset_days, hours=r.offset_hours + r.window_hours) for r in after_departure)
     any_time_zone = timedelta(days=2)

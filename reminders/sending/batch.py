@@ -237,7 +237,10 @@ def _store_error(
 
 
 def _retry_delay(attempts: int) -> timedelta:
-    """Return the delay until the next attempt. The delay doubles with each attempt up to `MAX_DELAY` (20 % jitter)."""
+    """Return the delay until the next attempt.
+
+    The delay doubles with each attempt, up to `MAX_DELAY`. It is then changed at random by up to 20 %.
+    """
     delay: timedelta = min(FIRST_DELAY * 2.0 ** min(attempts - 1, 10), MAX_DELAY)
     return delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter is not a secret
 

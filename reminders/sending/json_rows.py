@@ -38,6 +38,6 @@ class JsonRows(Generic[M]):
 
 
 def _parser_of(field: Field[Any, Any]) -> Callable[[str], Any] | None:
-    # The value of a foreign key is parsed like the primary key to which the foreign key refers.
+    # A foreign key has the type of the column to which it refers, so it is parsed like that column.
     stored: Any = getattr(field, "target_field", field)
     return next((parser for field_type, parser in _PARSERS if isinstance(stored, field_type)), None)

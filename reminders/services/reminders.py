@@ -25,7 +25,7 @@ from reminders.sending.outcomes import FAILURE_NAME
 from reminders.sending.states import SendingEvent, apply_event, is_allowed
 from tenants.queue import due
 
-#: The messages by reminder status. They explain why an operation is not allowed and what to do instead.
+#: The error messages for operations that the status of a reminder does not allow. They also say what to do.
 _STATUS_MESSAGES = {
     ReminderStatus.SCHEDULED: gettext_lazy("This reminder is scheduled and has not been sent yet."),
     ReminderStatus.SENDING: gettext_lazy("This reminder is being sent. Try again in a minute."),

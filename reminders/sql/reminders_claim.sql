@@ -12,7 +12,7 @@
 -- The function returns null if no reminder was claimed, otherwise an object with these keys:
 -- `claimed` is an array of objects with the keys `reminder` (a row), `reservation` (a row) and `is_suppressed`.
 -- `revision` is the current revision of the hotel's mail settings.
--- `rules`, `templates` and `branding` are the mail settings. They are omitted if the worker has cached this revision.
+-- `rules`, `templates` and `branding` are the mail settings. They are omitted if the worker cached `revision`.
 --
 -- The revision is read after the reminders are claimed. It includes all settings that were committed before the claim.
 CREATE OR REPLACE FUNCTION public.reminders_claim(request jsonb) RETURNS jsonb

@@ -9,7 +9,8 @@
 -- `attempts` identifies the claim: the statements change nothing if another worker has claimed the reminder.
 -- A second call with the same request changes nothing, so the worker can repeat the call if the connection is lost.
 --
--- The function returns whether the transmission of `next` may start, or null if there is no `next`.
+-- The function returns whether the transmission of the message `next` may start.
+-- If the request has no key `next`, the function returns null.
 -- A transmission may not start if the claim was lost or if the reservation has changed since the message was built.
 CREATE OR REPLACE FUNCTION public.reminders_record_progress(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$

@@ -184,7 +184,8 @@ def check_runtime_login(*, databases: Sequence[str] | None = None, **_options: A
                 id="tenants.E027",
             )
         )
-    # A session reads its login's settings when it starts. The pooler may have started the session before `migrate` ran.
+    # PostgreSQL reads the settings of a login when a session starts.
+    # The pooler may have started the session before `migrate` changed the settings of the login.
     outdated = [setting.name for setting in missing if setting.name in stored]
     messages += [
         Warning(

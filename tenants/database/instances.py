@@ -86,7 +86,7 @@ def check_related(instance: Model, other: Model) -> None:
 
 
 def is_shared(model: type[Model]) -> bool:
-    """Return whether the model's table is only in the platform's schema. A model of an unknown app is not shared."""
+    """Return whether the model's table exists only in the platform's schema. Return False for an unknown app."""
     return _placement_or_none(model._meta.app_label, model._meta.model_name) is Placement.PLATFORM
 
 
@@ -99,9 +99,9 @@ def install_checks() -> None:
     for model in apps.get_models(include_auto_created=True):
         if not is_shared(model):
             post_init.connect(_stamp_new_instance, sender=model, dispatch_uid="tenants.instances")
-    # Django calls this method for each instance in save(using=...), bulk_create() and bulk_update().
+    # save(using=...) and the bulk methods call _prepare_related_fields_for_save() for each model instance.
     _check_arguments(Model, "_prepare_related_fields_for_save", lambda instance: [instance])
-    # Django calls this method for each model instance that is an argument of filter() and similar methods.
+    # filter() and similar methods call check_query_object_type() for each argument that is a model instance.
     _check_arguments(Query, "check_query_object_type", lambda _query, value: [value])
     # prefetch_related() passes only the first instance to the database router, so all instances are checked here.
     _check_arguments(query, "prefetch_one_level", lambda instances: instances)
@@ -109,7 +109,7 @@ def install_checks() -> None:
 
 def _stamp_new_instance(instance: Model, **_: Any) -> None:
     # Django also calls this function for each instance that a query loads, so the function must be fast.
-    # For a loaded instance, Model.from_db() replaces the alias afterwards with the alias of the query.
+    # If a query loaded the instance, Model.from_db() then replaces this alias with the alias of the query.
     state = instance._state  # noqa: SLF001 - Model._state is documented
     if state.db is None and (tenant := tenant_or_none()) is not None:
         state.db = _alias_of(tenant)

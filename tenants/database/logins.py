@@ -23,7 +23,7 @@ MEMBERSHIP_OPTIONS_SINCE = 160000
 SETTINGS_OF_ANY_LOGIN = {
     # Our statements read few rows, so JIT compilation would cost more time than it saves.
     "jit": "off",
-    # With the default, which is meant for hard disks, PostgreSQL scans small tables instead of using an index.
+    # The default random_page_cost suits hard disks: PostgreSQL scans small tables instead of using an index.
     # A database function would keep a plan with a table scan until the table is analyzed again.
     "random_page_cost": "1.1",
 }

@@ -143,7 +143,7 @@ def free_schema_name(slug: str) -> str:
     A name also counts as used if a schema with this name exists but no hotel uses the schema. Needs the platform's
     context.
     """
-    # After this replacement, the slug has only characters that need no quoting in SQL.
+    # Without its hyphens, a slug contains only characters that need no quoting in SQL.
     base = f"hotel_{slug.replace('-', '_')}"
     names = itertools.chain([base], (f"{base}_{number}" for number in itertools.count(2)))
     return next(name for name in names if not _is_schema_used(name))

@@ -20,7 +20,7 @@ JOIN pg_class c ON c.oid = relation.objid AND c.relkind = 'r'
 
 #: A query for the definitions that pg_dump writes for a schema: tables, columns, constraints, indexes, sequences and
 #: triggers.
-#: Columns are numbered without gaps, because a migrated table keeps the numbers of its dropped columns.
+#: Columns are numbered again without gaps, because PostgreSQL does not reuse the numbers of dropped columns.
 #: Internal triggers are omitted, because they belong to foreign keys and their names contain object ids.
 _DEFINITIONS = f"""
 WITH tables AS MATERIALIZED ({_TABLES})

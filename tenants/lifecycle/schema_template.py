@@ -35,7 +35,7 @@ CREATE TABLE django_migrations (
 """
 
 #: The parts of pg_dump's output that are removed: psql commands, comments and settings of the session.
-#: The pattern names each setting, because a line in the body of a function may also start with SET.
+#: The pattern lists the settings by name, because a function body may also contain lines that start with SET.
 _SESSION_STATEMENTS = re.compile(
     r"^(?:SET (?:statement_timeout|lock_timeout|idle_in_transaction_session_timeout|transaction_timeout"
     r"|client_encoding|standard_conforming_strings|check_function_bodies|xmloption|client_min_messages"
@@ -240,7 +240,7 @@ def list_script_relations(script: str) -> roles.SchemaRelations:
 
 
 def render_script(script: str, *, schema: str) -> str:
-    """Return the script with the hotel's schema name. Raises ValueError if the name needs quoting."""
+    """Return the SQL script with the name of the hotel's schema. Raises ValueError if the name needs quoting."""
     if not re.fullmatch(r"hotel_[a-z0-9_]{1,57}", schema):
         raise ValueError(f"{schema!r} is not a schema name that provisioning creates.")
     return script.replace(PLACEHOLDER, schema)

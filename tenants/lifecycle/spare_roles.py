@@ -51,6 +51,6 @@ def refill_sql(logins: DatabaseLogins) -> str:
         (database,) = cursor.fetchone()
     if SpareRole.objects.filter(database=database).exists():
         return ""
-    SpareRole.objects.all().delete()  # If this database is a copy, these are the rows of the original.
+    SpareRole.objects.all().delete()  # A copied database contains rows of the original.
     spare = SpareRole.objects.bulk_create(SpareRole(database=database) for _ in range(BATCH))
     return "".join(roles.create_role_sql(role=role_name(new.hotel_id), logins=logins) for new in spare)

@@ -48,7 +48,10 @@ class HotelRequest(Request):
             super().acknowledge()
 
     def _store_failure(self, error: BaseException) -> None:
-        """Report the failure once. Meanwhile the task's request is set, because it contains the hotel's id."""
+        """Report the failure, unless it has already been reported.
+
+        The report reads the hotel's id from the task's request, so the request is set during the report.
+        """
         if self._is_stored is None:
             task: Any = self.task
             task.request_stack.push(Context(self.request_dict))

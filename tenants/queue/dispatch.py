@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 CLAIM_LIMIT = 5_000
 #: Seconds after which one run of the dispatcher claims no more items. The next run starts after 5 seconds.
 TICK_SECONDS = 4.0
-#: Seconds after which the remaining hotels of a message with several hotels are sent in separate messages.
+#: Time limit, in seconds, for a message with items of several hotels.
+#: After the time limit, each remaining hotel of a message gets a message of its own.
 MESSAGE_SECONDS = 60.0
 #: The Celery task that processes a message with items of several hotels.
 COMBINED_TASK = "tenants.tasks.handle_due"

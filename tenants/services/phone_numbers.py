@@ -67,7 +67,10 @@ def _without_optional_digits(number: PhoneNumber) -> PhoneNumber:
 
 
 def _argentinian(number: PhoneNumber, digits: str) -> PhoneNumber:
-    """Return the number without 9 and 15. Area code (two to four digits) and local number together have ten digits."""
+    """Return the number without the mobile prefixes 9 and 15.
+
+    The area code (two to four digits) and the local number together have ten digits.
+    """
     digits = re.sub(r"\A9(?=[1-9]\d{9,}\Z)", "", digits)
     if len(digits) == 12:
         candidates = (

@@ -27,7 +27,10 @@ def prepare(rooms: int) -> None:
 
 
 def hold(caller: int, rooms_at_once: int, seconds: float) -> float:
-    """Acquire and release `rooms_at_once` rooms at a time, for some seconds. Return the number of repetitions."""
+    """Acquire a hold on `rooms_at_once` rooms and release it, again and again for `seconds` seconds.
+
+    Return the number of repetitions.
+    """
     rooms = list(Room.objects.order_by("id").values_list("id", flat=True))
     own = rooms[caller * ROOMS_OF_CALLER : (caller + 1) * ROOMS_OF_CALLER]
     tomorrow = timezone.now().date() + datetime.timedelta(days=1)

@@ -102,7 +102,7 @@ def _empty() -> None:
 
 
 def _connect() -> "psycopg.Connection[tuple[object, ...]]":
-    """Return a psycopg connection, independent of Django, whose search path is the schema of the benchmark hotel."""
+    """Return a psycopg connection that Django does not manage. Its search path is the benchmark hotel's schema."""
     connection = psycopg.connect(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"])
     connection.execute(f'SET search_path TO "{_tenant().schema}", public')
     return connection

@@ -28,7 +28,7 @@ def prepare() -> None:
 def tenants(count: int) -> None:
     """Delete all tenants, and insert `count` tenants without schemas.
 
-    The scheduler then reads the tables of the schema `public` for each of them.
+    Because the schemas do not exist, the scheduler reads the tables of the schema `public` for each tenant.
     """
     connection.set_schema_to_public()
     Client.objects.all().delete()

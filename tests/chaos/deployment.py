@@ -208,7 +208,7 @@ class Deployment:
             time.sleep(0.01)
 
     def is_idle(self) -> bool:
-        """Return whether the due queue contains no reminders."""
+        """Return whether the due queue contains no reminders, so that the workers have nothing to send."""
         time.sleep(0.1)
         with psycopg.connect(self.servers.postgres.url(postgres.SUPERUSER), autocommit=True) as connection:
             row = connection.execute(

@@ -33,9 +33,9 @@ def create_hotels(hotels: int, reminders: int) -> None:
 
 
 def _create_reminders(hotel: Hotel, number: int, count: int) -> None:
-    """Create reservations in the hotel whose reminders are all due now.
+    """Create reservations in the hotel. Their reminders are all due now.
 
-    The guests book after the times at which both rules would have sent reminders, so both are due immediately.
+    The hotel has two reminder rules. The guests book after the planned times of both rules, so both send immediately.
     """
     now = timezone.now()
     with hotel_context(hotel), transaction.atomic():

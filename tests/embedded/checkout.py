@@ -46,7 +46,7 @@ def copy(folder: Path) -> "Checkout":
 
 @dataclass
 class Checkout:
-    """A copy of this checkout, and the ports of the servers that are started in the copy."""
+    """A copy of the project's files in `folder`, and the ports of the servers that are started in the copy."""
 
     folder: Path
     port: int = field(default_factory=ports.find_free_port)

@@ -153,7 +153,9 @@ def test_server_started_as_root_does_not_change_the_permissions_of_a_private_fol
 
 
 @as_root
-def test_server_whose_programs_are_readable_runs_without_linux_capabilities(folder: Path) -> None:
+def test_postgres_has_no_linux_capabilities_if_an_unprivileged_user_can_run_its_programs(
+    folder: Path,
+) -> None:
     with Cluster(folder / "pg") as cluster:
         # The packages may be in a private folder even if the data is not.
         accessible = launch.is_accessible(str(cluster.server.binaries / "postgres"), 65534, 65534)

@@ -87,7 +87,7 @@ def test_missing_parts_of_an_operation_without_a_description_lists_all_parts() -
 
 
 @pytest.mark.usefixtures("urls_of_test_views")
-def test_idempotent_post_has_the_header_parameter_and_its_errors(hotel: Any) -> None:
+def test_schema_of_an_idempotent_post_lists_the_idempotency_key_header_and_its_errors(hotel: Any) -> None:
     clear_url_caches()
     post = schema_of(HOST)["paths"]["/api/v1/thing/"]["post"]
     assert "Idempotency-Key" in [parameter["name"] for parameter in post["parameters"]]

@@ -52,9 +52,9 @@ def connected(
     monkeypatch: pytest.MonkeyPatch,
     django_db_blocker: Any,
 ) -> Iterator[IsolationDatabase]:
-    """Connect `django.db.connection` to the small test database.
+    """Connect `django.db.connection` to the database of the fixture `small_database`.
 
-    The test runs twice: on a direct connection and through the pooler.
+    Each test with this fixture runs twice: on a direct connection and through the pooler.
     """
     url = small_database.runtime_url
     if request.param == "pooler":

@@ -47,7 +47,7 @@ class Scene:
     platform: str = "platform"
 
     def expect_only(self, hotels: Iterable[str], *, expected: str | None = None) -> None:
-        """Raise WrongHotel if a hotel name differs from `expected`. The default is this operation's hotel."""
+        """Raise WrongHotel if one of `hotels` is not `expected`. The default of `expected` is `self.name`."""
         wrong = {hotel for hotel in hotels if hotel != (expected or self.name)}
         if wrong:
             raise WrongHotel(f"{expected or self.name} got rows of {', '.join(sorted(map(str, wrong)))}")

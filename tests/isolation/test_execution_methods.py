@@ -71,7 +71,7 @@ def test_empty_query_can_be_executed_without_a_tenant(connected: IsolationDataba
         assert other.description is None
 
 
-def test_execute_treats_double_percent_signs_as_escapes_only_with_parameters(cursor: Any) -> None:
+def test_double_percent_sign_is_an_escape_only_in_statements_with_parameters(cursor: Any) -> None:
     cursor.execute("SELECT '100%', 7 % 4")
     assert cursor.fetchone() == ("100%", 3)
     cursor.execute("SELECT '100%%', %s || '%%;'", ["a;b"])

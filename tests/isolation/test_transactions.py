@@ -61,7 +61,7 @@ def test_begin_is_sent_in_the_same_message_as_the_first_statement(
     assert "COMMIT" in sent[1]
 
 
-def test_transaction_without_statements_sends_no_message(
+def test_transaction_without_statements_sends_nothing_to_the_database(
     connected: IsolationDatabase, tmp_path: Path
 ) -> None:
     with sent_messages(tmp_path) as sent, transaction.atomic():

@@ -67,7 +67,7 @@ def test_board_of_200_rooms_and_60_nights_is_rendered_within_a_second(
     assert seconds < 1, f"{seconds:.2f} s"
 
 
-def test_board_with_invalid_query_parameters_ignores_them(staff: Client, rooms: list[int]) -> None:
+def test_room_board_ignores_invalid_query_parameters(staff: Client, rooms: list[int]) -> None:
     assert staff.get(BOARD, {"first": "x", "nights": "9999", "floor": "y"}).status_code == 200
 
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def separately_enqueued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that records hotel ids.
 
-    If the items of a hotel are sent in a separate message, the hotel's id is added.
+    When the items of one hotel are sent in a message of their own, the id of that hotel is added to the list.
     """
     sent: list[str] = []
     for task in (expire_holds, publish_expiring_holds, process_waiting_list):

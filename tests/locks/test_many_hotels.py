@@ -1,4 +1,4 @@
-"""A short run of the benchmark `many_hotels`, and a limit for the memory that each hotel takes on a connection."""
+"""Tests that run the benchmark `many_hotels` with few hotels and limit the memory of a connection per hotel."""
 
 import sys
 

@@ -107,7 +107,7 @@ def test_reallocate_sends_the_same_number_of_statements_for_any_number_of_stays(
     assert statements(1_000, 3) < 3 * statements(10, 1)
 
 
-def test_stay_leaves_a_room_of_another_type_only_with_requires_room_type(
+def test_stay_in_a_room_of_another_type_moves_only_if_the_change_requires_the_room_type(
     add_stay: AddStay, rooms: list[int], nights: SomeNights
 ) -> None:
     stay, other = add_stay(0, 1), add_stay(1, 1)
@@ -121,7 +121,7 @@ def test_stay_leaves_a_room_of_another_type_only_with_requires_room_type(
     assert room_and_check_in(other) == (rooms[1], nights(2).check_in)
 
 
-def test_move_to_nights_with_an_expired_hold_succeeds_and_with_a_live_hold_cancels_the_stay(
+def test_change_to_nights_with_an_expired_hold_moves_the_stay_but_with_a_live_hold_cancels_it(
     add_stay: AddStay, rooms: list[int], nights: SomeNights
 ) -> None:
     stay = add_stay(0, 1)

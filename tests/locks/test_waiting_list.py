@@ -245,7 +245,7 @@ def test_entry_processed_after_its_check_in_date_expires(all_held: list[Hold], n
     assert not DueItem.objects.filter(kind="waiting", item_id=entry.id).exists()
 
 
-def test_processed_entry_is_scheduled_for_the_end_of_its_check_in_date(
+def test_processed_waiting_list_entry_is_due_again_at_the_end_of_its_check_in_date(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room_type="double")

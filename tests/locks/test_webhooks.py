@@ -86,7 +86,7 @@ def test_deliver_during_the_backoff_sends_no_request(
     assert DueItem.objects.filter(kind="webhook").count() == 3
 
 
-def test_deliver_follows_the_retry_schedule_until_only_the_final_attempt_is_left(
+def test_failed_delivery_is_retried_as_scheduled_until_only_the_final_attempt_is_left(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.responses = [500]

@@ -144,7 +144,7 @@ def test_admin_pages_show_client_names_and_status_labels(
 
 @pytest.fixture
 def pending_delivery(receiver: Receiver, rooms: list[int], nights: SomeNights) -> None:
-    """A webhook with a pending delivery of a hold."""
+    """Create a webhook for new holds, and a hold, so that one delivery is pending."""
     create_webhook(url=receiver.url, event_types=["hold.created"])
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
 

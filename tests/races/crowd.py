@@ -19,7 +19,7 @@ import django
 class Plan:
     """The parameters of a race. `algorithm` is "ours" or "original" (tests.races.original).
 
-    The first `killed_processes` processes are killed after half of the rounds, while their callers are running.
+    After half of the rounds, the first `killed_processes` processes are killed with the callers that run in them.
     """
 
     algorithm: str

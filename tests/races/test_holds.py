@@ -111,7 +111,9 @@ def test_concurrent_callers_do_not_double_book_when_processes_are_killed(
     assert plan.rounds < len(held) < plan.processes * plan.callers * plan.rounds / 2
 
 
-def test_algorithm_of_the_replaced_system_double_books_under_the_same_load(plan: Plan, settings: Any) -> None:
+def test_algorithm_of_the_previous_system_books_rooms_twice_under_the_same_load(
+    plan: Plan, settings: Any
+) -> None:
     with crowd(replace(plan, algorithm="original"), settings.DATABASE_URL) as callers:
         granted = callers.finish()
     assert overlaps.count_overlaps(granted) > 0

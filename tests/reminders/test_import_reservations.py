@@ -190,7 +190,7 @@ def test_import_stores_the_status_from_the_file_even_if_the_status_contradicts_t
     assert report["created_by_status"] == {"checked_out": 1, "no_show": 1}
 
 
-def test_rows_without_a_number_or_dates_are_rejected_with_line_column_value_and_reason(
+def test_rejected_rows_are_reported_with_line_column_value_and_reason(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     number = "R" * 65

@@ -93,7 +93,10 @@ class Simulation:
         return now
 
     def store(self, rows: list[Row]) -> None:
-        """Store the bookings made on one day, as the import on that day would. Each guest gets an e-mail address."""
+        """Store bookings that were all made on one day, as if a file were imported on that day.
+
+        Each guest gets an e-mail address.
+        """
         batch = []
         for row in rows:
             as_booked = row | {"status": "Confirmed", "status_date": ""}

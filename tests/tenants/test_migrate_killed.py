@@ -27,7 +27,7 @@ def last_migration(schema: str) -> str:
 
 @pytest.fixture
 def missing_migration() -> str:
-    """Reverse the last migration of `locks` in three hotels and the template.
+    """Reverse the last migration of the app `locks` in three hotels and in the template schema.
 
     Return the name of the migration.
     """

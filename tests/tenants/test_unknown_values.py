@@ -43,7 +43,7 @@ def update_hotel_row(hotel: Hotel, **values: str) -> None:
 
 @pytest.fixture
 def spoiled(hotel: Hotel) -> Hotel:
-    """Store a time zone that this process does not know in Hotel Alpha, and return the hotel."""
+    """Set the time zone of Hotel Alpha to one that this process does not know, and return the hotel."""
     update_hotel_row(hotel, time_zone=UNKNOWN)
     return hotel
 

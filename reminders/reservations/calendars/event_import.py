@@ -215,7 +215,10 @@ class _Importer:
         return updated, "updated"
 
     def _assign_room(self, stored: Reservation, room: int) -> str | None:
-        """Give the reservation a stay in the room if it has none. If the room is not available, return the reason."""
+        """Add a stay in the room, unless the reservation already has a stay or is cancelled.
+
+        If the room is not available, return the reason. Otherwise return None.
+        """
         if stored.stay_id is not None or stored.status == ReservationStatus.CANCELLED:
             return None
         nights = Nights(stored.arrival, stored.departure, limit=stored.nights)

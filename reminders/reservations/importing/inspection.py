@@ -32,7 +32,7 @@ _MAX_WORDS = 200
 class ImportOptions:
     """The options for importing a file. If an option is empty, its value is detected from the file."""
 
-    #: The profile of the vendor. If None, the built-in profile that matches the header is used.
+    #: The profile of the file's vendor. If None, the built-in profile that matches the file's header is used.
     profile: Profile | None = None
     #: If set, only rows with this value in the hotel column are imported.
     property_name: str = ""
@@ -153,7 +153,7 @@ def inspect_file(file: BookingsFile, options: ImportOptions | None = None) -> In
 
 
 def date_columns(header: Sequence[str], indexes: Mapping[str, tuple[int, ...]]) -> dict[str, DateColumn]:
-    """Return an empty `DateColumn` for each date field that has a column in the file."""
+    """Return a `DateColumn` without dates for each date field of a booking that the file has a column for."""
     return {name: DateColumn(header[indexes[name][0]]) for name in DATE_FIELDS if name in indexes}
 
 

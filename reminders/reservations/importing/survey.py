@@ -49,7 +49,10 @@ class Survey:
 def survey_columns(
     rows: Rows, *, header: Sequence[str], columns: Mapping[str, tuple[int, ...]], parser: RowParser
 ) -> Survey:
-    """Read all rows. Return the number of rows, the dates by column, and the repeated booking numbers."""
+    """Read all rows. Return a survey with the number of rows, the dates of each column, and the repeated numbers.
+
+    The repeated numbers are booking numbers that occur in several rows.
+    """
     survey = Survey(dates=date_columns(header, columns))
     for line, row in rows():
         survey.row_count += 1

@@ -37,7 +37,7 @@ UTC_NAMES = {"UTC", "Etc/UTC", "UCT", "Etc/UCT", "Universal", "Etc/Universal", "
 
 
 class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
-    """Django's database connection object. All tenants share the thread's only connection."""
+    """Django's database connection object. Each thread has one connection, which all tenants share."""
 
     SchemaEditorClass = HotelSchemaEditor
 
@@ -123,7 +123,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
     def create_cursor(self, name: str | None = None) -> Any:
         if name:
             self.connection.refuse_named_cursor()
-        # Django registers the time zone's loader for each cursor. We register it once, in _configure_connection().
+        # _configure_connection() registers the time zone loader once. Django would register it for each cursor.
         return HotelCursor(self.connection)
 
     @async_unsafe

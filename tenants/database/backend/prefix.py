@@ -37,7 +37,7 @@ def build_prefix(
     time_zone: str | None,
     level: Literal["LOCAL", "SESSION"] = "LOCAL",
 ) -> Prefix:
-    """Return the SET statements for the search path, role and time zone. None leaves a setting unchanged.
+    """Return SET statements for the search path, role and time zone. A role or time zone of None is not set.
 
     `level="SESSION"` is only for the direct connection and statements that cannot run in a transaction block.
     Raises ValueError if a schema name is not valid.

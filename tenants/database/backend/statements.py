@@ -38,7 +38,7 @@ class StatementKind(Enum):
     #: Statements about the whole server that cannot run in a transaction block, such as CREATE DATABASE.
     CLUSTER = auto()
     #: Statements that change the state of the session, such as SET and LISTEN. SET could select another tenant.
-    #: Statements of types that this module does not list also count as SESSION_STATE.
+    #: A statement whose type this module does not know is also classified as SESSION_STATE.
     SESSION_STATE = auto()
     COPY = auto()  # COPY from or to the client
     EMPTY = auto()

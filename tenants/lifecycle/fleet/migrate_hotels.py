@@ -76,10 +76,10 @@ def _migrate_group(group: HotelGroup, *, jobs: int) -> Iterator[HotelOutcome]:
 
 @dataclass(frozen=True, slots=True)
 class MigrationScript:
-    """The SQL statements recorded while the first hotel of a group was migrated.
+    """The SQL statements that Django executed to migrate the first of several hotels.
 
-    They are run in the other hotels of the group. `relations` lists the hotel's tables and sequences if new ones need
-    grants. Otherwise it is None.
+    The statements are run in the other hotels that lack the same migrations. `relations` lists a
+    hotel's tables and sequences if new ones need grants. Otherwise it is None.
     """
 
     sql: str

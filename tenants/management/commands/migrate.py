@@ -128,9 +128,10 @@ class Command(django_migrate.Command):
                 )
 
     def _ensure_privileges(self) -> None:
-        """Set the shared privileges and the settings of the runtime login.
+        """Set the privileges that all hotels share, and the settings of the runtime login.
 
-        If DATABASE_ROLES is off and both URLs use the same login, only the login's settings are set.
+        If DATABASE_ROLES is off, no privileges are set. The settings are then set only if the runtime connection and
+        the direct connection use the same login.
         """
         with connection.cursor() as cursor:
             logins = get_database_logins(cursor)

@@ -139,7 +139,7 @@ def test_reservation_with_an_invalid_email_address_is_rejected(book: Book, addre
         book("R1", "2030-05-10", "2030-05-12", guest_email=address)
 
 
-def test_reminder_for_an_invalid_email_address_in_the_table_fails_with_an_error(
+def test_reminder_of_a_reservation_with_an_invalid_email_address_fails_with_an_error(
     send: Callable[..., EmailMessage | None],
 ) -> None:
     assert send(stored={"guest_email": "ana"}) is None

@@ -174,7 +174,7 @@ def test_webhook_without_a_configured_secret_returns_404(sent: Reminder, hotel: 
 @pytest.mark.parametrize(
     "path", ["/anymail/pigeon/tracking/", "/anymail/sendgrid/tracking/", "/anymail/postmark/inbound/"]
 )
-def test_webhook_url_with_a_wrong_provider_path_or_host_returns_404(path: str) -> None:
+def test_webhook_url_with_an_unknown_provider_a_wrong_path_or_a_wrong_host_returns_404(path: str) -> None:
     assert Client(SERVER_NAME="localhost").post(path).status_code == 404
     assert Client(SERVER_NAME="alpha.localhost").post("/anymail/postmark/tracking/").status_code == 404
 
@@ -225,7 +225,7 @@ def api_of_postmark(settings: Any) -> Iterator[list[dict[str, Any]]]:
         yield requests
 
 
-def test_request_to_a_mail_provider_contains_the_metadata_that_its_events_repeat(
+def test_request_to_a_mail_provider_contains_the_metadata_that_the_webhook_needs(
     book: Book, clock: Clock, hotel: Hotel, api_of_postmark: list[dict[str, Any]]
 ) -> None:
     clock("2030-05-09 12:00")

@@ -18,7 +18,7 @@ DECLARE
     hold_id uuid;
     confirmed jsonb := '[]';
 BEGIN
-    -- The time is read after the rows are locked, because the function may wait for the locks until a hold has expired.
+    -- The time is read after the rows are locked, because a hold may expire during the wait for the locks.
     SELECT count(*) AS members,
         array_agg(member.id) FILTER (
             WHERE member.status = 'held' AND member.expires_at > clock_timestamp()

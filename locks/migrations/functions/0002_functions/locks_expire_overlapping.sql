@@ -1,5 +1,6 @@
 -- Ends the expired holds of a room that include any of the given nights, and returns the number of ended holds.
--- An expired hold violates the exclusion constraint until it is ended. The caller must have locked the room.
+-- Until an expired hold is ended, the exclusion constraint rejects other holds on its nights.
+-- The caller must have locked the room.
 --
 -- The function waits for holds that another transaction is changing, because their owner may be confirming them.
 CREATE OR REPLACE FUNCTION public.locks_expire_overlapping(

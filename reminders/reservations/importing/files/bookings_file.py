@@ -32,7 +32,7 @@ from reminders.reservations.importing.files.formats import (
 _GZIP_MAGIC = b"\x1f\x8b"
 _SAMPLE_SIZE = 4_096  # bytes
 _SAMPLE_LINES = 50
-#: A row of totals begins with one of these words and has no dates.
+#: A row that begins with one of these words and has no dates is a row of totals, not a booking.
 _TOTALS = ("total", "totals", "grand total", "sum", "summe", "gesamt", "totales", "total general", "subtotal")
 
 Row = tuple[int, list[str]]

@@ -40,7 +40,10 @@ def normalize_word(word: str) -> str:
 
 
 def status_words(*extensions: Mapping[str, str]) -> dict[str, str]:
-    """Return the status for each normalized word. Later extensions take precedence. Raises InvalidFile."""
+    """Return a dictionary that maps normalized words to reservation statuses.
+
+    If several extensions contain a word, the last one determines its status. Raises InvalidFile.
+    """
     words = dict(STATUSES)
     for extension in extensions:
         for word, status in extension.items():
