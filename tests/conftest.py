@@ -11,6 +11,7 @@ from django.conf import settings as django_settings
 from django.db import connections
 from django.test import Client, TransactionTestCase
 from django.utils import translation
+from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
 from hotelagent.celery import app
@@ -28,6 +29,9 @@ def pytest_configure() -> None:
     django_settings.ROUTING_CHECK_SECONDS = 0
     # A slow password hash would slow down each test that creates an account.
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # The time of an example depends on the other processes of the machine.
+    hypothesis_settings.register_profile("without_deadline", deadline=None)
+    hypothesis_settings.load_profile("without_deadline")
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ def imported(rows: list[list[str]]) -> tuple[dict[str, dict[str, Any]], list[Row
     return stored, errors, occupied
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     row=st.integers(0, len(ROWS) - 1),
     column=st.sampled_from([name for name in HEADER if name not in ESSENTIAL]),
@@ -101,7 +101,7 @@ def test_garbage_in_an_optional_cell_affects_at_most_that_cell(
     assert occupied == stored.keys() - cancelled
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(row=st.integers(0, len(ROWS) - 1), column=st.sampled_from(sorted(ESSENTIAL)), garbage=GARBAGE)
 @example(row=0, column="reservation_id", garbage="V1")
 @example(row=0, column="reservation_id", garbage="Total")
