@@ -20,8 +20,8 @@ def uses_other_servers() -> bool:
 def store_compiled_modules() -> None:
     """Make this process and its children store compiled Python modules in the folder .hotelagent.
 
-    Without compiled modules, each process takes a few seconds longer to start. The variable PYTHONDONTWRITEBYTECODE is
-    removed, because the compiled modules are not written to source folders.
+    Without compiled modules, each process takes a few seconds longer to start. Developers may have set the variable
+    PYTHONDONTWRITEBYTECODE to keep source folders clean. It is removed, because .hotelagent is not a source folder.
     """
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(HOME / "pycache"))
     sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"]

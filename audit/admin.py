@@ -55,7 +55,7 @@ class EventAdmin(ReadOnlyModelAdmin):
         "Search by the ID of a subject, request or actor, or by the beginning of an actor's name"
     )
     ordering = ["-id"]
-    paginator = InfinitePaginator  # Django's default paginator counts all events, which is slow
+    paginator = InfinitePaginator  # Django's default paginator is slow, because it counts all events.
     fields = [
         "at",
         "description_column",

@@ -18,7 +18,7 @@ from tenants.models import ApiKey, ContactIdentifier, Hotel, User
 
 @receiver(user_logged_in)
 def _logged_in(*, user: User, **_: Any) -> None:
-    # The current actor is anonymous until the login is complete. Only the IP address and request id are copied from it.
+    # During the login the current actor is still anonymous, so only its IP address and request id are used here.
     request_actor = current_actor()
     with actor_context(
         Actor("user", str(user.pk), user.username, request_actor.ip, request_actor.request_id)

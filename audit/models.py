@@ -50,7 +50,7 @@ class Event(models.Model):
         verbose_name_plural = _("events")
         ordering = ["-id"]
         indexes = [
-            # This index serves the history of an object. It omits the subject's kind, because most ids are unique.
+            # The index for an object's history. It omits the subject's kind, because few ids occur with several kinds.
             models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
         ]
 

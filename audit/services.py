@@ -51,8 +51,8 @@ def record_in_own_transaction(
     """Record an event that is kept if the caller's transaction is rolled back.
 
     Use it for denials: a failed login, denied access or a conflict. The event is usually committed when this function
-    returns. If no second connection is free, the function returns after TIMEOUT_SECONDS, and the event is recorded when
-    a connection becomes free.
+    returns. If no second connection becomes free within TIMEOUT_SECONDS, the function returns, and the event is
+    recorded later.
     """
     event = _build_event(event_type, subject, fields)
     if connection.in_atomic_block:

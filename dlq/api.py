@@ -22,7 +22,7 @@ from hotelagent.rest.views import HotelViewSet
 
 #: The first part of the names of failures that other systems report.
 EXTERNAL = "external"
-#: Maximum length of a client's name in the name of a failure.
+#: The name of a failure that a client reports contains at most this number of characters of the client's name.
 MAX_CLIENT_LENGTH = 50
 STATE_ERRORS = problem_responses(
     (409, "`/problems/failure-state-error`: the failure is being retried, resolved or discarded.")
@@ -165,7 +165,7 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
         captured = services.capture(
             kind=FailureKind.MESSAGE,
             source=client,
-            # A client must not report a failure under a name of ours, whose retry would do our work.
+            # Without the prefix, a client could use the name of one of our tasks, and a retry would run that task.
             name=f"{EXTERNAL}:{client}:{report['name']}",
             payload=report["payload"],
             error=report_texts(

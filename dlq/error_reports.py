@@ -17,7 +17,8 @@ MAX_LOCATION_LENGTH = 300
 MAX_MESSAGE_LENGTH = 2_000
 #: Maximum number of characters. The beginning of a longer traceback is cut: the innermost frames are at the end.
 MAX_TRACEBACK_LENGTH = 20_000
-#: Number of characters beyond the maximum length that are redacted, so that a secret at the cut is recognized.
+#: A text is redacted before it is cut to the maximum length, so that a secret at the cut is recognized.
+#: Only this number of characters beyond the maximum length is redacted, because texts can be very long.
 _MARGIN = 1_000
 
 # These patterns find column values in PostgreSQL's error messages, such as "Key (email)=(a@b.c) already exists."
@@ -91,7 +92,7 @@ def _report_exception(error: BaseException) -> ErrorReport:
 
 
 def report_texts(*, type: str, message: str, traceback: str = "") -> ErrorReport:  # noqa: A002
-    """Return an error report of the texts that another system sent. The texts are redacted and shortened."""
+    """Return an error report with these texts, for example from another system. They are redacted and shortened."""
     return ErrorReport(
         type=_valid_text(type)[:MAX_TYPE_LENGTH],
         message=_redact(_cut_end(message, MAX_MESSAGE_LENGTH + _MARGIN))[:MAX_MESSAGE_LENGTH],
@@ -102,7 +103,7 @@ def report_texts(*, type: str, message: str, traceback: str = "") -> ErrorReport
 def _cut_end(text: str, length: int) -> str:
     """Return at most the first `length` characters, without a word that the cut divided.
 
-    Texts are cut before they are redacted. A part of a secret would not be recognized.
+    The text is redacted later, and the redaction would not recognize a part of a secret.
     """
     if len(text) <= length:
         return text

@@ -12,7 +12,7 @@ class FailureNotFound(DomainError):
 
 
 class FailureStateError(DomainError):
-    """Only scheduled and permanent failures can be retried or discarded. `state` is the failure's current status."""
+    """Only failures that are scheduled, in doubt or permanent can be retried or discarded. `state` is the status."""
 
     code = "failure-state-error"
     title = _("The failure's status does not allow this operation")

@@ -16,7 +16,7 @@ from dlq.models import FailureStatus
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-#: Labels for the names, sources and error types of failures. Each app adds the labels of its own failures.
+#: Display labels for the names, sources and error types of failures. Each app adds labels for its own failures.
 NAMES: dict[str, str | StrPromise] = {}
 SOURCES: dict[str, str | StrPromise] = {}
 ERRORS: dict[str, str | StrPromise] = {}

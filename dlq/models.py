@@ -19,7 +19,7 @@ class FailureStatus(models.TextChoices):
     """The status of a failure.
 
     Scheduled and retrying failures are retried automatically. A permanent failure waits until a person retries or
-    discards it. So does a failure that is in doubt: an attempt was lost, and its work must not be done twice.
+    discards it. A failure in doubt waits too, because a lost attempt may already have done its work.
     """
 
     SCHEDULED = "scheduled", _("scheduled")
@@ -37,7 +37,7 @@ OPEN_STATUSES = (
     FailureStatus.IN_DOUBT,
     FailureStatus.PERMANENT,
 )
-#: Statuses in which people can retry or discard a failure, because no worker is retrying it.
+#: Statuses in which staff can retry or discard a failure, because no attempt is running.
 WAITING_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.IN_DOUBT, FailureStatus.PERMANENT)
 #: Statuses of failures that need no more work.
 CLOSED_STATUSES = (FailureStatus.RESOLVED, FailureStatus.DISCARDED)
@@ -80,7 +80,7 @@ class FailureGroup(models.Model):
 
 
 class WithTraceback(models.QuerySet[Any]):
-    """A queryset of failures or attempts that can add the attribute `traceback`, the traceback of the group."""
+    """A queryset of failures or attempts that can annotate each with `traceback`, which its `FailureGroup` stores."""
 
     def with_traceback(self) -> Any:
         group = FailureGroup.objects.filter(fingerprint=models.OuterRef("fingerprint"))
@@ -127,11 +127,11 @@ class Failure(models.Model):
     expires_at = models.DateTimeField(
         _("retried until"), help_text=_("The failure is not retried automatically after this time.")
     )
-    #: When the work failed again although the failure was permanent. Null after a person has requested a retry.
+    #: The time at which a permanent failure first occurred again. A retry that a person requests sets it to null.
     regressed_at = models.DateTimeField(_("failed again"), null=True, editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
     discard_reason = models.CharField(_("discard reason"), max_length=300, blank=True)
-    #: The id of the Celery task that failed first.
+    #: The id of the Celery task whose failure was stored. Its retries have other ids.
     task_id = models.CharField(_("task id"), max_length=64, blank=True)
     #: The id of the HTTP request that the work began with.
     request_id = models.CharField(_("request id"), max_length=100, blank=True)
@@ -172,8 +172,8 @@ class AttemptOutcome(models.TextChoices):
 class Attempt(models.Model):
     """An attempt to process a message or task. Number 0 is the original failure.
 
-    The others are retries, and further failures of the work while the failure was permanent. The outcome is `lost` if
-    the worker did not report a result before the lease expired.
+    The other attempts are retries. If the same work fails again while the failure is permanent, that is also stored as
+    an attempt. The outcome is `lost` if the worker did not report a result before the lease expired.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -191,7 +191,7 @@ class Attempt(models.Model):
     error_message = models.TextField(_("message"), blank=True)
     translatable_message = models.JSONField(null=True, editable=False)
     fingerprint = FingerprintField(_("group"), blank=True)
-    #: The name of the Celery worker, and the version of the code (`CODE_VERSION`) that ran the attempt.
+    #: The name of the Celery worker that made the attempt, and the version of the worker's code (`CODE_VERSION`).
     worker = models.CharField(_("worker"), max_length=200, blank=True)
     code_version = models.CharField(_("code version"), max_length=40, blank=True)
 

@@ -18,7 +18,7 @@ from dlq.errors import FailureNotRetryable
 from dlq.models import Failure
 
 JSON_TYPE = "application/json"
-#: The media type of a payload that Python can display but that cannot be restored from its text.
+#: The media type of a payload that is stored only as text, from which the payload cannot be restored.
 TEXT_TYPE = "text/plain"
 
 _TAG = frozenset({"__type__", "__value__"})
@@ -28,9 +28,10 @@ _PAIRS = "pairs"
 
 @dataclass(frozen=True, slots=True)
 class StoredPayload:
-    """A payload as it is stored.
+    """A payload in the form in which it is stored.
 
-    `original` is None if `readable` is exact. Otherwise `original` is the exact payload, of the type `original_type`.
+    `readable` is the JSON that staff see. If `readable` differs from the payload, `original` contains the payload with
+    the media type `original_type`. Otherwise `original` is None.
     """
 
     readable: dict[str, Any]
@@ -39,7 +40,7 @@ class StoredPayload:
 
 
 def to_stored(payload: dict[str, Any] | StoredPayload) -> StoredPayload:
-    """Return the payload as it is stored. Never raises an exception: what cannot be restored is stored as text."""
+    """Return the payload in its stored form, as text if JSON cannot represent it. Never raises an exception."""
     if isinstance(payload, StoredPayload):
         return payload
     try:

@@ -44,8 +44,8 @@ _subject_finders: dict[str, SubjectFinder] = {}
 def retry_handler(name: str, *, is_idempotent: bool = True) -> Callable[[RetryHandler], RetryHandler]:
     """Register the decorated function as the retry handler of failures with this name.
 
-    If the work must not be done twice, set `is_idempotent` to False. A failure whose attempt was lost is then in doubt
-    and waits for a person.
+    If the work must not be done twice, set `is_idempotent` to False. If an attempt is then lost, the failure is not
+    retried automatically. It gets the status `in_doubt`, and staff decide whether to retry it.
 
     Raises ValueError if another function is registered for the name.
     """
@@ -61,14 +61,14 @@ def retry_handler(name: str, *, is_idempotent: bool = True) -> Callable[[RetryHa
 
 
 def find_retry_handler(name: str) -> RetryHandler | None:
-    """Return the retry handler of failures with this name, or None."""
+    """Return the function that retries failures with this name, or None if no function is registered."""
     return _retry_handlers.get(name)
 
 
 def is_idempotent(name: str) -> bool:
-    """Return whether failures with this name may be retried although a lost attempt may have done the work.
+    """Return whether the work of failures with this name can safely be done twice, as after a lost attempt.
 
-    Celery tasks may be: the broker delivers the message of a task again if its worker dies.
+    Celery tasks are always idempotent, because the broker delivers a task again if its worker dies.
     """
     return name not in _not_idempotent
 

@@ -133,7 +133,7 @@ def _store(request: dict[str, Any]) -> CapturedFailure:
 
 
 def _store_and_close(request: dict[str, Any]) -> CapturedFailure:
-    """Store the failure with the connection of the current thread, and close that connection."""
+    """Store the failure over the current thread's own database connection, and close that connection."""
     try:
         return _store(request)
     finally:

@@ -11,7 +11,7 @@ from tenants.queue import due
 from tenants.queue.celery_task import HotelTask
 
 PLATFORM_BATCH_SIZE = 50
-#: Seconds after which a task starts no further retry. A retry that then runs into the time limit has had most of it.
+#: A task starts no further retry after this number of seconds, so that the last retry has enough time to finish.
 BATCH_SECONDS = 60.0
 
 

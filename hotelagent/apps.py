@@ -13,7 +13,7 @@ class HotelagentConfig(AppConfig):
 
         telemetry.start()
         # `autodiscover_modules()` imports the module with this name from every app that has such a module.
-        # The modules `personal_data` declare how masked backups replace personal data.
+        # The module `personal_data` of an app declares how masked backups replace the app's personal data.
         autodiscover_modules("personal_data")
-        # The modules `cards` register cards and panels on the start page of the admin.
+        # The module `cards` of an app registers the app's cards and panels on the start page of the admin.
         autodiscover_modules("cards")

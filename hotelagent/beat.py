@@ -29,8 +29,8 @@ LEASE = "beat"
 LEASE_SECONDS = 20
 #: Seconds between two renewals of the lease. A new leader takes over after at most LEASE_SECONDS + RENEW_SECONDS.
 RENEW_SECONDS = 5.0
-#: If the database clock falls behind the monotonic clock of the process by more than this, the database clock has been
-#: set back.
+#: The database clock was set back if, since the last tick, it has fallen behind the monotonic clock of this process by
+#: more than this.
 CLOCK_TOLERANCE = datetime.timedelta(seconds=1)
 
 
@@ -65,7 +65,7 @@ clock = DatabaseClock()
 class DatabaseTimeEntry(ModelEntry):  # type: ignore[misc]
     """A periodic task whose times come from the database clock.
 
-    If `last_run_at` is in the future, the current time is used instead, because the task would not be sent until then.
+    A `last_run_at` in the future is replaced with the current time, because the task would not run before that date.
     """
 
     def __init__(self, model: Any, app: Any = None) -> None:
@@ -131,8 +131,8 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def schedule_changed(self) -> bool:
         """Return whether the schedule was changed in the admin since the last call.
 
-        The base class checks whether the time of the last change has increased. That check misses the first change. It
-        also misses the changes of a machine whose clock is slow.
+        The base class only checks whether the time of the last change has increased. It misses the first change, and
+        changes that are made on a machine whose clock is slow.
         """
         previous, self._last_timestamp = self._last_timestamp, self.Changes.last_change()
         return self._last_timestamp != previous

@@ -30,7 +30,7 @@ _PROXY_SETTINGS = "Host, X-Forwarded-Proto and X-Forwarded-For"
 
 @register(Tags.compatibility, deploy=True)
 def check_installed_packages(**_kwargs: Any) -> list[CheckMessage]:
-    """Warn if installed packages differ from requirements/production.txt. Container images do not have this file."""
+    """Warn if installed packages differ from requirements/production.txt. If the file is missing, skip the check."""
     if not REQUIREMENTS.exists():
         return []
     pinned = re.findall(r"^[a-zA-Z][^\\\n]*==[^\\\n]*", REQUIREMENTS.read_text(), re.MULTILINE)
@@ -86,7 +86,7 @@ def _outdated_static_files(hashed: dict[str, str]) -> list[str]:
             for finder in finders.get_finders()
             for name, source in finder.list([])
             if (first := finders.find(name))
-            and first == source.path(name)  # Django uses only the first of several files with the same name
+            and first == source.path(name)  # skips files that a file with the same name overrides
             if name not in hashed or not _is_collected(name, source.path(name))
         }
     )

@@ -15,7 +15,7 @@ from locks.webhooks import models as _webhooks  # noqa: F401
 
 
 class Room(models.Model):
-    """A room that can be booked. Its id is an integer, because the exclusion constraint compares ranges of ids."""
+    """A room that can be booked. Its id is an integer, because the constraint against overlaps uses integer ranges."""
 
     id = models.AutoField(primary_key=True)
     number = models.CharField(_("number"), max_length=20)
@@ -51,7 +51,8 @@ class AllocationStatus(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
-#: The statuses in which an allocation occupies its room. An expired hold still occupies it until it is ended.
+#: The statuses in which an allocation occupies its room.
+#: A hold whose `expires_at` has passed still has the status HELD, and occupies the room, until it is ended.
 #: The database function `locks_occupies` must list the same statuses as `OCCUPYING`.
 OCCUPYING = [AllocationStatus.HELD, AllocationStatus.CONFIRMED, AllocationStatus.CLOSED]
 
@@ -95,7 +96,7 @@ class Allocation(models.Model):
         verbose_name_plural = _("allocations")
         constraints = [
             # The nights are the first column of the index, because most queries search a hotel's allocations by dates.
-            # With the room as the first column, queries by dates take nine times as long (500 rooms, 200,000 stays).
+            # If the room were the first column, these queries would take nine times as long (500 rooms, 200,000 stays).
             # GiST can index integers only with an extension, so the room's id is indexed as a range of one integer.
             ExclusionConstraint(
                 name="locks_allocation_no_overlap",

@@ -38,7 +38,7 @@ class Nights:
         return (self.check_out - self.check_in).days
 
     def dates(self) -> list[datetime.date]:
-        """Return the date on which each night begins."""
+        """Return the dates on which the nights begin."""
         return [self.check_in + datetime.timedelta(days=day) for day in range(self.count)]
 
     def __str__(self) -> str:

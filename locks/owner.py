@@ -5,7 +5,7 @@ import secrets
 
 from tenants.context import current_actor
 
-#: The actor kind of members of staff. They need no token for their own holds, because they log in.
+#: The kind of an actor who is a member of staff. Staff need no token for their own holds, because they log in.
 _STAFF = "user"
 
 

@@ -16,5 +16,5 @@ declare_columns(
     masked={"session": mask_token, "reference": mask_token},
     kept=("room_type", "status", "holder"),
 )
-# A copy with webhooks would send events about masked data to real systems.
+# If a masked backup contained webhooks, the restored hotel would send events about masked data to real systems.
 omit_rows("locks_webhook", "locks_webhookdelivery")

@@ -284,7 +284,7 @@ def _free_check_ins(spans: Iterable[_Span], nights: Nights) -> list[datetime.dat
     """
     blocked = bytearray(HORIZON_DAYS)
     for check_in, check_out in spans:
-        # A stay that begins on a day from `first` to `last` (excluded) would overlap with the occupied nights.
+        # A stay whose check-in is on one of the days `first` to `last - 1` would overlap with the occupied nights.
         first = max(0, (check_in - nights.check_in).days - nights.count + 1)
         last = min(HORIZON_DAYS, (check_out - nights.check_in).days)
         blocked[first:last] = b"\1" * (last - first)

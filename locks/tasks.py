@@ -41,7 +41,7 @@ def process_waiting_list(ids: list[str]) -> None:
 def send_webhook_deliveries(ids: list[str]) -> None:
     """Send webhook deliveries that are due. If only the final attempt of a delivery is left, enqueue that attempt.
 
-    If the broker is unavailable, the delivery becomes due again later, and this task then enqueues the final attempt.
+    If the broker is unavailable, the attempt is not enqueued until the delivery becomes due again.
     """
     for delivery_id in ids:
         if not deliver(UUID(delivery_id)):

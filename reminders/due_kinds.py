@@ -8,9 +8,9 @@ from typing import Final
 
 #: Entries of the due queue that send one reminder. The id of an entry is the id of the reminder.
 REMINDER: Final = "reminder"
-#: Entries of the due queue that plan all reminders of a hotel again. Each request has a new id.
+#: Entries of the due queue that plan all reminders of a hotel again. Each entry has a new random id.
 REPLAN_ALL: Final = "replan_all"
-#: Entries of the due queue that plan the reminders of a reservation again. The id of an entry is the reservation's id.
+#: Requests in the due queue to plan the reminders of a reservation again. The id of a request is the reservation's id.
 REPLAN_RESERVATION: Final = "replan_reservation"
 #: Entries of the due queue that download and import a linked calendar. The id of an entry is the calendar's id.
 CALENDAR: Final = "calendar"

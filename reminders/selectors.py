@@ -114,7 +114,7 @@ WHERE planned_for >= %(now)s - interval '3 days' AND (planned_for AT TIME ZONE %
 
 
 def status_summary() -> StatusSummary:
-    """Return the summary of the reminders planned between three days ago and the end of the hotel's local day."""
+    """Count, by status, the reminders planned for a time between three days ago and the end of today at the hotel."""
     with connection.cursor() as cursor:
         cursor.execute(_STATUS_SUMMARY, {"now": timezone.now(), "zone": current_hotel().time_zone})
         return StatusSummary(*cursor.fetchone())

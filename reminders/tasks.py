@@ -28,7 +28,7 @@ def replan_reservations(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="reminders.tasks.replan_all")
 def replan_all(ids: list[str]) -> None:
-    """Plan all reminders of the hotel again. One run completes all pending requests of the hotel."""
+    """Plan all reminders of the hotel again. `ids` contains the ids of the due items that one run completes."""
     replan.replan_all()
     due.cancel(kind=due_kinds.REPLAN_ALL, ids=[uuid.UUID(id_) for id_ in ids])
 
@@ -37,8 +37,8 @@ def replan_all(ids: list[str]) -> None:
 def sync_calendars(ids: list[str]) -> None:
     """Import the linked calendars that are due, one after the other.
 
-    If a calendar fails repeatedly, `sync_calendar` imports the calendar again, so that its failure is recorded. If the
-    message broker is unavailable, `sync_calendar` can't be started, so this task fails after all imports.
+    If a calendar has failed repeatedly, the task `sync_calendar` imports it again, so that the failure is recorded. If
+    that task can't be started, because the message broker is unavailable, this task fails after all imports.
     """
     failing = [id_ for id_ in ids if not calendar_services.sync_due_calendar(uuid.UUID(id_))]
     for id_ in failing:

@@ -2,7 +2,7 @@
 
 A lookup needs no query, not even for an unknown host. Triggers on the tables of hotels and domains increment a version
 number. A thread reads this version regularly and reloads the table after a change, so a change takes effect in all
-processes within a second. If the thread is late, the request reads the version.
+processes within a second. If the thread is late, the next lookup reads the version itself.
 
 We use neither LISTEN/NOTIFY, which does not work through a transaction pooler, nor Redis, which may be unavailable.
 """
@@ -23,7 +23,7 @@ from tenants.models import Domain, Hotel, HotelStatus
 
 logger = logging.getLogger(__name__)
 
-#: If the routing version was last checked more than this number of seconds ago, the lookup of a host checks it first.
+#: A lookup first checks whether the routing table has changed if the last check is more than this many seconds ago.
 STALE_AFTER = 0.9
 #: The thread that refreshes the routing table ends after this number of seconds without a lookup of a host.
 IDLE_AFTER = 30.0
@@ -112,7 +112,7 @@ class RoutingCache:
             while not stop.wait(self.interval) and time.monotonic() - self._used_at < IDLE_AFTER:
                 try:
                     self.refresh()
-                # No error may end the thread, because the database may be unavailable only for a while.
+                # Catch every error, so that the thread survives while the database is unavailable.
                 except Exception:
                     logger.warning("could not check the version of the routing table", exc_info=True)
                     connection.close()
@@ -132,8 +132,8 @@ def _read_table(version: int) -> Table:
     `version` is the version number that was read before this call. If a change is committed in between, the version
     number differs at the next check, and the table is read again.
 
-    An error in this function would affect all hotels. So the tables of hotels and domains have no column types whose
-    values can fail to be converted to Python values.
+    An error in this function would affect all hotels. The tables of hotels and domains therefore have only column types
+    whose values can always be converted to Python values.
     """
     hotels: dict[UUID, Tenant] = {}
     by_former_host: dict[str, Tenant] = {}

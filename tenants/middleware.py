@@ -56,9 +56,9 @@ class HotelMiddleware:
 
 
 def _in_context(response: HttpResponseBase, context: _Context) -> HttpResponseBase:
-    """Return the response. If it is streamed, each chunk is produced in `context`.
+    """Return the response. If it is streamed, enter `context` again for each chunk.
 
-    Chunks are produced after the middleware has left the context.
+    The server requests the chunks after the middleware has returned the response and left the context.
     """
     if response.streaming:
         closers = [partial(_call_in, context, closer) for closer in vars(response)["_resource_closers"]]
@@ -73,7 +73,7 @@ def _call_in(context: _Context, function: Callable[[], object]) -> None:
 
 
 def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
-    # The tenant's context is entered separately for each chunk of the response.
+    # Enter the tenant's context again for each chunk of the response.
     # With one `with` statement around the loop, the context would stay active while the server sends a chunk.
     chunks = iter(content)
     end = object()

@@ -51,7 +51,7 @@ def provision_pending() -> int:
 
 @shared_task(base=HotelTask, name="tenants.tasks.delete_expired_records")
 def delete_expired_records(ids: list[str]) -> None:
-    """Delete expired sessions and stored responses of a hotel once a day. `ids` contains only the hotel's id."""
+    """Delete expired sessions and stored responses of a hotel. Runs once a day. `ids` is a list with the hotel's id."""
     cleanup.delete_expired_records()
     due.complete(kind="expired_records", ids=[UUID(hotel) for hotel in ids])
 

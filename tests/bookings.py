@@ -1,8 +1,8 @@
 """Bookings of a resort hotel and a city hotel, as rows of a CSV file, for tests.
 
 The bookings are generated, and some have defects that occur in real files. If the environment variable `BOOKINGS_FILE`
-is set, real bookings are read from that file instead. The file has the columns of `hotelagent.demo.export` without the
-guest.
+is set, real bookings are read from that file instead. The file has the columns of `hotelagent.demo.export`, except for
+those with data about the guest.
 
 The hotels in the file are "Resort Hotel" and "City Hotel". Arrivals are from `FIRST_ARRIVAL` to `LAST_ARRIVAL`.
 """
@@ -31,7 +31,7 @@ _ALL_ARE_OVER = date(2100, 1, 1)
 
 
 def booking_rows(hotel: str, *, first: date = FIRST_ARRIVAL, last: date = LAST_ARRIVAL) -> Iterator[Row]:
-    """Yield the hotel's bookings that arrive between two dates (inclusive), with their final status."""
+    """Yield the hotel's bookings with an arrival between two dates (inclusive). Each has its final status."""
     if not FILE:
         yield from map(_with_defects, _generated(hotel, first=first, last=last))
         return
@@ -49,7 +49,7 @@ def has_a_night(row: Row) -> bool:
 def is_valid(row: Row) -> bool:
     """Return whether the booking has at least one night and one adult.
 
-    The import rejects a booking without nights, and ignores a number of adults that is 0.
+    The import rejects a booking without nights. It imports a booking with 0 adults, but ignores the number of adults.
     """
     return has_a_night(row) and int(row["adults"]) > 0
 
@@ -69,7 +69,7 @@ def _generated(hotel: str, *, first: date, last: date) -> Iterator[Row]:
 
 
 def _with_defects(row: Row) -> Row:
-    """Return the row of a generated booking. Some booking numbers get a defect that occurs in real files."""
+    """Return the row of a generated booking. Certain booking numbers add a defect that occurs in real files."""
     number = int(row["booking_id"][1:])
     if number % 149 == 7:
         return row | {"check_out": row["check_in"], "status_date": row["check_in"]}

@@ -60,7 +60,7 @@ class StockPostgres(postgres.Postgres):
     """A PostgreSQL server with default settings, except for the port and the addresses on which it listens."""
 
     def start(self, output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
-        """Start PostgreSQL without the options with which the base class makes the server faster."""
+        """Start PostgreSQL without the options that the base class uses to make it faster."""
         settings = (f"port={self.port}", f"listen_addresses={ports.LOOPBACK}", "unix_socket_directories=")
         arguments = [part for setting in settings for part in ("-c", setting)]
         return processes.start(self._command("postgres", "-D", str(self.data), *arguments), output=output)
@@ -172,8 +172,8 @@ class PgBouncer:
     ) -> None:
         """Prepare a PgBouncer for the database in `url`.
 
-        With `tls`, connections from clients and to PostgreSQL must use TLS. The PostgreSQL certificate must be signed
-        by the authority in `tls`.
+        If `tls` is set, PgBouncer accepts only TLS connections from clients and connects to PostgreSQL only with TLS.
+        It then verifies that the certificate of PostgreSQL is signed by the authority in `tls`.
         """
         self.upstream = urlsplit(url)
         self.pool_size = pool_size

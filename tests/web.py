@@ -27,8 +27,8 @@ class QuietHandler(BaseHTTPRequestHandler):
 class ScriptedServer(ThreadingHTTPServer):
     """An HTTP server on a free port.
 
-    Each request is handled with the next item of `responses`. All further requests are handled with the last item. A
-    handler that simulates a hanging server waits for `closed`.
+    Each request is handled with the next item of `responses`, and the last item is used for all further requests. A
+    handler that simulates a hanging server waits for the event `closed`.
     """
 
     def __init__(self, handler: type[BaseHTTPRequestHandler], *responses: int | str) -> None:

@@ -1,4 +1,4 @@
-"""Failures of Celery messages: tasks that failed, results of retried tasks, and messages that no worker can run."""
+"""Functions that store failed Celery tasks, the results of retries, and messages that no worker can run."""
 
 import uuid
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ from tenants.signals import task_failed, task_succeeded
 log = structlog.get_logger(__name__)
 
 SOURCE = "hotelagent"
-#: If one of these tasks fails, no failure is stored: the next run retries the failures that are still due.
+#: Tasks of the dead-letter queue. If one fails, no failure is stored, because its next run does the remaining work.
 OWN_TASKS = frozenset({"dlq.tasks.retry_due", "dlq.tasks.retry_platform_due", "dlq.tasks.clean_up"})
-#: The name of failures whose message does not name a task.
+#: The name of a failure if the Celery message does not contain the name of a task.
 UNKNOWN_NAME = "unknown"
 
 
@@ -60,10 +60,10 @@ def capture_failed_task(*, task: HotelTask, error: BaseException, **_kwargs: Any
 
 
 def _capture_due_item(*, due_kind: str, item_id: str, retry: bool, **capture: Any) -> None:
-    """Move the item from the due queue to the dead-letter queue, so that only one of them retries its work.
+    """Move the item from the due queue to the dead-letter queue, so that only one of the queues retries its work.
 
-    A recurring item stays in the due queue, because its next run does the work. Its failure is stored for people and
-    is resolved by the next success.
+    A recurring item stays in the due queue, because its next run does the work. Its failure is not retried. The failure
+    is stored so that staff see it, and is resolved when a run succeeds.
     """
     is_recurring = due.kinds()[due_kind].recurring
     with transaction.atomic():

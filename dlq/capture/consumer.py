@@ -35,7 +35,7 @@ class CapturingConsumer(Consumer):
         self._store(message, exc)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
-        """Return the function that receives messages. Messages of an unexpected form must not end the worker."""
+        """Return the function that receives messages. It stores malformed messages, which could end the worker."""
         receive = super().create_task_handler(*args, **kwargs)
 
         def receive_or_store(message: Any) -> None:
@@ -49,7 +49,7 @@ class CapturingConsumer(Consumer):
         return receive_or_store
 
     def _store(self, message: Any, error: BaseException) -> None:
-        worker: Any = self  # the types of Celery lack the attributes of consumers
+        worker: Any = self  # Celery's type stubs lack the attributes of consumers
         log.error(
             "message.not_runnable", task=(message.headers or {}).get("task"), error=type(error).__name__
         )

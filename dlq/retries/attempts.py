@@ -116,8 +116,9 @@ def claim(*, failure_id: uuid.UUID) -> Failure | None:
 def record_success(*, failure_id: uuid.UUID, number: int, worker: str = "") -> bool:
     """Record that attempt `number` succeeded, and resolve the failure.
 
-    The work is done, so the success is also recorded if the attempt was lost in the meantime. If another attempt is
-    running then, its result is awaited. Return False and change nothing if the attempt has already ended otherwise.
+    A success is recorded even if the attempt already counts as lost, because the work is done. If a later attempt is
+    running by then, the failure stays open until that attempt ends. Return False and change nothing if the attempt has
+    already succeeded or failed.
     """
     with transaction.atomic():
         failure = _lock(failure_id)
@@ -137,8 +138,8 @@ def record_success(*, failure_id: uuid.UUID, number: int, worker: str = "") -> b
 def record_failure(*, failure_id: uuid.UUID, number: int, error: BaseException, worker: str = "") -> bool:
     """Record that attempt `number` failed, and schedule the next retry or make the failure permanent.
 
-    If the attempt was lost in the meantime, only its error is stored. A failure that is in doubt because of the lost
-    attempt is no longer in doubt. Return False and change nothing if the attempt has already ended otherwise.
+    If the attempt was marked as lost in the meantime, its error is stored. A failure that is in doubt because of this
+    attempt is no longer in doubt. Return False and change nothing if the attempt already has another result.
     """
     is_lost = isinstance(error, AttemptLost)
     outcome = AttemptOutcome.LOST if is_lost else AttemptOutcome.FAILED
@@ -162,7 +163,7 @@ def record_failure(*, failure_id: uuid.UUID, number: int, error: BaseException, 
 def _end_attempt(failure: Failure, fields: dict[str, Any], *, is_lost: bool, is_final: bool) -> None:
     """Store the status of the locked failure after its latest attempt has failed or was lost."""
     if failure.attempts.filter(outcome=AttemptOutcome.SUCCEEDED).exists():
-        # An earlier attempt, which was taken for lost, has done the work.
+        # An earlier attempt, which was considered lost, has succeeded.
         _resolve(failure, number=failure.attempt)
         return
     delay = None if is_final or failure.original is not None else schedule.retry_delay(failure.retries)
@@ -191,7 +192,7 @@ def _end_attempt(failure: Failure, fields: dict[str, Any], *, is_lost: bool, is_
 
 
 def resolve_work(*, work_keys: Collection[str]) -> None:
-    """Resolve the open failures of this work, because it was done in another way than by a retry."""
+    """Resolve the open failures of this work, because the work has been done without a retry."""
     with transaction.atomic():
         waiting = Failure.objects.filter(work_key__in=work_keys, status__in=WAITING_STATUSES)
         for failure in waiting.order_by("id").select_for_update():
@@ -229,7 +230,7 @@ def _send_task(failure: Failure) -> None:
         headers={
             FAILURE_HEADER: str(failure.id),
             ATTEMPT_HEADER: str(failure.attempt),
-            # The deliveries of the retries and of the original task are counted together.
+            # Retries have the same work id as the original task, so that their deliveries are counted together.
             WORK_HEADER: failure.task_id or str(failure.id),
         },
     )
@@ -246,7 +247,7 @@ def _can_run(failure: Failure) -> bool:
 
 
 def _postpone(failure_id: uuid.UUID) -> None:
-    """Look at a scheduled failure again later, because this worker does not know its task: another version may."""
+    """Postpone a retry that this worker cannot run. A worker with another version of the code may know its task."""
     with transaction.atomic():
         later = database_now() + schedule.UNKNOWN_TASK_DELAY
         scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)

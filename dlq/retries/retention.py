@@ -1,6 +1,6 @@
-"""The daily clean-up of failures: those without a scheduled retry wait for a person, and closed ones are deleted.
+"""The daily clean-up of failures. It marks failures as in doubt if their retry was lost, and deletes old failures.
 
-Personal data is deleted earlier than the failure itself, so that people can still see what failed.
+The personal data of a closed failure is deleted first. The rest is kept longer, so that people can see what failed.
 """
 
 import datetime
@@ -42,7 +42,7 @@ WHERE unused.created_at < %s
 
 
 def clean_up() -> None:
-    """Put failures in doubt whose retry is not scheduled any more, and delete old failures and their personal data."""
+    """Mark failures without a scheduled retry as in doubt, and delete old failures and old personal data."""
     end_lost_retries()
     now = database_now()
     while _delete_personal_data(before=now - KEEP_PAYLOAD):
@@ -53,10 +53,10 @@ def clean_up() -> None:
 
 
 def end_lost_retries() -> int:
-    """Put failures of the current hotel in doubt that the due queue does not know. Return their number.
+    """Mark the hotel's failures whose retry is missing from the due queue as in doubt. Return their number.
 
-    After `restore_hotel --discard-due`, the due queue lacks the retries that may have been made after the backup. A
-    person decides about these failures, because a retry could do the work twice.
+    `restore_hotel --discard-due` leaves retries out of the due queue, because they may have been made after the backup.
+    A person decides about these failures, because another retry could do the work twice.
     """
     tenant = current_tenant()
     if tenant.is_platform:
@@ -100,7 +100,8 @@ def _delete_failures(*, before: datetime.datetime) -> int:
 def _closed(*, before: datetime.datetime, condition: Q | None = None) -> list[UUID]:
     """Lock a batch of failures that were closed before this time, and return their ids.
 
-    A failure is older than its end, and ids begin with the time of creation. So the primary key finds the failures.
+    Ids begin with the time of creation, and every failure is created before it is closed. The condition on the id
+    therefore lets the query use the primary key.
     """
     closed = Failure.objects.filter(
         id__lt=first_uuid7_at(before), status__in=CLOSED_STATUSES, closed_at__lt=before
@@ -114,6 +115,6 @@ def _attempts(failure_ids: list[UUID]) -> QuerySet[Attempt]:
 
 
 def _delete_unused_groups(*, before: datetime.datetime) -> None:
-    """Delete old groups of which no failure and no attempt is left."""
+    """Delete groups that were created before this time and that have no failures or attempts any more."""
     with connection.cursor() as cursor:
         cursor.execute(_DELETE_GROUPS, [before])

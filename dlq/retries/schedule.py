@@ -1,7 +1,7 @@
 """The schedule of retries: the delays between them, the leases of attempts, and the due items that start retries.
 
-The due queue starts the retries of failures of hotels. It has no items of the platform, so a periodic task looks for
-due failures of the platform.
+The due queue starts the retries of hotels' failures. It can't contain items of the platform, so a periodic task looks
+for failures of the platform that are due.
 """
 
 import random
@@ -17,18 +17,18 @@ CLEAN_UP_KIND = "failure_clean_up"
 
 #: Seconds before the first, second and third retry. After the third retry the failure is permanent.
 DELAYS = (60, 120, 240)
-#: Each delay varies randomly by this fraction, so that messages that failed together are not retried together.
+#: Each delay varies randomly by this fraction, so that messages that fail together are not all retried together.
 JITTER = 0.1
 #: A failure that is older than this is no longer retried automatically.
 MAX_AGE = timedelta(days=7)
 
-#: Delay before a scheduled failure is looked at again, if the worker does not know its task or retry handler.
+#: Delay before the next retry of a failure if the worker does not know its task or its retry handler.
 UNKNOWN_TASK_DELAY = timedelta(minutes=5)
 
-#: Lease of an attempt that a retry handler performs. It is longer than the time limit of Celery tasks (240 seconds).
+#: Lease of an attempt that runs a retry handler. It is longer than the time limit of Celery tasks (240 seconds).
 HANDLER_LEASE = timedelta(seconds=300)
 #: Lease of an attempt that sends a Celery task. The lease is long, because the task may wait in Celery's queue.
-#: If the worker of the task dies, the broker delivers the task again, so the lease expires only for lost tasks.
+#: If a worker dies, the broker delivers its task again. So the lease expires only if the message was lost.
 QUEUE_LEASE = timedelta(hours=1)
 
 

@@ -28,7 +28,7 @@ MAX_SELECTED = 500
 
 
 class HotelChangeList(ChangeList):  # type: ignore[misc]
-    """Unfold's change list. A filter with a year that no date can have is an invalid filter and not a server error."""
+    """Unfold's change list. A filter with an impossible year is treated as an invalid filter, not as a server error."""
 
     def get_filters(self, request: HttpRequest) -> Any:
         try:

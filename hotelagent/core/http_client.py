@@ -117,7 +117,7 @@ class _AbortableSocket:
         self.is_aborted = False
 
     def start_tls(self, host: str) -> socket.socket:
-        # The TLS handshake starts after `self.socket` is set, so that `abort` can interrupt the handshake.
+        # Assign `self.socket` before the TLS handshake, so that `abort` can interrupt the handshake.
         tls_socket = ssl.create_default_context().wrap_socket(
             self.socket, server_hostname=host, do_handshake_on_connect=False
         )

@@ -32,7 +32,7 @@ from prometheus_client.registry import Collector
 
 log = structlog.get_logger(__name__)
 
-#: Histogram buckets in seconds. The lowest suits responses from the cache. The highest is the SQL statement timeout.
+#: Histogram buckets in seconds, from the duration of a cached response to the timeout of SQL statements.
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 #: HTTP methods that are used as label values. All others are counted as "other", because clients can send any method.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -49,8 +49,8 @@ if (_path := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) and not os.access(_path
 class ProcessesCollector(multiprocess.MultiProcessCollector):
     """Collects the metric values of all processes. Damaged files, which a killed process may leave, are skipped.
 
-    A damaged file is logged and renamed. Otherwise /metrics would fail until the file is deleted, and a new process
-    with the same process id could not start.
+    A damaged file is logged and renamed. If the file kept its name, /metrics would fail, and a new process with the
+    same process id could not start.
     """
 
     def collect(self) -> Iterable[Metric]:
@@ -103,7 +103,7 @@ class _Gauge(Collector):
 
     def __init__(self, name: str, documentation: str, read: Callable[[], float]) -> None:
         self.name, self.documentation, self.read = name, documentation, read
-        # Each gauge needs only one thread. If a query hangs, later queries of the same gauge wait for it and time out.
+        # Each gauge has a single thread. If a query hangs, later queries of the same gauge wait for it and time out.
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"gauge-{name}")
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
@@ -142,7 +142,7 @@ REQUESTS = histogram(
 
 
 class RequestMetricsMiddleware:
-    """Measures the duration of each request except health probes, even if other middleware returns the response."""
+    """Measures the duration of each request except health probes, including responses of other middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

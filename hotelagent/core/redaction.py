@@ -74,7 +74,7 @@ def redact_text(text: str) -> str:
     Texts of more than MAX_LENGTH characters are cut.
     """
     if len(text) > MAX_LENGTH:
-        # The last word is removed, because it may be a part of a secret, which no pattern recognizes.
+        # Also remove the last word: it may be the beginning of a secret, which the patterns would not recognize.
         text = text[:MAX_LENGTH].rpartition(" ")[0] + " […]"
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
@@ -102,7 +102,7 @@ def redact(value: Any) -> Any:
 def redact_event(_logger: Any, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
     """Remove personal data and secrets from a log event. This is the last structlog processor before rendering."""
     return {
-        # Our logging sets these three fields, so they are safe. A timestamp would be mistaken for a phone number.
+        # These three fields contain no personal data. A timestamp would be redacted as a phone number.
         key: value if key in {"timestamp", "level", "logger"} else _redact_named(key, value)
         for key, value in event.items()
     }

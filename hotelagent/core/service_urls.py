@@ -68,7 +68,7 @@ class ServiceURL:
 def parse(text: str, *, variable: str, schemes: Collection[str], example: str) -> ServiceURL:
     """Return the parts of the URL `text`. Raises InvalidServiceURL, which names the environment variable.
 
-    As in libpq, the user name and password end at the first @. Error messages show the valid URL `example`.
+    The user name and password end at the first @, as in libpq. Error messages show `example`, a valid URL.
     """
     _refuse_copied_characters(text, variable=variable)
     scheme, separator, rest = text.partition("://")

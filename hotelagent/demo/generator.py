@@ -63,7 +63,7 @@ def _bookings_of_day(profile: HotelProfile, arrival: date, *, random: Random) ->
         * profile.weekday_factors[arrival.weekday()]
     )
     # Guests book independently, so the number of bookings has a Poisson distribution.
-    # The normal distribution of `gauss` approximates the Poisson distribution of the number of bookings.
+    # The module `random` has no Poisson distribution, so a normal distribution with the same variance is used.
     count = max(0, round(random.gauss(mean, math.sqrt(mean))))
     bookings = [
         _booking(profile, arrival, number=f"{profile.prefix}{arrival:%y%m%d}{position:03}", random=random)
@@ -124,9 +124,10 @@ def _assigned_room_type(profile: HotelProfile, reserved: str, *, random: Random)
 
 
 def _refuse_one_address(bookings: list[Booking]) -> None:
-    """Give one of the bookings an e-mail address that the development mail server rejects.
+    """Give the booking that was made first an e-mail address that the development mail server rejects.
 
-    So the demonstration has one failed reminder for each arrival date. The earliest booking is chosen.
+    The bookings have the same arrival date, so each arrival date of the demonstration has a guest whose reminders fail.
+    Cancelled bookings and no-shows keep their addresses.
     """
     arriving = [booking for booking in bookings if booking.cancelled_on is None and not booking.is_no_show]
     if arriving:

@@ -16,7 +16,7 @@ REFUSED_DOMAIN = "refused.example.com"
 
 _PORTUGUESE_SPEAKING = frozenset({"PRT", "BRA", "AGO", "MOZ", "CPV"})
 _SPANISH_SPEAKING = frozenset({"ESP", "ARG", "MEX", "COL", "CHL", "PER", "URY"})
-#: Maps a guest's country to the country whose names the guest may have. Other guests have British names.
+#: Maps a guest's country to the country whose list of names is used. Guests of other countries get British names.
 _NAME_LISTS = {
     **dict.fromkeys(_PORTUGUESE_SPEAKING, "PRT"),
     **dict.fromkeys(_SPANISH_SPEAKING, "ESP"),

@@ -31,7 +31,7 @@ TIME_ZONE = "Europe/Lisbon"
 PLATFORM_STAFF = {"admin": Role.PLATFORM}
 HOTEL_STAFF = {"manager": Role.MANAGER, "frontdesk": Role.FRONT_DESK, "auditor": Role.AUDITOR}
 #: The demonstration has bookings with arrivals from one week ago to three weeks from now.
-#: The room board and the default reminder rules do not use bookings with other arrivals.
+#: Bookings with earlier or later arrivals are used neither by the room board nor by the default reminder rules.
 ARRIVALS_BEFORE_TODAY = timedelta(days=7)
 ARRIVALS_AFTER_TODAY = timedelta(days=21)
 
@@ -100,7 +100,7 @@ def _import_bookings(slug: str) -> str:
 def _create_accounts(roles: dict[str, Role], passwords: dict[str, str], *, email_domain: str) -> None:
     """Create the accounts of the current hotel or of the platform, and add their passwords to `passwords`.
 
-    An account whose password is not known receives a new password.
+    An existing account whose password is not in `passwords` receives a new password.
     """
     for username, role in roles.items():
         user = User.objects.filter(username=username).first()

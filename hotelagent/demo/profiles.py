@@ -17,14 +17,14 @@ class Segment:
     weight: float
     #: Median number of days between booking and arrival. Many guests book in the last weeks, and a few a year ahead.
     #: The number of days between booking and arrival has a log-normal distribution.
-    #: `lead_sigma` is the standard deviation of the logarithm of that number of days.
+    #: `lead_sigma` is the standard deviation of the logarithm of the number of days between booking and arrival.
     median_lead_days: float
     lead_sigma: float
     #: Relative frequency of each number of nights.
     nights: Mapping[int, float]
     #: Relative frequency of each number of adults.
     adults: Mapping[int, float]
-    #: Share of cancelled bookings at a lead time of about three weeks (see `generator.cancellation_probability`).
+    #: Share of cancelled bookings among those made about three weeks ahead (see `generator.cancellation_probability`).
     cancellation_rate: float
     #: Share of guests whose e-mail address the hotel receives. Tour operators and agencies often withhold the address.
     email_rate: float
@@ -49,7 +49,7 @@ class HotelProfile:
     segments: Mapping[str, Segment]
     #: Relative frequency of each room type, from the cheapest to the most expensive. Few rooms are expensive.
     room_types: Mapping[str, float]
-    #: Relative frequency of each country of guests (ISO 3166 alpha-3). Most guests come from few countries.
+    #: How often guests come from each country (ISO 3166 alpha-3), as relative weights. A few countries dominate.
     countries: Mapping[str, float]
 
 

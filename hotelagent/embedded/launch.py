@@ -68,13 +68,13 @@ def is_accessible(path: str, uid: int, gid: int) -> bool:
 
 
 def change_user(uid: int, gid: int, required_paths: list[str]) -> None:
-    """Change the user of this process to `uid`, who must be able to access the required paths.
+    """Change the user of this process to the user with the id `uid`.
 
-    If the file permissions do not allow the access, the process keeps a Linux capability that does.
+    If file permissions deny this user access to a required path, the process keeps a Linux capability that allows it.
     """
     reachable = all(is_accessible(os.path.realpath(path), uid, gid) for path in required_paths)
     if not reachable:
-        # PostgreSQL checks its program file with access(2), which ignores capabilities unless this secure bit is set.
+        # PostgreSQL calls access(2) for its program file. The call ignores capabilities unless this secure bit is set.
         prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
         prctl(PR_SET_KEEPCAPS, 1)
     os.setgroups([])

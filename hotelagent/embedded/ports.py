@@ -11,7 +11,7 @@ LOOPBACK = "127.0.0.1"
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # Servers set SO_REUSEADDR too. Without it, a port with connections in TIME_WAIT would count as used.
+        # Set SO_REUSEADDR, as servers do. Otherwise a port with connections in TIME_WAIT would count as used.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

@@ -56,7 +56,8 @@ class Supervisor:
     """Runs and supervises the programs. Start the programs in the main thread, because they end with the thread that
     starts them.
 
-    The process ids are stored in `children_file`. If this process is killed, the next start stops these processes.
+    The ids of their processes are stored in `children_file`. If the supervisor is killed, the programs keep running,
+    and the next supervisor stops them.
     """
 
     def __init__(self, programs: Sequence[Program], *, children_file: Path) -> None:

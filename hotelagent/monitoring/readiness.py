@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 2.0
 MIGRATIONS_CACHE_SECONDS = 60.0
 
 # Each check has its own thread, so a check that hangs (such as one of the database) cannot block a web server thread.
-# While a check hangs, later probes wait for the same thread, so they report a timeout of this check.
+# If a check hangs, its thread stays busy, so the check also times out in later probes until the thread is free.
 _executors = {
     name: ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ready-{name}")
     for name in ("database", "migrations", "routing", "redis", "static")
@@ -34,7 +34,7 @@ _migrations_checked_at = float("-inf")
 
 
 def check_parts() -> dict[str, str]:
-    """Return a dict with the state of each part: `ok`, or a problem without host names, user names and keys."""
+    """Return the state of each part: `ok`, or the problem. The texts contain no host names, user names or keys."""
     checks: dict[str, Callable[[], str]] = {
         "database": _check_database,
         "migrations": _check_migrations,

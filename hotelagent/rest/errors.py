@@ -28,7 +28,7 @@ RETRY_AFTER_UNAVAILABLE = 5
 
 
 class InvalidCursor(exceptions.APIException):
-    """The parameter `cursor` of a list is not a cursor that the API has returned."""
+    """The query parameter `cursor` of a list request is not a cursor that the API returned."""
 
     status_code = problems.INVALID_CURSOR.status
     default_detail = problems.INVALID_CURSOR.explanation

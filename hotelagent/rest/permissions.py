@@ -20,7 +20,7 @@ def required_scope(view: "APIView", method: str) -> str | None:
 class HasScope(BasePermission):
     """Requires the scope of the operation. Raises MissingScope if the API key or the user does not have this scope.
 
-    An HTTP method without an entry in `required_scopes` is denied to everyone.
+    Requests with an HTTP method that has no entry in `required_scopes` are always denied.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
@@ -29,7 +29,7 @@ class HasScope(BasePermission):
             return False
         method = request.method or ""
         if method == "OPTIONS" or not hasattr(view, method.lower()):
-            return True  # REST framework responds to OPTIONS itself, and to unknown methods with 405.
+            return True  # REST framework itself responds to OPTIONS requests, and to unsupported methods with 405.
         scope = required_scope(view, method)
         if scope is None:
             return False

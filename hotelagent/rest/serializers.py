@@ -30,8 +30,8 @@ class StrictSerializer(StrictMixin, serializers.Serializer[Any]):
 class ReadOnlySerializer(serializers.Serializer[T], Generic[T]):
     """Base class of serializers for responses. For speed, all instances of a class share their field objects.
 
-    So the fields must not depend on the serializer's context. Serializers of request bodies cannot share their fields,
-    because a field keeps its error messages in the language of the first client that caused an error.
+    Therefore, the fields must not depend on the serializer's context. Serializers of request bodies do not use this
+    class: a shared field would keep its error messages in the language of the first client that caused an error.
     """
 
     @property

@@ -146,7 +146,7 @@ def policy_and_client(request: Request) -> tuple[str, str]:
 
 
 def redis_key(client: str) -> str:
-    # The key contains a hash of the client: an IP address is personal data, and Redis keys appear in monitoring.
+    # The client may be an IP address (personal data), and Redis keys appear in monitoring, so the key contains a hash.
     digest = hashlib.sha256(client.encode()).hexdigest()[:32]
     return f"{settings.REDIS_KEY_PREFIX}:throttle:{current_tenant().schema}:{digest}"
 

@@ -21,8 +21,8 @@ UUID_REGEX = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 class HotelAPIView(APIView):
     """Base class of the API views of hotels and of the platform.
 
-    `required_scopes` maps each HTTP method to the scope that it requires. A method without a scope is denied to
-    everyone. During a request, `current_actor()` is the API key or the member of staff that sent the request.
+    `required_scopes` maps each HTTP method to the scope that it requires. Requests with a method that is not listed
+    are always denied. During a request, `current_actor()` is the API key or the member of staff that sent the request.
     """
 
     required_scopes: ClassVar[dict[str, str]] = {}

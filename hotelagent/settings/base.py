@@ -161,7 +161,7 @@ CELERY_WORKER_CONSUMER = "dlq.capture.consumer:CapturingConsumer"
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_IGNORE_RESULT = True
-# With this high number Celery does not close database connections. hotelagent.celery closes unusable ones.
+# The number is so high that Celery never closes a database connection. hotelagent.celery closes unusable ones.
 CELERY_DB_REUSE_MAX = 2**62
 CELERY_TASK_TIME_LIMIT = 240
 CELERY_TASK_SOFT_TIME_LIMIT = 200
@@ -250,7 +250,7 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "hotelagent.core.logs.configure"
 LOGGING = logs.logging_config(json=True, level=LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-# Successful tasks are logged at DEBUG, because periodic tasks run every few seconds. Failures are errors.
+# Successful tasks are logged at DEBUG, because periodic tasks run every few seconds. Failed tasks are logged at ERROR.
 DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG
 # django-structlog may trust the client's request id, because RequestIdMiddleware has validated it.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True

@@ -1,7 +1,7 @@
-"""URLs of a hotel's former host, which the hotel used before its slug or domain changed.
+"""URLs that still work on a hotel's former host, which the hotel used before its slug or domain changed.
 
-Other systems still use these two URLs. E-mail clients do not follow redirects when they send the one-click unsubscribe
-request (RFC 8058), and booking channels store the URL of the calendar feed. So the former host does not redirect them.
+E-mail clients do not follow redirects when they send the one-click unsubscribe request (RFC 8058), and booking channels
+store the URL of the calendar feed. So the former host responds to these requests itself and does not redirect them.
 """
 
 from django.urls import include, path

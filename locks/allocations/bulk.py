@@ -33,7 +33,7 @@ RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class NewStay:
-    """A stay to add. Only `reallocate` may replace `room` with another room of the type `room_type`.
+    """A stay to add. If `room` is not available, `reallocate` chooses another room of the type `room_type`.
 
     The stays of a booking with several rooms share a `group_id`.
     """

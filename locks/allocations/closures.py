@@ -20,10 +20,10 @@ from locks.selectors import today
 def synchronize_closures(
     *, room: int, spans: Sequence[Span], reference: str, reason: str, reopens: bool = True
 ) -> tuple[int, int]:
-    """Make `spans` the nights on which closures with the reference `reference` close the room.
+    """Close the room on the nights of `spans`, and reopen it on other nights that have the same `reference`.
 
-    Nights of `spans` that another allocation occupies can't be closed. Nights outside of `spans` that are closed with
-    this reference are reopened, unless `reopens` is False. Past nights and closures with a different reference are not
+    Nights of `spans` that another allocation occupies can't be closed. If `reopens` is False, no nights are reopened,
+    and nights outside of `spans` stay closed. Past nights and closures with a different reference are not
     changed. Return the number of nights that are now closed, and the number of nights that could not be closed. Runs in
     one transaction. Raises RoomNotFound.
     """
@@ -52,7 +52,7 @@ def synchronize_closures(
 
 
 def exclude_from_closures(*, room: int, span: Span, reference: str, reason: str) -> None:
-    """Reopen a room on those nights of `span` on which a closure with this reference closes the room.
+    """Remove the nights of `span` from those closures of a room that have this reference.
 
     The other nights of these closures stay closed. Runs in one transaction. The room stays locked until the end of the
     transaction. Raises RoomNotFound.

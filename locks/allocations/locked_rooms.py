@@ -1,7 +1,7 @@
 """Chooses free rooms for many stays among the rooms that the current transaction has locked.
 
-The occupied nights are read once, and rooms are chosen in memory. A room that is found free stays free, because all
-transactions lock rooms before they allocate them. The exclusion constraint still checks each row.
+The occupied nights are read once, and rooms are chosen in memory. No other transaction can occupy a chosen room in the
+meantime, because all transactions lock rooms before they allocate them. The exclusion constraint still checks each row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WHERE id = ANY(%(rooms)s::int[]) OR room_type = ANY(%(types)s::text[])
 ORDER BY id FOR NO KEY UPDATE
 """
 
-# The query returns one row per room, because psycopg would take longer to convert one row per allocation.
+# The query returns one row with arrays per room, which psycopg converts faster than one row per allocation.
 # `begins` and `ends` are the check-in and check-out dates of each allocation, in days since the date `first`.
 _OCCUPIED = """
 SELECT room_id, array_agg(greatest(lower(nights) - %(first)s, 0)) AS begins,
@@ -57,8 +57,8 @@ class LockedRooms:
         room of the type is free, a room is created.
         """
         rooms = {room_type: self.of_type(room_type) for _span, room_type in requests.values()}
-        # A negative id is a placeholder for a room that does not exist yet. These rooms are created when the number of
-        # missing rooms is known.
+        # Negative ids are placeholders for rooms that do not exist yet.
+        # The missing rooms are created at the end, when their number is known.
         placeholders: dict[str, list[int]] = {room_type: [] for room_type in rooms}
         next_placeholder = count(-1, -1)
         chosen: dict[UUID, int] = {}
@@ -102,8 +102,8 @@ def read_occupancy(
 ) -> Occupancy:
     """Return the occupied nights of rooms that the caller has locked.
 
-    The allocations in `excluded` are ignored. All nights from the first to the last night of `spans` are read. Expired
-    holds on these nights are ended first.
+    The result covers all nights from the first to the last night of `spans`. Expired holds on these nights are ended
+    first. The allocations in `excluded` are ignored.
     """
     first, last = enclosing_span(spans)
     expire_overlapping(list(rooms), check_in=first, check_out=last)

@@ -23,7 +23,7 @@ class Occupancy:
         self._occupied: dict[int, int] = {}
 
     def set_occupied(self, room: int, spans: Iterable[tuple[int, int]]) -> None:
-        """Replace the occupied nights of a room. Each span is the check-in and check-out day, in days since `first`."""
+        """Replace the occupied nights of a room. Each span is a check-in and a check-out in days after `first`."""
         occupied = 0
         for begin, end in spans:
             occupied |= (1 << end) - (1 << begin)

@@ -34,9 +34,9 @@ class StayChange:
     """A change of a confirmed stay.
 
     If `nights` is None, the stay is cancelled. Otherwise it keeps its room if the room is free on these nights. If the
-    room is occupied, the stay moves to another room of `room_type`, which is created if necessary. If `room_type` is
-    None, the stay is cancelled instead. With `requires_room_type`, a stay also moves if its current room has a
-    different type.
+    room is occupied, the stay moves to another room of `room_type`, which is created if necessary. If the room is
+    occupied and `room_type` is None, the stay is cancelled. If `requires_room_type` is True, a stay whose current room
+    has a different type also moves.
     """
 
     stay_id: UUID

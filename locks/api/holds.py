@@ -207,7 +207,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     def move(self, request: Request, pk: str) -> Response:
         """Move a hold, a stay or a closure to another room, other dates or both. Staff only.
 
-        A moved hold gets a new fencing token. The owner of the hold must retrieve it before confirming it.
+        A moved hold gets a new fencing token, which the owner must retrieve before confirming the hold.
         """
         _require_staff()
         serializer = MoveSerializer(data=request.data)

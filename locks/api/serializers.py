@@ -12,7 +12,7 @@ from locks.holds import AllocatedRoom, Hold
 from locks.models import AllocationStatus, Room
 from locks.nights import Nights
 
-#: The problems that operations with check-in and check-out dates can return, as an argument of `problem_responses`.
+#: An argument for `problem_responses`: the status and the problems that invalid check-in or check-out dates cause.
 INVALID_DATES = (
     422,
     "`/problems/invalid-date-range` or `/problems/invalid-check-in`.",
@@ -57,7 +57,8 @@ class NightsSerializer(StrictSerializer):
     def nights(self) -> Nights:
         """The validated nights.
 
-        The errors of `Nights` are raised unchanged, so that each error has its own problem type.
+        If `Nights` raises an error, it is not converted to a ValidationError, so the response has the error's own
+        problem type.
         """
         return Nights(self.validated_data["check_in"], self.validated_data["check_out"])
 

@@ -18,7 +18,7 @@ class Guest:
 
 #: The type of a function that returns the guests of allocations. The argument contains the ids of the allocations.
 #: The returned mapping contains each guest that the function knows, by the id of the allocation.
-#: The number of queries must not depend on the number of allocations.
+#: The function must execute the same number of queries for any number of allocations.
 GuestSource = Callable[[Collection[UUID]], Mapping[UUID, Guest]]
 
 _sources: list[GuestSource] = []

@@ -109,9 +109,9 @@ def _end(
     event: EventType,
     reason: str | None = None,
 ) -> list[AllocatedRoom]:
-    """End the allocation or all allocations of the group with this id, and return them.
+    """End the allocations with the status `status` that have this id or this group id, and return them.
 
-    Allocations whose status differs from `status` are not changed and not returned.
+    Allocations with another status are neither changed nor returned.
     """
     ended = call(
         "locks_end",
@@ -128,9 +128,9 @@ def _end(
 
 
 def _check_movable(allocation_id: UUID) -> None:
-    """Lock an allocation.
+    """Lock an allocation, and check that it can be moved because it still occupies its room.
 
-    Raise HoldNotFound, AllocationStateError or HoldExpired if the allocation does not occupy its room.
+    Raises HoldNotFound, AllocationStateError or HoldExpired.
     """
     allocation = (
         selectors.allocations().select_for_update(no_key=True, of=("self",)).filter(id=allocation_id).first()
@@ -144,9 +144,9 @@ def _check_movable(allocation_id: UUID) -> None:
 
 
 def _check_free(room: int, nights: Nights, *, excluded: UUID | None = None) -> None:
-    """End the expired holds of a room that the caller has locked.
+    """End the expired holds of the room on these nights, and raise RoomUnavailable if the room is still occupied.
 
-    Raise RoomUnavailable if another allocation occupies it.
+    The caller must have locked the room. The allocation `excluded` is ignored.
     """
     expire_overlapping([room], check_in=nights.check_in, check_out=nights.check_out)
     if clash := find_clash([room], nights=nights, excluded=excluded):

@@ -147,7 +147,7 @@ def _read(hold_id: UUID, token: str | None) -> list[AllocatedRoom]:
 
 
 def _state_error(rooms: list[AllocatedRoom]) -> DomainError | None:
-    """Return the error that extending or confirming a hold with these rooms raises, or None if it is allowed."""
+    """Return the error to raise if the hold of these rooms cannot be extended or confirmed, or None if it can."""
     statuses = {room.status for room in rooms}
     if AllocationStatus.EXPIRED in statuses:
         return HoldExpired()

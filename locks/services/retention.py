@@ -41,10 +41,10 @@ def delete_ended_records() -> int:
 
 
 def _delete_holds(before: datetime.datetime) -> int:
-    """Delete a batch of ended holds that were created before this time, and return its size.
+    """Delete up to BATCH_SIZE ended holds that were created before this time, and return the number of deleted holds.
 
-    Ids begin with the time of creation, so the index of the primary key finds old holds. Holds live for less than an
-    hour, so all old holds have ended.
+    Ids begin with the time of creation, so old holds are found with the index of the primary key. Holds last for less
+    than an hour, so all old holds have ended.
     """
     with transaction.atomic():
         ended = Allocation.objects.filter(

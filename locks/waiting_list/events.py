@@ -11,7 +11,7 @@ WAITING_LIST_JOINED = register(
     description=_("{actor} joined the waiting list for {requested} from {check_in} to {check_out}"),
     fields=("requested", *_DATES, "reference"),
 )
-# The database function locks_offer, which offers rooms to the waiting list, writes the event waiting_list.offered.
+# The database function locks_offer records waiting_list.offered when it offers a room to the waiting list.
 OFFERED = register(
     "waiting_list.offered",
     description=_("Room {room} was offered to the waiting list until {expires_at}"),

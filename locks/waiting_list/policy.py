@@ -7,11 +7,11 @@ OFFER_SECONDS = 600
 
 #: Maximum number of open waiting list entries of one client.
 MAX_ENTRIES_PER_CLIENT = 500
-#: Maximum number of open waiting list entries of one guest session of a client.
+#: Maximum number of open waiting list entries with the same client and the same guest session.
 MAX_ENTRIES_PER_SESSION = 10
 
 #: Time after which a new entry is processed again, because a room may become free while the entry is being created.
-#: The transaction that creates the entry and the one that frees the room can't see each other's uncommitted changes.
+#: The transactions that create the entry and free the room can't see each other's uncommitted changes.
 #: After this time, both transactions have ended.
 PROCESS_AGAIN_AFTER = datetime.timedelta(seconds=20)
 #: Delay before an entry is processed again because a suitable room was locked by another transaction.

@@ -38,7 +38,7 @@ from tenants.queue import due
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """A request for one room: `room`, or any room of `room_type` for `guests` people if no room is given."""
+    """A request for the room `room`, or, if it is None, for any room of `room_type` with space for `guests` people."""
 
     nights: Nights
     room: int | None = None

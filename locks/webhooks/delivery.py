@@ -38,7 +38,7 @@ _attempts = counter(
 
 
 def deliver(delivery_id: UUID) -> bool:
-    """Send a delivery that is due. Return False if the caller must enqueue the final attempt instead."""
+    """Send a delivery that is due. If only the final attempt is left, return False: the caller must enqueue it."""
     delivery = _pending_delivery(delivery_id)
     if delivery is None:
         due.cancel(kind="webhook", ids=[delivery_id])
@@ -64,10 +64,10 @@ def deliver(delivery_id: UUID) -> bool:
 
 
 def make_final_attempt(delivery_id: UUID) -> None:
-    """Send a delivery regardless of the backoff and of the number of attempts so far. Raises WebhookDeliveryFailed.
+    """Send a delivery now, even if the next attempt is not due yet or the maximum number of attempts was reached.
 
-    If the webhook is off, a pending delivery is paused and not sent. Raises WebhookDeliveryNotFound if the delivery was
-    deleted.
+    If the webhook is turned off, a pending delivery is paused and not sent. Raises WebhookDeliveryFailed if the attempt
+    fails, and WebhookDeliveryNotFound if the delivery was deleted.
     """
     delivery = WebhookDelivery.objects.select_related("webhook").filter(id=delivery_id).first()
     if delivery is None:

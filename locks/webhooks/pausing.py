@@ -1,7 +1,7 @@
 """Pausing the deliveries of a webhook while it is off, and resuming them when it is turned on again.
 
-Both operations lock the webhook's row before its deliveries. So no delivery stays paused if a worker pauses it while
-the webhook is being turned on.
+Both operations lock the webhook's row before its deliveries, so that they never run at the same time. Otherwise a
+worker could pause a delivery while the webhook is turned on, and the delivery would stay paused.
 """
 
 from uuid import UUID

@@ -140,7 +140,7 @@ def delete_webhook(webhook: Webhook) -> None:
 
 
 def delete_expired_secrets() -> None:
-    """Delete the previous signing secret of each webhook for which this secret has expired."""
+    """Delete the previous signing secrets that have expired."""
     Webhook.objects.filter(previous_secret_expires_at__lt=database_now()).update(
         encrypted_previous_secret=None, previous_secret_expires_at=None
     )

@@ -122,7 +122,7 @@ def _counts(uploaded: FileImport) -> list[Count]:
 
 
 def needs(uploaded: FileImport) -> list[str]:
-    """Return the choices that staff must make before the file can be checked, as sentences."""
+    """Return a sentence for each choice that staff must make before the file can be checked."""
     labels = {known.name: str(known.label) for known in KINDS[uploaded.kind].fields}
     joinable = {known.name for known in KINDS[uploaded.kind].fields if known.is_joinable}
     found = uploaded.inspection
@@ -178,7 +178,7 @@ class MappingForm:
 
     @property
     def status_words(self) -> list[dict[str, Any]]:
-        """Return the status words to which staff can give a meaning or have already given one.
+        """Return the status words whose meaning is unknown or was chosen by staff.
 
         `index` is the index of the word in the list of all status words of the file.
         """
@@ -192,8 +192,8 @@ class MappingForm:
     def read(self, data: Mapping[str, str], *, with_columns: bool) -> dict[str, Any]:
         """Return the import settings that the posted form contains.
 
-        Without `with_columns`, only the profile is read, and the columns of the profile apply. Values that the form
-        does not offer are ignored.
+        If `with_columns` is False, only the profile is read, and the profile determines the columns. Values that the
+        form does not offer are ignored.
         """
         settings: dict[str, Any] = {}
         if (profile := data.get("profile", "")) in PROFILES:

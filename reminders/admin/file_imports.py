@@ -153,7 +153,7 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         )
 
     def report_view(self, request: HttpRequest, file_id: Any) -> StreamingHttpResponse:
-        """Send the rows that were not fully imported as a CSV file."""
+        """Return a CSV file with the rows that were not imported, or were imported only in part."""
         uploaded = self.model.objects.filter(pk=file_id).only("file_name", "problems").first()
         if uploaded is None:
             raise Http404

@@ -23,7 +23,7 @@ from reminders.planning.replan import schedule_full_replan
 _MIN_VALUES = {"window_hours": 1, "guest_cap": 1}
 _MAX_VALUES = {"offset_days": 730, "offset_hours": 17_520, "window_hours": 720}
 #: Maps the fields of a rule that contain a list of values to columns of reservations.
-#: A rule applies to a reservation only if the list is empty or contains the value of the column.
+#: If the list is not empty, the rule applies only to reservations whose value in the column is in the list.
 _LIST_FIELDS = {"room_types": "room_type", "sources": "source"}
 _MAX_EXAMPLES = 20
 
@@ -129,7 +129,7 @@ class RuleAdmin(HotelModelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show template errors as messages, because the tab with the templates may not be open."""
+        """Also show template errors at the top of the page, because the tab with the templates may be closed."""
         for inline in context["inline_admin_formsets"]:
             for error in inline.formset.non_form_errors():
                 self.message_user(request, error, messages.ERROR)

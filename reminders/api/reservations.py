@@ -1,4 +1,4 @@
-"""/api/v1/reservations/: bookings of the hotel's property management system (PMS)."""
+"""The REST API of reservations, the bookings of the hotel's property management system: /api/v1/reservations/."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The error messages of files as staff read them: the reason, and how to make the missing choice on the page."""
+"""The error messages that staff see for uploaded files: the reason, and a hint about what to do."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _HINTS = {
 
 
 def error_message(error: DomainError) -> str:
-    """Return the detail of the error, followed by a sentence that says how to make the choice that the file needs."""
+    """Return the detail of the error. If staff must make a choice for the file, a sentence that explains it follows."""
     if not (isinstance(error, InvalidFile) and error.choice):
         return error.detail
-    # The text between the two parts is the same in all languages, so this msgid is in no catalogue.
+    # Only a space separates the two parts in every language, so this message needs no translation.
     return TranslatableMessage(
         "{reason} {hint}", reason=error.detail, hint=TranslatableMessage(_HINTS[error.choice])
     )

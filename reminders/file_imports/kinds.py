@@ -22,13 +22,13 @@ class ImportField:
     name: str
     label: str | Promise
     is_required: bool = False
-    #: Whether the field can be joined from several columns, such as a guest name from first name and last name.
+    #: Whether several columns can be combined into the field, such as first name and last name into a guest name.
     is_joinable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FileColumn:
-    """A column of a file, its first distinct values, and the field that it is mapped to, or an empty string."""
+    """A column of a file, with its first distinct values. `field` is empty if the column is not mapped to a field."""
 
     name: str
     samples: Sequence[str]
@@ -94,7 +94,7 @@ class Progress:
 
 
 class Work(Protocol):
-    """The interface that a worker offers to the code that checks or imports a file."""
+    """The argument of `Kind.process` that stores the progress of a check or an import and checks the time limit."""
 
     @property
     def is_dry_run(self) -> bool: ...

@@ -61,7 +61,7 @@ def read(stored: bytes | memoryview) -> Iterator[Problem]:
 
 
 def report_lines(stored: bytes | memoryview) -> Iterator[str]:
-    """Yield the lines of a CSV file with all problems, in the active language."""
+    """Yield the lines of a CSV report that lists all problems of the import, in the active language."""
     yield "\ufeff" + _csv_line(
         [_("Line"), _("Number"), _("Result"), _("Problem"), _("Column"), _("Value"), _("Detail")]
     )

@@ -106,7 +106,7 @@ def _options(settings: Mapping[str, Any], *, dry_run: bool = False) -> ImportOpt
 
 def _problem(error: RowError) -> Problem:
     with translation.override("en"):
-        msgid = str(Reason(error.reason).label)  # The English label is the msgid of the translations.
+        msgid = str(Reason(error.reason).label)  # Translations are looked up by the English label.
     return Problem(
         line=error.line,
         number=error.number,
@@ -119,9 +119,9 @@ def _problem(error: RowError) -> Problem:
 
 
 def _counts(report: ImportReport) -> dict[str, Any]:
-    """Return the numbers that the page of the import shows, and the whole report.
+    """Return a dict with the counts that the admin page of the import shows, and with the whole report.
 
-    If the import is interrupted, it continues with the values of the stored report.
+    If the import is interrupted, it reads the stored report and continues counting from there.
     """
     return {
         "created": report.created,

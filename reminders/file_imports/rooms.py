@@ -26,7 +26,7 @@ _SAMPLED_ROWS = 50
 
 
 class RoomFiles:
-    """The kind of files that have a row for each room. An import does not change existing rooms."""
+    """Files that have a row for each room. An import does not change existing rooms."""
 
     fields = tuple(
         ImportField(name, _LABELS[name], name in rooms_file.REQUIRED_FIELDS)

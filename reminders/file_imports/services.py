@@ -44,7 +44,7 @@ KINDS: Mapping[str, Kind] = {
 }
 #: The name of the Celery task that checks and imports files.
 TASK = "reminders.tasks.run_file_import"
-#: A task that is sent on commit normally starts within this time. Otherwise, the due queue sends the task again.
+#: If the task has not started after this time, its message may be lost, so the due queue sends the task again.
 _RESEND_AFTER = timedelta(seconds=15)
 
 
@@ -184,9 +184,9 @@ def delete_expired_files() -> int:
 
 
 def enqueue(import_id: UUID) -> None:
-    """Send the task for a check or an import when the caller's transaction commits.
+    """Send the task that checks or imports the file when the caller's transaction commits.
 
-    The due item sends the task again if the broker loses the message.
+    If the broker loses the message, the due queue sends the task again.
     """
     due.schedule(kind=due_kinds.FILE_IMPORT, items=[(import_id, database_now() + _RESEND_AFTER)])
     send_on_commit(TASK, [str(import_id)])
@@ -209,7 +209,7 @@ def _unpacked_size(content: bytes) -> int:
     return size
 
 
-#: The initial field values of a check or an import. A worker that is still processing the file loses its lease.
+#: The values of these fields when a check or an import starts with the first row of the file.
 _FIRST_ROW: Mapping[str, Any] = {
     "finished_rows": 0,
     "counts": {},
@@ -220,7 +220,7 @@ _FIRST_ROW: Mapping[str, Any] = {
 def _change_status(
     uploaded: FileImport, status: str, *, expected: tuple[ImportStatus, ...], **values: Any
 ) -> None:
-    """Store a new status and other values of the file. If a worker has a lease of the file, the lease ends.
+    """Store a new status and other values of the file. If a worker has a lease on the file, the lease ends.
 
     Raises FileImportStateError if the current status is not in `expected`.
     """
@@ -243,7 +243,7 @@ def _state_error(uploaded: FileImport) -> FileImportNotFound | FileImportStateEr
 
 
 def _subject(uploaded: FileImport) -> tuple[str, UUID]:
-    """Return the subject of audit events. The kind of the subject is the model of the file's admin page."""
+    """Return the subject of audit events: the name of the file's model in the admin, and the id of the file."""
     return uploaded.admin_model, uploaded.id
 
 

@@ -33,11 +33,11 @@ from tenants.queue import due
 
 logger = logging.getLogger(__name__)
 
-#: The duration of the lease of a worker that checks or imports a file. When the lease ends, another worker continues.
+#: A worker that checks or imports a file renews its lease regularly. If the lease ends, another worker continues.
 #: The lease is longer than the time that a worker needs between two batches.
 LEASE = timedelta(seconds=120)
 #: After this number of seconds, a worker stops between two batches and continues the import in a new Celery task.
-#: It must be less than CELERY_TASK_SOFT_TIME_LIMIT, which limits the duration of each task.
+#: TIME_LIMIT must be less than CELERY_TASK_SOFT_TIME_LIMIT, which limits the duration of each task.
 TIME_LIMIT = 120.0
 
 _INTERRUPTED = gettext_noop(

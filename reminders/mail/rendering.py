@@ -62,7 +62,7 @@ class RenderedMessage:
 
 
 def select_template(templates: Iterable[Template], *, languages: Iterable[str]) -> Template | None:
-    """Return the template in the first language that has one. Fall back to the English template, then to any template.
+    """Return the template in the first of the languages that has one. Otherwise return the English one, or else any.
 
     A template in "pt" also matches the language "pt-br".
     """
@@ -184,7 +184,7 @@ def long_date(day: date, *, language: str) -> str:
     with translation.override(language):
         date_text = formats.date_format(day, _DATE_FORMATS.get(base_language, "DATE_FORMAT"))
         text = f"{formats.date_format(day, 'l')}, {date_text}"
-    # The text is in lower case, because Django wrongly capitalizes the Portuguese names of days and months.
+    # Convert Portuguese dates to lower case, because Django wrongly capitalizes the names of days and months.
     return text.lower() if base_language == "pt" else text
 
 

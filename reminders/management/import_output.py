@@ -17,7 +17,7 @@ from reminders.reservations.importing.columns.profiles import Profile
 from reminders.reservations.importing.report import ImportReport
 from reminders.reservations.importing.values.errors import RowError
 
-#: The number of rejected rows, ignored cells and unknown status words that the summary lists, of each kind.
+#: The summary lists at most this many items of each kind: rejected rows, ignored cells and unknown status words.
 MAX_LISTED_ERRORS = 10
 _RESULTS = {True: "row not imported", False: "cell left out"}
 
@@ -86,7 +86,7 @@ def _shortened(text: str) -> str:
 
 @contextmanager
 def rejects_writer(path: Path | None) -> Iterator[Callable[[RowError], None]]:
-    """Yield a function that writes an error to the CSV file, or does nothing without a path. Raises CommandError."""
+    """Yield a function that writes an error to a CSV file. If `path` is None, it does nothing. Raises CommandError."""
     if path is None:
         yield lambda _row: None
         return

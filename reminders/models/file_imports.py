@@ -47,7 +47,7 @@ class FileImport(models.Model):
     content = models.BinaryField(editable=False)
     #: The settings that staff chose for reading the file, such as the column of each field.
     settings = models.JSONField(default=dict, editable=False)
-    #: The content of the file, such as its columns with sample values (`file_imports.kinds.FileContent`).
+    #: A description of the content, such as the columns with sample values (`file_imports.kinds.FileContent`).
     inspection = models.JSONField(default=dict, editable=False)
     #: The row count of the file, or null before the first check has counted the rows.
     total_rows = models.PositiveIntegerField(_("rows"), null=True, editable=False)
@@ -65,7 +65,7 @@ class FileImport(models.Model):
     #: The member of staff who uploaded the file or started the import: user id and user name.
     staff_id = models.CharField(max_length=64, editable=False)
     staff_name = models.CharField(_("by"), max_length=200, editable=False)
-    #: The fencing token of the worker that has the lease. A worker with a lower number can't store anything.
+    #: The fencing token of the worker that has the lease. A worker with a smaller token can't store anything.
     lease_number = models.PositiveIntegerField(default=0, editable=False)
     lease_ends_at = models.DateTimeField(null=True, editable=False)
 

@@ -99,7 +99,7 @@ class Reservation(models.Model):
     def version(self) -> str:
         """Return the version of the reservation as a string.
 
-        The version changes with every update. A client that changes a reservation sends the version that the client has
-        read, so that conflicting changes are detected.
+        The version changes with every update. To detect conflicting changes, a client that changes a reservation also
+        sends the version of the reservation that it has read.
         """
         return f"{self.updated_at:%Y%m%dT%H%M%S.%f}"

@@ -1,4 +1,4 @@
-"""Queries about a guest's other reservations: earlier stays, and the e-mails that are sent on one day.
+"""Queries about the other reservations of a guest: earlier stays, and e-mails that are sent on the same day.
 
 A guest is identified by the e-mail address of the reservation, ignoring case.
 """
@@ -45,9 +45,10 @@ ORDER BY has_started DESC, rule."order", r.planned_for, r.id
 
 
 def returning_guests(reservations: Sequence[Reservation], *, rules: Iterable[Rule]) -> set[uuid.UUID]:
-    """Return the ids of the reservations whose guest has an earlier stay that ended before the arrival.
+    """Return the ids of the given reservations whose guests are returning guests.
 
-    If no rule is only for new or only for returning guests, the set is empty and reservations are not queried.
+    A guest is a returning guest if another stay of the guest ended before the arrival. If all rules apply to new and
+    returning guests alike, the set is empty and the database is not queried.
     """
     if all(rule.guests == GuestFilter.ANY for rule in rules):
         return set()
@@ -79,9 +80,9 @@ def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list
 
 
 def has_reached_daily_cap(reminder: Reminder, *, now: datetime) -> bool:
-    """Return whether other e-mails to the guest today already reach the daily limit of the reminder's rule.
+    """Return whether the guest gets as many other e-mails today as the reminder's rule allows for one day.
 
-    The day is the hotel's local date. Counts the e-mails that were sent and the pending e-mails that have precedence:
+    Days begin and end in the hotel's time zone. Counts the e-mails that were sent, and pending e-mails that go first:
     those with a lower rule order or, if the order is equal, an earlier planned time. Two workers that check at the
     same time come to the same result, because each sees the other's reminder. An e-mail that is planned while this
     one is being sent is not counted.

@@ -43,7 +43,7 @@ class PlanningResult:
 
 
 # Reminders in status `sending` are not cancelled: their worker checks the reservation again before sending.
-# PostgreSQL finds the reminders with the unique index on (reservation, rule, arrival).
+# PostgreSQL finds the reminders of these reservations with the unique index on (reservation, rule, arrival).
 _CANCEL = """
 UPDATE reminders_reminder SET status = 'cancelled'
 WHERE reservation_id = ANY(%s::uuid[]) AND status = 'scheduled'
@@ -52,8 +52,9 @@ RETURNING id
 """
 
 # Reminders in status `sent`, `failed` or `unknown` are never changed, so that no reminder is sent twice.
-# A late reminder only replaces a cancelled reminder or a scheduled reminder that is not due yet.
-# A change to a reservation must not send a reminder whose send window has already ended.
+# A planned reminder is late if its send window had ended before the reservation was booked or changed.
+# A late reminder replaces an existing reminder only if that reminder is cancelled, or is scheduled and not due yet.
+# Without this rule, a change to a reservation could send a reminder whose send window has already ended.
 # Reminders that staff cancelled (skip reason `manual`) stay cancelled.
 _STORE = """
 INSERT INTO reminders_reminder AS r
@@ -95,7 +96,7 @@ def plan_reminders(
     """Create, move and cancel the reminders of the reservations as the hotel's rules require.
 
     Runs in the caller's transaction. `now` is the time at which the reservations were booked or changed. Callers may
-    pass `are_new=True` only if none of the reservations has reminders. Existing reminders are then not compared.
+    pass `are_new=True` only if none of the reservations has reminders. Existing reminders are then not looked up.
     """
     with metrics.PLANNER.time(), transaction.atomic():
         with connection.cursor() as cursor:
@@ -120,8 +121,8 @@ def plan_reminders(
 def no_planning_in_progress() -> bool:
     """Return True if no open transaction has planned reminders of this hotel.
 
-    An open transaction may have used outdated rules. Call this function outside of a transaction. Otherwise, its lock
-    blocks all planning until the transaction ends.
+    An open transaction may have used outdated rules. Call this function outside of a transaction. In a transaction, the
+    lock that this function takes would block all planning until the transaction ends.
     """
     with connection.cursor() as cursor:
         cursor.execute(_TRY_LOCK)
@@ -168,7 +169,7 @@ def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_Plann
 
 
 def _store(planned: Sequence[_PlannedReminder], *, replaced: Sequence[str], now: datetime) -> PlanningResult:
-    """Insert the planned reminders. A reminder that exists is updated if its status is one of `replaced`."""
+    """Insert the planned reminders. Existing reminders are updated if their status is in `replaced` (see `_STORE`)."""
     if not planned:
         return PlanningResult()
     with connection.cursor() as cursor:

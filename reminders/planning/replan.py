@@ -25,21 +25,21 @@ from tenants.queue import due
 #: Replanning waits until every process uses the hotel's new time zone (see `settings.ROUTING_CHECK_SECONDS`).
 _TIME_ZONE_DELAY = timedelta(seconds=1)
 _OPEN_TRANSACTION_DELAY = timedelta(seconds=10)
-#: The number of reservations per transaction. Larger transactions hold locks longer and lose more work if killed.
+#: The number of reservations per transaction. Larger transactions hold locks longer and lose more work if they fail.
 _CHUNK = 1_000
 
 
 def schedule_full_replan(*, after: timedelta = _TIME_ZONE_DELAY) -> None:
-    """Request that a worker plans all reminders of the hotel again. Runs in the caller's transaction.
+    """Schedule a task that plans all reminders of the hotel again. Runs in the caller's transaction.
 
-    Each request is a separate row in the due queue, so a worker that finishes one request does not remove a later
-    request.
+    Each call adds a separate row to the due queue, so a worker that completes one row does not remove the row of a
+    later call.
     """
     due.schedule(kind=due_kinds.REPLAN_ALL, items=[(uuid7(), timezone.now() + after)])
 
 
 def schedule_replan_of_other_stays(reservation: Reservation, *, addresses: Collection[str]) -> None:
-    """Request that the reminders of these guests' other reservations are planned again.
+    """Schedule a task that plans the reminders of these guests' other reservations again.
 
     Runs in the caller's transaction. A worker plans the reminders later, because locking the other reservations here
     could deadlock with changes to them.
@@ -66,9 +66,9 @@ def replan_requested(ids: Sequence[uuid.UUID]) -> None:
 def replan_all() -> PlanningResult:
     """Plan all unsent reminders of the hotel again, with one transaction for each `_CHUNK` reservations.
 
-    A second call changes nothing, so an interrupted call can be repeated. If another transaction, such as an import, is
-    planning reminders at the same time, that transaction may use outdated rules. In this case a second call is
-    scheduled for later.
+    The function is idempotent, so an interrupted call can be repeated. If another transaction, such as an import, is
+    planning reminders at the same time, it may be using outdated rules. In this case, another call is scheduled for
+    later.
     """
     can_be_complete = planner.no_planning_in_progress()
     total = PlanningResult()
@@ -94,7 +94,7 @@ def _chunks() -> Iterator[list[uuid.UUID]]:
     while chunk:
         yield chunk
         chunk = list(recent.filter(id__gt=chunk[-1])[:_CHUNK])
-    # Earlier stays with scheduled reminders are included, because their rule may have changed since the planning.
+    # Include earlier stays with scheduled reminders, because their rules may have changed since they were planned.
     earlier = Reservation.objects.filter(departure__lt=since, reminders__status=ReminderStatus.SCHEDULED)
     ids = list(earlier.order_by("id").values_list("id", flat=True).distinct())
     for first in range(0, len(ids), _CHUNK):

@@ -69,8 +69,8 @@ def rule_applies(rule: Rule, reservation: Reservation, *, is_returning: bool) ->
 def manual_send_deadline(rule: Rule, *, arrival: date, zone: ZoneInfo, now: datetime) -> datetime:
     """Return the latest time at which staff may send the reminder manually, in UTC.
 
-    The deadline is the end of the arrival day. For rules after departure, the deadline is `now` plus
-    the send window of the rule.
+    The deadline is the end of the arrival day. If the rule sends its reminders relative to the departure, the deadline
+    is `now` plus the send window of the rule.
     """
     if rule.anchor == RuleAnchor.DEPARTURE:
         return now + timedelta(hours=rule.window_hours)

@@ -49,9 +49,9 @@ class Change:
     """The new values of one stored reservation. The caller must have locked the reservation.
 
     A reservation that has no stay yet gets a stay in the room with the id `room`. If the room of an existing stay is
-    not available or has the wrong type, another room of the type `room_type` is assigned. If `room_type` is None, the
-    stay is cancelled instead. If the booking has several rooms, their stays are treated in the same way. Each room type
-    in `stored.additional_room_types` that has no stay yet gets a stay in one of the rooms in `additional_rooms`.
+    not available or has the wrong type, another room of the type `room_type` is assigned, or the stay is cancelled if
+    `room_type` is None. The same applies to the stays in further rooms of the booking. Each room type in
+    `stored.additional_room_types` that has no stay yet gets a stay in one of the rooms in `additional_rooms`.
     """
 
     stored: Reservation
@@ -125,9 +125,9 @@ def _update_stays(changes: Sequence[Change]) -> tuple[Reallocation, Reallocation
 
 
 def _plan_further_rooms(changes: Sequence[Change]) -> tuple[list[StayChange], list[NewStay]]:
-    """Return the changed stays and the new stays that are needed for the further rooms of each reservation.
+    """Return the stays to change and the stays to add for the additional rooms of each reservation.
 
-    A stay is kept if it is in a room of a type that is still needed. Surplus stays are cancelled.
+    A stay is kept if the type of its room is still needed. Otherwise the stay is cancelled.
     """
     with_rooms = [
         change

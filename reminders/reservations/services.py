@@ -152,7 +152,7 @@ _TEXT_FIELDS = (
     "room_type",
     "source",
 )
-#: The columns that an update can change. Only file imports change the types of assigned and additional rooms.
+#: The columns that an update can change. Only file imports change the two excluded columns.
 _UPDATED_FIELDS = tuple(
     name for name in COLUMNS if name not in {"assigned_room_type", "additional_room_types"}
 )

@@ -1,8 +1,8 @@
 """Functions that send due reminders in batches. The messages of a batch belong to one hotel and are sent one by one.
 
-Each message needs one commit: the commit that stores the start of a transmission also stores the previous message as
-sent. If a worker stops, only the status of the message that it was sending is unknown. README.md explains the states
-and the modules.
+Each message needs only one commit: the commit that stores the start of its transmission also stores that the previous
+message was sent. If a worker stops, only the status of the message that it was sending is unknown. README.md explains
+the states and the modules.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Batch:
                 outcome = self._send_or_store_outcome(remaining.pop(0))
                 counts[outcome] += 1
                 if outcome == "server_unavailable" and remaining:
-                    # Postpone the remaining reminders, because each of them would wait for a timeout too.
+                    # Postpone the remaining reminders. Otherwise each of them might wait for a timeout.
                     counts["postponed"] += len(remaining)
                     outcomes.postpone(
                         remaining,
@@ -219,7 +219,8 @@ def _store_error(
 ) -> str:
     """Store why a message was not sent. Return the name of the outcome.
 
-    The outcome is `server_unavailable` if the remaining messages of the batch would fail in the same way.
+    The outcome is `server_unavailable` if the mail server currently accepts no messages, so that the rest of the batch
+    would fail too.
     """
     # ClaimLost means that the reservation has changed or that the worker's claim has expired.
     if isinstance(error, ClaimLost):

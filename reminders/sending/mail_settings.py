@@ -28,7 +28,7 @@ _RULES, _TEMPLATES, _BRANDING = JsonRows(Rule), JsonRows(Template), JsonRows(Ema
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """The rules, templates and branding of a hotel. Threads share the instances, so they must not be changed."""
+    """The rules, templates and branding of a hotel. Threads share an instance, so it must not be changed."""
 
     rules: dict[uuid.UUID, Rule]
     templates: dict[uuid.UUID, list[Template]]  # by rule

@@ -31,7 +31,7 @@ _ONE_SECOND = timedelta(seconds=1)
 
 @retry_handler(FAILURE_NAME)
 def retry_failed(failure: Failure) -> None:
-    """Send the reminder that could not be sent again, without delay.
+    """Send the failed reminder again immediately.
 
     The message is sent to the current address of the reservation, or to the address that staff entered into the
     payload of the failure. Nothing is sent if the reminder was deleted, sent or cancelled in the meantime.

@@ -150,7 +150,7 @@ def _send_message(backend: SmtpBackend, message: EmailMessage, before_data: Befo
             )
         ) from error
     except BaseException:
-        backend.drop_connection()  # The server is still waiting for the content of this message.
+        backend.drop_connection()  # The server would read further commands as message text.
         raise
 
 
@@ -183,7 +183,7 @@ class _SmtpSession(smtplib.SMTP):
         sender_reply, recipient_reply, data_reply = [self._reply_in_group() for _command in range(3)]
         is_refused = sender_reply[0] != _OK or recipient_reply[0] not in _ACCEPTED_RECIPIENT
         if is_refused and data_reply[0] == _START_MAIL_INPUT:
-            # The server has accepted the DATA command, but no message will be sent. So the connection is closed.
+            # The server refused the sender or the recipient, but now waits for a message. So the connection is closed.
             self.close()
         if sender_reply[0] != _OK:
             raise smtplib.SMTPSenderRefused(*sender_reply, from_addr)

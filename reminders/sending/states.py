@@ -23,11 +23,11 @@ SKIPPED, CANCELLED = ReminderStatus.SKIPPED, ReminderStatus.CANCELLED
 class SendingEvent(StrEnum):
     """The events that can change the status of a reminder."""
 
-    #: A worker has claimed a reminder that was due, and will send it.
+    #: A worker claimed a due reminder, in order to send it.
     CLAIMED = "claimed"
-    #: A worker has claimed a reminder whose previous worker stopped before the transmission had started.
+    #: A worker claimed a reminder whose previous worker stopped before the transmission had started.
     RECLAIMED = "reclaimed"
-    #: The dead-letter queue sends a failed reminder again.
+    #: The dead-letter queue retries a failed reminder. A worker has claimed the reminder, and will send it again.
     RETRY_CLAIMED = "retry_claimed"
     #: The worker is about to send the first byte of the message to the mail server.
     TRANSMISSION_STARTED = "transmission_started"
@@ -45,11 +45,11 @@ class SendingEvent(StrEnum):
     CANCELLED_MANUALLY = "cancelled_manually"
     #: A person requests that the reminder be sent now.
     SEND_REQUESTED = "send_requested"
-    #: A person or the provider confirms that an `unknown` reminder was sent.
+    #: A person or the mail provider confirms that a reminder with the status `unknown` was sent.
     SETTLED_AS_SENT = "settled_as_sent"
-    #: A person decides that an `unknown` reminder was not sent.
+    #: A person decides that a reminder with the status `unknown` was not sent.
     SETTLED_AS_NOT_SENT = "settled_as_not_sent"
-    #: The provider reports that the message was not delivered.
+    #: The mail provider reports that the message was not delivered.
     RETURNED = "returned"
 
 

@@ -54,7 +54,7 @@ def set_logo(*, logo: Logo | None) -> None:
 
 
 def send_test_message(template: Template, *, recipient: str) -> None:
-    """Send the template to a member of staff, as the guest of the newest reservation would receive it.
+    """Send a member of staff the e-mail that the guest of the newest reservation would get with this template.
 
     Raises InvalidTemplate, MailRejected, MailDeferred or MailOutcomeUnknown.
     """

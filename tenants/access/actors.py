@@ -12,7 +12,7 @@ from tenants.models import User
 
 
 def session_actor(request: HttpRequest) -> Actor:
-    """Return the actor of a request that is authenticated by a login session. This may query the session."""
+    """Return the actor of a request that is authenticated by a login session. May load the session."""
     return _actor(request.user, request)
 
 

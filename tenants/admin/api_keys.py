@@ -128,7 +128,7 @@ class ApiKeyAdmin(HotelModelAdmin):
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
         """Return the page that shows the full text of a new key. The text is shown only once.
 
-        The page is the response to the POST request. For a redirect, the text would have to be stored.
+        The page is the response to the POST request. With a redirect to the page, the text would have to be stored.
         """
         context = {
             **self.admin_site.each_context(request),

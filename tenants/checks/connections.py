@@ -139,8 +139,8 @@ def _share_server_connection(first: Any, second: Any, marker: str) -> bool:
         first_cursor.execute(f"SET hotelagent.probe TO '{marker}'")
         first_cursor.execute("SELECT pg_backend_pid()")
         (pid,) = first_cursor.fetchone()
-        # Use autocommit instead of a transaction. If the pooler has only one server connection, the first transaction
-        # would keep it and the second session would wait for it forever.
+        # Use autocommit. A transaction of the first session would keep the pooler's server connection.
+        # If that is the only one, the second session would wait for it forever.
         query = "SELECT pg_backend_pid(), current_setting('hotelagent.probe', true)"
         second_cursor.execute(query)
         if second_cursor.fetchone() in {(pid, marker), (pid, None), (pid, "")}:
@@ -184,7 +184,7 @@ def check_runtime_login(*, databases: Sequence[str] | None = None, **_options: A
                 id="tenants.E027",
             )
         )
-    # PostgreSQL reads the settings of a login when a session starts.
+    # PostgreSQL reads the settings of a login only when a session starts. Later changes do not affect the session.
     # The pooler may have started the session before `migrate` changed the settings of the login.
     outdated = [setting.name for setting in missing if setting.name in stored]
     messages += [

@@ -52,6 +52,6 @@ def check_hotel_foreign_keys(
                         )
                     )
         except ImproperlyConfigured:
-            # check_placement() already reports this model, with the id tenants.E001.
+            # Skip this model, because check_placement() reports it as tenants.E001.
             continue
     return messages

@@ -108,7 +108,7 @@ def _connection_parameters(url: str, *, variable: str) -> dict[str, Any]:
     try:
         return dict(conninfo_to_dict(str(parsed)))
     except ProgrammingError:
-        # The error message of psycopg contains the URL, which includes the password.
+        # Hide the error of psycopg, because its message contains the URL with the password.
         raise ImproperlyConfigured(f"{variable} is not a valid URL. Use {_EXAMPLE}.") from None
 
 
@@ -126,7 +126,7 @@ def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        # Every other host name counts as remote, even one that starts like an IP address, such as 127.example.com.
+        # Host names other than localhost are remote, even one that starts like an IP address, such as 127.example.com.
         return False
 
 
@@ -172,9 +172,9 @@ def direct_settings() -> dict[str, Any]:
 def execute_script(statements: str) -> None:
     """Execute a script of SQL statements in one round trip, without a cursor. Use it inside `direct_connection()`.
 
-    A cursor would classify the script's text and build a Python object for each result. The script runs in the open
-    transaction, or in an implicit one. No `search_path` is set, so the script must qualify its names or set the path
-    itself. Raises Django's database errors.
+    A cursor would be slower, because it parses the script and creates a Python object for each result. If no
+    transaction is open, PostgreSQL runs the script in an implicit transaction. No `search_path` is set, so the script
+    must qualify its names or set the path itself. Raises Django's database errors.
     """
     connection.ensure_connection()
     with connection.wrap_database_errors:

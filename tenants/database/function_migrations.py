@@ -91,5 +91,5 @@ def changed_functions(app_label: str, loader: MigrationLoader) -> list[str]:
 
 
 def copy_path(app_label: str, migration: str, function: str) -> Path:
-    """Return the path of the SQL file from which the migration installs the function, a copy of the original file."""
+    """Return the path of the migration's copy of the function's SQL file. The migration installs this copy."""
     return Path(apps.get_app_config(app_label).path, "migrations", "functions", migration, f"{function}.sql")

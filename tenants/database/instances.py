@@ -91,7 +91,7 @@ def is_shared(model: type[Model]) -> bool:
 
 
 def install_checks() -> None:
-    """Install the checks that a model instance is used only in the context of the tenant that it belongs to.
+    """Install checks that a model instance is used only in the context of its tenant.
 
     Each new model instance stores its tenant. Django's database router checks most uses of instances. This function
     adds checks to the Django functions that do not call the router. `AppConfig.ready()` calls this function once.
@@ -109,7 +109,7 @@ def install_checks() -> None:
 
 def _stamp_new_instance(instance: Model, **_: Any) -> None:
     # Django also calls this function for each instance that a query loads, so the function must be fast.
-    # If a query loaded the instance, Model.from_db() then replaces this alias with the alias of the query.
+    # If a query loads the instance, Model.from_db() later replaces the alias that is set here.
     state = instance._state  # noqa: SLF001 - Model._state is documented
     if state.db is None and (tenant := tenant_or_none()) is not None:
         state.db = _alias_of(tenant)

@@ -19,15 +19,15 @@ logger = logging.getLogger(__name__)
 #: The first version of PostgreSQL whose role memberships have the options INHERIT and SET.
 MEMBERSHIP_OPTIONS_SINCE = 160000
 
-#: PostgreSQL settings for the runtime login. They are also set if one role is both the runtime login and the owner.
+#: PostgreSQL settings of the runtime login, whether or not the owner of the database uses the same login.
 SETTINGS_OF_ANY_LOGIN = {
     # Our statements read few rows, so JIT compilation would cost more time than it saves.
     "jit": "off",
     # The default random_page_cost suits hard disks: PostgreSQL scans small tables instead of using an index.
-    # A database function would keep a plan with a table scan until the table is analyzed again.
+    # Database functions cache their plans, so they would scan a table that has grown until it is analyzed again.
     "random_page_cost": "1.1",
 }
-#: PostgreSQL settings of a separate runtime login. ALTER ROLE sets them, because poolers refuse startup options.
+#: All settings of a runtime login that is not the owner. ALTER ROLE sets them, because poolers refuse startup options.
 RUNTIME_SETTINGS = SETTINGS_OF_ANY_LOGIN | {
     "statement_timeout": "15s",
     "idle_in_transaction_session_timeout": "10s",
@@ -106,7 +106,7 @@ def missing_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> l
     """Return the statements that give the runtime login its missing settings and attributes.
 
     The statements also revoke the privilege to create temporary tables from all roles except the owner. A temporary
-    table remains in the session, and a pooler later uses the session for other hotels. If the runtime login is also the
+    table would remain in the session, which a pooler also uses for other hotels. If the runtime login is also the
     owner, only `SETTINGS_OF_ANY_LOGIN` are set, because the time limits for requests would stop migrations and backups.
     """
     runtime = quoting.identifier(logins.runtime)

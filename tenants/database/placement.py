@@ -26,8 +26,8 @@ class Placement(enum.Enum):
         return self is not Placement.PLATFORM
 
 
-#: The placement of apps whose tables all have the same placement. An app that is listed neither here nor in MODELS
-#: causes an error, because a default could create its tables in the wrong schema.
+#: The apps whose models all have the same placement.
+#: There is no default placement, because a default could create the tables of a new app in the wrong schema.
 APPS = {
     "admin": Placement.PLATFORM,
     "auth": Placement.PLATFORM,
@@ -61,8 +61,8 @@ MODELS = {
 def placement_of(app_label: str, model_name: str | None = None) -> Placement:
     """Return the placement of a model, which defines the schemas that contain the table of the model.
 
-    If `model_name` is None, return the placement of the whole app. Raises ImproperlyConfigured if the placement is not
-    in APPS or MODELS. For the app `tenants`, `model_name` is required, because its tables are in different schemas.
+    If `model_name` is None, return the placement of the whole app. For the app `tenants`, `model_name` is required,
+    because its tables are in different schemas. Raises ImproperlyConfigured if APPS and MODELS contain no placement.
     """
     placement = APPS.get(app_label) or MODELS.get(f"{app_label}.{(model_name or '').lower()}")
     if placement is not None:

@@ -10,7 +10,7 @@ READ_WRITE = "SELECT, INSERT, UPDATE, DELETE"
 #: Tables that only `migrate` writes.
 _READ_ONLY_TABLES = ("django_migrations", "tenants_schematemplate")
 _declared: dict[str, str] = {}
-#: The letters of privileges in access control lists, in the order in which PostgreSQL prints them.
+#: The letter for each privilege in access control lists, in the order in which PostgreSQL prints the letters.
 #: https://www.postgresql.org/docs/current/ddl-priv.html
 _ACL_LETTERS = {"INSERT": "a", "SELECT": "r", "UPDATE": "w", "DELETE": "d"}
 

@@ -119,7 +119,7 @@ def drop_role(cursor: CursorWrapper, *, role: str, logins: DatabaseLogins) -> No
 def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
     """Return the names of the other databases on this server in which the hotel's role has privileges.
 
-    These databases contain a copy of the hotel.
+    Such a database contains a copy of the hotel.
     """
     cursor.execute(
         "SELECT DISTINCT d.datname::text FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid "
@@ -135,8 +135,8 @@ def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
 #: %(tables)s lists the restricted tables. %(allowed)s lists the privileges on each table, separated by commas.
 #: %(letters)s lists the same privileges in the notation of access control lists (ACLs).
 #: The ACLs of most hotels have exactly the text that provisioning creates, and comparing this text is fast.
-#: Only an ACL with another text is split into its privileges, which takes longer.
-#: The query uses `IN` and `NOT IN`, which use a hash table. A join might compare each hotel with each role membership.
+#: If the text of an ACL differs, the query compares its privileges one by one, which takes longer.
+#: `IN` and `NOT IN` are evaluated with a hash table. A join might compare each hotel with each role membership.
 _PRIVILEGE_DRIFT = """
 WITH restricted AS (
     SELECT * FROM unnest(%(tables)s::text[], %(allowed)s::text[], %(letters)s::text[]) AS r (relname, allowed, letters)

@@ -50,8 +50,8 @@ def delete_hotel(*, hotel_id: UUID, confirm: str) -> DeletionCertificate:
     """Delete a suspended hotel: its schema, role, rows in the shared tables, and keys in Redis.
 
     A deletion cannot be undone, so `confirm` must be the hotel's slug. When this returns, the deletion is committed and
-    a check has found no remaining data. Uses the direct connection. Holds the migration lock. If a hotel's schema were
-    dropped while the hotel is migrated, the migration would change the tables in `public`. If this raises
+    a check has found no remaining data. Uses the direct connection. Holds the migration lock, because a migration whose
+    schema is dropped while it runs would change the tables in `public` instead. If this raises
     HotelNotFound, DeletionConflict, MigrationConflict or RedisUnavailable, nothing was deleted. Raises
     DeletionIncomplete if data remain after the commit.
     """

@@ -1,4 +1,4 @@
-"""The lock that prevents concurrent migrations, and a function that repeats work after a short lock timeout."""
+"""The lock that prevents concurrent migrations, and a function that retries after a lock timeout or a deadlock."""
 
 import contextlib
 import random

@@ -45,7 +45,7 @@ def build_hotel(hotel: Hotel) -> Hotel:
     """
     # The lock makes `migrate` wait for the end of this transaction, so that `migrate` also migrates this hotel.
     # The lock also prevents the concurrent creation of hotels, because a new hotel invalidates many cache entries.
-    # Creating a hotel sends about 2,500 invalidations of catalog cache entries to every database connection.
+    # Every database connection must process about 2,500 invalidations of its catalog caches for each new hotel.
     # A connection that has more than 4,096 unprocessed invalidations must discard all of its catalog caches.
     template = next(
         iter(SchemaTemplate.objects.raw("SELECT * FROM tenants_schematemplate FOR NO KEY UPDATE")), None
@@ -72,7 +72,7 @@ def _role_sql(hotel: Hotel, relations: roles.SchemaRelations) -> str:
     with connection.cursor() as cursor:
         logins = get_database_logins(cursor)
     return (
-        # If the hotel gets a spare role, the role exists already, and the statements of create_role_sql change nothing.
+        # A spare role was created in advance. For a hotel with this role, the SQL of create_role_sql changes nothing.
         roles.create_role_sql(role=hotel.role, logins=logins)
         + spare_roles.refill_sql(logins)
         + roles.grants_sql(schema=hotel.schema, role=hotel.role, relations=relations)

@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from tenants.database import catalog, quoting
 
 #: A query for the ids and names of the schema's tables.
-#: `_DEFINITIONS` joins the system catalogs with these ids, so that PostgreSQL uses the indexes of the catalogs.
+#: `_DEFINITIONS` looks up these ids in the system catalogs, so that PostgreSQL can use the catalogs' indexes.
 _TABLES = f"""
 SELECT c.oid, c.relname FROM ({catalog.RELATIONS_OF_SCHEMA}) AS relation
 JOIN pg_class c ON c.oid = relation.objid AND c.relkind = 'r'
@@ -69,7 +69,7 @@ LIMIT 1
 """  # noqa: S608 - constants
 
 #: Pattern for both forms in which PostgreSQL prints `column IN ('a', 'b')` for a varchar column.
-#: PostgreSQL prints one form after CREATE TABLE and another form after a restore. The first form is replaced.
+#: PostgreSQL prints one form after CREATE TABLE and the other after a restore. The first is replaced with the second.
 _ARRAY_OF_TEXTS = re.compile(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?")
 
 

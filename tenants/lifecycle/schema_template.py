@@ -178,7 +178,7 @@ def read_definitions(cursor: CursorWrapper, schema: str) -> tuple[str, str]:
 
 
 def _replace_schema_name(schema: str, before: str, after: str) -> tuple[str, str]:
-    # Replace the name only before a dot, because pg_dump writes `schema.table` for tables.
+    # Replace the schema's name only if a dot follows it, as in the `schema.table` that pg_dump writes.
     # Without a dot, the same text is the name of a column, or a value.
     name = re.compile(rf"(?<![\w.]){schema}(?=\.)")
     before = _declare_storage_in_tables(_declare_identity_in_tables(before))

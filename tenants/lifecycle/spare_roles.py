@@ -1,7 +1,8 @@
 """PostgreSQL roles that are created before their hotels, many at a time.
 
-A new role that is granted to the runtime login makes every connection read all memberships of this login again before
-its next SET ROLE, which takes 3 us per hotel. With spare roles, only one in BATCH new hotels has this effect.
+When a new role is granted to the runtime login, every connection must read all roles of this login again before its
+next SET ROLE. That takes 3 us for each hotel. Spare roles are created and granted BATCH at a time, so it happens only
+once for every BATCH new hotels.
 """
 
 from uuid import UUID
@@ -41,9 +42,9 @@ def take_hotel_id() -> UUID:
 
 
 def refill_sql(logins: DatabaseLogins) -> str:
-    """Return the SQL statements that create BATCH spare roles, or an empty string if a spare role is left.
+    """Return the SQL statements that create BATCH spare roles, or an empty string if there are still spare roles.
 
-    The new spare roles are also stored as rows of the table of spare roles. The caller must execute the returned
+    This function inserts a `SpareRole` row for each new role. To create the roles, the caller must execute the returned
     statements in the same transaction. Needs the direct connection and the context of the platform.
     """
     with connection.cursor() as cursor:
@@ -51,6 +52,6 @@ def refill_sql(logins: DatabaseLogins) -> str:
         (database,) = cursor.fetchone()
     if SpareRole.objects.filter(database=database).exists():
         return ""
-    SpareRole.objects.all().delete()  # A copied database contains rows of the original.
+    SpareRole.objects.all().delete()  # These rows were copied from another database.
     spare = SpareRole.objects.bulk_create(SpareRole(database=database) for _ in range(BATCH))
     return "".join(roles.create_role_sql(role=role_name(new.hotel_id), logins=logins) for new in spare)

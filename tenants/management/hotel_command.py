@@ -12,8 +12,8 @@ from tenants.errors import DomainError
 from tenants.models import Hotel
 from tenants.selectors import get_hotel
 
-#: The HTTP statuses of domain errors that an invalid argument causes, such as the slug of an unknown hotel.
-#: After an error with one of these statuses, the exit code of the command is 2.
+#: The HTTP statuses of errors that an invalid argument causes, such as the slug of an unknown hotel.
+#: If the command fails with one of these errors, its exit code is 2.
 _USAGE_STATUSES = (404, 422)
 
 

@@ -66,7 +66,7 @@ class Hotel(models.Model):
         db_default="",
         help_text=_("Guests' replies to the hotel's e-mails are sent to this address."),
     )
-    #: The hotel's earlier host names that no other hotel uses. Guests' links to them in old e-mails still work.
+    #: The hotel's earlier host names that no other hotel has taken. Links to them in old e-mails to guests still work.
     former_hosts = ArrayField(models.CharField(max_length=253), default=list, db_default=[], editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 

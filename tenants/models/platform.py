@@ -10,8 +10,8 @@ from tenants.models.hotels import Hotel
 class DueItem(models.Model):
     """An item that a hotel has to process at a given time.
 
-    It contains no personal data. The dispatcher may claim the item at the time `claim_at`. At first `claim_at` is the
-    due time. After each claim it is the end of the lease.
+    It contains no personal data. The dispatcher can claim the item from `claim_at` on. Initially, `claim_at` equals
+    `due_at`. Each claim sets it to the end of the lease, so that the item is processed again if the worker dies.
     """
 
     pk = models.CompositePrimaryKey("hotel_id", "kind", "item_id")
@@ -40,8 +40,8 @@ class SchemaTemplate(models.Model):
     rows = models.TextField()
     #: The value of `Hotel.schema_version` for hotels that are created from the script of the template schema.
     schema_version = models.CharField(max_length=32)
-    #: The digest of the definitions of all objects in the template schema (tenants/lifecycle/schema_description.py).
-    #: The digest is empty if the schema contains an object that the module cannot describe.
+    #: A digest of the definitions of all objects in the template schema (see `schema_description.compute_fingerprint`).
+    #: The digest is empty if the schema contains an object that `compute_fingerprint` does not support.
     fingerprint = models.CharField(max_length=64, blank=True)
     updated_at = models.DateTimeField(db_default=Now())
 
@@ -54,7 +54,7 @@ class RoutingVersion(models.Model):
 
 
 class Lease(models.Model):
-    """A lease, such as the right to be the active Celery beat, and the process that holds the lease."""
+    """A right that one process holds for a limited time, such as the right to be the active Celery beat."""
 
     name = models.CharField(primary_key=True, max_length=40)
     holder = models.CharField(max_length=200)
@@ -64,8 +64,8 @@ class Lease(models.Model):
 class SpareRole(models.Model):
     """A PostgreSQL role that was created in advance for a hotel that will be created later.
 
-    The row stores the id of the future hotel and identifies the database that may use the role. Roles belong to the
-    database server, so a copy of the database must not use the role again.
+    The row stores the id of the future hotel and identifies the database that may use the role. All databases of a
+    server share its roles, so a copy of the database must not use the role again.
     """
 
     hotel_id = models.UUIDField(primary_key=True, default=uuid7)
@@ -74,7 +74,7 @@ class SpareRole(models.Model):
 
 
 class Redelivery(models.Model):
-    """The number of times that a Celery message was delivered. Only messages whose worker has died have a row."""
+    """The number of times that a Celery message was delivered. Stored only for messages whose worker process died."""
 
     task_id = models.UUIDField(primary_key=True)
     deliveries = models.PositiveSmallIntegerField(default=1)

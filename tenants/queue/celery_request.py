@@ -10,15 +10,15 @@ from celery.app.task import Context
 from celery.exceptions import Ignore, Reject, Retry, Terminated, TimeLimitExceeded, WorkerLostError
 from celery.worker.request import Request
 
-#: Errors that are not failures of the task, or that make the broker deliver the message again.
+#: Errors that are not stored as failures: the task did not fail, or the broker delivers its message again.
 _OTHER_OUTCOMES = (Ignore, Reject, Retry, Terminated, WorkerLostError, SystemExit, KeyboardInterrupt)
 
 
 class HotelRequest(Request):
     """A Celery message for a HotelTask, in the parent process of a worker.
 
-    `_is_stored` is None until the parent process reports a failure of the task. Then it is the result: whether the
-    failure was stored.
+    `_is_stored` is None until the parent process reports a failure of the task. Afterwards, it is true if the failure
+    was stored and false if not.
     """
 
     _is_stored: bool | None = None
@@ -29,7 +29,7 @@ class HotelRequest(Request):
         super().on_timeout(soft, timeout)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
-        """Store the failure, unless the child process has already reported it (`return_ok` is true)."""
+        """Store the failure unless `return_ok` is true, which means that the child process has already stored it."""
         error = getattr(
             exc_info.exception, "exc", exc_info.exception
         )  # billiard wraps errors with a traceback
@@ -48,9 +48,9 @@ class HotelRequest(Request):
             super().acknowledge()
 
     def _store_failure(self, error: BaseException) -> None:
-        """Report the failure, unless it has already been reported.
+        """Send the signal `task_failed`, unless this has already been done.
 
-        The report reads the hotel's id from the task's request, so the request is set during the report.
+        Its receivers read the hotel's id from the task's request, so the request is set while the signal is sent.
         """
         if self._is_stored is None:
             task: Any = self.task

@@ -40,9 +40,9 @@ logger = logging.getLogger(__name__)
 
 HOTEL_HEADER = "hotel"
 REQUEST_ID_HEADER = "request"
-#: The kind of the due items that the message contains. The due queue sends them again until they are processed.
+#: The kind of the due items in the message. The due queue sends due items again until they are processed.
 DUE_HEADER = "due"
-#: The id of the work, if several messages do the same work. Their deliveries are counted together.
+#: An id that several messages for the same work share, so that their deliveries are counted together.
 WORK_HEADER = "work"
 #: Exceptions that sending a task raises if the broker (Redis) is unreachable, full or read-only.
 BROKER_ERRORS = (OperationalError, RedisError, OSError)
@@ -52,7 +52,7 @@ MAX_DELIVERIES = 4
 MAX_DELAY = datetime.timedelta(minutes=1)
 #: If a failure cannot be stored, a worker waits this number of seconds before it returns the message to the broker.
 REQUEUE_DELAY = 5.0
-#: If the success of a task cannot be stored, a worker waits for these numbers of seconds before its further attempts.
+#: If the success of a task cannot be stored, a worker tries again after each of these delays in seconds.
 SUCCESS_DELAYS = (1.0, 2.0, 4.0, 8.0)
 
 
@@ -106,7 +106,7 @@ class HotelTask(DjangoTask[Any, Any]):
         """
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
 
-        # If an on_commit callback fails, Django logs its name. This is a function, because a `partial` has no name.
+        # Django logs the name of an on_commit callback that fails. A `partial` has no name, so this is a function.
         def send() -> None:
             self.apply_async(args, kwargs, **options)
 
@@ -143,9 +143,9 @@ class HotelTask(DjangoTask[Any, Any]):
 
     @property
     def message_headers(self) -> dict[str, Any]:
-        """Return the headers of the current message. Celery turns them into attributes of the request.
+        """Return the headers of the current message.
 
-        Messages of eager tasks have them in `request.headers`.
+        Celery stores them as attributes of the request or, if tasks run eagerly, in `request.headers`.
         """
         return {**vars(self.request), **(self.request.headers or {})}
 
@@ -155,9 +155,9 @@ class HotelTask(DjangoTask[Any, Any]):
         return list((self.request.args or [[]])[0]) if DUE_HEADER in self.message_headers else []
 
     def _send_separately(self, due_ids: list[str]) -> None:
-        """Send each due item of the current message in a separate message, so that one cannot affect the others.
+        """Send each due item of the current message in its own message, so that a failed item cannot affect the others.
 
-        If the broker is unavailable, the due queue sends the items when their lease ends.
+        If the broker is unavailable, the due queue sends the items after their lease has ended.
         """
         headers = self.message_headers
         kind, hotel_id = headers[DUE_HEADER], headers[HOTEL_HEADER]
@@ -214,8 +214,8 @@ class HotelTask(DjangoTask[Any, Any]):
     def in_hotel(self, hotel_id: str) -> AbstractContextManager[Tenant]:
         """Return a context manager for the hotel's context.
 
-        Raises HotelSuspended for a suspended hotel, so that the work is kept as a failure, and celery's Ignore if the
-        due queue keeps the work, or if the hotel no longer exists.
+        Raises HotelSuspended if the hotel is suspended, so that the message is stored as a failure. Raises celery's
+        Ignore instead if the work is still in the due queue, or if the hotel no longer exists.
         """
         hotel = host_routing.by_id(UUID(hotel_id))
         if hotel is None or hotel.status != HotelStatus.ACTIVE:

@@ -23,10 +23,10 @@ logger = logging.getLogger(__name__)
 
 #: Maximum number of due items that one transaction claims.
 CLAIM_LIMIT = 5_000
-#: Seconds after which one run of the dispatcher claims no more items. The next run starts after 5 seconds.
+#: After this number of seconds, a run of the dispatcher claims no more items. A run starts every 5 seconds.
 TICK_SECONDS = 4.0
 #: Time limit, in seconds, for a message with items of several hotels.
-#: After the time limit, each remaining hotel of a message gets a message of its own.
+#: After the time limit, the items of each remaining hotel are sent in a separate message.
 MESSAGE_SECONDS = 60.0
 #: The Celery task that processes a message with items of several hotels.
 COMBINED_TASK = "tenants.tasks.handle_due"
@@ -34,7 +34,7 @@ COMBINED_TASK = "tenants.tasks.handle_due"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Due items of one hotel and one kind that a dispatcher has claimed until the end of their lease."""
+    """Due items of the same hotel and kind that a dispatcher has claimed. The claim lasts until their lease ends."""
 
     hotel_id: UUID
     kind: ItemKind
@@ -71,7 +71,7 @@ def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
     kinds = list(due.kinds().values())
     with connection.cursor() as cursor:
         # PostgreSQL must scan the index on claim_at. The two SET LOCAL statements and the scalar subquery ensure this.
-        # Without an index scan, PostgreSQL may read the due items hotel by hotel or sort the whole table.
+        # Other query plans are slow, because they read the due items hotel by hotel or sort the whole table.
         cursor.execute(
             """
             SET LOCAL enable_seqscan = off;
@@ -115,7 +115,7 @@ def _batches(rows: list[tuple[UUID, str, UUID]]) -> list[Batch]:
 
 
 def group_by_message(batches: Iterable[Batch]) -> list[list[Batch]]:
-    """Group batches of due items into Celery messages. All due items in a message have the same kind.
+    """Group batches of due items into Celery messages. Each message contains due items of one kind only.
 
     If the kind has `combine_hotels`, a message can contain the batches of several hotels, with at most `batch_size` due
     items in total. Otherwise a message contains one batch.

@@ -99,10 +99,10 @@ def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> N
 
 
 def schedule_daily() -> int:
-    """Add an item of each daily kind to the due queue for each active hotel. Return the number of new items.
+    """Schedule the daily work of all active hotels. Return the number of new due items.
 
-    Needs the platform's context. The items become due at different times in the next six hours, so that they do not
-    delay other tasks.
+    Each hotel gets one due item for each kind of daily work. The items become due at different times in the next six
+    hours, so that they do not delay other tasks. Needs the platform's context.
     """
     daily = [kind.name for kind in _kinds.values() if kind.daily]
     with connection.cursor() as cursor:
@@ -154,6 +154,6 @@ def pause_hotel(*, hotel_id: UUID) -> None:
 
 
 def resume_hotel(*, hotel_id: UUID) -> None:
-    """Send a hotel's due items to workers again, overdue items within seconds. Needs the platform's context."""
+    """Send a hotel's due items to workers again. Overdue items follow within seconds. Needs the platform's context."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE tenants_dueitem SET claim_at = due_at WHERE hotel_id = %s", [hotel_id])

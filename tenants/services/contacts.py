@@ -24,7 +24,7 @@ from tenants.signals import contact_added, contact_removed
 EMAIL_LENGTH = 254
 
 # DO UPDATE returns the existing row without changing the value. DO NOTHING would return no row.
-# DO UPDATE also locks the row, so no other transaction can delete the contact while the caller compares its hotel.
+# DO UPDATE also locks the row, so no other transaction can delete the contact while the caller checks its hotel.
 _INSERT = """
 INSERT INTO tenants_contactidentifier (id, hotel_id, kind, value) VALUES (%s, %s, %s, %s)
 ON CONFLICT (kind, value) DO UPDATE SET value = excluded.value
@@ -99,7 +99,7 @@ def _normalize_phone(value: str) -> str:
 def _normalize_email(value: str) -> str:
     local_part, _at, domain = value.strip().rpartition("@")
     try:
-        # Encode before lower(), which would turn the Kelvin sign (U+212A) into the letter k, a different address.
+        # Call encode() first. It rejects the Kelvin sign (U+212A), which lower() would turn into the letter k.
         address = f"{local_part.encode('ascii').decode().lower()}@{ascii_domain(domain)}"
         validate_email(address)
     except (UnicodeError, ValidationError):

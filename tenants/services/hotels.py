@@ -90,8 +90,8 @@ def update_hotel(*, hotel_id: UUID, slug: str, name: str, time_zone: str, langua
 def rename_hotel(*, hotel_id: UUID, slug: str) -> Hotel:
     """Change the hotel's slug. The schema and the role keep their names.
 
-    Within a second, the old host name works only for guests' links, until another hotel uses it (`former_hosts`).
-    Raises HotelNotFound, InvalidSlug, SlugConflict.
+    Within a second, all processes use the new host name. Links to the old host name in e-mails to guests still work
+    until another hotel uses that name (`former_hosts`). Raises HotelNotFound, InvalidSlug, SlugConflict.
     """
     new_slug = naming.valid_slug(slug)
     with platform_context(), transaction.atomic():
@@ -118,7 +118,7 @@ def add_domain(*, hotel_id: UUID, host: str) -> Domain:
 def remove_domain(*, hotel_id: UUID, host: str) -> None:
     """Remove a custom domain from a hotel.
 
-    While its DNS record is unchanged, the domain still works for guests' links, until another hotel uses it.
+    Links to the domain in e-mails to guests still work until its DNS record changes or another hotel uses it.
 
     Raises HotelNotFound, DomainNotFound.
     """
@@ -136,7 +136,7 @@ def remove_domain(*, hotel_id: UUID, host: str) -> None:
 def update_hosts(*, hotel_id: UUID, slug: str | None = None, domains: Iterable[str] | None = None) -> Hotel:
     """Change the hotel's slug, replace its custom domains with `domains`, or both. None means no change.
 
-    Raises HotelNotFound, InvalidSlug, SlugConflict, InvalidDomain or DomainConflict, and then nothing is changed.
+    If it raises HotelNotFound, InvalidSlug, SlugConflict, InvalidDomain or DomainConflict, nothing is changed.
     """
     with platform_context(), transaction.atomic():
         hotel = get_locked_hotel(hotel_id)
@@ -201,7 +201,7 @@ def _insert_domain(hotel: Hotel, host: str) -> Domain:
 
 
 def _check_time_zone(time_zone: str) -> None:
-    """Raise InvalidTimeZone if PostgreSQL does not know the time zone. It needs the time zone to acquire holds."""
+    """Raise InvalidTimeZone if PostgreSQL, which needs the time zone to acquire holds, does not know it."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT now() AT TIME ZONE %s", [time_zone])

@@ -1,4 +1,4 @@
-"""Normalization of phone numbers. Each phone line has one form, however its number is written."""
+"""Normalization of phone numbers. Different ways to write the same number have the same normalized form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ARGENTINA, BRAZIL, ITALY, MEXICO = 54, 55, 39, 52
 class InvalidPhoneNumber(ValueError):
     """The text is not a phone number with a country code, or the number of digits is impossible in its country.
 
-    `has_country_code` tells the two cases apart.
+    `has_country_code` is False in the first case and True in the second.
     """
 
     def __init__(self, *, has_country_code: bool) -> None:
@@ -23,7 +23,7 @@ class InvalidPhoneNumber(ValueError):
 
 
 def normalize_phone_number(text: str) -> str:
-    """Return the E.164 form of a phone number, without the digits that are optional in some countries.
+    """Return the E.164 form of a phone number. Numbers with and without optional digits get the same form:
 
     - Mexico: numbers have no 1 after the country code. Until 2019 mobile numbers had one, and WhatsApp still uses it.
     - Argentina: numbers have no 9 after the country code and no 15 after the area code. Both only mark a mobile line,
@@ -35,7 +35,7 @@ def normalize_phone_number(text: str) -> str:
     """
     normalized = _normalize(text)
     # The library removes a prefix when it parses a number. What remains of an invalid number may have another prefix.
-    # The number is therefore normalized until the result no longer changes.
+    # Normalize the number until the result no longer changes, so that all prefixes are removed.
     while (again := _normalize(normalized)) != normalized:
         normalized = again
     return normalized
@@ -86,7 +86,7 @@ def _with_other_zeros(number: PhoneNumber, digits: str) -> Iterator[PhoneNumber]
 
 
 def _with_digits(number: PhoneNumber, digits: str) -> PhoneNumber:
-    """Return a copy of the phone number with `digits` after the country code. Leading zeros of `digits` are kept."""
+    """Return the number with everything after the country code replaced by `digits`, including their leading zeros."""
     if digits == phonenumbers.national_significant_number(number):
         return number
     zeros = len(digits) - len(digits.lstrip("0"))

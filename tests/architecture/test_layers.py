@@ -138,11 +138,11 @@ def test_production_code_does_not_import_development_packages() -> None:
 
 
 def package_of(module: str) -> str:
-    """Return the module's node in the graph of packages. In most cases the node is the module's package.
+    """Return the node that stands for the module in the graph of packages, which is usually its package.
 
-    Interfaces, `models` and `__init__` modules, and modules directly in an app are nodes themselves. An
-    `__init__` module often imports the interfaces of sub-packages, and the models module of an app has to
-    import the models of sub-packages for Django.
+    Interfaces, `models` modules, `__init__` modules and modules directly in an app are separate nodes. An
+    `__init__` module often imports the interfaces of sub-packages, and Django requires that the module `models`
+    of an app imports the models of its sub-packages.
     """
     path = modules()[module]
     parts = module.split(".")

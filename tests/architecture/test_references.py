@@ -142,7 +142,7 @@ def dotted_name_exists(name: str) -> bool:
 
 
 def is_label(name: str) -> bool:
-    """Return whether the name is the label of a model, such as `locks.Room`, or occurs as a string in the code."""
+    """Return whether the name is the label of a model, such as `locks.Room`, or a string literal in the code."""
     app, _dot, model = name.partition(".")
     return f'"{name}"' in code_of_all_modules() or model.lower() in apps.all_models.get(app, {})
 

@@ -31,8 +31,8 @@ HOSTS = 2_000
 class Contestant:
     """A process with one of the compared implementations.
 
-    `side` is the name of a module of this package. The process sets up Django and runs the functions of the module
-    `side`, one at a time.
+    `side` is the name of a module of this package, such as "side_ours". The process sets up Django and runs functions
+    of this module, one at a time.
     """
 
     def __init__(self, side: str, environment: dict[str, str]) -> None:
@@ -43,9 +43,7 @@ class Contestant:
         self.process.start()
 
     def __call__(self, name: str, *arguments: Any) -> float:
-        """Call a function of the module `side`. Return the function's result, or its duration in seconds if the result
-        is None.
-        """
+        """Call a function in the process. Return its result, or its duration in seconds if the result is None."""
         self.pipe.send((name, arguments))
         seconds, error = self.pipe.recv()
         if error:

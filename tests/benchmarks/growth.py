@@ -1,6 +1,7 @@
-"""Benchmarks of operations whose time must not grow with the number of hotels, on two servers with few and many hotels.
+"""Benchmarks of operations whose duration must not grow with the number of hotels.
 
-The two servers share nothing, because roles and their memberships belong to a server and not to a database.
+Each operation is measured on a server with few hotels and on a server with many hotels. Two databases on one server
+would not be independent, because roles and their memberships belong to the server.
 """
 
 import statistics

@@ -78,7 +78,7 @@ def measure(ids: list[str]) -> list[Row]:
 def durable_servers(*, stock: bool = False) -> Iterator[Servers]:
     """Start servers with a migrated database, and delete them on exit. Each commit waits until the disk has stored it.
 
-    If `stock` is true, PostgreSQL is the Debian package with its default settings.
+    If `stock` is true, run the PostgreSQL of the Debian package with its default settings.
     """
     running = Servers(durable=True, stock=stock)
     try:
@@ -92,7 +92,7 @@ def durable_servers(*, stock: bool = False) -> Iterator[Servers]:
 
 @contextmanager
 def start_callers(running: Servers, side: str = "side_holds") -> Iterator[list[Contestant]]:
-    """Start this project's benchmark processes, which run the functions of the module `side`.
+    """Start this project's benchmark processes. They run functions of the benchmark module with the name `side`.
 
     All processes share one PgBouncer.
     """
@@ -141,7 +141,7 @@ def _contestants(side: str, environment: dict[str, str]) -> Iterator[list[Contes
 def _fill_hotel(
     owner: psycopg.Connection, caller: Contestant, slug: str, *, holds: int, rooms: int = 0
 ) -> None:
-    """Create a hotel with live holds on every second night from today, with their due items and events."""
+    """Create a hotel with active holds on every second night from today, their due queue entries and audit events."""
     caller("make_hotel", slug, rooms or max(CALLERS * 25, holds // HOLDS_PER_ROOM))
     schema = "hotel_" + slug.replace("-", "_")
     owner.execute(
@@ -263,8 +263,8 @@ _UUID7 = "CREATE FUNCTION public.uuidv7() RETURNS uuid LANGUAGE sql RETURN publi
 def compare_rates(id_: str, what: str, ours: Rate, peers: list[tuple[str, Rate, float]]) -> list[Row]:
     """Measure hotelagent and other implementations alternately, and return one result for each of the others.
 
-    The function `ours` measures hotelagent's rate. Each tuple in `peers` belongs to another implementation. It contains
-    a description, a function that measures the rate, and how many times as fast hotelagent must be.
+    The function `ours` measures the rate of hotelagent. Each tuple in `peers` contains the description of another
+    implementation, a function that measures its rate, and the factor by which hotelagent must be faster.
     """
     rates: list[Rate] = [ours, *(rate for _description, rate, _factor in peers)]
     results: list[list[float]] = [[] for _rate in rates]
@@ -309,9 +309,9 @@ def _original(caller: Contestant) -> Row:
 
 
 def _availability(owner: psycopg.Connection, caller: Contestant) -> list[Row]:
-    """Measure the availability in two hotels, with and without past stays.
+    """Measure the search for free rooms in two hotels, one with many past stays and one with few.
 
-    Both have 500 rooms and 25,000 future stays: three nights in each room, every fourth day.
+    Both have 500 rooms and 25,000 future stays. In each room, a stay of three nights begins every fourth day.
     """
     for slug, first in (("bench-past", -400), ("bench-new", -4)):
         caller("make_hotel", slug, 500)

@@ -97,7 +97,7 @@ def _mixed(running: Servers) -> list[Row]:
 
 
 def _disturbance(running: Servers) -> Row:
-    """Measure how long a connection takes to acquire a hold after another process has created a hotel."""
+    """Measure how long the first hold takes on a connection after another process has created a hotel."""
     holder, maker = _contestant(running), _contestant(running)
     holder("first_hold")
     took = []

@@ -128,7 +128,8 @@ def _configure(database: IsolationDatabase, bouncer: PgBouncer, plain_url: str, 
 def _in_hotel(database: IsolationDatabase, work: Callable[[str], object], prefix: str = "") -> Contestants:
     """Return a dictionary with three functions: one for hotelagent, one for django-tenants and one for plain Django.
 
-    Each function makes hotel 1 the current tenant and calls `work` with the alias of its database connection.
+    Each function calls `work` with the alias of its database connection. The functions for hotelagent and
+    django-tenants first make hotel 1 the current tenant.
     """
     tenant = database.tenant(1)
     ours, plain, peer = f"{prefix}ours", f"{prefix}plain", f"{prefix}peer"

@@ -38,7 +38,8 @@ def measure(ids: list[str]) -> list[Row]:
 def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
     """Measure the scheduler task while nothing is due, with different numbers of hotels, and return result rows.
 
-    Only one number of hotels can be measured at a time, so the measurements alternate between the numbers.
+    Our times are measured in four rounds, each with all numbers of hotels. A slow phase of the machine therefore does
+    not affect one number only.
     """
     our_times: dict[int, list[float]] = {count: [] for count in HOTEL_COUNTS}
     peer_times: dict[int, list[float]] = {count: [] for count in HOTEL_COUNTS}
@@ -69,7 +70,7 @@ def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
 
 
 def _measure_growth(running: Servers, few: Contestant) -> Row:
-    """Measure how much slower claiming a hundred due items is in a database with many more waiting items."""
+    """Measure how much longer it takes to claim a hundred due items if many more items are not due yet."""
     create_database(running, "bench_many")
     settings = {"DJANGO_SETTINGS_MODULE": "hotelagent.settings.development"}
     many = Contestant("side_reminders", {**running.environment("bench_many", 11), **settings})

@@ -1,7 +1,7 @@
 """Benchmark of sending reminders: claim, render and transmit each message, store its status and an audit event.
 
 Two worker processes with five threads each send to an SMTP server on the same machine. For comparison,
-django-post-office, which does not support hotels, sends the same messages with as many processes and threads.
+django-post-office sends the same messages with the same number of processes and threads, but without tenants.
 """
 
 from __future__ import annotations

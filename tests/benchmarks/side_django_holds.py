@@ -49,9 +49,9 @@ def hold(caller: int, rooms_at_once: int, seconds: float) -> float:
 
 
 def hold_in_other_hotels(caller: int, callers: int, seconds: float) -> float:
-    """Acquire and release rooms for this number of seconds, each time in the next hotel. Return the number of holds.
+    """Acquire and release rooms for `seconds` seconds, each time in a different hotel. Return the number of holds.
 
-    The rooms of all hotels are in the same table. Each hotel has one room for each concurrent caller.
+    The rooms of all hotels are in the same table. Each hotel has one room per caller.
     """
     own = cycle(list(Room.objects.order_by("id").values_list("id", flat=True))[caller::callers])
     check_in = timezone.now().date() + datetime.timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Functions that benchmarks of holds measure: hotelagent's holds, and other implementations without a Django project.
+"""The functions that the benchmarks of holds call to measure hotelagent and other implementations of holds.
 
 The module `contestants` calls these functions in a separate process, in which Django is set up.
 """
@@ -113,7 +113,7 @@ def messages(slug: str, rooms_at_once: int) -> float:
 
 
 def original_fill(keys: int) -> None:
-    """Fill Valkey with lock keys in the format of the system that hotelagent replaces."""
+    """Fill Valkey with lock keys in the format of the original system, which hotelagent replaces."""
     client = _redis()
     client.flushdb()
     first = datetime.date(2030, 1, 1)
@@ -128,8 +128,8 @@ def original_fill(keys: int) -> None:
 def original(times: int) -> float:
     """Return the time in seconds that acquiring a lock takes with the algorithm of the original system.
 
-    Hotelagent replaces the original system. The algorithm uses SCAN, a comparison and SET NX.
-    It is asynchronous and uses the default COUNT of SCAN.
+    Hotelagent replaces the original system. Its asynchronous algorithm finds the locks of a room with SCAN (with the
+    default COUNT), compares their dates, and acquires the lock with SET NX.
     """
     return asyncio.run(_original(times))
 
@@ -199,9 +199,9 @@ def _nights_in_a_month(slug: str) -> Nights:
 
 @cache
 def _free(slug: str, caller: int, rooms_at_once: int) -> Iterator[tuple[list[int], Nights]]:
-    """Yield pairs of room ids and a night on which these rooms are free, in an endless cycle.
+    """Return an endless iterator of pairs: a list of room ids, and a night on which these rooms are free.
 
-    Only this caller uses the rooms.
+    No other caller uses these rooms.
     """
     rooms = services.ensure_rooms({})["double"][caller * ROOMS_OF_CALLER : (caller + 1) * ROOMS_OF_CALLER]
     tomorrow = selectors.today() + datetime.timedelta(days=1)
@@ -218,9 +218,7 @@ def _free(slug: str, caller: int, rooms_at_once: int) -> Iterator[tuple[list[int
 
 @cache
 def _plain_connection() -> "psycopg.Connection[tuple[object, ...]]":
-    """Return a database connection with hotelagent's driver, parameter binding and pooler, but without Django and a
-    hotel.
-    """
+    """Return a connection that uses the same driver, parameter binding and pooler as hotelagent, but not Django."""
     return psycopg.connect(os.environ["DATABASE_URL"], autocommit=True, cursor_factory=psycopg.ClientCursor)
 
 

@@ -1,6 +1,6 @@
-"""Functions of the benchmark `plan_import`: the import of bookings, and a plain COPY for comparison.
+"""The measured functions of the benchmark `plan_import`: the import of bookings, and a plain COPY for comparison.
 
-`contestants` runs the functions in a process in which Django is set up.
+The module `contestants` runs these functions in a process in which Django is set up.
 """
 
 import csv

@@ -59,7 +59,7 @@ def memory() -> float:
 
 
 def acquire() -> float:
-    """Return the time in seconds that acquiring a hold takes in a hotel that the connection has served before."""
+    """Return the time in seconds for acquiring a hold in the first hotel, which the connection has used before."""
     return _acquire_and_release(_hotels()[0], 0)
 
 

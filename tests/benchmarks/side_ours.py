@@ -1,6 +1,6 @@
 """The functions of hotelagent that the benchmarks `fleet` and `growth` measure.
 
-`contestants` runs them in a process in which Django is set up.
+The module `contestants` calls them in a separate process, in which Django is set up.
 """
 
 import time
@@ -39,7 +39,7 @@ def fill(start: int, count: int) -> None:
 
 
 def fill_directly(count: int) -> None:
-    """Create hotels like provisioning, but over several connections. Provisioning creates one hotel at a time."""
+    """Create hotels over several connections at once. Provisioning would create one hotel at a time."""
     with platform_context():
         template = SchemaTemplate.objects.get()
     script = schema_template.full_script(template)

@@ -29,7 +29,7 @@ def create_template(subject: str, text: str, html: str, calendar: str) -> None:
 
 
 def queue(messages: list[Queued]) -> None:
-    """Delete all queued e-mails, and queue the given messages. They are rendered only when they are sent."""
+    """Delete all e-mails, and queue the given messages. Their templates are rendered when they are sent."""
     Log.objects.all().delete()
     Email.objects.all().delete()
     template, attachment = EmailTemplate.objects.get(), Attachment.objects.get()

@@ -1,6 +1,6 @@
-"""The functions of hotelagent that the benchmarks of the due queue and of sending reminders measure.
+"""The functions of hotelagent that are measured by the benchmarks of the due queue and of sending reminders.
 
-`contestants` runs them in a process with the development settings.
+The module `contestants` runs these functions in a process with the development settings.
 """
 
 import subprocess
@@ -34,9 +34,9 @@ def prepare() -> None:
 
 
 def set_hotel_count(count: int) -> None:
-    """Delete all hotels, and insert `count` hotels without schemas, each with ten due items.
+    """Delete all hotels, and insert `count` hotels without schemas.
 
-    The due items, which are entries of the due queue, are due in an hour.
+    Each hotel gets ten entries in the due queue. The entries become due in an hour.
     """
     with platform_context(), connection.cursor() as cursor:
         Hotel.objects.all().delete()
@@ -68,7 +68,7 @@ def statements_of_idle_tick() -> float:
 
 
 def claim(times: int) -> float:
-    """Return the time in seconds that claiming a batch of due queue entries takes, excluding their release."""
+    """Return the mean time in seconds for claiming a batch of due queue entries, without releasing them."""
     seconds = 0.0
     with platform_context():
         for _ in range(times):
@@ -151,7 +151,7 @@ def _workers() -> "list[subprocess.Popen[bytes]]":
 
 
 def start_workers() -> None:
-    """Start two Celery workers with five threads each, as many processes and threads as django-post-office has."""
+    """Start two Celery workers with five threads each, the same numbers as for django-post-office."""
     _workers()
 
 

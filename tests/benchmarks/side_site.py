@@ -1,4 +1,4 @@
-"""Django settings of the site in the REST benchmark: hotelagent without rate limits, and with an additional view."""
+"""Django settings for the REST benchmark: hotelagent without rate limits and with an additional view."""
 
 from hotelagent.settings import base, development
 

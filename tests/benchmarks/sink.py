@@ -30,7 +30,7 @@ class Options(NamedTuple):
 
 
 class Sink:
-    """A handle for the SMTP server, which runs in another process. It provides the server's port and messages."""
+    """Access to the port and the messages of the SMTP server, which runs in another process."""
 
     def __init__(self, port: int, counter: Counter, kept: Path) -> None:
         self.port = port
@@ -43,7 +43,7 @@ class Sink:
         return self._counter.value
 
     def kept(self) -> list[bytes]:
-        """Return the source of the messages that the server has kept, in the order of their arrival."""
+        """Return the raw messages that the server has kept, in the order of their arrival."""
         return [message + b"\r\n" for message in self._kept.read_bytes().split(END_OF_MESSAGE)[:-1]]
 
 

@@ -198,7 +198,10 @@ class Deployment:
         return Result(by_status, queued[0] if queued else -1, sent_events)
 
     def wait_until(self, condition: Callable[[], bool], *, timeout: float) -> None:
-        """Wait until the condition is true. Fail if the mail server accepts no message for `timeout` seconds."""
+        """Wait until the condition is true. Fail after `timeout` seconds without a new message.
+
+        The timeout restarts whenever the mail server accepts a message.
+        """
         last, deadline = -1, time.monotonic() + timeout
         while not condition():
             if (accepted := self.mail_server.accepted.total()) != last:

@@ -5,8 +5,9 @@ It loads Django once and forks a child process for each command. It reads one co
 writes one number for each command. When its input ends, it kills the processes that it has started. The
 commands are:
 
-    ["worker", pool], ["beat", lease, renewal]    starts a process and writes its process id
-    ["create_hotels", hotels, reminders]          waits for the process and writes its exit status
+    ["worker", pool]                        start a worker, write its process id
+    ["beat", lease, renewal]                start a beat, write its process id
+    ["create_hotels", hotels, reminders]    create hotels, write the exit status of the process that created them
 """
 
 import contextlib

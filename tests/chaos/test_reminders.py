@@ -2,7 +2,7 @@
 
 No message may be accepted twice by the mail server, and no reminder may be lost. A reminder may end with the
 status `unknown` only if a worker was killed before it stored the confirmation of the message. `make chaos`
-runs the long form: 10,000 reminders in 50 hotels.
+runs a longer test with 10,000 reminders in 50 hotels.
 """
 
 import os
@@ -57,7 +57,7 @@ def test_every_reminder_is_sent_once_while_processes_are_killed() -> None:
 def schedule() -> list[tuple[int, Incident]]:
     """Return the incidents in the order in which they happen.
 
-    Each incident is returned with the number of accepted messages after which it happens. If the test sends many
+    Each incident is paired with the number of accepted messages after which it happens. If the test sends many
     reminders (`IS_LONG`), forty more incidents are chosen at random, with a fixed seed.
     """
     generator = random.Random(SEED)  # noqa: S311 - not a secret

@@ -67,9 +67,9 @@ def eager() -> Iterator[None]:
 def capture_failure(
     *, message: str = "no current", retry: bool = True, work_key: str = "", **payload: Any
 ) -> Failure:
-    """Capture a failed message in the dead-letter queue and return the failure.
+    """Store a failed message in the dead-letter queue and return the failure.
 
-    Its retries are handled by the fixture `lamp`.
+    The fixture `lamp` handles the retries of the message.
     """
     captured = services.capture(
         kind=FailureKind.MESSAGE,

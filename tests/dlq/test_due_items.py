@@ -45,7 +45,7 @@ def schedule_items(count: int) -> list[str]:
 
 
 def dispatch_all() -> None:
-    """Hand out the due items, as if the leases of the earlier hand-outs had ended."""
+    """End the leases of all items of the kind, so that they are due again, and dispatch them."""
     with platform_context():
         DueItem.objects.filter(kind=KIND).update(claim_at=database_now())
         dispatch.dispatch_due_items()

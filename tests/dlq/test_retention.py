@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def closed_failure(days: int) -> Failure:
-    """Return a failure that was captured and discarded this number of days ago."""
+    """Return a failure that was captured and discarded `days` days ago."""
     failure = capture_failure(room=str(days))
     services.discard(failure_id=failure.id, reason="Ana called")
     moment = database_now() - timedelta(days=days)

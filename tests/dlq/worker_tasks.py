@@ -1,4 +1,4 @@
-"""Celery tasks that fail in ways only a real worker shows. A worker imports them with `--include`."""
+"""Celery tasks whose failures can only be tested with a real worker. The worker imports them with `--include`."""
 
 import contextlib
 import os
@@ -54,7 +54,7 @@ def fail(guest: str) -> None:
 
 @shared_task(base=DjangoTask, name="tests.dlq.fail_by_signal")
 def fail_by_signal(guest: str) -> None:
-    """Fail in a task whose failure is captured by a receiver of Celery's signal, which is sent too late."""
+    """Raise an error that only `capture_by_signal` captures. If the receiver fails, the failure is lost."""
     note_run(guest)
     raise ZeroDivisionError(guest)
 

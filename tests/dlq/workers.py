@@ -43,13 +43,13 @@ def prefork_worker() -> Iterator[Any]:
 
 
 def runs() -> list[str]:
-    """Return the lines that the tasks appended, in the order of the runs."""
+    """Return the lines that the tasks appended to the Redis list `RUNS`, one line for each run of a task."""
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         return [line.decode() for line in client.lrange(RUNS, 0, -1)]
 
 
 def messages() -> list[bytes]:
-    """Return the messages that wait in the queue of the workers, or that a worker has not acknowledged yet."""
+    """Return the messages in the queue of the workers, and those that a worker has not acknowledged yet."""
     prefix = settings.REDIS_KEY_PREFIX
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         return [*client.lrange(f"{prefix}:celery", 0, -1), *client.hvals(f"{prefix}:unacked")]

@@ -80,7 +80,7 @@ def test_killed_server_has_the_same_data_and_port_after_a_restart(folder: Path) 
 def test_server_start_waits_while_a_recovery_makes_progress(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Kill a server that has inserted many rows. Suspend its recovery after the restart, and resume it."""
+    """Kill a server that has inserted many rows, restart it, suspend its recovery, and resume the recovery later."""
     with Cluster(folder / "pg") as cluster:
         cluster.start()
         with psycopg.connect(cluster.server.url(postgres.SUPERUSER), autocommit=True) as connection:

@@ -43,10 +43,7 @@ def postmaster_pid(checkout: Checkout) -> int | None:
 
 
 def processes_with(checkout: Checkout, *words: str) -> list[psutil.Process]:
-    """Return the processes that this copy of the project started, oldest first.
-
-    Only processes whose command line contains all the words are returned.
-    """
+    """Return the processes of this copy of the project whose command line contains all `words`, oldest first."""
     matching = [
         process
         for process in checkout.processes()

@@ -145,7 +145,7 @@ def client_with() -> Callable[..., APIClient]:
 
 @pytest.fixture
 def created_count(hotel: Hotel) -> Callable[[], int]:
-    """Return a function that counts the users in Hotel Alpha that POST requests to the test view `Thing` created."""
+    """Return a function that counts the users of Hotel Alpha that the test view `Thing` has created."""
 
     def count() -> int:
         with hotel_context(hotel):

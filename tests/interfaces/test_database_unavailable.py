@@ -131,7 +131,7 @@ def test_beat_starts_and_stops_without_errors_while_the_database_is_unreachable(
 def end_own_connection() -> None:
     """Terminate the server process of the current connection, as a failover does.
 
-    Django does not notice until COMMIT.
+    Django does not notice the lost connection until COMMIT.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")

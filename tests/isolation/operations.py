@@ -1,7 +1,7 @@
 """The operations of the isolation workload: typical queries, transactions and requests of an application.
 
-An operation is called in the context of its hotel. It returns the number of rows of `marker` that it has
-committed (with n >= 1000), and raises WrongHotel at the first row of another hotel.
+An operation is called in the context of its hotel. It returns the number of `marker` rows (with n >= 1000)
+that it has committed, and raises WrongHotel as soon as it reads a row of another hotel.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class WrongHotel(AssertionError):
 class Scene:
     """The arguments of an operation: `name` is the hotel that it works for, and `other` is a different hotel.
 
-    The context manager `enter` sets the current hotel and can be nested. In the threads of `pool`, no hotel is set
-    until they call `enter`.
+    The context manager `enter` sets the current hotel and can be nested. The threads of `pool` have no current hotel
+    until the operation calls `enter` in them.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Scene:
     platform: str = "platform"
 
     def expect_only(self, hotels: Iterable[str], *, expected: str | None = None) -> None:
-        """Raise WrongHotel if one of `hotels` is not `expected`. The default of `expected` is `self.name`."""
+        """Raise WrongHotel if `hotels` contains a name other than `expected`, which defaults to `self.name`."""
         wrong = {hotel for hotel in hotels if hotel != (expected or self.name)}
         if wrong:
             raise WrongHotel(f"{expected or self.name} got rows of {', '.join(sorted(map(str, wrong)))}")
@@ -129,7 +129,7 @@ def rolled_back(scene: Scene) -> int:
 def raw_savepoint(scene: Scene) -> int:
     """Roll back to a savepoint that was set in the context of another hotel.
 
-    The rollback also restores the role and the search_path of the other hotel. Later statements must not use them.
+    The rollback restores the other hotel's role and search_path. Later statements must use those of the current hotel.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         with scene.enter(scene.other):
@@ -324,7 +324,7 @@ def worker_threads(scene: Scene) -> int:
 
 
 def request(scene: Scene) -> int:
-    """Send a request to a view that renders lazily. Check that the rows and `request.user` belong to the hotel."""
+    """Request the view `Markers`. Check that the rows and the user in the response belong to the hotel."""
     guest = Guest.objects.get()
     scene.expect_only([guest.hotel])
     session = SessionStore()

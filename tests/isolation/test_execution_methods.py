@@ -1,4 +1,4 @@
-"""Tests that each way of sending a statement sets the hotel, or raises an error that names an alternative."""
+"""Tests that each method for sending statements selects the hotel, or raises an error that names an alternative."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_workload_without_a_pooler_reaches_no_rows_of_other_hotels(database: Iso
 
 @pytest.mark.pooler
 def test_workload_without_hotel_roles_reaches_no_rows_of_other_hotels(database: IsolationDatabase) -> None:
-    """With DATABASE_ROLES off, only the search_path isolates hotels. The runtime login can read every schema."""
+    """If DATABASE_ROLES is off, the runtime login can read every schema. Only the search_path isolates the hotels."""
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     with servers.PgBouncer(database.superuser_url, pool_size=3) as bouncer:

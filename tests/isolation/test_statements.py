@@ -1,6 +1,6 @@
 """Tests of the classification of SQL statements by their text.
 
-The backend refuses some kinds of statements.
+The database backend refuses some kinds of statements, such as statements that change the session.
 """
 
 import pytest

@@ -139,7 +139,7 @@ def test_runtime_and_direct_connections_are_encrypted_and_run_statements_in_the_
 def test_pg_dump_connects_over_tls(connected: EncryptedServers) -> None:
     """The pg_dump of the embedded PostgreSQL package has no TLS support.
 
-    The test uses another pg_dump of this machine.
+    Therefore, this test uses another pg_dump that is installed on the machine.
     """
     with direct_connection(), platform_context():
         dumped = pgtools.run("pg_dump", "--schema=public", "--schema-only")

@@ -58,7 +58,7 @@ def load_bookings(hotel: str, *, moved_to: date, days: int | None = None) -> lis
 def room_counts(bookings: list[Booking]) -> dict[str, int]:
     """Return the number of rooms of each type that the busiest night needs, not counting cancelled bookings.
 
-    Bookings that are cancelled later occupy rooms at first, so some other bookings must be refused.
+    A booking occupies a room until it is cancelled, so there are too few rooms and some bookings must be refused.
     """
     occupied: dict[str, Counter[int]] = defaultdict(Counter)
     for booking in bookings:
@@ -67,9 +67,9 @@ def room_counts(bookings: list[Booking]) -> dict[str, int]:
 
 
 def by_day(bookings: list[Booking]) -> Iterator[tuple[list[Booking], list[Booking]]]:
-    """Yield the cancelled and the new bookings of each day.
+    """Yield two lists for each day: the bookings cancelled on that day, and the bookings made on that day.
 
-    A booking that is cancelled on the day when it was made counts as cancelled on the next day.
+    If a booking was cancelled on the day when it was made, it is listed as cancelled on the next day.
     """
     cancelled: dict[date, list[Booking]] = defaultdict(list)
     for booking in bookings:
@@ -82,7 +82,7 @@ def by_day(bookings: list[Booking]) -> Iterator[tuple[list[Booking], list[Bookin
 
 @dataclass(slots=True)
 class RoomModel:
-    """The expected state of the rooms, with which the responses of the API are compared.
+    """The expected state of the rooms. The responses of the API must agree with this state.
 
     `types` maps room numbers to room types, and `occupied` maps room numbers to occupied nights.
     """
@@ -97,7 +97,7 @@ class RoomModel:
         return [n for n, type_ in self.types.items() if type_ == room_type and self.is_free(n, nights)]
 
     def next_free_date(self, room_type: str, nights: range) -> date:
-        """Return the first later arrival date on which a room of the type is free for the same number of nights."""
+        """Return the first date after `nights.start` from which a room of the type is free for as many nights."""
         start = nights.start + 1
         while not self.free_rooms(room_type, range(start, start + len(nights))):
             start += 1

@@ -1,4 +1,4 @@
-"""Tests that one task message expires holds of many hotels, and that a broken hotel does not affect other hotels."""
+"""Tests that one Celery message ends expired holds of many hotels, and that an error in one hotel affects no other."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def separately_enqueued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list that records hotel ids.
+    """Return a list of the ids of hotels whose items are enqueued separately.
 
-    When the items of one hotel are sent in a message of their own, the id of that hotel is added to the list.
+    Instead of sending a message for a single hotel, the tasks add the id of the hotel to the list.
     """
     sent: list[str] = []
     for task in (expire_holds, publish_expiring_holds, process_waiting_list):
@@ -43,7 +43,7 @@ def expired_hold(hotel: Hotel, nights: SomeNights) -> UUID:
 
 
 def handle_message(kind: str, *batches: tuple[Hotel, UUID]) -> None:
-    """Run the task `handle_due` for the due items of these hotels as a worker does."""
+    """Run the task `handle_due` for the due items of these hotels, as a worker would."""
     task: Any = tasks.handle_due
     task.push_request(id=str(uuid4()), delivery_info={"redelivered": False}, headers={})
     try:

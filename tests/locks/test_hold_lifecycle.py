@@ -200,9 +200,9 @@ class HoldOperations(RuleBasedStateMachine):
 
     @rule(hold=consumes(holds), room=ROOM_NUMBERS, wish=NIGHT_RANGES)
     def move(self, hold: Hold | None, room: int, wish: tuple[int, int]) -> None:
-        """Move the hold as staff do.
+        """Move the hold, which only staff can do.
 
-        A move makes the owner's fencing token invalid, so the later steps of the test do not use the hold.
+        The move makes the owner's fencing token invalid, so later steps of the test do not use the hold.
         """
         if hold is None:
             return

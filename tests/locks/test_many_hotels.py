@@ -1,4 +1,4 @@
-"""Tests that run the benchmark `many_hotels` with few hotels and limit the memory of a connection per hotel."""
+"""Tests of the memory that a database connection needs per hotel, with the functions of a benchmark and few hotels."""
 
 import sys
 

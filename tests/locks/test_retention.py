@@ -25,9 +25,9 @@ DAY = datetime.timedelta(days=1)
 
 
 def set_age(allocation: UUID, days: float) -> UUID:
-    """Replace the allocation's id with an id that was created this many days ago, and return the new id.
+    """Replace the allocation's id with an id whose creation time is this many days ago, and return the new id.
 
-    Ids contain their creation time. The daily clean-up deletes allocations by this time.
+    The daily clean-up reads the age of an allocation from the creation time in its id.
     """
     now = datetime.datetime.now(datetime.UTC)
     key = UUID(int=first_uuid7_at(now - days * DAY).int + (uuid7().int & 0xFFFF_FFFF))

@@ -33,7 +33,7 @@ LIMIT = 0.05  # seconds; each step took 120 to 190 ms with JIT compilation and 0
 
 @pytest.fixture
 def stock_server(tmp_path: Path) -> Iterator[servers.StockPostgres]:
-    """Start a server with default settings from the programs of Debian's packages."""
+    """Start a PostgreSQL server with default settings. The programs are those of Debian's PostgreSQL packages."""
     programs = servers.debian_postgres()
     if programs is None:
         servers.skip_or_fail_in_ci("Debian's PostgreSQL (apt-get install postgresql)")
@@ -51,7 +51,7 @@ def stock_server(tmp_path: Path) -> Iterator[servers.StockPostgres]:
 
 @pytest.fixture
 def stock_hotel(stock_server: servers.StockPostgres, django_db_blocker: Any) -> Iterator[Hotel]:
-    """Yield a hotel in a newly migrated database on the stock server.
+    """Yield a hotel in a newly migrated database on the server with default settings.
 
     The test connects to that database with the runtime login role.
     """

@@ -19,7 +19,8 @@ import django
 class Plan:
     """The parameters of a race. `algorithm` is "ours" or "original" (tests.races.original).
 
-    After half of the rounds, the first `killed_processes` processes are killed with the callers that run in them.
+    After half of the rounds, the first `killed_processes` processes are killed. Callers are threads of a process, so
+    they end with it.
     """
 
     algorithm: str

@@ -1,4 +1,4 @@
-"""The algorithm by which the replaced system held rooms: read all keys, compare the dates, then set a key.
+"""How the system that hotelagent replaces held rooms: read all keys of the room, compare the dates, then set a key.
 
 Between the read and the set, another caller can set a key for overlapping dates. SET NX prevents only a second key with
 exactly the same dates.

@@ -46,9 +46,9 @@ def _now(clock: Clock) -> None:
 
 
 def valid_rows(hotel: str) -> list[Row]:
-    """Return the valid bookings of the hotel that arrive within five weeks, as a file exported today contains them.
+    """Return the rows of an export of today, with the valid bookings whose arrival is in the next five weeks.
 
-    The columns with guest data are empty, because files of real bookings don't contain guest data.
+    The columns with guest data are empty, because a file of real bookings (BOOKINGS_FILE) contains no guest data.
     """
     rows = booking_rows(hotel, first=date(2016, 9, 12), last=date(2016, 10, 16))
     return [NO_GUEST | as_exported_on(row, TODAY) for row in rows if is_valid(row)]
@@ -90,7 +90,7 @@ CHANGES: list[Callable[[Row], Row]] = [with_new_dates, with_other_status, with_o
 def expected_values(row: Row) -> tuple[Any, ...]:
     """Return the values that the reservation must have after the import of this row.
 
-    None means that the row contains no value. The import then keeps the stored value.
+    A value that is missing in the row is None here, because the import keeps the stored value.
     """
     return (
         STATUSES[row["status"]], row["check_in"], row["check_out"], row["reserved_room_type"], row["adults"],
@@ -101,7 +101,7 @@ def expected_values(row: Row) -> tuple[Any, ...]:
 def stored_values(row: Row, reservation: Reservation) -> tuple[Any, ...]:
     """Return the stored values of a reservation, in the order of `expected_values`.
 
-    Values that are missing in the row of the file are None.
+    Guest data that the row does not contain is returned as None.
     """
     guest = [getattr(reservation, name) if row[name] else None for name in NO_GUEST]
     return (

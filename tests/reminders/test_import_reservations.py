@@ -66,7 +66,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> Path:
 
 @pytest.fixture(scope="module")
 def resort_rows() -> list[Row]:
-    """Return the resort hotel's bookings that arrive within five weeks, as an export on `TODAY` would contain them."""
+    """Return five weeks of the resort hotel's bookings, as rows of a file that was exported on `TODAY`."""
     rows = booking_rows("Resort Hotel", first=FIRST_ARRIVAL, last=LAST_ARRIVAL)
     return [as_exported_on(row, TODAY) for row in rows]
 

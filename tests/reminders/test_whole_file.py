@@ -46,7 +46,7 @@ def valid_rows(hotel: str) -> list[Row]:
 def expected_reminders(rows: list[Row]) -> set[SentReminder]:
     """Return the reminders that must be sent.
 
-    A reminder is expected if, on the morning of its due date, the booking has been made and is not cancelled.
+    A reminder is expected if its booking is made by the day on which the reminder is due and not cancelled by then.
     """
     reminders = set()
     for row in rows:
@@ -110,8 +110,8 @@ class Simulation:
     def send_due(self, day: date, at: time) -> int:
         """Send the due reminders in batches of up to 100, and return the number of messages.
 
-        The test selects due reminders by the simulated clock. A worker's claim would select them by the clock of the
-        database.
+        The test selects the reminders that are due at the simulated time. A worker would select the reminders that are
+        due at the current time of the database.
         """
         now = self.set_clock(day, at)
         due = DueItem.objects.filter(kind="reminder", due_at__lte=now).order_by("due_at")

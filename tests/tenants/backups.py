@@ -49,9 +49,9 @@ def get_hotel(slug: str) -> Hotel:
 
 
 class DatabaseState:
-    """The hotels, schemas, roles and shared rows of the database when this object is created.
+    """A snapshot of the hotels, schemas, roles and shared rows of the database.
 
-    If the state is unchanged after a failed restore, the restore left nothing behind.
+    Tests take it before a restore that fails, and then check that the restore changed nothing.
     """
 
     def __init__(self) -> None:

@@ -21,9 +21,10 @@ def kill_while_waiting_for_lock(
 ) -> None:
     """Run `manage.py` until it waits for a lock, then kill it with SIGKILL.
 
-    The SQL statement `lock` takes the lock on another connection. On return, PostgreSQL has rolled back the
-    uncommitted changes of the command. By default, PostgreSQL first completes the statement that waited for the lock.
-    If `kill_backend` is true, the PostgreSQL process of the command is terminated instead.
+    This function acquires the lock on another connection, with the SQL statement `lock`. When the function returns,
+    PostgreSQL has rolled back the uncommitted changes of the command. By default, PostgreSQL completes the statement
+    that waited for the lock before the rollback. If `kill_backend` is true, PostgreSQL's process for the command is
+    terminated, so the statement is not completed.
     """
     previous = _other_backends()
     # This transaction only holds the lock. The queries below run in others, because CREATE INDEX CONCURRENTLY waits for

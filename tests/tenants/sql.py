@@ -70,7 +70,7 @@ def dump_schema(schema: str) -> str:
 
 
 def normalize_lists(text: str) -> str:
-    """Return the SQL text with the same form of each `varchar IN (...)` condition.
+    """Return the SQL text with all `varchar IN (...)` conditions converted to one form.
 
     PostgreSQL prints the condition in one form after CREATE TABLE, and in another form after a restore from a dump.
     """

@@ -68,9 +68,9 @@ def test_items_of_a_hotel_whose_task_fails_are_sent_again_in_a_separate_message(
 def test_redelivered_message_for_several_hotels_is_split_into_one_message_per_hotel(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
-    """The message is redelivered because its worker died, and the due items of one hotel may be the cause.
+    """A message is redelivered if its worker died. The due items of one of the hotels may have been the cause.
 
-    If each hotel has a separate message, the items of this hotel can't delay those of other hotels again.
+    With a separate message for each hotel, these items can't delay the items of the other hotels again.
     """
     handle((hotel, ["1"]), (other_hotel, ["2"]), redelivered=True)
     assert handled == []

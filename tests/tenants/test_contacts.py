@@ -240,9 +240,9 @@ def test_hotel_can_read_its_own_contacts_but_not_write_them(hotel: Hotel, other_
 
 
 def race(first: Callable[[], object], second: Callable[[], object]) -> object:
-    """Run `second` on a thread until it waits for a lock of `first`, whose transaction is still open.
+    """Call `first` in a transaction and `second` in a thread, and wait until `second` needs a lock of `first`.
 
-    Then commit `first`. Return the result of `second` or the type of its error.
+    Then commit the transaction. Return the result of `second` or the type of its error.
     """
     results: list[object] = []
 

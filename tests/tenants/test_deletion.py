@@ -151,7 +151,7 @@ def test_erase_hotel_of_an_unknown_hotel_fails() -> None:
 
 
 def test_deletion_of_a_hotel_that_is_also_in_another_database_raises_deletion_conflict() -> None:
-    """The test's database is a copy of a template database. So the hotel alpha exists in both databases."""
+    """The test database is a copy of a template database, so the hotel alpha exists in both databases."""
     with platform_context():
         alpha = services.suspend_hotel(hotel_id=Hotel.objects.get(slug="alpha").id)
     with pytest.raises(DeletionConflict, match="Other databases") as caught:
@@ -225,7 +225,7 @@ def test_erase_hotel_deletes_the_temporary_tables_of_open_sessions(
 def create_temporary_table(session: psycopg.Connection, hotel: Hotel) -> None:
     """Create a temporary table that the hotel's role owns.
 
-    `migrate` revokes the privilege to create temporary tables. A session that began earlier may still have some.
+    `migrate` revokes the privilege to create temporary tables. A session that began earlier may have created some.
     """
     database = str(django_settings.DATABASES["default"]["NAME"])
     session.execute(

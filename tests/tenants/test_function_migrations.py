@@ -36,9 +36,9 @@ def installed_functions() -> Definitions:
 
 
 def definitions_by_file(texts: Definitions) -> Definitions:
-    """Execute the SQL files in a transaction that is rolled back.
+    """Return the definitions of the functions that the SQL files create.
 
-    Return the resulting function definitions.
+    The files are executed in a transaction that is rolled back.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         for text in texts.values():

@@ -104,9 +104,9 @@ def test_migrate_killed_while_it_runs_recorded_statements_in_a_hotel_leaves_the_
 def test_migrate_killed_during_a_concurrent_index_creation_has_a_valid_index_after_the_next_run(
     add_migration: AddMigration, kill_backend: bool, is_valid: bool
 ) -> None:
-    """The killed run leaves a valid or an invalid index and does not record the migration.
+    """The killed run does not record the migration. Its index is valid if the server could finish creating it.
 
-    The next run repairs the index.
+    The next run repairs an invalid index.
     """
     validity = (
         "SELECT i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "

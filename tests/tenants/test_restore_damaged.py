@@ -81,7 +81,7 @@ def test_restore_hotel_from_a_later_backup_format_names_the_version_that_support
 
 
 def forge(file: Path, change: Any) -> None:
-    """Apply `change` to the files in the backup. Store the new digest, so that the digest is valid."""
+    """Apply `change` to the files in the backup, and store a digest that matches the changed content."""
     with zipfile.ZipFile(file) as archive_file:
         members = {name: archive_file.read(name) for name in archive_file.namelist()}
     change(members)

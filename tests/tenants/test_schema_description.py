@@ -128,7 +128,7 @@ def test_backup_contains_an_index_that_exists_only_in_the_schema_of_the_hotel(
 def test_backup_after_a_migration_of_all_hotels_does_not_run_pg_dump(
     tmp_path: Path, started_programs: list[str], add_migration: AddMigration
 ) -> None:
-    """Template and hotels get the new column in different ways, but the fingerprints of their schemas must be equal."""
+    """The template and the hotels get the new column in different ways, but their fingerprints must be equal."""
     field = models.CharField(max_length=9, default="a", db_default="a")
     constraint = models.CheckConstraint(condition=models.Q(grade__in=["a", "b"]), name="grade")
     add_migration(

@@ -25,7 +25,7 @@ BUSY_TIMES = 2
 MAX_SIZE = 25 * 1024 * 1024
 #: Minimum number of seconds between two reports in the terminal.
 REPORT_INTERVAL = 5.0
-#: Seconds between the first e-mail and the report in the terminal. One report counts all e-mails of this time.
+#: Seconds from the first unreported e-mail to its report, which also counts the e-mails received in the meantime.
 REPORT_DELAY = 1.0
 
 

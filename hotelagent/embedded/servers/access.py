@@ -17,8 +17,8 @@ from hotelagent.embedded.servers.postgres import OWNER
 
 #: Maximum wait for a lock in seconds. Another process can hold the lock while it creates a database cluster.
 LOCK_TIMEOUT = 60.0
-#: An address at which no server listens. Until the embedded servers are first started, DATABASE_URL and REDIS_URL
-#: contain this address, for commands that need no server.
+#: An address at which no server listens. Commands that need no server can run with this address.
+#: DATABASE_URL and REDIS_URL contain this address until the embedded servers are first started.
 UNUSED_ADDRESS = "127.0.0.1:1"
 DEFAULT_SMTP_PORT = 1025
 
@@ -131,7 +131,7 @@ class ServerAccess:
             self.keeper.poll()
 
     def _has_other_users(self) -> bool:
-        """Return whether another process uses the servers. Such a process holds the shared lock."""
+        """Return whether another process uses the servers, which means that it holds the shared lock."""
         time.sleep(0.1)
         return not is_locked(self.run / keeper.USERS_LOCK)
 

@@ -62,9 +62,9 @@ class Keeper:
         processes.record_children(self.run / CHILDREN_FILE, self.children)
 
     def _wait_until_ready(self, service: Postgres | Valkey) -> None:
-        """Wait until a server is ready. If it fails, start it again. Raises EmbeddedError after several attempts.
+        """Wait until a server is ready. If it fails to start, try again. Raises EmbeddedError after several attempts.
 
-        PostgreSQL may fail because child processes of a killed server have not yet released the shared memory.
+        PostgreSQL may fail to start because child processes of a killed server have not yet released the shared memory.
         """
         for attempt in range(START_ATTEMPTS):
             try:
@@ -79,7 +79,10 @@ class Keeper:
                 return
 
     def restart_until_unused(self) -> None:
-        """Restart servers that end, after a pause that grows each time, until no process uses the servers any more."""
+        """Restart each server that ends. Return when no process uses the servers any more.
+
+        The pause before a restart grows with each restart of the same server.
+        """
         pauses = dict.fromkeys(self.children, 0.0)
         while not self.is_unused.wait(0.2):
             for service in self.services:

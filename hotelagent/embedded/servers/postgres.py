@@ -34,7 +34,7 @@ THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "aut
 #: The first PostgreSQL version that has the locale provider `builtin`.
 BUILTIN_LOCALE_VERSION = 17
 #: Maximum number of seconds until a new server accepts connections.
-#: While a server recovers from a crash, START_TIMEOUT limits the seconds without progress and not the total time.
+#: While a server recovers from a crash, it may take longer if there is progress at least every START_TIMEOUT seconds.
 #: The recovery of a server with thousands of hotels may take minutes.
 START_TIMEOUT = 30
 
@@ -215,9 +215,9 @@ class Postgres:
         return processes.start(self._command("postgres", "-D", str(self.data), *arguments), output=output)
 
     def wait_until_ready(self, process: "subprocess.Popen[bytes]") -> None:
-        """Wait until PostgreSQL accepts connections. Create the logins and the database. Raises EmbeddedError.
+        """Wait until PostgreSQL accepts connections. Then create the logins and the database. Raises EmbeddedError.
 
-        A recovery after a crash may take longer than START_TIMEOUT as long as it makes progress.
+        After a crash, the timeout START_TIMEOUT starts again whenever the recovery makes progress.
         """
         deadline = time.monotonic() + START_TIMEOUT
         progress = ""

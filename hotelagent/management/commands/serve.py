@@ -88,7 +88,7 @@ examples:
             children_file=CHILDREN_FILE,
         )
         try:
-            # Beat starts last, so that web and worker load faster.
+            # Start beat after web and worker, so that it does not slow down their start.
             supervisor.start("mail", "web", "worker")
             self.wait_until_ready(supervisor, stopped)
             supervisor.start()

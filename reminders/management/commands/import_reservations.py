@@ -26,7 +26,7 @@ from tenants import selectors
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.errors import DomainError
 
-#: How to make each choice on the command line.
+#: If a file cannot be imported without a choice, the hint says which option to use.
 HINTS = {
     FileChoice.COLUMNS: "Name the column of a field with --map, such as --map number=Localizador.",
     FileChoice.DATE_FORMAT: "Choose one with --date-format day-first or --date-format month-first.",

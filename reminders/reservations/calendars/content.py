@@ -19,11 +19,11 @@ from reminders.errors import InvalidFile
 
 MAX_BYTES = 5_000_000
 
-#: A line break that RFC 5545, section 3.1 inserts into a long line. It may separate the bytes of one character.
+#: A line break within a long line (folding in RFC 5545, section 3.1). It may separate the bytes of one character.
 #: A line that consists only of spaces is not joined to the previous line, because it may be a line of its own.
 _FOLD = re.compile(rb"(?:\r?\r?\n|\r)[ \t](?=[^\r\n])")
 _LINE_BREAK = re.compile(r"\r?\r?\n|\r")
-#: The first or last line of a component. The rest of a damaged line may follow the component's name.
+#: Matches the start of a line such as BEGIN:VEVENT or END:VEVENT. If the line is damaged, more text may follow.
 _BOUNDARY = re.compile(r"\s*(BEGIN|END)\s*[:;]\s*([A-Z-]*)", re.IGNORECASE)
 _METHOD_CANCEL = re.compile(r"\s*METHOD\s*:\s*CANCEL\s*\Z", re.IGNORECASE)
 #: Matches lines that show that an event has begun although its BEGIN:VEVENT is damaged.
@@ -127,10 +127,10 @@ class _Splitter:
         self._calendars = self._ended_calendars = 0
         self._is_cancellation = False
         self._event: list[str] | None = None
-        # The open components within the current event, such as alarms, with the index of their first line in `_event`.
+        # The parts of the current event that have not ended, such as an alarm, with the index of their first line.
         self._nested: list[tuple[str, int]] = []
         self._time_zone: list[str] | None = None
-        self._loose_lines: list[str] = []  # Lines that are not part of an event or a time zone.
+        self._loose_lines: list[str] = []  # The lines outside of events and time zones.
 
     def split(self, text: str) -> CalendarContent:
         for line in _LINE_BREAK.split(text.lstrip("\ufeff")):

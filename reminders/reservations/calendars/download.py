@@ -21,13 +21,13 @@ from hotelagent.core.public_addresses import URLNotAllowed
 from reminders.errors import CalendarUnavailable, InvalidCalendarUrl
 from reminders.reservations.calendars.content import MAX_BYTES
 
-#: Some servers refuse clients whose User-Agent does not begin with "Mozilla", as those of browsers do.
+#: The User-Agent begins with "Mozilla", like that of a browser, because some servers refuse all others.
 _USER_AGENT = "Mozilla/5.0 (compatible; hotelagent-calendars/1)"
 #: The maximum duration of a download in seconds, including redirects.
 TIMEOUT = 20.0
 _MAX_REDIRECTS = 3
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
-#: Error messages for HTTP statuses with which channels refuse a download. Other statuses have a general message.
+#: Error messages for the usual HTTP statuses of refused downloads. All other statuses share a general message.
 _STATUS_MESSAGES = {
     401: _(
         "The channel requires a login for this URL (status {status}). Link the calendar again with its public URL."

@@ -48,7 +48,7 @@ from tenants.errors import DomainError
 
 SOURCE = "iCalendar"
 _Outcome = Literal["created", "updated", "cancelled", "unchanged"]
-#: Errors that the content of a calendar cannot cause. They fail the whole import, which is repeated later.
+#: Errors that do not come from the content of a calendar. The whole import fails and is repeated later.
 UNRELATED_ERRORS = (SoftTimeLimitExceeded, OperationalError, InterfaceError)
 
 log = structlog.get_logger(__name__)
@@ -227,13 +227,13 @@ class _Importer:
             self._exclude_from_closures(room, (stored.arrival, stored.departure))
             if not add_stays([placement]).added:
                 conflict = _conflict_message(clashes(rooms=[room], nights=nights))
-                transaction.set_rollback(True)  # The rollback closes the reopened nights again.
+                transaction.set_rollback(True)  # This also undoes the reopening of the nights.
                 return conflict
         Reservation.objects.filter(id=stored.id).update(stay=placement.id, updated_at=Now())
         return None
 
     def _exclude_from_closures(self, room: int, span: Span) -> None:
-        """Reopen the nights that this calendar has closed, so that its own booking can occupy these nights."""
+        """Reopen the nights of `span` that this calendar has closed, so that its booking can occupy them."""
         exclude_from_closures(
             room=room,
             span=span,

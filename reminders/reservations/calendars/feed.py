@@ -25,7 +25,7 @@ from reminders.mail.calendar_attachment import hotel_key, sequence, stay_uid
 from reminders.models import Reservation, ReservationStatus
 from tenants.context import current_hotel
 
-#: The feed contains a stay until this time after its departure, so that calendar apps show the recent past.
+#: Stays remain in the feed for this long after departure, so that calendar apps also show recent stays.
 RETENTION = timedelta(days=31)
 #: Event titles that other systems understand. Airbnb uses the same titles, and hotelagent's import recognizes them.
 _RESERVED, _NOT_AVAILABLE = "Reserved", "Not available"
@@ -141,7 +141,7 @@ def _reservation_event(reservation: Reservation) -> FeedEvent:
 
 
 def _render(events: Iterable[FeedEvent]) -> bytes:
-    """Return the events as an iCalendar file. Equal events give the same file, because the ETag is its digest."""
+    """Return the events as an iCalendar file. Equal events give the same file, so the file's digest can be the ETag."""
     import icalendar  # noqa: PLC0415 - takes 0.1 seconds, which processes without calendars should not pay
 
     feed = icalendar.Calendar()

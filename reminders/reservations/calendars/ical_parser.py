@@ -36,7 +36,7 @@ _CLOSURE = re.compile(
     r"|\Aclosed\s*[-–—]\s*(maintenance|renovation|repairs?|owner|out of (service|order))\b",  # noqa: RUF001
     re.IGNORECASE,
 )
-#: Event titles that begin with a status and end with the name of a guest, such as "CLOSED - Jane Roe".
+#: Matches event titles that begin with a status and end with the name of a guest, such as "CLOSED - Jane Roe".
 _GUEST = re.compile(
     r"\A(?:closed|reserved|booked|reservation|inquiry|enquiry|tentative)\s*[-–—]\s*(?P<guest>\S.*)\Z",  # noqa: RUF001
     re.IGNORECASE | re.DOTALL,
@@ -47,8 +47,8 @@ _GUEST = re.compile(
 class Booking:
     """A booking from a calendar. `guest_name` and `guest_email` are empty if the event has none.
 
-    If `is_matched_by_dates`, the event has no unique UID. The event then belongs to the booking with the same dates or,
-    if there is none, to a new booking whose `uid` is derived from the dates.
+    If `is_matched_by_dates` is True, the event has no unique UID. It then belongs to the stored booking with the same
+    dates. If there is none, a new booking is created, whose `uid` is derived from the dates.
     """
 
     uid: str
@@ -112,11 +112,11 @@ class ParsedCalendar:
 def parse_calendar(text: str, *, zone: ZoneInfo, today: date) -> ParsedCalendar:
     """Return the bookings, cancellations and closures of the calendar.
 
-    Times are converted to dates in `zone`. Repeating events are expanded from `today` to the horizon. Raises
-    InvalidFile.
+    Times are converted to dates in `zone`. A repeating event is replaced with its occurrences from `today` to
+    `HORIZON_DAYS` days later. Raises InvalidFile.
     """
-    # The functions of the parser import `icalendar` when they are called. The import takes 0.1 seconds, so processes
-    # that read no calendars should not import it.
+    # The functions of the parser import `icalendar` when they are called, because the import takes 0.1 seconds.
+    # Processes that read no calendars should not import it.
     content = split_calendar(text)
     time_zones = read_time_zones(content.time_zones)
     events = [read_event(lines, zone=zone, time_zones=time_zones) for lines in content.events]
@@ -241,7 +241,7 @@ class _Interpreter:
             self._close(event, nights)
 
     def _close(self, event: Event, nights: tuple[Span, ...]) -> None:
-        """Close the nights of a repeating event, even if the event's title is not the title of a closure."""
+        """Close the nights of a repeating event. Report an error if its title does not say that it is a closure."""
         if _CLOSURE.search(event.summary):
             self._parsed.entries.append(Closure(event.uid, nights))
         else:
@@ -253,8 +253,8 @@ class _Interpreter:
     def _uncertain_nights(self, event: Event) -> tuple[Span, ...]:
         """Return the nights that an event may occupy if one of its dates can't be read.
 
-        The result contains the nights up to the neighbouring event, because the calendar belongs to one room, but at
-        most MAX_UNCERTAIN_NIGHTS nights.
+        These are the nights between the valid date and the nearest other event, because a calendar belongs to one room.
+        The result contains at most MAX_UNCERTAIN_NIGHTS nights.
         """
         arrival, departure = event.arrival, event.departure
         if arrival is None and departure is None:
@@ -278,9 +278,10 @@ class _Interpreter:
 
 
 def _newest_versions(events: Sequence[Event]) -> dict[Span, Event]:
-    """Return the events with the highest SEQUENCE among the events of one UID, by nights.
+    """Return a dict that maps nights to events. Events without the highest SEQUENCE are omitted.
 
-    If several events have the same nights, one that is not cancelled is preferred, so that the room is not sold twice.
+    All events have the same UID. If several have the same nights, one that is not cancelled is used: otherwise the room
+    could be sold twice.
     """
     sequence = max(event.sequence for event in events)
     newest: dict[Span, Event] = {}

@@ -36,7 +36,7 @@ def import_download(calendar: LinkedCalendar, download: Download) -> dict[str, A
     result = import_events(parsed, source=_source(calendar))
     report = result.report
     empty_imports = 0 if report.events else calendar.empty_imports + 1
-    # Channels remove cancelled bookings from their calendars, but sometimes publish incomplete or empty calendars.
+    # A missing booking was cancelled, unless the channel published an incomplete or empty calendar by mistake.
     is_trusted = parsed.is_complete and not 0 < empty_imports < EMPTY_IMPORTS_BEFORE_CANCELLATION
     expected = _expected_reservations(calendar, today=today)
     missing = expected.keys() - result.uids
@@ -106,7 +106,7 @@ def _expected_reservations(calendar: LinkedCalendar, *, today: date) -> dict[str
 
 
 def _clip(spans: Iterable[Span], *, today: date) -> list[Span]:
-    """Shorten the spans to the nights from today to ten years ahead. Spans without such nights are omitted."""
+    """Limit the spans to the nights from today to ten years ahead. Omit spans that have no nights in this period."""
     last = today + timedelta(days=MAX_CLOSURE_NIGHTS)
     clipped = [(max(check_in, today), min(check_out, last)) for check_in, check_out in spans]
     return [span for span in clipped if span[0] < span[1]]

@@ -33,8 +33,8 @@ class CalendarSource:
 class ReservationFinder:
     """The stored reservations of one calendar.
 
-    `own_uids` are the UIDs that exactly one event of the calendar has. All methods lock the reservation that
-    they return. Call them in a transaction.
+    `own_uids` are the UIDs that identify a single event of the calendar. All methods lock the reservation that
+    they return, so call them in a transaction.
     """
 
     def __init__(self, source: CalendarSource, *, own_uids: Collection[str]) -> None:
@@ -44,8 +44,8 @@ class ReservationFinder:
     def by_uid(self, uid: str, nights: Span | None = None) -> Reservation | None:
         """Return the reservation of this calendar that has this UID, or None.
 
-        A reservation is stored with the UID `dates_uid()` if several events had the same UID when it was imported. If
-        no reservation has this UID, such a reservation for these nights is returned, and its stored UID is corrected.
+        If several events of an import have the same UID, their reservations are stored with UIDs from `dates_uid()`. If
+        no reservation has this UID, the one stored in this way for these nights is returned, and its UID is corrected.
         """
         id_ = self._ids.get(uid)
         if id_ is None and nights is not None:
@@ -57,10 +57,10 @@ class ReservationFinder:
         return stored
 
     def by_dates(self, uid: str, nights: Span) -> Reservation | None:
-        """Return this calendar's reservation for exactly these nights, or else its reservation with the UID `uid`.
+        """Return the reservation of this calendar for exactly these nights, or else the one with the UID `uid`.
 
-        A reservation for these nights is ignored if exactly one event of the calendar has its UID, because the
-        reservation belongs to that event.
+        If exactly one event of the calendar has the UID of a reservation, the reservation belongs to that event. Such
+        reservations are not found by their nights.
         """
         on_these_nights = self._own_reservations().filter(
             arrival=nights[0], departure=nights[1], status__in=EXPECTED_STATUSES
@@ -68,11 +68,11 @@ class ReservationFinder:
         return on_these_nights.exclude(calendar_uid__in=self._own_uids).first() or self.by_uid(uid)
 
     def elsewhere(self, uid: str, nights: Span) -> Reservation | None:
-        """Return the reservation of another calendar that is the same booking.
+        """Return the reservation for the same booking that was imported from another calendar, or None.
 
-        A channel that gives a calendar a new URL keeps the UIDs of the bookings. Therefore, a linked calendar takes
-        over the reservations of a calendar that was previously linked to the room. A file has no URL, so its events are
-        compared with the events of all calendars. Events with the same UID and nights are the same booking.
+        If a channel changes the URL of a calendar, the UIDs stay the same. A linked calendar therefore takes over the
+        reservation with this UID from a calendar that was previously linked to the room. An imported file has no URL,
+        so the reservations of all calendars are searched for one with this UID and these nights.
         """
         reservations = Reservation.objects.select_for_update(of=("self",))
         if self._source.digest == uids.FILE_DIGEST:
@@ -93,7 +93,7 @@ class ReservationFinder:
 
     @cached_property
     def _unlinked(self) -> dict[str, UUID]:
-        """Return the reservations in this room whose calendar is no longer linked, as a dict of ids by UID."""
+        """Maps UIDs to the ids of the reservations in this room whose calendar is no longer linked."""
         if self._source.room is None:
             return {}
         reservations = (

@@ -22,12 +22,12 @@ _PARSED = frozenset(
     | {"RRULE", "RDATE", "EXDATE", "RECURRENCE-ID"}
 )
 _DATE_PREFIX = re.compile(r"\d{8}(T\d{6}Z?)?")
-#: The lines of a time zone definition that determine its offsets. dateutil rejects some of the other lines.
+#: Matches the lines of a time zone definition that dateutil needs. dateutil rejects some of the other lines.
 _TIME_ZONE_LINE = re.compile(
     r"(BEGIN|END|TZID|DTSTART|RRULE|RDATE|TZOFFSETFROM|TZOFFSETTO)[:;]", re.IGNORECASE
 )
 #: The recurrence rules that are accepted in time zone definitions: rules with FREQ=YEARLY and simple conditions.
-#: The calculation of other rules could keep a worker busy for hours.
+#: Other recurrence rules are not accepted, because computing their dates could keep a worker busy for hours.
 _TIME_ZONE_RULE = re.compile(
     r"RRULE:(FREQ=YEARLY|INTERVAL=1|BYMONTH=\d+|BYDAY=[+-]?\d*[A-Z]{2}|BYMONTHDAY=[\d,]+|UNTIL=\w+|COUNT=\d+|WKST=\w+|;)+"
 )
@@ -52,7 +52,7 @@ class Properties:
     """The properties of an event.
 
     If a property that may occur only once is repeated, the first value is used. `has_damaged_lines` is True if some
-    lines are not valid event lines, so that a property may be missing.
+    lines are not valid. In this case, properties may be missing.
     """
 
     def __init__(self, lines: Sequence[str]) -> None:
@@ -128,7 +128,7 @@ def is_only_date(found: Property) -> bool:
 
 
 def local_day(value: date | datetime, *, zone: ZoneInfo) -> date:
-    """Return the date in the hotel's time zone."""
+    """Convert a date or datetime to a date in the time zone `zone`. A date is returned unchanged."""
     if not isinstance(value, datetime):
         return value
     return (value.astimezone(zone) if value.tzinfo else value).date()

@@ -17,7 +17,7 @@ from reminders.reservations.calendars.properties import Properties, Property, Ti
 #: Repeating events occupy nights up to this number of days from today. Later occurrences are ignored.
 HORIZON_DAYS = 1096
 #: The time limit in seconds for the computation of all repeating events of one calendar.
-#: Without a limit, a recurrence rule that has no occurrence takes up to eight seconds.
+#: Without a limit, the search for an occurrence of a rule that has none takes up to eight seconds.
 MAX_SECONDS = 5.0
 _FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 #: Parts of a recurrence rule that only change the time of day of an occurrence, or repeat it on the same day.
@@ -71,7 +71,7 @@ class Expansion:
     def _occurrences(
         self, properties: Properties, start: datetime, zone: tzinfo | None
     ) -> Iterator[datetime]:
-        self._check_deadline()  # dateutil may take seconds until it returns the first occurrence
+        self._check_deadline()  # dateutil may need seconds to find the first occurrence
         occurrences = rruleset()
         occurrences.rdate(start)
         for found in properties.all("RDATE"):
@@ -92,7 +92,7 @@ class Expansion:
             raise ValueError(TranslatableMessage(_("The rule of the repeating event is too complex.")))
 
     def _moments(self, found: Property, zone: tzinfo | None) -> list[datetime]:
-        """Return the dates in RDATE or EXDATE properties. For a period, its beginning is returned."""
+        """Return the dates in an RDATE or EXDATE property. For a period of time, return its beginning."""
         return [
             _naive(read_date("RDATE", Property(found.params, text), time_zones=self._time_zones), zone)
             for text in found.value.split(",")
@@ -112,9 +112,9 @@ def recurrence_day(properties: Properties, *, start: date | datetime, time_zones
 
 
 def _rule(text: str, zone: tzinfo | None) -> str:
-    """Return the rule with UNTIL in the event's local time, because `dateutil` calculates without time zones."""
+    """Return the rule with UNTIL converted to the event's local time, because `dateutil` gets only naive datetimes."""
     parts = dict(part.strip().partition("=")[::2] for part in text.upper().split(";") if part.strip())
-    # With an INTERVAL of 0, dateutil would never return.
+    # dateutil would never return if the INTERVAL were 0.
     if parts.get("FREQ") not in _FREQUENCIES or int(parts.get("INTERVAL", "1")) < 1:
         raise ValueError(TranslatableMessage(_("The rule of the repeating event can't be read.")))
     if until := parts.get("UNTIL"):

@@ -16,8 +16,8 @@ PROBLEM_LISTS = ("rejected", "without_room", "warnings")
 class CalendarReport:
     """The number of imported calendar events by result, and the events that staff should check.
 
-    `events` = created + updated + cancelled + unchanged + closures + ignored + rejected. `without_room`, `removed` and
-    `closed_nights` are only set for linked calendars, because only linked calendars belong to a room.
+    `events` is the total of created, updated, cancelled, unchanged, closures, ignored and rejected. Only linked
+    calendars belong to a room, so `without_room`, `removed` and `closed_nights` are set for them only.
     """
 
     events: int = 0
@@ -26,7 +26,7 @@ class CalendarReport:
     cancelled: int = 0
     unchanged: int = 0
     closures: int = 0
-    #: The number of events that occupy no night: free time, and events that end on the day on which they start.
+    #: The number of events that occupy no night: events marked as free, and events that end on the day they start.
     ignored: int = 0
     rejected: list[EventProblem] = field(default_factory=list)
     #: Bookings that were imported without a stay, because the room is not available.
@@ -39,7 +39,7 @@ class CalendarReport:
     def as_json(self, *, limit: int | None = None, detail: Callable[[str], Any] = str) -> dict[str, Any]:
         """Return the report as a JSON-serializable dict. Each list contains at most `limit` events.
 
-        The function `detail` is called with the message of each event. The report contains the result of the call.
+        The function `detail` converts the message of each event to the value that the dict contains.
         """
         lists = {
             name: [_problem_as_json(problem, detail=detail) for problem in getattr(self, name)[:limit]]

@@ -97,7 +97,8 @@ def request_sync(calendar_id: UUID) -> None:
 def sync_due_calendar(calendar_id: UUID) -> bool:
     """Import a linked calendar whose next import is due.
 
-    Return False if exactly `FAILURES_BEFORE_ALERT` imports of the calendar have failed in a row. Otherwise return True.
+    Return False if this was failure number `FAILURES_BEFORE_ALERT` in a row, so that staff are alerted once. Otherwise
+    return True.
     """
     try:
         sync_calendar(calendar_id)

@@ -26,9 +26,9 @@ def shorten_uid(uid: str) -> str:
 
 
 def dates_uid(uid: str, nights: Span) -> str:
-    """Return a UID that contains the UID and the dates of an event.
+    """Return a new UID for an event, which consists of the event's own UID and its dates.
 
-    It is used for an event without a UID, and for an event whose UID is also the UID of events on other dates.
+    It is used for events without a UID, and for events on different dates that have the same UID.
     """
     arrival, departure = nights
     return shorten_uid(f"{uid or 'no-uid'}-{arrival:%Y%m%d}-{departure:%Y%m%d}")

@@ -67,8 +67,8 @@ class Importer:
     def run(self, *, resumed: ImportReport | None = None) -> ImportReport:
         """Import the file and return the counts of changes. Each batch is committed separately.
 
-        `resumed` is the last report that `on_batch` received from an interrupted import of the same file with the same
-        options. The rows that this report counts are not imported again. Reservations that are missing from the file
+        To continue an interrupted import of the same file with the same options, pass as `resumed` the last report that
+        `on_batch` received. The rows that this report counts are skipped. Reservations that are missing from the file
         are not changed. Raises InvalidFile.
         """
         started = time.monotonic()
@@ -86,8 +86,8 @@ class Importer:
         self._on_progress(self._report.rows, survey.row_count)
         if self._report.has_changes and not self._options.dry_run:
             if rules_filter_guests():
-                # The file may list a guest's later stay before an earlier stay. The reminders of the later stay were
-                # then planned as those of a new guest. Plan all reminders again, because all stays are stored now.
+                # If the file lists a guest's later stay before the earlier one, the reminders of the later stay were
+                # planned as for a new guest. Plan all reminders again, because all stays are stored now.
                 self._report.reminders += replan_all()
             self._report.rooms_created += Room.objects.count() - rooms_before
             self._record_event()
@@ -136,8 +136,8 @@ class Importer:
     def _bookings(self, survey: Survey, *, skip: int) -> Iterator[Booking]:
         """Yield the bookings that can be stored, with their rooms. Pass each error to `on_error`.
 
-        The first `skip` rows are read only to assign rooms, because an interrupted import has already stored these
-        rows.
+        The first `skip` rows were stored by an import that was interrupted. They are not yielded again, and are read
+        only so that the other rows get the same rooms.
         """
         rooms = {} if self._options.dry_run else ensure_rooms(survey.rooms.required_rooms)
         positions = count()
@@ -171,9 +171,9 @@ class Importer:
     def _with_rooms(
         self, booking: Booking, survey: Survey, positions: Iterator[int], rooms: dict[str, list[int]]
     ) -> Booking | RowError | None:
-        """Return the booking with its rooms.
+        """Return the booking with its rooms. If it has several rows, the first row gets the rooms of all its rows.
 
-        Return None if the row only adds another room to the booking of an earlier row.
+        Return None for a further row, or a RowError if the dates of the further row are different.
         """
         booking.has_all_rooms = self._has_room_columns or bool(survey.joined)
         joined = survey.joined.get(booking.number)

@@ -36,7 +36,7 @@ class ImportOptions:
     profile: Profile | None = None
     #: If set, only rows with this value in the hotel column are imported.
     property_name: str = ""
-    #: The column of each field, as `Column` or `First+Last` (two joined columns).
+    #: Maps each field to the name of its column, or to two names joined by a plus sign, such as `First+Last`.
     #: A field that is mapped to an empty string is not imported. This mapping takes precedence over the profile.
     columns: Mapping[str, str] = field(default_factory=dict)
     #: Maps status words in the file to reservation statuses, in addition to the built-in words.
@@ -78,7 +78,7 @@ class Inspection:
     profile: Profile | None
     row_count: int
     columns: tuple[FileColumn, ...]
-    #: The column of each field, as `Column` or `First+Last`.
+    #: Maps each field to the name of its column, or to two names joined by a plus sign, such as `First+Last`.
     mapping: Mapping[str, str]
     #: The required fields that have no column in the file.
     missing: tuple[str, ...]
@@ -153,7 +153,7 @@ def inspect_file(file: BookingsFile, options: ImportOptions | None = None) -> In
 
 
 def date_columns(header: Sequence[str], indexes: Mapping[str, tuple[int, ...]]) -> dict[str, DateColumn]:
-    """Return a `DateColumn` without dates for each date field of a booking that the file has a column for."""
+    """Return an empty `DateColumn` for each date field of a booking that has a column in the file."""
     return {name: DateColumn(header[indexes[name][0]]) for name in DATE_FIELDS if name in indexes}
 
 

@@ -78,7 +78,7 @@ def _store_batch(bookings: Sequence[Booking]) -> BatchResult:
         changes = _changes([booking for booking in bookings if booking.number in existing])
         if changes:
             # All rooms are locked first, because two imports that lock rooms in a different order can cause a deadlock.
-            # Without this lock, the rooms of changed stays would be locked first and the rooms of new stays later.
+            # `apply_changes` locks only the rooms of changed stays. `reallocate` locks the rooms of new stays later.
             lock_rooms_of_types({room_type for booking in bookings for room_type in booking.room_types})
         changed = apply_changes(changes)
         new = [booking for booking in bookings if booking.number not in existing]
@@ -110,7 +110,7 @@ def find_existing(numbers: Sequence[str]) -> set[str]:
 def _changes(bookings: Sequence[Booking]) -> list[Change]:
     """Lock the reservations that differ from the file, and return their changes.
 
-    Most bookings of a nightly export have not changed, so they are neither loaded nor locked.
+    Most bookings in a nightly export have not changed. These reservations are neither loaded nor locked.
     """
     values: dict[str, FieldValues] = {booking.number: field_values(booking) for booking in bookings}
     changed = find_changed(values.values()) if values else set()

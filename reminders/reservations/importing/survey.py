@@ -1,6 +1,7 @@
 """Functions that read a whole file of bookings before it is imported.
 
-They determine the order of day and month in dates, the repeated booking numbers, and the rooms of the stays.
+They find the order of day and month in dates, find booking numbers that occur in several rows, and assign rooms to
+the stays.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def survey_columns(
 
 
 def survey_stays(survey: Survey, rows: Rows, *, parser: RowParser) -> None:
-    """Read all rows, join the rows that belong to one booking, and assign rooms to the stays."""
+    """Read all rows, combine the rows that belong to one booking, and assign rooms to the stays."""
     for line, row in rows():
         stay = parser.parse_stay(line, row)
         if stay is None:
@@ -74,7 +75,7 @@ def survey_stays(survey: Survey, rows: Rows, *, parser: RowParser) -> None:
             _add_rooms(survey.rooms, stay.room_types, stay.arrival, stay.departure)
     for booking in survey.joined.values():
         if booking.takes_room:
-            # Exports can list rows in any order. Sorting makes every export assign the same room types.
+            # The next export may list the rows in a different order. Sorting leads to the same room types again.
             booking.room_types.sort()
             booking.positions = _add_rooms(
                 survey.rooms, booking.room_types, booking.arrival, booking.departure

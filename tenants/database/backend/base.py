@@ -44,12 +44,12 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         # Skip the constructor of django-tenants, which would set the tenant to `public`.
         # The alias may be a TenantAlias, a string that also stores a tenant.
-        # str() converts the alias to a plain string, because the connection is used for all tenants.
+        # str() returns the alias without the tenant, because the connection is used for all tenants.
         super(tenants_base.DatabaseWrapper, self).__init__(settings_dict, str(alias))
         self.tenant: Any = None
         self._schema_name: str | None = None
         self.introspection = HotelIntrospection(self)
-        # Django creates databases through NO_DB_ALIAS, which connects to `postgres`, a database without hotels.
+        # Django uses NO_DB_ALIAS to create databases. It connects to the database `postgres`, which has no hotels.
         self.direct = bool(settings_dict.get("DIRECT")) or alias == NO_DB_ALIAS
 
     # Connecting

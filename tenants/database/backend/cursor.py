@@ -39,7 +39,7 @@ SUCCESS = (ExecStatus.TUPLES_OK, COMMAND_OK, ExecStatus.EMPTY_QUERY)
 #: The kind UNKNOWN includes statements of newer PostgreSQL versions that the SQL parser does not know yet.
 _RUN_ALONE = {StatementKind.NON_TRANSACTIONAL, StatementKind.UNKNOWN}
 
-#: executemany() begins another round trip when the size of the statements exceeds this number of bytes.
+#: executemany() sends its statements in batches. A batch ends when it is larger than this number of bytes.
 BATCH_BYTES = 256 * 1024
 
 
@@ -50,7 +50,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     """
 
     __slots__ = ("_prefix",)
-    #: The SET statements that were sent before the last statement. They are not counted in positions of errors.
+    #: The SET statements that were sent before the last statement. Positions in errors do not count them.
     _prefix: Prefix
     _conn: HotelConnection
 
@@ -80,10 +80,10 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         self._last_query = query
 
     def _execute_alone_gen(self, statement: Statement, query: bytes) -> PQGen[None]:
-        """Execute, on the direct connection, a statement that PostgreSQL may refuse in a transaction block.
+        """Execute a statement that PostgreSQL may refuse in a transaction block. Needs the direct connection.
 
-        Outside a transaction, the tenant's settings are set for the session before the statement and reset afterwards,
-        so that the statement is sent alone.
+        Outside a transaction, the statement must be sent alone. So the tenant's settings are set for the session in an
+        earlier round trip, and are reset afterwards.
         """
         prefix = self._conn.prefix_for(statement)
         if self._pgconn.transaction_status == IDLE and self._conn.autocommit:
@@ -225,7 +225,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         return own
 
     def _raise_prefix_error(self, result: Any) -> NoReturn:
-        """Raise the error of a round trip that failed before the caller's statements ran, such as a syntax error."""
+        """Raise the error, such as a syntax error, that ended a round trip before the caller's statements ran."""
         if result is None or result.status != FATAL_ERROR:
             raise InternalError("got no result from the query")
         raise statement_error(result, prefix=self._prefix, in_prefix=True, encoding=self._encoding)
@@ -244,7 +244,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
 def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[list[bytes]]:
     """Yield batches of SQL statements, with one statement for each set of parameters.
 
-    The caller has already bound the first set of parameters to `bound`, so `params` contains only the other sets.
+    `bound` is the query with the first set of parameters, and `params` contains the other sets.
     """
     batch, size = [bound.query], len(bound.query)
     for values in params:

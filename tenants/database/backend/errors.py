@@ -26,9 +26,9 @@ _HINTS = {
 
 
 def statement_error(result: object, *, prefix: Prefix, in_prefix: bool, encoding: str) -> errors.Error:
-    """Return the database error in `result`, with the position and line number in the caller's statement.
+    """Return the database error in `result`. Its position and line number refer to the caller's statement.
 
-    `in_prefix` is true if one of the SET statements failed, before the caller's statement ran.
+    `in_prefix` is true if one of the SET statements before the caller's statement failed.
     """
     error = errors.error_from_result(result, encoding=encoding)  # type: ignore[arg-type]
     if not prefix.result_count:

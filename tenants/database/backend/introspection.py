@@ -14,7 +14,7 @@ from django.db.backends.postgresql.introspection import DatabaseIntrospection, T
 
 from tenants.database import catalog, quoting
 
-#: Django's own query returns the same rows, but checks the visibility of the tables of all hotels.
+#: Django's own query returns the same rows, but is slower, because it examines the tables of all hotels.
 _TABLES = f"""
 SELECT c.relname,
     CASE WHEN c.relispartition THEN 'p' WHEN c.relkind IN ('m', 'v') THEN 'v' ELSE 't' END,

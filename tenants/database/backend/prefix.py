@@ -37,7 +37,7 @@ def build_prefix(
     time_zone: str | None,
     level: Literal["LOCAL", "SESSION"] = "LOCAL",
 ) -> Prefix:
-    """Return SET statements for the search path, role and time zone. A role or time zone of None is not set.
+    """Return SET statements for the search path, the role and the time zone. None means that the value is not set.
 
     `level="SESSION"` is only for the direct connection and statements that cannot run in a transaction block.
     Raises ValueError if a schema name is not valid.
@@ -48,7 +48,7 @@ def build_prefix(
     settings = []
     if role is not None:
         settings.append(f"SET {level} ROLE {'NONE' if role == LOGIN_ROLE else quote_schema_name(role)}")
-    # The search path must name pg_temp. Otherwise a temporary table would hide the hotel's table with the same name.
+    # If the search path did not name pg_temp, a temporary table would hide the hotel's table with the same name.
     schemas = ", ".join([*(quote_schema_name(schema) for schema in path), "pg_temp"])
     settings.append(f"SET {level} search_path TO {schemas}")
     if time_zone is not None:

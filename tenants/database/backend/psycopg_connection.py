@@ -136,7 +136,7 @@ class HotelConnection(psycopg.Connection[Any]):
     # The methods below raise an error, because psycopg would send statements without selecting the tenant.
 
     def _start_query(self) -> PQGen[None]:
-        # The cursor classes of psycopg call `_start_query` before they send a statement. HotelCursor does not call it.
+        # psycopg's own cursor classes call this method before they send a statement. HotelCursor does not call it.
         _refuse("Another cursor class of psycopg", "the cursor of django.db.connection")
 
     def cursor(self, name: str = "", **options: Any) -> Any:

@@ -19,7 +19,7 @@ _recorded: ContextVar[list[str] | None] = ContextVar("recorded_schema_statements
 
 @contextmanager
 def record_schema_statements() -> Iterator[list[str]]:
-    """Yield a list that collects the SQL statements that schema editors execute inside this context manager."""
+    """Yield a list. SQL statements that schema editors execute inside this context manager are added to the list."""
     statements: list[str] = []
     token = _recorded.set(statements)
     try:

@@ -31,7 +31,7 @@ class StatementKind(Enum):
 
     PLAIN = auto()
     TRANSACTION_CONTROL = auto()  # BEGIN, COMMIT, SAVEPOINT ...
-    #: SET CONSTRAINTS ALL and SET TRANSACTION. They are also allowed in a query string with several statements.
+    #: SET CONSTRAINTS ALL and SET TRANSACTION. Query strings with several statements may contain these statements.
     TRANSACTION_MODE = auto()
     #: Statements that cannot run in a transaction block, such as VACUUM.
     NON_TRANSACTIONAL = auto()
@@ -50,8 +50,8 @@ class StatementKind(Enum):
 class Statement:
     """The classification of a query string.
 
-    `keywords` are the words that decided the kind, or the parser's error message if the kind is UNKNOWN. `is_script` is
-    true if the string holds several statements.
+    `keywords` are the words in the query that determine its kind. If the kind is UNKNOWN, they are the error message of
+    the parser. `is_script` is true if the string contains several statements.
     """
 
     kind: StatementKind
@@ -90,7 +90,7 @@ _SESSION_FUNCTION = re.compile(
     r"set_config|setseed|pg_(try_)?advisory_(un)?lock(_shared|_all)?|query_to_xml\w*|ts_stat|ts_rewrite|dblink\w*"
 )
 #: The kinds of statements in the order of their precedence in a script (a query string with several statements).
-#: The kind of the script is the first of these kinds that one of its statements has.
+#: If a script has statements of several of these kinds, its kind is the one that comes first in this list.
 _PRECEDENCE = (
     StatementKind.TRANSACTION_CONTROL,
     StatementKind.CLUSTER,
@@ -107,11 +107,10 @@ _SAVEPOINTS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
 _PLACEHOLDER = re.compile(r"%(?:%|(?:\([^)]+\))?.)", re.DOTALL)
 _PLACEHOLDER_LIST = re.compile(r"(?<!%)%s(?:\s*,\s*%s)+")
 _ROW_LIST = re.compile(r"\(%s\)(?:\s*,\s*\(%s\))+")
-#: Queries with placeholders that exceed this number of characters are shortened before they are parsed.
-#: Queries without placeholders that exceed this number of characters are not cached, because programs generate such
-#: queries and rarely repeat them.
+#: A query with more than this number of characters is long. If it has placeholders, it is shortened before parsing.
+#: Long queries without placeholders are not cached, because they are usually generated and rarely repeated.
 _LONG_TEXT = 4096
-#: Templates that exceed this number of characters are not cached, so 1,024 cached templates use at most 16 MB.
+#: The maximum length of a cached query with placeholders in characters. The 1,024 cached queries use at most 16 MB.
 _LONGEST_CACHED_TEMPLATE = 16384
 
 
@@ -129,7 +128,7 @@ def classify_template(text: str) -> Statement | None:
     that contains the values.
     """
     if len(text) > _LONG_TEXT:
-        # Shorten lists of placeholders. Otherwise each list length would be parsed and cached as a separate text.
+        # Replace lists of placeholders by one placeholder. Otherwise lists of each length would be cached separately.
         text = _ROW_LIST.sub("(%s)", _PLACEHOLDER_LIST.sub("%s", text))
         if len(text) > _LONGEST_CACHED_TEMPLATE:
             return _parse_template(text)
@@ -227,7 +226,7 @@ def _classify_one(raw: dict[str, Any], statement: dict[str, Any], text: str) -> 
 
 
 def _find_session_state(statement: dict[str, Any]) -> str:
-    """Return the part of the statement that changes the session: a function, schema or keyword. It may be empty."""
+    """Return the function, schema or keyword with which the statement changes the session, or an empty string."""
     for name, value in _walk(statement):
         if name == "FuncCall":
             function = value["funcname"][-1]["String"]["sval"]

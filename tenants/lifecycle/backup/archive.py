@@ -41,7 +41,7 @@ _CHUNK_SIZE = 1 << 20
 
 
 class RowDigest:
-    """A counter that computes the number and the SHA-256 of rows in COPY's text format.
+    """Computes the number and the SHA-256 of rows in COPY's text format.
 
     Each row is one line, because COPY escapes line breaks inside values.
     """
@@ -167,7 +167,7 @@ def _check_format(file: BinaryIO, path: Path) -> None:
 
 
 def _verify_digest(file: BinaryIO, path: Path) -> str:
-    """Compare the digest at the end of a backup with the file's content. Return the SHA-256 of the whole file."""
+    """Raise CorruptBackup if the digest at the end of the file is wrong. Return the SHA-256 of the whole file."""
     expected, whole = _compute_digests(file)
     file.seek(-(_DIGEST_LENGTH + len(_DIGEST_PREFIX)), 2)
     end = file.read()
@@ -187,9 +187,9 @@ def _verify_digest(file: BinaryIO, path: Path) -> str:
 
 
 def _compute_digests(file: BinaryIO) -> "tuple[str, hashlib._Hash]":
-    """Return the SHA-256 digest of the file without the digest at its end, and a hash object with the same state.
+    """Return the SHA-256 digest of everything before the digest at the end of the file, and the hash object.
 
-    To compute the SHA-256 of the whole file, the caller updates the hash object with the digest at the end of the file.
+    The caller can update the hash object with the digest at the end to get the SHA-256 of the whole file.
     """
     remaining = max(file.seek(0, 2) - _DIGEST_LENGTH, 0)
     file.seek(0)

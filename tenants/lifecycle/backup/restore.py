@@ -1,8 +1,8 @@
 """Restore of a hotel from a backup file.
 
 One transaction creates the schema with its rows, the role and the rows of the shared tables, and compares every row
-with the file. If it is interrupted, nothing is restored. The hotel is suspended when the transaction commits, and is
-activated afterwards if no e-mail can be sent twice.
+with the file. If it is interrupted, nothing is restored. The restored hotel is suspended at first. It is then activated
+if it is certain that no e-mail will be sent twice.
 """
 
 from dataclasses import dataclass, field
@@ -178,8 +178,8 @@ def _new_hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Ho
     used = Hotel.objects.exclude(id=original_id).filter(former_hosts__overlap=hotel.former_hosts)
     used_hosts = {host for hosts in used.values_list("former_hosts", flat=True) for host in hosts}
     hotel.former_hosts = [host for host in hotel.former_hosts if host not in used_hosts]
-    # All databases of a server share its roles. If another database contains the original hotel, the role of that
-    # hotel is in use, so the restored hotel needs a new id and a new role.
+    # All databases of a server share its roles. The role is in use if another database contains the original hotel.
+    # If the id or the role of the original hotel is in use, the restored hotel needs a new id and a new role.
     keeps_id = not Hotel.objects.filter(id=original_id).exists() and not roles.find_other_databases(
         cursor, hotel.role
     )

@@ -83,8 +83,8 @@ class TableSource:
 
 
 #: The query for the columns of a schema's tables.
-#: The subqueries read single rows of pg_type and pg_index by their keys.
-#: With joins instead, PostgreSQL might read all rows of pg_type and pg_index, including those of all other hotels.
+#: The subqueries find each row of pg_type and pg_index by its key.
+#: With joins instead of subqueries, PostgreSQL might read all rows of both tables, including those of other hotels.
 _COLUMNS = f"""
 SELECT c.relname::text, a.attname::text, a.attcollation <> 0,
     (SELECT t.typcategory NOT IN ('N', 'B', 'D', 'T', 'R') AND t.typname <> 'uuid'

@@ -124,10 +124,10 @@ def _path(migration: Migration) -> str:
 
 
 def _find_columns_without_default(migration: Migration) -> Iterator[Finding]:
-    """Yield the NOT NULL columns without a database default.
+    """Yield the new NOT NULL columns without a database default.
 
-    Django does not keep a `default` in the database, so INSERT statements of the old code, which omit the new column,
-    fail.
+    INSERT statements of the old code omit the new column. They fail, because Django does not store a `default` in the
+    database.
     """
     for operation in _flatten(migration.operations):
         if not isinstance(operation, AddField):

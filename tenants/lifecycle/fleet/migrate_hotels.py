@@ -1,7 +1,7 @@
-"""Migration of hotels in groups: all hotels of a group lack the same migrations.
+"""Migration of hotels in groups. The hotels of a group need the same migrations.
 
-Django migrates the first hotel of a group. The SQL statements of this migration are recorded and run in the other
-hotels.
+Django migrates the first hotel of a group, and its SQL statements are recorded. The other hotels of the group run the
+recorded statements.
 """
 
 from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ def _migrate_group(group: HotelGroup, *, jobs: int) -> Iterator[HotelOutcome]:
     remaining = list(group.hotels)
     scripts: list[MigrationScript] = []
     while remaining and not scripts:
-        # A migration can fail because of a hotel's data. The SQL is recorded in the first hotel that succeeds.
+        # The data of a hotel can make its migration fail, so the SQL is recorded in the first hotel that succeeds.
         first = remaining.pop(0)
         yield first, _error_of(partial(_migrate_and_record, migrator, first, scripts))
     yield from _run_in_parallel(remaining, jobs, lambda: ScriptReplay(scripts[0]))

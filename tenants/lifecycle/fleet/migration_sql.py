@@ -15,8 +15,8 @@ from tenants.lifecycle.schema_template import TEMPLATE_TENANT
 class _OfflineSchemaEditor(DatabaseSchemaEditor):
     """A Django schema editor that collects SQL without a database connection.
 
-    Django looks up the names of some constraints in the database before it drops them. The collected SQL lacks these
-    DROP CONSTRAINT statements, which is acceptable because dropping a constraint is fast.
+    Before Django drops some kinds of constraints, it reads their names from the database. Without a connection, their
+    DROP CONSTRAINT statements are missing. This is acceptable, because dropping a constraint never takes long.
     """
 
     def __enter__(self) -> "_OfflineSchemaEditor":
@@ -57,7 +57,7 @@ def collect_statements(loader: MigrationLoader, key: tuple[str, str]) -> list[st
     for context in (platform_context(), hotel_context(TEMPLATE_TENANT)):
         with context, connection.schema_editor(collect_sql=True, atomic=migration.atomic) as editor:
             migration.apply(loader.project_state(key, at_end=False), editor, collect_sql=True)
-        # Replace STATEMENT_TIMESTAMP(), Django's SQL for Now(), because squawk only knows now() as a stable function.
+        # Replace STATEMENT_TIMESTAMP(), Django's SQL for Now(), with now(), which squawk knows to be stable.
         statements |= dict.fromkeys(
             text.replace("(STATEMENT_TIMESTAMP())", "now()") for text in editor.collected_sql
         )

@@ -96,6 +96,6 @@ def _runs_python(operation: Operation, app_label: str) -> bool:
     if operation.reduces_to_sql:
         return False
     if isinstance(operation, RunPython):
-        # The database router may exclude this RunPython operation from the schema of the current tenant.
+        # The operation does nothing if the database router does not allow it in the schema of the current tenant.
         return router.allow_migrate(connection.alias, app_label, **operation.hints)
     return True

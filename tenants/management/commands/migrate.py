@@ -108,7 +108,7 @@ class Command(django_migrate.Command):
             self._ensure_privileges()
 
     def _require_logins(self) -> None:
-        """Raise CommandError, before anything is changed, if an administrator must create or alter a login."""
+        """Raise CommandError if an administrator must create or alter a login before this command can run."""
         with connection.cursor() as cursor:
             logins = get_database_logins(cursor)
             if not login_exists(cursor, logins.runtime):
@@ -130,8 +130,8 @@ class Command(django_migrate.Command):
     def _ensure_privileges(self) -> None:
         """Set the privileges that all hotels share, and the settings of the runtime login.
 
-        If DATABASE_ROLES is off, no privileges are set. The settings are then set only if the runtime connection and
-        the direct connection use the same login.
+        If DATABASE_ROLES is off, no privileges are set, and the settings are set only if the runtime connection and the
+        direct connection use the same login.
         """
         with connection.cursor() as cursor:
             logins = get_database_logins(cursor)

@@ -41,8 +41,8 @@ class Channel(ScriptedServer):
     """An HTTP server that publishes the calendar of a booking channel.
 
     Each request is handled with the next item of `responses`: an HTTP status, the target of a redirect, or a fault
-    (`hang`, `drip`, `short` or `endless`). The status 200 sends the calendar with `headers`, or 304 if the client
-    already has this version. A client that does not call itself Mozilla is refused.
+    (`hang`, `drip`, `short` or `endless`). For the status 200, the server sends the calendar with `headers`, or 304
+    if the client already has this version. Clients without "Mozilla" in their User-Agent are refused.
     """
 
     def __init__(self, content: bytes) -> None:

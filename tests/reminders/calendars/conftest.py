@@ -1,4 +1,4 @@
-"""Fixtures for the tests of calendars: a channel with a calendar, and a room that the calendar is linked to."""
+"""Fixtures for the tests of calendars: servers that imitate booking channels, and rooms with linked calendars."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -53,7 +53,7 @@ pytestmark = pytest.mark.django_db
 
 
 def imported(rows: list[list[str]]) -> tuple[dict[str, dict[str, Any]], list[RowError], set[str]]:
-    """Import the rows. Return the values by booking number, the errors, and the booking numbers that occupy a room."""
+    """Import the rows. Return the values by booking number, the errors, and the numbers of bookings with a room."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows([HEADER, *rows])
     errors: list[RowError] = []

@@ -24,9 +24,9 @@ Book = Callable[..., Reservation]
 
 @pytest.fixture
 def week(in_hotel: Hotel, clock: Clock) -> Rule:
-    """Deactivate all rules except one, and return that rule.
+    """Return the only active rule. The other rules are deactivated.
 
-    Its reminders are sent 7 days before arrival at 10:00 in Lisbon, which is 09:00 UTC.
+    The rule sends a reminder 7 days before arrival, at 10:00 in Lisbon, which is 09:00 UTC.
     """
     clock("2030-05-01 12:00")
     Rule.objects.exclude(offset_days=7).update(is_active=False)

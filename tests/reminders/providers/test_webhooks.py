@@ -52,7 +52,7 @@ def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
 
 @pytest.fixture(params=["postmark", "mailgun", "brevo"])
 def bounced(request: pytest.FixtureRequest, sent: Reminder, hotel: Hotel) -> Callable[[], int]:
-    """Return a function that reports a bounce to the webhook and returns the HTTP status code.
+    """Return a function that sends a bounce event to the webhook and returns the status code of the response.
 
     Tests that use this fixture run once for each of three mail providers.
     """
@@ -118,7 +118,7 @@ def test_delivery_event_changes_only_a_reminder_with_the_status_unknown(
 def test_bounce_reported_before_the_message_is_stored_as_sent_is_not_overwritten(
     book: Book, clock: Clock, hotel: Hotel, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker stores a message as sent when it starts the next message. The provider can report a bounce earlier."""
+    """A worker stores that it has sent a message when it starts the next one. A bounce can be reported before that."""
     clock("2030-05-09 12:00")
     for number in ("R1", "R2"):
         book(number, "2030-05-10", "2030-05-12")

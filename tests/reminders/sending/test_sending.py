@@ -268,7 +268,7 @@ def kill(*_args: object, **_kwargs: object) -> None:
 def expire_claim(reminder: Reminder) -> None:
     """Make the claim of the reminder expire.
 
-    The time of the claim is moved back a hundred years, as is the start of the transmission, if any.
+    The claim, and the transmission if it has started, get a start time a hundred years ago.
     """
     past = timezone.now() - timedelta(days=36_500)
     Reminder.objects.filter(id=reminder.id).update(claimed_at=past)

@@ -195,9 +195,9 @@ def test_message_is_not_transmitted_if_before_data_raises_an_error(
 def test_before_data_is_called_before_the_first_byte_of_the_message(
     server: ScriptedServer, send: Sender
 ) -> None:
-    """The worker stores in `before_data` that the transmission has started.
+    """The function `before_data` of the worker stores that the transmission has started.
 
-    The transmission of the message must not begin earlier.
+    No part of the message may be sent before that.
     """
     received: list[bytes] = []
     send(before_data=lambda: received.extend(server.received))

@@ -40,7 +40,7 @@ class Profile:
     #: The reservation status for each status word of the vendor.
     statuses: Mapping[str, str] = field(default_factory=dict)
     #: The order of day and month in the dates of the vendor's exports: `day-first` or `month-first`.
-    #: This is an empty string if the exports of the vendor use different orders.
+    #: If the order differs between the vendor's exports, this is an empty string.
     date_format: str = ""
 
     def column_names(self) -> Iterator[str]:

@@ -23,7 +23,7 @@ from reminders.reservations.importing.values.errors import Reason, length_detail
 
 _EMPTY = frozenset({"", "-", "NULL", "null", "NA", "N/A", "n/a", "None", "#N/A"})
 #: Exceptions to `_EMPTY`: a guest may be called None, and the country code of Namibia is NA.
-#: A dash as an e-mail address or phone number is reported as an invalid value, because the guest can't be contacted.
+#: A dash as an e-mail address or phone number is an invalid value, so staff see that the guest can't be contacted.
 _EMPTY_BY_FIELD = {
     "guest_name": _EMPTY - {"None"}, "country": _EMPTY - {"NA"}, "guest_email": _EMPTY - {"-"},
     "guest_phone": _EMPTY - {"-"},
@@ -125,7 +125,7 @@ def parse_phone(text: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def parse_language(text: str) -> str:
-    """Return the language code in a cell (BCP 47), in lower case."""
+    """Return the language code (BCP 47) in a cell, converted to lower case, such as "pt-br"."""
     try:
         validate_language(text)
     except ValidationError:

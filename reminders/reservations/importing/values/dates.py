@@ -128,23 +128,23 @@ def _only_order(first: int, second: int) -> DateOrder | None:
     return DateOrder.MONTH_FIRST if second > 12 else None
 
 
-#: If at most this share of the dates in a column contradicts the other dates, the contradicting dates are
-#: treated as errors in single cells.
+#: Maximum share of the dates in a column that may contradict the column's order of day and month.
+#: Dates that contradict the order are errors of their cells. Above this share, the order of the column is unknown.
 _MAX_CONTRADICTION = 0.05
 
 
 @dataclass(slots=True)
 class DateColumn:
-    """Counts the dates in one column by the order of day and month that they prove.
+    """Counts how many dates in one column show that the day comes first, or that the month comes first.
 
-    For example, the date 13/04/2026 proves that the day comes before the month.
+    For example, the date 13/04/2026 shows that the day comes first.
     """
 
     name: str
     day_first: int = 0
     month_first: int = 0
     undecided: int = 0
-    #: The number of unambiguous dates: ISO 8601 dates, dates with month names, and Excel day numbers.
+    #: The number of dates with only one meaning: ISO 8601 dates, dates with month names, and Excel day numbers.
     certain: int = 0
     #: The first ambiguous date in the column: its line number and its text.
     example: tuple[int, str] = (0, "")
@@ -188,7 +188,7 @@ class DateColumn:
     def needs_order(self) -> bool:
         """Return whether the user has to choose the order of day and month for this column.
 
-        A few ambiguous dates among many clear dates count as errors of their cells, so no choice is needed.
+        The result is False if few dates are ambiguous and many are not. The few are then reported as errors.
         """
         return (
             self.undecided > max(1, self.certain * _MAX_CONTRADICTION) if self.certain else self.undecided > 0
@@ -237,8 +237,8 @@ class AmbiguousDates(InvalidFile):
 def decide_orders(columns: Mapping[str, DateColumn], *, date_format: str = "") -> dict[str, DateOrder | None]:
     """Return the order of day and month in each column, by column key.
 
-    If a column contains only ambiguous dates, the order of the file's other columns is used, because one program wrote
-    all columns. If `date_format` is not empty, it is the order of all columns. Raises AmbiguousDates.
+    If all dates of a column are ambiguous, the order of the other columns is used, because one program wrote the whole
+    file. If `date_format` is not empty, it is the order of all columns. Raises AmbiguousDates.
     """
     if date_format:
         return dict.fromkeys(columns, DateOrder(date_format))

@@ -54,13 +54,13 @@ class RowError:
 
 
 def length_detail(text: str, limit: int) -> TranslatableMessage:
-    """Return the detail of an error that reports a text with more than `limit` characters."""
+    """Return the detail text of the error for a value with more than `limit` characters."""
     return TranslatableMessage(
         gettext_noop("{length} characters, limit: {limit}"), length=len(text), limit=limit
     )
 
 
 def dates_detail(arrival: date, departure: date) -> TranslatableMessage:
-    """Return the detail of an error that reports a stay with an invalid number of nights."""
+    """Return the detail text of the error for a stay with an invalid number of nights."""
     message = gettext_noop("from {arrival} to {departure}")
     return TranslatableMessage(message, arrival=arrival.isoformat(), departure=departure.isoformat())
