@@ -38,7 +38,10 @@ _attempts = counter(
 
 
 def deliver(delivery_id: UUID) -> bool:
-    """Send a delivery that is due. If only the final attempt is left, return False: the caller must enqueue it."""
+    """Send a delivery that is due and return True.
+
+    If only the final attempt is left, send nothing and return False. The caller then enqueues the final attempt.
+    """
     delivery = _pending_delivery(delivery_id)
     if delivery is None:
         due.cancel(kind="webhook", ids=[delivery_id])

@@ -63,7 +63,7 @@ def _create_tenant(name: str) -> None:
 
 
 def count() -> float:
-    """Return the number of tenants in the database of django-tenants."""
+    """Return the number of tenants in the database that django-tenants uses in the comparison."""
     connection.set_schema_to_public()
     return float(Client.objects.count())
 

@@ -49,7 +49,7 @@ def test_automatic_retry_gets_a_value_with_its_type(in_hotel: Hotel, lamp: Lamp,
 
 
 @pytest.mark.parametrize("value", ["nul \0 inside", "half a pair \ud83d", math.inf, 1e300], ids=ascii)
-def test_payload_that_jsonb_cannot_hold_waits_for_a_person_and_is_sent_unchanged(
+def test_payload_that_jsonb_cannot_store_is_sent_unchanged_after_a_manual_retry(
     in_hotel: Hotel, lamp: Lamp, value: object
 ) -> None:
     failure = captured_failure({"key": [value]})

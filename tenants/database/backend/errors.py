@@ -1,7 +1,7 @@
-"""Conversion of PostgreSQL's errors, because the backend sends SET statements before each statement.
+"""Correction of the positions in PostgreSQL's errors.
 
-PostgreSQL counts the error position from the first SET statement. The converted error contains the position in the
-caller's statement.
+The backend sends SET statements before each statement, and PostgreSQL counts the position of an error from the first
+SET statement. The corrected error contains the position in the caller's statement.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class StatementKind(Enum):
 
     PLAIN = auto()
     TRANSACTION_CONTROL = auto()  # BEGIN, COMMIT, SAVEPOINT ...
-    #: SET CONSTRAINTS ALL and SET TRANSACTION. Query strings with several statements may contain these statements.
+    #: SET CONSTRAINTS ALL and SET TRANSACTION. They are allowed in query strings with several statements.
     TRANSACTION_MODE = auto()
     #: Statements that cannot run in a transaction block, such as VACUUM.
     NON_TRANSACTIONAL = auto()

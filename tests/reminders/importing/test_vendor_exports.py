@@ -316,7 +316,7 @@ def test_profile_written_by_a_hotel_maps_columns_statuses_and_dates(in_hotel: Ho
         ("=", "Invalid"),
     ],
 )
-def test_invalid_profile_file_is_rejected(
+def test_invalid_file_with_a_vendor_profile_is_rejected(
     in_hotel: Hotel, tmp_path: Path, content: str, message: str
 ) -> None:
     profile = tmp_path / "ours.toml"

@@ -40,7 +40,7 @@ class Profile:
     #: The reservation status for each status word of the vendor.
     statuses: Mapping[str, str] = field(default_factory=dict)
     #: The order of day and month in the dates of the vendor's exports: `day-first` or `month-first`.
-    #: If the order differs between the vendor's exports, this is an empty string.
+    #: An empty string means that the vendor's exports have different orders of day and month.
     date_format: str = ""
 
     def column_names(self) -> Iterator[str]:
