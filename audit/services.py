@@ -1,11 +1,8 @@
 """Functions that record events in the audit trail. The actor, IP address and request id come from `tenants.context`."""
 
 import json
-import threading
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextvars import copy_context
 
 import structlog
 from django.core.serializers.json import DjangoJSONEncoder
@@ -16,6 +13,7 @@ from audit.models import Event
 from audit.registry import EventType
 from hotelagent.core.ids import uuid7
 from tenants.context import current_actor
+from tenants.database.connections import start_on_second_connection
 
 log = structlog.get_logger(__name__)
 
@@ -66,21 +64,15 @@ def _save_on_thread(event: Event) -> None:
 
     If the thread needs longer, it continues after this function has returned.
     """
-    saved: Future[None] = Future()
-    context = copy_context()
 
     def save() -> None:
         try:
-            context.run(event.save, force_insert=True)
-        except Exception as error:
+            event.save(force_insert=True)
+        except Exception:
             log.exception("audit.not_recorded", audit_event=event.event)
-            saved.set_exception(error)
-        else:
-            saved.set_result(None)
-        finally:
-            connection.close()
+            raise
 
-    threading.Thread(target=save, name="audit-record").start()
+    saved = start_on_second_connection(save, name="audit-record")
     try:
         saved.result(TIMEOUT_SECONDS)
     except FutureTimeoutError:

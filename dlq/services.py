@@ -7,8 +7,6 @@ import base64
 import hashlib
 import json
 import uuid
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +24,7 @@ from dlq.retries import schedule
 from hotelagent.core.ids import uuid7
 from tenants.context import current_actor, current_tenant
 from tenants.database.clock import database_now
+from tenants.database.connections import start_on_second_connection
 from tenants.database.functions import call_function
 
 # The maximum lengths of the columns. Longer values are cut, so that no failure is lost because of its texts.
@@ -118,8 +117,7 @@ def capture(
         "actor": actor_as_json(),
     }
     if _transaction_is_broken():
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(copy_context().run, _store_and_close, request).result()
+        return start_on_second_connection(lambda: _store(request), name="dlq-capture").result()
     return _store(request)
 
 
@@ -130,14 +128,6 @@ def _store(request: dict[str, Any]) -> CapturedFailure:
     if failure.is_new and failure.status == FailureStatus.PERMANENT:
         metrics.count_on_commit(metrics.CLOSED, status=failure.status)
     return failure
-
-
-def _store_and_close(request: dict[str, Any]) -> CapturedFailure:
-    """Store the failure over the current thread's own database connection, and close that connection."""
-    try:
-        return _store(request)
-    finally:
-        connection.close()
 
 
 def _transaction_is_broken() -> bool:

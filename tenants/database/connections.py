@@ -7,11 +7,14 @@ models work on either connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from contextvars import copy_context
 from copy import deepcopy
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -25,6 +28,8 @@ from hotelagent.core.service_urls import InvalidServiceURL, ServiceURL
 
 if TYPE_CHECKING:
     from tenants.database.backend.base import DatabaseWrapper
+
+T = TypeVar("T")
 
 #: Values of `sslmode` that let libpq connect without TLS. If a URL has no `sslmode`, remote hosts get `require`.
 PLAINTEXT_SSL_MODES = {"disable", "allow", "prefer"}
@@ -181,3 +186,28 @@ def execute_script(statements: str) -> None:
         result = connection.connection.pgconn.exec_(statements.encode())
         if result.status not in {ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK}:
             raise errors.error_from_result(result, encoding="utf-8")
+
+
+def start_on_second_connection(function: Callable[[], T], *, name: str) -> Future[T]:
+    """Call the function in a new thread, which has its own database connection, and return the future result.
+
+    The function runs in the caller's tenant and actor. What it commits is kept if the caller's transaction is rolled
+    back. The connection is closed before the result is available. `name` is the name of the thread.
+    """
+    result: Future[T] = Future()
+    context = copy_context()
+
+    def call_and_close() -> T:
+        try:
+            return context.run(function)
+        finally:
+            connection.close()
+
+    def run() -> None:
+        try:
+            result.set_result(call_and_close())
+        except Exception as error:  # noqa: BLE001 - the caller receives it from the future
+            result.set_exception(error)
+
+    threading.Thread(target=run, name=name).start()
+    return result
