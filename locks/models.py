@@ -13,6 +13,9 @@ from hotelagent.core.ids import uuid7
 from locks.waiting_list import models as _waiting_list  # noqa: F401 - Django finds an app's models here
 from locks.webhooks import models as _webhooks  # noqa: F401
 
+#: The maximum of a room's id, which is an `integer` of PostgreSQL.
+MAX_ROOM_ID = 2**31 - 1
+
 
 class Room(models.Model):
     """A room that can be booked. Its id is an integer, because the constraint against overlaps uses integer ranges."""

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from hotelagent.rest.serializers import ReadOnlySerializer, StrictMixin, StrictSerializer
 from locks import policy
 from locks.holds import AllocatedRoom, Hold
-from locks.models import AllocationStatus, Room
+from locks.models import MAX_ROOM_ID, AllocationStatus, Room
 from locks.nights import Nights
 
 #: An argument for `problem_responses`: the status and the problems that invalid check-in or check-out dates cause.
@@ -18,7 +18,6 @@ INVALID_DATES = (
     "`/problems/invalid-date-range` or `/problems/invalid-check-in`.",
 )
 
-_MAX_ROOM_ID = 2**31 - 1
 _HOLD_ID = "0198b7d2-6c1e-7c52-9a53-0c1f2f6d8a11"
 _HOLD: dict[str, Any] = {
     "id": _HOLD_ID,
@@ -113,11 +112,11 @@ class NewHoldSerializer(GuestRequestSerializer):
     room = serializers.IntegerField(
         required=False,
         min_value=1,
-        max_value=_MAX_ROOM_ID,
+        max_value=MAX_ROOM_ID,
         help_text="The id of a room. Provide exactly one of `room`, `rooms` and `room_type`.",
     )
     rooms = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=_MAX_ROOM_ID),
+        child=serializers.IntegerField(min_value=1, max_value=MAX_ROOM_ID),
         required=False,
         allow_empty=False,
         max_length=policy.MAX_ROOMS,
@@ -170,7 +169,7 @@ class ForceReleaseSerializer(StrictSerializer):
 
 
 class NewClosureSerializer(NightsSerializer):
-    room = serializers.IntegerField(min_value=1, max_value=_MAX_ROOM_ID, help_text="The id of the room.")
+    room = serializers.IntegerField(min_value=1, max_value=MAX_ROOM_ID, help_text="The id of the room.")
     reason = serializers.CharField(max_length=200, help_text="Why the room is closed.")
 
     @property
@@ -183,7 +182,7 @@ class NewClosureSerializer(NightsSerializer):
 
 
 class MoveSerializer(NightsSerializer):
-    room = serializers.IntegerField(min_value=1, max_value=_MAX_ROOM_ID, help_text="The id of the new room.")
+    room = serializers.IntegerField(min_value=1, max_value=MAX_ROOM_ID, help_text="The id of the new room.")
 
 
 class AllocatedRoomSerializer(ReadOnlySerializer[AllocatedRoom]):

@@ -16,6 +16,7 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import UUID_REGEX, HotelViewSet
 from locks.api.serializers import INVALID_DATES, GuestRequestSerializer, HoldWithTokenSerializer
+from locks.models import MAX_ROOM_ID
 from locks.owner import holder, staff_holder
 from locks.waiting_list import services
 from locks.waiting_list.models import WaitingListEntry, WaitingStatus
@@ -44,7 +45,7 @@ class NewWaitingListEntrySerializer(GuestRequestSerializer):
     room = serializers.IntegerField(
         required=False,
         min_value=1,
-        max_value=2**31 - 1,
+        max_value=MAX_ROOM_ID,
         help_text="The id of a room. Required if `room_type` is not given.",
     )
     room_type = serializers.CharField(

@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelAPIView
+from locks.models import MAX_ROOM_ID
 from reminders.reservations.calendars import feed
 from tenants.access import api_keys
 from tenants.access.authentication import ApiClient, ApiKeyAuthentication
@@ -79,7 +80,7 @@ class FeedQuerySerializer(StrictSerializer):
     room = serializers.IntegerField(
         required=False,
         min_value=1,
-        max_value=2**31 - 1,
+        max_value=MAX_ROOM_ID,
         help_text="Only this room: the id of a room (`/api/v1/rooms/`).",
     )
     room_type = serializers.CharField(

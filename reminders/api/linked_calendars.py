@@ -13,6 +13,7 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import UUID_REGEX, HotelViewSet
+from locks.models import MAX_ROOM_ID
 from reminders.api.calendar_import import CalendarReportSerializer
 from reminders.models import LinkedCalendar
 from reminders.reservations.calendars import services
@@ -28,7 +29,7 @@ from reminders.reservations.calendars import services
     ]
 )
 class LinkCalendarSerializer(StrictSerializer):
-    room = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="The id of the room.")
+    room = serializers.IntegerField(min_value=1, max_value=MAX_ROOM_ID, help_text="The id of the room.")
     name = serializers.CharField(max_length=60, help_text="The name of the channel, for your staff.")
     url = serializers.CharField(
         max_length=2000,
