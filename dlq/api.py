@@ -1,4 +1,4 @@
-"""The REST API of failures, at /api/v1/dlq/. Clients report, list, retry and discard failures."""
+"""The REST API of failures, at /api/v1/dlq/entries/. Clients report, list, retry and discard failures."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from dlq.models import Attempt, Failure, FailureKind, FailureStatus
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
-from hotelagent.rest.views import HotelViewSet
+from hotelagent.rest.views import UUID_REGEX, HotelViewSet
 
 #: The first part of the names of failures that other systems report.
 EXTERNAL = "external"
@@ -134,6 +134,7 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
 
     queryset = Failure.objects.all()
     filterset_class = FailureFilter
+    lookup_value_regex = UUID_REGEX
     required_scopes = {"GET": "dlq:read", "POST": "dlq:write"}
 
     def get_queryset(self) -> QuerySet[Failure]:
@@ -199,5 +200,5 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
 
 
 router = SimpleRouter()
-router.register("dlq", FailureViewSet, basename="failure")
+router.register("dlq/entries", FailureViewSet, basename="failure")
 urlpatterns = router.urls

@@ -13,7 +13,7 @@ from tenants.errors import DomainError
 from tenants.models import Hotel
 
 pytestmark = pytest.mark.django_db
-ADMIN, API = "/admin/dlq/failure/", "/api/v1/dlq/"
+ADMIN, API = "/admin/dlq/failure/", "/api/v1/dlq/entries/"
 MESSAGES = {
     "en": "There is no hotel 'sol'.",
     "es": "No existe el hotel 'sol'.",
