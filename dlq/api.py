@@ -14,7 +14,7 @@ from rest_framework.serializers import BaseSerializer
 
 from dlq import services
 from dlq.error_reports import MAX_MESSAGE_LENGTH, MAX_TRACEBACK_LENGTH, report_texts
-from dlq.models import Attempt, Failure, FailureKind, FailureStatus
+from dlq.models import Attempt, Failure, FailureStatus
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
@@ -59,7 +59,7 @@ class FailureSerializer(serializers.ModelSerializer[Failure]):
         model = Failure
         fields: Any = [
             "id",
-            "kind",
+            "is_task",
             "source",
             "name",
             "status",
@@ -126,7 +126,7 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     class Meta:
         model = Failure
-        fields = ["status", "kind", "source", "name", "fingerprint", "error_type", "since", "until"]
+        fields = ["status", "is_task", "source", "name", "fingerprint", "error_type", "since", "until"]
 
 
 class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
@@ -164,7 +164,7 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
         # Requests with the session cookie of the admin have no API key.
         client = getattr(request.auth, "name", "staff")[:MAX_CLIENT_LENGTH]
         captured = services.capture(
-            kind=FailureKind.MESSAGE,
+            is_task=False,
             source=client,
             # Without the prefix, a client could use the name of one of our tasks, and a retry would run that task.
             name=f"{EXTERNAL}:{client}:{report['name']}",

@@ -8,7 +8,11 @@ from prometheus_client import Counter
 
 from hotelagent.core.metrics import counter
 
-CAPTURED = counter("hotelagent_failures_captured_total", "Captured failures, by kind.", labels=["kind"])
+CAPTURED = counter(
+    "hotelagent_failures_captured_total",
+    "Captured failures, by whether they are failed tasks.",
+    labels=["is_task"],
+)
 ATTEMPTS = counter("hotelagent_failure_retries_total", "Completed retries, by outcome.", labels=["outcome"])
 CLOSED = counter(
     "hotelagent_failures_closed_total",

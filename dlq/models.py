@@ -10,11 +10,6 @@ from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
 
 
-class FailureKind(models.TextChoices):
-    TASK = "task", _("task")
-    MESSAGE = "message", _("message")
-
-
 class FailureStatus(models.TextChoices):
     """The status of a failure.
 
@@ -100,7 +95,10 @@ class Failure(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    kind = models.CharField(_("kind"), max_length=7, choices=FailureKind)
+    is_task = models.BooleanField(
+        _("is a task"),
+        help_text=_("Whether the failure is a failed Celery task. Other failures are messages."),
+    )
     source = models.CharField(
         _("source"), max_length=100, help_text=_("The system that reported the failure.")
     )

@@ -23,7 +23,7 @@ declare_columns(
         "status": _mask_live_status,
     },
     kept=(
-        "kind",
+        "is_task",
         "source",
         "name",
         "original_type",

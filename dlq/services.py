@@ -16,10 +16,11 @@ from django.utils.translation import gettext as _
 from psycopg.pq import TransactionStatus
 
 from audit.services import actor_as_json, record
-from dlq import events, metrics, payloads, registry
+from dlq import events, metrics, payloads
 from dlq.error_reports import ErrorReport, report_exception
 from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError
-from dlq.models import WAITING_STATUSES, Failure, FailureKind, FailureStatus
+from dlq.kinds.registry import find_kind
+from dlq.models import WAITING_STATUSES, Failure, FailureStatus
 from dlq.retries import schedule
 from hotelagent.core.ids import uuid7
 from tenants.context import current_actor, current_tenant
@@ -58,7 +59,7 @@ UNKNOWN_ORIGIN = Origin()
 
 def capture(
     *,
-    kind: str,
+    is_task: bool,
     source: str,
     name: str,
     payload: dict[str, Any] | payloads.StoredPayload,
@@ -84,12 +85,12 @@ def capture(
     report = error if isinstance(error, ErrorReport) else report_exception(error)
     name, source = name[:MAX_NAME_LENGTH], source[:MAX_SOURCE_LENGTH]
     stored = payloads.to_stored(payload)
-    is_retried = retry and stored.original is None and _is_retryable(kind=kind, name=name)
+    is_retried = retry and stored.original is None and _is_retryable(is_task=is_task, name=name)
     delay = schedule.retry_delay(0) if is_retried else None
     tenant = current_tenant()
     request = {
         "id": str(uuid7()),
-        "kind": kind,
+        "is_task": is_task,
         "source": source,
         "name": name,
         "work_key": work_key or _work_key(source, name, stored),
@@ -124,7 +125,7 @@ def capture(
 def _store(request: dict[str, Any]) -> CapturedFailure:
     result = call_function("dlq_capture", request)
     failure = CapturedFailure(uuid.UUID(result["id"]), FailureStatus(result["status"]), result["is_new"])
-    metrics.count_on_commit(metrics.CAPTURED, kind=request["kind"])
+    metrics.count_on_commit(metrics.CAPTURED, is_task=str(request["is_task"]).lower())
     if failure.is_new and failure.status == FailureStatus.PERMANENT:
         metrics.count_on_commit(metrics.CLOSED, status=failure.status)
     return failure
@@ -150,7 +151,7 @@ def retry(*, failure_id: uuid.UUID) -> None:
     """
     with transaction.atomic():
         failure = _get_waiting(failure_id)
-        if not _is_retryable(kind=failure.kind, name=failure.name):
+        if not _is_retryable(is_task=failure.is_task, name=failure.name):
             raise FailureNotRetryable(
                 _(
                     "{name} was reported by {source}. Send it again from {source}, and then discard the failure here."
@@ -188,8 +189,8 @@ def discard(*, failure_id: uuid.UUID, reason: str) -> None:
         metrics.count_on_commit(metrics.CLOSED, status=FailureStatus.DISCARDED)
 
 
-def _is_retryable(*, kind: str, name: str) -> bool:
-    return kind == FailureKind.TASK or registry.find_retry_handler(name) is not None
+def _is_retryable(*, is_task: bool, name: str) -> bool:
+    return is_task or find_kind(name).handler is not None
 
 
 def _get_waiting(failure_id: uuid.UUID) -> Failure:

@@ -19,8 +19,8 @@ from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from dlq import services
+from dlq.kinds.subjects import Subject, find_subjects
 from dlq.models import WAITING_STATUSES, Attempt, Failure, FailureGroup, FailureStatus
-from dlq.registry import Subject, find_subjects
 from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 
@@ -86,7 +86,7 @@ class FailureAdmin(ReadOnlyModelAdmin):
     ]
     list_filter = [
         ("status", ChoicesDropdownFilter),
-        ("kind", ChoicesDropdownFilter),
+        "is_task",
         ("fingerprint", FieldTextFilter),
         ("last_seen_at", RangeDateTimeFilter),
     ]
@@ -103,7 +103,7 @@ class FailureAdmin(ReadOnlyModelAdmin):
                 "fields": [
                     "status",
                     "name",
-                    "kind",
+                    "is_task",
                     "source",
                     "group",
                     "retries",

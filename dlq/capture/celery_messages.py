@@ -10,7 +10,6 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from dlq import services
-from dlq.models import FailureKind
 from dlq.payloads import StoredPayload
 from dlq.retries import attempts
 from dlq.services import Origin
@@ -45,7 +44,7 @@ def capture_failed_task(*, task: HotelTask, error: BaseException, **_kwargs: Any
             attempts.record_failure(**_attempt_key(headers), error=error, worker=worker)
             return
         capture: dict[str, Any] = {
-            "kind": FailureKind.TASK,
+            "is_task": True,
             "source": SOURCE,
             "name": task.name,
             "payload": {"args": list(task.request.args or ()), "kwargs": dict(task.request.kwargs or {})},
@@ -110,7 +109,7 @@ def capture_message(message: Any, error: BaseException) -> None:
     name, task_id = str(headers.get("task") or UNKNOWN_NAME), str(headers.get("id") or "")
     with _message_context(headers, name=name, task_id=task_id):
         services.capture(
-            kind=FailureKind.TASK,
+            is_task=True,
             source=SOURCE,
             name=name,
             payload=payload,

@@ -52,9 +52,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "kind",
-                    models.CharField(
-                        choices=[("task", "task"), ("message", "message")], max_length=7, verbose_name="kind"
+                    "is_task",
+                    models.BooleanField(
+                        help_text="Whether the failure is a failed Celery task. Other failures are messages.",
+                        verbose_name="is a task",
                     ),
                 ),
                 (

@@ -18,16 +18,16 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from audit.services import record
-from dlq import events, metrics, payloads, registry
+from dlq import events, metrics, payloads
 from dlq.error_reports import ErrorReport, report_exception
 from dlq.errors import AttemptLost, NonRetryableError
+from dlq.kinds.registry import find_kind
 from dlq.models import (
     WAITING_STATUSES,
     Attempt,
     AttemptOutcome,
     Failure,
     FailureGroup,
-    FailureKind,
     FailureStatus,
 )
 from dlq.retries import schedule
@@ -58,7 +58,7 @@ def retry_due(*, failure_id: uuid.UUID) -> None:
     failure = claim(failure_id=failure_id)
     if failure is None:
         return
-    handler = registry.find_retry_handler(failure.name)
+    handler = find_kind(failure.name).handler
     try:
         failure.payload = payloads.restore(failure)
         if handler:
@@ -79,7 +79,7 @@ def _due(failure_id: uuid.UUID) -> Failure | None:
     scheduled = Failure.objects.filter(
         id=failure_id, status=FailureStatus.SCHEDULED, next_retry_at__lte=Now()
     )
-    return scheduled.only("kind", "name").first()
+    return scheduled.only("is_task", "name").first()
 
 
 def claim(*, failure_id: uuid.UUID) -> Failure | None:
@@ -101,7 +101,7 @@ def claim(*, failure_id: uuid.UUID) -> Failure | None:
         if not claimed:
             return None
         failure = Failure.objects.get(id=failure_id)
-        has_handler = registry.find_retry_handler(failure.name) is not None
+        has_handler = find_kind(failure.name).handler is not None
         failure.claimed_until = now + (schedule.HANDLER_LEASE if has_handler else schedule.QUEUE_LEASE)
         failure.save(update_fields=["claimed_until"])
         schedule.schedule_check(failure.id, failure.claimed_until)
@@ -167,7 +167,7 @@ def _end_attempt(failure: Failure, fields: dict[str, Any], *, is_lost: bool, is_
         _resolve(failure, number=failure.attempt)
         return
     delay = None if is_final or failure.original is not None else schedule.retry_delay(failure.retries)
-    if is_lost and not registry.is_idempotent(failure.name):
+    if is_lost and not find_kind(failure.name).is_idempotent:
         status, delay = FailureStatus.IN_DOUBT, None
     else:
         status = FailureStatus.SCHEDULED if delay else FailureStatus.PERMANENT
@@ -238,10 +238,10 @@ def _send_task(failure: Failure) -> None:
 
 def _can_run(failure: Failure) -> bool:
     """Return whether this worker knows the retry handler or the task of the failure."""
-    if registry.find_retry_handler(failure.name):
+    if find_kind(failure.name).handler:
         return True
     try:
-        return failure.kind == FailureKind.TASK and get_task(failure.name) is not None
+        return failure.is_task and get_task(failure.name) is not None
     except NotRegistered:
         return False
 

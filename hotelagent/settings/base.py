@@ -232,7 +232,6 @@ SPECTACULAR_SETTINGS = {
     # Names of enums in generated API clients. Without an entry here, the name of an enum could contain a hash.
     "ENUM_NAME_OVERRIDES": {
         "ContactKind": "tenants.models.ContactKind",
-        "FailureKind": "dlq.models.FailureKind",
         "FailureStatus": "dlq.models.FailureStatus",
         "HotelStatus": "tenants.models.HotelStatus",
         "ReminderStatus": "reminders.models.ReminderStatus",

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dlq.events import ERRORS, NAMES, SOURCES
+from dlq.kinds.subjects import Subject, subject_finder
 from dlq.models import Failure
-from dlq.registry import Subject, subject_finder
 from reminders.errors import InvalidTemplate, MailDeferred, MailRejected
 from reminders.events import ERROR_LABELS
 from reminders.file_imports.services import TASK as IMPORT_TASK

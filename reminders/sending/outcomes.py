@@ -134,7 +134,7 @@ def capture_failure(reminder: Reminder, *, recipient: str, error: DomainError) -
     """Add the reminder to the dead-letter queue, where staff correct the address and send the reminder again."""
     payload = {"reminder": str(reminder.id), "to": recipient}
     capture(
-        kind="message",
+        is_task=False,
         source="reminders",
         name=FAILURE_NAME,
         payload=payload,

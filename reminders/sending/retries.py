@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from dlq.errors import NonRetryableError
+from dlq.kinds.registry import failure_kind
 from dlq.models import Failure
-from dlq.registry import retry_handler
 from hotelagent.core.messages import TranslatableMessage, message_to_json
 from reminders import due_kinds
 from reminders.errors import InvalidTemplate, MailDeferred, MailOutcomeUnknown, MailRejected
@@ -29,7 +29,7 @@ from tenants.queue import due
 _ONE_SECOND = timedelta(seconds=1)
 
 
-@retry_handler(FAILURE_NAME)
+@failure_kind(FAILURE_NAME)
 def retry_failed(failure: Failure) -> None:
     """Send the failed reminder again immediately.
 

@@ -49,6 +49,7 @@ MODELS = frozenset(
         "errors",
         "events",
         "holds",
+        "kinds",
         "local_time",
         "models",
         "nights",

@@ -8,8 +8,10 @@ import pytest
 from celery import current_app, shared_task
 from django.db.models import F
 
-from dlq import registry, services
-from dlq.models import Failure, FailureKind
+from dlq import services
+from dlq.kinds import registry
+from dlq.kinds.registry import Kind
+from dlq.models import Failure
 from tenants.queue.celery_task import HotelTask
 
 NAME = "tests.lamp"
@@ -45,7 +47,7 @@ class Lamp:
 @pytest.fixture
 def lamp(monkeypatch: pytest.MonkeyPatch) -> Lamp:
     lamp = Lamp()
-    monkeypatch.setitem(registry._retry_handlers, NAME, lamp.handle)
+    monkeypatch.setitem(registry._kinds, NAME, Kind(name=NAME, handler=lamp.handle))
     return lamp
 
 
@@ -72,7 +74,7 @@ def capture_failure(
     The fixture `lamp` handles the retries of the message.
     """
     captured = services.capture(
-        kind=FailureKind.MESSAGE,
+        is_task=False,
         source="tests",
         name=NAME,
         payload={"lamp": 1, **payload},

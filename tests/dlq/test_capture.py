@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from audit.selectors import timeline
 from dlq import services
 from dlq.error_reports import report_texts
-from dlq.models import AttemptOutcome, Failure, FailureGroup, FailureKind
+from dlq.models import AttemptOutcome, Failure, FailureGroup
 from dlq.retries import schedule
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
@@ -22,7 +22,7 @@ def test_capture_stores_payload_source_and_error(in_hotel: Hotel, lamp: Lamp) ->
     failure = capture_failure(room="12", nights=["2026-03-01", "2026-03-02"])
     failure.refresh_from_db()
     assert failure.payload == {"lamp": 1, "room": "12", "nights": ["2026-03-01", "2026-03-02"]}
-    assert (failure.kind, failure.source, failure.name) == ("message", "tests", NAME)
+    assert (failure.is_task, failure.source, failure.name) == (False, "tests", NAME)
     assert failure.error_type == "tests.dlq.conftest.LampError"
     assert failure.error_message == "no current"
 
@@ -140,7 +140,7 @@ def test_capture_is_recorded_in_the_audit_trail_without_the_payload(in_hotel: Ho
 @pytest.mark.django_db
 def test_capture_shortens_long_messages_and_keeps_the_end_of_tracebacks(in_hotel: Hotel, lamp: Lamp) -> None:
     report = report_texts(type="X", message="m" * 10_000, traceback="t" * 100_000 + "the innermost frame")
-    captured = services.capture(kind=FailureKind.MESSAGE, source="tests", name=NAME, payload={}, error=report)
+    captured = services.capture(is_task=False, source="tests", name=NAME, payload={}, error=report)
     failure = Failure.objects.with_traceback().get(id=captured.id)
     assert len(failure.error_message) == 2_000
     assert failure.traceback.endswith("the innermost frame")
@@ -158,7 +158,7 @@ def test_retry_delays_are_one_two_and_four_minutes_with_jitter() -> None:
 @pytest.mark.django_db
 def test_capture_needs_two_statements_at_most(in_hotel: Hotel, lamp: Lamp) -> None:
     with CaptureQueriesContext(connection) as queries:
-        services.capture(kind="message", source="tests", name=NAME, payload={}, error=LampError())
+        services.capture(is_task=False, source="tests", name=NAME, payload={}, error=LampError())
     statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
     assert len(statements) <= 2, statements
 
@@ -212,7 +212,7 @@ class UnprintableError(Exception):
 def test_capture_of_an_error_that_cannot_be_stored_as_it_is_leaves_a_failure(
     in_hotel: Hotel, lamp: Lamp, error: Exception
 ) -> None:
-    captured = services.capture(kind="message", source="tests" * 50, name="n" * 500, payload={}, error=error)
+    captured = services.capture(is_task=False, source="tests" * 50, name="n" * 500, payload={}, error=error)
     assert Failure.objects.get(id=captured.id).error_type
 
 
@@ -223,7 +223,7 @@ def test_capture_in_a_transaction_that_has_failed_is_committed_separately(hotel:
             with pytest.raises(DataError):
                 cursor.execute("SELECT 1/0")
             failure_id = services.capture(
-                kind="message", source="tests", name=NAME, payload={}, error=LampError()
+                is_task=False, source="tests", name=NAME, payload={}, error=LampError()
             ).id
             transaction.set_rollback(True)
         assert Failure.objects.get().id == failure_id

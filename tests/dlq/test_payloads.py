@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def captured_failure(payload: dict[str, Any]) -> Failure:
-    captured = services.capture(kind="message", source="tests", name=NAME, payload=payload, error=LampError())
+    captured = services.capture(is_task=False, source="tests", name=NAME, payload=payload, error=LampError())
     return Failure.objects.get(id=captured.id)
 
 

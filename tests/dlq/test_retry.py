@@ -9,8 +9,10 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import F
 
 from audit.selectors import timeline
-from dlq import registry, services, tasks
+from dlq import services, tasks
 from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, NonRetryableError
+from dlq.kinds import registry
+from dlq.kinds.registry import Kind
 from dlq.models import AttemptOutcome, Failure
 from dlq.retries import attempts
 from hotelagent.core.ids import uuid7
@@ -197,7 +199,7 @@ def test_error_that_is_reported_after_the_lease_is_stored_with_its_attempt(
 def test_failure_with_a_lost_attempt_of_work_that_is_not_idempotent_waits_in_doubt(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "_not_idempotent", {NAME})
+    monkeypatch.setitem(registry._kinds, NAME, Kind(name=NAME, handler=lamp.handle, is_idempotent=False))
     failure = capture_failure()
     number = lose_attempt(failure)
     assert reload(failure).status == "in_doubt"

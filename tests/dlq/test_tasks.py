@@ -29,14 +29,14 @@ def self_retrying_task(self: Any) -> None:
 
 
 def only_failure() -> Failure:
-    failure: Failure = Failure.objects.with_traceback().get(kind="task")
+    failure: Failure = Failure.objects.with_traceback().get(is_task=True)
     return failure
 
 
 def retried_failure(name: str, *args: object) -> Failure:
     """Capture a failure of the Celery task, retry it, and return the failure."""
     payload = {"args": list(args), "kwargs": {}}
-    captured = services.capture(kind="task", source="tests", name=name, payload=payload, error=LampError())
+    captured = services.capture(is_task=True, source="tests", name=name, payload=payload, error=LampError())
     failure = Failure.objects.get(id=captured.id)
     make_due(failure)
     attempts.retry_due(failure_id=failure.id)
@@ -198,7 +198,7 @@ def worker(transactional_db: None, redis_url: str, unpersistent_connections: Non
 def test_failed_task_is_captured_and_retried_by_a_real_worker(hotel: Hotel, worker: None) -> None:
     with hotel_context(hotel):
         failing_task.delay(-3)
-        failure = wait_for(lambda: Failure.objects.filter(kind="task").first())
+        failure = wait_for(lambda: Failure.objects.filter(is_task=True).first())
         services.retry(failure_id=failure.id)
         tasks.retry_due.delay([str(failure.id)])
         retried = wait_for(

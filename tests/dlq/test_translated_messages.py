@@ -29,7 +29,7 @@ def failure(in_hotel: Hotel) -> Failure:
     """Return a failure with a translatable error, captured while the active language is Spanish."""
     with translation.override("es"):
         captured = services.capture(
-            kind="message", source="pms", name="lamp", payload={}, error=translatable_error()
+            is_task=False, source="pms", name="lamp", payload={}, error=translatable_error()
         )
     return Failure.objects.get(id=captured.id)
 
@@ -70,7 +70,7 @@ def test_personal_data_in_parameters_of_error_messages_is_redacted() -> None:
 
 def test_message_of_another_system_is_displayed_unchanged(in_hotel: Hotel) -> None:
     captured = services.capture(
-        kind="message", source="pms", name="lamp", payload={}, error=ValueError("100 % {sure}")
+        is_task=False, source="pms", name="lamp", payload={}, error=ValueError("100 % {sure}")
     )
     failure = Failure.objects.get(id=captured.id)
     assert (failure.localized_message, failure.translatable_message) == ("100 % {sure}", None)

@@ -63,7 +63,7 @@ def fail_by_signal(guest: str) -> None:
 def capture_by_signal(*, sender: Any, args: list[str], exception: Exception, **_kwargs: object) -> None:
     with platform_context():
         services.capture(
-            kind="task",
+            is_task=True,
             source="tests",
             name=sender.name,
             payload={"args": args, "kwargs": {}},

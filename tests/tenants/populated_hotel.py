@@ -86,7 +86,7 @@ def create_populated_hotel(slug: str, *, folder: Path, smtp: MailServer) -> Popu
         )  # fmt: skip
         sent = _send_one(smtp)
         failures.capture(
-            kind="message", source="pms", name="booking", payload={"guest": "zoraida@guests.example"},
+            is_task=False, source="pms", name="booking", payload={"guest": "zoraida@guests.example"},
             error=report_texts(type="Refused", message="no room for Zoraida"),
         )  # fmt: skip
         Suppression.objects.create(email="zoraida@guests.example", reason="unsubscribed")

@@ -195,10 +195,10 @@ def test_failure_of_an_import_is_displayed_with_a_link_to_the_file(staff: Client
     uploaded = services.upload_file(kind=ImportKind.ROOMS, name="rooms.csv", content=b"number,type\n1,A")
     payload = {"args": [[str(uploaded.id)]], "kwargs": {}}
     failure = capture(
-        kind="task", source="reminders", name=services.TASK, payload=payload, error=RuntimeError()
+        is_task=True, source="reminders", name=services.TASK, payload=payload, error=RuntimeError()
     )
     other = capture(
-        kind="task", source="reminders", name=services.TASK, payload={"args": 1}, error=RuntimeError()
+        is_task=True, source="reminders", name=services.TASK, payload={"args": 1}, error=RuntimeError()
     )
     page = staff.get(f"/admin/dlq/failure/{failure.id}/change/").content.decode()
     assert f'href="{ROOMS}{uploaded.id}/change/"' in page

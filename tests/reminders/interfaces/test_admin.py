@@ -197,7 +197,7 @@ def test_failure_of_a_reminder_is_shown_with_its_reservation_and_can_be_retried(
     reminder = booked.reminders.select_related("rule").latest("planned_for")
     Reminder.objects.filter(id=reminder.id).update(status="failed")
     captured = capture(
-        kind="message", source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
+        is_task=False, source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
         payload={"reminder": str(reminder.id), "to": booked.guest_email},
     )  # fmt: skip
     title = f"Reminder “{reminder.rule}” for {booked}"
@@ -215,7 +215,7 @@ def test_failure_whose_payload_contains_no_reminder_is_listed_without_a_reservat
 ) -> None:
     for payload in ({"reminder": "not an id"}, {"reminder": None}, {}):
         capture(
-            kind="message",
+            is_task=False,
             source="x",
             name="reminders.send",
             retry=False,

@@ -95,7 +95,7 @@ def test_failed_reminder_that_staff_send_now_is_retried_and_its_failure_is_resol
 ) -> None:
     Reminder.objects.filter(id=reminder.id).update(status="failed")
     captured = capture(
-        kind="message", source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
+        is_task=False, source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
         payload={"reminder": str(reminder.id), "to": "r1@example.com"},
     )  # fmt: skip
     send_now(reminder_id=reminder.id)
@@ -126,7 +126,7 @@ def test_retry_is_completed_by_another_worker_after_its_worker_was_killed(
 ) -> None:
     Reminder.objects.filter(id=reminder.id).update(status="failed")
     captured = capture(
-        kind="message", source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
+        is_task=False, source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
         payload={"reminder": str(reminder.id), "to": "r1@example.com"},
     )  # fmt: skip
     failure = Failure.objects.get(id=captured.id)
@@ -153,7 +153,7 @@ def test_retry_is_completed_by_another_worker_after_its_worker_was_killed(
 def test_retry_handler_of_reminders_is_registered_when_django_starts() -> None:
     """The check runs in a new process, because the test process may already have imported the handler."""
     program = (
-        "import django; django.setup(); from dlq.registry import find_retry_handler; "
-        f"assert find_retry_handler({FAILURE_NAME!r})"
+        "import django; django.setup(); from dlq.kinds.registry import find_kind; "
+        f"assert find_kind({FAILURE_NAME!r}).handler"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=paths.CHECKOUT)
