@@ -27,11 +27,50 @@ _ROW_VALUES = [
     (re.compile(r"(Failing row contains )\([^\n]{0,20000}\)\.?$", re.MULTILINE), r"\1(…)"),
 ]
 
-# The parts of a message that differ between two occurrences of the same error: ids, dates and long numbers.
+#: Only this number of characters of a message is part of the fingerprint.
+_FINGERPRINT_LENGTH = 300
+# The parts of a message that differ between two occurrences of the same error. The first alternative, `keep`, matches
+# numbers that say what the error is: status codes, such as "HTTP 404", "status code: 503", "[Errno 111]" and the codes
+# of mail servers ("550 5.1.1").
 _VARIABLE_PARTS = re.compile(
-    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\d[T ]?[\d:.+Z]*|\b[0-9a-f]{16,}\b|\d{4,}",
-    re.IGNORECASE,
+    r"""
+    (?P<keep>
+        \b(?:HTTP(?:/\d(?:\.\d)?)?|status|code|errno|SQLSTATE|signal)\b[\s:=#(]{0,3}\d{1,5}\b
+        | (?<![\w.])[245]\.\d{1,3}\.\d{1,3}(?![\w.])
+        | (?<![\w.])[245]\d\d(?=[\ -][245]\.\d{1,3}\.\d)
+        | (?:^|(?<=[(:]\ )|(?<=\())[45]\d\d(?=[\ ,-])
+    )
+    | [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}                                # UUIDs
+    | \d{4}-\d\d-\d\d[T ]?[\d:.+Z]*                                             # dates and times
+    | \d{1,2}[ ](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}[ ]\d{4}
+    | 0x[0-9a-f]+                                                                # memory addresses
+    | (?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+                             # e-mail addresses
+    | \[redacted\]
+    | /tmp/[^\s'"]+
+    | (?<!\w)(?P<quote>['"])(?P<single>[^'"\n]{0,60})(?P=quote)(?!\w)            # quoted values
+    | “[^“”\n]{0,100}” | «[^«»\n]{0,100}»
+    | \b(?=[a-f]*\d)[0-9a-f]{8,}\b                                              # digests and other hexadecimal ids
+    | [-+]?\d+(?:[.,:]\d+)*                                                     # numbers, amounts and times
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
+_REPEATED = re.compile(r"\*(?:[\s,;]+\*)+")
+#: In the messages of these errors, quoted words are names in the code or in the database, such as the missing key of a
+#: dictionary. Errors with different names are different errors.
+_QUOTES_ARE_NAMES = frozenset(
+    {
+        "AttributeError",
+        "ImportError",
+        "KeyError",
+        "ModuleNotFoundError",
+        "NameError",
+        "TypeError",
+        "UnboundLocalError",
+        "django.db.utils.IntegrityError",
+        "django.db.utils.ProgrammingError",
+    }
+)
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +94,18 @@ class ErrorReport:
         Type and location are not enough, because they are the same for all rejections by a mail server. The fingerprint
         therefore also includes the message without its variable parts.
         """
-        parts = (name, self.type, self.location, _VARIABLE_PARTS.sub("*", self.message)[:300])
+        parts = (name, self.type, self.location, self._constant_message())
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    def _constant_message(self) -> str:
+        """Return the beginning of the message, with an asterisk for each part that differs between occurrences."""
+
+        def replace_part(match: re.Match[str]) -> str:
+            text = match["single"]
+            is_name = self.type in _QUOTES_ARE_NAMES and text is not None and _NAME.fullmatch(text)
+            return match[0] if match["keep"] or is_name else "*"
+
+        return _REPEATED.sub("*", _VARIABLE_PARTS.sub(replace_part, self.message))[:_FINGERPRINT_LENGTH]
 
     def as_fields(self, *, name: str) -> dict[str, Any]:
         """Return the error as a dict with values for the fields that `Failure` and `Attempt` have in common."""

@@ -41,7 +41,9 @@ def test_failure_reported_by_another_system_is_stored_as_permanent(api: APIClien
         assert str(Failure.objects.get().id) == body["id"]
 
 
-@pytest.mark.parametrize("path", ["", "entries/B-1/", "entries/B-1/retry/", "01a203e7-7538-7000-b926-fbd8a9dddc9d/"])
+@pytest.mark.parametrize(
+    "path", ["", "entries/B-1/", "entries/B-1/retry/", "01a203e7-7538-7000-b926-fbd8a9dddc9d/"]
+)
 def test_wrong_url_of_a_failure_is_not_found(api: APIClient, path: str) -> None:
     for response in (api.get(f"/api/v1/dlq/{path}"), api.post(f"/api/v1/dlq/{path}", REPORT)):
         assert (response.status_code, response.json()["type"]) == (404, "/problems/not-found")
