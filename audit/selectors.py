@@ -1,8 +1,11 @@
-"""Queries that return the events of an object from the audit trail."""
+"""Queries that return the events of an object, or of a period, from the audit trail."""
+
+import datetime
 
 from django.db.models import Model, QuerySet
 
 from audit.models import Event
+from hotelagent.core.ids import first_uuid7_at
 
 
 def timeline(*, kind: str, identifier: object) -> QuerySet[Event]:
@@ -19,3 +22,11 @@ def object_timeline(obj: Model) -> QuerySet[Event]:
     if isinstance(obj.pk, int):
         return timeline(kind=str(obj._meta.model_name), identifier=obj.pk)
     return Event.objects.filter(subject_id=str(obj.pk)).order_by("-id")
+
+
+def events_since(moment: datetime.datetime) -> QuerySet[Event]:
+    """Return the events that were recorded at or after this time, by the clocks of the recording processes.
+
+    The query is a range of the primary key.
+    """
+    return Event.objects.filter(id__gte=first_uuid7_at(moment))

@@ -19,6 +19,7 @@ from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from dlq import services
+from dlq.admin.figures import daily_chart
 from dlq.kinds.subjects import Subject, find_subjects
 from dlq.models import WAITING_STATUSES, Attempt, Failure, FailureGroup, FailureStatus
 from hotelagent.admin.base import ReadOnlyModelAdmin
@@ -76,6 +77,8 @@ class AttemptInline(TabularInline):  # type: ignore[misc]
 class FailureAdmin(ReadOnlyModelAdmin):
     icon = "error"
     menu_order = 0
+    stylesheets = ("dlq/failures.css",)
+    list_before_template = "dlq/chart.html"
     list_display = [
         "subject_title",
         "status_badge",
@@ -128,6 +131,14 @@ class FailureAdmin(ReadOnlyModelAdmin):
     def subject_title(self, failure: Failure) -> str:
         subject: Subject | None = getattr(failure, "subject", None)
         return subject.title if subject else failure.name
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        page: HttpResponse = super().changelist_view(
+            request, {"panel": daily_chart(), **(extra_context or {})}
+        )
+        return page
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)

@@ -44,7 +44,7 @@ def test_reminder_list_shows_a_chart_of_planned_and_sent_reminders_per_day(
     staff: Client, booked: Reservation
 ) -> None:
     content = staff.get("/admin/reminders/reminder/").content.decode()
-    assert content.count('class="rm-bars"') == 15
+    assert content.count('class="ha-bars"') == 15
     assert content.count('aria-current="date"') == 1
     assert "1 planned, 0 sent" in content
 

@@ -30,5 +30,5 @@ def test_start_page_without_arrivals_shows_only_the_chart(
     staff: Client, book: Callable[..., Reservation]
 ) -> None:
     content = staff.get("/admin/").content.decode()
-    assert "rm-chart" in content
+    assert "ha-chart" in content
     assert "rm-arrivals" not in content

@@ -1,0 +1,109 @@
+"""The chart of failures by day: how many were new, needed attention, were resolved and were discarded.
+
+The figures are counted in the audit trail, because each change of a failure is recorded there once, in the transaction
+of the change. Failures have no index by the time at which they were closed. The events of a day are a range of the
+primary key, so the cost depends on the events of the day and not on the number of stored failures.
+"""
+
+import datetime
+from collections import Counter
+from dataclasses import dataclass, fields
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import Count
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from audit.selectors import events_since
+from dlq import events
+from dlq.models import FailureStatus
+
+DAYS = 14
+#: The events of a day are complete this long after its end. The figures then do not change any more.
+_DELAY = datetime.timedelta(minutes=5)
+_SECONDS_COMPLETE = (DAYS + 1) * 24 * 3600
+_SECONDS_TODAY = 30
+
+_NEEDS_ATTENTION = frozenset({FailureStatus.PERMANENT, FailureStatus.IN_DOUBT})
+
+
+@dataclass(frozen=True, slots=True)
+class DayCounts:
+    """The number of failures that were captured, began to wait for a person, were resolved or discarded on a day."""
+
+    captured: int = 0
+    waiting: int = 0
+    resolved: int = 0
+    discarded: int = 0
+
+
+#: The fields of `DayCounts` in which an event counts. Events whose status is "waiting" count in `waiting`, too.
+_FIELDS = {
+    events.CAPTURED.name: "captured",
+    events.RETRY_FAILED.name: "",
+    events.EXPIRED.name: "waiting",
+    events.IN_DOUBT.name: "waiting",
+    events.RESOLVED.name: "resolved",
+    events.DISCARDED.name: "discarded",
+}
+
+
+def daily_chart() -> dict[str, Any]:
+    """Return the context of the template `chart.html`: the counts and the heights of the bars for each day.
+
+    The height of a bar is the count as a percentage of the highest count. It is None if the count is zero.
+    """
+    counts = daily_counts()
+    names = [field.name for field in fields(DayCounts)]
+    most = max(getattr(day, name) for day in counts.values() for name in names) or 1
+    bars = [
+        {
+            "day": day,
+            "counts": figures,
+            "heights": [
+                (name, 100 * count // most if (count := getattr(figures, name)) else None) for name in names
+            ],
+        }
+        for day, figures in counts.items()
+    ]
+    return {"bars": bars}
+
+
+def daily_counts() -> dict[datetime.date, DayCounts]:
+    """Return the counts of each of the last days, oldest first, in the active time zone.
+
+    The counts of complete days are cached. The counts of today are cached for 30 seconds.
+    """
+    today = timezone.localdate()
+    days = [today - datetime.timedelta(days=number) for number in reversed(range(DAYS))]
+    keys = {day: f"dlq:figures:{timezone.get_current_timezone_name()}:{day}" for day in days}
+    cached = cache.get_many(keys.values())
+    missing = [day for day in days if keys[day] not in cached]
+    if missing:
+        cached |= _count(missing, keys)
+    return {day: DayCounts(**cached[keys[day]]) for day in days}
+
+
+def _count(missing: list[datetime.date], keys: dict[datetime.date, str]) -> dict[str, dict[str, int]]:
+    """Count the events since the first of the missing days, and cache the counts of these days. Return them by key."""
+    start = timezone.make_aware(datetime.datetime.combine(missing[0], datetime.time.min))
+    rows = (
+        events_since(start)
+        .filter(event__in=_FIELDS)
+        .values_list(TruncDate("at"), "event", "data__status")
+        .annotate(Count("id"))
+    )
+    counts: dict[datetime.date, Counter[str]] = {day: Counter() for day in missing}
+    for day, event, status, number in rows.order_by():
+        figures = counts.setdefault(day, Counter())
+        if field := _FIELDS[event]:
+            figures[field] += number
+        if status in _NEEDS_ATTENTION:
+            figures["waiting"] += number
+    complete_before = timezone.localdate(timezone.now() - _DELAY)
+    found = {keys[day]: dict(counts[day]) for day in missing}
+    complete = {keys[day] for day in missing if day < complete_before}
+    cache.set_many({key: found[key] for key in complete}, _SECONDS_COMPLETE)
+    cache.set_many({key: found[key] for key in found.keys() - complete}, _SECONDS_TODAY)
+    return found
