@@ -15,6 +15,7 @@ from rest_framework.serializers import BaseSerializer
 from dlq import services
 from dlq.error_reports import MAX_MESSAGE_LENGTH, MAX_TRACEBACK_LENGTH, report_texts
 from dlq.models import Attempt, Failure, FailureStatus
+from dlq.selection import FailureSelection
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
@@ -123,10 +124,31 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(choices=FailureStatus.choices)
     since = django_filters.IsoDateTimeFilter(field_name="last_seen_at", lookup_expr="gte")
     until = django_filters.IsoDateTimeFilter(field_name="last_seen_at", lookup_expr="lt")
+    text = django_filters.CharFilter(
+        field_name="error_message",
+        lookup_expr="icontains",
+        help_text="A part of the name or of the error message. It is not case-sensitive.",
+    )
 
     class Meta:
         model = Failure
-        fields = ["status", "is_task", "source", "name", "fingerprint", "error_type", "since", "until"]
+        fields = [
+            "status",
+            "is_task",
+            "source",
+            "name",
+            "fingerprint",
+            "error_type",
+            "since",
+            "until",
+            "text",
+        ]
+
+    def filter_queryset(self, queryset: QuerySet[Failure]) -> QuerySet[Failure]:
+        """Return the failures that a redrive with the same criteria covers."""
+        criteria = {name: value for name, value in self.form.cleaned_data.items() if value not in (None, "")}
+        selection = FailureSelection(**{**criteria, "status": tuple(criteria["status"])})
+        return queryset.filter(selection.condition())
 
 
 class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):

@@ -25,6 +25,14 @@ class FailureNotRetryable(DomainError):
     title = _("Only the reporting system can retry this failure")
 
 
+class InvalidSelection(DomainError):
+    """A criterion has an unknown name or value, or the period ends before it starts."""
+
+    code = "invalid-selection"
+    status = 422
+    title = _("The selection of failures is not valid")
+
+
 class NonRetryableError(Exception):
     """An error that further retries cannot fix. Retry handlers raise it with `raise NonRetryableError from error`."""
 

@@ -1,0 +1,90 @@
+"""The selection of failures by criteria. Lists, redrives and exports use the same criteria."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Self
+
+from django.db.models import Q, QuerySet
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+
+from dlq.errors import InvalidSelection
+from dlq.models import Failure, FailureStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureSelection:
+    """Criteria that select failures of the current tenant. A criterion that is empty or None selects all failures.
+
+    `since` and `until` are compared with the time at which the failure was last seen, and `until` is exclusive. `text`
+    is a part of the name or of the error message, and is not case-sensitive.
+
+    Raises InvalidSelection.
+    """
+
+    status: tuple[str, ...] = ()
+    is_task: bool | None = None
+    source: str = ""
+    name: str = ""
+    fingerprint: str = ""
+    error_type: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(set(self.status) - set(FailureStatus.values)):
+            text = _("There is no status {unknown}. Use one or more of: {known}.")
+            known = ", ".join(FailureStatus.values)
+            raise InvalidSelection(text.format(unknown=", ".join(unknown), known=known))
+        if self.since and self.until and self.since >= self.until:
+            raise InvalidSelection(_("The start of the period must be before its end."))
+        if any("\0" in value for value in self._criteria().values() if isinstance(value, str)):
+            raise InvalidSelection(_("The criteria must not contain NUL characters."))
+
+    def queryset(self) -> QuerySet[Failure]:
+        """Return the selected failures, in no particular order."""
+        return Failure.objects.filter(self.condition()).order_by()
+
+    def condition(self) -> Q:
+        """Return the criteria as a condition on the columns of a failure."""
+        condition = Q()
+        for name in ("source", "name", "fingerprint", "error_type"):
+            if value := getattr(self, name):
+                condition &= Q(**{name: value})
+        if self.status:
+            condition &= Q(status__in=self.status)
+        if self.is_task is not None:
+            condition &= Q(is_task=self.is_task)
+        if self.since:
+            condition &= Q(last_seen_at__gte=self.since)
+        if self.until:
+            condition &= Q(last_seen_at__lt=self.until)
+        if self.text:
+            condition &= Q(name__icontains=self.text) | Q(error_message__icontains=self.text)
+        return condition
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the criteria that are set, as a JSON object."""
+        return {name: _to_json(value) for name, value in self._criteria().items()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Return the selection that `as_json` converted. Raises InvalidSelection if it has an unknown criterion."""
+        if unknown := sorted(set(value) - {field.name for field in fields(cls)}):
+            raise InvalidSelection(_("Unknown criteria: {names}.").format(names=", ".join(unknown)))
+        criteria = dict(value)
+        for name in ("since", "until"):
+            if name in criteria:
+                criteria[name] = parse_datetime(criteria[name])
+        return cls(**{**criteria, "status": tuple(criteria.get("status", ()))})
+
+    def _criteria(self) -> dict[str, Any]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value not in ((), "", None)}
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
