@@ -6,7 +6,7 @@ import uuid
 from celery import shared_task
 
 from dlq import selectors
-from dlq.retries import attempts, retention, schedule
+from dlq.retries import retention, runner, schedule
 from tenants.queue import due
 from tenants.queue.celery_task import HotelTask
 
@@ -26,7 +26,7 @@ def retry_due(ids: list[str]) -> None:
         if time.monotonic() - started > BATCH_SECONDS:
             retry_due.try_delay(ids[position:])
             return
-        attempts.retry_due(failure_id=uuid.UUID(failure_id))
+        runner.retry_due(failure_id=uuid.UUID(failure_id))
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.clean_up")
@@ -49,4 +49,4 @@ def retry_platform_due() -> None:
     for failure_id in selectors.due_failures(limit=PLATFORM_BATCH_SIZE):
         if time.monotonic() - started > BATCH_SECONDS:
             return
-        attempts.retry_due(failure_id=failure_id)
+        runner.retry_due(failure_id=failure_id)

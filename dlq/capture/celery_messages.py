@@ -11,7 +11,7 @@ from django.dispatch import receiver
 
 from dlq import services
 from dlq.payloads import StoredPayload
-from dlq.retries import attempts
+from dlq.retries import attempts, runner
 from dlq.services import Origin
 from tenants import host_routing
 from tenants.context import Actor, actor_context, hotel_context, platform_context
@@ -40,7 +40,7 @@ def capture_failed_task(*, task: HotelTask, error: BaseException, **_kwargs: Any
     headers = task.message_headers
     worker = str(task.request.hostname or "")
     with _message_context(headers, name=task.name, task_id=str(task.request.id)):
-        if attempts.FAILURE_HEADER in headers:
+        if runner.FAILURE_HEADER in headers:
             attempts.record_failure(**_attempt_key(headers), error=error, worker=worker)
             return
         capture: dict[str, Any] = {
@@ -78,7 +78,7 @@ def record_successful_task(*, task: HotelTask, **_kwargs: Any) -> None:
     """Record the success of a task that retried a failure, or of a recurring due item."""
     headers = task.message_headers
     is_recurring = DUE_HEADER in headers and due.kinds()[headers[DUE_HEADER]].recurring
-    if attempts.FAILURE_HEADER not in headers and not is_recurring:
+    if runner.FAILURE_HEADER not in headers and not is_recurring:
         return
     with _message_context(headers, name=task.name, task_id=str(task.request.id)):
         if is_recurring:
@@ -144,8 +144,8 @@ def _due_work_key(kind: str, item_id: str) -> str:
 
 def _attempt_key(headers: dict[str, Any]) -> dict[str, Any]:
     return {
-        "failure_id": uuid.UUID(headers[attempts.FAILURE_HEADER]),
-        "number": int(headers[attempts.ATTEMPT_HEADER]),
+        "failure_id": uuid.UUID(headers[runner.FAILURE_HEADER]),
+        "number": int(headers[runner.ATTEMPT_HEADER]),
     }
 
 

@@ -7,18 +7,18 @@ its claim cannot overwrite the result of another worker.
 
 import uuid
 from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from celery.exceptions import NotRegistered, SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
-from django.utils.translation import gettext_noop as _
+from django.db.transaction import TransactionManagementError
 
 from audit.services import record
-from dlq import events, metrics, payloads
+from dlq import events, metrics
 from dlq.error_reports import ErrorReport, report_exception
 from dlq.errors import AttemptLost, NonRetryableError
 from dlq.kinds.registry import find_kind
@@ -31,78 +31,42 @@ from dlq.models import (
     FailureStatus,
 )
 from dlq.retries import schedule
-from hotelagent.core.messages import TranslatableMessage
 from tenants.database.clock import database_now
 from tenants.errors import TooManyDeliveries
-from tenants.queue.celery_task import WORK_HEADER, get_task
 
 log = structlog.get_logger(__name__)
 
-# A retried Celery task has these two headers. They identify the attempt that the result of the task belongs to.
-FAILURE_HEADER = "dlq_failure"
-ATTEMPT_HEADER = "dlq_attempt"
+
+def _due(now: datetime) -> QuerySet[Failure]:
+    return Failure.objects.filter(status=FailureStatus.SCHEDULED, next_retry_at__lte=now, expires_at__gt=now)
 
 
-def retry_due(*, failure_id: uuid.UUID) -> None:
-    """Retry a failure if it is due and no other worker has claimed it. Otherwise do nothing.
-
-    Errors are recorded as the result of the attempt. Only SoftTimeLimitExceeded is raised again, because it must also
-    stop the calling task.
-    """
-    _end_lost_attempt(failure_id)
-    _end_expired(failure_id)
-    due = _due(failure_id)
-    if due is not None and not _can_run(due):
-        _postpone(failure_id)
-        return
-    failure = claim(failure_id=failure_id)
-    if failure is None:
-        return
-    handler = find_kind(failure.name).handler
-    try:
-        failure.payload = payloads.restore(failure)
-        if handler:
-            handler(failure)
-        else:
-            _send_task(failure)
-            return  # The result is recorded by dlq.capture.celery_messages when the task has ended.
-    except SoftTimeLimitExceeded as error:
-        record_failure(failure_id=failure.id, number=failure.attempt, error=error)
-        raise
-    except Exception as error:  # noqa: BLE001 - every error is a result of the attempt
-        record_failure(failure_id=failure.id, number=failure.attempt, error=error)
-    else:
-        record_success(failure_id=failure.id, number=failure.attempt)
-
-
-def _due(failure_id: uuid.UUID) -> Failure | None:
-    scheduled = Failure.objects.filter(
-        id=failure_id, status=FailureStatus.SCHEDULED, next_retry_at__lte=Now()
-    )
-    return scheduled.only("is_task", "name").first()
-
-
-def claim(*, failure_id: uuid.UUID) -> Failure | None:
+def claim(*, failure_id: uuid.UUID, lease: timedelta | None = None) -> Failure | None:
     """Claim a due failure for one attempt and return it.
 
     Return None if it is not due, or if another worker has claimed it. The claim is committed on return and is valid
-    until `Failure.claimed_until`. `Failure.attempt` is the number of the attempt.
+    until `Failure.claimed_until`. `Failure.attempt` is the number of the attempt. `lease` defaults to the lease of a
+    retry handler or of a Celery task.
     """
     with transaction.atomic():
         now = database_now()
-        claimed = Failure.objects.filter(
-            id=failure_id, status=FailureStatus.SCHEDULED, next_retry_at__lte=now, expires_at__gt=now
-        ).update(
-            status=FailureStatus.RETRYING,
-            retries=F("retries") + 1,
-            attempt=F("attempt") + 1,
-            next_retry_at=None,
+        claimed = (
+            _due(now)
+            .filter(id=failure_id)
+            .update(
+                status=FailureStatus.RETRYING,
+                retries=F("retries") + 1,
+                attempt=F("attempt") + 1,
+                next_retry_at=None,
+            )
         )
         if not claimed:
             return None
         failure = Failure.objects.get(id=failure_id)
-        has_handler = find_kind(failure.name).handler is not None
-        failure.claimed_until = now + (schedule.HANDLER_LEASE if has_handler else schedule.QUEUE_LEASE)
+        if lease is None:
+            has_handler = find_kind(failure.name).handler is not None
+            lease = schedule.HANDLER_LEASE if has_handler else schedule.QUEUE_LEASE
+        failure.claimed_until = now + lease
         failure.save(update_fields=["claimed_until"])
         schedule.schedule_check(failure.id, failure.claimed_until)
         Attempt.objects.create(
@@ -111,6 +75,48 @@ def claim(*, failure_id: uuid.UUID) -> Failure | None:
             code_version=settings.CODE_VERSION,
         )
     return failure
+
+
+def claim_next(*, names: Collection[str], lease: timedelta, limit: int = 1) -> list[Failure]:
+    """Claim at most `limit` due failures with these names, oldest first, and return them.
+
+    Each claim is committed on return and is valid for `lease`. Concurrent callers claim different failures.
+    """
+    due = _due(database_now()).filter(name__in=names).order_by("id")
+    claims = (
+        claim(failure_id=failure_id, lease=lease) for failure_id in due.values_list("id", flat=True)[:limit]
+    )
+    return [failure for failure in claims if failure is not None]
+
+
+def extend(*, failure_id: uuid.UUID, number: int, lease: timedelta) -> datetime | None:
+    """Extend the lease of attempt `number` to `lease` from now, and return its new end.
+
+    Return None and change nothing if the attempt has ended, or if it was lost because its lease had expired.
+    """
+    with transaction.atomic():
+        claimed_until = database_now() + lease
+        running = Failure.objects.filter(id=failure_id, status=FailureStatus.RETRYING, attempt=number)
+        if not running.update(claimed_until=claimed_until):
+            return None
+        schedule.schedule_check(failure_id, claimed_until)
+    return claimed_until
+
+
+def resolve_here(failure: Failure) -> None:
+    """Resolve a claimed failure in the caller's transaction, so that the effect of a handler and the result commit
+    together.
+
+    A retry handler calls this function in the transaction in which it does its work. If the worker dies before the
+    commit, neither is stored. Raises AttemptLost if the attempt has ended or was lost, so that the transaction of the
+    handler is rolled back. Raises TransactionManagementError if there is no transaction.
+    """
+    if not connection.in_atomic_block:
+        raise TransactionManagementError("Call resolve_here() in the transaction.atomic() block of the work.")
+    current = _lock(failure.id)
+    if (current.status, current.attempt) != (FailureStatus.RETRYING, failure.attempt):
+        raise AttemptLost(f"Attempt {failure.attempt} of the failure {failure.id} is not running any more.")
+    record_success(failure_id=failure.id, number=failure.attempt)
 
 
 def record_success(*, failure_id: uuid.UUID, number: int, worker: str = "") -> bool:
@@ -126,7 +132,8 @@ def record_success(*, failure_id: uuid.UUID, number: int, worker: str = "") -> b
             outcome__in=[AttemptOutcome.RUNNING, AttemptOutcome.LOST]
         )
         if not recorded.update(ended_at=Now(), outcome=AttemptOutcome.SUCCEEDED, worker=worker):
-            log.warning("failure.late_success", failure=str(failure_id), attempt=number)
+            if not _attempt(failure_id, number).filter(outcome=AttemptOutcome.SUCCEEDED).exists():
+                log.warning("failure.late_success", failure=str(failure_id), attempt=number)
             return False
         is_running = failure.status == FailureStatus.RETRYING
         if failure.status in WAITING_STATUSES or (is_running and failure.attempt == number):
@@ -135,16 +142,29 @@ def record_success(*, failure_id: uuid.UUID, number: int, worker: str = "") -> b
     return True
 
 
-def record_failure(*, failure_id: uuid.UUID, number: int, error: BaseException, worker: str = "") -> bool:
+def record_failure(
+    *,
+    failure_id: uuid.UUID,
+    number: int,
+    error: BaseException | ErrorReport,
+    worker: str = "",
+    retry: bool = True,
+) -> bool:
     """Record that attempt `number` failed, and schedule the next retry or make the failure permanent.
 
-    If the attempt was marked as lost in the meantime, its error is stored. A failure that is in doubt because of this
-    attempt is no longer in doubt. Return False and change nothing if the attempt already has another result.
+    `retry=False` makes the failure permanent. If the attempt was marked as lost in the meantime, its error is stored. A
+    failure that is in doubt because of this attempt is no longer in doubt. Return False and change nothing if the
+    attempt already has another result.
     """
     is_lost = isinstance(error, AttemptLost)
     outcome = AttemptOutcome.LOST if is_lost else AttemptOutcome.FAILED
-    is_final = isinstance(error, NonRetryableError | TooManyDeliveries)
-    report = report_exception((error.__cause__ or error) if isinstance(error, NonRetryableError) else error)
+    is_final = not retry or isinstance(error, NonRetryableError | TooManyDeliveries)
+    if not isinstance(error, ErrorReport):
+        report = report_exception(
+            (error.__cause__ or error) if isinstance(error, NonRetryableError) else error
+        )
+    else:
+        report = error
     with transaction.atomic():
         failure = _lock(failure_id)
         open_outcomes = [AttemptOutcome.RUNNING] if is_lost else [AttemptOutcome.RUNNING, AttemptOutcome.LOST]
@@ -220,59 +240,6 @@ def store_group(report: ErrorReport, *, name: str) -> None:
         traceback=report.traceback,
     )
     FailureGroup.objects.bulk_create([group], ignore_conflicts=True)
-
-
-def _send_task(failure: Failure) -> None:
-    payload = failure.payload
-    get_task(failure.name).apply_async(
-        args=payload["args"],
-        kwargs=payload["kwargs"],
-        headers={
-            FAILURE_HEADER: str(failure.id),
-            ATTEMPT_HEADER: str(failure.attempt),
-            # Retries have the same work id as the original task, so that their deliveries are counted together.
-            WORK_HEADER: failure.task_id or str(failure.id),
-        },
-    )
-
-
-def _can_run(failure: Failure) -> bool:
-    """Return whether this worker knows the retry handler or the task of the failure."""
-    if find_kind(failure.name).handler:
-        return True
-    try:
-        return failure.is_task and get_task(failure.name) is not None
-    except NotRegistered:
-        return False
-
-
-def _postpone(failure_id: uuid.UUID) -> None:
-    """Postpone a retry that this worker cannot run. A worker with another version of the code may know its task."""
-    with transaction.atomic():
-        later = database_now() + schedule.UNKNOWN_TASK_DELAY
-        scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)
-        if scheduled.update(next_retry_at=later):
-            schedule.schedule_check(failure_id, later)
-
-
-def _end_lost_attempt(failure_id: uuid.UUID) -> None:
-    """Record the running attempt as lost if its lease has expired."""
-    lost = Failure.objects.filter(id=failure_id, status=FailureStatus.RETRYING, claimed_until__lt=Now())
-    number = lost.values_list("attempt", flat=True).first()
-    if number is not None:
-        message = TranslatableMessage(_("The worker did not report a result in time."))
-        record_failure(failure_id=failure_id, number=number, error=AttemptLost(message))
-
-
-def _end_expired(failure_id: uuid.UUID) -> None:
-    """Make a scheduled failure permanent if its `expires_at` has passed."""
-    with transaction.atomic():
-        expired = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED, expires_at__lte=Now())
-        if expired.update(status=FailureStatus.PERMANENT, next_retry_at=None):
-            schedule.cancel_check(failure_id)
-            name = Failure.objects.values_list("name", flat=True).get(id=failure_id)
-            record(events.EXPIRED, subject=("failure", failure_id), name=name)
-            metrics.count_on_commit(metrics.CLOSED, status=FailureStatus.PERMANENT)
 
 
 def _lock(failure_id: uuid.UUID) -> Failure:

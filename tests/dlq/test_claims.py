@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from dlq import services
 from dlq.errors import FailureStateError
 from dlq.models import AttemptOutcome, Failure
-from dlq.retries import attempts
+from dlq.retries import attempts, runner
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.dlq.conftest import Lamp, capture_failure, make_due, reload
@@ -71,7 +71,7 @@ def test_retry_due_task_run_by_several_workers_at_once_calls_the_handler_once(
     with hotel_context(hotel):
         failure = capture_failure()
         make_due(failure)
-    operation = lambda: attempts.retry_due(failure_id=failure.id)  # noqa: E731
+    operation = lambda: runner.retry_due(failure_id=failure.id)  # noqa: E731
     results = run_concurrently(hotel, failure, *[operation] * WORKERS)
     assert results == [None] * WORKERS
     assert len(lamp.retried) == 1
@@ -97,7 +97,7 @@ def test_retry_due_task_does_nothing_while_another_worker_retries_the_failure(
     def retry() -> None:
         try:
             with hotel_context(hotel):
-                attempts.retry_due(failure_id=failure.id)
+                runner.retry_due(failure_id=failure.id)
         finally:
             connection.close()
 
@@ -108,7 +108,7 @@ def test_retry_due_task_does_nothing_while_another_worker_retries_the_failure(
         worker.start()
         assert started.wait(20)
         assert reload(failure).status == "retrying"
-        attempts.retry_due(failure_id=failure.id)
+        runner.retry_due(failure_id=failure.id)
         with pytest.raises(FailureStateError):
             services.discard(failure_id=failure.id, reason="a test")
         finish.set()

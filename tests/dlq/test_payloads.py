@@ -11,7 +11,7 @@ import pytest
 from dlq import services
 from dlq.errors import FailureNotRetryable
 from dlq.models import Failure
-from dlq.retries import attempts
+from dlq.retries import runner
 from tenants.models import Hotel
 from tests.dlq.conftest import NAME, Lamp, LampError, make_due, reload
 
@@ -43,7 +43,7 @@ def test_automatic_retry_gets_a_value_with_its_type(in_hotel: Hotel, lamp: Lamp,
     failure = captured_failure({"key": [value]})
     assert failure.status == "scheduled"
     make_due(failure)
-    attempts.retry_due(failure_id=failure.id)
+    runner.retry_due(failure_id=failure.id)
     assert lamp.retried == [{"key": [value]}]
     assert type(lamp.retried[0]["key"][0]) is type(value)
 
@@ -56,7 +56,7 @@ def test_payload_that_jsonb_cannot_store_is_sent_unchanged_after_a_manual_retry(
     assert (failure.status, list(failure.payload)) == ("permanent", ["key"])
     services.retry(failure_id=failure.id)
     lamp.fail()
-    attempts.retry_due(failure_id=failure.id)
+    runner.retry_due(failure_id=failure.id)
     assert lamp.retried == [{"key": [value]}]
     assert reload(failure).status == "permanent"  # a failed retry is not repeated without a person
 

@@ -6,7 +6,7 @@ import pytest
 
 from dlq import services, tasks
 from dlq.models import Attempt, Failure, FailureGroup
-from dlq.retries import attempts, retention
+from dlq.retries import attempts, retention, runner
 from hotelagent.core.ids import first_uuid7_at
 from tenants.context import platform_context
 from tenants.database.clock import database_now
@@ -65,7 +65,7 @@ def test_failure_whose_due_item_was_discarded_waits_for_a_person(
     retention.clean_up()
     assert (reload(failure).status, reload(other).status) == ("in_doubt", "scheduled")
     services.retry(failure_id=failure.id)
-    attempts.retry_due(failure_id=failure.id)
+    runner.retry_due(failure_id=failure.id)
     assert reload(failure).status == "resolved"
 
 

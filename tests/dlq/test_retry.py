@@ -14,7 +14,7 @@ from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, 
 from dlq.kinds import registry
 from dlq.kinds.registry import Kind
 from dlq.models import AttemptOutcome, Failure
-from dlq.retries import attempts
+from dlq.retries import attempts, runner
 from hotelagent.core.ids import uuid7
 from tenants.context import platform_context
 from tenants.database.clock import database_now
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 def retry_now(failure: Failure) -> Failure:
     """Make the failure due, retry it, and return the failure as it is stored afterwards."""
     make_due(failure)
-    attempts.retry_due(failure_id=failure.id)
+    runner.retry_due(failure_id=failure.id)
     return reload(failure)
 
 
@@ -82,7 +82,7 @@ def test_each_failed_retry_doubles_the_delay_until_the_next_retry(in_hotel: Hote
 
 def test_retry_due_task_does_nothing_before_the_time_of_the_next_retry(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure()
-    attempts.retry_due(failure_id=failure.id)
+    runner.retry_due(failure_id=failure.id)
     assert lamp.retried == []
     assert reload(failure).status == "scheduled"
 
@@ -96,13 +96,13 @@ def test_retry_due_task_does_nothing_for_a_failure_that_is_not_scheduled(
     Failure.objects.filter(id=failure.id).update(
         status=status, claimed_until=F("created_at") + timedelta(hours=1)
     )
-    attempts.retry_due(failure_id=failure.id)
+    runner.retry_due(failure_id=failure.id)
     assert lamp.retried == []
     assert reload(failure).status == status
 
 
 def test_retry_due_task_does_nothing_for_an_unknown_failure_id(in_hotel: Hotel, lamp: Lamp) -> None:
-    attempts.retry_due(failure_id=uuid7())
+    runner.retry_due(failure_id=uuid7())
 
 
 def test_non_retryable_error_makes_the_failure_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
@@ -131,7 +131,7 @@ def test_failure_is_retried_again_after_the_claim_of_a_killed_worker_expires(
     [item] = due_items(failure)
     assert item.due_at == reload(failure).claimed_until
     Failure.objects.filter(id=failure.id).update(claimed_until=F("created_at") - timedelta(seconds=1))
-    attempts.retry_due(failure_id=failure.id)
+    runner.retry_due(failure_id=failure.id)
     failure = reload(failure)
     assert failure.status == "scheduled"
     assert [attempt.outcome for attempt in failure.attempts.all()] == [
@@ -149,7 +149,7 @@ def test_failure_becomes_permanent_after_three_workers_were_killed_while_retryin
         make_due(failure)
         assert attempts.claim(failure_id=failure.id) is not None
         Failure.objects.filter(id=failure.id).update(claimed_until=F("created_at") - timedelta(seconds=1))
-        attempts.retry_due(failure_id=failure.id)
+        runner.retry_due(failure_id=failure.id)
     assert reload(failure).status == "permanent"
 
 
@@ -159,7 +159,7 @@ def lose_attempt(failure: Failure) -> int:
     claimed = attempts.claim(failure_id=failure.id)
     assert claimed is not None
     Failure.objects.filter(id=failure.id).update(claimed_until=F("created_at") - timedelta(seconds=1))
-    attempts.retry_due(failure_id=failure.id)
+    runner.retry_due(failure_id=failure.id)
     return claimed.attempt
 
 
@@ -243,7 +243,7 @@ def test_retry_that_exceeds_the_soft_time_limit_counts_as_failed_and_raises_the_
     failure = capture_failure()
     make_due(failure)
     with pytest.raises(SoftTimeLimitExceeded):
-        attempts.retry_due(failure_id=failure.id)
+        runner.retry_due(failure_id=failure.id)
     assert reload(failure).status == "scheduled"
 
 
@@ -253,7 +253,7 @@ def test_permanent_failure_that_staff_retry_is_scheduled_immediately(in_hotel: H
     assert reload(failure).status == "scheduled"
     [item] = due_items(failure)
     assert item.due_at <= database_now()
-    attempts.retry_due(failure_id=failure.id)
+    runner.retry_due(failure_id=failure.id)
     assert reload(failure).status == "resolved"
 
 
@@ -263,7 +263,7 @@ def test_failed_retry_of_a_permanent_failure_makes_it_permanent_again(in_hotel: 
     for _ in range(3):
         retry_now(failure)
     services.retry(failure_id=failure.id)
-    attempts.retry_due(failure_id=failure.id)
+    runner.retry_due(failure_id=failure.id)
     failure = reload(failure)
     assert (failure.status, failure.retries) == ("permanent", 4)
 
@@ -304,7 +304,7 @@ def test_retries_and_their_results_are_recorded_in_the_audit_trail(in_hotel: Hot
     failure = capture_failure(retry=False)
     services.retry(failure_id=failure.id)
     lamp.fail()
-    attempts.retry_due(failure_id=failure.id)
+    runner.retry_due(failure_id=failure.id)
     lamp.behaviour = lambda _failure: None
     retry_now(failure)
     recorded = [event.event for event in timeline(kind="failure", identifier=failure.id)]

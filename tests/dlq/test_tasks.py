@@ -9,7 +9,7 @@ from celery.contrib.testing.worker import start_worker
 
 from dlq import services, tasks
 from dlq.models import AttemptOutcome, Failure
-from dlq.retries import attempts
+from dlq.retries import runner
 from hotelagent.celery import app
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
@@ -39,7 +39,7 @@ def retried_failure(name: str, *args: object) -> Failure:
     captured = services.capture(is_task=True, source="tests", name=name, payload=payload, error=LampError())
     failure = Failure.objects.get(id=captured.id)
     make_due(failure)
-    attempts.retry_due(failure_id=failure.id)
+    runner.retry_due(failure_id=failure.id)
     return failure
 
 

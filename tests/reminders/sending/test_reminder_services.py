@@ -10,7 +10,7 @@ import pytest
 from django.utils import translation
 
 from dlq.models import Failure
-from dlq.retries.attempts import retry_due
+from dlq.retries.runner import retry_due
 from dlq.services import capture
 from hotelagent.embedded import paths
 from reminders.errors import MailDeferred, ReminderStateError
