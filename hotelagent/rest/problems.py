@@ -37,7 +37,9 @@ BAD_REQUEST = Problem(
     HTTPStatus.BAD_REQUEST,
     _("The request is malformed"),
     _(
-        "The body is not valid JSON, a header is malformed, or the URL contains characters that are not allowed."
+        "The body is not valid JSON, a header is malformed, or the URL contains characters that are not allowed. JSON "
+        "is also refused if an object has two members of the same name, if it has more than 100 levels, or if a number "
+        "exceeds the range of a 64-bit floating-point number."
     ),
 )
 INVALID = Problem(
@@ -119,7 +121,9 @@ TOO_LARGE = Problem(
     "too-large",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     _("The body is too large"),
-    _("Send less data, or split the request into several smaller requests."),
+    _(
+        "A JSON body must not exceed 2.5 MB. Send less data, or split the request into several smaller requests."
+    ),
 )
 URI_TOO_LONG = Problem(
     "uri-too-long",

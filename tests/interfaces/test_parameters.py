@@ -65,8 +65,34 @@ def test_request_with_an_unpaired_surrogate_returns_400(api: APIClient, body: st
     assert r"contains \ud83d, which is half of a character" in response.json()["detail"]
 
 
-def test_request_with_deeply_nested_json_returns_400(api: APIClient) -> None:
-    response = api.put(
-        "/api/v1/reservations/by-external-id/R1/", "[" * 200_000, content_type="application/json"
-    )
-    assert (response.status_code, response.json()["detail"]) == (400, "The JSON is nested too deeply.")
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"[" * 200_000, "nested too deeply. At most 100 levels are allowed."),
+        (b'{"a":' * 100 + b"[]" + b"}" * 100, "nested too deeply. At most 100 levels are allowed."),
+        (b'{"room": 1, "room": 2}', 'two members with the name "room"'),
+        (b'{"data": {"\\ud83d": 1, "\\ud83d": 2}}', r'two members with the name "\ud83d"'),
+        (b'{"amount": 1e400}', "The number 1e400 is too large or too small"),
+        (b'{"amount": -1e-400}', "The number -1e-400 is too large or too small"),
+        (b'{"amount": NaN}', "NaN is not JSON"),
+        (b'{"name": "\xff"}', "can't decode byte 0xff"),
+    ],
+)
+def test_json_that_could_not_be_stored_exactly_returns_400_with_the_reason(
+    api: APIClient, body: bytes, detail: str
+) -> None:
+    response = api.put("/api/v1/reservations/by-external-id/R1/", body, content_type="application/json")
+    assert (response.status_code, response.json()["type"]) == (400, "/problems/bad-request")
+    assert detail in response.json()["detail"]
+
+
+def test_json_with_100_levels_or_zeros_is_parsed(api: APIClient) -> None:
+    body = b'{"a": [0, -0.0, 0e5, 1e300], "b":' + b"[" * 99 + b"]" * 99 + b"}"
+    response = api.put("/api/v1/reservations/by-external-id/R1/", body, content_type="application/json")
+    assert response.json()["type"] == "/problems/invalid"
+
+
+def test_body_of_ten_megabytes_returns_413(api: APIClient) -> None:
+    body = b'{"name": "%s"}' % (b"a" * 10_000_000)
+    response = api.put("/api/v1/reservations/by-external-id/R1/", body, content_type="application/json")
+    assert (response.status_code, response.json()["type"]) == (413, "/problems/too-large")
