@@ -15,6 +15,7 @@ from rest_framework.serializers import BaseSerializer
 from dlq import services
 from dlq.error_reports import MAX_MESSAGE_LENGTH, MAX_TRACEBACK_LENGTH, report_texts
 from dlq.models import Attempt, Failure, FailureStatus
+from dlq.payloads import find_payload_problems
 from dlq.selection import FailureSelection
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
@@ -88,8 +89,24 @@ class FailureDetailSerializer(FailureSerializer):
         read_only=True, help_text="The traceback of the first error of the group."
     )
 
+    payload_problems = serializers.SerializerMethodField(
+        help_text="Why the payload does not match the schema of its kind. Empty if it does. The problems contain no "
+        "values of the payload. A failure with problems cannot be retried."
+    )
+
+    def get_payload_problems(self, failure: Failure) -> list[str]:
+        return list(map(str, find_payload_problems(failure)))
+
     class Meta(FailureSerializer.Meta):
-        fields = [*FailureSerializer.Meta.fields, "payload", "task_id", "request_id", "traceback", "attempts"]
+        fields = [
+            *FailureSerializer.Meta.fields,
+            "payload",
+            "payload_problems",
+            "task_id",
+            "request_id",
+            "traceback",
+            "attempts",
+        ]
         read_only_fields = fields
 
 

@@ -10,6 +10,7 @@ class DlqConfig(AppConfig):
 
     def ready(self) -> None:
         from dlq.capture import celery_messages  # noqa: F401, PLC0415 - registers itself; imports models
+        from dlq.kinds import checks  # noqa: F401, PLC0415
         from dlq.retries import schedule  # noqa: PLC0415
 
         due.register(kind=schedule.KIND, task="dlq.tasks.retry_due")

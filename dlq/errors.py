@@ -33,6 +33,17 @@ class InvalidSelection(DomainError):
     title = _("The selection of failures is not valid")
 
 
+class InvalidPayload(DomainError):
+    """The payload of the failure does not match the JSON Schema of its kind.
+
+    `errors` maps the path of each wrong field to its messages. The messages do not contain values of the payload.
+    """
+
+    code = "invalid-payload"
+    status = 422
+    title = _("The payload is not valid")
+
+
 class NonRetryableError(Exception):
     """An error that further retries cannot fix. Retry handlers raise it with `raise NonRetryableError from error`."""
 

@@ -106,6 +106,8 @@ class Failure(models.Model):
         _("name"), max_length=150, help_text=_("The name of the task, or the type of the message.")
     )
     work_key = models.CharField(max_length=100, editable=False)
+    #: Failures with the same ordering key are retried one at a time, oldest first. Empty: no ordering.
+    ordering_key = models.CharField(max_length=100, blank=True, editable=False)
     payload = models.JSONField(_("payload"))
     original = models.BinaryField(null=True, editable=False)
     original_type = models.CharField(max_length=100, blank=True, editable=False)

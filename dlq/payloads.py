@@ -15,7 +15,9 @@ from django.utils.translation import gettext as _
 from kombu.utils.json import JSONEncoder, object_hook
 
 from dlq.errors import FailureNotRetryable
-from dlq.models import Failure
+from dlq.kinds.registry import find_kind
+from dlq.kinds.schemas import SchemaProblem, find_problems
+from dlq.models import OPEN_STATUSES, Failure
 
 JSON_TYPE = "application/json"
 #: The media type of a payload that is stored only as text, from which the payload cannot be restored.
@@ -66,6 +68,17 @@ def restore(failure: Failure) -> Any:
             )
         )
     return _untag(json.loads(bytes(failure.original)))
+
+
+def find_payload_problems(failure: Failure) -> list[SchemaProblem]:
+    """Return why an open failure has no valid payload, or an empty list. Closed failures need no payload."""
+    kind = find_kind(failure.name)
+    if kind.schema is None or failure.status not in OPEN_STATUSES:
+        return []
+    try:
+        return find_problems(kind, restore(failure))
+    except FailureNotRetryable as error:
+        return [SchemaProblem("", error.detail)]
 
 
 def _tag(value: Any) -> Any:

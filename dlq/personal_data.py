@@ -16,6 +16,7 @@ declare_columns(
     masked={
         "payload": mask_json,
         "work_key": mask_token,
+        "ordering_key": mask_token,
         "original": mask_secret,
         "error_message": mask_text,
         "translatable_message": mask_json,

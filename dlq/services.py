@@ -10,6 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -18,8 +19,9 @@ from psycopg.pq import TransactionStatus
 from audit.services import actor_as_json, record
 from dlq import events, metrics, payloads
 from dlq.error_reports import ErrorReport, report_exception
-from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError
-from dlq.kinds.registry import find_kind
+from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, InvalidPayload
+from dlq.kinds.registry import Kind, find_kind
+from dlq.kinds.schemas import errors_by_field, find_problems
 from dlq.models import WAITING_STATUSES, Failure, FailureStatus
 from dlq.retries import schedule
 from hotelagent.core.ids import uuid7
@@ -34,6 +36,9 @@ MAX_SOURCE_LENGTH = 100
 MAX_TASK_ID_LENGTH = 64
 MAX_REQUEST_ID_LENGTH = 100
 MAX_WORKER_LENGTH = 200
+MAX_KEY_LENGTH = 100
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ def capture(
     error: BaseException | ErrorReport,
     retry: bool = True,
     work_key: str = "",
+    ordering_key: str = "",
     origin: Origin = UNKNOWN_ORIGIN,
 ) -> CapturedFailure:
     """Store a failure of the current tenant and return its id and status.
@@ -76,17 +82,22 @@ def capture(
 
     `payload` is the data that a retry needs. It may contain personal data. The error texts are redacted before they are
     stored. `retry=False` makes the failure permanent, so it is not retried automatically. A payload that JSON cannot
-    hold exactly makes it permanent, too.
+    hold exactly, or that does not match the schema of its kind, makes it permanent, too.
 
     `work_key` identifies the work, with at most 100 characters. It defaults to a digest of source, name and payload. If
     a failure with this work key is open, its `occurrences` is incremented, its error is replaced, and that failure is
     returned. The new error is kept as a further attempt, unless a worker is retrying the failure.
+
+    Failures with the same `ordering_key` are retried one at a time, oldest first. It defaults to the ordering key that
+    the kind declares for the payload.
     """
     report = error if isinstance(error, ErrorReport) else report_exception(error)
     name, source = name[:MAX_NAME_LENGTH], source[:MAX_SOURCE_LENGTH]
     stored = payloads.to_stored(payload)
-    is_retried = retry and stored.original is None and _is_retryable(is_task=is_task, name=name)
-    delay = schedule.retry_delay(0) if is_retried else None
+    kind = find_kind(name)
+    is_valid = not _has_problems(kind, payload)
+    is_retried = retry and is_valid and stored.original is None and _is_retryable(is_task=is_task, kind=kind)
+    delay = schedule.retry_delay(0, delays=kind.delays) if is_retried else None
     tenant = current_tenant()
     request = {
         "id": str(uuid7()),
@@ -94,6 +105,7 @@ def capture(
         "source": source,
         "name": name,
         "work_key": work_key or _work_key(source, name, stored),
+        "ordering_key": _ordering_key(ordering_key, kind, payload),
         "payload": stored.readable,
         "original": None if stored.original is None else base64.b64encode(stored.original).decode(),
         "original_type": stored.original_type,
@@ -144,20 +156,46 @@ def _work_key(source: str, name: str, payload: payloads.StoredPayload) -> str:
     return hashlib.sha256(b"\0".join((source.encode(), name.encode(), content))).hexdigest()
 
 
+def _has_problems(kind: Kind, payload: Any) -> bool:
+    problems = find_problems(kind, payload)
+    if problems:
+        log.warning("failure.payload_invalid", name=kind.name, problems=list(map(str, problems)))
+    return bool(problems)
+
+
+def _ordering_key(given: str, kind: Kind, payload: Any) -> str:
+    """Return the ordering key of the payload. An error of the kind's function must not lose the failure."""
+    key = given
+    if kind.ordering_key and not given:
+        try:
+            key = str(kind.ordering_key(payload))
+        except Exception as error:  # noqa: BLE001 - the payload may have any form
+            log.warning("failure.ordering_key_missing", name=kind.name, error=type(error).__name__)
+    return key if len(key) <= MAX_KEY_LENGTH else hashlib.sha256(key.encode()).hexdigest()
+
+
 def retry(*, failure_id: uuid.UUID) -> None:
     """Schedule an immediate retry of a failure that is scheduled, permanent or in doubt.
 
-    Returns before the retry runs. Raises FailureNotFound, FailureNotRetryable, FailureStateError.
+    Returns before the retry runs. Raises FailureNotFound, FailureNotRetryable, FailureStateError and
+    InvalidPayload.
     """
     with transaction.atomic():
         failure = _get_waiting(failure_id)
-        if not _is_retryable(is_task=failure.is_task, name=failure.name):
+        kind = find_kind(failure.name)
+        if not _is_retryable(is_task=failure.is_task, kind=kind):
             raise FailureNotRetryable(
                 _(
                     "{name} was reported by {source}. Send it again from {source}, and then discard the failure here."
                 ).format(name=failure.name, source=failure.source)
             )
-        payloads.restore(failure)
+        if problems := find_problems(kind, payloads.restore(failure)):
+            raise InvalidPayload(
+                _("The payload does not match its schema: {problems}").format(
+                    problems=" ".join(map(str, problems))
+                ),
+                errors=errors_by_field(problems),
+            )
         now = database_now()
         _update_unchanged(
             failure,
@@ -189,8 +227,8 @@ def discard(*, failure_id: uuid.UUID, reason: str) -> None:
         metrics.count_on_commit(metrics.CLOSED, status=FailureStatus.DISCARDED)
 
 
-def _is_retryable(*, is_task: bool, name: str) -> bool:
-    return is_task or find_kind(name).handler is not None
+def _is_retryable(*, is_task: bool, kind: Kind) -> bool:
+    return is_task or kind.handler is not None
 
 
 def _get_waiting(failure_id: uuid.UUID) -> Failure:

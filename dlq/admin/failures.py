@@ -7,8 +7,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -22,6 +22,7 @@ from dlq import services
 from dlq.admin.figures import daily_chart
 from dlq.kinds.subjects import Subject, find_subjects
 from dlq.models import WAITING_STATUSES, Attempt, Failure, FailureGroup, FailureStatus
+from dlq.payloads import find_payload_problems
 from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 
@@ -118,7 +119,7 @@ class FailureAdmin(ReadOnlyModelAdmin):
             },
         ),
         (_("Error"), {"fields": ["error_type", "message", "formatted_traceback"]}),
-        (_("Payload"), {"fields": ["payload"]}),
+        (_("Payload"), {"fields": ["payload", "payload_problems"]}),
         (
             _("Times"),
             {"fields": ["created_at", "last_seen_at", "next_retry_at", "expires_at"]},
@@ -179,6 +180,13 @@ class FailureAdmin(ReadOnlyModelAdmin):
     @display(description=_("message"))
     def message(self, failure: Failure) -> str:
         return failure.localized_message
+
+    @display(description=_("payload problems"), empty_value="-")
+    def payload_problems(self, failure: Failure) -> SafeString:
+        """Return a line for each reason why the payload does not match the schema of its kind."""
+        return format_html_join(
+            mark_safe("<br>"), "{}", ([problem] for problem in find_payload_problems(failure))
+        )
 
     @display(description=_("group"), ordering="fingerprint")
     def group(self, failure: Failure) -> SafeString:

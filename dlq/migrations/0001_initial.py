@@ -75,6 +75,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("work_key", models.CharField(editable=False, max_length=100)),
+                ("ordering_key", models.CharField(blank=True, editable=False, max_length=100)),
                 ("payload", models.JSONField(verbose_name="payload")),
                 ("original", models.BinaryField(null=True)),
                 ("original_type", models.CharField(blank=True, editable=False, max_length=100)),

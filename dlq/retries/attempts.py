@@ -186,8 +186,10 @@ def _end_attempt(failure: Failure, fields: dict[str, Any], *, is_lost: bool, is_
         # An earlier attempt, which was considered lost, has succeeded.
         _resolve(failure, number=failure.attempt)
         return
-    delay = None if is_final or failure.original is not None else schedule.retry_delay(failure.retries)
-    if is_lost and not find_kind(failure.name).is_idempotent:
+    kind = find_kind(failure.name)
+    has_delay = not is_final and failure.original is None
+    delay = schedule.retry_delay(failure.retries, delays=kind.delays) if has_delay else None
+    if is_lost and not kind.is_idempotent:
         status, delay = FailureStatus.IN_DOUBT, None
     else:
         status = FailureStatus.SCHEDULED if delay else FailureStatus.PERMANENT

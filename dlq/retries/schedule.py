@@ -6,6 +6,7 @@ for failures of the platform that are due.
 
 import random
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from tenants.context import current_tenant
@@ -15,8 +16,6 @@ KIND = "failure"
 #: The kind of the due item for the daily clean-up of a hotel's failures.
 CLEAN_UP_KIND = "failure_clean_up"
 
-#: Seconds before the first, second and third retry. After the third retry the failure is permanent.
-DELAYS = (60, 120, 240)
 #: Each delay varies randomly by this fraction, so that messages that fail together are not all retried together.
 JITTER = 0.1
 #: A failure that is older than this is no longer retried automatically.
@@ -32,11 +31,14 @@ HANDLER_LEASE = timedelta(seconds=300)
 QUEUE_LEASE = timedelta(hours=1)
 
 
-def retry_delay(retries: int) -> timedelta | None:
-    """Return the delay before the next retry, or None after the last one. `retries` is the number of failed retries."""
-    if retries >= len(DELAYS):
+def retry_delay(retries: int, *, delays: Sequence[float]) -> timedelta | None:
+    """Return the delay before the next retry, or None after the last one.
+
+    `retries` is the number of failed retries. `delays` are the delays of the kind in seconds.
+    """
+    if retries >= len(delays):
         return None
-    return timedelta(seconds=DELAYS[retries] * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
+    return timedelta(seconds=delays[retries] * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
 
 
 def schedule_check(failure_id: uuid.UUID, at: datetime) -> None:

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from audit.selectors import timeline
 from dlq import services
 from dlq.error_reports import report_texts
+from dlq.kinds.registry import DEFAULT_DELAYS
 from dlq.models import AttemptOutcome, Failure, FailureGroup
 from dlq.retries import schedule
 from tenants.context import hotel_context, platform_context
@@ -149,10 +150,10 @@ def test_capture_shortens_long_messages_and_keeps_the_end_of_tracebacks(in_hotel
 
 def test_retry_delays_are_one_two_and_four_minutes_with_jitter() -> None:
     for retries, seconds in enumerate((60, 120, 240)):
-        delays = {schedule.retry_delay(retries) for _ in range(200)}
+        delays = {schedule.retry_delay(retries, delays=DEFAULT_DELAYS) for _ in range(200)}
         assert len(delays) > 100
         assert all(delay and 0.9 * seconds <= delay.total_seconds() <= 1.1 * seconds for delay in delays)
-    assert schedule.retry_delay(3) is None
+    assert schedule.retry_delay(3, delays=DEFAULT_DELAYS) is None
 
 
 @pytest.mark.django_db

@@ -13,7 +13,7 @@ from django.utils import timezone
 from audit.models import Event
 from dlq import services
 from dlq.admin.figures import DAYS, DayCounts, daily_counts
-from dlq.retries import attempts
+from dlq.retries import runner
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.dlq.conftest import Lamp, capture_failure, make_due
@@ -29,11 +29,11 @@ def test_figures_count_each_change_of_a_failure_on_its_day(in_hotel: Hotel, lamp
     retried, given_up, discarded = (capture_failure(room=room) for room in "123")
     capture_failure(room="4", retry=False)
     make_due(retried)
-    attempts.retry_due(failure_id=retried.id)
+    runner.retry_due(failure_id=retried.id)
     lamp.fail()
     for _retry in range(3):
         make_due(given_up)
-        attempts.retry_due(failure_id=given_up.id)
+        runner.retry_due(failure_id=given_up.id)
     services.discard(failure_id=discarded.id, reason="sent manually")
     assert counts_of_today() == DayCounts(captured=4, waiting=2, resolved=1, discarded=1)
     assert len(daily_counts()) == DAYS

@@ -1,0 +1,55 @@
+"""Paths of fields in payloads, as kinds declare them for personal and secret data.
+
+A path consists of keys that are separated by dots, for example `guest.email`. A number is the position in a list, and
+`*` stands for all items of a list or all values of an object: `args.0`, `guests.*.email`. Keys that contain a dot
+cannot be addressed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+Path = tuple[str | int, ...]
+
+
+def find_values(payload: Any, fields: Sequence[str]) -> dict[Path, Any]:
+    """Return the values of the fields in the payload, by their keys and positions. Missing fields are left out."""
+    return {path: value for field in fields for path, value in _find(payload, field.split("."), ())}
+
+
+def _find(value: Any, parts: list[str], path: Path) -> Iterator[tuple[Path, Any]]:
+    if not parts:
+        yield path, value
+        return
+    for key, item in _items(value):
+        if parts[0] == "*" or parts[0] == str(key):
+            yield from _find(item, parts[1:], (*path, key))
+
+
+def _items(value: Any) -> Iterator[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, list | tuple):
+        yield from enumerate(value)
+
+
+def replace_values(payload: Any, paths: Sequence[Path], replacement: Callable[[Path], Any]) -> Any:
+    """Return a copy of the payload in which the value at each path is replaced by `replacement(path)`.
+
+    The paths exist in the payload. The values at other paths are not copied.
+    """
+    for path in paths:
+        payload = _replace(payload, path, replacement(path))
+    return payload
+
+
+def _replace(value: Any, path: Path, replacement: Any) -> Any:
+    if not path:
+        return replacement
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = _replace(copy[path[0]], path[1:], replacement)
+    return copy
+
+
+def mask(payload: Any, fields: Sequence[str], *, text: str) -> Any:
+    """Return a copy of the payload in which the values of the fields are replaced by a text."""
+    return replace_values(payload, list(find_values(payload, fields)), lambda _path: text)
