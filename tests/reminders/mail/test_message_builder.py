@@ -10,6 +10,7 @@ from email.utils import parseaddr
 
 import icalendar
 import pytest
+from django.core.mail import EmailMultiAlternatives
 from django.utils.html import escape
 from pytest_django import Settings
 
@@ -119,6 +120,31 @@ def test_headers_contain_a_hotel_name_with_comma_and_umlaut_and_an_unencoded_uns
     assert [address.addr_spec for address in parsed["To"].addresses] == ["guest+tag@example.org"]
     link = rb"^List-Unsubscribe:\s+<https://a-long-name\.hotels\.example/unsubscribe/[\w.\-]+/>$"
     assert re.search(link, raw, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["Hi", "x" * 69, "x" * 70, "word " * 30, "Grüße", "ü" * 100, "=?utf-8?q?Hi?=", " Hi", "a\tb", "x" * 900],
+)
+def test_message_differs_from_the_message_that_django_writes_only_in_its_boundaries(subject: str) -> None:
+    message = build_message(
+        build_reminder(external_id=subject), template=build_template(subject=subject), recipient="ana@example.com",
+        branding=BRANDING,
+    )  # fmt: skip
+    ours = message.message()
+    reference = EmailMultiAlternatives.message(message)
+    reference.replace_header("Date", ours["Date"])
+    for our_part, part in zip(ours.walk(), reference.walk(), strict=True):
+        if part.is_multipart():
+            part.set_boundary(our_part.get_boundary())
+    assert ours.as_bytes(linesep="\r\n") == reference.as_bytes(linesep="\r\n")
+
+
+def test_boundaries_of_two_messages_differ() -> None:
+    boundaries = set(
+        re.findall(rb'boundary="(.+)"', raw_message(build_reminder()) + raw_message(build_reminder()))
+    )
+    assert len(boundaries) == 4
 
 
 def test_message_addresses_with_an_internationalized_domain_keep_the_exact_domain(settings: Settings) -> None:
