@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from dlq import policy
 from tenants.queue import due
 
 
@@ -11,7 +12,7 @@ class DlqConfig(AppConfig):
     def ready(self) -> None:
         from dlq.capture import celery_messages  # noqa: F401, PLC0415 - registers itself; imports models
         from dlq.kinds import checks  # noqa: F401, PLC0415
-        from dlq.retries import schedule  # noqa: PLC0415
 
-        due.register(kind=schedule.KIND, task="dlq.tasks.retry_due")
-        due.register(kind=schedule.CLEAN_UP_KIND, task="dlq.tasks.clean_up", daily=True)
+        due.register(kind=policy.FAILURE_DUE, task="dlq.tasks.retry_due")
+        due.register(kind=policy.CLEAN_UP_DUE, task="dlq.tasks.clean_up", daily=True)
+        due.register(kind=policy.RELEASE_DUE, task="dlq.tasks.release", recurring=True)

@@ -6,6 +6,7 @@ from the audit trail.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 NAMES: dict[str, str | StrPromise] = {}
 SOURCES: dict[str, str | StrPromise] = {}
 ERRORS: dict[str, str | StrPromise] = {}
+_NAMES_OR_ALL: Labels = ChainMap({"": _("all failures")}, NAMES)
 _STATUS: Labels = {status.value: status.label for status in FailureStatus}
 
 CAPTURED = register(
@@ -69,4 +71,21 @@ DISCARDED = register(
     description=_("{actor} discarded {name}"),
     fields=("name", "was"),
     labels={"name": NAMES},
+)
+PAUSED = register(
+    "failure.paused",
+    description=_("{actor} paused the retries of {name}"),
+    fields=("name",),
+    labels={"name": _NAMES_OR_ALL},
+)
+RESUMED = register(
+    "failure.resumed",
+    description=_("{actor} resumed the retries of {name}"),
+    fields=("name",),
+    labels={"name": _NAMES_OR_ALL},
+)
+SETTINGS_CHANGED = register(
+    "failure.settings_changed",
+    description=_("{actor} changed the settings for failures: {changed}"),
+    fields=("changed",),
 )

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from dlq.retention import models as _retention  # noqa: F401 - Django finds an app's models here
 from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
 

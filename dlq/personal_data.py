@@ -44,3 +44,5 @@ declare_columns(
     masked={"error_message": mask_text, "traceback": mask_text},
     kept=("fingerprint", "name", "error_type", "location"),
 )
+declare_columns("dlq_failuresettings", kept=("paused_kinds",))
+declare_columns("dlq_cleanupprogress", kept=("remaining",))

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from dlq.models import WAITING_STATUSES, Failure, FailureStatus
+from dlq.retention.models import FailureSettings
 
 
 def waiting_failures(*, fingerprint: str) -> QuerySet[Failure]:
@@ -14,7 +15,14 @@ def waiting_failures(*, fingerprint: str) -> QuerySet[Failure]:
 
 
 def due_failures(*, limit: int) -> list[uuid.UUID]:
-    """Return the ids of at most `limit` failures whose retry is due or whose attempt was lost, oldest first."""
+    """Return the ids of at most `limit` failures whose retry is due or whose attempt was lost, oldest first.
+
+    Failures whose retries are paused are left out.
+    """
+    settings = FailureSettings.objects.read()
+    if settings.is_paused:
+        return []
     scheduled = Failure.objects.filter(status=FailureStatus.SCHEDULED, next_retry_at__lte=Now())
     expired = Failure.objects.filter(status=FailureStatus.RETRYING, claimed_until__lt=Now())
-    return list((scheduled | expired).order_by("id").values_list("id", flat=True)[:limit])
+    due = (scheduled | expired).exclude(name__in=settings.paused_kinds)
+    return list(due.order_by("id").values_list("id", flat=True)[:limit])

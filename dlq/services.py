@@ -23,6 +23,7 @@ from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, 
 from dlq.kinds.registry import Kind, find_kind
 from dlq.kinds.schemas import errors_by_field, find_problems
 from dlq.models import WAITING_STATUSES, Failure, FailureStatus
+from dlq.policy import MAX_AGE
 from dlq.retries import schedule
 from hotelagent.core.ids import uuid7
 from tenants.context import current_actor, current_tenant
@@ -125,7 +126,7 @@ def capture(
             "seconds": origin.seconds,
         },
         "delay": delay and delay.total_seconds(),
-        "max_age": schedule.MAX_AGE.total_seconds(),
+        "max_age": MAX_AGE.total_seconds(),
         "hotel": tenant.id and str(tenant.id),
         "actor": actor_as_json(),
     }
@@ -201,7 +202,7 @@ def retry(*, failure_id: uuid.UUID) -> None:
             failure,
             status=FailureStatus.SCHEDULED,
             next_retry_at=now,
-            expires_at=now + schedule.MAX_AGE,
+            expires_at=now + MAX_AGE,
             regressed_at=None,
         )
         schedule.schedule_check(failure.id, now)

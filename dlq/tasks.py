@@ -5,8 +5,10 @@ import uuid
 
 from celery import shared_task
 
-from dlq import selectors
-from dlq.retries import retention, runner, schedule
+from dlq import policy, selectors
+from dlq.retention import clean_up as retention
+from dlq.retention import pauses
+from dlq.retries import runner
 from tenants.queue import due
 from tenants.queue.celery_task import HotelTask
 
@@ -33,7 +35,14 @@ def retry_due(ids: list[str]) -> None:
 def clean_up(ids: list[str]) -> None:
     """Clean up the failures of a hotel once a day. `ids` contains only the hotel's id."""
     retention.clean_up()
-    due.complete(kind=schedule.CLEAN_UP_KIND, ids=[uuid.UUID(hotel) for hotel in ids])
+    due.complete(kind=policy.CLEAN_UP_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
+
+
+@shared_task(base=HotelTask, name="dlq.tasks.release")
+def release(ids: list[str]) -> None:
+    """Schedule the retries of a hotel that are no longer paused. `ids` contains only the hotel's id."""
+    pauses.release()
+    due.complete(kind=policy.RELEASE_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.clean_up_platform")

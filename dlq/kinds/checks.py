@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, register
 from jsonschema import Draft202012Validator, SchemaError
 
 from dlq.kinds.registry import Kind, declared_kinds
-from dlq.retries.schedule import MAX_AGE
+from dlq.policy import MAX_AGE
 
 _PATH = re.compile(r"[^.\s]+(\.[^.\s]+)*")
 

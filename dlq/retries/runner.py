@@ -12,6 +12,7 @@ from dlq import events, metrics, payloads
 from dlq.errors import AttemptLost
 from dlq.kinds.registry import find_kind
 from dlq.models import Failure, FailureStatus
+from dlq.retention import pauses
 from dlq.retries import attempts, schedule
 from hotelagent.core.messages import TranslatableMessage
 from tenants.database.clock import database_now
@@ -29,9 +30,11 @@ def retry_due(*, failure_id: uuid.UUID) -> None:
     stop the calling task.
     """
     _end_lost_attempt(failure_id)
-    _end_expired(failure_id)
     due = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED, next_retry_at__lte=Now())
     known = due.only("is_task", "name").first()
+    if known is not None and pauses.is_paused(known.name) and pauses.park(failure_id):
+        return
+    _end_expired(failure_id)
     if known is not None and not _can_run(known):
         _postpone(failure_id)
         return

@@ -9,18 +9,12 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from dlq.policy import FAILURE_DUE
 from tenants.context import current_tenant
 from tenants.queue import due
 
-KIND = "failure"
-#: The kind of the due item for the daily clean-up of a hotel's failures.
-CLEAN_UP_KIND = "failure_clean_up"
-
 #: Each delay varies randomly by this fraction, so that messages that fail together are not all retried together.
 JITTER = 0.1
-#: A failure that is older than this is no longer retried automatically.
-MAX_AGE = timedelta(days=7)
-
 #: Delay before the next retry of a failure if the worker does not know its task or its retry handler.
 UNKNOWN_TASK_DELAY = timedelta(minutes=5)
 
@@ -47,10 +41,10 @@ def schedule_check(failure_id: uuid.UUID, at: datetime) -> None:
     Do nothing for a failure of the platform: a periodic task finds these failures.
     """
     if not current_tenant().is_platform:
-        due.schedule(kind=KIND, items=[(failure_id, at)])
+        due.schedule(kind=FAILURE_DUE, items=[(failure_id, at)])
 
 
 def cancel_check(failure_id: uuid.UUID) -> None:
     """Cancel the task that `schedule_check` scheduled for the failure, in the caller's transaction."""
     if not current_tenant().is_platform:
-        due.cancel(kind=KIND, ids=[failure_id])
+        due.cancel(kind=FAILURE_DUE, ids=[failure_id])

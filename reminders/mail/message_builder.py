@@ -7,7 +7,6 @@ import secrets
 import uuid
 from email.policy import Compat32
 from email.utils import formataddr, parseaddr
-
 from typing import Any
 
 from django.conf import settings

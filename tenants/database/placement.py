@@ -41,7 +41,8 @@ APPS = {
     "reminders": Placement.HOTEL,
 }
 
-#: The placement of each model of the app `tenants`. The platform and each hotel have separate users and API keys.
+#: The placement of each model of the app `tenants`, and of models whose placement differs from that of their app.
+#: The platform and each hotel have separate users and API keys.
 MODELS = {
     "tenants.user": Placement.BOTH,
     "tenants.apikey": Placement.BOTH,
@@ -55,6 +56,8 @@ MODELS = {
     "tenants.lease": Placement.PLATFORM,
     "tenants.sparerole": Placement.PLATFORM,
     "tenants.redelivery": Placement.PLATFORM,
+    "dlq.failuresettings": Placement.PLATFORM,
+    "dlq.cleanupprogress": Placement.PLATFORM,
 }
 
 
@@ -64,7 +67,7 @@ def placement_of(app_label: str, model_name: str | None = None) -> Placement:
     If `model_name` is None, return the placement of the whole app. For the app `tenants`, `model_name` is required,
     because its tables are in different schemas. Raises ImproperlyConfigured if APPS and MODELS contain no placement.
     """
-    placement = APPS.get(app_label) or MODELS.get(f"{app_label}.{(model_name or '').lower()}")
+    placement = MODELS.get(f"{app_label}.{(model_name or '').lower()}") or APPS.get(app_label)
     if placement is not None:
         return placement
     if model_name is None and any(label.startswith(f"{app_label}.") for label in MODELS):

@@ -12,6 +12,8 @@ HOTEL_PRIVILEGES = {
     "tenants_hotel": "SELECT",
     "tenants_dueitem": "SELECT, INSERT, UPDATE, DELETE",
     "tenants_contactidentifier": "SELECT",
+    "dlq_failuresettings": "SELECT, INSERT, UPDATE, DELETE",
+    "dlq_cleanupprogress": "SELECT, INSERT, UPDATE, DELETE",
     # The platform sets the feature flags, and every hotel reads them.
     # The package waffle reads the flags, and the users and groups for which a flag is enabled.
     "waffle_flag": "SELECT",
@@ -26,6 +28,8 @@ _ROW_OWNER_COLUMNS = {
     "tenants_hotel": "id",
     "tenants_dueitem": "hotel_id",
     "tenants_contactidentifier": "hotel_id",
+    "dlq_failuresettings": "hotel_id",
+    "dlq_cleanupprogress": "hotel_id",
 }
 
 #: The PostgreSQL roles of Supabase's data API, which makes the schema `public` accessible over HTTP.

@@ -3,12 +3,18 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from dlq import services, tasks
 from dlq.models import Attempt, Failure, FailureGroup
-from dlq.retries import attempts, retention, runner
+from dlq.retention import clean_up as retention
+from dlq.retention.models import CleanUpProgress, FailureSettings
+from dlq.retention.settings import change_settings
+from dlq.retries import attempts, runner
 from hotelagent.core.ids import first_uuid7_at
-from tenants.context import platform_context
+from tenants.context import hotel_context, platform_context
 from tenants.database.clock import database_now
 from tenants.models import DueItem, Hotel
 from tests.dlq.conftest import Lamp, capture_failure, make_due, reload
@@ -73,3 +79,79 @@ def test_clean_up_of_the_platform_keeps_scheduled_failures(platform: None, lamp:
     failure = capture_failure()
     tasks.clean_up_platform()
     assert reload(failure).status == "scheduled"
+
+
+def test_settings_of_the_hotel_say_how_long_closed_failures_are_kept(in_hotel: Hotel, lamp: Lamp) -> None:
+    change_settings(keep_payload_days=5, keep_failure_days=10)
+    recent, old, oldest = closed_failure(4), closed_failure(6), closed_failure(11)
+    retention.clean_up()
+    assert reload(recent).payload == {"lamp": 1, "room": "4"}
+    assert reload(old).payload == {}
+    assert not Failure.objects.filter(id=oldest.id).exists()
+
+
+def test_old_failure_that_was_closed_recently_is_cleaned_later(in_hotel: Hotel, lamp: Lamp) -> None:
+    failures = [closed_failure(days) for days in (100, 90, 80)]
+    open_failure, recently_closed, _cleaned = failures
+    Failure.objects.filter(id=open_failure.id).update(status="permanent", closed_at=None)
+    Failure.objects.filter(id=recently_closed.id).update(closed_at=database_now() - timedelta(days=1))
+    retention.clean_up()
+    assert CleanUpProgress.objects.get().remaining == [open_failure.id, recently_closed.id]
+    assert [bool(reload(failure).payload) for failure in failures] == [True, True, False]
+    month_ago = database_now() - timedelta(days=31)
+    Failure.objects.filter(id=recently_closed.id).update(closed_at=month_ago)
+    Failure.objects.filter(id=open_failure.id).update(status="resolved", closed_at=month_ago)
+    retention.clean_up()
+    assert CleanUpProgress.objects.get().remaining == []
+    assert [bool(reload(failure).payload) for failure in failures] == [False, False, False]
+
+
+def copy_failure(failure: Failure, *, count: int) -> None:
+    """Store copies of a failure with the ids that follow its id."""
+    copies = []
+    for number in range(1, count + 1):
+        copy = Failure.objects.get(id=failure.id)
+        copy.id = type(failure.id)(int=failure.id.int + number)
+        copy.work_key = f"copy {number}"
+        copies.append(copy)
+    Failure.objects.bulk_create(copies)
+
+
+def test_clean_up_reads_each_closed_failure_only_once(
+    in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH_SIZE", 10)
+    copy_failure(closed_failure(60), count=199)
+
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            retention.clean_up()
+        return len(queries)
+
+    first = statements()
+    assert not Failure.objects.exclude(payload={}).exists()
+    assert statements() < first / 5
+    # Without the stored progress, all failures are read again.
+    CleanUpProgress.objects.all().delete()
+    assert statements() > first / 3
+
+
+def test_manager_changes_how_long_failures_are_kept(staff: Client, hotel: Hotel) -> None:
+    page = "/admin/dlq/failuresettings/"
+    assert "30" in staff.get(page).content.decode()
+    too_short = staff.post(page, {"keep_payload_days": 60, "keep_failure_days": 30})
+    assert "Failures must be kept at least as long as their payloads." in too_short.content.decode()
+    assert staff.post(page, {"keep_payload_days": 0, "keep_failure_days": 30}).status_code == 200
+    assert staff.post(page, {"keep_payload_days": 7, "keep_failure_days": 30}).status_code == 302
+    with hotel_context(hotel):
+        settings = FailureSettings.objects.get()
+        assert (settings.keep_payload_days, settings.keep_failure_days) == (7, 30)
+
+
+def test_hotel_cannot_read_or_change_the_settings_of_another_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
+    with hotel_context(hotel):
+        change_settings(keep_payload_days=5)
+    with hotel_context(other_hotel), connection.cursor() as cursor:
+        assert FailureSettings.objects.read().keep_payload_days == 30
+        cursor.execute("UPDATE public.dlq_failuresettings SET keep_payload_days = 1")
+        assert cursor.rowcount == 0

@@ -172,7 +172,8 @@ def test_migrate_repairs_the_policies_and_privileges_of_the_shared_tables() -> N
     )
     sql.execute("GRANT SELECT ON public.audit_event TO PUBLIC")
     migrate_and_list_repaired()
-    assert sql.query("SELECT count(*) FROM pg_policies WHERE policyname = 'own_rows'") == [(3,)]
+    protected = len(shared_roles._ROW_OWNER_COLUMNS)
+    assert sql.query("SELECT count(*) FROM pg_policies WHERE policyname = 'own_rows'") == [(protected,)]
     assert sql.query("SELECT relrowsecurity FROM pg_class WHERE oid = 'public.tenants_hotel'::regclass") == [
         (True,)
     ]

@@ -1,0 +1,91 @@
+"""The admin page for the settings for failures: how long failures are kept, and pauses of retries."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
+
+from dlq.events import NAMES
+from dlq.models import FailureGroup
+from dlq.retention import pauses
+from dlq.retention.models import FailureSettings
+from dlq.retention.settings import change_settings
+from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
+from hotelagent.admin.sites import hotel_site, platform_site
+
+#: Maximum number of names that the form for a pause suggests.
+MAX_SUGGESTIONS = 200
+
+
+class FailureSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = FailureSettings
+        fields = ["keep_payload_days", "keep_failure_days"]
+
+
+@admin.register(FailureSettings, site=hotel_site)
+@admin.register(FailureSettings, site=platform_site)
+class FailureSettingsAdmin(ChangesAuditedByServices, HotelModelAdmin):
+    """The settings of the hotel or of the platform. There is one page, and no list."""
+
+    icon = "tune"
+    menu_order = 90
+    form = FailureSettingsForm
+    fieldsets = [(_("Deletion"), {"fields": ["keep_payload_days", "keep_failure_days"]})]
+    change_form_outer_after_template = "dlq/pauses.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.pause_view)
+        return [path("pause/", view, name="dlq_failuresettings_pause"), *super().get_urls()]
+
+    def pause_view(self, request: HttpRequest) -> HttpResponse:
+        """Pause or resume the kind in the form field `name`. If the field is empty, pause or resume all retries."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            name = request.POST.get("name", "").strip()[: pauses.MAX_NAME_LENGTH]
+            if request.POST.get("action") == "resume":
+                pauses.resume(name=name)
+                text = _("The retries are resumed. Those that became due in the meantime follow one by one.")
+            else:
+                pauses.pause(name=name)
+                text = _("The retries are paused. New failures are still captured.")
+            self.message_user(request, text, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:dlq_failuresettings_changelist"))
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        current = pauses.current_pauses()
+        names = FailureGroup.objects.order_by("name").values_list("name", flat=True).distinct()
+        pause_context = {
+            "all_paused": current.all_kinds,
+            "paused_kinds": [(name, NAMES.get(name, "")) for name in current.kinds],
+            "known_names": [name for name in names[:MAX_SUGGESTIONS] if name not in current.kinds],
+            "may_pause": self.has_change_permission(request),
+            "pause_url": reverse("admin:dlq_failuresettings_pause"),
+        }
+        page: HttpResponse = self.change_view(
+            request, "1", extra_context={**pause_context, **(extra_context or {})}
+        )
+        return page
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: Any = None
+    ) -> FailureSettings | None:
+        return FailureSettings.objects.read() if object_id == "1" else None
+
+    def save_model(self, request: HttpRequest, obj: FailureSettings, form: Any, change: bool) -> None:
+        change_settings(**{name: form.cleaned_data[name] for name in form.changed_data})
+
+    def response_change(self, request: HttpRequest, obj: FailureSettings) -> HttpResponse:
+        self.message_user(request, _("The settings were saved."), messages.SUCCESS)
+        return HttpResponseRedirect(request.path)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

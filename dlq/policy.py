@@ -1,0 +1,15 @@
+"""The kinds of due items that the dead-letter queue schedules, and the age limit of failures."""
+
+from datetime import UTC, datetime, timedelta
+
+#: The due item of a failure, which starts its next retry.
+FAILURE_DUE = "failure"
+#: The daily clean-up of a hotel's failures. The id of the item is the hotel's id.
+CLEAN_UP_DUE = "failure_clean_up"
+#: The release of failures whose retries were paused. The id of the item is the hotel's id.
+RELEASE_DUE = "failure_release"
+
+#: A failure that is older than this is no longer retried automatically.
+MAX_AGE = timedelta(days=7)
+#: The due time of failures whose retries are paused.
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)

@@ -1,0 +1,80 @@
+"""The REST API of pauses, at /api/v1/dlq/pauses/."""
+
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dlq.retention import pauses
+from hotelagent.rest.serializers import StrictSerializer
+from hotelagent.rest.views import HotelAPIView
+
+
+class PausesSerializer(serializers.Serializer[Any]):
+    all_kinds = serializers.BooleanField(help_text="Whether all retries are paused.")
+    kinds = serializers.ListField(
+        child=serializers.CharField(), help_text="The names of the failures whose retries are paused."
+    )
+
+
+class PauseSerializer(StrictSerializer):
+    kind = serializers.CharField(
+        max_length=pauses.MAX_NAME_LENGTH,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="The name of the failures, such as `reminders.send`. Omit the kind to pause or resume all retries.",
+    )
+
+
+class PausesView(HotelAPIView):
+    required_scopes = {"GET": "dlq:read", "POST": "dlq:write"}
+
+    @extend_schema(operation_id="failure_pauses_retrieve", responses=PausesSerializer)
+    def get(self, request: Request) -> Response:
+        """Retrieve the pauses of retries."""
+        return _current()
+
+    @extend_schema(operation_id="failure_pauses_create", request=PauseSerializer, responses=PausesSerializer)
+    def post(self, request: Request) -> Response:
+        """Pause retries.
+
+        Failures are captured during the pause, but none is retried. Retries that are running end normally. The age
+        limit of 7 days does not end while a failure is paused.
+        """
+        pauses.pause(name=_kind(request))
+        return _current()
+
+
+class ResumeView(HotelAPIView):
+    required_scopes = {"POST": "dlq:write"}
+
+    @extend_schema(operation_id="failure_pauses_resume", request=PauseSerializer, responses=PausesSerializer)
+    def post(self, request: Request) -> Response:
+        """Resume paused retries.
+
+        The retries that became due during the pause are made one after the other, 20 per second.
+        """
+        pauses.resume(name=_kind(request))
+        return _current()
+
+
+def _kind(request: Request) -> str:
+    serializer = PauseSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    kind: str = serializer.validated_data["kind"]
+    return kind
+
+
+def _current() -> Response:
+    current = pauses.current_pauses()
+    return Response({"all_kinds": current.all_kinds, "kinds": list(current.kinds)})
+
+
+urlpatterns = [
+    path("dlq/pauses/", PausesView.as_view(), name="failure-pauses"),
+    path("dlq/pauses/resume/", ResumeView.as_view(), name="failure-pauses-resume"),
+]

@@ -1,0 +1,178 @@
+"""The daily clean-up of failures. It marks failures as in doubt if their retry was lost, and deletes old failures.
+
+The personal data of a closed failure is deleted first. The rest is kept longer, so that people can see what failed.
+`FailureSettings` says how long. The cost does not depend on the number of closed failures that are kept.
+"""
+
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+
+from audit.services import record
+from dlq import events
+from dlq.models import CLOSED_STATUSES, Attempt, Failure, FailureStatus
+from dlq.policy import FAILURE_DUE
+from dlq.retention import pauses
+from dlq.retention.models import CleanUpProgress, FailureSettings
+from hotelagent.core.ids import first_uuid7_at
+from tenants.context import current_tenant
+from tenants.database.clock import database_now
+
+#: The number of failures that one transaction processes.
+BATCH_SIZE = 500
+_FIRST_ID = UUID(int=0)
+
+_WITHOUT_DUE_ITEM = """
+SELECT failure.id
+FROM dlq_failure AS failure
+WHERE failure.status IN ('scheduled', 'retrying') AND NOT EXISTS (
+    SELECT FROM public.tenants_dueitem AS item
+    WHERE item.hotel_id = %s AND item.kind = %s AND item.item_id = failure.id)
+ORDER BY failure.id
+FOR UPDATE
+"""
+
+_DELETE_GROUPS = """
+DELETE FROM dlq_failuregroup AS unused
+WHERE unused.created_at < %s
+  AND NOT EXISTS (SELECT FROM dlq_failure AS failure WHERE failure.fingerprint = unused.fingerprint)
+"""
+
+
+def clean_up() -> None:
+    """Mark failures without a scheduled retry as in doubt, and delete old failures and old personal data."""
+    end_lost_retries()
+    pauses.release()
+    settings = FailureSettings.objects.read()
+    now = database_now()
+    _delete_personal_data(before=now - datetime.timedelta(days=settings.keep_payload_days))
+    keep_until = now - datetime.timedelta(days=settings.keep_failure_days)
+    _delete_failures(before=keep_until)
+    _delete_unused_groups(before=keep_until)
+
+
+def end_lost_retries() -> int:
+    """Mark the hotel's failures whose retry is missing from the due queue as in doubt. Return their number.
+
+    `restore_hotel --discard-due` leaves retries out of the due queue, because they may have been made after the backup.
+    A person decides about these failures, because another retry could do the work twice.
+    """
+    tenant = current_tenant()
+    if tenant.is_platform:
+        return 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_WITHOUT_DUE_ITEM, [tenant.id, FAILURE_DUE])
+        for (failure_id,) in (rows := cursor.fetchall()):
+            Failure.objects.filter(id=failure_id).update(
+                status=FailureStatus.IN_DOUBT, next_retry_at=None, claimed_until=None
+            )
+            name = Failure.objects.values_list("name", flat=True).get(id=failure_id)
+            record(events.IN_DOUBT, subject=("failure", failure_id), name=name)
+    return len(rows)
+
+
+def delete_personal_data_of(failure_ids: Sequence[UUID], **changes: Any) -> None:
+    """Delete the payloads and the texts of failures and of their attempts, in the caller's transaction.
+
+    `changes` are further changes of the failures.
+    """
+    Failure.objects.filter(id__in=failure_ids).update(
+        payload={},
+        original=None,
+        original_type="",
+        error_message="",
+        translatable_message=None,
+        **{"discard_reason": "", **changes},
+    )
+    _attempts(failure_ids).exclude(error_message="").update(error_message="", translatable_message=None)
+
+
+def _delete_personal_data(*, before: datetime.datetime) -> None:
+    """Delete the personal data of failures that were closed before this time.
+
+    `CleanUpProgress` says which failures were cleaned earlier. They are not read again.
+    """
+    remaining = CleanUpProgress.objects.read().remaining
+    kept = [
+        failure_id
+        for start in range(0, len(remaining), BATCH_SIZE)
+        for failure_id in _clean(remaining[start : start + BATCH_SIZE], before)
+    ]
+    if kept != remaining:
+        with transaction.atomic():
+            _store_progress(CleanUpProgress.objects.lock(), remaining=kept)
+    while _clean_next_batch(before):
+        pass
+
+
+def _clean_next_batch(before: datetime.datetime) -> bool:
+    """Clean the oldest failures that no earlier batch has read. Return whether there were any."""
+    with transaction.atomic():
+        progress = CleanUpProgress.objects.lock()
+        start = progress.cleaned_before or _FIRST_ID
+        # Ids begin with the time of creation, and every failure is created before it is closed.
+        unread = Failure.objects.filter(id__gte=start, id__lt=first_uuid7_at(before)).order_by("id")
+        ids = list(unread.values_list("id", flat=True)[:BATCH_SIZE])
+        if ids:
+            _store_progress(
+                progress,
+                remaining=[*progress.remaining, *_clean(ids, before)],
+                cleaned_before=UUID(int=ids[-1].int + 1),
+            )
+    return bool(ids)
+
+
+def _store_progress(progress: CleanUpProgress, **changes: Any) -> None:
+    CleanUpProgress.objects.filter(id=progress.id).update(**changes)
+
+
+def _clean(ids: Sequence[UUID], before: datetime.datetime) -> list[UUID]:
+    """Delete the personal data of those failures that were closed before this time. Return the ids of the others."""
+    with transaction.atomic():
+        existing = Failure.objects.filter(id__in=ids).order_by("id")
+        closed = list(_closed(existing, before).filter(_has_personal_data()).values_list("id", flat=True))
+        delete_personal_data_of(closed)
+        return list(existing.exclude(_is_closed(before)).values_list("id", flat=True))
+
+
+def _delete_failures(*, before: datetime.datetime) -> None:
+    """Delete the failures that were closed before this time, with their attempts."""
+    last, ids = _FIRST_ID, [_FIRST_ID]
+    while ids:
+        old = Failure.objects.filter(id__gt=last, id__lt=first_uuid7_at(before)).order_by("id")
+        ids = list(old.values_list("id", flat=True)[:BATCH_SIZE])
+        with transaction.atomic():
+            closed = list(_closed(Failure.objects.filter(id__in=ids), before).values_list("id", flat=True))
+            _attempts(closed).delete()
+            Failure.objects.filter(id__in=closed).delete()
+        last = ids[-1] if ids else last
+
+
+def _is_closed(before: datetime.datetime) -> Q:
+    return Q(status__in=CLOSED_STATUSES, closed_at__lt=before)
+
+
+def _closed(failures: QuerySet[Failure], before: datetime.datetime) -> QuerySet[Failure]:
+    return failures.filter(_is_closed(before))
+
+
+def _has_personal_data() -> Q:
+    return ~Q(payload={}) | Q(original__isnull=False) | ~Q(error_message="") | ~Q(discard_reason="")
+
+
+def _attempts(failure_ids: Iterable[UUID]) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(failure_id__in=failure_ids)
+
+
+def _delete_unused_groups(*, before: datetime.datetime) -> None:
+    """Delete groups that were created before this time and that are the group of no failure.
+
+    Attempts are not searched, because no index finds the attempts of a group. An old attempt of a failure that now has
+    another error can therefore lose its traceback.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_DELETE_GROUPS, [before])

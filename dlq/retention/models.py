@@ -1,0 +1,120 @@
+"""The settings of each tenant for its failures, and the progress of the clean-up.
+
+Both tables are in the platform's schema only, because a table per hotel would cost time for each hotel. Row-level
+security limits each hotel to its own row. The row of the platform has no hotel.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from hotelagent.core.ids import uuid7
+from tenants.context import current_tenant
+from tenants.models import Hotel
+
+Row = TypeVar("Row", bound="TenantRow")
+
+#: Limits of the numbers of days in `FailureSettings`.
+MIN_PAYLOAD_DAYS, MAX_PAYLOAD_DAYS = 1, 365
+MIN_FAILURE_DAYS, MAX_FAILURE_DAYS = 7, 3650
+
+
+class TenantRowManager(models.Manager[Row]):
+    """A manager whose queries return only the row of the current tenant."""
+
+    def get_queryset(self) -> models.QuerySet[Row]:
+        # The condition is needed for the platform, and if the setting DATABASE_ROLES is off.
+        return super().get_queryset().filter(hotel_id=current_tenant().id)
+
+    def read(self) -> Row:
+        """Return the row of the current tenant, or an unsaved row with the default values."""
+        return self.first() or self.model(hotel_id=current_tenant().id)
+
+    def lock(self) -> Row:
+        """Create the row of the current tenant if it does not exist, lock it, and return it."""
+        self.bulk_create([self.model(hotel_id=current_tenant().id)], ignore_conflicts=True)
+        return self.select_for_update().get()
+
+
+class TenantRow(models.Model):
+    """A table with at most one row for each hotel, and one for the platform."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # The index of the unique constraint is used, and a foreign key constraint would lock the row of the hotel.
+    hotel = models.ForeignKey(
+        Hotel,
+        models.CASCADE,
+        null=True,
+        editable=False,
+        db_index=False,
+        db_constraint=False,
+        related_name="+",
+    )
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.UniqueConstraint(fields=["hotel"], nulls_distinct=False, name="dlq_%(class)s_hotel"),
+        ]
+
+
+class FailureSettings(TenantRow):
+    """How long the tenant's closed failures are kept, and what is paused.
+
+    `is_paused` pauses all retries, and `paused_kinds` those of failures with these names.
+    """
+
+    keep_payload_days = models.PositiveSmallIntegerField(
+        _("keep payloads (days)"),
+        default=30,
+        validators=[MinValueValidator(MIN_PAYLOAD_DAYS), MaxValueValidator(MAX_PAYLOAD_DAYS)],
+        help_text=_(
+            "The payload and the messages of a failure are deleted this many days after the failure was resolved or "
+            "discarded."
+        ),
+    )
+    keep_failure_days = models.PositiveSmallIntegerField(
+        _("keep failures (days)"),
+        default=180,
+        validators=[MinValueValidator(MIN_FAILURE_DAYS), MaxValueValidator(MAX_FAILURE_DAYS)],
+        help_text=_("A failure is deleted this many days after it was resolved or discarded."),
+    )
+    is_paused = models.BooleanField(_("all retries are paused"), default=False, editable=False)
+    paused_kinds = ArrayField(
+        models.CharField(max_length=150), verbose_name=_("paused kinds"), default=list, editable=False
+    )
+
+    objects = TenantRowManager()
+
+    class Meta(TenantRow.Meta):
+        verbose_name = _("settings for failures")
+        verbose_name_plural = _("settings for failures")
+        constraints = [
+            *TenantRow.Meta.constraints,
+            models.CheckConstraint(
+                condition=models.Q(keep_failure_days__gte=models.F("keep_payload_days")),
+                name="dlq_failuresettings_days",
+                violation_error_message=_("Failures must be kept at least as long as their payloads."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self._meta.verbose_name)
+
+
+class CleanUpProgress(TenantRow):
+    """How far the daily clean-up of the tenant's failures has come.
+
+    Failures whose id is less than `cleaned_before` need not be looked at again, because their personal data are
+    deleted. The exceptions are listed in `remaining`: they were still open, or were closed later than the others.
+    """
+
+    cleaned_before = models.UUIDField(null=True)
+    remaining = ArrayField(models.UUIDField(), default=list)
+
+    objects = TenantRowManager()

@@ -1,0 +1,163 @@
+"""Pauses of retries: of all failures of a tenant, or of the failures with one name (a kind).
+
+While a kind is paused, failures are captured as usual, but no retry starts. A retry that becomes due is parked: the
+failure stays scheduled and has no time of its next retry, and its due item is due in the year 9999. So parked failures
+cost nothing, and no age limit applies to them. Resuming releases them at a limited rate, so that a repaired system does
+not receive all retries at the same moment. As after a retry that a person requested, the age limit begins again.
+
+A failure of the platform has no due item. The periodic task that retries these failures leaves paused ones out.
+"""
+
+import datetime
+import uuid
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from audit.services import record
+from dlq import events
+from dlq.models import Failure, FailureStatus
+from dlq.policy import FAILURE_DUE, MAX_AGE, NEVER, RELEASE_DUE
+from dlq.retention.models import FailureSettings
+from tenants.context import current_tenant
+from tenants.database.clock import database_now
+from tenants.queue import due
+
+#: The number of parked failures that become due per second after a pause.
+RELEASED_PER_SECOND = 20
+#: The number of parked failures that one transaction releases.
+BATCH_SIZE = 500
+#: Maximum length of a kind's name.
+MAX_NAME_LENGTH = 150
+
+_LOCK_SHARED = """
+SELECT is_paused, paused_kinds FROM public.dlq_failuresettings WHERE hotel_id IS NOT DISTINCT FROM %s FOR SHARE
+"""
+
+_PARKED = """
+SELECT item_id FROM public.tenants_dueitem
+WHERE hotel_id = %s AND kind = %s AND item_id > %s AND due_at = %s
+ORDER BY item_id LIMIT %s
+"""
+
+_RELEASE = """
+UPDATE dlq_failure AS failure
+SET next_retry_at = released.at,
+    expires_at = greatest(failure.expires_at, released.at + make_interval(secs => %s))
+FROM unnest(%s::uuid[], %s::timestamptz[]) AS released (id, at)
+WHERE failure.id = released.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """What is paused: all retries of the tenant, or those of the failures with the names in `kinds`."""
+
+    all_kinds: bool = False
+    kinds: tuple[str, ...] = ()
+
+    def cover(self, name: str) -> bool:
+        return self.all_kinds or name in self.kinds
+
+
+def current_pauses() -> Pauses:
+    """Return what is paused for the current tenant."""
+    row = FailureSettings.objects.values_list("is_paused", "paused_kinds").first()
+    return Pauses(row[0], tuple(row[1])) if row else Pauses()
+
+
+def is_paused(name: str) -> bool:
+    """Return whether the retries of failures with this name are paused."""
+    return current_pauses().cover(name)
+
+
+def pause(*, name: str = "") -> bool:
+    """Pause the retries of failures with this name, or of all failures. Return False if they were already paused.
+
+    A retry that is running ends normally.
+    """
+    with transaction.atomic():
+        settings = FailureSettings.objects.lock()
+        if is_change := (name not in settings.paused_kinds if name else not settings.is_paused):
+            if name:
+                settings.paused_kinds = sorted([*settings.paused_kinds, name])
+            else:
+                settings.is_paused = True
+            settings.save(update_fields=["is_paused", "paused_kinds"])
+            record(events.PAUSED, name=name)
+    return is_change
+
+
+def resume(*, name: str = "") -> bool:
+    """End the pause of failures with this name, or the pause of all failures. Return False if there was no such pause.
+
+    The parked retries become due one after the other, `RELEASED_PER_SECOND` per second.
+    """
+    with transaction.atomic():
+        settings = FailureSettings.objects.lock()
+        if is_change := (name in settings.paused_kinds if name else settings.is_paused):
+            if name:
+                settings.paused_kinds = [kind for kind in settings.paused_kinds if kind != name]
+            else:
+                settings.is_paused = False
+            settings.save(update_fields=["is_paused", "paused_kinds"])
+            record(events.RESUMED, name=name)
+            _schedule_release()
+    return is_change
+
+
+def _schedule_release() -> None:
+    tenant, now = current_tenant(), database_now()
+    if tenant.id is not None:
+        due.schedule(kind=RELEASE_DUE, items=[(tenant.id, now)])
+        return
+    overdue = Failure.objects.filter(status=FailureStatus.SCHEDULED, next_retry_at__lte=now)
+    overdue.filter(expires_at__lt=now + MAX_AGE).update(expires_at=now + MAX_AGE)
+
+
+def park(failure_id: uuid.UUID) -> bool:
+    """Park a scheduled failure if its retries are paused. Return whether they are paused."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The lock makes `resume` wait for this transaction, so that the release finds the parked failure.
+        cursor.execute(_LOCK_SHARED, [current_tenant().id])
+        row = cursor.fetchone()
+        scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)
+        name = scheduled.values_list("name", flat=True).first()
+        if row is None or name is None or not Pauses(row[0], tuple(row[1])).cover(name):
+            return False
+        if not current_tenant().is_platform and scheduled.update(next_retry_at=None):
+            due.schedule(kind=FAILURE_DUE, items=[(failure_id, NEVER)])
+        return True
+
+
+def release() -> int:
+    """Schedule the parked failures of the current hotel that are not paused any more. Return their number."""
+    if current_tenant().is_platform:
+        return 0
+    released, last, start = 0, uuid.UUID(int=0), database_now()
+    while True:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(_PARKED, [current_tenant().id, FAILURE_DUE, last, NEVER, BATCH_SIZE])
+                ids = [row[0] for row in cursor.fetchall()]
+            if not ids:
+                return released
+            released += _release_batch(ids, start, released)
+        last = ids[-1]
+
+
+def _release_batch(ids: list[uuid.UUID], start: datetime.datetime, released: int) -> int:
+    paused = current_pauses()
+    parked = Failure.objects.filter(id__in=ids, status=FailureStatus.SCHEDULED, next_retry_at=None)
+    rows = parked.order_by("id").select_for_update().values_list("id", "name")
+    items = [
+        (failure_id, start + datetime.timedelta(seconds=(released + position) / RELEASED_PER_SECOND))
+        for position, failure_id in enumerate(row[0] for row in rows if not paused.cover(row[1]))
+    ]
+    if items:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _RELEASE, [MAX_AGE.total_seconds(), [item[0] for item in items], [item[1] for item in items]]
+            )
+        due.schedule(kind=FAILURE_DUE, items=items)
+    return len(items)
