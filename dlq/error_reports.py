@@ -107,6 +107,17 @@ class ErrorReport:
 
         return _REPEATED.sub("*", _VARIABLE_PARTS.sub(replace_part, self.message))[:_FINGERPRINT_LENGTH]
 
+    def as_json(self, *, name: str) -> dict[str, Any]:
+        """Return the error in the form that the database functions `dlq_capture` and `dlq_store_group` need."""
+        return {
+            "type": self.type,
+            "message": self.message,
+            "translatable_message": self.translatable_message,
+            "fingerprint": self.fingerprint(name=name),
+            "location": self.location,
+            "traceback": self.traceback,
+        }
+
     def as_fields(self, *, name: str) -> dict[str, Any]:
         """Return the error as a dict with values for the fields that `Failure` and `Attempt` have in common."""
         return {

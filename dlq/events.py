@@ -89,3 +89,9 @@ SETTINGS_CHANGED = register(
     description=_("{actor} changed the settings for failures: {changed}"),
     fields=("changed",),
 )
+GROUP_REGRESSED = register(
+    "failure_group.regressed",
+    description=_("{name} failed again with a known error: {error} (code version: {version})"),
+    fields=("name", "error", "version"),
+    labels={"name": NAMES, "error": ERRORS},
+)

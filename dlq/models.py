@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from dlq.groups.models import FailureGroup, FingerprintField
 from dlq.retention import models as _retention  # noqa: F401 - Django finds an app's models here
 from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
@@ -37,42 +38,6 @@ OPEN_STATUSES = (
 WAITING_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.IN_DOUBT, FailureStatus.PERMANENT)
 #: Statuses of failures that need no more work.
 CLOSED_STATUSES = (FailureStatus.RESOLVED, FailureStatus.DISCARDED)
-
-
-class FingerprintField(models.CharField):  # type: ignore[type-arg]
-    """A fingerprint: 16 hexadecimal digits, stored as char(16).
-
-    Django creates a second index for unique varchar columns, which no query would use.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "max_length": 16})
-
-    def db_type(self, connection: Any) -> str:  # noqa: ARG002 - the signature of Django
-        return "char(16)"
-
-
-class FailureGroup(models.Model):
-    """The errors with one fingerprint: the same name, error type, location and message without its variable parts.
-
-    A group keeps the message and traceback of its first error. The errors of the group do not store a traceback, so
-    100,000 equal failures need no space for 100,000 equal tracebacks.
-    """
-
-    fingerprint = FingerprintField(_("group"), primary_key=True)
-    name = models.CharField(_("name"), max_length=150)
-    error_type = models.CharField(_("error"), max_length=150)
-    location = models.CharField(max_length=300, blank=True)
-    error_message = models.TextField(_("message"))
-    traceback = models.TextField(_("traceback"), blank=True)
-    created_at = models.DateTimeField(_("first seen"), db_default=Now(), editable=False)
-
-    class Meta:
-        verbose_name = _("group")
-        verbose_name_plural = _("groups")
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.error_type.rpartition('.')[2]}"
 
 
 class WithTraceback(models.QuerySet[Any]):

@@ -41,8 +41,24 @@ declare_columns(
 )
 declare_columns(
     "dlq_failuregroup",
-    masked={"error_message": mask_text, "traceback": mask_text},
-    kept=("fingerprint", "name", "error_type", "location"),
+    masked={
+        "error_message": mask_text,
+        "translatable_message": mask_json,
+        "traceback": mask_text,
+        "note": mask_text,
+        "splits": lambda _column: "NULL::jsonb",
+    },
+    kept=(
+        "fingerprint",
+        "name",
+        "error_type",
+        "location",
+        "versions",
+        "regressed_version",
+        "joined_to",
+        "split_from",
+        "daily_counts",
+    ),
 )
 declare_columns("dlq_failuresettings", kept=("paused_kinds",))
 declare_columns("dlq_cleanupprogress", kept=("remaining",))

@@ -112,14 +112,7 @@ def capture(
         "original_type": stored.original_type,
         "task_id": origin.task_id[:MAX_TASK_ID_LENGTH],
         "request_id": (current_actor().request_id or "")[:MAX_REQUEST_ID_LENGTH],
-        "error": {
-            "type": report.type,
-            "message": report.message,
-            "translatable_message": report.translatable_message,
-            "fingerprint": report.fingerprint(name=name),
-            "location": report.location,
-            "traceback": report.traceback,
-        },
+        "error": report.as_json(name=name),
         "attempt": {
             "worker": origin.worker[:MAX_WORKER_LENGTH],
             "code_version": settings.CODE_VERSION,

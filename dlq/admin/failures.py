@@ -20,8 +20,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from dlq import services
 from dlq.admin.figures import daily_chart
+from dlq.groups.models import FailureGroup
 from dlq.kinds.subjects import Subject, find_subjects
-from dlq.models import WAITING_STATUSES, Attempt, Failure, FailureGroup, FailureStatus
+from dlq.models import WAITING_STATUSES, Attempt, Failure, FailureStatus
 from dlq.payloads import find_payload_problems
 from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site

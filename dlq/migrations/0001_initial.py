@@ -4,16 +4,20 @@ import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
+from django.conf import settings
 from django.db import migrations, models
 
-import dlq.models
+import dlq.groups.models
 import hotelagent.core.ids
 
 
 class Migration(migrations.Migration):
     initial = True
 
-    dependencies = [("tenants", "0001_initial")]
+    dependencies = [
+        ("tenants", "0001_initial"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
 
     operations = [
         migrations.CreateModel(
@@ -135,7 +139,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "fingerprint",
-                    dlq.models.FingerprintField(
+                    dlq.groups.models.FingerprintField(
                         max_length=16, primary_key=True, serialize=False, verbose_name="group"
                     ),
                 ),
@@ -152,10 +156,65 @@ class Migration(migrations.Migration):
                         verbose_name="first seen",
                     ),
                 ),
+                (
+                    "last_seen_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="last seen",
+                    ),
+                ),
+                ("translatable_message", models.JSONField(editable=False, null=True)),
+                (
+                    "versions",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40),
+                        db_default=[],
+                        default=list,
+                        size=None,
+                        verbose_name="code versions",
+                    ),
+                ),
+                (
+                    "acknowledged_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="acknowledged"),
+                ),
+                ("muted_from", models.UUIDField(editable=False, null=True)),
+                ("muted_until", models.DateTimeField(editable=False, null=True, verbose_name="muted until")),
+                ("mute_limit", models.PositiveSmallIntegerField(editable=False, null=True)),
+                (
+                    "assigned_to",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="assigned to",
+                    ),
+                ),
+                ("note", models.CharField(blank=True, db_default="", max_length=1000, verbose_name="note")),
+                (
+                    "regressed_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="occurred again"),
+                ),
+                (
+                    "regressed_version",
+                    models.CharField(blank=True, db_default="", editable=False, max_length=40),
+                ),
+                ("joined_to", dlq.groups.models.FingerprintField(editable=False, max_length=16, null=True)),
+                ("splits", models.JSONField(editable=False, null=True)),
+                ("split_from", dlq.groups.models.FingerprintField(editable=False, max_length=16, null=True)),
+                ("regroup_before", models.UUIDField(editable=False, null=True)),
+                ("open_count", models.PositiveIntegerField(editable=False, null=True)),
+                ("failure_count", models.PositiveIntegerField(editable=False, null=True)),
+                ("daily_counts", models.JSONField(editable=False, null=True)),
+                ("counted_at", models.DateTimeField(editable=False, null=True)),
             ],
             options={
-                "verbose_name": "group",
-                "verbose_name_plural": "groups",
+                "verbose_name": "failure group",
+                "verbose_name_plural": "failure groups",
             },
         ),
         migrations.CreateModel(
@@ -198,7 +257,7 @@ class Migration(migrations.Migration):
                 ("error_type", models.CharField(max_length=150, verbose_name="error")),
                 ("error_message", models.TextField(verbose_name="message")),
                 ("translatable_message", models.JSONField(editable=False, null=True)),
-                ("fingerprint", dlq.models.FingerprintField(max_length=16, verbose_name="group")),
+                ("fingerprint", dlq.groups.models.FingerprintField(max_length=16, verbose_name="group")),
                 (
                     "status",
                     models.CharField(
@@ -309,7 +368,10 @@ class Migration(migrations.Migration):
                 ("error_type", models.CharField(blank=True, max_length=150, verbose_name="error")),
                 ("error_message", models.TextField(blank=True, verbose_name="message")),
                 ("translatable_message", models.JSONField(editable=False, null=True)),
-                ("fingerprint", dlq.models.FingerprintField(blank=True, max_length=16, verbose_name="group")),
+                (
+                    "fingerprint",
+                    dlq.groups.models.FingerprintField(blank=True, max_length=16, verbose_name="group"),
+                ),
                 ("worker", models.CharField(blank=True, max_length=200, verbose_name="worker")),
                 ("code_version", models.CharField(blank=True, max_length=40, verbose_name="code version")),
                 (

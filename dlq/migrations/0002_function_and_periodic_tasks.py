@@ -49,6 +49,9 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        InstallFunctions(migration="0002_function_and_periodic_tasks", functions=["dlq_capture"]),
+        InstallFunctions(
+            migration="0002_function_and_periodic_tasks",
+            functions=["dlq_find_group", "dlq_store_group", "dlq_capture"],
+        ),
         migrations.RunPython(add, remove),
     ]

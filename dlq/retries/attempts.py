@@ -21,13 +21,13 @@ from audit.services import record
 from dlq import events, metrics
 from dlq.error_reports import ErrorReport, report_exception
 from dlq.errors import AttemptLost, NonRetryableError
+from dlq.groups.rules import store_group
 from dlq.kinds.registry import find_kind
 from dlq.models import (
     WAITING_STATUSES,
     Attempt,
     AttemptOutcome,
     Failure,
-    FailureGroup,
     FailureStatus,
 )
 from dlq.retries import schedule
@@ -169,14 +169,14 @@ def record_failure(
         failure = _lock(failure_id)
         open_outcomes = [AttemptOutcome.RUNNING] if is_lost else [AttemptOutcome.RUNNING, AttemptOutcome.LOST]
         fields = report.as_fields(name=failure.name)
-        store_group(report, name=failure.name)
+        group = store_group(report, failure)
         attempt = _attempt(failure_id, number).filter(outcome__in=open_outcomes)
         if not attempt.update(ended_at=Now(), outcome=outcome, worker=worker, **fields):
             log.warning("failure.late_failure", failure=str(failure_id), attempt=number)
             return False
         metrics.count_on_commit(metrics.ATTEMPTS, outcome=outcome)
         if failure.attempt == number and failure.status in {FailureStatus.RETRYING, FailureStatus.IN_DOUBT}:
-            _end_attempt(failure, fields, is_lost=is_lost, is_final=is_final)
+            _end_attempt(failure, {**fields, "fingerprint": group}, is_lost=is_lost, is_final=is_final)
     return True
 
 
@@ -229,19 +229,6 @@ def _resolve(failure: Failure, *, number: int) -> None:
     schedule.cancel_check(failure.id)
     record(events.RESOLVED, subject=("failure", failure.id), name=failure.name, attempt=number)
     metrics.count_on_commit(metrics.CLOSED, status=FailureStatus.RESOLVED)
-
-
-def store_group(report: ErrorReport, *, name: str) -> None:
-    """Store the group of the error in the caller's transaction, unless it exists."""
-    group = FailureGroup(
-        fingerprint=report.fingerprint(name=name),
-        name=name,
-        error_type=report.type,
-        location=report.location,
-        error_message=report.message,
-        traceback=report.traceback,
-    )
-    FailureGroup.objects.bulk_create([group], ignore_conflicts=True)
 
 
 def _lock(failure_id: uuid.UUID) -> Failure:

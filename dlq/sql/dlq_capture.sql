@@ -13,6 +13,9 @@
 -- If a failure with this work key is open, its occurrences are incremented. Unless a worker is retrying it, its error is
 -- replaced, and the new error is kept as a further attempt. After attempt number 100, only the latest is kept.
 --
+-- The failure belongs to the group that the rules of groups assign to its error. Its attempts keep the fingerprint of
+-- their error.
+--
 -- The function returns {id, status, is_new}.
 CREATE OR REPLACE FUNCTION public.dlq_capture(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
@@ -23,14 +26,9 @@ DECLARE
     first_attempt jsonb := request -> 'attempt';
     next_retry timestamptz := captured_at + make_interval(secs => (request ->> 'delay')::float8);
     translatable jsonb := nullif(error -> 'translatable_message', 'null');
+    group_fingerprint char(16) := dlq_store_group(request);
     stored record;
 BEGIN
-    INSERT INTO dlq_failuregroup (fingerprint, name, error_type, location, error_message, traceback)
-    VALUES (
-        error ->> 'fingerprint', request ->> 'name', error ->> 'type', error ->> 'location', error ->> 'message',
-        error ->> 'traceback')
-    ON CONFLICT (fingerprint) DO NOTHING;
-
     INSERT INTO dlq_failure AS failure (
         id, is_task, source, name, work_key, ordering_key, payload, original, original_type, task_id, request_id,
         error_type, error_message, translatable_message, fingerprint, status, retries, attempt, occurrences,
@@ -39,7 +37,7 @@ BEGIN
         new_id, (request ->> 'is_task')::boolean, request ->> 'source', request ->> 'name', request ->> 'work_key',
         request ->> 'ordering_key', request -> 'payload', decode(request ->> 'original', 'base64'),
         request ->> 'original_type', request ->> 'task_id', request ->> 'request_id', error ->> 'type',
-        error ->> 'message', translatable, error ->> 'fingerprint',
+        error ->> 'message', translatable, group_fingerprint,
         CASE WHEN next_retry IS NULL THEN 'permanent' ELSE 'scheduled' END, 0, 0, 1,
         next_retry, captured_at, captured_at, captured_at + make_interval(secs => (request ->> 'max_age')::float8), '')
     ON CONFLICT (work_key) WHERE status IN ('scheduled', 'retrying', 'in_doubt', 'permanent')
@@ -87,7 +85,7 @@ BEGIN
             request -> 'actor', 'failure.captured', 'failure', stored.id::text,
             jsonb_build_object(
                 'source', request ->> 'source', 'name', request ->> 'name', 'error', error ->> 'type',
-                'fingerprint', error ->> 'fingerprint', 'status', stored.status));
+                'fingerprint', group_fingerprint::text, 'status', stored.status));
     ELSIF stored.regressed_at = captured_at THEN
         PERFORM audit_record(
             request -> 'actor', 'failure.regressed', 'failure', stored.id::text,

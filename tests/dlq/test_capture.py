@@ -10,8 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from audit.selectors import timeline
 from dlq import services
 from dlq.error_reports import report_texts
+from dlq.groups.models import FailureGroup
 from dlq.kinds.registry import DEFAULT_DELAYS
-from dlq.models import AttemptOutcome, Failure, FailureGroup
+from dlq.models import AttemptOutcome, Failure
 from dlq.retries import schedule
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel

@@ -8,7 +8,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from dlq import services, tasks
-from dlq.models import Attempt, Failure, FailureGroup
+from dlq.groups.models import FailureGroup
+from dlq.models import Attempt, Failure
 from dlq.retention import clean_up as retention
 from dlq.retention.models import CleanUpProgress, FailureSettings
 from dlq.retention.settings import change_settings
