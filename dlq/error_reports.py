@@ -3,6 +3,7 @@
 import hashlib
 import re
 import traceback as tracebacks
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.utils import translation
 
 from hotelagent.core.messages import TranslatableMessage, message_from_json, message_to_json
-from hotelagent.core.redaction import redact_text
+from hotelagent.core.redaction import REDACTED, redact_text
 
 MAX_TYPE_LENGTH = 150
 MAX_LOCATION_LENGTH = 300
@@ -148,7 +149,9 @@ def _report_exception(error: BaseException) -> ErrorReport:
     report = report_texts(
         type=_qualified_name(type(error)), message=message, traceback="".join(exception.format())
     )
-    return replace(report, location=_location(exception.stack), translatable_message=translatable)
+    return replace(
+        report, location=_valid_text(_location(exception.stack)), translatable_message=translatable
+    )
 
 
 def report_texts(*, type: str, message: str, traceback: str = "") -> ErrorReport:  # noqa: A002
@@ -157,6 +160,30 @@ def report_texts(*, type: str, message: str, traceback: str = "") -> ErrorReport
         type=_valid_text(type)[:MAX_TYPE_LENGTH],
         message=_redact(_cut_end(message, MAX_MESSAGE_LENGTH + _MARGIN))[:MAX_MESSAGE_LENGTH],
         traceback=_redact(_cut_start(traceback, MAX_TRACEBACK_LENGTH + _MARGIN))[-MAX_TRACEBACK_LENGTH:],
+    )
+
+
+def hide_texts(report: ErrorReport, texts: Sequence[str]) -> ErrorReport:
+    """Return the report with `REDACTED` instead of these texts, such as the secret values of the payload."""
+    found = [text for text in texts if text in report.message or text in report.traceback]
+    if not found:
+        return report
+    pattern = re.compile("|".join(map(re.escape, found)))
+
+    def hide(value: Any) -> Any:
+        match value:
+            case str():
+                return pattern.sub(REDACTED, value)
+            case dict():
+                return {key: hide(item) for key, item in value.items()}
+            case _:
+                return value
+
+    return replace(
+        report,
+        message=hide(report.message),
+        traceback=hide(report.traceback),
+        translatable_message=hide(report.translatable_message),
     )
 
 

@@ -77,6 +77,8 @@ class Failure(models.Model):
     payload = models.JSONField(_("payload"))
     original = models.BinaryField(null=True, editable=False)
     original_type = models.CharField(max_length=100, blank=True, editable=False)
+    #: The values of the secret fields, encrypted. The payload contains a placeholder for each of them.
+    secrets = models.BinaryField(null=True, editable=False)
     error_type = models.CharField(_("error"), max_length=150)
     error_message = models.TextField(_("message"))
     #: The JSON form of a translatable message (`hotelagent.core.messages`), or null.

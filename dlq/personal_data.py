@@ -18,6 +18,7 @@ declare_columns(
         "work_key": mask_token,
         "ordering_key": mask_token,
         "original": mask_secret,
+        "secrets": mask_secret,
         "error_message": mask_text,
         "translatable_message": mask_json,
         "discard_reason": mask_text,

@@ -3,52 +3,27 @@
 Each change of status is an UPDATE that requires the expected status and checks the row count.
 """
 
-import base64
-import hashlib
-import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 from psycopg.pq import TransactionStatus
 
-from audit.services import actor_as_json, record
+from audit.services import record
 from dlq import events, metrics, payloads
-from dlq.error_reports import ErrorReport, report_exception
+from dlq.capture_request import UNKNOWN_ORIGIN, Origin, capture_request
+from dlq.error_reports import ErrorReport
 from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, InvalidPayload
 from dlq.kinds.registry import Kind, find_kind
 from dlq.kinds.schemas import errors_by_field, find_problems
 from dlq.models import WAITING_STATUSES, Failure, FailureStatus
 from dlq.policy import MAX_AGE
 from dlq.retries import schedule
-from hotelagent.core.ids import uuid7
-from tenants.context import current_actor, current_tenant
 from tenants.database.clock import database_now
 from tenants.database.connections import start_on_second_connection
 from tenants.database.functions import call_function
-
-# The maximum lengths of the columns. Longer values are cut, so that no failure is lost because of its texts.
-MAX_NAME_LENGTH = 150
-MAX_SOURCE_LENGTH = 100
-MAX_TASK_ID_LENGTH = 64
-MAX_REQUEST_ID_LENGTH = 100
-MAX_WORKER_LENGTH = 200
-MAX_KEY_LENGTH = 100
-
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where the work failed: the id of its Celery task, the name of the worker, and the duration in seconds."""
-
-    task_id: str = ""
-    worker: str = ""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +35,12 @@ class CapturedFailure:
     is_new: bool
 
 
-UNKNOWN_ORIGIN = Origin()
-
-
 def capture(
     *,
     is_task: bool,
     source: str,
     name: str,
-    payload: dict[str, Any] | payloads.StoredPayload,
+    payload: Any,
     error: BaseException | ErrorReport,
     retry: bool = True,
     work_key: str = "",
@@ -81,48 +53,28 @@ def capture(
     in it has failed, the failure is stored in a transaction of its own. One database statement stores the failure, its
     first attempt, its group, its due item and the audit event.
 
-    `payload` is the data that a retry needs. It may contain personal data. The error texts are redacted before they are
-    stored. `retry=False` makes the failure permanent, so it is not retried automatically. A payload that JSON cannot
-    hold exactly, or that does not match the schema of its kind, makes it permanent, too.
+    `payload` is the data that a retry needs, in general a dict. It may contain personal data. The error texts are
+    redacted before they are stored. `retry=False` makes the failure permanent, so it is not retried automatically. A
+    payload that JSON cannot hold exactly, or that does not match the schema of its kind, makes it permanent, too.
 
-    `work_key` identifies the work, with at most 100 characters. It defaults to a digest of source, name and payload. If
+    `work_key` identifies the work. It defaults to a digest of source, name and payload. If
     a failure with this work key is open, its `occurrences` is incremented, its error is replaced, and that failure is
     returned. The new error is kept as a further attempt, unless a worker is retrying the failure.
 
     Failures with the same `ordering_key` are retried one at a time, oldest first. It defaults to the ordering key that
     the kind declares for the payload.
     """
-    report = error if isinstance(error, ErrorReport) else report_exception(error)
-    name, source = name[:MAX_NAME_LENGTH], source[:MAX_SOURCE_LENGTH]
-    stored = payloads.to_stored(payload)
-    kind = find_kind(name)
-    is_valid = not _has_problems(kind, payload)
-    is_retried = retry and is_valid and stored.original is None and _is_retryable(is_task=is_task, kind=kind)
-    delay = schedule.retry_delay(0, delays=kind.delays) if is_retried else None
-    tenant = current_tenant()
-    request = {
-        "id": str(uuid7()),
-        "is_task": is_task,
-        "source": source,
-        "name": name,
-        "work_key": work_key or _work_key(source, name, stored),
-        "ordering_key": _ordering_key(ordering_key, kind, payload),
-        "payload": stored.readable,
-        "original": None if stored.original is None else base64.b64encode(stored.original).decode(),
-        "original_type": stored.original_type,
-        "task_id": origin.task_id[:MAX_TASK_ID_LENGTH],
-        "request_id": (current_actor().request_id or "")[:MAX_REQUEST_ID_LENGTH],
-        "error": report.as_json(name=name),
-        "attempt": {
-            "worker": origin.worker[:MAX_WORKER_LENGTH],
-            "code_version": settings.CODE_VERSION,
-            "seconds": origin.seconds,
-        },
-        "delay": delay and delay.total_seconds(),
-        "max_age": MAX_AGE.total_seconds(),
-        "hotel": tenant.id and str(tenant.id),
-        "actor": actor_as_json(),
-    }
+    request = capture_request(
+        is_task=is_task,
+        source=source,
+        name=name,
+        payload=payload,
+        error=error,
+        retry=retry,
+        work_key=work_key,
+        ordering_key=ordering_key,
+        origin=origin,
+    )
     if _transaction_is_broken():
         return start_on_second_connection(lambda: _store(request), name="dlq-capture").result()
     return _store(request)
@@ -143,29 +95,6 @@ def _transaction_is_broken() -> bool:
         return False
     status = connection.connection.info.transaction_status
     return connection.needs_rollback or status == TransactionStatus.INERROR
-
-
-def _work_key(source: str, name: str, payload: payloads.StoredPayload) -> str:
-    content = payload.original or json.dumps(payload.readable, sort_keys=True).encode()
-    return hashlib.sha256(b"\0".join((source.encode(), name.encode(), content))).hexdigest()
-
-
-def _has_problems(kind: Kind, payload: Any) -> bool:
-    problems = find_problems(kind, payload)
-    if problems:
-        log.warning("failure.payload_invalid", name=kind.name, problems=list(map(str, problems)))
-    return bool(problems)
-
-
-def _ordering_key(given: str, kind: Kind, payload: Any) -> str:
-    """Return the ordering key of the payload. An error of the kind's function must not lose the failure."""
-    key = given
-    if kind.ordering_key and not given:
-        try:
-            key = str(kind.ordering_key(payload))
-        except Exception as error:  # noqa: BLE001 - the payload may have any form
-            log.warning("failure.ordering_key_missing", name=kind.name, error=type(error).__name__)
-    return key if len(key) <= MAX_KEY_LENGTH else hashlib.sha256(key.encode()).hexdigest()
 
 
 def retry(*, failure_id: uuid.UUID) -> None:

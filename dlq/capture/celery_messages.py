@@ -10,9 +10,9 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from dlq import services
+from dlq.capture_request import Origin
 from dlq.payloads import StoredPayload
 from dlq.retries import attempts, runner
-from dlq.services import Origin
 from tenants import host_routing
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.errors import TooManyDeliveries

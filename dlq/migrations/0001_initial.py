@@ -254,6 +254,7 @@ class Migration(migrations.Migration):
                 ("payload", models.JSONField(verbose_name="payload")),
                 ("original", models.BinaryField(null=True)),
                 ("original_type", models.CharField(blank=True, editable=False, max_length=100)),
+                ("secrets", models.BinaryField(null=True)),
                 ("error_type", models.CharField(max_length=150, verbose_name="error")),
                 ("error_message", models.TextField(verbose_name="message")),
                 ("translatable_message", models.JSONField(editable=False, null=True)),

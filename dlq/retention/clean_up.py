@@ -84,6 +84,7 @@ def delete_personal_data_of(failure_ids: Sequence[UUID], **changes: Any) -> None
         payload={},
         original=None,
         original_type="",
+        secrets=None,
         error_message="",
         translatable_message=None,
         **{"discard_reason": "", **changes},

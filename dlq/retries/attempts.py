@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from django.db.transaction import TransactionManagementError
 
 from audit.services import record
-from dlq import events, metrics
+from dlq import events, metrics, payloads
 from dlq.error_reports import ErrorReport, report_exception
 from dlq.errors import AttemptLost, NonRetryableError
 from dlq.groups.rules import store_group
@@ -168,6 +168,7 @@ def record_failure(
     with transaction.atomic():
         failure = _lock(failure_id)
         open_outcomes = [AttemptOutcome.RUNNING] if is_lost else [AttemptOutcome.RUNNING, AttemptOutcome.LOST]
+        report = payloads.hide_values(report, failure)
         fields = report.as_fields(name=failure.name)
         group = store_group(report, failure)
         attempt = _attempt(failure_id, number).filter(outcome__in=open_outcomes)

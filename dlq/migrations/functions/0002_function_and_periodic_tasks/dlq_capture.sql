@@ -1,8 +1,8 @@
 -- Stores a failure with its first attempt, its group, its due item and its audit event, in one round trip.
 --
 -- The parameter `request` is a JSON object:
--- `id`, `is_task`, `source`, `name`, `work_key`, `ordering_key`, `payload`, `original` (base64 or null),
--- `original_type`, `task_id` and `request_id` are the values of the columns of dlq_failure.
+-- `id`, `is_task`, `source`, `name`, `work_key`, `ordering_key`, `payload`, `original` and `secrets`
+-- (base64 or null), `original_type`, `task_id` and `request_id` are the values of the columns of dlq_failure.
 -- `error` is the error: {type, message, translatable_message, fingerprint, location, traceback}.
 -- `attempt` is {worker, code_version, seconds}; `seconds` is the duration of the work that failed.
 -- `delay` is the number of seconds until the first retry. Null makes the failure permanent.
@@ -30,15 +30,15 @@ DECLARE
     stored record;
 BEGIN
     INSERT INTO dlq_failure AS failure (
-        id, is_task, source, name, work_key, ordering_key, payload, original, original_type, task_id, request_id,
-        error_type, error_message, translatable_message, fingerprint, status, retries, attempt, occurrences,
+        id, is_task, source, name, work_key, ordering_key, payload, original, original_type, secrets, task_id,
+        request_id, error_type, error_message, translatable_message, fingerprint, status, retries, attempt, occurrences,
         next_retry_at, created_at, last_seen_at, expires_at, discard_reason)
     VALUES (
         new_id, (request ->> 'is_task')::boolean, request ->> 'source', request ->> 'name', request ->> 'work_key',
         request ->> 'ordering_key', request -> 'payload', decode(request ->> 'original', 'base64'),
-        request ->> 'original_type', request ->> 'task_id', request ->> 'request_id', error ->> 'type',
-        error ->> 'message', translatable, group_fingerprint,
-        CASE WHEN next_retry IS NULL THEN 'permanent' ELSE 'scheduled' END, 0, 0, 1,
+        request ->> 'original_type', decode(request ->> 'secrets', 'base64'), request ->> 'task_id',
+        request ->> 'request_id', error ->> 'type', error ->> 'message', translatable,
+        group_fingerprint, CASE WHEN next_retry IS NULL THEN 'permanent' ELSE 'scheduled' END, 0, 0, 1,
         next_retry, captured_at, captured_at, captured_at + make_interval(secs => (request ->> 'max_age')::float8), '')
     ON CONFLICT (work_key) WHERE status IN ('scheduled', 'retrying', 'in_doubt', 'permanent')
     DO UPDATE SET

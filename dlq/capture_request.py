@@ -1,0 +1,132 @@
+"""The argument of the database function `dlq_capture`, which stores a failure."""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.conf import settings
+
+from audit.services import actor_as_json
+from dlq import payloads
+from dlq.error_reports import ErrorReport, hide_texts, report_exception
+from dlq.kinds.registry import Kind, find_kind
+from dlq.kinds.schemas import find_problems
+from dlq.payloads.json_values import valid_text
+from dlq.payloads.secret_fields import hidden_texts
+from dlq.policy import MAX_AGE
+from dlq.retries import schedule
+from hotelagent.core.ids import uuid7
+from tenants.context import current_actor, current_tenant
+
+# The maximum lengths of the columns. Longer values are cut, so that no failure is lost because of its texts.
+MAX_NAME_LENGTH = 150
+MAX_SOURCE_LENGTH = 100
+MAX_TASK_ID_LENGTH = 64
+MAX_REQUEST_ID_LENGTH = 100
+MAX_WORKER_LENGTH = 200
+MAX_KEY_LENGTH = 100
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the work failed: the id of its Celery task, the name of the worker, and the duration in seconds."""
+
+    task_id: str = ""
+    worker: str = ""
+    seconds: float = 0.0
+
+
+UNKNOWN_ORIGIN = Origin()
+
+
+def capture_request(
+    *,
+    is_task: bool,
+    source: str,
+    name: str,
+    payload: Any,
+    error: BaseException | ErrorReport,
+    retry: bool,
+    work_key: str,
+    ordering_key: str,
+    origin: Origin,
+) -> dict[str, Any]:
+    """Return the argument of `dlq_capture` for a failure of the current tenant. See `dlq.services.capture`."""
+    report = error if isinstance(error, ErrorReport) else report_exception(error)
+    name, source = _cut(name, MAX_NAME_LENGTH), _cut(source, MAX_SOURCE_LENGTH)
+    kind, failure_id, tenant = find_kind(name), uuid7(), current_tenant()
+    is_valid = isinstance(payload, payloads.StoredPayload) or _is_valid(kind, payload)
+    stored = payloads.to_stored(payload, kind=kind, failure_id=failure_id, is_valid=is_valid)
+    report = hide_texts(report, hidden_texts(payload, kind, is_valid=is_valid))
+    can_retry = retry and is_valid and stored.original is None and (is_task or kind.handler is not None)
+    delay = schedule.retry_delay(0, delays=kind.delays) if can_retry else None
+    return {
+        "id": str(failure_id),
+        "is_task": is_task,
+        "source": source,
+        "name": name,
+        "work_key": _key(work_key) or _work_key(source, name, stored),
+        "ordering_key": _key(ordering_key or _ordering_key(kind, payload)),
+        "payload": stored.readable,
+        "original": _base64(stored.original),
+        "original_type": stored.original_type,
+        "secrets": _base64(stored.secrets),
+        "task_id": _cut(origin.task_id, MAX_TASK_ID_LENGTH),
+        "request_id": _cut(current_actor().request_id or "", MAX_REQUEST_ID_LENGTH),
+        "error": report.as_json(name=name),
+        "attempt": {
+            "worker": _cut(origin.worker, MAX_WORKER_LENGTH),
+            "code_version": settings.CODE_VERSION,
+            "seconds": origin.seconds,
+        },
+        "delay": delay and delay.total_seconds(),
+        "max_age": MAX_AGE.total_seconds(),
+        "hotel": tenant.id and str(tenant.id),
+        "actor": actor_as_json(),
+    }
+
+
+def _is_valid(kind: Kind, payload: Any) -> bool:
+    problems = find_problems(kind, payload)
+    if problems:
+        log.warning("failure.payload_invalid", name=kind.name, problems=list(map(str, problems)))
+    return not problems
+
+
+def _ordering_key(kind: Kind, payload: Any) -> str:
+    """Return the ordering key of the payload. An error of the kind's function must not lose the failure."""
+    if kind.ordering_key is None:
+        return ""
+    try:
+        return str(kind.ordering_key(payload))
+    except Exception as error:  # noqa: BLE001 - the payload may have any form
+        log.warning("failure.ordering_key_missing", name=kind.name, error=type(error).__name__)
+        return ""
+
+
+def _work_key(source: str, name: str, payload: payloads.StoredPayload) -> str:
+    """Return a digest of the work. Payloads that differ only in their secret values are different work."""
+    # The encrypted form of the same bytes differs each time, so their keyed digest represents them.
+    is_encrypted = payload.original_type == payloads.ENCRYPTED_TYPE
+    content = (not is_encrypted and payload.original) or json.dumps(payload.readable, sort_keys=True).encode()
+    parts = (source.encode(), name.encode(), content, payload.secrets_digest)
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _key(key: str) -> str:
+    """Return the key, or a digest of a key that is too long. Two long keys with the same beginning stay different."""
+    key = valid_text(key)
+    return key if len(key) <= MAX_KEY_LENGTH else hashlib.sha256(key.encode()).hexdigest()
+
+
+def _cut(text: str, length: int) -> str:
+    return valid_text(text[:length])
+
+
+def _base64(content: bytes | None) -> str | None:
+    return None if content is None else base64.b64encode(content).decode()
