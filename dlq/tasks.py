@@ -31,6 +31,12 @@ def retry_due(ids: list[str]) -> None:
         runner.retry_due(failure_id=uuid.UUID(failure_id))
 
 
+@shared_task(base=HotelTask, name=runner.LIMITED_TASK)
+def retry_within_time_limit(failure_id: str) -> None:
+    """Retry one failure. The message of this task has the time limit of the failure's kind."""
+    runner.retry_due(failure_id=uuid.UUID(failure_id), is_limited=True)
+
+
 @shared_task(base=HotelTask, name="dlq.tasks.clean_up")
 def clean_up(ids: list[str]) -> None:
     """Clean up the failures of a hotel once a day. `ids` contains only the hotel's id."""

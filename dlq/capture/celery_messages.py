@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
+from celery.exceptions import TimeLimitExceeded
 from django.db import transaction
 from django.dispatch import receiver
 
@@ -37,11 +38,15 @@ def capture_failed_task(*, task: HotelTask, error: BaseException, **_kwargs: Any
 
     If this function raises an exception, the message of the task returns to the broker.
     """
-    if task.name in OWN_TASKS:
+    is_limited = task.name == runner.LIMITED_TASK
+    if task.name in OWN_TASKS or (is_limited and not isinstance(error, TimeLimitExceeded)):
         return
     headers = task.message_headers
     worker = str(task.request.hostname or "")
     with _message_context(headers, name=task.name, task_id=str(task.request.id)):
+        if is_limited:
+            runner.end_killed_attempt(failure_id=uuid.UUID((task.request.args or [""])[0]))
+            return
         if runner.FAILURE_HEADER in headers:
             attempts.record_failure(**_attempt_key(headers), error=error, worker=worker)
             return

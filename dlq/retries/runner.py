@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop as _
 from audit.services import record
 from dlq import events, metrics, payloads
 from dlq.errors import AttemptLost
-from dlq.kinds.registry import find_kind
+from dlq.kinds.registry import Kind, find_kind
 from dlq.models import Failure, FailureStatus
 from dlq.retention import pauses
 from dlq.retries import attempts, schedule
@@ -21,10 +21,17 @@ from tenants.queue.celery_task import WORK_HEADER, get_task
 # A retried Celery task has these two headers. They identify the attempt that the result of the task belongs to.
 FAILURE_HEADER = "dlq_failure"
 ATTEMPT_HEADER = "dlq_attempt"
+#: The Celery task that retries one failure whose kind has a time limit.
+LIMITED_TASK = "dlq.tasks.retry_within_time_limit"
+#: A handler that does not end within this number of seconds after its time limit is killed with its process.
+KILL_DELAY = 10.0
 
 
-def retry_due(*, failure_id: uuid.UUID) -> None:
+def retry_due(*, failure_id: uuid.UUID, is_limited: bool = False) -> None:
     """Retry a failure if it is due and no other worker has claimed it. Otherwise do nothing.
+
+    If the kind of the failure has a time limit, a separate Celery message with this limit is sent for it, so that the
+    limit does not depend on the other failures of the message. `is_limited` is whether this is that message.
 
     Errors are recorded as the result of the attempt. Only SoftTimeLimitExceeded is raised again, because it must also
     stop the calling task.
@@ -38,6 +45,10 @@ def retry_due(*, failure_id: uuid.UUID) -> None:
     if known is not None and not _can_run(known):
         _postpone(failure_id)
         return
+    kind = find_kind(known.name) if known is not None else None
+    if kind is not None and kind.handler and kind.time_limit is not None and not is_limited:
+        get_task(LIMITED_TASK).try_delay(str(failure_id), **_time_limits(kind))
+        return
     failure = attempts.claim(failure_id=failure_id)
     if failure is None:
         return
@@ -50,12 +61,34 @@ def retry_due(*, failure_id: uuid.UUID) -> None:
             _send_task(failure)
             return  # The result is recorded by dlq.capture.celery_messages when the task has ended.
     except SoftTimeLimitExceeded as error:
-        attempts.record_failure(failure_id=failure.id, number=failure.attempt, error=error)
+        # A handler that was interrupted may have done its work.
+        is_known = find_kind(failure.name).is_idempotent
+        attempts.record_failure(
+            failure_id=failure.id, number=failure.attempt, error=error if is_known else _time_limit_exceeded()
+        )
         raise
     except Exception as error:  # noqa: BLE001 - every error is a result of the attempt
         attempts.record_failure(failure_id=failure.id, number=failure.attempt, error=error)
     else:
         attempts.record_success(failure_id=failure.id, number=failure.attempt)
+
+
+def end_killed_attempt(*, failure_id: uuid.UUID) -> None:
+    """Record the running attempt of the failure as lost, because its process was killed at the time limit."""
+    running = Failure.objects.filter(id=failure_id, status=FailureStatus.RETRYING)
+    number = running.values_list("attempt", flat=True).first()
+    if number is not None:
+        attempts.record_failure(failure_id=failure_id, number=number, error=_time_limit_exceeded())
+
+
+def _time_limit_exceeded() -> AttemptLost:
+    return AttemptLost(TranslatableMessage(_("The retry was stopped because it exceeded its time limit.")))
+
+
+def _time_limits(kind: Kind) -> dict[str, float]:
+    """Return the options that limit the time of a Celery message of this kind, or an empty dict."""
+    limit = kind.time_limit
+    return {} if limit is None else {"soft_time_limit": limit, "time_limit": limit + KILL_DELAY}
 
 
 def _send_task(failure: Failure) -> None:
@@ -69,6 +102,7 @@ def _send_task(failure: Failure) -> None:
             # Retries have the same work id as the original task, so that their deliveries are counted together.
             WORK_HEADER: failure.task_id or str(failure.id),
         },
+        **_time_limits(find_kind(failure.name)),
     )
 
 

@@ -14,12 +14,16 @@ from celery.signals import task_failure
 from django.conf import settings
 
 from dlq import services
+from dlq.kinds.registry import failure_kind
+from dlq.models import Failure
+from dlq.retries import runner
 from tenants.context import platform_context
 from tenants.queue import celery_task
 from tenants.queue.celery_task import HotelTask
 
 # Tests wait less for messages that return to the broker.
 celery_task.REQUEUE_DELAY = 0.3
+runner.KILL_DELAY = 1.0
 
 #: The Redis list to which each run of a task appends a line.
 RUNS = "tests.dlq.runs"
@@ -37,6 +41,27 @@ def hang(guest: str) -> None:
     while True:
         with contextlib.suppress(SoftTimeLimitExceeded):
             time.sleep(1)
+
+
+@failure_kind("tests.dlq.slow", time_limit=1)
+def slow(failure: Failure) -> None:
+    """Run until the soft time limit interrupts the handler."""
+    note_run(failure.name)
+    time.sleep(60)
+
+
+@failure_kind("tests.dlq.stubborn", time_limit=1, is_idempotent=False)
+def stubborn(failure: Failure) -> None:
+    """Swallow the soft time limit, and run until the process is killed."""
+    note_run(failure.name)
+    while True:
+        with contextlib.suppress(SoftTimeLimitExceeded):
+            time.sleep(1)
+
+
+@failure_kind("tests.dlq.quick")
+def quick(failure: Failure) -> None:
+    note_run(failure.name)
 
 
 @shared_task(base=HotelTask, name="tests.dlq.kill_worker")
