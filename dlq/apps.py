@@ -10,9 +10,11 @@ class DlqConfig(AppConfig):
     verbose_name = _("Failures")
 
     def ready(self) -> None:
-        from dlq.capture import celery_messages  # noqa: F401, PLC0415 - registers itself; imports models
+        from dlq.alerts import metrics  # noqa: F401, PLC0415 - registers itself; imports models
+        from dlq.capture import celery_messages  # noqa: F401, PLC0415
         from dlq.kinds import checks  # noqa: F401, PLC0415
 
         due.register(kind=policy.FAILURE_DUE, task="dlq.tasks.retry_due")
         due.register(kind=policy.CLEAN_UP_DUE, task="dlq.tasks.clean_up", daily=True)
         due.register(kind=policy.RELEASE_DUE, task="dlq.tasks.release", recurring=True)
+        due.register(kind=policy.WATCH_DUE, task="dlq.tasks.watch", recurring=True, combine_hotels=True)

@@ -6,8 +6,9 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from dlq.alerts import models as _alerts  # noqa: F401 - Django finds an app's models here
 from dlq.groups.models import FailureGroup, FingerprintField
-from dlq.retention import models as _retention  # noqa: F401 - Django finds an app's models here
+from dlq.retention import models as _retention  # noqa: F401
 from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
 

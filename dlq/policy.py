@@ -9,6 +9,9 @@ CLEAN_UP_DUE = "failure_clean_up"
 #: The release of failures whose retries were paused. The id of the item is the hotel's id.
 RELEASE_DUE = "failure_release"
 
+#: The count of a hotel's failures for metrics and alerts. The id of the item is the hotel's id.
+WATCH_DUE = "failure_watch"
+
 #: A failure that is older than this is no longer retried automatically.
 MAX_AGE = timedelta(days=7)
 #: The due time of failures whose retries are paused.

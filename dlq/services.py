@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from psycopg.pq import TransactionStatus
 
 from audit.services import record
-from dlq import events, metrics, payloads
+from dlq import events, payloads
 from dlq.capture_request import UNKNOWN_ORIGIN, Origin, capture_request
 from dlq.error_reports import ErrorReport
 from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, InvalidPayload
@@ -82,11 +82,7 @@ def capture(
 
 def _store(request: dict[str, Any]) -> CapturedFailure:
     result = call_function("dlq_capture", request)
-    failure = CapturedFailure(uuid.UUID(result["id"]), FailureStatus(result["status"]), result["is_new"])
-    metrics.count_on_commit(metrics.CAPTURED, is_task=str(request["is_task"]).lower())
-    if failure.is_new and failure.status == FailureStatus.PERMANENT:
-        metrics.count_on_commit(metrics.CLOSED, status=failure.status)
-    return failure
+    return CapturedFailure(uuid.UUID(result["id"]), FailureStatus(result["status"]), result["is_new"])
 
 
 def _transaction_is_broken() -> bool:
@@ -147,7 +143,6 @@ def discard(*, failure_id: uuid.UUID, reason: str) -> None:
         )
         schedule.cancel_check(failure.id)
         record(events.DISCARDED, subject=("failure", failure.id), name=failure.name, was=failure.status)
-        metrics.count_on_commit(metrics.CLOSED, status=FailureStatus.DISCARDED)
 
 
 def _is_retryable(*, is_task: bool, kind: Kind) -> bool:

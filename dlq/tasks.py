@@ -6,6 +6,7 @@ import uuid
 from celery import shared_task
 
 from dlq import policy, selectors
+from dlq.alerts import figures
 from dlq.retention import clean_up as retention
 from dlq.retention import pauses
 from dlq.retries import runner
@@ -49,6 +50,20 @@ def release(ids: list[str]) -> None:
     """Schedule the retries of a hotel that are no longer paused. `ids` contains only the hotel's id."""
     pauses.release()
     due.complete(kind=policy.RELEASE_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
+
+
+@shared_task(base=HotelTask, name="dlq.tasks.watch_all")
+def watch_all() -> None:
+    """Count the failures of the platform, and schedule the counts of all hotels. Celery beat sends this task."""
+    figures.measure()
+    due.schedule_for_all_hotels(kind=policy.WATCH_DUE)
+
+
+@shared_task(base=HotelTask, name="dlq.tasks.watch")
+def watch(ids: list[str]) -> None:
+    """Count the failures of a hotel for metrics and alerts. `ids` contains only the hotel's id."""
+    figures.measure()
+    due.complete(kind=policy.WATCH_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.clean_up_platform")

@@ -26,7 +26,14 @@ log = structlog.get_logger(__name__)
 SOURCE = "hotelagent"
 #: Tasks of the dead-letter queue. If one fails, no failure is stored, because its next run does the remaining work.
 OWN_TASKS = frozenset(
-    {"dlq.tasks.retry_due", "dlq.tasks.retry_platform_due", "dlq.tasks.clean_up", "dlq.tasks.release"}
+    {
+        "dlq.tasks.retry_due",
+        "dlq.tasks.retry_platform_due",
+        "dlq.tasks.clean_up",
+        "dlq.tasks.release",
+        "dlq.tasks.watch",
+        "dlq.tasks.watch_all",
+    }
 )
 #: The name of a failure if the Celery message does not contain the name of a task.
 UNKNOWN_NAME = "unknown"

@@ -11,6 +11,7 @@ from tenants.database.function_migrations import InstallFunctions
 PERIODIC_TASKS = {
     # A message that waited longer than two periods for a worker expires: the next one does its work.
     "dlq.tasks.retry_platform_due": (15, "seconds", "Retries failures of the platform", 30),
+    "dlq.tasks.watch_all": (60, "seconds", "Counts failures for metrics and alerts", 120),
     "dlq.tasks.clean_up_platform": (1, "days", "Deletes old failures of the platform", None),
 }
 

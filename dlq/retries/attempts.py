@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from django.db.transaction import TransactionManagementError
 
 from audit.services import record
-from dlq import events, metrics, payloads
+from dlq import events, payloads
 from dlq.error_reports import ErrorReport, report_exception
 from dlq.errors import AttemptLost, NonRetryableError
 from dlq.groups.rules import store_group
@@ -138,7 +138,6 @@ def record_success(*, failure_id: uuid.UUID, number: int, worker: str = "") -> b
         is_running = failure.status == FailureStatus.RETRYING
         if failure.status in WAITING_STATUSES or (is_running and failure.attempt == number):
             _resolve(failure, number=number)
-        metrics.count_on_commit(metrics.ATTEMPTS, outcome=AttemptOutcome.SUCCEEDED)
     return True
 
 
@@ -175,7 +174,6 @@ def record_failure(
         if not attempt.update(ended_at=Now(), outcome=outcome, worker=worker, **fields):
             log.warning("failure.late_failure", failure=str(failure_id), attempt=number)
             return False
-        metrics.count_on_commit(metrics.ATTEMPTS, outcome=outcome)
         if failure.attempt == number and failure.status in {FailureStatus.RETRYING, FailureStatus.IN_DOUBT}:
             _end_attempt(failure, {**fields, "fingerprint": group}, is_lost=is_lost, is_final=is_final)
     return True
@@ -210,8 +208,6 @@ def _end_attempt(failure: Failure, fields: dict[str, Any], *, is_lost: bool, is_
         error=fields["error_type"],
         status=status,
     )
-    if status == FailureStatus.PERMANENT:
-        metrics.count_on_commit(metrics.CLOSED, status=status)
 
 
 def resolve_work(*, work_keys: Collection[str]) -> None:
@@ -229,7 +225,6 @@ def _resolve(failure: Failure, *, number: int) -> None:
     )
     schedule.cancel_check(failure.id)
     record(events.RESOLVED, subject=("failure", failure.id), name=failure.name, attempt=number)
-    metrics.count_on_commit(metrics.CLOSED, status=FailureStatus.RESOLVED)
 
 
 def _lock(failure_id: uuid.UUID) -> Failure:

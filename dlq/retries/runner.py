@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from audit.services import record
-from dlq import events, metrics, payloads
+from dlq import events, payloads
 from dlq.errors import AttemptLost
 from dlq.kinds.registry import Kind, find_kind
 from dlq.models import Failure, FailureStatus
@@ -142,4 +142,3 @@ def _end_expired(failure_id: uuid.UUID) -> None:
             schedule.cancel_check(failure_id)
             name = Failure.objects.values_list("name", flat=True).get(id=failure_id)
             record(events.EXPIRED, subject=("failure", failure_id), name=name)
-            metrics.count_on_commit(metrics.CLOSED, status=FailureStatus.PERMANENT)

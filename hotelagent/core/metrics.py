@@ -98,40 +98,50 @@ def histogram(
     return Histogram(name, documentation, labelnames=labels, buckets=buckets)
 
 
-class _Gauge(Collector):
-    """A gauge whose value is queried when `/metrics` is requested. The gauge is omitted if the query fails or hangs."""
+class _DatabaseMetrics(Collector):
+    """Metrics whose values are queried when `/metrics` is requested. They are omitted if the query fails or hangs."""
 
-    def __init__(self, name: str, documentation: str, read: Callable[[], float]) -> None:
-        self.name, self.documentation, self.read = name, documentation, read
-        # Each gauge has a single thread. If a query hangs, later queries of the same gauge wait for it and time out.
-        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"gauge-{name}")
+    def __init__(
+        self, name: str, read: Callable[[], Iterable[Metric]], describe: Callable[[], Iterable[Metric]]
+    ) -> None:
+        self.name, self.read, self.describe = name, read, describe
+        # Each query has a single thread. If the query hangs, later calls of the same query wait for it and time out.
+        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"metrics-{name}")
 
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        yield GaugeMetricFamily(self.name, self.documentation)
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         future = self.executor.submit(self.read)
         try:
-            value = future.result(timeout=GAUGE_TIMEOUT_SECONDS)
+            metrics = future.result(timeout=GAUGE_TIMEOUT_SECONDS)
         except Exception as error:  # noqa: BLE001 - the other metrics must be served in any case
             future.cancel()
             log.warning("metrics.gauge_not_read", metric=self.name, error=type(error).__name__)
             return
-        yield GaugeMetricFamily(self.name, self.documentation, value=value)
+        yield from metrics
 
 
-_gauges: list[_Gauge] = []
+_database_metrics: list[_DatabaseMetrics] = []
+
+
+def database_metrics(
+    name: str, read: Callable[[], Iterable[Metric]], *, describe: Callable[[], Iterable[Metric]]
+) -> None:
+    """Register metrics whose values come from the database.
+
+    The function `read` returns them. It is called for each request to `/metrics`, in a thread without a current hotel
+    or actor. `describe` returns the same metrics with any values, without a query.
+    """
+    registered = _DatabaseMetrics(name, read, describe)
+    REGISTRY.register(registered)
+    _database_metrics.append(registered)
 
 
 def gauge(name: str, documentation: str, read: Callable[[], float]) -> None:
-    """Register a gauge whose value comes from the database.
-
-    The function `read` returns the value. It is called for each request to `/metrics`, in a thread without a current
-    hotel or actor.
-    """
-    registered = _Gauge(name, documentation, read)
-    REGISTRY.register(registered)
-    _gauges.append(registered)
+    """Register a gauge whose value comes from the database. The function `read` returns it (see `database_metrics`)."""
+    database_metrics(
+        name,
+        lambda: [GaugeMetricFamily(name, documentation, value=read())],
+        describe=lambda: [GaugeMetricFamily(name, documentation)],
+    )
 
 
 REQUESTS = histogram(
@@ -171,7 +181,7 @@ def exposition() -> bytes:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
     ProcessesCollector(registry)  # type: ignore[no-untyped-call]
-    for registered in _gauges:
+    for registered in _database_metrics:
         registry.register(registered)
     return generate_latest(registry)
 

@@ -58,6 +58,7 @@ MODELS = {
     "tenants.redelivery": Placement.PLATFORM,
     "dlq.failuresettings": Placement.PLATFORM,
     "dlq.cleanupprogress": Placement.PLATFORM,
+    "dlq.failurefigures": Placement.PLATFORM,
 }
 
 

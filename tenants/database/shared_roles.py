@@ -14,6 +14,7 @@ HOTEL_PRIVILEGES = {
     "tenants_contactidentifier": "SELECT",
     "dlq_failuresettings": "SELECT, INSERT, UPDATE, DELETE",
     "dlq_cleanupprogress": "SELECT, INSERT, UPDATE, DELETE",
+    "dlq_failurefigures": "SELECT, INSERT, UPDATE, DELETE",
     # The platform sets the feature flags, and every hotel reads them.
     # The package waffle reads the flags, and the users and groups for which a flag is enabled.
     "waffle_flag": "SELECT",
@@ -30,6 +31,7 @@ _ROW_OWNER_COLUMNS = {
     "tenants_contactidentifier": "hotel_id",
     "dlq_failuresettings": "hotel_id",
     "dlq_cleanupprogress": "hotel_id",
+    "dlq_failurefigures": "tenant_id",
 }
 
 #: The PostgreSQL roles of Supabase's data API, which makes the schema `public` accessible over HTTP.

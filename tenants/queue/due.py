@@ -122,6 +122,23 @@ def schedule_daily() -> int:
         return int(cursor.rowcount)
 
 
+def schedule_for_all_hotels(*, kind: str) -> int:
+    """Schedule an item of this kind for each active hotel, unless the hotel already has one. Return their number.
+
+    The id of an item is the hotel's id. Needs the platform's context.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
+            SELECT id, %s, id, now(), now(), 0 FROM tenants_hotel WHERE status = 'active'
+            ON CONFLICT DO NOTHING
+            """,
+            [kind],
+        )
+        return int(cursor.rowcount)
+
+
 def cancel(*, kind: str, ids: Iterable[UUID]) -> None:
     """Remove items of the current hotel from the due queue, even if they are not due yet."""
     _delete(kind, ids, "")

@@ -20,7 +20,7 @@ ROOT = Path(settings.BASE_DIR)
 DEPLOY = ROOT / "deploy"
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 PROCESS_FILES = [DEPLOY / "compose.yml", DEPLOY / "Dockerfile", *KUBERNETES]
-METRIC = re.compile(r"\bhotelagent_[a-z_]+\b(?!\.)")
+METRIC = re.compile(r"\b(?:hotelagent|dlq)_[a-z_]+\b(?!\.)")
 
 #: Variables that others than our settings read: Django, gunicorn, Celery, prometheus_client and compose.yml.
 OTHER_VARIABLES = {

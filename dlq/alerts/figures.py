@@ -1,0 +1,155 @@
+"""The count of a tenant's failures, for metrics and alerts.
+
+Each count starts at the id that the previous count stored, because rows with smaller ids are settled: they do not
+change any more. So the cost depends on recent and open failures, not on the number of stored ones. Ids begin with the time at
+which the row was created, but the row can be committed later. So rows are settled `COMMIT_DELAY` after their creation.
+The outcome of an attempt changes when its result is recorded. So attempts are settled after a day.
+"""
+
+import datetime
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from dlq import events
+from dlq.alerts.models import FailureFigures
+from hotelagent.core.ids import first_uuid7_at
+from tenants.database.clock import database_now
+
+#: No transaction of ours is longer than this, so all rows that were created earlier are committed.
+COMMIT_DELAY = datetime.timedelta(minutes=5)
+ATTEMPT_DELAY = datetime.timedelta(days=1)
+#: The figures of a tenant are counted at most once in this number of seconds.
+MIN_INTERVAL = 50.0
+#: Counting takes at most this share of the time of one worker.
+MAX_SHARE = 0.01
+
+#: The upper bounds of the buckets of retry durations, in seconds.
+LATENCY_BUCKETS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0)
+#: The name of the total of all retry durations. The total of a bucket has the name `latency:<number of the bucket>`.
+LATENCY_SUM = "latency_sum"
+
+_OPEN = """
+SELECT status, count(*), min(created_at) FROM dlq_failure
+WHERE status IN ('scheduled', 'retrying', 'in_doubt', 'permanent') GROUP BY status
+"""
+_MESSAGES = """
+SELECT is_task, id < %s, count(*) FROM dlq_failure WHERE id >= %s GROUP BY 1, 2
+"""
+_OLDEST_RUNNING = """
+SELECT min(attempt.id::text)::uuid FROM dlq_failure AS failure
+JOIN dlq_attempt AS attempt ON attempt.failure_id = failure.id AND attempt.number = failure.attempt
+WHERE failure.status = 'retrying'
+"""
+_ATTEMPTS = """
+SELECT outcome, width_bucket(seconds::float8, %s), is_settled, count(*), sum(seconds)::float8
+FROM (
+    SELECT outcome, id < %s AS is_settled, greatest(extract(epoch FROM ended_at - started_at), 0) AS seconds
+    FROM dlq_attempt WHERE id >= %s AND number > 0 AND outcome <> 'running'
+) AS ended
+GROUP BY 1, 2, 3
+"""
+_EVENTS = """
+SELECT event, coalesce(data ->> 'status', ''), id < %s, count(*)
+FROM audit_event WHERE id >= %s AND event = ANY(%s) GROUP BY 1, 2, 3
+"""
+_GROUPS = """
+SELECT created_at < %s, count(*) FROM dlq_failuregroup WHERE created_at >= %s GROUP BY 1
+"""
+_COUNTED_EVENTS = [
+    event.name for event in (events.CAPTURED, events.RETRY_FAILED, events.EXPIRED, events.REGRESSED)
+]
+
+
+class _Count(NamedTuple):
+    """A part of the total with this name. `is_settled` says whether the counted rows will not change any more."""
+
+    name: str
+    is_settled: bool
+    number: float
+
+
+def measure() -> FailureFigures:
+    """Count the failures of the current tenant, store the figures and return them.
+
+    If they were counted recently, return the stored figures.
+    """
+    with transaction.atomic():
+        figures = FailureFigures.objects.lock()
+        now, started = database_now(), time.monotonic()
+        interval = datetime.timedelta(seconds=max(MIN_INTERVAL, figures.seconds / MAX_SHARE))
+        if figures.counted_at and figures.counted_at <= now < figures.counted_at + interval:
+            return figures
+        _count_open(figures)
+        _count_totals(figures, now)
+        figures.counted_at, figures.seconds = now, time.monotonic() - started
+        figures.save()
+    return figures
+
+
+def _count_open(figures: FailureFigures) -> None:
+    rows = _rows(_OPEN)
+    figures.open_by_status = {status: number for status, number, _oldest in rows}
+    figures.oldest_at = min((oldest for _status, _number, oldest in rows), default=None)
+
+
+def _count_totals(figures: FailureFigures, now: datetime.datetime) -> None:
+    committed_before = first_uuid7_at(now - COMMIT_DELAY)
+    [(oldest_running,)] = _rows(_OLDEST_RUNNING)
+    ended_before = min(oldest_running or committed_before, first_uuid7_at(now - ATTEMPT_DELAY))
+    counts = [
+        *_messages(figures.failures_from, committed_before),
+        *_attempts(figures.attempts_from, ended_before),
+        *_events(figures.events_from, committed_before),
+        *_groups(figures.groups_from, now - COMMIT_DELAY),
+    ]
+    settled: Counter[str] = Counter(figures.settled)
+    totals: Counter[str] = Counter(figures.settled)
+    for name, is_settled, number in counts:
+        totals[name] += number  # type: ignore[assignment] # the sum of the durations is a float
+        if is_settled:
+            settled[name] += number  # type: ignore[assignment]
+    figures.totals, figures.settled = totals, settled
+    figures.failures_from = max(figures.failures_from, committed_before)
+    figures.attempts_from = max(figures.attempts_from, ended_before)
+    figures.events_from = max(figures.events_from, committed_before)
+    figures.groups_from = max(figures.groups_from, now - COMMIT_DELAY)
+
+
+def _messages(start: UUID, settled_before: UUID) -> Iterator[_Count]:
+    for is_task, is_settled, number in _rows(_MESSAGES, settled_before, start):
+        yield _Count("messages:task" if is_task else "messages:message", is_settled, number)
+
+
+def _attempts(start: UUID, settled_before: UUID) -> Iterator[_Count]:
+    for outcome, bucket, is_settled, number, seconds in _rows(
+        _ATTEMPTS, list(LATENCY_BUCKETS), settled_before, start
+    ):
+        yield _Count(f"retries:{outcome}", is_settled, number)
+        yield _Count(f"latency:{bucket}", is_settled, number)
+        yield _Count(LATENCY_SUM, is_settled, seconds)
+
+
+def _events(start: UUID, settled_before: UUID) -> Iterator[_Count]:
+    for event, status, is_settled, number in _rows(_EVENTS, settled_before, start, _COUNTED_EVENTS):
+        if event == events.REGRESSED.name:
+            yield _Count("regressions", is_settled, number)
+        if event == events.EXPIRED.name:
+            yield _Count("expired", is_settled, number)
+        if event == events.EXPIRED.name or status == "permanent":
+            yield _Count("permanent", is_settled, number)
+
+
+def _groups(start: datetime.datetime, settled_before: datetime.datetime) -> Iterator[_Count]:
+    for is_settled, number in _rows(_GROUPS, settled_before, start):
+        yield _Count("groups", is_settled, number)
+
+
+def _rows(query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return list(cursor.fetchall())

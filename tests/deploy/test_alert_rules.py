@@ -1,0 +1,22 @@
+"""Test of the alert rules with Prometheus' own tool."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from django.conf import settings
+
+from tests import servers
+
+FOLDER = Path(settings.BASE_DIR) / "deploy" / "prometheus"
+
+
+def test_alert_rules_are_valid_and_pass_their_own_tests() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        servers.skip_or_fail_in_ci("promtool (in Debian's package prometheus)")
+    for arguments in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]):
+        done = subprocess.run(
+            [str(promtool), *arguments], cwd=FOLDER, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr

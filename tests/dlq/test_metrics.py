@@ -1,0 +1,200 @@
+"""Tests of the metrics of failures. Their values equal counts over the tables, whatever happens to the workers."""
+
+import multiprocessing
+import os
+import re
+import signal
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.test import Client
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.parser import text_string_to_metric_families
+
+from audit.models import Event
+from dlq import tasks
+from dlq.alerts import figures
+from dlq.alerts.models import FailureFigures
+from dlq.models import Attempt, Failure, FailureGroup
+from dlq.retention import clean_up as retention
+from dlq.retries import attempts, runner
+from hotelagent.core import metrics
+from hotelagent.core.ids import first_uuid7_at
+from tenants.context import hotel_context, platform_context
+from tenants.database.clock import database_now
+from tenants.models import DueItem, Hotel
+from tenants.queue import dispatch
+from tests.dlq.conftest import Lamp, capture_failure, make_due
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _always_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "MIN_INTERVAL", 0.0)
+    monkeypatch.setattr(figures, "MAX_SHARE", 1_000_000.0)
+
+
+def read_page() -> dict[str, float]:
+    """Return the metrics of failures on the page `/metrics`, by name and labels."""
+    page = Client(SERVER_NAME="10.0.0.1", REMOTE_ADDR="127.0.0.1").get("/metrics").content.decode()
+    assert "alpha" not in page
+    samples = {}
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            if sample.name.startswith("dlq_") and not sample.name.endswith("_created"):
+                labels = ",".join(sample.labels.values())
+                samples[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return samples
+
+
+def count_tables() -> dict[str, float]:
+    """Count the rows of the current hotel for each metric that counts rows of one table."""
+    retries = Attempt.objects.filter(number__gt=0)
+    counts: dict[str, float] = {
+        "dlq_messages_total{task}": Failure.objects.filter(is_task=True).count(),
+        "dlq_messages_total{message}": Failure.objects.filter(is_task=False).count(),
+        "dlq_permanent_failures_total": Event.objects.filter(data__status="permanent").count()
+        + Event.objects.filter(event="failure.expired").count(),
+        "dlq_messages_expired_total": Event.objects.filter(event="failure.expired").count(),
+        "dlq_groups_total": FailureGroup.objects.count(),
+        "dlq_retry_latency_seconds_count": retries.exclude(outcome="running").count(),
+    }
+    for outcome in ("succeeded", "failed", "lost"):
+        counts[f"dlq_retries_total{{{outcome}}}"] = retries.filter(outcome=outcome).count()
+    for status in ("scheduled", "retrying", "in_doubt", "permanent"):
+        counts[f"dlq_queue_size{{{status}}}"] = Failure.objects.filter(status=status).count()
+    return counts
+
+
+def fail_and_retry(lamp: Lamp) -> None:
+    """Capture failures, and leave one in each status."""
+    lamp.fail()
+    failed, expired, running, resolved, _scheduled = (capture_failure(room=str(room)) for room in range(5))
+    capture_failure(room="permanent", retry=False)
+    Failure.objects.filter(id=expired.id).update(expires_at=F("created_at") - timedelta(days=1))
+    for failure in (failed, expired):
+        make_due(failure)
+        runner.retry_due(failure_id=failure.id)
+    make_due(running)
+    attempts.claim(failure_id=running.id)
+    lamp.behaviour = lambda _failure: None
+    make_due(resolved)
+    runner.retry_due(failure_id=resolved.id)
+
+
+def test_metrics_equal_counts_over_the_tables_of_all_hotels(
+    hotel: Hotel, other_hotel: Hotel, lamp: Lamp
+) -> None:
+    expected: dict[str, float] = {}
+    for current in (hotel, other_hotel):
+        with hotel_context(current):
+            fail_and_retry(lamp)
+            figures.measure()
+            for name, number in count_tables().items():
+                expected[name] = expected.get(name, 0) + number
+    page = read_page()
+    assert {name: page[name] for name in expected} == expected
+    assert expected["dlq_messages_total{message}"] == 12
+    assert expected["dlq_messages_expired_total"] == 2
+    assert page["dlq_retry_latency_seconds_bucket{+Inf}"] == page["dlq_retry_latency_seconds_count"] == 4
+    assert 0 < page["dlq_oldest_message_age_seconds"] < 60
+
+
+def capture_and_die(hotel: Hotel, counter: Counter) -> None:
+    connection.close()
+    with hotel_context(hotel):
+        for room in range(3):
+            capture_failure(room=str(room))
+            counter.inc()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_metrics_count_the_failures_of_a_killed_worker_and_counters_in_the_process_do_not(
+    hotel: Hotel,
+) -> None:
+    counter = Counter("captured", "Captured failures", registry=CollectorRegistry())
+    connection.close()
+    worker = multiprocessing.get_context("fork").Process(target=capture_and_die, args=[hotel, counter])
+    worker.start()
+    worker.join()
+    assert worker.exitcode == -signal.SIGKILL
+    with hotel_context(hotel):
+        figures.measure()
+        stored = Failure.objects.count()
+    assert read_page()["dlq_messages_total{message}"] == stored == 3
+    assert counter._value.get() == 0
+
+
+def test_totals_do_not_decrease_when_old_failures_are_deleted(
+    in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_and_retry(lamp)
+    before = figures.measure().totals
+    # All rows count as settled from now on.
+    monkeypatch.setattr(figures, "COMMIT_DELAY", timedelta(seconds=-10))
+    monkeypatch.setattr(figures, "ATTEMPT_DELAY", timedelta(seconds=-10))
+    Failure.objects.filter(status="retrying").update(status="discarded", closed_at=database_now())
+    assert figures.measure().totals == before
+    Failure.objects.update(status="discarded", closed_at=database_now() - timedelta(days=400))
+    monkeypatch.setattr(retention, "first_uuid7_at", lambda _moment: first_uuid7_at(database_now()))
+    retention.clean_up()
+    assert not Failure.objects.exists()
+    assert figures.measure().totals == before
+    assert figures.measure().open_by_status == {}
+
+
+def test_rows_of_running_transactions_are_counted_once_when_they_commit(in_hotel: Hotel, lamp: Lamp) -> None:
+    capture_failure(room="1")
+    assert figures.measure().totals["messages:message"] == 1
+    capture_failure(room="2")
+    assert figures.measure().totals["messages:message"] == 2
+    assert figures.measure().settled == {}
+
+
+def test_figures_are_counted_at_most_once_in_a_minute(
+    in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    figures.measure()
+    capture_failure()
+    assert figures.measure().totals == {}
+
+
+def test_periodic_task_counts_the_failures_of_the_platform_and_of_each_hotel(
+    hotel: Hotel, other_hotel: Hotel, eager: None
+) -> None:
+    for current in (hotel, other_hotel):
+        with hotel_context(current):
+            capture_failure()
+    with platform_context():
+        capture_failure()
+        tasks.watch_all()
+        dispatch.dispatch_due_items()
+        assert FailureFigures.objects.count() == 3
+        assert not DueItem.objects.filter(kind="failure_watch").exists()
+    assert read_page()["dlq_messages_total{message}"] == 3
+
+
+def test_totals_of_a_deleted_hotel_are_kept_and_its_open_failures_are_not(hotel: Hotel) -> None:
+    with hotel_context(hotel):
+        capture_failure()
+        figures.measure()
+    with platform_context():
+        FailureFigures.objects.filter(tenant_id=hotel.id).update(tenant_id=first_uuid7_at(database_now()))
+    page = read_page()
+    assert (page["dlq_messages_total{message}"], page["dlq_queue_size{scheduled}"]) == (1, 0)
+
+
+def test_metrics_are_omitted_if_the_database_does_not_respond(monkeypatch: pytest.MonkeyPatch) -> None:
+    [registered] = [entry for entry in metrics._database_metrics if entry.name == "dlq"]
+
+    def fail() -> list[object]:
+        raise OSError
+
+    monkeypatch.setattr(registered, "read", fail)
+    page = Client(SERVER_NAME="10.0.0.1", REMOTE_ADDR="127.0.0.1").get("/metrics").content.decode()
+    assert not re.search("^dlq_", page, re.MULTILINE)
+    assert "hotelagent_request_seconds" in page
