@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.utils.translation import gettext
 
 #: Maximum length of a stored msgid or parameter in characters. A mail server's reply can be longer, and is cut.
 MAX_LENGTH = 500
+#: Maximum size of a stored message in bytes, as JSON text. Without a limit, a row with a message might not fit into a
+#: page of the database, and its table would need a TOAST table (`tenants/database/storage.py`).
+MAX_BYTES = 3_000
 
 
 class TranslatableMessage(str):
@@ -37,14 +41,15 @@ def message_to_json(text: str) -> dict[str, Any]:
     """Return the JSON form of a message, for a `jsonb` column.
 
     A plain string becomes a message without parameters. Each part is cut to `MAX_LENGTH` characters, and characters
-    that jsonb rejects (NUL, lone surrogates) are replaced.
+    that jsonb rejects (NUL, lone surrogates) are replaced. If the result has more than `MAX_BYTES`, the formatted text
+    is stored instead, so this message is not translated.
     """
-    if not isinstance(text, TranslatableMessage):
-        return {"msgid": _storable(text)}
-    return {
-        "msgid": _storable(text.msgid),
-        "params": {name: _param_to_json(value) for name, value in text.params.items()},
-    }
+    if isinstance(text, TranslatableMessage):
+        params = {name: _param_to_json(value) for name, value in text.params.items()}
+        stored = {"msgid": _storable(text.msgid), "params": params}
+        if len(json.dumps(stored, ensure_ascii=False).encode()) <= MAX_BYTES:
+            return stored
+    return {"msgid": _storable(text)}
 
 
 def message_from_json(stored: dict[str, Any] | None) -> str:

@@ -349,6 +349,22 @@ class Migration(migrations.Migration):
             },
         ),
         store_inline(
+            "locks_webhook",
+            "url",
+            "events",
+            "encrypted_secret",
+            "encrypted_previous_secret",
+            model_name="webhook",
+        ),
+        store_inline(
+            "locks_webhookdelivery",
+            "event",
+            "data",
+            "status",
+            "error",
+            model_name="webhookdelivery",
+        ),
+        store_inline(
             "locks_allocation",
             "nights",
             "status",

@@ -79,7 +79,7 @@ class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
     ) -> EmailBranding | None:
         if object_id != "1":
             return None
-        return EmailBranding.objects.defer("logo").get()
+        return EmailBranding.of_current_hotel()
 
     def save_model(self, request: HttpRequest, obj: EmailBranding, form: Any, change: bool) -> None:
         cleaned = form.cleaned_data

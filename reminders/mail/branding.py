@@ -45,7 +45,7 @@ def branding_context(
     begin with the hotel's public URL. With `base_url=""`, URLs are relative. Pages use relative URLs if their content
     security policy allows only images from the same host.
     """
-    branding = branding or EmailBranding.objects.defer("logo").get()
+    branding = branding or EmailBranding.of_current_hotel()
     base_url = public_url(hotel) if base_url is None else base_url
     logo_url = ""
     if branding.logo_digest:

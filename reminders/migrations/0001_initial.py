@@ -8,6 +8,7 @@ import django.db.models.functions.text
 from django.db import migrations, models
 
 import hotelagent.core.ids
+from tenants.database.storage import store_inline
 
 
 class Migration(migrations.Migration):
@@ -298,7 +299,7 @@ class Migration(migrations.Migration):
                         base_field=models.CharField(max_length=40),
                         blank=True,
                         default=list,
-                        size=None,
+                        size=20,
                         verbose_name="room types",
                     ),
                 ),
@@ -308,7 +309,7 @@ class Migration(migrations.Migration):
                         base_field=models.CharField(max_length=40),
                         blank=True,
                         default=list,
-                        size=None,
+                        size=20,
                         verbose_name="sources",
                     ),
                 ),
@@ -639,5 +640,23 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("rule", "language"), name="reminders_template_rule_language"
             ),
+        ),
+        store_inline(
+            "reminders_rule",
+            "name",
+            "anchor",
+            "late_policy",
+            "room_types",
+            "sources",
+            "guests",
+            model_name="rule",
+        ),
+        store_inline(
+            "reminders_reminder",
+            "status",
+            "skip_reason",
+            "recipient",
+            "last_error",
+            model_name="reminder",
         ),
     ]

@@ -1,8 +1,8 @@
 """The database functions and triggers of reminders, and the rows that every hotel starts with.
 
-A new hotel has two rules, with templates in English, Spanish and Portuguese, and its branding. The rows have fixed
-ids, so a hotel that is created from the template script has the same rows as a hotel that was migrated. Staff edit
-these rows, so later migrations must not change them.
+A new hotel has two rules, with templates in English, Spanish and Portuguese. The rows have fixed ids, so a hotel that is
+created from the template script has the same rows as a hotel that was migrated. Staff edit these rows, so later
+migrations must not change them.
 """
 
 from django.db import migrations
@@ -115,10 +115,6 @@ VALUES (%s, %s, true, 'arrival', %s, 0, '10:00', 12, %s, '{}', '{}', 'any', 10)
 INSERT_TEMPLATE = """
 INSERT INTO reminders_template (id, rule_id, language, subject, html, text) VALUES (%s, %s, %s, %s, %s, %s)
 """
-INSERT_BRANDING = """
-INSERT INTO reminders_emailbranding (id, colour, logo, logo_type, logo_width, logo_height, logo_digest)
-VALUES (1, '#1f4e5f', '', '', 0, 0, '')
-"""
 
 
 class Migration(migrations.Migration):
@@ -140,10 +136,8 @@ class Migration(migrations.Migration):
             + [
                 (INSERT_TEMPLATE, (id_, rule, language, subject, html_of(*parts), text_of(*parts)))
                 for id_, rule, language, subject, *parts in TEMPLATES
-            ]
-            + [INSERT_BRANDING],
+            ],
             [
-                "DELETE FROM reminders_emailbranding",
                 ("DELETE FROM reminders_template WHERE rule_id IN (%s, %s)", (WEEK, DAY)),
                 ("DELETE FROM reminders_rule WHERE id IN (%s, %s)", (WEEK, DAY)),
             ],

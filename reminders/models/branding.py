@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 class EmailBranding(models.Model):
     """The colour and the logo of the hotel's e-mails and guest pages.
 
-    Each hotel has exactly one row, which the migrations insert with id 1.
+    A hotel has one row with id 1, or no row until the first change of the branding.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
@@ -37,3 +37,11 @@ class EmailBranding(models.Model):
 
     def __str__(self) -> str:
         return capfirst(str(self._meta.verbose_name))
+
+    @classmethod
+    def of_current_hotel(cls) -> "EmailBranding":
+        """Return the branding of the current hotel without the content of the logo.
+
+        If the hotel has no row, return an unsaved instance with the default colour and without a logo.
+        """
+        return cls.objects.defer("logo").first() or cls()

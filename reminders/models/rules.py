@@ -74,10 +74,13 @@ class Rule(models.Model):
     late_policy = models.CharField(
         _("late booking"), max_length=8, choices=LateBookingPolicy, default=LateBookingPolicy.SKIP
     )
+    # With the limit of both lists, a row fits into a page, so the table needs no TOAST table.
     room_types = ArrayField(
-        models.CharField(max_length=40), verbose_name=_("room types"), default=list, blank=True
+        models.CharField(max_length=40), verbose_name=_("room types"), default=list, blank=True, size=20
     )
-    sources = ArrayField(models.CharField(max_length=40), verbose_name=_("sources"), default=list, blank=True)
+    sources = ArrayField(
+        models.CharField(max_length=40), verbose_name=_("sources"), default=list, blank=True, size=20
+    )
     min_nights = models.PositiveSmallIntegerField(_("minimum nights"), null=True, blank=True)
     max_nights = models.PositiveSmallIntegerField(_("maximum nights"), null=True, blank=True)
     guests = models.CharField(_("guests"), max_length=9, choices=GuestFilter, default=GuestFilter.ANY)

@@ -63,7 +63,7 @@ def store(result: Mapping[str, Any]) -> MailSettings:
     settings = _mail_settings(
         map(_RULES.instance, result["rules"] or ()),
         map(_TEMPLATES.instance, result["templates"] or ()),
-        _BRANDING.instance(result["branding"]),
+        _BRANDING.instance(result["branding"]) if result["branding"] else EmailBranding(),
     )
     hotel_id = current_hotel().id
     with _lock:
@@ -76,9 +76,7 @@ def store(result: Mapping[str, Any]) -> MailSettings:
 
 def read() -> MailSettings:
     """Read the mail settings of the current hotel from the database, without the cache."""
-    return _mail_settings(
-        Rule.objects.all(), Template.objects.all(), EmailBranding.objects.defer("logo").get()
-    )
+    return _mail_settings(Rule.objects.all(), Template.objects.all(), EmailBranding.of_current_hotel())
 
 
 def _mail_settings(

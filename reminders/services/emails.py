@@ -65,5 +65,5 @@ def send_test_message(template: Template, *, recipient: str) -> None:
 
 def _update(changed: str, **values: Any) -> None:
     with transaction.atomic():
-        EmailBranding.objects.update(**values)
+        EmailBranding.objects.update_or_create(id=1, defaults=values)
         record(events.EMAIL_BRANDING_CHANGED, changed=changed)

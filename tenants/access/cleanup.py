@@ -38,7 +38,7 @@ def _delete_expired_sessions() -> int:
             """
             DELETE FROM django_session WHERE session_key IN (
                 SELECT session_key FROM django_session WHERE expire_date < now()
-                ORDER BY expire_date LIMIT %s FOR UPDATE SKIP LOCKED)
+                LIMIT %s FOR UPDATE SKIP LOCKED)
             """,
             [_BATCH],
         )

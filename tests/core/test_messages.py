@@ -5,7 +5,13 @@ import json
 
 from django.utils import translation
 
-from hotelagent.core.messages import MAX_LENGTH, TranslatableMessage, message_from_json, message_to_json
+from hotelagent.core.messages import (
+    MAX_BYTES,
+    MAX_LENGTH,
+    TranslatableMessage,
+    message_from_json,
+    message_to_json,
+)
 from tenants.errors import DomainError
 
 
@@ -44,6 +50,14 @@ def test_characters_that_jsonb_rejects_are_removed_from_message_parameters() -> 
 
 def test_long_message_is_truncated_to_the_maximum_length() -> None:
     assert len(message_from_json(store("x" * 10_000))) == MAX_LENGTH
+
+
+def test_message_with_too_many_bytes_is_stored_as_the_beginning_of_its_formatted_text() -> None:
+    text = "\U0001f3e8" * MAX_LENGTH
+    message = TranslatableMessage("{host} is the host, {reason}.", host=text, reason=text)
+    stored = store(message)
+    assert message_from_json(stored) == message[:MAX_LENGTH]
+    assert len(json.dumps(stored, ensure_ascii=False).encode()) <= MAX_BYTES
 
 
 def test_plain_string_message_with_braces_is_stored_unchanged() -> None:

@@ -22,7 +22,6 @@ from tenants.lifecycle import provisioning, schema_template
 from tenants.lifecycle.fleet.schema_migrator import SchemaMigrator
 from tenants.models import Hotel, HotelStatus, User
 from tenants.models.hotels import role_name
-from tenants.scopes import HOTEL_SCOPES
 from tenants.signals import hotel_created
 from tests.tenants import sql
 
@@ -188,15 +187,6 @@ def test_row_value_that_equals_the_template_schema_name_is_copied_unchanged_to_a
     assert names == [("hotel_template",)]
 
 
-def test_schema_of_a_hotel_has_at_most_the_allowed_number_of_tables_indexes_and_sequences(
-    hotel: Hotel, capsys: pytest.CaptureFixture[str]
-) -> None:
-    tables, indexes, sequences = sql.count_relations(hotel.schema)
-    with capsys.disabled():
-        print(f"\nrelations of a hotel: {tables} tables, {indexes} indexes, {sequences} sequences")
-    assert tables + indexes + sequences <= sql.MAX_RELATIONS
-
-
 def _list_memberships(hotel_ids: list[UUID]) -> set[tuple[Any, ...]]:
     """Return the role memberships of the given hotels only, because other tests create roles at the same time."""
     names = [role_name(hotel_id) for hotel_id in hotel_ids]
@@ -239,30 +229,3 @@ def test_spare_role_of_the_original_database_is_not_used_in_a_copied_database() 
     copied = _list_spare_roles()
     assert services.create_hotel(slug="second", name="Second").id not in copied
     assert not set(_list_spare_roles()) & set(copied)
-
-
-#: The maximum size in bytes of the columns without a declared length.
-COLUMN_SIZES = {
-    "nights": 30,
-    "token_digest": 36,
-    "digest": 36,
-    "scopes": sum(len(scope) + 8 for scope in HOTEL_SCOPES),
-}
-
-
-def test_new_hotel_has_no_toast_tables_for_tables_whose_rows_fit_into_a_page(hotel: Hotel) -> None:
-    rows = sql.query(
-        "SELECT c.relname::text, c.reltoastrelid <> 0, a.attname::text, a.atttypmod FROM pg_class c "
-        "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attlen = -1 AND a.attnum > 0 AND a.attstorage = 'p' "
-        "WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r'",
-        hotel.schema,
-    )
-    sizes: dict[str, int] = {}
-    for table, has_toast_table, column, modifier in rows:
-        assert not has_toast_table or connection.pg_version < 160000  # type: ignore[attr-defined]
-        # A character has up to four bytes.
-        sizes[table] = sizes.get(table, 200) + COLUMN_SIZES.get(column, 4 * modifier)
-    assert sizes.keys() == {
-        "locks_allocation", "locks_waitinglistentry", "tenants_apikey", "tenants_user",
-    }  # fmt: skip
-    assert max(sizes.values()) < 8_000

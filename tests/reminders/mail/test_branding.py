@@ -93,7 +93,19 @@ def test_text_colour_has_enough_contrast_on_the_background_colour(colour: str, i
 def test_invalid_branding_colour_raises_an_error(in_hotel: Hotel, colour: str) -> None:
     with pytest.raises(InvalidColour):
         set_colour(colour=colour)
-    assert EmailBranding.objects.get().colour == "#1f4e5f"
+    assert not EmailBranding.objects.exists()
+    assert EmailBranding.of_current_hotel().colour == "#1f4e5f"
+
+
+def test_first_change_of_the_branding_creates_the_row_and_later_changes_update_it(in_hotel: Hotel) -> None:
+    assert branding_context(in_hotel.tenant).logo_url == ""
+    set_logo(logo=read_logo(png(480, 120)))
+    set_colour(colour="#abcdef")
+    row = EmailBranding.objects.get()
+    assert (row.id, row.colour, row.logo_width) == (1, "#abcdef", 480)
+    set_logo(logo=None)
+    assert EmailBranding.of_current_hotel().logo_digest == ""
+    assert branding_context(in_hotel.tenant).colour == "#abcdef"
 
 
 def test_database_rejects_invalid_colours_and_a_second_branding_row(in_hotel: Hotel) -> None:

@@ -65,7 +65,7 @@ CHANGES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: Template.objects.filter(language="es").delete(),
         "Dear Ana Lima",
     ),
-    "the colour is changed": (lambda: set_colour(colour="#aa1100"), "#aa1100"),
+    "the default colour is changed": (lambda: set_colour(colour="#aa1100"), "#aa1100"),
     "a template is added": (
         lambda: Template.objects.create(
             rule=Rule.objects.get(offset_days=1), language="es-419", subject="x", html="Acá", text="Acá"
@@ -143,6 +143,7 @@ def test_mail_settings_are_cached_per_hotel(
 def test_column_revision_changes_with_the_content_of_a_rule_template_or_branding(
     in_hotel: Hotel, model: Any
 ) -> None:
+    set_colour(colour="#1f4e5f")  # creates the row of the branding
     column = {Rule: "name", Template: "text", EmailBranding: "colour"}[model]
     row = model.objects.first()
     first_revision, first_value = row.revision, getattr(row, column)

@@ -13,6 +13,7 @@
 -- `claimed` is an array of objects with the keys `reminder` (a row), `reservation` (a row) and `is_suppressed`.
 -- `revision` is the current revision of the hotel's mail settings.
 -- `rules`, `templates` and `branding` are the mail settings. They are omitted if the worker cached `revision`.
+-- `branding` is null if the hotel has not changed the default branding.
 --
 -- The revision is read after the reminders are claimed. It includes all settings that were committed before the claim.
 CREATE OR REPLACE FUNCTION public.reminders_claim(request jsonb) RETURNS jsonb
