@@ -7,25 +7,27 @@ from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.serializers import BaseSerializer
 
 from dlq import services
-from dlq.error_reports import MAX_MESSAGE_LENGTH, MAX_TRACEBACK_LENGTH, report_texts
+from dlq.external.api import cloudevents
+from dlq.external.api.cloudevents import CloudEventParser, CloudEventSerializer
+from dlq.external.api.serializers import ReportSerializer
+from dlq.external.api.views import AttemptViewSet, ClaimViewSet, client_name
+from dlq.external.reports import store_report
 from dlq.models import Attempt, Failure, FailureStatus
 from dlq.payloads import find_payload_problems
 from dlq.selection import FailureSelection
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.parsers import JSONParser
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import UUID_REGEX, HotelViewSet
 
-#: The first part of the names of failures that other systems report.
-EXTERNAL = "external"
-#: The name of a failure that a client reports contains at most this number of characters of the client's name.
-MAX_CLIENT_LENGTH = 50
 STATE_ERRORS = problem_responses(
     (409, "`/problems/failure-state-error`: the failure is being retried, resolved or discarded.")
 )
@@ -110,29 +112,6 @@ class FailureDetailSerializer(FailureSerializer):
         read_only_fields = fields
 
 
-class ReportSerializer(StrictSerializer):
-    """A failure that another system reports."""
-
-    name = serializers.CharField(
-        max_length=80,
-        help_text="The type of the message. It is stored as `external:<name of the API key>:<type>`.",
-    )
-    payload = serializers.DictField(help_text="The data that a retry needs, and no other data.")
-    error_type = serializers.CharField(
-        max_length=150, help_text="The type of the error, such as its class or code."
-    )
-    error_message = serializers.CharField(
-        max_length=MAX_MESSAGE_LENGTH,
-        help_text="The error message. E-mail addresses, phone numbers and secrets are redacted.",
-    )
-    traceback = serializers.CharField(
-        max_length=MAX_TRACEBACK_LENGTH, required=False, default="", allow_blank=True, trim_whitespace=False
-    )
-    retry = serializers.BooleanField(
-        default=True, help_text="False if a retry cannot succeed. The failure then waits for a person."
-    )
-
-
 class DiscardSerializer(StrictSerializer):
     reason = serializers.CharField(max_length=300, help_text="Why the failure needs no retry.")
 
@@ -184,39 +163,46 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
         with_traceback: QuerySet[Failure] = Failure.objects.with_traceback().prefetch_related(attempts)
         return with_traceback
 
+    def get_parsers(self) -> list[BaseParser]:
+        # REST framework chooses the parsers before it sets `self.action`.
+        action = self.action_map.get((self.request.method or "").lower()) if self.request else self.action
+        if action == "create":
+            return [JSONParser(), CloudEventParser()]
+        return super().get_parsers()
+
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return FailureSerializer if self.action == "list" else FailureDetailSerializer
 
     @extend_schema(
-        request=ReportSerializer, responses={201: FailureDetailSerializer, 200: FailureDetailSerializer}
+        request={"application/json": ReportSerializer, cloudevents.MEDIA_TYPE: CloudEventSerializer},
+        responses={
+            201: FailureDetailSerializer,
+            200: FailureDetailSerializer,
+            **problem_responses(
+                (409, "`/problems/event-conflict`: another event has the same `source` and `id`."),
+                (415, "`/problems/unsupported-media-type`."),
+            ),
+        },
     )
     def create(self, request: Request) -> Response:
         """Report a failed message.
 
-        The `source` of the failure is the name of the API key. If a failure of the same message (source, name and
-        payload) is still open, its `occurrences` are incremented, and the response
-        is 200 with that failure.
+        The message is a JSON object (`application/json`) or a CloudEvent 1.0 in structured JSON mode
+        (`application/cloudevents+json`), one event per request. The `source` of the failure is the name of the API key.
+
+        If a failure of the same message (name and payload) is still open, its `occurrences` are incremented, and the
+        response is 200 with that failure. A CloudEvent is stored once: if an event with the same `source` and `id` was
+        reported before, the response is 200 with its failure, also if that failure has been closed. If that event had
+        other content, the response is 409.
+
+        The failure is scheduled for a retry if an API key with the same name and the scope `dlq:work` can claim it.
+        Otherwise it is permanent and waits for a person.
         """
-        serializer = ReportSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        report = serializer.validated_data
-        # Requests with the session cookie of the admin have no API key.
-        client = getattr(request.auth, "name", "staff")[:MAX_CLIENT_LENGTH]
-        captured = services.capture(
-            is_task=False,
-            source=client,
-            # Without the prefix, a client could use the name of one of our tasks, and a retry would run that task.
-            name=f"{EXTERNAL}:{client}:{report['name']}",
-            payload=report["payload"],
-            error=report_texts(
-                type=report["error_type"], message=report["error_message"], traceback=report["traceback"]
-            ),
-            retry=report["retry"],
-        )
-        failure = self.get_queryset().get(id=captured.id)
+        report = cloudevents.parse_report(request)
+        failure_id, is_new = store_report(report, client=client_name(request))
         return Response(
-            FailureDetailSerializer(failure).data,
-            status=status.HTTP_201_CREATED if captured.is_new else status.HTTP_200_OK,
+            FailureDetailSerializer(self.get_queryset().get(id=failure_id)).data,
+            status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK,
         )
 
     @extend_schema(request=None, responses={202: FailureDetailSerializer, **STATE_ERRORS})
@@ -239,5 +225,7 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
 
 
 router = SimpleRouter()
+router.register("dlq/entries", ClaimViewSet, basename="failure-claim")
+router.register("dlq/entries", AttemptViewSet, basename="failure-attempt")
 router.register("dlq/entries", FailureViewSet, basename="failure")
 urlpatterns = router.urls

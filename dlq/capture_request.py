@@ -12,6 +12,7 @@ from django.conf import settings
 from audit.services import actor_as_json
 from dlq import payloads
 from dlq.error_reports import ErrorReport, hide_texts, report_exception
+from dlq.kinds.namespaces import is_retryable
 from dlq.kinds.registry import Kind, find_kind
 from dlq.kinds.schemas import find_problems
 from dlq.payloads.json_values import valid_text
@@ -63,7 +64,7 @@ def capture_request(
     is_valid = isinstance(payload, payloads.StoredPayload) or _is_valid(kind, payload)
     stored = payloads.to_stored(payload, kind=kind, failure_id=failure_id, is_valid=is_valid)
     report = hide_texts(report, hidden_texts(payload, kind, is_valid=is_valid))
-    can_retry = retry and is_valid and stored.original is None and (is_task or kind.handler is not None)
+    can_retry = retry and is_valid and stored.original is None and is_retryable(kind, is_task=is_task)
     delay = schedule.retry_delay(0, delays=kind.delays) if can_retry else None
     return {
         "id": str(failure_id),

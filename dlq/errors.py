@@ -19,10 +19,28 @@ class FailureStateError(DomainError):
 
 
 class FailureNotRetryable(DomainError):
-    """This server cannot process the message again. Only the system that reported the failure can send it again."""
+    """This server cannot process the message again. Only the system that reported the failure can send it again, or a
+    handler with an API key that has the name of the reporting key and the scope `dlq:work`.
+    """
 
     code = "failure-not-retryable"
     title = _("Only the reporting system can retry this failure")
+
+
+class EventConflict(DomainError):
+    """Use a new `id` for each CloudEvent of a `source`. `failure` is the id of the failure of the earlier event."""
+
+    code = "event-conflict"
+    title = _("Another event has the same source and id")
+
+
+class AttemptStateError(DomainError):
+    """The attempt has ended, or its lease has expired. Do not continue the work. `state` is the status of the failure,
+    and `fencing_token` belongs to its latest attempt. A success that you reported is stored all the same.
+    """
+
+    code = "attempt-state-error"
+    title = _("The attempt is not running any more")
 
 
 class InvalidSelection(DomainError):

@@ -48,6 +48,12 @@ RETRY_REQUESTED = register(
     fields=("name", "was"),
     labels={"name": NAMES},
 )
+CLAIMED = register(
+    "failure.claimed",
+    description=_("{actor} claimed {name} and received its payload (attempt {attempt})"),
+    fields=("name", "attempt"),
+    labels={"name": NAMES},
+)
 RETRY_FAILED = register(
     "failure.retry_failed",
     description=_("Retry {attempt} of {name} failed: {error}"),

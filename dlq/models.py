@@ -12,6 +12,10 @@ from dlq.retention import models as _retention  # noqa: F401
 from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
 
+#: The first part of the names of failures that other systems report. Without it, a client could use the name of one of
+#: our tasks, and a retry would run that task.
+EXTERNAL = "external:"
+
 
 class FailureStatus(models.TextChoices):
     """The status of a failure.
@@ -86,6 +90,9 @@ class Failure(models.Model):
     translatable_message = models.JSONField(null=True, editable=False)
     fingerprint = FingerprintField(_("group"))
     status = models.CharField(_("status"), max_length=9, choices=FailureStatus)
+    #: Whether the work can safely be done twice. The external handler that claims the failure declares it. Null: its
+    #: kind declares it.
+    is_idempotent = models.BooleanField(null=True, editable=False)
     retries = models.PositiveSmallIntegerField(_("retries"), default=0)
     attempt = models.PositiveSmallIntegerField(default=0, editable=False)
     occurrences = models.PositiveIntegerField(_("occurrences"), default=1)

@@ -16,7 +16,8 @@ from dlq import events, payloads
 from dlq.capture_request import UNKNOWN_ORIGIN, Origin, capture_request
 from dlq.error_reports import ErrorReport
 from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, InvalidPayload
-from dlq.kinds.registry import Kind, find_kind
+from dlq.kinds.namespaces import is_retryable
+from dlq.kinds.registry import find_kind
 from dlq.kinds.schemas import errors_by_field, find_problems
 from dlq.models import WAITING_STATUSES, Failure, FailureStatus
 from dlq.policy import MAX_AGE
@@ -102,7 +103,7 @@ def retry(*, failure_id: uuid.UUID) -> None:
     with transaction.atomic():
         failure = _get_waiting(failure_id)
         kind = find_kind(failure.name)
-        if not _is_retryable(is_task=failure.is_task, kind=kind):
+        if not is_retryable(kind, is_task=failure.is_task):
             raise FailureNotRetryable(
                 _(
                     "{name} was reported by {source}. Send it again from {source}, and then discard the failure here."
@@ -143,10 +144,6 @@ def discard(*, failure_id: uuid.UUID, reason: str) -> None:
         )
         schedule.cancel_check(failure.id)
         record(events.DISCARDED, subject=("failure", failure.id), name=failure.name, was=failure.status)
-
-
-def _is_retryable(*, is_task: bool, kind: Kind) -> bool:
-    return is_task or kind.handler is not None
 
 
 def _get_waiting(failure_id: uuid.UUID) -> Failure:

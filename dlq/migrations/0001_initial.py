@@ -302,6 +302,7 @@ class Migration(migrations.Migration):
                         verbose_name="status",
                     ),
                 ),
+                ("is_idempotent", models.BooleanField(editable=False, null=True)),
                 ("retries", models.PositiveSmallIntegerField(default=0, verbose_name="retries")),
                 ("attempt", models.PositiveSmallIntegerField(default=0, editable=False)),
                 ("occurrences", models.PositiveIntegerField(default=1, verbose_name="occurrences")),

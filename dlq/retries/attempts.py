@@ -188,7 +188,8 @@ def _end_attempt(failure: Failure, fields: dict[str, Any], *, is_lost: bool, is_
     kind = find_kind(failure.name)
     has_delay = not is_final and failure.original is None
     delay = schedule.retry_delay(failure.retries, delays=kind.delays) if has_delay else None
-    if is_lost and not kind.is_idempotent:
+    is_idempotent = kind.is_idempotent if failure.is_idempotent is None else failure.is_idempotent
+    if is_lost and not is_idempotent:
         status, delay = FailureStatus.IN_DOUBT, None
     else:
         status = FailureStatus.SCHEDULED if delay else FailureStatus.PERMANENT

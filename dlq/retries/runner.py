@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop as _
 from audit.services import record
 from dlq import events, payloads
 from dlq.errors import AttemptLost
+from dlq.kinds.namespaces import is_external
 from dlq.kinds.registry import Kind, find_kind
 from dlq.models import Failure, FailureStatus
 from dlq.retention import pauses
@@ -42,6 +43,9 @@ def retry_due(*, failure_id: uuid.UUID, is_limited: bool = False) -> None:
     if known is not None and pauses.is_paused(known.name) and pauses.park(failure_id):
         return
     _end_expired(failure_id)
+    if known is not None and is_external(known.name):
+        _wait_for_handler(failure_id)
+        return
     if known is not None and not _can_run(known):
         _postpone(failure_id)
         return
@@ -114,6 +118,14 @@ def _can_run(failure: Failure) -> bool:
         return failure.is_task and get_task(failure.name) is not None
     except NotRegistered:
         return False
+
+
+def _wait_for_handler(failure_id: uuid.UUID) -> None:
+    """Schedule the check whether the failure has expired. Until then, only a handler of another system can claim it."""
+    with transaction.atomic():
+        scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)
+        for failure in scheduled.select_for_update():
+            schedule.schedule_check(failure_id, failure.expires_at)
 
 
 def _postpone(failure_id: uuid.UUID) -> None:

@@ -141,7 +141,10 @@ UNSUPPORTED_MEDIA_TYPE = Problem(
     "unsupported-media-type",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     _("Unsupported media type"),
-    _("Send JSON with the header `Content-Type: application/json`."),
+    _(
+        "Send JSON with the header `Content-Type: application/json`. A failure can also be reported as a CloudEvent in "
+        "structured mode (`application/cloudevents+json`), one event per request."
+    ),
 )
 KEY_REUSED = Problem(
     "idempotency-key-reused",

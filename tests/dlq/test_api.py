@@ -34,7 +34,7 @@ def test_failure_reported_by_another_system_is_stored_as_permanent(api: APIClien
     body = response.json()
     assert body["payload"] == REPORT["payload"]
     assert "ana@" not in body["error_message"]
-    assert body["status"] == "permanent"  # the name has no retry handler
+    assert body["status"] == "scheduled"  # the API key of the test can claim it
     assert (body["source"], body["name"]) == ("tests", "external:tests:gateway.booking")
     assert [attempt["number"] for attempt in body["attempts"]] == [0]
     with hotel_context(hotel):
@@ -158,11 +158,12 @@ def test_put_patch_and_delete_of_failures_are_not_allowed(api: APIClient, hotel:
 
 
 def test_failure_reported_under_a_name_of_our_own_cannot_be_retried_and_its_source_cannot_be_chosen(
-    api: APIClient, lamp: Lamp
+    hotel: Hotel, lamp: Lamp
 ) -> None:
-    assert api.post(URL, {**REPORT, "source": "reminders"}).status_code == 400
-    body = api.post(URL, {**REPORT, "name": NAME}).json()
+    writer = client_with_scopes(hotel, "dlq:write")
+    assert writer.post(URL, {**REPORT, "source": "reminders"}).status_code == 400
+    body = writer.post(URL, {**REPORT, "name": NAME}).json()
     assert (body["status"], body["source"]) == ("permanent", "tests")
-    error = api.post(f"{URL}{body['id']}/retry/")
+    error = writer.post(f"{URL}{body['id']}/retry/")
     assert error.json()["type"] == "/problems/failure-not-retryable"
     assert lamp.retried == []

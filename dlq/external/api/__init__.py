@@ -1,0 +1,1 @@
+"""The REST API with which other systems report and process failures."""

@@ -1,0 +1,310 @@
+"""Tests of handlers of other systems, which claim failures over REST and report the result."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from audit.models import Event
+from dlq import services
+from dlq.models import Attempt, Failure
+from dlq.retries import runner
+from tenants.context import hotel_context
+from tenants.models import ApiKey, DueItem, Hotel
+from tests.dlq.conftest import LampError
+from tests.dlq.external.clients import (
+    ENTRIES,
+    KIND,
+    REPORT,
+    claim,
+    expire_lease,
+    make_client,
+    make_due,
+    report_due,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def pms(hotel: Hotel) -> APIClient:
+    """Return a client that reports and processes failures of the namespace `pms`."""
+    return make_client(hotel)
+
+
+def post(client: APIClient, entry: dict[str, Any], operation: str, **body: Any) -> Any:
+    return client.post(
+        f"{ENTRIES}{entry['id']}/{operation}/", {"fencing_token": entry["fencing_token"], **body}
+    )
+
+
+ERROR = {"error_type": "Timeout", "error_message": "still no answer for ana@guests.example.com"}
+
+
+def test_claimed_failure_has_the_reported_payload_a_lease_and_a_fencing_token(
+    pms: APIClient, hotel: Hotel
+) -> None:
+    failure_id = report_due(pms, hotel, payload={"booking": "B-1", "guest": "Ana"})
+    [entry] = claim(pms, lease_seconds=120)
+    assert (entry["id"], entry["idempotency_key"]) == (failure_id, failure_id)
+    assert (entry["kind"], entry["payload"]) == (KIND, {"booking": "B-1", "guest": "Ana"})
+    assert (entry["fencing_token"], entry["retries"]) == (1, 1)
+    lease_until = datetime.fromisoformat(entry["lease_until"])
+    assert timedelta(seconds=110) < lease_until - timezone.now() <= timedelta(seconds=121)
+    with hotel_context(hotel):
+        event = Event.objects.get(event="failure.claimed")
+        assert (event.subject_id, event.actor_kind) == (failure_id, "key")
+        assert event.actor_label.startswith("pms (")
+        assert "B-1" not in str(event.data)
+
+
+def test_claim_returns_the_oldest_failures_first_and_each_of_them_once(pms: APIClient, hotel: Hotel) -> None:
+    ids = [report_due(pms, hotel) for _number in range(3)]
+    assert [entry["id"] for entry in claim(pms, limit=2)] == ids[:2]
+    assert [entry["id"] for entry in claim(pms, limit=2)] == ids[2:]
+    response = pms.post(f"{ENTRIES}claim/", {"kinds": [KIND]})
+    assert (response.json(), response["Retry-After"]) == ({"entries": []}, "5")
+
+
+def test_claim_with_an_idempotency_key_returns_the_same_failures_when_it_is_repeated(
+    pms: APIClient, hotel: Hotel
+) -> None:
+    report_due(pms, hotel)
+    headers = {"Idempotency-Key": "one"}
+    first, again = (pms.post(f"{ENTRIES}claim/", {"kinds": [KIND]}, headers=headers) for _number in range(2))
+    assert len(first.json()["entries"]) == 1
+    assert again.json() == first.json()
+
+
+def test_acknowledged_failure_is_resolved_and_a_repeated_acknowledgement_has_no_effect(
+    pms: APIClient, hotel: Hotel
+) -> None:
+    report_due(pms, hotel)
+    [entry] = claim(pms)
+    for _repetition in range(2):
+        response = post(pms, entry, "acknowledge")
+        assert (response.status_code, response.json()["status"]) == (200, "resolved")
+    with hotel_context(hotel):
+        attempts = Attempt.objects.filter(failure_id=entry["id"]).values_list("number", "outcome", "worker")
+        assert list(attempts) == [(0, "failed", ""), (1, "succeeded", "pms")]
+        assert Event.objects.filter(event="failure.resolved").count() == 1
+
+
+def test_failed_failure_is_scheduled_with_the_delays_of_our_own_retries_and_then_permanent(
+    pms: APIClient, hotel: Hotel
+) -> None:
+    failure_id = report_due(pms, hotel)
+    for delay in (120, 240):
+        [entry] = claim(pms)
+        response = post(pms, entry, "fail", **ERROR)
+        assert (response.status_code, response.json()["status"]) == (200, "scheduled")
+        next_retry_at = datetime.fromisoformat(response.json()["next_retry_at"])
+        seconds = (next_retry_at - timezone.now()).total_seconds()
+        assert delay * 0.85 < seconds < delay * 1.15
+        assert post(pms, entry, "fail", **ERROR).json() == response.json()
+        with hotel_context(hotel):
+            make_due(failure_id)
+    [entry] = claim(pms)
+    assert post(pms, entry, "fail", **ERROR).json()["status"] == "permanent"
+    with hotel_context(hotel):
+        failure = Failure.objects.get(id=failure_id)
+        assert (failure.retries, failure.error_type) == (3, "Timeout")
+        assert "ana@" not in failure.error_message
+        assert Event.objects.filter(event="failure.retry_failed").count() == 3
+
+
+def test_failure_that_no_retry_can_fix_is_permanent_until_a_person_retries_it(
+    pms: APIClient, hotel: Hotel
+) -> None:
+    report_due(pms, hotel)
+    [entry] = claim(pms)
+    assert post(pms, entry, "fail", **ERROR, retry=False).json()["status"] == "permanent"
+    assert claim(pms) == []
+    assert pms.post(f"{ENTRIES}{entry['id']}/retry/").json()["status"] == "scheduled"
+    assert [again["fencing_token"] for again in claim(pms)] == [2]
+
+
+def test_extended_lease_begins_at_the_time_of_the_request(pms: APIClient, hotel: Hotel) -> None:
+    report_due(pms, hotel)
+    [entry] = claim(pms, lease_seconds=5)
+    response = post(pms, entry, "extend", lease_seconds=300)
+    assert response.status_code == 200
+    lease_until = datetime.fromisoformat(response.json()["lease_until"])
+    assert lease_until - timezone.now() > timedelta(seconds=290)
+    with hotel_context(hotel):
+        runner.retry_due(failure_id=Failure.objects.get().id)
+        assert Failure.objects.get().status == "retrying"
+
+
+def lose_lease(hotel: Hotel, entry: dict[str, Any]) -> None:
+    """Let the lease of the claimed failure expire, and run the task that the due queue sends at its end."""
+    with hotel_context(hotel):
+        expire_lease(entry["id"])
+        runner.retry_due(failure_id=Failure.objects.get(id=entry["id"]).id)
+
+
+def test_failure_of_idempotent_work_can_be_claimed_again_after_the_lease_has_expired(
+    pms: APIClient, hotel: Hotel
+) -> None:
+    report_due(pms, hotel)
+    [entry] = claim(pms, idempotent=True)
+    lose_lease(hotel, entry)
+    with hotel_context(hotel):
+        assert Attempt.objects.get(number=1).outcome == "lost"
+        make_due(entry["id"])
+    [again] = claim(pms, idempotent=True)
+    assert (again["id"], again["fencing_token"]) == (entry["id"], 2)
+
+
+def test_failure_of_other_work_is_in_doubt_after_the_lease_has_expired(pms: APIClient, hotel: Hotel) -> None:
+    report_due(pms, hotel)
+    [entry] = claim(pms)
+    lose_lease(hotel, entry)
+    assert pms.get(f"{ENTRIES}{entry['id']}/").json()["status"] == "in_doubt"
+    assert claim(pms) == []
+
+
+@pytest.mark.parametrize(("operation", "body"), [("extend", {}), ("acknowledge", {}), ("fail", ERROR)])
+def test_stale_fencing_token_returns_409_with_the_current_state(
+    pms: APIClient, hotel: Hotel, operation: str, body: dict[str, str]
+) -> None:
+    report_due(pms, hotel)
+    [entry] = claim(pms, idempotent=True)
+    lose_lease(hotel, entry)
+    with hotel_context(hotel):
+        make_due(entry["id"])
+    [again] = claim(pms, idempotent=True)
+    response = post(pms, entry, operation, **body)
+    assert (response.status_code, response.json()["type"]) == (409, "/problems/attempt-state-error")
+    assert (response.json()["state"], response.json()["fencing_token"]) == ("retrying", 2)
+    with hotel_context(hotel):
+        assert Failure.objects.get().attempt == 2  # the running attempt is unchanged
+    assert post(pms, again, operation, **body).status_code == 200
+
+
+def test_success_reported_after_the_lease_has_expired_resolves_the_failure(
+    pms: APIClient, hotel: Hotel
+) -> None:
+    report_due(pms, hotel)
+    [entry] = claim(pms)
+    lose_lease(hotel, entry)
+    assert post(pms, entry, "acknowledge").json()["status"] == "resolved"
+    assert post(pms, entry, "fail", **ERROR).status_code == 409
+
+
+def test_late_success_is_stored_although_another_attempt_runs(pms: APIClient, hotel: Hotel) -> None:
+    report_due(pms, hotel)
+    [entry] = claim(pms, idempotent=True)
+    lose_lease(hotel, entry)
+    with hotel_context(hotel):
+        make_due(entry["id"])
+    [again] = claim(pms, idempotent=True)
+    assert post(pms, entry, "acknowledge").status_code == 409
+    assert post(pms, again, "fail", **ERROR).json()["status"] == "resolved"
+
+
+def test_key_with_another_name_sees_no_failure_of_the_namespace(pms: APIClient, hotel: Hotel) -> None:
+    report_due(pms, hotel)
+    for name in ("pm", "pms:booking.created", "pms%", "p" * 100):
+        other = make_client(hotel, name=name)
+        assert claim(other, kinds=[KIND, f"pms:{KIND}", f"external:pms:{KIND}"]) == []
+    [entry] = claim(pms)
+    for operation, body in (("extend", {}), ("acknowledge", {}), ("fail", ERROR)):
+        response = post(other, entry, operation, **body)
+        assert (response.status_code, response.json()["type"]) == (404, "/problems/failure-not-found")
+    with hotel_context(hotel):
+        assert Failure.objects.get().status == "retrying"
+
+
+def test_keys_with_the_same_name_share_a_namespace(pms: APIClient, hotel: Hotel) -> None:
+    failure_id = report_due(pms, hotel)
+    assert [entry["id"] for entry in claim(make_client(hotel, "dlq:work"))] == [failure_id]
+
+
+def test_failures_of_our_own_kinds_and_of_another_hotel_cannot_be_claimed(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
+    with hotel_context(hotel):
+        captured = services.capture(
+            is_task=False, source="pms", name="reminders.send", payload={}, error=LampError("dark")
+        )
+    here, elsewhere = make_client(hotel), make_client(other_hotel)
+    report_due(elsewhere, other_hotel)
+    assert claim(here, kinds=["reminders.send", KIND]) == []
+    response = here.post(f"{ENTRIES}{captured.id}/acknowledge/", {"fencing_token": 1})
+    assert response.status_code == 404
+
+
+def test_claiming_and_reporting_results_require_the_scope_for_work(hotel: Hotel) -> None:
+    writer = make_client(hotel, "dlq:read", "dlq:write")
+    failure_id = "01a203e7-7538-7000-b926-fbd8a9dddc9d"
+    for path in ("claim", f"{failure_id}/extend", f"{failure_id}/acknowledge", f"{failure_id}/fail"):
+        response = writer.post(f"{ENTRIES}{path}/", {})
+        assert (response.status_code, response.json()["required_scope"]) == (403, "dlq:work")
+    worker = make_client(hotel, "dlq:work")
+    assert worker.post(ENTRIES, REPORT).status_code == 403
+    assert worker.get(ENTRIES).status_code == 403
+
+
+def test_our_own_worker_leaves_an_external_failure_to_its_handler(pms: APIClient, hotel: Hotel) -> None:
+    failure_id = report_due(pms, hotel)
+    with hotel_context(hotel):
+        before = Failure.objects.get()
+        runner.retry_due(failure_id=before.id)
+        failure = Failure.objects.get()
+        assert (failure.status, failure.next_retry_at) == ("scheduled", before.next_retry_at)
+        assert DueItem.objects.get(item_id=failure_id).due_at == failure.expires_at
+    assert [entry["id"] for entry in claim(pms)] == [failure_id]
+
+
+def test_external_failure_that_no_handler_claims_is_permanent_when_it_expires(
+    pms: APIClient, hotel: Hotel
+) -> None:
+    failure_id = report_due(pms, hotel)
+    with hotel_context(hotel):
+        Failure.objects.update(expires_at=timezone.now())
+        runner.retry_due(failure_id=Failure.objects.get().id)
+        assert Failure.objects.get(id=failure_id).status == "permanent"
+
+
+def test_failure_is_permanent_if_no_valid_key_of_the_namespace_can_process_it(hotel: Hotel) -> None:
+    reporter = make_client(hotel, "dlq:write")
+    make_client(hotel, "dlq:work", name="other")
+    body = reporter.post(ENTRIES, REPORT).json()
+    assert body["status"] == "permanent"
+    refused = reporter.post(f"{ENTRIES}{body['id']}/retry/")
+    assert refused.json()["type"] == "/problems/failure-not-retryable"
+    make_client(hotel, "dlq:work")
+    assert reporter.post(f"{ENTRIES}{body['id']}/retry/").json()["status"] == "scheduled"
+    with hotel_context(hotel):
+        ApiKey.objects.update(expires_at=timezone.now())
+    unlimited = make_client(hotel, "dlq:write")
+    assert unlimited.post(ENTRIES, {**REPORT, "payload": {"booking": "B-2"}}).json()["status"] == "permanent"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"kinds": []}, "/kinds"),
+        ({"kinds": KIND}, "/kinds"),
+        ({"kinds": [KIND], "limit": 0}, "/limit"),
+        ({"kinds": [KIND], "limit": 101}, "/limit"),
+        ({"kinds": [KIND], "lease_seconds": 0}, "/lease_seconds"),
+        ({"kinds": [KIND], "lease_seconds": 3601}, "/lease_seconds"),
+        ({"kinds": [KIND], "lease": 60}, "/lease"),
+    ],
+)
+def test_invalid_claim_returns_400_with_the_invalid_value(
+    pms: APIClient, body: dict[str, Any], pointer: str
+) -> None:
+    response = pms.post(f"{ENTRIES}claim/", body)
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (400, pointer)
+
+
+def test_invalid_fencing_token_returns_400(pms: APIClient, hotel: Hotel) -> None:
+    entry = {"id": report_due(pms, hotel)}
+    for token in (0, -1, "x", None, 10**20):
+        response = pms.post(f"{ENTRIES}{entry['id']}/acknowledge/", {"fencing_token": token})
+        assert (response.status_code, response.json()["errors"][0]["pointer"]) == (400, "/fencing_token")
