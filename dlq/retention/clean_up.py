@@ -38,7 +38,9 @@ FOR UPDATE
 
 _DELETE_GROUPS = """
 DELETE FROM dlq_failuregroup AS unused
-WHERE unused.created_at < %s
+WHERE unused.last_seen_at < %s
+  AND unused.joined_to IS NULL AND unused.split_from IS NULL AND unused.splits IS NULL AND unused.note = ''
+  AND NOT EXISTS (SELECT FROM dlq_failuregroup AS joined WHERE joined.joined_to = unused.fingerprint)
   AND NOT EXISTS (SELECT FROM dlq_failure AS failure WHERE failure.fingerprint = unused.fingerprint)
 """
 
@@ -162,7 +164,13 @@ def _closed(failures: QuerySet[Failure], before: datetime.datetime) -> QuerySet[
 
 
 def _has_personal_data() -> Q:
-    return ~Q(payload={}) | Q(original__isnull=False) | ~Q(error_message="") | ~Q(discard_reason="")
+    return (
+        ~Q(payload={})
+        | Q(original__isnull=False)
+        | Q(secrets__isnull=False)
+        | ~Q(error_message="")
+        | ~Q(discard_reason="")
+    )
 
 
 def _attempts(failure_ids: Iterable[UUID]) -> QuerySet[Attempt]:
@@ -170,7 +178,9 @@ def _attempts(failure_ids: Iterable[UUID]) -> QuerySet[Attempt]:
 
 
 def _delete_unused_groups(*, before: datetime.datetime) -> None:
-    """Delete groups that were created before this time and that are the group of no failure.
+    """Delete groups that occurred last before this time, and that are the group of no failure.
+
+    Groups with rules or notes are kept, because staff wrote them.
 
     Attempts are not searched, because no index finds the attempts of a group. An old attempt of a failure that now has
     another error can therefore lose its traceback.

@@ -36,7 +36,7 @@ def closed_failure(days: int) -> Failure:
     for attempt in attempts_of:
         attempt.failure_id = old_id
     Attempt.objects.bulk_create(attempts_of)
-    FailureGroup.objects.update(created_at=moment)
+    FailureGroup.objects.update(created_at=moment, last_seen_at=moment)
     return Failure.objects.get(id=old_id)
 
 
@@ -57,6 +57,16 @@ def test_clean_up_deletes_groups_without_failures(in_hotel: Hotel, lamp: Lamp) -
     closed_failure(181)
     retention.clean_up()
     assert not FailureGroup.objects.exists()
+
+
+@pytest.mark.parametrize("kept", [{"note": "call Ana"}, {"joined_to": "0" * 16}, {"splits": []}])
+def test_clean_up_keeps_groups_with_notes_or_rules(
+    in_hotel: Hotel, lamp: Lamp, kept: dict[str, object]
+) -> None:
+    closed_failure(181)
+    FailureGroup.objects.update(**kept)
+    retention.clean_up()
+    assert FailureGroup.objects.count() == 1
 
 
 @pytest.mark.parametrize("is_claimed", [False, True], ids=["scheduled", "retrying"])
