@@ -62,6 +62,45 @@ class InvalidPayload(DomainError):
     title = _("The payload is not valid")
 
 
+class FailureGroupNotFound(DomainError):
+    """No group of failures has this fingerprint."""
+
+    code = "failure-group-not-found"
+    status = 404
+    title = _("Failure group not found")
+
+
+class FailureGroupConflict(DomainError):
+    """The groups cannot be joined or split, because of the rules that exist already."""
+
+    code = "failure-group-conflict"
+    title = _("The rules of the failure groups do not allow this operation")
+
+
+class InvalidSplit(DomainError):
+    """The condition by which the group is split is empty, too long, or uses a field with personal data."""
+
+    code = "invalid-split"
+    status = 422
+    title = _("The condition is not valid")
+
+
+class InvalidMute(DomainError):
+    """The time is in the past, or the number of failures is out of range."""
+
+    code = "invalid-mute"
+    status = 422
+    title = _("The group cannot be muted like this")
+
+
+class AssigneeNotFound(DomainError):
+    """No active member of staff has this id."""
+
+    code = "assignee-not-found"
+    status = 422
+    title = _("Member of staff not found")
+
+
 class NonRetryableError(Exception):
     """An error that further retries cannot fix. Retry handlers raise it with `raise NonRetryableError from error`."""
 

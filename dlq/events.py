@@ -101,3 +101,73 @@ GROUP_REGRESSED = register(
     fields=("name", "error", "version"),
     labels={"name": NAMES, "error": ERRORS},
 )
+GROUP_ACKNOWLEDGED = register(
+    "failure_group.acknowledged",
+    description=_("{actor} acknowledged failures of {name}"),
+    fields=("name",),
+    labels={"name": NAMES},
+)
+GROUP_REOPENED = register(
+    "failure_group.reopened",
+    description=_("{actor} marked failures of {name} as not acknowledged"),
+    fields=("name",),
+    labels={"name": NAMES},
+)
+GROUP_MUTED = register(
+    "failure_group.muted",
+    description=_("{actor} muted failures of {name} (until: {until}, number of failures: {limit})"),
+    fields=(
+        "name",
+        "until",
+        "limit",
+    ),
+    labels={"name": NAMES},
+)
+GROUP_UNMUTED = register(
+    "failure_group.unmuted",
+    description=_("{actor} ended the mute of failures of {name}"),
+    fields=("name",),
+    labels={"name": NAMES},
+)
+GROUP_ASSIGNED = register(
+    "failure_group.assigned",
+    description=_("{actor} assigned failures of {name} to {assignee}"),
+    fields=(
+        "name",
+        "assignee",
+    ),
+    labels={"name": NAMES},
+)
+GROUP_ANNOTATED = register(
+    "failure_group.annotated",
+    description=_("{actor} changed the note about failures of {name}"),
+    fields=("name",),
+    labels={"name": NAMES},
+)
+GROUP_JOINED = register(
+    "failure_group.joined",
+    description=_("{actor} joined failures of {name} to the group {into}"),
+    fields=(
+        "name",
+        "into",
+    ),
+    labels={"name": NAMES},
+)
+GROUP_SEPARATED = register(
+    "failure_group.separated",
+    description=_("{actor} separated failures of {name} from the group {former}"),
+    fields=(
+        "name",
+        "former",
+    ),
+    labels={"name": NAMES},
+)
+GROUP_SPLIT = register(
+    "failure_group.split",
+    description=_("{actor} split the failures of {name}; the new group is {new}"),
+    fields=(
+        "name",
+        "new",
+    ),
+    labels={"name": NAMES},
+)

@@ -7,6 +7,7 @@ from celery import shared_task
 
 from dlq import policy, selectors
 from dlq.alerts import figures
+from dlq.groups import counts, splitting
 from dlq.retention import clean_up as retention
 from dlq.retention import pauses
 from dlq.retries import runner
@@ -42,6 +43,7 @@ def retry_within_time_limit(failure_id: str) -> None:
 def clean_up(ids: list[str]) -> None:
     """Clean up the failures of a hotel once a day. `ids` contains only the hotel's id."""
     retention.clean_up()
+    _continue_regrouping()
     due.complete(kind=policy.CLEAN_UP_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
 
 
@@ -70,6 +72,7 @@ def watch(ids: list[str]) -> None:
 def clean_up_platform() -> None:
     """Delete old failures of the platform. Celery beat sends this task once a day."""
     retention.clean_up()
+    _continue_regrouping()
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.retry_platform_due")
@@ -80,3 +83,28 @@ def retry_platform_due() -> None:
         if time.monotonic() - started > BATCH_SECONDS:
             return
         runner.retry_due(failure_id=failure_id)
+
+
+@shared_task(base=HotelTask, name="dlq.tasks.count_groups")
+def count_groups() -> None:
+    """Count the failures of all groups. Pages of groups send this task if the stored numbers are old."""
+    counts.store_counts()
+
+
+@shared_task(base=HotelTask, name="dlq.tasks.regroup")
+def regroup() -> None:
+    """Move failures to the groups that the rules assign them to, after rules were changed.
+
+    If this task is lost, the daily clean-up does the rest of the work.
+    """
+    started = time.monotonic()
+    for fingerprint in splitting.groups_to_regroup():
+        while splitting.regroup(fingerprint=fingerprint):
+            if time.monotonic() - started > BATCH_SECONDS:
+                regroup.try_delay()
+                return
+
+
+def _continue_regrouping() -> None:
+    if splitting.groups_to_regroup():
+        regroup.try_delay()

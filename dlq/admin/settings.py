@@ -10,7 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from dlq.events import NAMES
-from dlq.models import FailureGroup
+from dlq.groups.models import FailureGroup
 from dlq.retention import pauses
 from dlq.retention.models import FailureSettings
 from dlq.retention.settings import change_settings

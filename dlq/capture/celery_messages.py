@@ -33,6 +33,8 @@ OWN_TASKS = frozenset(
         "dlq.tasks.release",
         "dlq.tasks.watch",
         "dlq.tasks.watch_all",
+        "dlq.tasks.count_groups",
+        "dlq.tasks.regroup",
     }
 )
 #: The name of a failure if the Celery message does not contain the name of a task.

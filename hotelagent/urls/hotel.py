@@ -12,6 +12,7 @@ urlpatterns = [
     path("admin/", hotel_site.urls),
     path("api/v1/", include("audit.api")),
     path("api/v1/", include("dlq.api")),
+    path("api/v1/", include("dlq.groups.api")),
     path("api/v1/", include("dlq.retention.api")),
     path("api/v1/", include("locks.api.urls")),
     path("api/v1/", include("reminders.api.urls")),

@@ -17,7 +17,8 @@ from audit.models import Event
 from dlq import tasks
 from dlq.alerts import figures
 from dlq.alerts.models import FailureFigures
-from dlq.models import Attempt, Failure, FailureGroup
+from dlq.groups.models import FailureGroup
+from dlq.models import Attempt, Failure
 from dlq.retention import clean_up as retention
 from dlq.retries import attempts, runner
 from hotelagent.core import metrics

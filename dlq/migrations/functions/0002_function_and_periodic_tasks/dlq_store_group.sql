@@ -41,6 +41,9 @@ BEGIN
     IF seen.joined_to IS NOT NULL OR seen.splits IS NOT NULL THEN
         SELECT fingerprint, joined_to, splits, last_seen_at, versions INTO seen
         FROM dlq_failuregroup WHERE fingerprint = dlq_find_group(original, request);
+        IF NOT FOUND THEN
+            RETURN original; -- A rule names a group that does not exist.
+        END IF;
     END IF;
 
     IF seen.last_seen_at < seen_recently OR (code_version <> '' AND NOT code_version = ANY (seen.versions)) THEN

@@ -1,0 +1,202 @@
+"""The REST API of groups of failures, at /api/v1/dlq/groups/."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+
+from dlq import tasks
+from dlq.groups import counts, splitting, state
+from dlq.groups.models import FailureGroup, GroupState
+from dlq.groups.serializers import (
+    FINGERPRINT_REGEX,
+    AssignSerializer,
+    GroupDetailSerializer,
+    GroupSerializer,
+    JoinSerializer,
+    MuteSerializer,
+    NoteSerializer,
+    SplitSerializer,
+)
+from dlq.groups.splitting import SplitCondition
+from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.pagination import NewestFirstPagination
+from hotelagent.rest.schema import problem_responses
+from hotelagent.rest.serializers import StrictSerializer
+from hotelagent.rest.views import HotelViewSet
+
+CONFLICTS = problem_responses(
+    (409, "`/problems/failure-group-conflict`: the rules of the groups do not allow the operation."),
+    (422, "`/problems/invalid-split`: the condition is not valid."),
+)
+
+
+class GroupFilter(django_filters.FilterSet):  # type: ignore[misc]
+    state = django_filters.MultipleChoiceFilter(choices=GroupState.choices, field_name="state")
+    is_open = django_filters.BooleanFilter(
+        method="filter_open", label=_("Whether the group has open failures, or may have some.")
+    )
+    since = django_filters.IsoDateTimeFilter(field_name="last_seen_at", lookup_expr="gte")
+
+    class Meta:
+        model = FailureGroup
+        fields = ["state", "is_open", "name", "error_type", "assigned_to", "since"]
+
+    def filter_open(self, queryset: Any, _name: str, value: bool) -> QuerySet[FailureGroup]:
+        is_open = counts.with_open_failures(queryset, is_live=counts.counted_live())
+        return is_open if value else queryset.exclude(pk__in=is_open.values("pk"))
+
+
+class NewestGroupFirst(NewestFirstPagination):
+    """Pagination by the time at which groups were first seen. It does not change, unlike the time of the last error."""
+
+    ordering = ("-created_at", "-fingerprint")  # type: ignore[assignment]
+
+
+class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
+    """Groups of failures with the same cause. All operations can be repeated without a further effect."""
+
+    queryset = FailureGroup.objects.all()
+    filterset_class = GroupFilter
+    pagination_class = NewestGroupFirst
+    lookup_value_regex = FINGERPRINT_REGEX
+    required_scopes = {"GET": "dlq:read", "POST": "dlq:write"}
+
+    def get_queryset(self) -> QuerySet[FailureGroup]:
+        groups = FailureGroup.objects.with_state()
+        return groups.visible().defer("traceback") if self.action == "list" else groups
+
+    def get_serializer_class(self) -> type[GroupSerializer]:
+        return GroupSerializer if self.action == "list" else GroupDetailSerializer
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List the groups of failures, newest first. Groups that were joined to another group are left out."""
+        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self._serialize(page, many=True))
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Retrieve a group of failures, with its traceback, its numbers by day and its rules."""
+        return self._detail()
+
+    @extend_schema(request=None, responses=GroupDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def acknowledge(self, request: Request, pk: str) -> Response:
+        """Acknowledge a group. It has no alerts until its error occurs in a new code version."""
+        state.acknowledge(fingerprint=self.get_object().pk)
+        return self._detail()
+
+    @extend_schema(request=None, responses=GroupDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, pk: str) -> Response:
+        """Undo the acknowledgement of a group."""
+        state.reopen(fingerprint=self.get_object().pk)
+        return self._detail()
+
+    @extend_schema(
+        request=MuteSerializer,
+        responses={
+            200: GroupDetailSerializer,
+            **problem_responses(
+                (422, "`/problems/invalid-mute`: `until` and `limit` are missing or out of range.")
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def mute(self, request: Request, pk: str) -> Response:
+        """Mute a group until a time or until a number of further failures, whichever comes first."""
+        state.mute(fingerprint=self.get_object().pk, **self._body(MuteSerializer))
+        return self._detail()
+
+    @extend_schema(request=None, responses=GroupDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def unmute(self, request: Request, pk: str) -> Response:
+        """End the mute of a group."""
+        state.unmute(fingerprint=self.get_object().pk)
+        return self._detail()
+
+    @extend_schema(
+        request=AssignSerializer,
+        responses={
+            200: GroupDetailSerializer,
+            **problem_responses(
+                (422, "`/problems/assignee-not-found`: no active member of staff has this id.")
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def assign(self, request: Request, pk: str) -> Response:
+        """Assign a group to a member of staff, or to no one."""
+        state.assign(fingerprint=self.get_object().pk, user_id=self._body(AssignSerializer)["user"])
+        return self._detail()
+
+    @extend_schema(request=NoteSerializer, responses=GroupDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def note(self, request: Request, pk: str) -> Response:
+        """Replace the note of a group."""
+        state.annotate(fingerprint=self.get_object().pk, note=self._body(NoteSerializer)["note"])
+        return self._detail()
+
+    @extend_schema(request=JoinSerializer, responses={200: GroupDetailSerializer, **CONFLICTS})
+    @action(detail=True, methods=["post"])
+    def join(self, request: Request, pk: str) -> Response:
+        """Join a group to another group, which gets the failures and all further errors of this group.
+
+        If there are many failures, the rest of them moves in the background. Joining a group to the group that it was
+        split from undoes the split.
+        """
+        splitting.join(fingerprint=self.get_object().pk, into=self._body(JoinSerializer)["into"])
+        return self._regrouped()
+
+    @extend_schema(request=None, responses={200: GroupDetailSerializer, **CONFLICTS})
+    @action(detail=True, methods=["post"])
+    def separate(self, request: Request, pk: str) -> Response:
+        """Undo the join of a group. Its failures and further errors belong to it again."""
+        splitting.separate(fingerprint=self.get_object().pk)
+        return self._regrouped()
+
+    @extend_schema(request=SplitSerializer, responses={200: GroupDetailSerializer, **CONFLICTS})
+    @action(detail=True, methods=["post"])
+    def split(self, request: Request, pk: str) -> Response:
+        """Split a group: errors that meet all given conditions belong to a new group, which is returned.
+
+        If the group was split by this condition before, the response contains the existing group.
+        """
+        condition = SplitCondition(**self._body(SplitSerializer))
+        new = splitting.split(fingerprint=self.get_object().pk, condition=condition)
+        self.kwargs["pk"] = new
+        return self._regrouped()
+
+    def _body(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        body: dict[str, Any] = serializer.validated_data
+        return body
+
+    def _regrouped(self) -> Response:
+        if splitting.groups_to_regroup():
+            tasks.regroup.delay_on_commit()
+        return self._detail()
+
+    def _detail(self) -> Response:
+        return Response(self._serialize(self.get_object()))
+
+    def _serialize(self, groups: Any, *, many: bool = False) -> Any:
+        shown = groups if many else [groups]
+        is_live = counts.counted_live()
+        known = counts.counts_of(shown, with_days=not many, is_live=is_live)
+        if not is_live and counts.needs_counting(shown):
+            tasks.count_groups.try_delay()
+        context = {**self.get_serializer_context(), "counts": known}
+        return self.get_serializer_class()(groups, many=many, context=context).data
+
+
+router = SimpleRouter()
+router.register("dlq/groups", GroupViewSet, basename="failure-group")
+urlpatterns = router.urls

@@ -1,0 +1,170 @@
+"""The numbers of failures of groups.
+
+The numbers are counted in the table of failures, because a counter in the row of a group would make captures wait for
+each other. If the tenant has at most `MAX_COUNTED_LIVE` failures, the numbers are counted for each page. Otherwise they
+are counted in the background and stored in the groups, so a page takes as long at a million failures as at a thousand.
+Pages show when the numbers were counted.
+"""
+
+import datetime
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from dlq.groups.models import FailureGroup, GroupQuerySet
+from dlq.models import OPEN_STATUSES, Failure
+from hotelagent.core.ids import first_uuid7_at
+
+#: If the tenant has more failures than this, the failures of groups are counted in the background.
+MAX_COUNTED_LIVE = 10_000
+#: Stored numbers are counted again if they are older than this and someone opens a page that displays them.
+MAX_AGE = datetime.timedelta(minutes=1)
+#: Number of days for which captured and closed failures are counted.
+DAYS = 14
+
+_COUNT = """
+SELECT fingerprint, count(*), count(*) FILTER (WHERE status = ANY (%(open)s))
+FROM dlq_failure
+WHERE %(fingerprints)s::char(16)[] IS NULL OR fingerprint = ANY (%(fingerprints)s::char(16)[])
+GROUP BY fingerprint
+"""
+_COUNT_BY_DAY = """
+SELECT fingerprint, day, sum(captured), sum(closed)
+FROM (
+    SELECT fingerprint, (created_at AT TIME ZONE %(zone)s)::date AS day, 1 AS captured, 0 AS closed
+    FROM dlq_failure WHERE id >= %(first_id)s
+    UNION ALL
+    SELECT fingerprint, (closed_at AT TIME ZONE %(zone)s)::date, 0, 1
+    FROM dlq_failure WHERE closed_at >= %(since)s
+) AS change
+WHERE %(fingerprints)s::char(16)[] IS NULL OR fingerprint = ANY (%(fingerprints)s::char(16)[])
+GROUP BY fingerprint, day
+"""
+_STORE = """
+UPDATE dlq_failuregroup AS stored SET
+    open_count = counted.open_count, failure_count = counted.failure_count, daily_counts = counted.daily_counts,
+    counted_at = %(counted_at)s
+FROM jsonb_to_recordset(%(rows)s) AS counted (
+    fingerprint char(16), open_count integer, failure_count integer, daily_counts jsonb)
+WHERE stored.fingerprint = counted.fingerprint
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCounts:
+    """The numbers of failures of a group: open ones, all, and those captured and closed on each day, by ISO date.
+
+    `counted_at` is None if the numbers were counted for this page. `is_known` is False if they were never counted.
+    """
+
+    open: int = 0
+    total: int = 0
+    days: dict[str, tuple[int, int]] = field(default_factory=dict)
+    counted_at: datetime.datetime | None = None
+    is_known: bool = True
+
+
+def counted_live() -> bool:
+    """Return whether the tenant has so few failures that they are counted for each page."""
+    return Failure.objects.order_by()[: MAX_COUNTED_LIVE + 1].count() <= MAX_COUNTED_LIVE
+
+
+def counts_of(
+    groups: Collection[FailureGroup], *, with_days: bool, is_live: bool | None = None
+) -> dict[str, GroupCounts]:
+    """Return the numbers of failures of these groups, by fingerprint. `with_days` includes the numbers of each day."""
+    if not groups:
+        return {}
+    if counted_live() if is_live is None else is_live:
+        return _count([group.fingerprint for group in groups], with_days=with_days)
+    return {group.fingerprint: _stored(group) for group in groups}
+
+
+def needs_counting(groups: Collection[FailureGroup]) -> bool:
+    """Return whether stored numbers of these groups are missing or too old.
+
+    Return True at most once a minute for each tenant, so that the caller can start the count.
+    """
+    oldest = timezone.now() - MAX_AGE
+    is_due = any(group.counted_at is None or group.counted_at < oldest for group in groups)
+    return is_due and cache.add("dlq:groups:counting", True, MAX_AGE.total_seconds())
+
+
+def with_open_failures(groups: GroupQuerySet, *, is_live: bool) -> GroupQuerySet:
+    """Return the groups that have open failures, or that may have some since they were last counted."""
+    if is_live:
+        open_failures = Failure.objects.filter(fingerprint=OuterRef("pk"), status__in=OPEN_STATUSES)
+        return groups.filter(Exists(open_failures))
+    return groups.filter(
+        Q(open_count__gt=0) | Q(counted_at__isnull=True) | Q(last_seen_at__gt=F("counted_at"))
+    )
+
+
+def store_counts() -> None:
+    """Count the failures of all groups of the tenant, and store the numbers in the groups.
+
+    Groups whose rows are locked keep their numbers until the next count.
+    """
+    counted_at = timezone.now()
+    counts = _count(None, with_days=True)
+    with transaction.atomic():
+        unlocked = FailureGroup.objects.select_for_update(skip_locked=True, no_key=True).order_by()
+        rows = [
+            {
+                "fingerprint": fingerprint,
+                "open_count": counts.get(fingerprint, GroupCounts()).open,
+                "failure_count": counts.get(fingerprint, GroupCounts()).total,
+                "daily_counts": counts.get(fingerprint, GroupCounts()).days,
+            }
+            for fingerprint in unlocked.values_list("fingerprint", flat=True)
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(_STORE, {"counted_at": counted_at, "rows": json.dumps(rows)})
+
+
+def last_days() -> list[datetime.date]:
+    """Return the days for which captured and closed failures are counted, oldest first."""
+    today = timezone.localdate()
+    return [today - datetime.timedelta(days=number) for number in reversed(range(DAYS))]
+
+
+def _count(fingerprints: list[str] | None, *, with_days: bool) -> dict[str, GroupCounts]:
+    """Count the failures of these groups, or of all groups if `fingerprints` is None."""
+    since = timezone.make_aware(datetime.datetime.combine(last_days()[0], datetime.time.min))
+    values: dict[str, Any] = {
+        "fingerprints": fingerprints,
+        "open": [str(status) for status in OPEN_STATUSES],
+        "zone": timezone.get_current_timezone_name(),
+        "first_id": first_uuid7_at(since),
+        "since": since,
+    }
+    days: dict[str, dict[str, tuple[int, int]]] = {}
+    with connection.cursor() as cursor:
+        if with_days:
+            cursor.execute(_COUNT_BY_DAY, values)
+            for fingerprint, day, captured, closed in cursor.fetchall():
+                days.setdefault(fingerprint, {})[day.isoformat()] = (int(captured), int(closed))
+        cursor.execute(_COUNT, values)
+        rows = cursor.fetchall()
+    counts = {
+        fingerprint: GroupCounts(open_, total, days.get(fingerprint, {}))
+        for fingerprint, total, open_ in rows
+    }
+    return {fingerprint: counts.get(fingerprint, GroupCounts()) for fingerprint in fingerprints or counts}
+
+
+def _stored(group: FailureGroup) -> GroupCounts:
+    days = {day: (captured, closed) for day, (captured, closed) in (group.daily_counts or {}).items()}
+    return GroupCounts(
+        open=group.open_count or 0,
+        total=group.failure_count or 0,
+        days=days,
+        counted_at=group.counted_at,
+        is_known=group.counted_at is not None,
+    )
