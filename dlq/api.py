@@ -4,7 +4,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import Prefetch, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.parsers import BaseParser
@@ -14,6 +14,13 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.serializers import BaseSerializer
 
 from dlq import services
+from dlq.corrections.api import (
+    CORRECTION_ERRORS,
+    IF_MATCH,
+    CorrectSerializer,
+    PayloadMixin,
+    PayloadSerializer,
+)
 from dlq.external.api import cloudevents
 from dlq.external.api.cloudevents import CloudEventParser, CloudEventSerializer
 from dlq.external.api.serializers import ReportSerializer
@@ -83,7 +90,7 @@ class FailureSerializer(serializers.ModelSerializer[Failure]):
         read_only_fields = fields
 
 
-class FailureDetailSerializer(FailureSerializer):
+class FailureDetailSerializer(PayloadSerializer, FailureSerializer):
     attempts = AttemptSerializer(
         many=True, read_only=True, help_text="All attempts. Number 0 is the original failure."
     )
@@ -102,7 +109,7 @@ class FailureDetailSerializer(FailureSerializer):
     class Meta(FailureSerializer.Meta):
         fields = [
             *FailureSerializer.Meta.fields,
-            "payload",
+            *PayloadSerializer.Meta.fields,
             "payload_problems",
             "task_id",
             "request_id",
@@ -147,10 +154,20 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
         return queryset.filter(selection.condition())
 
 
-class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
+@extend_schema_view(
+    correct=extend_schema(
+        request=CorrectSerializer,
+        parameters=[IF_MATCH],
+        responses={202: FailureDetailSerializer, **CORRECTION_ERRORS},
+    )
+)
+class FailureViewSet(
+    IdempotentMixin, PayloadMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet
+):
     """Failures, with their errors and attempts."""
 
     queryset = Failure.objects.all()
+    detail_serializer = FailureDetailSerializer
     filterset_class = FailureFilter
     lookup_value_regex = UUID_REGEX
     required_scopes = {"GET": "dlq:read", "POST": "dlq:write"}
@@ -200,9 +217,8 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
         """
         report = cloudevents.parse_report(request)
         failure_id, is_new = store_report(report, client=client_name(request))
-        return Response(
-            FailureDetailSerializer(self.get_queryset().get(id=failure_id)).data,
-            status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK,
+        return self.detail_response(
+            self.get_queryset().get(id=failure_id), status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         )
 
     @extend_schema(request=None, responses={202: FailureDetailSerializer, **STATE_ERRORS})
@@ -211,7 +227,7 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
         """Retry a failure as soon as a worker is free."""
         failure = self.get_object()
         services.retry(failure_id=failure.id)
-        return Response(FailureDetailSerializer(self.get_object()).data, status=status.HTTP_202_ACCEPTED)
+        return self.detail_response(self.get_object(), status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=DiscardSerializer, responses={200: FailureDetailSerializer, **STATE_ERRORS})
     @action(detail=True, methods=["post"])
@@ -221,7 +237,7 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
         serializer = DiscardSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         services.discard(failure_id=failure.id, reason=serializer.validated_data["reason"])
-        return Response(FailureDetailSerializer(self.get_object()).data)
+        return self.detail_response(self.get_object())
 
 
 router = SimpleRouter()

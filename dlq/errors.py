@@ -101,6 +101,33 @@ class AssigneeNotFound(DomainError):
     title = _("Member of staff not found")
 
 
+class FailureConflict(DomainError):
+    """Somebody else corrected, retried or discarded the failure, or it was retried automatically.
+
+    The failure no longer has the version that the client sent in `If-Match`. Read the failure again.
+    """
+
+    code = "failure-conflict"
+    status = 412
+    title = _("The failure was changed in the meantime")
+
+
+class VersionRequired(DomainError):
+    """Send the `ETag` of the failure in `If-Match`, so that no correction of another person is overwritten."""
+
+    code = "version-required"
+    status = 428
+    title = _("The header If-Match is required")
+
+
+class InvalidPatch(DomainError):
+    """The JSON Patch (RFC 6902) is not valid or does not fit the payload. `errors` names the operation."""
+
+    code = "invalid-patch"
+    status = 422
+    title = _("The JSON Patch is not valid")
+
+
 class NonRetryableError(Exception):
     """An error that further retries cannot fix. Retry handlers raise it with `raise NonRetryableError from error`."""
 

@@ -54,6 +54,18 @@ CLAIMED = register(
     fields=("name", "attempt"),
     labels={"name": NAMES},
 )
+CORRECTED = register(
+    "failure.corrected",
+    description=_("{actor} corrected the payload of {name}: {fields}"),
+    fields=("name", "fields", "patch"),
+    labels={"name": NAMES},
+)
+PAYLOAD_VIEWED = register(
+    "failure.payload_viewed",
+    description=_("{actor} viewed the payload of {name}"),
+    fields=("name",),
+    labels={"name": NAMES},
+)
 RETRY_FAILED = register(
     "failure.retry_failed",
     description=_("Retry {attempt} of {name} failed: {error}"),

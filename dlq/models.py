@@ -61,6 +61,9 @@ class Failure(models.Model):
     attempt can record its result only if the number has not changed since it started. `retries` is the number of
     started retries.
 
+    A person can correct the payload. `corrected_payload` is the last correction and replaces `payload` in all attempts.
+    `corrected_secrets` replaces `secrets`. `payload` is never changed. `corrections` is the number of corrections.
+
     If JSON cannot hold the payload exactly, `original` contains the bytes of the payload, `original_type` their media
     type, and `payload` a readable approximation.
     """
@@ -84,6 +87,9 @@ class Failure(models.Model):
     original_type = models.CharField(max_length=100, blank=True, editable=False)
     #: The values of the secret fields, encrypted. The payload contains a placeholder for each of them.
     secrets = models.BinaryField(null=True, editable=False)
+    corrected_payload = models.JSONField(null=True, editable=False)
+    corrected_secrets = models.BinaryField(null=True, editable=False)
+    corrections = models.PositiveSmallIntegerField(db_default=0, editable=False)
     error_type = models.CharField(_("error"), max_length=150)
     error_message = models.TextField(_("message"))
     #: The JSON form of a translatable message (`hotelagent.core.messages`), or null.
@@ -131,6 +137,11 @@ class Failure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.error_type.rpartition('.')[2]}"
+
+    @property
+    def version(self) -> str:
+        """The version of the payload and the status, which REST clients send in `If-Match` with a correction."""
+        return f"{self.attempt}-{self.corrections}-{self.status}"
 
     @property
     def localized_message(self) -> str:

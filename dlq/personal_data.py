@@ -19,6 +19,8 @@ declare_columns(
         "ordering_key": mask_token,
         "original": mask_secret,
         "secrets": mask_secret,
+        "corrected_payload": mask_json,
+        "corrected_secrets": mask_secret,
         "error_message": mask_text,
         "translatable_message": mask_json,
         "discard_reason": mask_text,

@@ -27,6 +27,7 @@ HOTEL_SCOPES = {
     "dlq:read": _("View failures"),
     "dlq:write": _("Report, retry and discard failures"),
     "dlq:work": _("Claim and process failures that an API key with the same name has reported"),
+    "dlq:payload": _("View and correct the payloads of failures, which contain guest data"),
     "audit:read": _("Read the audit trail"),
     "staff:read": _("View staff and API keys"),
     "staff:write": _("Manage staff and API keys"),
@@ -42,6 +43,7 @@ PLATFORM_SCOPES = {
     "dlq:read": _("View failures"),
     "dlq:write": _("Report, retry and discard failures"),
     "dlq:work": _("Claim and process failures that an API key with the same name has reported"),
+    "dlq:payload": _("View and correct the payloads of failures, which contain guest data"),
     "audit:read": _("Read the audit trail"),
     "staff:read": _("View staff and API keys"),
     "staff:write": _("Manage staff and API keys"),
@@ -87,6 +89,10 @@ _RESOURCES = {
 }
 
 
+#: The scopes of permissions that are not about reading or writing a whole model.
+_PERMISSION_SCOPES = {"dlq.view_payload": "dlq:payload"}
+
+
 def role_scopes(role: str) -> frozenset[str]:
     """Return the scopes of a role. An unknown role has no scopes."""
     return _ROLE_SCOPES.get(role, frozenset())
@@ -98,6 +104,8 @@ def permission_scope(permission: str) -> str:
     >>> permission_scope("locks.view_room"), permission_scope("reminders.change_rule")
     ('rooms:read', 'reminders:write')
     """
+    if permission in _PERMISSION_SCOPES:
+        return _PERMISSION_SCOPES[permission]
     app_label, _dot, codename = permission.partition(".")
     action, _underscore, model = codename.partition("_")
     resource = _RESOURCES.get(f"{app_label}.{model}") or _RESOURCES.get(app_label) or app_label

@@ -5,8 +5,17 @@ from dlq.payloads.stored import (
     StoredPayload,
     find_payload_problems,
     hide_values,
+    is_exact,
     restore,
     to_stored,
 )
 
-__all__ = ["ENCRYPTED_TYPE", "StoredPayload", "find_payload_problems", "hide_values", "restore", "to_stored"]
+__all__ = [
+    "ENCRYPTED_TYPE",
+    "StoredPayload",
+    "find_payload_problems",
+    "hide_values",
+    "is_exact",
+    "restore",
+    "to_stored",
+]

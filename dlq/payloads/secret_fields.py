@@ -65,18 +65,26 @@ def digest(content: bytes) -> bytes:
 
 
 def merge(payload: Any, failure: Failure) -> Any:
-    """Return the payload of the failure with the secret values instead of the placeholders.
+    """Return the payload with the secret values of the failure instead of the placeholders.
 
-    A placeholder that a person replaced by another value keeps that value. Raises FailureNotRetryable if the secrets
-    cannot be decrypted.
+    The secret values are those of the last correction, if a person has corrected the payload. A placeholder that a
+    person replaced by another value keeps that value. Raises FailureNotRetryable if the secrets cannot be decrypted.
     """
-    if failure.secrets is None:
-        return payload
+    is_corrected = failure.corrected_payload is not None
+    values = decrypt(failure.corrected_secrets if is_corrected else failure.secrets, failure_id=failure.id)
+    replaced = [path for path in values if _has_placeholder(payload, path)]
+    return replace_values(payload, replaced, values.__getitem__)
+
+
+def decrypt(secrets: bytes | memoryview | None, *, failure_id: UUID) -> dict[Path, Any]:
+    """Return the secret values of a failure by their path. Raises FailureNotRetryable if they cannot be decrypted."""
+    if secrets is None:
+        return {}
     try:
         content = encryption.decrypt(
-            bytes(failure.secrets),
+            bytes(secrets),
             key=encryption.derive_key(_KEY_PURPOSE),
-            associated_data=_associated_data(failure.id),
+            associated_data=_associated_data(failure_id),
         )
     except InvalidTag:
         raise FailureNotRetryable(
@@ -85,9 +93,7 @@ def merge(payload: Any, failure: Failure) -> Any:
                 "Do the work again in another way, and then discard the failure."
             )
         ) from None
-    values = {tuple(path): untag(value) for path, value in json.loads(content)}
-    replaced = [path for path in values if _has_placeholder(payload, path)]
-    return replace_values(payload, replaced, values.__getitem__)
+    return {tuple(path): untag(value) for path, value in json.loads(content)}
 
 
 def hidden_texts(payload: Any, kind: Kind, *, is_valid: bool = True) -> list[str]:

@@ -80,10 +80,12 @@ def _without_secrets(payload: StoredPayload, *, kind: Kind, failure_id: UUID) ->
 
 
 def restore(failure: Failure) -> Any:
-    """Return the payload of the failure as it was captured, with its secret values.
+    """Return the corrected payload of the failure, or else the payload that was captured, with its secret values.
 
     Raises FailureNotRetryable if the payload cannot be restored.
     """
+    if failure.corrected_payload is not None:
+        return secret_fields.merge(json_values.untag(failure.corrected_payload), failure)
     if failure.original is None:
         return secret_fields.merge(json_values.untag(failure.payload), failure)
     if failure.original_type != EXACT_TYPE:
@@ -93,6 +95,11 @@ def restore(failure: Failure) -> Any:
             )
         )
     return secret_fields.merge(json_values.untag(json.loads(bytes(failure.original))), failure)
+
+
+def is_exact(failure: Failure) -> bool:
+    """Return whether JSON holds the payload of the next attempt exactly. Other payloads are sent only by a person."""
+    return failure.original is None or failure.corrected_payload is not None
 
 
 def hide_values(report: ErrorReport, failure: Failure) -> ErrorReport:

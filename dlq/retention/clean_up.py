@@ -86,6 +86,8 @@ def delete_personal_data_of(failure_ids: Sequence[UUID], **changes: Any) -> None
     """
     Failure.objects.filter(id__in=failure_ids).update(
         payload={},
+        corrected_payload=None,
+        corrected_secrets=None,
         original=None,
         original_type="",
         secrets=None,
@@ -170,6 +172,7 @@ def _has_personal_data() -> Q:
         ~Q(payload={})
         | Q(original__isnull=False)
         | Q(secrets__isnull=False)
+        | Q(corrected_payload__isnull=False)
         | ~Q(error_message="")
         | ~Q(discard_reason="")
     )

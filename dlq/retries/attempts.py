@@ -186,7 +186,7 @@ def _end_attempt(failure: Failure, fields: dict[str, Any], *, is_lost: bool, is_
         _resolve(failure, number=failure.attempt)
         return
     kind = find_kind(failure.name)
-    has_delay = not is_final and failure.original is None
+    has_delay = not is_final and payloads.is_exact(failure)
     delay = schedule.retry_delay(failure.retries, delays=kind.delays) if has_delay else None
     is_idempotent = kind.is_idempotent if failure.is_idempotent is None else failure.is_idempotent
     if is_lost and not is_idempotent:

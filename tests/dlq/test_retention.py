@@ -45,10 +45,12 @@ def test_clean_up_deletes_personal_data_after_30_days_and_failures_after_180_day
 ) -> None:
     open_failure = capture_failure(room="open")
     recent, old, oldest = closed_failure(29), closed_failure(31), closed_failure(181)
+    Failure.objects.filter(id=old.id).update(payload={}, corrected_payload={"lamp": 2})
     tasks.clean_up([str(in_hotel.id)])
     assert set(Failure.objects.values_list("id", flat=True)) == {open_failure.id, recent.id, old.id}
     assert reload(recent).payload == {"lamp": 1, "room": "29"}
     assert (reload(old).payload, reload(old).error_message, reload(old).discard_reason) == ({}, "", "")
+    assert reload(old).corrected_payload is None
     assert [attempt.error_message for attempt in old.attempts.all()] == [""]
     assert not Attempt.objects.filter(failure_id=oldest.id).exists()
 

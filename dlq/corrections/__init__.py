@@ -1,0 +1,1 @@
+"""Correction of the payload of a failure by a person, and what people may see of a payload."""

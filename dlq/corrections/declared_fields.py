@@ -1,0 +1,130 @@
+"""What the kind of a failure declares about the fields of its payload, by the keys and positions that lead to a field.
+
+A field is open if the JSON Schema of the kind declares it and the kind declares it as neither personal nor secret. Only
+the values of open fields are shown without the permission to view payloads, and recorded in the audit trail.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dlq.kinds.fields import mask
+from dlq.kinds.registry import Kind
+from dlq.payloads.secret_fields import PLACEHOLDER
+from hotelagent.core.redaction import redact_text
+
+#: The text that replaces a value which a person may not see.
+MASK = "•••"
+#: Values below this level of a payload are never open.
+MAX_DEPTH = 50
+
+Keys = Sequence[str | int]
+
+
+def resolve(schema: Any, *, root: Any) -> dict[str, Any]:
+    """Return the schema, or the definition in the root schema that its `$ref` names. Return {} for other forms."""
+    for _level in range(10):
+        reference = schema.get("$ref") if isinstance(schema, dict) else None
+        if reference is None:
+            break
+        schema = root
+        for name in str(reference).removeprefix("#").split("/")[1:]:
+            schema = schema.get(name, {}) if isinstance(schema, dict) else {}
+    return schema if isinstance(schema, dict) else {}
+
+
+def child_schema(schema: dict[str, Any], key: str | int, *, root: Any) -> dict[str, Any] | None:
+    """Return the schema of a property or item, or None if the schema does not declare the property or item."""
+    if str(key) in schema.get("properties", {}):
+        return resolve(schema["properties"][str(key)], root=root)
+    if not str(key).isdecimal():
+        return None
+    positional = schema.get("prefixItems", [])
+    if int(key) < len(positional):
+        return resolve(positional[int(key)], root=root)
+    items = schema.get("items")
+    return resolve(items, root=root) if isinstance(items, dict) else None
+
+
+def field_schema(kind: Kind, keys: Keys) -> dict[str, Any] | None:
+    """Return the schema of the field, or None if the kind does not declare the field."""
+    schema: dict[str, Any] | None = resolve(kind.schema, root=kind.schema) if kind.schema else None
+    for key in keys:
+        if schema is None:
+            return None
+        schema = child_schema(schema, key, root=kind.schema)
+    return schema
+
+
+def is_secret(kind: Kind, keys: Keys) -> bool:
+    return _is_within(kind.secret_fields, keys)
+
+
+def is_open(kind: Kind, keys: Keys) -> bool:
+    """Return whether the field is declared, and is not part of a personal or secret field."""
+    hidden = _is_within([*kind.personal_fields, *kind.secret_fields], keys)
+    return not hidden and field_schema(kind, keys) is not None
+
+
+def _is_within(fields: Sequence[str], keys: Keys) -> bool:
+    return any(len(parts) <= len(keys) and _overlap(parts, keys) for parts in map(_parts, fields))
+
+
+def _parts(field: str) -> list[str]:
+    return field.split(".")
+
+
+def _overlap(parts: list[str], keys: Keys) -> bool:
+    """Return whether one of the two fields is, or contains, the other field."""
+    return all(part in {"*", str(key)} for part, key in zip(parts, keys, strict=False))
+
+
+def mask_secrets(kind: Kind, value: Any, keys: Keys = ()) -> Any:
+    """Return a copy of the value in which secret fields are replaced by `PLACEHOLDER`. `keys` lead to the value.
+
+    Secret values are stored elsewhere, unless the kind declared the field as secret after the failure was captured.
+    """
+    if is_secret(kind, keys):
+        return PLACEHOLDER
+    inside = [parts[len(keys) :] for parts in map(_parts, kind.secret_fields) if _overlap(parts, keys)]
+    return mask(value, [".".join(parts) for parts in inside], text=PLACEHOLDER)
+
+
+def mask_all_but_open(kind: Kind, payload: Any, keys: Keys = ()) -> Any:
+    """Return a copy of the payload with the values of open fields. All other values are replaced by `MASK`.
+
+    Names that the schema does not declare are redacted, because they can be e-mail addresses, for example.
+    """
+    if len(keys) < MAX_DEPTH:
+        match payload:
+            case dict():
+                return {
+                    public_key(kind, (*keys, key)): mask_all_but_open(kind, item, (*keys, key))
+                    for key, item in payload.items()
+                }
+            case list():
+                return [
+                    mask_all_but_open(kind, item, (*keys, position)) for position, item in enumerate(payload)
+                ]
+    is_shown = is_open(kind, keys) or payload == PLACEHOLDER
+    return payload if is_shown else MASK
+
+
+def public_key(kind: Kind, keys: Keys) -> str:
+    """Return the last key of the path, which is redacted unless the schema declares it."""
+    key = str(keys[-1])
+    return key if field_schema(kind, keys) is not None else redact_text(key)
+
+
+def public_pointer(kind: Kind, keys: Keys) -> str:
+    """Return a JSON Pointer to the field, in which names that the schema does not declare are redacted."""
+    return pointer([public_key(kind, keys[: position + 1]) for position in range(len(keys))])
+
+
+def pointer(keys: Keys) -> str:
+    """Return the JSON Pointer (RFC 6901) that the keys and positions form."""
+    return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+def keys_of(pointer: str) -> list[str]:
+    """Return the keys of a JSON Pointer (RFC 6901)."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]

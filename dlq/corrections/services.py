@@ -1,0 +1,131 @@
+"""Correction of the payload of a failure, followed by a retry with the corrected payload."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from audit.services import record
+from dlq import events, services
+from dlq.corrections import patches
+from dlq.corrections.declared_fields import mask_secrets
+from dlq.errors import FailureConflict, FailureNotFound, InvalidPayload
+from dlq.kinds.fields import Path, find_values
+from dlq.kinds.registry import Kind, find_kind
+from dlq.kinds.schemas import errors_by_field, find_problems
+from dlq.models import Failure
+from dlq.payloads import StoredPayload, json_values, secret_fields, to_stored
+from dlq.payloads.secret_fields import PLACEHOLDER
+
+#: The version of a correction that is made whatever the version of the failure is.
+ANY_VERSION = "*"
+#: The schema of the payloads of Celery tasks that declare no schema.
+_TASK = Kind(
+    name="task",
+    schema={
+        "type": "object",
+        "properties": {"args": {"type": "array"}, "kwargs": {"type": "object"}},
+        "required": ["args", "kwargs"],
+        "additionalProperties": False,
+    },
+)
+
+
+def correct_and_retry(*, failure_id: uuid.UUID, version: str, change: Callable[[Any], Any]) -> None:
+    """Replace the payload of a failure and schedule an immediate retry, in one transaction.
+
+    `change` receives the current payload in its stored form, in which secret values are masked, and returns the
+    corrected payload. It may raise a DomainError. Masked values stay unchanged. The payload that was captured is kept.
+
+    The work key stays the same, because the failure is about the same work. As with `services.retry`, the number of
+    retries stays the same: if this retry fails and no automatic retries are left, the failure is permanent again.
+
+    Raises FailureNotFound. Raises FailureConflict if the failure no longer has this `Failure.version`. Raises
+    InvalidPayload if the corrected payload does not match the schema of its kind. Raises FailureNotRetryable and
+    FailureStateError as `services.retry` does.
+    """
+    with transaction.atomic():
+        failure: Failure | None = Failure.objects.select_for_update().filter(id=failure_id).first()
+        if failure is None:
+            raise FailureNotFound(_("There is no failure {id}.").format(id=failure_id))
+        if version not in {ANY_VERSION, failure.version}:
+            raise FailureConflict(
+                _(
+                    "The failure was corrected, retried or discarded in the meantime. "
+                    "Check the current payload, and correct it again."
+                )
+            )
+        kind = find_kind(failure.name)
+        before = mask_secrets(kind, current_payload(failure))
+        after = change(before)
+        stored = _to_stored(after, before, failure, kind)
+        patch = patches.recorded(patches.difference(before, after), kind=kind)
+        Failure.objects.filter(id=failure.id).update(
+            corrected_payload=stored.readable,
+            corrected_secrets=stored.secrets,
+            corrections=F("corrections") + 1,
+        )
+        record(
+            events.CORRECTED,
+            subject=("failure", failure.id),
+            name=failure.name,
+            fields=[operation["path"] for operation in patch],
+            patch=patch,
+        )
+        services.retry(failure_id=failure_id)
+
+
+def current_payload(failure: Failure) -> Any:
+    """Return the stored payload of the next attempt: the last correction, or else the captured payload."""
+    return failure.payload if failure.corrected_payload is None else failure.corrected_payload
+
+
+def _to_stored(after: Any, before: Any, failure: Failure, kind: Kind) -> StoredPayload:
+    """Return the corrected payload in its stored form. Raises InvalidPayload if it cannot be stored and restored."""
+    try:
+        restored = secret_fields.merge(json_values.untag(after), failure)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _invalid({"payload": [_("A value does not match its `__type__`.")]}) from error
+    stored = to_stored(restored, kind=kind, failure_id=failure.id)
+    if stored.original is not None or not isinstance(restored, dict):
+        message = _(
+            "The payload must be a JSON object without NUL characters, half characters, and numbers that are too large."
+        )
+        raise _invalid({"payload": [message]})
+    _check_secrets(restored, after, before, kind)
+    # `services.retry` checks the payload against the schema of its kind.
+    if failure.is_task and kind.schema is None and (problems := find_problems(_TASK, restored)):
+        raise _invalid(errors_by_field(problems))
+    return stored
+
+
+def _check_secrets(restored: Any, after: Any, before: Any, kind: Kind) -> None:
+    """Raise InvalidPayload if a placeholder stands for no secret value, or may stand for that of another list item."""
+    kept = [path for path, value in find_values(after, kind.secret_fields).items() if value == PLACEHOLDER]
+    values = find_values(restored, kind.secret_fields)
+    masked = mask_secrets(kind, after)
+    missing = [
+        path
+        for path in kept
+        if values.get(path) == PLACEHOLDER or _outer_list(masked, path) != _outer_list(before, path)
+    ]
+    if missing:
+        message = _("Enter the secret value again. It cannot be taken from another field or list item.")
+        raise _invalid({".".join(map(str, path)): [message] for path in missing})
+
+
+def _outer_list(payload: Any, path: Path) -> Any:
+    """Return the first list on the path in the payload, or None if the path contains no list."""
+    for key in path:
+        if isinstance(key, int):
+            return payload
+        payload = payload.get(key) if isinstance(payload, dict) else None
+    return None
+
+
+def _invalid(errors: dict[str, list[str]]) -> InvalidPayload:
+    details = "; ".join(f"{field}: {message}" for field, messages in errors.items() for message in messages)
+    return InvalidPayload(details, errors=errors)
