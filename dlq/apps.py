@@ -15,6 +15,7 @@ class DlqConfig(AppConfig):
         from dlq.kinds import checks  # noqa: F401, PLC0415
 
         due.register(kind=policy.FAILURE_DUE, task="dlq.tasks.retry_due")
+        due.register(kind=policy.REDRIVE_DUE, task="dlq.tasks.continue_redrives")
         due.register(kind=policy.CLEAN_UP_DUE, task="dlq.tasks.clean_up", daily=True)
         due.register(kind=policy.RELEASE_DUE, task="dlq.tasks.release", recurring=True)
         due.register(kind=policy.WATCH_DUE, task="dlq.tasks.watch", recurring=True, combine_hotels=True)

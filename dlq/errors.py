@@ -128,6 +128,30 @@ class InvalidPatch(DomainError):
     title = _("The JSON Patch is not valid")
 
 
+class RedriveNotFound(DomainError):
+    code = "redrive-not-found"
+    status = 404
+    title = _("Redrive not found")
+
+
+class RedriveStateError(DomainError):
+    """`state` is the redrive's status.
+
+    Only a redrive that has not ended can be paused or cancelled, and only a paused redrive can be resumed.
+    """
+
+    code = "redrive-state-error"
+    title = _("The redrive's status does not allow this operation")
+
+
+class InvalidRedrive(DomainError):
+    """A discard needs a reason. The rate, the size of the canary and the maximum failure rate apply to retries only."""
+
+    code = "invalid-redrive"
+    status = 422
+    title = _("The options of the redrive are not valid")
+
+
 class NonRetryableError(Exception):
     """An error that further retries cannot fix. Retry handlers raise it with `raise NonRetryableError from error`."""
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.registry import Labels, register
 from dlq.models import FailureStatus
+from dlq.redrives.models import RedriveAction, StopReason
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -22,6 +23,8 @@ NAMES: dict[str, str | StrPromise] = {}
 SOURCES: dict[str, str | StrPromise] = {}
 ERRORS: dict[str, str | StrPromise] = {}
 _NAMES_OR_ALL: Labels = ChainMap({"": _("all failures")}, NAMES)
+_ACTIONS: Labels = {action.value: action.label for action in RedriveAction}
+_STOP_REASONS: Labels = {reason.value: reason.label for reason in StopReason}
 _STATUS: Labels = {status.value: status.label for status in FailureStatus}
 
 CAPTURED = register(
@@ -182,4 +185,33 @@ GROUP_SPLIT = register(
         "new",
     ),
     labels={"name": NAMES},
+)
+RETRY_WITHDRAWN = register(
+    "failure.retry_withdrawn",
+    description=_("The retry of {name} was withdrawn, because its redrive was paused or ended"),
+    fields=("name",),
+    labels={"name": NAMES},
+)
+REDRIVE_STARTED = register(
+    "redrive.started",
+    description=_("{actor} started a redrive of failures: {action}"),
+    fields=("action", "rate", "canary", "max_failure_rate"),
+    labels={"action": _ACTIONS},
+)
+REDRIVE_PAUSED = register("redrive.paused", description=_("{actor} paused a redrive of failures"))
+REDRIVE_RESUMED = register("redrive.resumed", description=_("{actor} resumed a redrive of failures"))
+REDRIVE_CANCELLED = register("redrive.cancelled", description=_("{actor} cancelled a redrive of failures"))
+REDRIVE_STOPPED = register(
+    "redrive.stopped",
+    description=_("A redrive of failures was stopped: {reason} Succeeded: {succeeded}, failed: {failed}"),
+    fields=("reason", "succeeded", "failed"),
+    labels={"reason": _STOP_REASONS},
+)
+REDRIVE_FINISHED = register(
+    "redrive.finished",
+    description=_(
+        "A redrive of failures finished. Succeeded: {succeeded}, failed: {failed}, discarded: {discarded}, "
+        "refused: {refused}"
+    ),
+    fields=("succeeded", "failed", "discarded", "refused"),
 )

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dlq.alerts import models as _alerts  # noqa: F401 - Django finds an app's models here
 from dlq.groups.models import FailureGroup, FingerprintField
+from dlq.redrives import models as _redrives  # noqa: F401
 from dlq.retention import models as _retention  # noqa: F401
 from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
@@ -117,6 +118,12 @@ class Failure(models.Model):
     task_id = models.CharField(_("task id"), max_length=64, blank=True)
     #: The id of the HTTP request that the work began with.
     request_id = models.CharField(_("request id"), max_length=100, blank=True)
+    #: The latest redrive that reached the failure, and what it did (`RedriveResult`). If a worker claims the failure
+    #: for the redrive, the id is moved to the attempt.
+    redrive = models.UUIDField(null=True, editable=False)
+    redrive_result = models.CharField(max_length=16, blank=True, db_default="", default="", editable=False)
+    #: The status that the failure had before the redrive scheduled it.
+    redrive_was = models.CharField(max_length=9, blank=True, db_default="", default="", editable=False)
 
     objects = WithTraceback.as_manager()
 
@@ -181,6 +188,8 @@ class Attempt(models.Model):
     #: The name of the Celery worker that made the attempt, and the version of the worker's code (`CODE_VERSION`).
     worker = models.CharField(_("worker"), max_length=200, blank=True)
     code_version = models.CharField(_("code version"), max_length=40, blank=True)
+    #: The redrive that requested the attempt.
+    redrive = models.UUIDField(null=True, editable=False)
 
     objects = WithTraceback.as_manager()
 

@@ -3,7 +3,7 @@
 The backup contains the kind, name and error type of each failure, but not its payload and messages.
 """
 
-from tenants.personal_data import declare_columns, mask_json, mask_secret, mask_text, mask_token
+from tenants.personal_data import declare_columns, mask_json, mask_secret, mask_text, mask_token, omit_rows
 
 
 def _mask_live_status(status: str) -> str:
@@ -35,6 +35,8 @@ declare_columns(
         "fingerprint",
         "task_id",
         "request_id",
+        "redrive_result",
+        "redrive_was",
     ),
 )
 declare_columns(
@@ -65,3 +67,5 @@ declare_columns(
 )
 declare_columns("dlq_failuresettings", kept=("paused_kinds",))
 declare_columns("dlq_cleanupprogress", kept=("remaining",))
+# A filter can contain personal data, and a redrive must not continue in a copy of the hotel.
+omit_rows("dlq_redrive")

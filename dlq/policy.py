@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 #: The due item of a failure, which starts its next retry.
 FAILURE_DUE = "failure"
+#: The next step of a redrive. The id of the item is the id of the redrive.
+REDRIVE_DUE = "redrive"
 #: The daily clean-up of a hotel's failures. The id of the item is the hotel's id.
 CLEAN_UP_DUE = "failure_clean_up"
 #: The release of failures whose retries were paused. The id of the item is the hotel's id.

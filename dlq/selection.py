@@ -31,6 +31,7 @@ class FailureSelection:
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
+    ordering_key: str = ""
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.status) - set(FailureStatus.values)):
@@ -49,7 +50,7 @@ class FailureSelection:
     def condition(self) -> Q:
         """Return the criteria as a condition on the columns of a failure."""
         condition = Q()
-        for name in ("source", "name", "fingerprint", "error_type"):
+        for name in ("source", "name", "fingerprint", "error_type", "ordering_key"):
             if value := getattr(self, name):
                 condition &= Q(**{name: value})
         if self.status:

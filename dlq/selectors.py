@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from dlq.models import EXTERNAL, WAITING_STATUSES, Failure, FailureStatus
+from dlq.redrives.models import ACTIVE_STATUSES, Redrive
 from dlq.retention.models import FailureSettings
 
 
@@ -27,3 +28,10 @@ def due_failures(*, limit: int) -> list[uuid.UUID]:
     expired = Failure.objects.filter(status=FailureStatus.RETRYING, claimed_until__lt=Now())
     due = (scheduled | expired).exclude(name__in=settings.paused_kinds)
     return list(due.order_by("id").values_list("id", flat=True)[:limit])
+
+
+def active_redrives() -> list[uuid.UUID]:
+    """Return the ids of the redrives that make progress, oldest first."""
+    return list(
+        Redrive.objects.filter(status__in=ACTIVE_STATUSES).order_by("id").values_list("id", flat=True)
+    )

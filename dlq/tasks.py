@@ -8,10 +8,13 @@ from celery import shared_task
 from dlq import policy, selectors
 from dlq.alerts import figures
 from dlq.groups import counts, splitting
+from dlq.redrives import clean_up as redrives
+from dlq.redrives import progress
 from dlq.retention import clean_up as retention
 from dlq.retention import pauses
 from dlq.retries import runner
-from tenants.queue import due
+from tenants.context import platform_context
+from tenants.queue import dispatch, due
 from tenants.queue.celery_task import HotelTask
 
 PLATFORM_BATCH_SIZE = 50
@@ -39,9 +42,20 @@ def retry_within_time_limit(failure_id: str) -> None:
     runner.retry_due(failure_id=uuid.UUID(failure_id), is_limited=True)
 
 
+@shared_task(base=HotelTask, name="dlq.tasks.continue_redrives")
+def continue_redrives(ids: list[str]) -> None:
+    """Continue the redrives with these ids, which belong to one hotel. The due queue sends this task for each step."""
+    has_scheduled = [progress.advance(redrive_id=uuid.UUID(redrive_id)) for redrive_id in ids]
+    if any(has_scheduled):
+        # Send the scheduled retries to workers now, and not when Celery beat sends the next task for due items.
+        with platform_context():
+            dispatch.dispatch_due_items()
+
+
 @shared_task(base=HotelTask, name="dlq.tasks.clean_up")
 def clean_up(ids: list[str]) -> None:
     """Clean up the failures of a hotel once a day. `ids` contains only the hotel's id."""
+    redrives.clean_up()
     retention.clean_up()
     _continue_regrouping()
     due.complete(kind=policy.CLEAN_UP_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
@@ -71,14 +85,20 @@ def watch(ids: list[str]) -> None:
 @shared_task(base=HotelTask, name="dlq.tasks.clean_up_platform")
 def clean_up_platform() -> None:
     """Delete old failures of the platform. Celery beat sends this task once a day."""
+    redrives.clean_up()
     retention.clean_up()
     _continue_regrouping()
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.retry_platform_due")
 def retry_platform_due() -> None:
-    """Retry due failures of the platform. Celery beat sends this task, because the due queue is for hotels only."""
+    """Continue the platform's redrives, and retry its due failures.
+
+    Celery beat sends this task, because the due queue is for hotels only.
+    """
     started = time.monotonic()
+    for redrive_id in selectors.active_redrives():
+        progress.advance(redrive_id=redrive_id)
     for failure_id in selectors.due_failures(limit=PLATFORM_BATCH_SIZE):
         if time.monotonic() - started > BATCH_SECONDS:
             return

@@ -29,6 +29,7 @@ OWN_TASKS = frozenset(
     {
         "dlq.tasks.retry_due",
         "dlq.tasks.retry_platform_due",
+        "dlq.tasks.continue_redrives",
         "dlq.tasks.clean_up",
         "dlq.tasks.release",
         "dlq.tasks.watch",

@@ -348,6 +348,15 @@ class Migration(migrations.Migration):
                 ),
                 ("task_id", models.CharField(blank=True, max_length=64, verbose_name="task id")),
                 ("request_id", models.CharField(blank=True, max_length=100, verbose_name="request id")),
+                ("redrive", models.UUIDField(editable=False, null=True)),
+                (
+                    "redrive_result",
+                    models.CharField(blank=True, db_default="", default="", editable=False, max_length=16),
+                ),
+                (
+                    "redrive_was",
+                    models.CharField(blank=True, db_default="", default="", editable=False, max_length=9),
+                ),
             ],
             options={
                 "verbose_name": "failure",
@@ -417,6 +426,7 @@ class Migration(migrations.Migration):
                         verbose_name="failure",
                     ),
                 ),
+                ("redrive", models.UUIDField(editable=False, null=True)),
             ],
             options={
                 "verbose_name": "attempt",
@@ -425,6 +435,119 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("failure", "number"), name="dlq_attempt_number")
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Redrive",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("retry", "retry"), ("discard", "discard")],
+                        default="retry",
+                        max_length=7,
+                        verbose_name="action",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("canary", "canary"),
+                            ("running", "running"),
+                            ("paused", "paused"),
+                            ("finished", "finished"),
+                            ("stopped", "stopped"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        max_length=9,
+                        verbose_name="status",
+                    ),
+                ),
+                ("selection", models.JSONField(verbose_name="filter")),
+                (
+                    "discard_reason",
+                    models.CharField(blank=True, max_length=300, verbose_name="discard reason"),
+                ),
+                (
+                    "confirm_in_doubt",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Retry also work that may have been done and must not be done twice.",
+                        verbose_name="retry failures in doubt",
+                    ),
+                ),
+                (
+                    "rate",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Leave blank for no limit.",
+                        null=True,
+                        verbose_name="retries per minute",
+                    ),
+                ),
+                (
+                    "canary",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="Retry this number of failures first. The rest is retried only if all of them succeed.",
+                        verbose_name="canary",
+                    ),
+                ),
+                (
+                    "max_failure_rate",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="The redrive stops if more than this percentage of the retries fails.",
+                        null=True,
+                        verbose_name="stop at failure rate",
+                    ),
+                ),
+                ("matched", models.PositiveIntegerField(null=True, verbose_name="matching failures")),
+                ("last_id", models.UUIDField(editable=False)),
+                (
+                    "cursor",
+                    models.UUIDField(
+                        default=uuid.UUID("00000000-0000-0000-0000-000000000000"), editable=False
+                    ),
+                ),
+                ("scheduled", models.PositiveIntegerField(default=0, verbose_name="scheduled")),
+                ("withdrawn", models.PositiveIntegerField(default=0, verbose_name="withdrawn")),
+                ("discarded", models.PositiveIntegerField(default=0, verbose_name="discarded")),
+                ("refused", models.JSONField(default=dict, verbose_name="refused")),
+                ("succeeded", models.PositiveIntegerField(default=0, verbose_name="succeeded")),
+                ("failed", models.PositiveIntegerField(default=0, verbose_name="failed")),
+                (
+                    "stop_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("canary", "A retry of the canary failed."),
+                            ("failure_rate", "More retries failed than the limit allows."),
+                            (
+                                "restored",
+                                "The hotel was restored from a backup while the redrive was running.",
+                            ),
+                        ],
+                        max_length=12,
+                        verbose_name="reason",
+                    ),
+                ),
+                ("actor", models.JSONField(editable=False, verbose_name="requested by")),
+                ("started_at", models.DateTimeField(editable=False, verbose_name="started")),
+                ("paced_until", models.DateTimeField(editable=False)),
+                ("ended_at", models.DateTimeField(editable=False, null=True, verbose_name="ended")),
+            ],
+            options={
+                "verbose_name": "redrive",
+                "verbose_name_plural": "redrives",
+                "ordering": ["-id"],
             },
         ),
     ]

@@ -30,6 +30,7 @@ from dlq.models import (
     Failure,
     FailureStatus,
 )
+from dlq.redrives.models import RedriveResult
 from dlq.retries import schedule
 from tenants.database.clock import database_now
 from tenants.errors import TooManyDeliveries
@@ -67,12 +68,16 @@ def claim(*, failure_id: uuid.UUID, lease: timedelta | None = None) -> Failure |
             has_handler = find_kind(failure.name).handler is not None
             lease = schedule.HANDLER_LEASE if has_handler else schedule.QUEUE_LEASE
         failure.claimed_until = now + lease
-        failure.save(update_fields=["claimed_until"])
+        redrive = None
+        if failure.redrive_result == RedriveResult.WAITING:
+            redrive, failure.redrive, failure.redrive_result = failure.redrive, None, ""
+        failure.save(update_fields=["claimed_until", "redrive", "redrive_result"])
         schedule.schedule_check(failure.id, failure.claimed_until)
         Attempt.objects.create(
             failure=failure,
             number=failure.attempt,
             code_version=settings.CODE_VERSION,
+            redrive=redrive,
         )
     return failure
 

@@ -40,11 +40,21 @@ def schedule_check(failure_id: uuid.UUID, at: datetime) -> None:
 
     Do nothing for a failure of the platform: a periodic task finds these failures.
     """
+    schedule_checks([failure_id], at)
+
+
+def schedule_checks(failure_ids: Sequence[uuid.UUID], at: datetime) -> None:
+    """Do the same as `schedule_check` for several failures, with one statement."""
     if not current_tenant().is_platform:
-        due.schedule(kind=FAILURE_DUE, items=[(failure_id, at)])
+        due.schedule(kind=FAILURE_DUE, items=[(failure_id, at) for failure_id in failure_ids])
 
 
 def cancel_check(failure_id: uuid.UUID) -> None:
     """Cancel the task that `schedule_check` scheduled for the failure, in the caller's transaction."""
+    cancel_checks([failure_id])
+
+
+def cancel_checks(failure_ids: Sequence[uuid.UUID]) -> None:
+    """Do the same as `cancel_check` for several failures, with one statement."""
     if not current_tenant().is_platform:
-        due.cancel(kind=FAILURE_DUE, ids=[failure_id])
+        due.cancel(kind=FAILURE_DUE, ids=failure_ids)

@@ -61,7 +61,9 @@ def test_empty_hotel_takes_at_most_the_allowed_number_of_bytes(capsys: pytest.Ca
         print(f"\nsize of an empty hotel: {size / 1e6:.3f} MB")
     assert size <= MAX_SIZE
     # With more tables, the measured size is larger.
-    more_tables = "".join(f"CREATE TABLE {PLACEHOLDER}.more_{n} (id uuid PRIMARY KEY, data jsonb);" for n in range(4))
+    more_tables = "".join(
+        f"CREATE TABLE {PLACEHOLDER}.more_{n} (id uuid PRIMARY KEY, data jsonb);" for n in range(4)
+    )
     sql.execute(f"UPDATE tenants_schematemplate SET before = before || '{more_tables}'")
     assert _create_hotels_and_measure_each("larger") > size + 40_000
 

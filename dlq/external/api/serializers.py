@@ -130,7 +130,9 @@ class ClaimedFailureSerializer(ReadOnlySerializer[Failure]):
     idempotency_key = serializers.CharField(
         source="id", help_text="A text that is the same for all attempts to do this work."
     )
-    payload = serializers.JSONField(help_text="The payload as it was reported or corrected, or the CloudEvent.")
+    payload = serializers.JSONField(
+        help_text="The payload as it was reported or corrected, or the CloudEvent."
+    )
     traceparent = serializers.SerializerMethodField(
         help_text="The trace that the CloudEvent belongs to (W3C Trace Context), or null. Continue this trace."
     )

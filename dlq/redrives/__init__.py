@@ -1,0 +1,1 @@
+"""Redrives: jobs that retry or discard very many failures."""

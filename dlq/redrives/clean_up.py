@@ -1,0 +1,53 @@
+"""The daily clean-up of redrives."""
+
+import datetime
+
+from django.db import connection, transaction
+
+from audit.services import record
+from dlq import events
+from dlq.policy import REDRIVE_DUE
+from dlq.redrives import coverage
+from dlq.redrives.models import ACTIVE_STATUSES, UNFINISHED_STATUSES, Redrive, RedriveStatus, StopReason
+from dlq.retention.models import FailureSettings
+from tenants.context import current_tenant
+from tenants.database.clock import database_now
+
+_WITHOUT_DUE_ITEM = """
+SELECT redrive.id FROM dlq_redrive AS redrive
+WHERE redrive.status = ANY(%s) AND NOT EXISTS (
+    SELECT FROM public.tenants_dueitem AS item
+    WHERE item.hotel_id = %s AND item.kind = %s AND item.item_id = redrive.id)
+"""
+
+
+def clean_up() -> None:
+    """Stop redrives that were lost, and delete redrives that ended as long ago as closed failures are kept."""
+    stop_lost_redrives()
+    days = FailureSettings.objects.read().keep_failure_days
+    ended = Redrive.objects.exclude(status__in=UNFINISHED_STATUSES)
+    ended.filter(ended_at__lt=database_now() - datetime.timedelta(days=days)).delete()
+
+
+def stop_lost_redrives() -> None:
+    """Stop the hotel's redrives whose next step is missing from the due queue.
+
+    `restore_hotel --discard-due` leaves the step out, because the redrive may have continued after the backup. A person
+    decides about the failures that the redrive had not reached.
+    """
+    tenant = current_tenant()
+    if tenant.is_platform:
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_WITHOUT_DUE_ITEM, [list(ACTIVE_STATUSES), tenant.id, REDRIVE_DUE])
+        lost = Redrive.objects.filter(id__in=[row[0] for row in cursor.fetchall()])
+        for redrive in lost.filter(status__in=ACTIVE_STATUSES).order_by("id").select_for_update():
+            redrive.stop_reason = StopReason.RESTORED
+            coverage.end(redrive, RedriveStatus.STOPPED)
+            record(
+                events.REDRIVE_STOPPED,
+                subject=("redrive", redrive.id),
+                reason=redrive.stop_reason,
+                succeeded=redrive.succeeded,
+                failed=redrive.failed,
+            )

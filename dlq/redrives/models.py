@@ -1,0 +1,157 @@
+"""The model of redrives: jobs that retry or discard very many failures."""
+
+from uuid import UUID
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from hotelagent.core.ids import uuid7
+
+#: An id that is less than the ids of all failures.
+NO_ID = UUID(int=0)
+
+
+class RedriveAction(models.TextChoices):
+    RETRY = "retry", _("retry")
+    DISCARD = "discard", _("discard")
+
+
+class RedriveStatus(models.TextChoices):
+    """The status of a redrive.
+
+    During the canary, only the first failures are retried. The rest follows if all of them succeed. A stopped redrive
+    was ended by the system, and a cancelled redrive by a person.
+    """
+
+    CANARY = "canary", _("canary")
+    RUNNING = "running", _("running")
+    PAUSED = "paused", _("paused")
+    FINISHED = "finished", pgettext_lazy("redrive", "finished")
+    STOPPED = "stopped", pgettext_lazy("redrive", "stopped")
+    CANCELLED = "cancelled", pgettext_lazy("redrive", "cancelled")
+
+
+#: Statuses of redrives that make progress.
+ACTIVE_STATUSES = (RedriveStatus.CANARY, RedriveStatus.RUNNING)
+#: Statuses of redrives that have not ended.
+UNFINISHED_STATUSES = (*ACTIVE_STATUSES, RedriveStatus.PAUSED)
+
+
+class StopReason(models.TextChoices):
+    """Why the system stopped a redrive."""
+
+    CANARY = "canary", _("A retry of the canary failed.")
+    FAILURE_RATE = "failure_rate", _("More retries failed than the limit allows.")
+    RESTORED = "restored", _("The hotel was restored from a backup while the redrive was running.")
+
+
+class RedriveResult(models.TextChoices):
+    """What a redrive did with a failure: the outcome of its attempt, or why there is no attempt yet."""
+
+    RUNNING = "running", _("running")
+    SUCCEEDED = "succeeded", _("succeeded")
+    FAILED = "failed", _("failed")
+    LOST = "lost", _("lost")
+    WAITING = "waiting", _("waiting for a worker")
+    WITHDRAWN = "withdrawn", _("withdrawn, because the redrive was paused or ended")
+    CLOSED = "closed", _("closed before the retry began")
+    DISCARDED = "discarded", _("discarded")
+    # The reasons why a redrive refuses a failure.
+    ALREADY_RUNNING = "already_running", _("refused: another retry was running")
+    NO_HANDLER = "no_handler", _("refused: no worker can retry it")
+    UNREADABLE = "unreadable", _("refused: the payload cannot be restored")
+    INVALID_PAYLOAD = "invalid_payload", _("refused: the payload does not match its schema")
+    IN_DOUBT = "in_doubt", _("refused: the work may have been done, and must not be done twice")
+    ORDERING_KEY = (
+        "ordering_key",
+        _("refused: an older failure with the same ordering key waits for a person"),
+    )
+
+
+REFUSALS = (
+    RedriveResult.ALREADY_RUNNING,
+    RedriveResult.NO_HANDLER,
+    RedriveResult.UNREADABLE,
+    RedriveResult.INVALID_PAYLOAD,
+    RedriveResult.IN_DOUBT,
+    RedriveResult.ORDERING_KEY,
+)
+
+
+class Redrive(models.Model):
+    """A job that retries or discards the failures of a selection, each of them once.
+
+    A redrive covers the failures that existed and were open when it started, in the order of their ids. `last_id` is
+    the id of the last failure that existed then, and `cursor` the id of the last failure that the redrive has reached.
+    The scheduling of a batch of failures and the change of the cursor are one transaction.
+
+    `succeeded` and `failed` are the results that were known when the redrive last made progress. They are counted from
+    the attempts, so concurrent workers never wait for a lock on the redrive.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    action = models.CharField(_("action"), max_length=7, choices=RedriveAction, default=RedriveAction.RETRY)
+    status = models.CharField(_("status"), max_length=9, choices=RedriveStatus)
+    #: The JSON form of a `FailureSelection`.
+    selection = models.JSONField(_("filter"))
+    discard_reason = models.CharField(_("discard reason"), max_length=300, blank=True)
+    confirm_in_doubt = models.BooleanField(
+        _("retry failures in doubt"),
+        default=False,
+        help_text=_("Retry also work that may have been done and must not be done twice."),
+    )
+    rate = models.PositiveIntegerField(
+        _("retries per minute"), null=True, blank=True, help_text=_("Leave blank for no limit.")
+    )
+    canary = models.PositiveSmallIntegerField(
+        _("canary"),
+        default=0,
+        help_text=_("Retry this number of failures first. The rest is retried only if all of them succeed."),
+    )
+    max_failure_rate = models.PositiveSmallIntegerField(
+        _("stop at failure rate"),
+        null=True,
+        blank=True,
+        help_text=_("The redrive stops if more than this percentage of the retries fails."),
+    )
+    #: The number of failures that matched when the redrive started, or null if counting took too long.
+    matched = models.PositiveIntegerField(_("matching failures"), null=True)
+    last_id = models.UUIDField(editable=False)
+    cursor = models.UUIDField(default=NO_ID, editable=False)
+    scheduled = models.PositiveIntegerField(_("scheduled"), default=0)
+    #: The number of scheduled retries that were withdrawn before an attempt began.
+    withdrawn = models.PositiveIntegerField(_("withdrawn"), default=0)
+    discarded = models.PositiveIntegerField(_("discarded"), default=0)
+    #: The number of refused failures by reason (`RedriveResult`).
+    refused = models.JSONField(_("refused"), default=dict)
+    succeeded = models.PositiveIntegerField(_("succeeded"), default=0)
+    failed = models.PositiveIntegerField(_("failed"), default=0)
+    stop_reason = models.CharField(_("reason"), max_length=12, choices=StopReason, blank=True)
+    #: The actor that requested the redrive, as `audit.services.actor_as_json` returns it.
+    actor = models.JSONField(_("requested by"), editable=False)
+    started_at = models.DateTimeField(_("started"), editable=False)
+    #: The redrive has used its rate up to this time.
+    paced_until = models.DateTimeField(editable=False)
+    ended_at = models.DateTimeField(_("ended"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("redrive")
+        verbose_name_plural = _("redrives")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()}: {self.get_status_display()}"
+
+    @property
+    def is_retry(self) -> bool:
+        return self.action == RedriveAction.RETRY
+
+    @property
+    def has_covered_all(self) -> bool:
+        """Whether the redrive has reached the last failure that existed when it started."""
+        return self.cursor == self.last_id
+
+    @property
+    def refused_count(self) -> int:
+        return sum(self.refused.values())

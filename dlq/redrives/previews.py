@@ -1,0 +1,94 @@
+"""The preview of a redrive (dry run): how many failures it would cover, and which of them it would refuse."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from dlq.models import OPEN_STATUSES, Failure
+from dlq.redrives.models import REFUSALS, Redrive, RedriveResult
+from dlq.redrives.refusals import BLOCKING_STATUSES, TRAITS, Traits, refusal
+from dlq.selection import FailureSelection
+
+T = TypeVar("T")
+
+#: Counting stops after this number of milliseconds, so that a redrive of a very large table can start.
+COUNT_MILLISECONDS = 2000
+#: The maximum number of failures that a preview shows.
+SAMPLE_SIZE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a redrive would do.
+
+    `matched` is the number of open failures that match, `accepted` the number that would be retried or discarded, and
+    `refused` the number of the others by reason. They are None if counting took too long. `sample` contains the first
+    failures that match.
+    """
+
+    matched: int | None
+    accepted: int | None
+    refused: dict[str, int] | None
+    sample: list[Failure]
+
+
+def preview(redrive: Redrive) -> Preview:
+    """Return what a redrive that is not stored would do."""
+    selection = FailureSelection.from_json(redrive.selection)
+    candidates = _open(selection)
+    sample = list(candidates.order_by("id")[:SAMPLE_SIZE])
+    counts = _within_time_limit(lambda: _count(redrive, selection))
+    if counts is None:
+        return Preview(None, None, None, sample)
+    refused = {reason.value: counts[reason] for reason in REFUSALS if reason in counts}
+    matched = sum(counts.values())
+    return Preview(matched, matched - sum(refused.values()), refused, sample)
+
+
+def count_within_time_limit(selection: FailureSelection) -> int | None:
+    """Return the number of open failures that match, or None if counting takes too long."""
+    return _within_time_limit(lambda: _open(selection).count())
+
+
+def _open(selection: FailureSelection) -> QuerySet[Failure]:
+    return selection.queryset().filter(status__in=OPEN_STATUSES)
+
+
+def _within_time_limit(query: Callable[[], T]) -> T | None:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout TO {COUNT_MILLISECONDS}")
+            result = query()
+            # The setting would outlast the savepoint. Its rollback restores the previous value.
+            transaction.set_rollback(True)
+    except OperationalError:
+        return None
+    return result
+
+
+def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResult | None]:
+    """Return the number of matching failures by reason of refusal. The key None stands for failures without one."""
+    candidates = _open(selection)
+    counts: Counter[RedriveResult | None] = Counter()
+    refused = Q(pk__in=[])
+    for *values, count in candidates.values_list(*TRAITS).annotate(Count("id")):
+        reason = refusal(Traits(*values), redrive)
+        counts[reason] += count
+        if reason is not None:
+            refused |= Q(**dict(zip(TRAITS, values, strict=True)))
+    if redrive.is_retry:
+        # A failure whose key has an older failure that the redrive does not schedule is refused, too.
+        older = Failure.objects.filter(
+            ~selection.condition() | refused,
+            ordering_key=OuterRef("ordering_key"),
+            id__lt=OuterRef("id"),
+            status__in=BLOCKING_STATUSES,
+        )
+        blocked = candidates.exclude(ordering_key="").exclude(refused).filter(Exists(older)).count()
+        counts[None] -= blocked
+        counts[RedriveResult.ORDERING_KEY] += blocked
+    return +counts

@@ -1,0 +1,153 @@
+"""The progress of redrives, in steps. A step is one transaction, which also schedules the due item of the next step.
+
+If a worker dies, or the broker loses its message, the due queue sends the due item again.
+"""
+
+import time
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from audit.services import record
+from dlq import events
+from dlq.models import AttemptOutcome
+from dlq.redrives import coverage, results
+from dlq.redrives.models import ACTIVE_STATUSES, Redrive, RedriveStatus, StopReason
+from tenants.context import Actor, actor_context
+from tenants.database.clock import database_now
+
+#: Maximum number of scheduled retries without a result. If the redrive is stopped, those that wait are withdrawn.
+MAX_PENDING = 2000
+#: The failure rate can stop a redrive only after this number of results.
+MIN_RESULTS = 10
+#: A worker makes steps for this number of seconds. Then the due queue continues.
+SECONDS = 4.0
+#: If a step is late, the redrive makes up for at most this time, so that the rate is not exceeded for long.
+MAX_BURST = timedelta(seconds=10)
+#: Delays between two checks for results. A redrive that has run for longer checks less often.
+MIN_DELAY, MAX_DELAY = timedelta(seconds=2), timedelta(seconds=60)
+_NOW = timedelta(0)
+
+
+def advance(*, redrive_id: uuid.UUID) -> bool:
+    """Make steps of a redrive until it has to wait. Return whether retries were scheduled.
+
+    Do nothing if the redrive is paused or has ended, or if another worker is making a step.
+    """
+    deadline = time.monotonic() + SECONDS
+    has_scheduled = False
+    while True:
+        with transaction.atomic():
+            active = Redrive.objects.select_for_update(skip_locked=True).filter(status__in=ACTIVE_STATUSES)
+            redrive = active.filter(id=redrive_id).first()
+            if redrive is None:
+                return has_scheduled
+            scheduled = redrive.scheduled
+            with actor_context(Actor(**redrive.actor)):
+                delay = _step(redrive)
+            has_scheduled = has_scheduled or redrive.scheduled > scheduled
+        if delay != _NOW or time.monotonic() > deadline:
+            return has_scheduled
+
+
+def _step(redrive: Redrive) -> timedelta | None:
+    """Make a step of the locked redrive, and save it. Return the delay before the next step, or None after the last."""
+    now = database_now()
+    outcomes = results.count_attempts(redrive)
+    redrive.succeeded = outcomes[AttemptOutcome.SUCCEEDED]
+    redrive.failed = outcomes[AttemptOutcome.FAILED] + outcomes[AttemptOutcome.LOST]
+    pending = redrive.scheduled - redrive.succeeded - redrive.failed
+    if reason := _stop_reason(redrive):
+        _stop(redrive, reason)
+        return None
+    if pending and not outcomes[AttemptOutcome.RUNNING]:
+        # Some of them may have been closed before an attempt began.
+        pending = coverage.waiting(redrive).count()
+    if redrive.status == RedriveStatus.CANARY and not pending and _room(redrive, pending) == 0:
+        redrive.status = RedriveStatus.RUNNING
+    room = _room(redrive, pending)
+    limit = min(room, _allowed_by_rate(redrive, now))
+    count = _cover(redrive, limit) if limit else 0
+    has_new_retries = count and redrive.is_retry
+    if not pending and not has_new_retries and not _has_more(redrive):
+        _finish(redrive)
+        return None
+    delay = _delay(redrive, now, has_room=room > count and _has_more(redrive))
+    redrive.save()
+    coverage.schedule_step(redrive, at=now + delay)
+    return delay
+
+
+def _stop_reason(redrive: Redrive) -> StopReason | None:
+    if redrive.status == RedriveStatus.CANARY and redrive.failed:
+        return StopReason.CANARY
+    count = redrive.succeeded + redrive.failed
+    if redrive.max_failure_rate is None or count < MIN_RESULTS:
+        return None
+    return StopReason.FAILURE_RATE if redrive.failed * 100 > redrive.max_failure_rate * count else None
+
+
+def _has_more(redrive: Redrive) -> bool:
+    """Return whether failures remain that the redrive has not covered, or whose retries were withdrawn."""
+    return bool(redrive.withdrawn) or not redrive.has_covered_all
+
+
+def _room(redrive: Redrive, pending: int) -> int:
+    """Return the number of failures that may be covered now, apart from the rate."""
+    if not _has_more(redrive):
+        return 0
+    room = MAX_PENDING - pending
+    if redrive.status == RedriveStatus.CANARY:
+        room = min(room, redrive.canary - redrive.scheduled)
+    return max(room, 0)
+
+
+def _allowed_by_rate(redrive: Redrive, now: datetime) -> int:
+    if redrive.rate is None:
+        return coverage.BATCH_SIZE
+    redrive.paced_until = max(redrive.paced_until, now - MAX_BURST)
+    if redrive.paced_until > now:
+        return 0
+    return int((now - redrive.paced_until) / timedelta(minutes=1) * redrive.rate) + 1
+
+
+def _cover(redrive: Redrive, limit: int) -> int:
+    if redrive.withdrawn:
+        count = coverage.schedule_withdrawn(redrive, limit=limit)
+    else:
+        count = coverage.cover_batch(redrive, limit=limit)
+    if redrive.rate is not None:
+        redrive.paced_until += timedelta(minutes=1) * count / redrive.rate
+    return count
+
+
+def _delay(redrive: Redrive, now: datetime, *, has_room: bool) -> timedelta:
+    if not has_room:
+        return min(max((now - redrive.started_at) / 20, MIN_DELAY), MAX_DELAY)
+    return _NOW if redrive.rate is None else max(redrive.paced_until - now, MIN_DELAY)
+
+
+def _stop(redrive: Redrive, reason: StopReason) -> None:
+    coverage.withdraw(redrive)
+    redrive.stop_reason = reason
+    coverage.end(redrive, RedriveStatus.STOPPED)
+    record(
+        events.REDRIVE_STOPPED,
+        subject=("redrive", redrive.id),
+        reason=reason,
+        succeeded=redrive.succeeded,
+        failed=redrive.failed,
+    )
+
+
+def _finish(redrive: Redrive) -> None:
+    coverage.end(redrive, RedriveStatus.FINISHED)
+    record(
+        events.REDRIVE_FINISHED,
+        subject=("redrive", redrive.id),
+        succeeded=redrive.succeeded,
+        failed=redrive.failed,
+        discarded=redrive.discarded,
+        refused=redrive.refused_count,
+    )

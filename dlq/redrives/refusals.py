@@ -1,0 +1,57 @@
+"""The reasons why a redrive refuses to retry or discard a failure."""
+
+from dataclasses import dataclass
+
+from celery.exceptions import NotRegistered
+
+from dlq.kinds.namespaces import is_external, is_retryable
+from dlq.kinds.registry import find_kind
+from dlq.models import FailureStatus
+from dlq.payloads.stored import EXACT_TYPE
+from dlq.redrives.models import Redrive, RedriveAction, RedriveResult
+from tenants.queue.celery_task import get_task
+
+#: A failure with one of these statuses waits for a person, and so do later failures with its ordering key.
+BLOCKING_STATUSES = (FailureStatus.PERMANENT, FailureStatus.IN_DOUBT)
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """The properties of a failure on which its refusal depends."""
+
+    is_task: bool
+    name: str
+    status: str
+    original_type: str
+
+
+#: The columns of a failure that correspond to the fields of `Traits`.
+TRAITS = ("is_task", "name", "status", "original_type")
+
+
+def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
+    """Return the reason why the redrive refuses a failure with these traits, or None if it does not."""
+    if traits.status == FailureStatus.RETRYING:
+        return RedriveResult.ALREADY_RUNNING
+    if redrive.action == RedriveAction.DISCARD:
+        return None
+    if not _can_be_retried(traits):
+        return RedriveResult.NO_HANDLER
+    if traits.original_type not in {"", EXACT_TYPE}:
+        return RedriveResult.UNREADABLE
+    may_be_done = traits.status == FailureStatus.IN_DOUBT and not find_kind(traits.name).is_idempotent
+    if may_be_done and not redrive.confirm_in_doubt:
+        return RedriveResult.IN_DOUBT
+    return None
+
+
+def _can_be_retried(traits: Traits) -> bool:
+    """Return whether a worker of this deployment or a handler of another system can process the failure again."""
+    if not is_retryable(find_kind(traits.name), is_task=traits.is_task):
+        return False
+    if is_external(traits.name) or not traits.is_task:
+        return True
+    try:
+        return get_task(traits.name) is not None
+    except NotRegistered:
+        return False

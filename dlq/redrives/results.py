@@ -1,0 +1,111 @@
+"""The results of redrives: what a redrive did with each failure.
+
+A retry that a worker has begun is an attempt with the id of the redrive. Other results are stored on the failure until
+a later redrive reaches it. No index contains the ids of redrives. The ids of attempts and failures begin with the time
+of their creation, so the queries read a range of the primary key.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Self
+from uuid import UUID
+
+from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When
+
+from dlq.models import Attempt, AttemptOutcome, Failure, FailureStatus
+from dlq.redrives.models import Redrive, RedriveResult
+from hotelagent.core.ids import first_uuid7_at
+
+#: The clocks of the servers that generate ids may differ by this time.
+CLOCK_DIFFERENCE = timedelta(minutes=1)
+
+
+def attempts_of(redrive: Redrive) -> QuerySet[Attempt]:
+    """Return the attempts that the redrive requested."""
+    started = Attempt.objects.filter(
+        redrive=redrive.id, id__gte=first_uuid7_at(redrive.started_at - CLOCK_DIFFERENCE)
+    ).order_by()
+    if redrive.ended_at:
+        return started.filter(id__lt=first_uuid7_at(redrive.ended_at + CLOCK_DIFFERENCE))
+    return started
+
+
+def count_attempts(redrive: Redrive) -> Counter[str]:
+    """Return the number of the redrive's attempts by outcome."""
+    return Counter(dict(attempts_of(redrive).values_list("outcome").annotate(Count("id"))))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a redrive did with one failure. `attempt` is None if no worker has begun a retry for the redrive."""
+
+    failure: Failure
+    result: RedriveResult
+    attempt: Attempt | None
+
+    @property
+    def pk(self) -> UUID:
+        failure_id: UUID = self.failure.pk
+        return failure_id
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The entries of a redrive. If `results` is not empty, only the entries with these results.
+
+    The class has the methods that REST framework's pagination calls on a queryset.
+    """
+
+    redrive: Redrive
+    results: frozenset[str] = frozenset()
+    bounds: tuple[tuple[str, Any], ...] = ()
+    order: str = "-pk"
+
+    def order_by(self, order: str) -> Self:
+        return replace(self, order=order)
+
+    def filter(self, **bounds: Any) -> Self:
+        """Return the entries whose failures have ids within the bounds, such as `pk__lt`."""
+        return replace(self, bounds=(*self.bounds, *bounds.items()))
+
+    def __getitem__(self, part: slice) -> list[Entry]:
+        attempts, stored = self._attempts().values_list("failure_id"), self._stored().values_list("id")
+        page = attempts.union(stored, all=True).order_by(self.order.replace("pk", "failure_id"))[part]
+        ids = [failure_id for (failure_id,) in page]
+        failures = Failure.objects.in_bulk(ids)
+        by_failure = {attempt.failure_id: attempt for attempt in self._attempts().filter(failure__in=ids)}
+        return [_entry(failures[failure_id], by_failure.get(failure_id)) for failure_id in ids]
+
+    def _attempts(self) -> QuerySet[Attempt]:
+        attempts = attempts_of(self.redrive).filter(
+            **{name.replace("pk", "failure_id"): value for name, value in self.bounds}
+        )
+        return attempts.filter(outcome__in=self.results & set(AttemptOutcome)) if self.results else attempts
+
+    def _stored(self) -> QuerySet[Failure]:
+        stored: QuerySet[Failure] = Failure.objects.filter(
+            redrive=self.redrive.id, id__lte=self.redrive.cursor, **dict(self.bounds)
+        )
+        result = Case(
+            When(_NOT_NEEDED, then=Value(RedriveResult.CLOSED)),
+            default=F("redrive_result"),
+            output_field=CharField(),
+        )
+        stored = stored.annotate(result=result).order_by()
+        if self.results:
+            stored = stored.filter(result__in=self.results)
+        return stored
+
+
+#: The failure was scheduled by a redrive, and was closed or changed before a worker began the retry.
+_NOT_NEEDED = Q(redrive_result=RedriveResult.WAITING) & ~Q(status=FailureStatus.SCHEDULED)
+
+
+def _entry(failure: Failure, attempt: Attempt | None) -> Entry:
+    if attempt is not None:
+        return Entry(failure, RedriveResult(attempt.outcome), attempt)
+    is_waiting = failure.redrive_result == RedriveResult.WAITING
+    if is_waiting and failure.status != FailureStatus.SCHEDULED:
+        return Entry(failure, RedriveResult.CLOSED, None)
+    return Entry(failure, RedriveResult(failure.redrive_result), None)
