@@ -142,6 +142,7 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
             "name",
             "fingerprint",
             "error_type",
+            "ordering_key",
             "since",
             "until",
             "text",

@@ -38,6 +38,7 @@ def test_each_criterion_selects_the_matching_failures(hotel: Hotel, failures: li
         ({"source": "other"}, []),
         ({"fingerprint": second.fingerprint}, [second]),
         ({"error_type": second.error_type}, failures),
+        ({"ordering_key": "B-1"}, []),
         ({"since": third.last_seen_at}, [third]),
         ({"until": third.last_seen_at}, [first, second]),
         ({"text": "DARK"}, [second]),

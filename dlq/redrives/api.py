@@ -1,0 +1,269 @@
+"""The REST API of redrives, at /api/v1/dlq/redrives/. Clients preview, start, list, pause, resume and cancel them."""
+
+from dataclasses import fields
+from typing import Any
+
+import django_filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_serializer
+from rest_framework import mixins, serializers, status
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+
+from dlq.models import FailureStatus
+from dlq.redrives import services
+from dlq.redrives.models import Redrive, RedriveAction, RedriveResult, RedriveStatus
+from dlq.redrives.results import Entries, Entry
+from dlq.redrives.services import RedriveOptions
+from dlq.selection import FailureSelection
+from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.schema import problem_responses
+from hotelagent.rest.serializers import StrictSerializer
+from hotelagent.rest.views import UUID_REGEX, HotelViewSet
+
+STATE_ERRORS = problem_responses(
+    (409, "`/problems/redrive-state-error`: the redrive has ended, or is not paused.")
+)
+START_ERRORS = problem_responses(
+    (422, "`/problems/invalid-selection` or `/problems/invalid-redrive`: `detail` names the wrong value.")
+)
+_TEXT: dict[str, Any] = {"required": False, "allow_blank": True, "max_length": 150}
+_REFUSED_HELP = "The number of refused failures by reason. The reasons are values of `result`."
+
+
+class SelectionSerializer(StrictSerializer):
+    """The failures that the list of failures returns for the same parameters. Leave out a criterion to ignore it."""
+
+    status = serializers.MultipleChoiceField(
+        choices=FailureStatus.choices,
+        required=False,
+        help_text="Only open failures are covered, whatever this value is.",
+    )
+    is_task = serializers.BooleanField(required=False, allow_null=True, default=None)
+    source = serializers.CharField(**_TEXT)  # type: ignore[assignment]  # the base class has an attribute `source`
+    name = serializers.CharField(**_TEXT)
+    fingerprint = serializers.CharField(**_TEXT, help_text="The fingerprint of a group.")
+    error_type = serializers.CharField(**_TEXT)
+    since = serializers.DateTimeField(required=False, help_text="Last seen at this time or later.")
+    until = serializers.DateTimeField(required=False, help_text="Last seen before this time.")
+    text = serializers.CharField(**_TEXT, help_text="A part of the name or of the error message.")
+    ordering_key = serializers.CharField(**_TEXT)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Retry carefully",
+            value={
+                "selection": {"status": ["permanent"], "name": "reminders.send"},
+                "dry_run": False,
+                "rate": 600,
+                "canary": 5,
+                "max_failure_rate": 20,
+            },
+            request_only=True,
+        )
+    ]
+)
+class StartSerializer(StrictSerializer):
+    """A redrive to preview or to start."""
+
+    selection = SelectionSerializer(
+        help_text="The failures to retry or discard. `{}` selects all open failures."
+    )
+    dry_run = serializers.BooleanField(
+        help_text="True returns what the redrive would do, and changes nothing. False starts the redrive."
+    )
+    action = serializers.ChoiceField(choices=RedriveAction.choices, default=RedriveAction.RETRY)
+    discard_reason = serializers.CharField(
+        max_length=300,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Required to discard failures.",
+    )
+    confirm_in_doubt = serializers.BooleanField(
+        default=False,
+        help_text="True also retries work that may have been done and must not be done twice.",
+    )
+    rate = serializers.IntegerField(
+        min_value=1, max_value=1_000_000, allow_null=True, default=None, help_text="Retries per minute."
+    )
+    canary = serializers.IntegerField(
+        min_value=0,
+        max_value=1000,
+        default=0,
+        help_text="The number of failures that are retried first. The rest follows if all of them succeed.",
+    )
+    max_failure_rate = serializers.IntegerField(
+        min_value=0,
+        max_value=100,
+        allow_null=True,
+        default=None,
+        help_text="The redrive stops if a larger percentage of at least 10 retries failed.",
+    )
+
+
+class RedriveSerializer(serializers.ModelSerializer[Redrive]):
+    refused = serializers.DictField(child=serializers.IntegerField(), read_only=True, help_text=_REFUSED_HELP)
+    requested_by = serializers.CharField(source="actor.label", read_only=True)
+
+    class Meta:
+        model = Redrive
+        fields: Any = [
+            "id",
+            "action",
+            "status",
+            "selection",
+            "discard_reason",
+            "confirm_in_doubt",
+            "rate",
+            "canary",
+            "max_failure_rate",
+            "matched",
+            "scheduled",
+            "succeeded",
+            "failed",
+            "withdrawn",
+            "discarded",
+            "refused",
+            "stop_reason",
+            "requested_by",
+            "started_at",
+            "ended_at",
+        ]
+        read_only_fields = fields
+        extra_kwargs = {
+            "matched": {
+                "help_text": "The number of matching failures at the start. Null if counting took too long."
+            },
+            "scheduled": {"help_text": "The number of failures whose retry was scheduled."},
+            "withdrawn": {
+                "help_text": "Retries that were scheduled and withdrawn before a worker began them."
+            },
+        }
+
+
+class SampleSerializer(serializers.Serializer[Any]):
+    """A failure that matches."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(choices=FailureStatus.choices)
+    error_type = serializers.CharField()
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """What a redrive would do. The numbers are null if counting took too long."""
+
+    matched = serializers.IntegerField(allow_null=True, help_text="The number of open failures that match.")
+    accepted = serializers.IntegerField(
+        allow_null=True, help_text="The number of failures that would be retried or discarded."
+    )
+    refused = serializers.DictField(
+        child=serializers.IntegerField(), allow_null=True, help_text=_REFUSED_HELP
+    )
+    sample = SampleSerializer(many=True, help_text="The oldest failures that match.")
+
+
+class ResultSerializer(serializers.Serializer[Entry]):
+    """What a redrive did with one failure."""
+
+    failure = serializers.UUIDField(source="pk")
+    name = serializers.CharField(source="failure.name")
+    result = serializers.ChoiceField(choices=RedriveResult.choices)
+    attempt = serializers.IntegerField(
+        source="attempt.number", allow_null=True, default=None, help_text="The number of the attempt."
+    )
+    ended_at = serializers.DateTimeField(source="attempt.ended_at", allow_null=True, default=None)
+    error_type = serializers.CharField(source="attempt.error_type", default="")
+    error_message = serializers.CharField(source="attempt.localized_message", default="")
+
+
+class RedriveFilter(django_filters.FilterSet):  # type: ignore[misc]
+    status = django_filters.MultipleChoiceFilter(choices=RedriveStatus.choices)
+
+    class Meta:
+        model = Redrive
+        fields = ["status", "action"]
+
+
+class RedriveViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
+    """Redrives, which retry or discard the failures of a selection as one job, each failure once."""
+
+    queryset = Redrive.objects.all()
+    serializer_class = RedriveSerializer
+    filterset_class = RedriveFilter
+    lookup_value_regex = UUID_REGEX
+    required_scopes = {"GET": "dlq:read", "POST": "dlq:write"}
+
+    @extend_schema(
+        request=StartSerializer, responses={200: PreviewSerializer, 201: RedriveSerializer, **START_ERRORS}
+    )
+    def create(self, request: Request) -> Response:
+        """Preview or start a redrive.
+
+        A redrive covers the failures that exist and are open when it starts. With `dry_run`, the response is 200 and
+        nothing is changed. Otherwise the response is 201 with the redrive, and workers retry the failures.
+        """
+        serializer = StartSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = serializer.validated_data
+        criteria = {name: value for name, value in data["selection"].items() if value not in (None, "")}
+        selection = FailureSelection(**{**criteria, "status": tuple(sorted(criteria.get("status", ())))})
+        options = RedriveOptions(**{field.name: data[field.name] for field in fields(RedriveOptions)})
+        if data["dry_run"]:
+            return Response(PreviewSerializer(services.preview(selection=selection, options=options)).data)
+        redrive = services.start(selection=selection, options=options)
+        return Response(RedriveSerializer(redrive).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "result",
+                OpenApiTypes.STR,
+                enum=RedriveResult.values,
+                many=True,
+                description="Only entries with these results.",
+            )
+        ],
+        responses=ResultSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, methods=["get"])
+    def results(self, request: Request, pk: str) -> Response:
+        """List what a redrive did with each failure, newest failure first."""
+        wanted = request.query_params.getlist("result")
+        if unknown := sorted(set(wanted) - set(RedriveResult.values)):
+            raise ValidationError(
+                {"result": [f"{unknown[0]} is not one of: {', '.join(RedriveResult.values)}."]}
+            )
+        entries: Any = Entries(self.get_object(), frozenset(wanted))
+        page: Any = self.paginate_queryset(entries)
+        return self.get_paginated_response(ResultSerializer(page, many=True).data)
+
+    @extend_schema(request=None, responses={200: RedriveSerializer, **STATE_ERRORS})
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: str) -> Response:
+        """Pause a redrive. Retries that no worker has begun are withdrawn until the redrive is resumed."""
+        return Response(RedriveSerializer(services.pause(redrive_id=self.get_object().id)).data)
+
+    @extend_schema(request=None, responses={200: RedriveSerializer, **STATE_ERRORS})
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: str) -> Response:
+        """Resume a paused redrive."""
+        return Response(RedriveSerializer(services.resume(redrive_id=self.get_object().id)).data)
+
+    @extend_schema(request=None, responses={200: RedriveSerializer, **STATE_ERRORS})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Cancel a redrive. Retries that no worker has begun are withdrawn."""
+        return Response(RedriveSerializer(services.cancel(redrive_id=self.get_object().id)).data)
+
+
+router = SimpleRouter()
+router.register("dlq/redrives", RedriveViewSet, basename="redrive")
+urlpatterns = router.urls
