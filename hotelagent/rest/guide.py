@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.templatetags.static import static
+
 from tenants.context import current_tenant
 
 _CONVENTIONS = """
@@ -43,6 +45,20 @@ If no room is available, `POST /api/v1/waiting-list/` adds an entry to the waiti
 of the entries, and a webhook reports an offer.
 
 `PUT /api/v1/reservations/by-external-id/{external_id}/` stores the guest's reservation and plans its reminders.
+
+### Report and process failures
+`POST /api/v1/dlq/entries/` reports a message that your system could not process, as a JSON object or as a CloudEvent.
+The failure is due about one minute later. Your handler then claims it and does the work again:
+
+1. `POST /api/v1/dlq/entries/claim/` with `{"kinds": ["booking.created"], "lease_seconds": 60}` returns the due failures
+   that an API key with the same name has reported. Store `id` and `fencing_token`. If `entries` is empty, wait for the
+   number of seconds in `Retry-After`.
+2. `POST /api/v1/dlq/entries/{id}/extend/` extends the lease while you work.
+3. `POST /api/v1/dlq/entries/{id}/acknowledge/` reports that the work is done, and
+   `POST /api/v1/dlq/entries/{id}/fail/` that it failed again.
+
+If a response has the status 409, your lease has expired. Stop the work, because another handler may do it. The
+[example client](EXAMPLE_CLIENT) is about 60 lines of Python.
 
 A range of nights includes the night of `check_in` and excludes the night of `check_out`, so one guest can arrive on the
 day on which another one leaves.
@@ -89,6 +105,7 @@ def webhooks() -> dict[str, Any]:
 def description() -> str:
     """Return the introduction to the current host's API documentation, in Markdown."""
     introduction = _PLATFORM if current_tenant().id is None else _HOTEL
+    introduction = introduction.replace("EXAMPLE_CLIENT", static("dlq/example_client.py"))
     return introduction.strip() + "\n" + _CONVENTIONS.rstrip()
 
 

@@ -120,6 +120,7 @@ class CloudEventSerializer(serializers.Serializer[Any]):
     )
     errormessage = _Attribute(
         max_length=MAX_MESSAGE_LENGTH,
+        allow_blank=True,
         help_text="The error message. E-mail addresses, phone numbers and secrets are redacted.",
     )
     retry = serializers.BooleanField(

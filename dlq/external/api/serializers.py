@@ -25,7 +25,9 @@ class ErrorSerializer(StrictSerializer):
     """The error that another system reports."""
 
     error_type = serializers.CharField(max_length=MAX_TYPE_LENGTH, help_text=_ERROR_TYPE)
-    error_message = serializers.CharField(max_length=MAX_MESSAGE_LENGTH, help_text=_ERROR_MESSAGE)
+    error_message = serializers.CharField(
+        max_length=MAX_MESSAGE_LENGTH, allow_blank=True, help_text=_ERROR_MESSAGE
+    )
     traceback = serializers.CharField(
         max_length=MAX_TRACEBACK_LENGTH, required=False, default="", allow_blank=True, trim_whitespace=False
     )

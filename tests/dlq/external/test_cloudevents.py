@@ -186,7 +186,7 @@ def test_event_reported_by_several_requests_at_the_same_time_is_stored_once(hote
         ({"data": ..., "data_base64": "é"}, "/data_base64"),
         ({"data_base64": "AA=="}, ""),
         ({"errortype": ...}, "/errortype"),
-        ({"errormessage": ""}, "/errormessage"),
+        ({"errormessage": 1}, "/errormessage"),
         ({"retry": "maybe"}, "/retry"),
         ({"traceparent": 1}, "/traceparent"),
         ({"orderingkey": "k" * 101}, "/orderingkey"),
