@@ -21,7 +21,7 @@ def open_failures(_request: HttpRequest) -> Card:
         title=_("Failures that need attention"),
         value=permanent,
         note=_("Retried automatically: %(count)d") % {"count": sum(counts.values())},
-        url=reverse("admin:dlq_failure_changelist") + "?status__exact=permanent",
+        url=reverse("admin:dlq_failuregroup_changelist"),
         icon="error",
         tone="bad" if permanent else "good",
     )

@@ -81,7 +81,7 @@ class FailureGroup(models.Model):
     fingerprint = FingerprintField(_("group"), primary_key=True)
     name = models.CharField(_("name"), max_length=150)
     error_type = models.CharField(_("error"), max_length=150)
-    location = models.CharField(max_length=300, blank=True)
+    location = models.CharField(_("location"), max_length=300, blank=True)
     error_message = models.TextField(_("message"))
     #: The JSON form of a translatable message (`hotelagent.core.messages`), or null.
     translatable_message = models.JSONField(null=True, editable=False)

@@ -173,7 +173,7 @@ class Migration(migrations.Migration):
                 ),
                 ("name", models.CharField(max_length=150, verbose_name="name")),
                 ("error_type", models.CharField(max_length=150, verbose_name="error")),
-                ("location", models.CharField(blank=True, max_length=300)),
+                ("location", models.CharField(blank=True, max_length=300, verbose_name="location")),
                 ("error_message", models.TextField(verbose_name="message")),
                 ("traceback", models.TextField(blank=True, verbose_name="traceback")),
                 (

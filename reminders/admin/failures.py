@@ -6,9 +6,10 @@ from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from dlq.events import ERRORS, NAMES, SOURCES
+from dlq.groups.titles import declare_title
 from dlq.kinds.subjects import Subject, subject_finder
 from dlq.models import Failure
 from reminders.errors import InvalidTemplate, MailDeferred, MailRejected
@@ -21,6 +22,16 @@ from tenants.context import current_tenant
 NAMES[FAILURE_NAME] = gettext_lazy("sending a reminder")
 NAMES[IMPORT_TASK] = gettext_lazy("importing a file")
 SOURCES["reminders"] = gettext_lazy("Reminders")
+declare_title(
+    FAILURE_NAME,
+    title=gettext_lazy("Reminders could not be sent"),
+    count=lambda number: ngettext("%(count)d reminder", "%(count)d reminders", number) % {"count": number},
+)
+declare_title(
+    IMPORT_TASK,
+    title=gettext_lazy("Files could not be imported"),
+    count=lambda number: ngettext("%(count)d file", "%(count)d files", number) % {"count": number},
+)
 for error in (MailRejected, MailDeferred, InvalidTemplate):
     ERRORS[f"{error.__module__}.{error.__qualname__}"] = ERROR_LABELS[error.code]
 

@@ -1,0 +1,65 @@
+"""Tests of the pages of groups in a browser: what a clerk sees and does when reminders fail."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect
+
+from dlq.groups.models import FailureGroup
+from tenants.context import hotel_context
+from tenants.models import Hotel
+from tests.browser import open_page, screenshot, start_browser
+from tests.dlq.conftest import Lamp, capture_failure
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with start_browser() as started:
+        yield started
+
+
+@pytest.fixture
+def groups(hotel: Hotel, lamp: Lamp) -> None:
+    with hotel_context(hotel):
+        for number in range(3):
+            capture_failure(message="the lamp is dark", number=number, retry=False)
+        capture_failure(message="the lamp is away", retry=False)
+
+
+def no_horizontal_scroll(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def test_clerk_opens_a_group_acknowledges_it_and_discards_its_failures(
+    browser: Browser, live_server: Any, staff: Client, hotel: Hotel, groups: None
+) -> None:
+    with open_page(browser, live_server, staff, "/admin/dlq/failuregroup/") as page:
+        screenshot(page, "groups")
+        row = page.locator("tr", has_text="the lamp is dark")
+        expect(row).to_contain_text("3 failures")
+        row.get_by_role("link", name="tests.lamp").click()
+        expect(page.locator(".dlq-latest li")).to_have_count(3)
+        page.get_by_role("button", name="Acknowledge").click()
+        expect(page.locator(".dlq-state")).to_have_text("acknowledged")
+        page.get_by_placeholder("Reason for discarding").fill("the lamp was replaced")
+        page.get_by_role("button", name="Discard all").click()
+        expect(page.locator(".dlq-count").first).to_contain_text("0 failures")
+        screenshot(page, "group")
+    with hotel_context(hotel):
+        assert FailureGroup.objects.filter(acknowledged_at__isnull=False).count() == 1
+
+
+def test_pages_of_groups_fit_on_a_phone(
+    browser: Browser, live_server: Any, staff: Client, hotel: Hotel, groups: None
+) -> None:
+    with hotel_context(hotel):
+        fingerprint = FailureGroup.objects.values_list("pk", flat=True).order_by("pk")[0]
+    for path in ("", f"{fingerprint}/change/"):
+        phone = {"viewport": {"width": 390, "height": 844}}
+        with open_page(browser, live_server, staff, f"/admin/dlq/failuregroup/{path}", **phone) as page:
+            screenshot(page, f"groups-phone{len(path)}")
+            assert no_horizontal_scroll(page)
