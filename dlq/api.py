@@ -65,6 +65,11 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
 
 class FailureSerializer(serializers.ModelSerializer[Failure]):
     error_message = serializers.CharField(source="localized_message", read_only=True, help_text=_MESSAGE_HELP)
+    waits_for = serializers.UUIDField(
+        read_only=True,
+        allow_null=True,
+        help_text="The older failure with the same `ordering_key` that must be resolved or discarded first, or null.",
+    )
 
     class Meta:
         model = Failure
@@ -84,6 +89,9 @@ class FailureSerializer(serializers.ModelSerializer[Failure]):
             "created_at",
             "last_seen_at",
             "regressed_at",
+            "ordering_key",
+            "waits_for",
+            "overtaken_at",
             "closed_at",
             "discard_reason",
         ]
@@ -174,12 +182,14 @@ class FailureViewSet(
     required_scopes = {"GET": "dlq:read", "POST": "dlq:write"}
 
     def get_queryset(self) -> QuerySet[Failure]:
-        queryset = super().get_queryset()
+        queryset: Any = super().get_queryset()
         if self.action == "list":
-            return queryset
+            with_waits_for: QuerySet[Failure] = queryset.with_waits_for()
+            return with_waits_for
         attempts = Prefetch("attempts", Attempt.objects.with_traceback())
-        with_traceback: QuerySet[Failure] = Failure.objects.with_traceback().prefetch_related(attempts)
-        return with_traceback
+        failures = Failure.objects.with_traceback().with_waits_for()
+        detailed: QuerySet[Failure] = failures.prefetch_related(attempts)
+        return detailed
 
     def get_parsers(self) -> list[BaseParser]:
         # REST framework chooses the parsers before it sets `self.action`.

@@ -72,7 +72,7 @@ def capture_request(
         "source": source,
         "name": name,
         "work_key": _key(work_key) or _work_key(source, name, stored),
-        "ordering_key": _key(ordering_key or _ordering_key(kind, payload)),
+        "ordering_key": _key(ordering_key or ordering_key_of(kind, payload)),
         "payload": stored.readable,
         "original": _base64(stored.original),
         "original_type": stored.original_type,
@@ -99,12 +99,12 @@ def _is_valid(kind: Kind, payload: Any) -> bool:
     return not problems
 
 
-def _ordering_key(kind: Kind, payload: Any) -> str:
+def ordering_key_of(kind: Kind, payload: Any) -> str:
     """Return the ordering key of the payload. An error of the kind's function must not lose the failure."""
     if kind.ordering_key is None:
         return ""
     try:
-        return str(kind.ordering_key(payload))
+        return _key(str(kind.ordering_key(payload)))
     except Exception as error:  # noqa: BLE001 - the payload may have any form
         log.warning("failure.ordering_key_missing", name=kind.name, error=type(error).__name__)
         return ""

@@ -45,6 +45,12 @@ IN_DOUBT = register(
     fields=("name",),
     labels={"name": NAMES},
 )
+OVERTAKEN = register(
+    "failure.overtaken",
+    description=_("Newer work succeeded before {name} was done. {name} waits for a person."),
+    fields=("name",),
+    labels={"name": NAMES},
+)
 RETRY_REQUESTED = register(
     "failure.retry_requested",
     description=_("{actor} requested a retry of {name}"),

@@ -46,12 +46,30 @@ WAITING_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.IN_DOUBT, FailureStat
 CLOSED_STATUSES = (FailureStatus.RESOLVED, FailureStatus.DISCARDED)
 
 
+class BlockingFailure(models.Func):
+    """The id of the older failure that a failure waits for, because both have the same ordering key, or null."""
+
+    function = "dlq_blocking_failure"
+    output_field = models.UUIDField()
+
+    def __init__(self) -> None:
+        super().__init__("id", "ordering_key")
+
+
 class WithTraceback(models.QuerySet[Any]):
-    """A queryset of failures or attempts that can annotate each with `traceback`, which its `FailureGroup` stores."""
+    """A queryset of failures or attempts that can annotate each with `traceback`, which its `FailureGroup` stores.
+
+    Failures can also be annotated with `waits_for`.
+    """
 
     def with_traceback(self) -> Any:
         group = FailureGroup.objects.filter(fingerprint=models.OuterRef("fingerprint"))
         return self.annotate(traceback=models.Subquery(group.values("traceback")))
+
+    def with_waits_for(self) -> Any:
+        """Annotate scheduled failures with the id of the older failure that must be closed first, or None."""
+        scheduled = models.When(status=FailureStatus.SCHEDULED, then=BlockingFailure())
+        return self.annotate(waits_for=models.Case(scheduled, output_field=models.UUIDField()))
 
 
 class Failure(models.Model):
@@ -81,8 +99,12 @@ class Failure(models.Model):
         _("name"), max_length=150, help_text=_("The name of the task, or the type of the message.")
     )
     work_key = models.CharField(max_length=100, editable=False)
-    #: Failures with the same ordering key are retried one at a time, oldest first. Empty: no ordering.
-    ordering_key = models.CharField(max_length=100, blank=True, editable=False)
+    ordering_key = models.CharField(
+        max_length=100,
+        blank=True,
+        editable=False,
+        help_text=_("Failures with the same ordering key are retried one at a time, oldest first."),
+    )
     payload = models.JSONField(_("payload"))
     original = models.BinaryField(null=True, editable=False)
     original_type = models.CharField(max_length=100, blank=True, editable=False)
@@ -112,6 +134,15 @@ class Failure(models.Model):
     )
     #: The time at which a permanent failure first occurred again. A retry that a person requests sets it to null.
     regressed_at = models.DateTimeField(_("failed again"), null=True, editable=False)
+    #: A retry that a person requests sets it to null.
+    overtaken_at = models.DateTimeField(
+        _("overtaken"),
+        null=True,
+        editable=False,
+        help_text=_(
+            "The time at which newer work with the same ordering key succeeded. The failure waits for a person."
+        ),
+    )
     closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
     discard_reason = models.CharField(_("discard reason"), max_length=300, blank=True)
     #: The id of the Celery task whose failure was stored. Its retries have other ids.
@@ -133,6 +164,11 @@ class Failure(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["fingerprint", "-id"], name="dlq_failure_group"),
+            models.Index(
+                fields=["ordering_key", "id"],
+                condition=models.Q(ordering_key__gt="", status__in=OPEN_STATUSES),
+                name="dlq_failure_ordering_key",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -154,6 +190,14 @@ class Failure(models.Model):
     def localized_message(self) -> str:
         """The error message, in the active language if a translation exists."""
         return message_from_json(self.translatable_message) or self.error_message
+
+    @property
+    def idempotency_key(self) -> str:
+        """A key that is the same for all attempts of this work, including the original attempt of a Celery task.
+
+        A handler passes it to external systems, so that they recognize work that they have done already.
+        """
+        return self.task_id or str(self.id)
 
 
 class AttemptOutcome(models.TextChoices):

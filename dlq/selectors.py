@@ -1,13 +1,17 @@
 """Queries that return failures of the current hotel or of the platform."""
 
 import uuid
+from collections.abc import Collection
 
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import IsNull
 
-from dlq.models import EXTERNAL, WAITING_STATUSES, Failure, FailureStatus
+from dlq.models import EXTERNAL, WAITING_STATUSES, BlockingFailure, Failure, FailureStatus
 from dlq.redrives.models import ACTIVE_STATUSES, Redrive
 from dlq.retention.models import FailureSettings
+
+_IS_NOT_BLOCKED = Q(ordering_key="") | Q(IsNull(BlockingFailure(), True))
 
 
 def waiting_failures(*, fingerprint: str) -> QuerySet[Failure]:
@@ -16,18 +20,37 @@ def waiting_failures(*, fingerprint: str) -> QuerySet[Failure]:
 
 
 def due_failures(*, limit: int) -> list[uuid.UUID]:
-    """Return the ids of at most `limit` failures whose retry is due or whose attempt was lost, oldest first.
+    """Return the ids of at most `limit` failures that a worker must look at, those that are due longest first.
 
-    Failures whose retries are paused are left out. Failures that other systems process are due when they expire.
+    These are the failures whose retry is due, whose attempt was lost, or that are too old for automatic retries.
+    Failures whose retries are paused, and failures that wait for an older failure with the same ordering key, are left
+    out. A failure whose retry is postponed goes to the end, so that failures that cannot succeed do not keep the others
+    from being retried. Failures that other systems process are due when they expire.
     """
     settings = FailureSettings.objects.read()
     if settings.is_paused:
         return []
-    is_due = Q(next_retry_at__lte=Now()) & ~Q(name__startswith=EXTERNAL) | Q(expires_at__lte=Now())
-    scheduled = Failure.objects.filter(is_due, status=FailureStatus.SCHEDULED)
-    expired = Failure.objects.filter(status=FailureStatus.RETRYING, claimed_until__lt=Now())
-    due = (scheduled | expired).exclude(name__in=settings.paused_kinds)
-    return list(due.order_by("id").values_list("id", flat=True)[:limit])
+    scheduled = Q(status=FailureStatus.SCHEDULED)
+    due = scheduled & Q(next_retry_at__lte=Now()) & ~Q(name__startswith=EXTERNAL) & _IS_NOT_BLOCKED
+    lost = Q(status=FailureStatus.RETRYING, claimed_until__lt=Now())
+    expired = scheduled & Q(expires_at__lte=Now())
+    found = Failure.objects.filter(due | lost | expired).exclude(name__in=settings.paused_kinds)
+    found = found.order_by(Coalesce("next_retry_at", "claimed_until"), "id")
+    return list(found.values_list("id", flat=True)[:limit])
+
+
+def claimable_failures(*, names: Collection[str], limit: int) -> list[uuid.UUID]:
+    """Return the ids of at most `limit` failures with these names that can be claimed, those that are due longest
+    first.
+    """
+    due = Failure.objects.filter(
+        _IS_NOT_BLOCKED,
+        status=FailureStatus.SCHEDULED,
+        name__in=names,
+        next_retry_at__lte=Now(),
+        expires_at__gt=Now(),
+    )
+    return list(due.order_by("next_retry_at", "id").values_list("id", flat=True)[:limit])
 
 
 def active_redrives() -> list[uuid.UUID]:

@@ -21,7 +21,7 @@ from dlq.kinds.registry import find_kind
 from dlq.kinds.schemas import errors_by_field, find_problems
 from dlq.models import WAITING_STATUSES, Failure, FailureStatus
 from dlq.policy import MAX_AGE
-from dlq.retries import schedule
+from dlq.retries import ordering, schedule
 from tenants.database.clock import database_now
 from tenants.database.connections import start_on_second_connection
 from tenants.database.functions import call_function
@@ -123,6 +123,7 @@ def retry(*, failure_id: uuid.UUID) -> None:
             next_retry_at=now,
             expires_at=now + MAX_AGE,
             regressed_at=None,
+            overtaken_at=None,
         )
         schedule.schedule_check(failure.id, now)
         record(events.RETRY_REQUESTED, subject=("failure", failure.id), name=failure.name, was=failure.status)
@@ -143,6 +144,7 @@ def discard(*, failure_id: uuid.UUID, reason: str) -> None:
             discard_reason=reason,
         )
         schedule.cancel_check(failure.id)
+        ordering.wake_next(failure.ordering_key)
         record(events.DISCARDED, subject=("failure", failure.id), name=failure.name, was=failure.status)
 
 
@@ -150,6 +152,7 @@ def _get_waiting(failure_id: uuid.UUID) -> Failure:
     failure: Failure | None = Failure.objects.filter(id=failure_id).first()
     if failure is None:
         raise FailureNotFound(_("There is no failure {id}.").format(id=failure_id))
+    ordering.lock(failure.ordering_key)
     if failure.status not in WAITING_STATUSES:
         raise _state_error(failure.status)
     return failure

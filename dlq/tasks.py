@@ -28,12 +28,9 @@ def retry_due(ids: list[str]) -> None:
 
     The due queue sends this task. If the task ends early, the due queue sends it again for the remaining failures.
     """
-    started = time.monotonic()
-    for position, failure_id in enumerate(ids):
-        if time.monotonic() - started > BATCH_SECONDS:
-            retry_due.try_delay(ids[position:])
-            return
-        runner.retry_due(failure_id=uuid.UUID(failure_id))
+    remaining = runner.retry_all([uuid.UUID(failure_id) for failure_id in ids], seconds=BATCH_SECONDS)
+    if remaining:
+        retry_due.try_delay([str(failure_id) for failure_id in remaining])
 
 
 @shared_task(base=HotelTask, name=runner.LIMITED_TASK)
@@ -96,13 +93,9 @@ def retry_platform_due() -> None:
 
     Celery beat sends this task, because the due queue is for hotels only.
     """
-    started = time.monotonic()
     for redrive_id in selectors.active_redrives():
         progress.advance(redrive_id=redrive_id)
-    for failure_id in selectors.due_failures(limit=PLATFORM_BATCH_SIZE):
-        if time.monotonic() - started > BATCH_SECONDS:
-            return
-        runner.retry_due(failure_id=failure_id)
+    runner.retry_all(selectors.due_failures(limit=PLATFORM_BATCH_SIZE), seconds=BATCH_SECONDS)
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.count_groups")

@@ -24,6 +24,7 @@ from dlq.groups.models import FailureGroup
 from dlq.kinds.subjects import Subject, find_subjects
 from dlq.models import WAITING_STATUSES, Attempt, Failure, FailureStatus
 from dlq.payloads import find_payload_problems
+from dlq.retries import ordering
 from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 
@@ -107,6 +108,7 @@ class FailureAdmin(ReadOnlyModelAdmin):
             {
                 "fields": [
                     "status",
+                    "waiting_reason",
                     "name",
                     "is_task",
                     "source",
@@ -177,6 +179,14 @@ class FailureAdmin(ReadOnlyModelAdmin):
         occurrences = f" ({failure.occurrences}x)" if failure.occurrences > 1 else ""
         text = f"{failure.error_type.rpartition('.')[2]}: {failure.localized_message}"
         return Truncator(text).chars(120) + occurrences
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Failure]:
+        failures: QuerySet[Failure] = super().get_queryset(request).with_waits_for()
+        return failures
+
+    @display(description=_("waiting for"))
+    def waiting_reason(self, failure: Failure) -> str:
+        return ordering.waiting_reason(failure)
 
     @display(description=_("message"))
     def message(self, failure: Failure) -> str:

@@ -11,9 +11,10 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from dlq import services
-from dlq.capture_request import Origin
+from dlq.capture_request import Origin, ordering_key_of
+from dlq.kinds.registry import find_kind
 from dlq.payloads import StoredPayload
-from dlq.retries import attempts, runner
+from dlq.retries import attempts, ordering, runner
 from tenants import host_routing
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.errors import TooManyDeliveries
@@ -64,7 +65,7 @@ def capture_failed_task(*, task: HotelTask, error: BaseException, **_kwargs: Any
             "is_task": True,
             "source": SOURCE,
             "name": task.name,
-            "payload": {"args": list(task.request.args or ()), "kwargs": dict(task.request.kwargs or {})},
+            "payload": _payload(task),
             "error": error,
             "origin": Origin(str(task.request.id), worker, getattr(task.request, "seconds", 0.0)),
             "retry": not isinstance(error, TooManyDeliveries),
@@ -92,15 +93,22 @@ def _capture_due_item(*, due_kind: str, item_id: str, retry: bool, **capture: An
 
 @receiver(task_succeeded)
 def record_successful_task(*, task: HotelTask, **_kwargs: Any) -> None:
-    """Record the success of a task that retried a failure, or of a recurring due item."""
+    """Record the success of a task that retried a failure, or of a recurring due item.
+
+    If the kind of the task has ordering keys, older failures with the key of this task are overtaken by the success.
+    """
     headers = task.message_headers
     is_recurring = DUE_HEADER in headers and due.kinds()[headers[DUE_HEADER]].recurring
-    if runner.FAILURE_HEADER not in headers and not is_recurring:
+    is_retry = runner.FAILURE_HEADER in headers
+    kind = find_kind(task.name)
+    if not (is_retry or is_recurring or kind.ordering_key):
         return
     with _message_context(headers, name=task.name, task_id=str(task.request.id)):
         if is_recurring:
             keys = [_due_work_key(headers[DUE_HEADER], item_id) for item_id in task.due_ids]
             attempts.resolve_work(work_keys=keys)
+        elif not is_retry:
+            ordering.overtake(ordering_key_of(kind, _payload(task)))
         else:
             attempts.record_success(**_attempt_key(headers), worker=str(task.request.hostname or ""))
 
@@ -153,6 +161,10 @@ def _undecoded(message: Any) -> StoredPayload:
     return StoredPayload(
         {"content_type": str(message.content_type)}, body, f"{message.content_type}"[:100] or "?"
     )
+
+
+def _payload(task: HotelTask) -> dict[str, Any]:
+    return {"args": list(task.request.args or ()), "kwargs": dict(task.request.kwargs or {})}
 
 
 def _due_work_key(kind: str, item_id: str) -> str:

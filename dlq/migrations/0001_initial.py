@@ -278,7 +278,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("work_key", models.CharField(editable=False, max_length=100)),
-                ("ordering_key", models.CharField(blank=True, editable=False, max_length=100)),
+                (
+                    "ordering_key",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        help_text="Failures with the same ordering key are retried one at a time, oldest first.",
+                        max_length=100,
+                    ),
+                ),
                 ("payload", models.JSONField(verbose_name="payload")),
                 ("original", models.BinaryField(null=True)),
                 ("original_type", models.CharField(blank=True, editable=False, max_length=100)),
@@ -341,6 +349,16 @@ class Migration(migrations.Migration):
                     "regressed_at",
                     models.DateTimeField(editable=False, null=True, verbose_name="failed again"),
                 ),
+                (
+                    "overtaken_at",
+                    models.DateTimeField(
+                        editable=False,
+                        help_text="The time at which newer work with the same ordering key succeeded. The failure waits "
+                        "for a person.",
+                        null=True,
+                        verbose_name="overtaken",
+                    ),
+                ),
                 ("closed_at", models.DateTimeField(editable=False, null=True, verbose_name="closed")),
                 (
                     "discard_reason",
@@ -362,7 +380,17 @@ class Migration(migrations.Migration):
                 "verbose_name": "failure",
                 "verbose_name_plural": "failures",
                 "ordering": ["-id"],
-                "indexes": [models.Index(fields=["fingerprint", "-id"], name="dlq_failure_group")],
+                "indexes": [
+                    models.Index(fields=["fingerprint", "-id"], name="dlq_failure_group"),
+                    models.Index(
+                        condition=models.Q(
+                            ("ordering_key__gt", ""),
+                            ("status__in", ("scheduled", "retrying", "in_doubt", "permanent")),
+                        ),
+                        fields=["ordering_key", "id"],
+                        name="dlq_failure_ordering_key",
+                    ),
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(

@@ -1,4 +1,4 @@
-"""The database function that captures failures, and the periodic tasks for failures of the platform.
+"""The database functions that capture, claim and resolve failures, and the periodic tasks for failures of the platform.
 
 Failures of hotels use the due queue.
 """
@@ -52,7 +52,18 @@ class Migration(migrations.Migration):
     operations = [
         InstallFunctions(
             migration="0002_function_and_periodic_tasks",
-            functions=["dlq_find_group", "dlq_store_group", "dlq_capture"],
+            functions=[
+                "dlq_find_group",
+                "dlq_store_group",
+                "dlq_capture",
+                "dlq_lock_order",
+                "dlq_blocking_failure",
+                "dlq_overtake",
+                "dlq_wake_next",
+                "dlq_resolve",
+                "dlq_claim",
+                "dlq_record_success",
+            ],
         ),
         migrations.RunPython(add, remove),
     ]

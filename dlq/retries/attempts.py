@@ -5,6 +5,7 @@ fencing token of the attempt. The result of an attempt is recorded only if the t
 its claim cannot overwrite the result of another worker.
 """
 
+import json
 import uuid
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -13,12 +14,13 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.db.transaction import TransactionManagementError
+from django.utils.translation import gettext_noop
 
-from audit.services import record
-from dlq import events, payloads
+from audit.services import actor_as_json, record
+from dlq import events, payloads, selectors
 from dlq.error_reports import ErrorReport, report_exception
 from dlq.errors import AttemptLost, NonRetryableError
 from dlq.groups.rules import store_group
@@ -30,68 +32,57 @@ from dlq.models import (
     Failure,
     FailureStatus,
 )
-from dlq.redrives.models import RedriveResult
-from dlq.retries import schedule
+from dlq.retries import ordering, schedule
+from dlq.retries.rows import failure_from_json
+from hotelagent.core.messages import TranslatableMessage
+from tenants.context import current_tenant
 from tenants.database.clock import database_now
+from tenants.database.functions import call_function
 from tenants.errors import TooManyDeliveries
 
 log = structlog.get_logger(__name__)
 
 
-def _due(now: datetime) -> QuerySet[Failure]:
-    return Failure.objects.filter(status=FailureStatus.SCHEDULED, next_retry_at__lte=now, expires_at__gt=now)
-
-
-def claim(*, failure_id: uuid.UUID, lease: timedelta | None = None) -> Failure | None:
+def claim(
+    *, failure_id: uuid.UUID, lease: timedelta = schedule.HANDLER_LEASE, is_dispatched: bool = False
+) -> Failure | None:
     """Claim a due failure for one attempt and return it.
 
-    Return None if it is not due, or if another worker has claimed it. The claim is committed on return and is valid
-    until `Failure.claimed_until`. `Failure.attempt` is the number of the attempt. `lease` defaults to the lease of a
-    retry handler or of a Celery task.
+    Return None if it is not due, if another worker has claimed it, if its retries are paused, or if it waits for an
+    older failure with the same ordering key. The claim is committed on return, unless the caller has started a
+    transaction, and is valid until `Failure.claimed_until`. `Failure.attempt` is the number of the attempt.
+
+    `is_dispatched` is whether the due queue has sent the failure to this worker. The due queue then sends it again if
+    the worker dies.
     """
-    with transaction.atomic():
-        now = database_now()
-        claimed = (
-            _due(now)
-            .filter(id=failure_id)
-            .update(
-                status=FailureStatus.RETRYING,
-                retries=F("retries") + 1,
-                attempt=F("attempt") + 1,
-                next_retry_at=None,
-            )
-        )
-        if not claimed:
-            return None
-        failure = Failure.objects.get(id=failure_id)
-        if lease is None:
-            has_handler = find_kind(failure.name).handler is not None
-            lease = schedule.HANDLER_LEASE if has_handler else schedule.QUEUE_LEASE
-        failure.claimed_until = now + lease
-        redrive = None
-        if failure.redrive_result == RedriveResult.WAITING:
-            redrive, failure.redrive, failure.redrive_result = failure.redrive, None, ""
-        failure.save(update_fields=["claimed_until", "redrive", "redrive_result"])
-        schedule.schedule_check(failure.id, failure.claimed_until)
-        Attempt.objects.create(
-            failure=failure,
-            number=failure.attempt,
-            code_version=settings.CODE_VERSION,
-            redrive=redrive,
-        )
-    return failure
+    row = call_function(
+        "dlq_claim",
+        {
+            "failure": str(failure_id),
+            "hotel": _hotel_id(),
+            "lease": lease.total_seconds(),
+            "blocked_seconds": schedule.BLOCKED_DELAY.total_seconds(),
+            "code_version": settings.CODE_VERSION,
+            "is_dispatched": is_dispatched,
+        },
+    )
+    return None if row is None else failure_from_json(row)
 
 
 def claim_next(*, names: Collection[str], lease: timedelta, limit: int = 1) -> list[Failure]:
-    """Claim at most `limit` due failures with these names, oldest first, and return them.
+    """Claim at most `limit` due failures with these names, those that are due for the longest time first.
 
     Each claim is committed on return and is valid for `lease`. Concurrent callers claim different failures.
     """
-    due = _due(database_now()).filter(name__in=names).order_by("id")
-    claims = (
-        claim(failure_id=failure_id, lease=lease) for failure_id in due.values_list("id", flat=True)[:limit]
-    )
-    return [failure for failure in claims if failure is not None]
+    claimed: list[Failure] = []
+    while len(claimed) < limit:
+        candidates = selectors.claimable_failures(names=names, limit=limit - len(claimed))
+        claims = [claim(failure_id=failure_id, lease=lease) for failure_id in candidates]
+        new = [failure for failure in claims if failure is not None]
+        if not new:
+            break
+        claimed += new
+    return claimed
 
 
 def extend(*, failure_id: uuid.UUID, number: int, lease: timedelta) -> datetime | None:
@@ -99,13 +90,9 @@ def extend(*, failure_id: uuid.UUID, number: int, lease: timedelta) -> datetime 
 
     Return None and change nothing if the attempt has ended, or if it was lost because its lease had expired.
     """
-    with transaction.atomic():
-        claimed_until = database_now() + lease
-        running = Failure.objects.filter(id=failure_id, status=FailureStatus.RETRYING, attempt=number)
-        if not running.update(claimed_until=claimed_until):
-            return None
-        schedule.schedule_check(failure_id, claimed_until)
-    return claimed_until
+    claimed_until = database_now() + lease
+    running = Failure.objects.filter(id=failure_id, status=FailureStatus.RETRYING, attempt=number)
+    return claimed_until if running.update(claimed_until=claimed_until) else None
 
 
 def resolve_here(failure: Failure) -> None:
@@ -131,19 +118,32 @@ def record_success(*, failure_id: uuid.UUID, number: int, worker: str = "") -> b
     running by then, the failure stays open until that attempt ends. Return False and change nothing if the attempt has
     already succeeded or failed.
     """
+    result = call_function(
+        "dlq_record_success",
+        {
+            "failure": str(failure_id),
+            "number": number,
+            "hotel": _hotel_id(),
+            "worker": worker,
+            "actor": actor_as_json(),
+        },
+    )
+    if not result["is_recorded"] and result["outcome"] != AttemptOutcome.SUCCEEDED:
+        log.warning("failure.late_success", failure=str(failure_id), attempt=number)
+    return bool(result["is_recorded"])
+
+
+def record_lost(*, failure_id: uuid.UUID, number: int) -> bool:
+    """Record that attempt `number` was lost, because its lease has expired.
+
+    Return False and change nothing if the attempt has ended or has extended its lease.
+    """
     with transaction.atomic():
         failure = _lock(failure_id)
-        recorded = _attempt(failure_id, number).filter(
-            outcome__in=[AttemptOutcome.RUNNING, AttemptOutcome.LOST]
-        )
-        if not recorded.update(ended_at=Now(), outcome=AttemptOutcome.SUCCEEDED, worker=worker):
-            if not _attempt(failure_id, number).filter(outcome=AttemptOutcome.SUCCEEDED).exists():
-                log.warning("failure.late_success", failure=str(failure_id), attempt=number)
+        if failure.claimed_until is None or failure.claimed_until > database_now():
             return False
-        is_running = failure.status == FailureStatus.RETRYING
-        if failure.status in WAITING_STATUSES or (is_running and failure.attempt == number):
-            _resolve(failure, number=number)
-    return True
+        error = AttemptLost(TranslatableMessage(gettext_noop("The worker did not report a result in time.")))
+        return record_failure(failure_id=failure_id, number=number, error=error)
 
 
 def record_failure(
@@ -191,7 +191,7 @@ def _end_attempt(failure: Failure, fields: dict[str, Any], *, is_lost: bool, is_
         _resolve(failure, number=failure.attempt)
         return
     kind = find_kind(failure.name)
-    has_delay = not is_final and payloads.is_exact(failure)
+    has_delay = not is_final and payloads.is_exact(failure) and failure.overtaken_at is None
     delay = schedule.retry_delay(failure.retries, delays=kind.delays) if has_delay else None
     is_idempotent = kind.is_idempotent if failure.is_idempotent is None else failure.is_idempotent
     if is_lost and not is_idempotent:
@@ -220,22 +220,31 @@ def resolve_work(*, work_keys: Collection[str]) -> None:
     """Resolve the open failures of this work, because the work has been done without a retry."""
     with transaction.atomic():
         waiting = Failure.objects.filter(work_key__in=work_keys, status__in=WAITING_STATUSES)
-        for failure in waiting.order_by("id").select_for_update():
-            _resolve(failure, number=failure.attempt)
+        for failure_id in waiting.order_by("id").values_list("id", flat=True):
+            failure = _lock(failure_id)
+            if failure.status in WAITING_STATUSES:
+                _resolve(failure, number=failure.attempt)
 
 
 def _resolve(failure: Failure, *, number: int) -> None:
     """Resolve the locked failure."""
-    Failure.objects.filter(id=failure.id).update(
-        status=FailureStatus.RESOLVED, claimed_until=None, next_retry_at=None, closed_at=Now()
-    )
-    schedule.cancel_check(failure.id)
-    record(events.RESOLVED, subject=("failure", failure.id), name=failure.name, attempt=number)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT dlq_resolve(%s, %s, %s, %s)",
+            [failure.id, number, current_tenant().id, json.dumps(actor_as_json())],
+        )
 
 
 def _lock(failure_id: uuid.UUID) -> Failure:
+    """Lock the ordering key of the failure, and then the failure. Return the failure."""
+    ordering.lock(Failure.objects.values_list("ordering_key", flat=True).get(id=failure_id))
     failure: Failure = Failure.objects.select_for_update().get(id=failure_id)
     return failure
+
+
+def _hotel_id() -> str | None:
+    tenant_id = current_tenant().id
+    return None if tenant_id is None else str(tenant_id)
 
 
 def _attempt(failure_id: uuid.UUID, number: int) -> QuerySet[Attempt]:

@@ -1,9 +1,15 @@
-"""The retry of one failure by a worker: claim it, run its retry handler or send its Celery task, record the result."""
+"""The retries of failures by a worker: claim a failure, run its retry handler or send its Celery task, and record the
+result.
+"""
 
+import time
 import uuid
+from collections.abc import Sequence
+from datetime import datetime
 
+import structlog
 from celery.exceptions import NotRegistered, SoftTimeLimitExceeded
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
@@ -14,12 +20,15 @@ from dlq.kinds.namespaces import is_external
 from dlq.kinds.registry import Kind, find_kind
 from dlq.models import Failure, FailureStatus
 from dlq.retention import pauses
+from dlq.retention.pauses import Pauses
 from dlq.retries import attempts, schedule
 from hotelagent.core.messages import TranslatableMessage
 from tenants.database.clock import database_now
-from tenants.queue.celery_task import WORK_HEADER, get_task
+from tenants.queue.celery_task import SUCCESS_DELAYS, WORK_HEADER, get_task
 
-# A retried Celery task has these two headers. They identify the attempt that the result of the task belongs to.
+log = structlog.get_logger(__name__)
+
+# A retried Celery task has these headers. The first two identify the attempt that the result of the task belongs to.
 FAILURE_HEADER = "dlq_failure"
 ATTEMPT_HEADER = "dlq_attempt"
 #: The Celery task that retries one failure whose kind has a time limit.
@@ -37,26 +46,69 @@ def retry_due(*, failure_id: uuid.UUID, is_limited: bool = False) -> None:
     Errors are recorded as the result of the attempt. Only SoftTimeLimitExceeded is raised again, because it must also
     stop the calling task.
     """
-    _end_lost_attempt(failure_id)
-    due = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED, next_retry_at__lte=Now())
-    known = due.only("is_task", "name").first()
-    if known is not None and pauses.is_paused(known.name) and pauses.park(failure_id):
+    retry_all([failure_id], seconds=0, is_limited=is_limited)
+
+
+def retry_all(
+    failure_ids: Sequence[uuid.UUID], *, seconds: float, is_limited: bool = False
+) -> Sequence[uuid.UUID]:
+    """Retry the failures that are due, one after the other. Start no retry after this number of seconds.
+
+    Return the ids of the failures for which the time was not sufficient. At least one failure is processed. Errors are
+    handled as in `retry_due`.
+    """
+    started = time.monotonic()
+    now = database_now()
+    known = Failure.objects.filter(id__in=failure_ids).only(
+        "is_task", "name", "status", "attempt", "next_retry_at", "claimed_until", "expires_at"
+    )
+    failures = {failure.id: failure for failure in known}
+    paused = pauses.current_pauses()
+    for position, failure_id in enumerate(failure_ids):
+        if position and time.monotonic() - started > seconds:
+            return failure_ids[position:]
+        if failure_id in failures:
+            _process(failures[failure_id], now=now, paused=paused, is_limited=is_limited)
+    return []
+
+
+def _process(failure: Failure, *, now: datetime, paused: Pauses, is_limited: bool) -> None:
+    """Retry the failure, end its lost attempt, or park it. It may have changed since it was read at the time `now`."""
+    if failure.status == FailureStatus.RETRYING and failure.claimed_until:
+        if failure.claimed_until < now:
+            attempts.record_lost(failure_id=failure.id, number=failure.attempt)
+        else:
+            schedule.schedule_check(failure.id, failure.claimed_until)
         return
-    _end_expired(failure_id)
-    if known is not None and is_external(known.name):
-        _wait_for_handler(failure_id)
+    if failure.status != FailureStatus.SCHEDULED:
         return
-    if known is not None and not _can_run(known):
-        _postpone(failure_id)
+    is_due = failure.next_retry_at is not None and failure.next_retry_at <= now
+    if is_due and paused.cover(failure.name) and pauses.park(failure.id):
         return
-    kind = find_kind(known.name) if known is not None else None
-    if kind is not None and kind.handler and kind.time_limit is not None and not is_limited:
-        get_task(LIMITED_TASK).try_delay(str(failure_id), **_time_limits(kind))
-        return
-    failure = attempts.claim(failure_id=failure_id)
+    if failure.expires_at <= now:
+        _end_expired(failure)
+    elif is_due:
+        _start(failure, is_limited=is_limited)
+
+
+def _start(failure: Failure, *, is_limited: bool) -> None:
+    """Start the retry of a failure that is due: here, or in a message with the time limit of its kind."""
+    kind = find_kind(failure.name)
+    if is_external(failure.name):
+        _wait_for_handler(failure.id)
+    elif not _can_run(failure, kind):
+        _postpone(failure.id)
+    elif kind.handler and kind.time_limit is not None and not is_limited:
+        get_task(LIMITED_TASK).try_delay(str(failure.id), **_time_limits(kind))
+    else:
+        _retry(failure.id, kind)
+
+
+def _retry(failure_id: uuid.UUID, kind: Kind) -> None:
+    handler = kind.handler
+    failure = attempts.claim(failure_id=failure_id, lease=schedule.lease_of(kind), is_dispatched=True)
     if failure is None:
         return
-    handler = find_kind(failure.name).handler
     try:
         failure.payload = payloads.restore(failure)
         if handler:
@@ -66,7 +118,7 @@ def retry_due(*, failure_id: uuid.UUID, is_limited: bool = False) -> None:
             return  # The result is recorded by dlq.capture.celery_messages when the task has ended.
     except SoftTimeLimitExceeded as error:
         # A handler that was interrupted may have done its work.
-        is_known = find_kind(failure.name).is_idempotent
+        is_known = kind.is_idempotent
         attempts.record_failure(
             failure_id=failure.id, number=failure.attempt, error=error if is_known else _time_limit_exceeded()
         )
@@ -74,7 +126,25 @@ def retry_due(*, failure_id: uuid.UUID, is_limited: bool = False) -> None:
     except Exception as error:  # noqa: BLE001 - every error is a result of the attempt
         attempts.record_failure(failure_id=failure.id, number=failure.attempt, error=error)
     else:
-        attempts.record_success(failure_id=failure.id, number=failure.attempt)
+        _record_success(failure)
+
+
+def _record_success(failure: Failure) -> None:
+    """Record that the work was done. If the database is not available, try again after each of SUCCESS_DELAYS.
+
+    If that fails too, the attempt is lost when its lease ends. Work that is not idempotent is then in doubt.
+    """
+    for delay in (*SUCCESS_DELAYS, None):
+        try:
+            attempts.record_success(failure_id=failure.id, number=failure.attempt)
+        except (OperationalError, InterfaceError):
+            log.exception("failure.success_not_stored", failure=str(failure.id), attempt=failure.attempt)
+            close_old_connections()
+            if delay is None:
+                raise
+            time.sleep(delay)
+        else:
+            return
 
 
 def end_killed_attempt(*, failure_id: uuid.UUID) -> None:
@@ -103,16 +173,17 @@ def _send_task(failure: Failure) -> None:
         headers={
             FAILURE_HEADER: str(failure.id),
             ATTEMPT_HEADER: str(failure.attempt),
-            # Retries have the same work id as the original task, so that their deliveries are counted together.
-            WORK_HEADER: failure.task_id or str(failure.id),
+            # Retries have the same work id as the original task, so that their deliveries are counted together, and
+            # so that HotelTask.idempotency_key is the same for all of them.
+            WORK_HEADER: failure.idempotency_key,
         },
         **_time_limits(find_kind(failure.name)),
     )
 
 
-def _can_run(failure: Failure) -> bool:
+def _can_run(failure: Failure, kind: Kind) -> bool:
     """Return whether this worker knows the retry handler or the task of the failure."""
-    if find_kind(failure.name).handler:
+    if kind.handler:
         return True
     try:
         return failure.is_task and get_task(failure.name) is not None
@@ -137,20 +208,10 @@ def _postpone(failure_id: uuid.UUID) -> None:
             schedule.schedule_check(failure_id, later)
 
 
-def _end_lost_attempt(failure_id: uuid.UUID) -> None:
-    """Record the running attempt as lost if its lease has expired."""
-    lost = Failure.objects.filter(id=failure_id, status=FailureStatus.RETRYING, claimed_until__lt=Now())
-    number = lost.values_list("attempt", flat=True).first()
-    if number is not None:
-        message = TranslatableMessage(_("The worker did not report a result in time."))
-        attempts.record_failure(failure_id=failure_id, number=number, error=AttemptLost(message))
-
-
-def _end_expired(failure_id: uuid.UUID) -> None:
+def _end_expired(failure: Failure) -> None:
     """Make a scheduled failure permanent if its `expires_at` has passed."""
     with transaction.atomic():
-        expired = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED, expires_at__lte=Now())
+        expired = Failure.objects.filter(id=failure.id, status=FailureStatus.SCHEDULED, expires_at__lte=Now())
         if expired.update(status=FailureStatus.PERMANENT, next_retry_at=None):
-            schedule.cancel_check(failure_id)
-            name = Failure.objects.values_list("name", flat=True).get(id=failure_id)
-            record(events.EXPIRED, subject=("failure", failure_id), name=name)
+            schedule.cancel_check(failure.id)
+            record(events.EXPIRED, subject=("failure", failure.id), name=failure.name)

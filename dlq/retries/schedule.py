@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from dlq.kinds.registry import Kind
 from dlq.policy import FAILURE_DUE
 from tenants.context import current_tenant
 from tenants.queue import due
@@ -17,6 +18,10 @@ from tenants.queue import due
 JITTER = 0.1
 #: Delay before the next retry of a failure if the worker does not know its task or its retry handler.
 UNKNOWN_TASK_DELAY = timedelta(minutes=5)
+
+#: Delay until a failure that waits for an older one with the same ordering key is checked again. It usually becomes due
+#: earlier, when the older failure is closed.
+BLOCKED_DELAY = timedelta(hours=1)
 
 #: Lease of an attempt that runs a retry handler. It is longer than the time limit of Celery tasks (240 seconds).
 HANDLER_LEASE = timedelta(seconds=300)
@@ -58,3 +63,10 @@ def cancel_checks(failure_ids: Sequence[uuid.UUID]) -> None:
     """Do the same as `cancel_check` for several failures, with one statement."""
     if not current_tenant().is_platform:
         due.cancel(kind=FAILURE_DUE, ids=failure_ids)
+
+
+def lease_of(kind: Kind) -> timedelta:
+    """Return the lease of an attempt of this kind. It is longer than the time limit of the kind."""
+    if kind.handler is None:
+        return QUEUE_LEASE
+    return max(HANDLER_LEASE, timedelta(seconds=2 * (kind.time_limit or 0)))

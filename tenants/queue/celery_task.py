@@ -154,6 +154,17 @@ class HotelTask(DjangoTask[Any, Any]):
         """Return the ids of the due items in the current message, or an empty list if the due queue did not send it."""
         return list((self.request.args or [[]])[0]) if DUE_HEADER in self.message_headers else []
 
+    @property
+    def idempotency_key(self) -> str:
+        """Return a key that is the same for all deliveries of the current message, and for the retries of its task.
+
+        A task passes it to external systems, so that they recognize work that they have done already.
+        """
+        headers = self.message_headers
+        # The work id of a due item stays the same if the item is scheduled again for other work.
+        work_id = None if DUE_HEADER in headers else headers.get(WORK_HEADER)
+        return str(work_id or self.request.id)
+
     def _send_separately(self, due_ids: list[str]) -> None:
         """Send each due item of the current message in its own message, so that a failed item cannot affect the others.
 

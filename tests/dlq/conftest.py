@@ -67,7 +67,12 @@ def eager() -> Iterator[None]:
 
 
 def capture_failure(
-    *, message: str = "no current", retry: bool = True, work_key: str = "", **payload: Any
+    *,
+    message: str = "no current",
+    retry: bool = True,
+    work_key: str = "",
+    ordering_key: str = "",
+    **payload: Any,
 ) -> Failure:
     """Store a failed message in the dead-letter queue and return the failure.
 
@@ -81,6 +86,7 @@ def capture_failure(
         error=LampError(message),
         retry=retry,
         work_key=work_key,
+        ordering_key=ordering_key,
     )
     return Failure.objects.get(id=captured.id)
 

@@ -1,0 +1,196 @@
+"""Tests of failures with the same ordering key: they are retried one at a time, oldest first.
+
+An older failure that newer work has overtaken waits for a person.
+"""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+from django.test import Client
+from rest_framework.test import APIClient
+
+from audit.selectors import timeline
+from dlq import selectors, services, tasks
+from dlq.kinds import registry
+from dlq.kinds.registry import Kind
+from dlq.models import Failure
+from dlq.retries import attempts, ordering, runner
+from tenants.context import hotel_context, platform_context
+from tenants.database.clock import database_now
+from tenants.models import DueItem, Hotel
+from tests.dlq.conftest import NAME, Lamp, LampError, capture_failure, failing_task, make_due, reload
+
+BOOKING = "booking:7"
+
+
+def capture_in_order(count: int, *, key: str = BOOKING) -> list[Failure]:
+    """Capture failures with the same ordering key, all of which are due."""
+    failures = [capture_failure(step=step, booking=key, ordering_key=key) for step in range(count)]
+    for failure in failures:
+        make_due(failure)
+    return failures
+
+
+def statuses(failures: list[Failure]) -> list[str]:
+    return [reload(failure).status for failure in failures]
+
+
+def is_due(failure: Failure) -> bool:
+    """Return whether the due queue calls a worker for the failure now."""
+    with platform_context():
+        return DueItem.objects.filter(item_id=failure.id, due_at__lte=database_now()).exists()
+
+
+@pytest.mark.django_db
+def test_failures_with_one_ordering_key_are_retried_oldest_first(in_hotel: Hotel, lamp: Lamp) -> None:
+    failures = capture_in_order(3)
+    other = capture_in_order(1, key="booking:8")
+    for failure in [*reversed(failures), *other]:
+        runner.retry_due(failure_id=failure.id)
+    assert statuses(failures) == ["resolved", "scheduled", "scheduled"]
+    assert statuses(other) == ["resolved"]
+    assert [is_due(failure) for failure in failures] == [False, True, False]
+    runner.retry_due(failure_id=failures[1].id)
+    runner.retry_due(failure_id=failures[2].id)
+    assert [payload["step"] for payload in lamp.retried if payload["booking"] == BOOKING] == [0, 1, 2]
+
+
+@pytest.mark.django_db
+def test_later_failures_wait_while_the_oldest_is_permanent_until_it_is_discarded(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    failures = capture_in_order(2)
+    lamp.fail()
+    Failure.objects.filter(id=failures[0].id).update(retries=2)
+    runner.retry_due(failure_id=failures[0].id)
+    lamp.behaviour = lambda _failure: None
+    runner.retry_due(failure_id=failures[1].id)
+    assert statuses(failures) == ["permanent", "scheduled"]
+    assert not is_due(failures[1])
+    assert attempts.claim_next(names=[NAME], lease=timedelta(seconds=40)) == []
+    services.discard(failure_id=failures[0].id, reason="not needed any more")
+    assert is_due(failures[1])
+    runner.retry_due(failure_id=failures[1].id)
+    assert statuses(failures) == ["discarded", "resolved"]
+
+
+@pytest.mark.django_db
+def test_failure_that_waits_too_long_for_an_older_one_becomes_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
+    failures = capture_in_order(2)
+    Failure.objects.filter(id=failures[1].id).update(expires_at=F("created_at") - timedelta(seconds=1))
+    runner.retry_due(failure_id=failures[1].id)
+    assert statuses(failures) == ["scheduled", "permanent"]
+
+
+@pytest.mark.django_db
+def test_failure_of_the_platform_that_waits_does_not_hide_others_from_the_periodic_task(
+    platform: None, lamp: Lamp
+) -> None:
+    failures = capture_in_order(2)
+    assert selectors.due_failures(limit=9) == [failures[0].id]
+    tasks.retry_platform_due()
+    tasks.retry_platform_due()
+    assert statuses(failures) == ["resolved", "resolved"]
+
+
+@pytest.mark.django_db
+def test_failure_that_newer_work_has_overtaken_waits_for_a_person(in_hotel: Hotel, lamp: Lamp) -> None:
+    failures = capture_in_order(2)
+    assert ordering.overtake(BOOKING) == 2  # the update of the booking that came last succeeded
+    for failure in failures:
+        runner.retry_due(failure_id=failure.id)
+        assert not is_due(failure)
+    assert statuses(failures) == ["permanent", "permanent"]
+    assert lamp.retried == []
+    assert reload(failures[0]).overtaken_at is not None
+    assert timeline(kind="failure", identifier=failures[0].id)[0].event == "failure.overtaken"
+    services.retry(failure_id=failures[0].id)
+    runner.retry_due(failure_id=failures[0].id)
+    assert statuses(failures) == ["resolved", "permanent"]
+
+
+@pytest.mark.django_db
+def test_task_of_an_ordered_kind_that_succeeds_overtakes_older_failures_of_its_key(
+    in_hotel: Hotel, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = Kind(name=failing_task.name, ordering_key=lambda payload: payload["kwargs"]["colour"])
+    monkeypatch.setitem(registry._kinds, failing_task.name, kind)
+    for colour in ("red", "green"):
+        failing_task.delay(-1, colour=colour)
+    failing_task.delay(1, colour="red")
+    found = {failure.ordering_key: failure.status for failure in Failure.objects.all()}
+    assert found == {"red": "permanent", "green": "scheduled"}
+
+
+@pytest.mark.django_db
+def test_failure_whose_newer_failure_succeeds_late_waits_for_a_person(in_hotel: Hotel, lamp: Lamp) -> None:
+    older, newer = capture_in_order(2)
+    # A transaction that captured the older failure was committed after the newer one had been claimed.
+    Failure.objects.filter(id=newer.id).update(status="retrying", attempt=1)
+    newer.attempts.create(number=1)
+    runner.retry_due(failure_id=older.id)
+    assert statuses([older, newer]) == ["scheduled", "retrying"]
+    attempts.record_success(failure_id=newer.id, number=1)
+    assert statuses([older, newer]) == ["permanent", "resolved"]
+
+
+@pytest.mark.django_db
+def test_failed_attempt_of_a_failure_that_was_overtaken_meanwhile_is_not_retried(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    [failure] = capture_in_order(1)
+
+    def overtaken(_failure: Failure) -> None:
+        ordering.overtake(BOOKING)
+        raise LampError
+
+    lamp.behaviour = overtaken
+    runner.retry_due(failure_id=failure.id)
+    assert statuses([failure]) == ["permanent"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_failures_with_one_ordering_key_are_not_claimed_at_the_same_time(hotel: Hotel, lamp: Lamp) -> None:
+    """Claim an older failure in a transaction that is committed while another worker claims the newer one."""
+    with hotel_context(hotel):
+        older, newer = capture_in_order(2)
+    claimed: list[Failure | None] = []
+    started = threading.Event()
+
+    def claim_newer() -> None:
+        try:
+            with hotel_context(hotel):
+                started.set()
+                claimed.append(attempts.claim(failure_id=newer.id))
+        finally:
+            connection.close()
+
+    with hotel_context(hotel):
+        with transaction.atomic():
+            assert attempts.claim(failure_id=older.id)
+            worker = threading.Thread(target=claim_newer)
+            worker.start()
+            assert started.wait(20)
+        worker.join(20)
+        assert claimed == [None]
+        assert statuses([older, newer]) == ["retrying", "scheduled"]
+
+
+@pytest.mark.django_db
+def test_api_and_admin_show_what_a_failure_waits_for(
+    hotel: Hotel, lamp: Lamp, api: APIClient, staff: Client
+) -> None:
+    with hotel_context(hotel):
+        older, newer = capture_in_order(2)
+    entries = {entry["id"]: entry for entry in api.get("/api/v1/dlq/entries/").json()["results"]}
+    assert (entries[str(newer.id)]["waits_for"], entries[str(older.id)]["waits_for"]) == (str(older.id), None)
+    page = staff.get(f"/admin/dlq/failure/{newer.id}/change/").content.decode()
+    assert f"Waits until the older failure {older.id} is resolved or discarded." in page
+    with hotel_context(hotel):
+        ordering.overtake(BOOKING)
+    assert api.get(f"/api/v1/dlq/entries/{older.id}/").json()["overtaken_at"]
+    page = staff.get(f"/admin/dlq/failure/{older.id}/change/").content.decode()
+    assert "Newer work with the ordering key booking:7 has succeeded" in page
