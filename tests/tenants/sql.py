@@ -11,7 +11,7 @@ from tenants.lifecycle import pgtools
 
 #: The maximum number of relations per hotel. Each one costs half a millisecond of provisioning, a lock and backend
 #: memory, so increase it only for a good reason.
-MAX_RELATIONS = 71
+MAX_RELATIONS = 69
 
 
 def query(statement: str, *values: Any) -> list[tuple[Any, ...]]:
