@@ -65,7 +65,11 @@ declare_columns(
         "daily_counts",
     ),
 )
-declare_columns("dlq_failuresettings", kept=("paused_kinds",))
+declare_columns(
+    "dlq_failuresettings",
+    masked={"alert_recipients": lambda _column: "'{}'::varchar[]"},
+    kept=("paused_kinds",),
+)
 declare_columns("dlq_cleanupprogress", kept=("remaining",))
 # A filter can contain personal data, and a redrive must not continue in a copy of the hotel.
 omit_rows("dlq_redrive")

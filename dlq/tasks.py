@@ -6,7 +6,7 @@ import uuid
 from celery import shared_task
 
 from dlq import policy, selectors
-from dlq.alerts import figures
+from dlq.alerts import digest, figures
 from dlq.groups import counts, splitting
 from dlq.redrives import clean_up as redrives
 from dlq.redrives import progress
@@ -67,16 +67,29 @@ def release(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.watch_all")
 def watch_all() -> None:
-    """Count the failures of the platform, and schedule the counts of all hotels. Celery beat sends this task."""
-    figures.measure()
+    """Watch the failures of the platform, and schedule the watch of all hotels. Celery beat sends this task."""
+    _watch()
     due.schedule_for_all_hotels(kind=policy.WATCH_DUE)
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.watch")
 def watch(ids: list[str]) -> None:
-    """Count the failures of a hotel for metrics and alerts. `ids` contains only the hotel's id."""
-    figures.measure()
+    """Count the failures of a hotel, and send an alert if needed. `ids` contains only the hotel's id."""
+    _watch()
     due.complete(kind=policy.WATCH_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
+
+
+def _watch() -> None:
+    figures.measure()
+    if digest.is_due():
+        # A mail server can be slow, and a worker watches many hotels one after the other.
+        send_alert.try_delay()
+
+
+@shared_task(base=HotelTask, name="dlq.tasks.send_alert")
+def send_alert() -> None:
+    """Send an e-mail about the problems with failures that were not reported yet."""
+    digest.send_if_due()
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.clean_up_platform")

@@ -1,4 +1,4 @@
-"""The admin page for the settings for failures: how long failures are kept, and pauses of retries."""
+"""The admin page for the settings for failures: how long failures are kept, alerts, and pauses."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from dlq.events import NAMES
 from dlq.groups.models import FailureGroup
@@ -21,10 +22,30 @@ from hotelagent.admin.sites import hotel_site, platform_site
 MAX_SUGGESTIONS = 200
 
 
+FIELDSETS: list[tuple[Any, dict[str, Any]]] = [
+    (_("Deletion"), {"fields": ["keep_payload_days", "keep_failure_days"]}),
+    (
+        _("Alerts"),
+        {
+            "fields": [
+                "alerts_enabled",
+                "alert_recipients",
+                "alert_open",
+                "alert_age_hours",
+                "alert_per_hour",
+                "alert_new",
+                "alert_repeated",
+            ]
+        },
+    ),
+]
+
+
 class FailureSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = FailureSettings
-        fields = ["keep_payload_days", "keep_failure_days"]
+        fields = [name for fieldset in FIELDSETS for name in fieldset[1]["fields"]]
+        widgets = {"alert_recipients": UnfoldAdminTextInputWidget()}
 
 
 @admin.register(FailureSettings, site=hotel_site)
@@ -35,7 +56,7 @@ class FailureSettingsAdmin(ChangesAuditedByServices, HotelModelAdmin):
     icon = "tune"
     menu_order = 90
     form = FailureSettingsForm
-    fieldsets = [(_("Deletion"), {"fields": ["keep_payload_days", "keep_failure_days"]})]
+    fieldsets = FIELDSETS
     change_form_outer_after_template = "dlq/pauses.html"
 
     def get_urls(self) -> list[URLPattern]:

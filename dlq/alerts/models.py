@@ -50,5 +50,7 @@ class FailureFigures(models.Model):
     #: The number of open failures by status, and the time at which the oldest of them was captured.
     open_by_status = models.JSONField(default=dict)
     oldest_at = models.DateTimeField(null=True)
+    #: Which problems were reported by e-mail, and when (`dlq.alerts.digest`).
+    alert_state = models.JSONField(default=dict)
 
     objects = FailureFiguresManager()

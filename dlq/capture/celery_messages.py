@@ -37,6 +37,7 @@ OWN_TASKS = frozenset(
         "dlq.tasks.watch_all",
         "dlq.tasks.count_groups",
         "dlq.tasks.regroup",
+        "dlq.tasks.send_alert",
     }
 )
 #: The name of a failure if the Celery message does not contain the name of a task.

@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
                 ),
                 ("open_by_status", models.JSONField(default=dict)),
                 ("oldest_at", models.DateTimeField(null=True)),
+                ("alert_state", models.JSONField(default=dict)),
             ],
         ),
         migrations.CreateModel(
@@ -117,6 +118,77 @@ class Migration(migrations.Migration):
                             django.core.validators.MaxValueValidator(3650),
                         ],
                         verbose_name="keep failures (days)",
+                    ),
+                ),
+                (
+                    "alerts_enabled",
+                    models.BooleanField(
+                        default=True,
+                        help_text="One e-mail lists all problems. Within an hour, only an error that has not been reported yet causes another e-mail. Muted groups cause none.",
+                        verbose_name="send alerts by e-mail",
+                    ),
+                ),
+                (
+                    "alert_recipients",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.EmailField(max_length=254),
+                        blank=True,
+                        default=list,
+                        help_text="E-mail addresses, separated by commas. Leave blank for all managers with an e-mail address, or the hotel's address if there are none.",
+                        size=10,
+                        verbose_name="recipients",
+                    ),
+                ),
+                (
+                    "alert_open",
+                    models.PositiveIntegerField(
+                        default=100,
+                        help_text="Send an alert if at least this many failures are open.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000000),
+                        ],
+                        verbose_name="open failures",
+                    ),
+                ),
+                (
+                    "alert_age_hours",
+                    models.PositiveSmallIntegerField(
+                        default=24,
+                        help_text="Send an alert if a failure has been open for this many hours.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(8760),
+                        ],
+                        verbose_name="age (hours)",
+                    ),
+                ),
+                (
+                    "alert_per_hour",
+                    models.PositiveIntegerField(
+                        default=50,
+                        help_text="Send an alert if at least this many tasks and messages failed within an hour.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000000),
+                        ],
+                        verbose_name="failures per hour",
+                    ),
+                ),
+                (
+                    "alert_new",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Send an alert if an error occurs for the first time.",
+                        verbose_name="new errors",
+                    ),
+                ),
+                (
+                    "alert_repeated",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Send an alert if an error that was resolved or acknowledged occurs again.",
+                        verbose_name="repeated errors",
                     ),
                 ),
                 (

@@ -64,7 +64,7 @@ class TenantRow(models.Model):
 
 
 class FailureSettings(TenantRow):
-    """How long the tenant's closed failures are kept, and what is paused.
+    """How long the tenant's closed failures are kept, when alerts are sent, and what is paused.
 
     `is_paused` pauses all retries, and `paused_kinds` those of failures with these names.
     """
@@ -83,6 +83,51 @@ class FailureSettings(TenantRow):
         default=180,
         validators=[MinValueValidator(MIN_FAILURE_DAYS), MaxValueValidator(MAX_FAILURE_DAYS)],
         help_text=_("A failure is deleted this many days after it was resolved or discarded."),
+    )
+    alerts_enabled = models.BooleanField(
+        _("send alerts by e-mail"),
+        default=True,
+        help_text=_(
+            "One e-mail lists all problems. Within an hour, only an error that has not been reported yet causes "
+            "another e-mail. Muted groups cause none."
+        ),
+    )
+    alert_recipients = ArrayField(
+        models.EmailField(),
+        verbose_name=_("recipients"),
+        default=list,
+        blank=True,
+        size=10,
+        help_text=_(
+            "E-mail addresses, separated by commas. Leave blank for all managers with an e-mail address, or the "
+            "hotel's address if there are none."
+        ),
+    )
+    alert_open = models.PositiveIntegerField(
+        _("open failures"),
+        default=100,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
+        help_text=_("Send an alert if at least this many failures are open."),
+    )
+    alert_age_hours = models.PositiveSmallIntegerField(
+        _("age (hours)"),
+        default=24,
+        validators=[MinValueValidator(1), MaxValueValidator(8_760)],
+        help_text=_("Send an alert if a failure has been open for this many hours."),
+    )
+    alert_per_hour = models.PositiveIntegerField(
+        _("failures per hour"),
+        default=50,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
+        help_text=_("Send an alert if at least this many tasks and messages failed within an hour."),
+    )
+    alert_new = models.BooleanField(
+        _("new errors"), default=True, help_text=_("Send an alert if an error occurs for the first time.")
+    )
+    alert_repeated = models.BooleanField(
+        _("repeated errors"),
+        default=True,
+        help_text=_("Send an alert if an error that was resolved or acknowledged occurs again."),
     )
     is_paused = models.BooleanField(_("all retries are paused"), default=False, editable=False)
     paused_kinds = ArrayField(

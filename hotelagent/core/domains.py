@@ -1,6 +1,12 @@
-"""The ASCII form of internationalized domain names."""
+"""The ASCII form of internationalized domain names, and the addresses in the headers of e-mails."""
+
+import contextlib
+from email.utils import formataddr, parseaddr
 
 import idna
+from django.conf import settings
+
+from hotelagent.core.text import single_line
 
 
 def ascii_domain(domain: str) -> str:
@@ -22,3 +28,19 @@ def ascii_address(address: str) -> str:
     """
     local_part, at, domain = address.rpartition("@")
     return f"{local_part}{at}{ascii_domain(domain)}"
+
+
+def sender(name: str) -> str:
+    """Return the value of a From header: the name, and the sender address of the platform."""
+    _name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    return formataddr((single_line(name), encode_address(address)))
+
+
+def encode_address(address: str) -> str:
+    """Return the address with the domain in ASCII form, or unchanged if the domain is not valid.
+
+    Django would encode the domain with IDNA 2003, which converts some domains to domains that belong to other people.
+    """
+    with contextlib.suppress(UnicodeError):
+        return ascii_address(address)
+    return address

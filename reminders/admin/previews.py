@@ -15,7 +15,7 @@ from tenants.context import current_hotel
 from tenants.errors import DomainError
 
 # Previews need the inline styles of the e-mail layout, so the content security policy must allow these styles.
-_SOURCE: str = get_template("reminders/mail.html").template.source  # type: ignore[attr-defined]
+_SOURCE: str = get_template("hotelagent/mail.html").template.source  # type: ignore[attr-defined]
 for _style in re.findall(r"<style>(.*?)</style>", _SOURCE, re.DOTALL):
     inline_styles.allow(_style)
 

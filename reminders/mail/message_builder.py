@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import uuid
 from email.policy import Compat32
-from email.utils import formataddr, parseaddr
 from typing import Any
 
 from django.conf import settings
@@ -15,9 +13,8 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 from django.utils.translation import gettext_noop as _
 
-from hotelagent.core.domains import ascii_address
+from hotelagent.core.domains import ascii_address, encode_address, sender
 from hotelagent.core.messages import TranslatableMessage
-from hotelagent.core.text import single_line
 from reminders.errors import MailRejected
 from reminders.mail import unsubscribe_links
 from reminders.mail.branding import BrandingContext
@@ -130,7 +127,7 @@ def build_test_message(template: Template, *, recipient: str, branding: Branding
     """
     unsubscribe_url = unsubscribe_links.url(_NO_REMINDER, hotel=branding.hotel, base_url=branding.base_url)
     rendered = render_preview(template, branding=branding, unsubscribe_url=unsubscribe_url)
-    return _message(rendered, recipient=_encoded(recipient), hotel=branding.hotel, headers={})
+    return _message(rendered, recipient=encode_address(recipient), hotel=branding.hotel, headers={})
 
 
 def _message(
@@ -139,26 +136,10 @@ def _message(
     message = ReminderMessage(
         subject=rendered.subject,
         body=rendered.text,
-        from_email=sender(hotel),
+        from_email=sender(hotel.name),
         to=[recipient],
-        reply_to=[_encoded(hotel.email)] if hotel.email else None,
+        reply_to=[encode_address(hotel.email)] if hotel.email else None,
         headers=headers,
     )
     message.attach_alternative(rendered.html, "text/html")
     return message
-
-
-def sender(hotel: Tenant) -> str:
-    """Return the value of the From header: the name of the hotel and the sender address of the platform."""
-    _name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
-    return formataddr((single_line(hotel.name), _encoded(address)))
-
-
-def _encoded(address: str) -> str:
-    """Return the address with the domain in ASCII form, or unchanged if the domain is not valid.
-
-    Django would encode the domain with IDNA 2003, which converts some domains to domains that belong to other people.
-    """
-    with contextlib.suppress(UnicodeError):
-        return ascii_address(address)
-    return address

@@ -44,7 +44,7 @@ TEMPLATE_VARIABLES = frozenset(
     }
 )
 
-_LAYOUT = "reminders/mail.html"
+_LAYOUT = "hotelagent/mail.html"
 _MAX_SUBJECT_LENGTH = 200
 # The date formats of e-mails in English and Spanish. The admin uses shorter formats (`hotelagent.formats`).
 _DATE_FORMATS = {"en": "j F Y", "es": r"j \d\e F \d\e Y"}
@@ -94,8 +94,8 @@ def render(
             "branding": branding,
             "footer_language": footer_language,
             "reason": reason,
-            "unsubscribe": unsubscribe,
-            "unsubscribe_url": unsubscribe_url,
+            "footer_link": unsubscribe,
+            "footer_url": unsubscribe_url,
         }
     )
     text = f"{text.rstrip()}\n\n-- \n{reason}\n{unsubscribe}: {unsubscribe_url}\n"

@@ -126,7 +126,7 @@ class Rule(models.Model):
 class Template(models.Model):
     """The subject and the content of a rule's e-mails in one language.
 
-    The layout around the content is the same for all e-mails (`reminders/mail.html`).
+    The layout around the content is the same for all e-mails (`hotelagent/mail.html`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -151,11 +151,12 @@ def test_clean_up_reads_each_closed_failure_only_once(
 
 def test_manager_changes_how_long_failures_are_kept(staff: Client, hotel: Hotel) -> None:
     page = "/admin/dlq/failuresettings/"
+    limits = {"alert_open": 100, "alert_age_hours": 24, "alert_per_hour": 50}
     assert "30" in staff.get(page).content.decode()
-    too_short = staff.post(page, {"keep_payload_days": 60, "keep_failure_days": 30})
+    too_short = staff.post(page, {**limits, "keep_payload_days": 60, "keep_failure_days": 30})
     assert "Failures must be kept at least as long as their payloads." in too_short.content.decode()
-    assert staff.post(page, {"keep_payload_days": 0, "keep_failure_days": 30}).status_code == 200
-    assert staff.post(page, {"keep_payload_days": 7, "keep_failure_days": 30}).status_code == 302
+    assert staff.post(page, {**limits, "keep_payload_days": 0, "keep_failure_days": 30}).status_code == 200
+    assert staff.post(page, {**limits, "keep_payload_days": 7, "keep_failure_days": 30}).status_code == 302
     with hotel_context(hotel):
         settings = FailureSettings.objects.get()
         assert (settings.keep_payload_days, settings.keep_failure_days) == (7, 30)

@@ -1,0 +1,121 @@
+"""The decision when to send an alert, and its sending.
+
+One e-mail lists all problems. A problem that was reported is not reported again while it lasts, except once a day.
+Within an hour after an e-mail, only an error that was not reported yet causes another e-mail, and not before
+`MIN_PAUSE`. So 100,000 failures of one cause in a minute cause one e-mail.
+
+If the mail server fails, the error is logged, and the alert is sent again after `MIN_PAUSE`. A failing alert is not
+captured as a failure, because that failure could cause the next alert.
+"""
+
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from django.core.mail import get_connection
+from django.db import transaction
+
+from dlq.alerts.findings import Finding, GroupFinding, find_problems
+from dlq.alerts.message import build_messages
+from dlq.alerts.models import FailureFigures
+from dlq.retention.models import FailureSettings
+from tenants.database.clock import database_now
+
+log = structlog.get_logger(__name__)
+
+#: The shortest time between two e-mails, or between two attempts to send one.
+MIN_PAUSE = datetime.timedelta(minutes=10)
+#: The shortest time between two e-mails if no new error occurred.
+PAUSE = datetime.timedelta(hours=1)
+#: A problem that lasts is reported again after this time.
+REMIND_AFTER = datetime.timedelta(days=1)
+#: A problem that ended counts as a new one if it begins again after this time.
+FORGET_AFTER = datetime.timedelta(hours=2)
+
+
+def is_due() -> bool:
+    """Return whether the current tenant has problems that should be reported now."""
+    settings = FailureSettings.objects.read()
+    if not settings.alerts_enabled:
+        return False
+    figures = FailureFigures.objects.for_tenant().first()
+    now = database_now()
+    problems = find_problems(settings, now)
+    state = figures.alert_state if figures else {}
+    if figures and problems and state.get("reported"):
+        _remember(problems, now)
+    return _should_send(problems, state, now)
+
+
+def send_if_due() -> int:
+    """Send an e-mail about the problems of the current tenant if it is due. Return the number of sent messages."""
+    settings = FailureSettings.objects.read()
+    with transaction.atomic():
+        figures = FailureFigures.objects.lock()
+        now = database_now()
+        problems = find_problems(settings, now) if settings.alerts_enabled else []
+        if not _should_send(problems, figures.alert_state, now):
+            return 0
+        # The attempt is committed before the e-mail is sent, so that another worker does not send it too.
+        figures.alert_state = {**figures.alert_state, "tried_at": now.isoformat()}
+        figures.save(update_fields=["alert_state"])
+    sent = _send(build_messages(problems, settings))
+    if sent:
+        with transaction.atomic():
+            figures = FailureFigures.objects.lock()
+            reported = _current(figures.alert_state, now)
+            reported |= {problem.key: [now.isoformat(), now.isoformat()] for problem in problems}
+            figures.alert_state = {**figures.alert_state, "sent_at": now.isoformat(), "reported": reported}
+            figures.save(update_fields=["alert_state"])
+    return sent
+
+
+def _should_send(problems: list[Finding], state: dict[str, Any], now: datetime.datetime) -> bool:
+    if not problems or _is_within(state.get("tried_at"), MIN_PAUSE, now):
+        return False
+    reported = _current(state, now)
+    unreported = [problem for problem in problems if problem.key not in reported]
+    if _is_within(state.get("sent_at"), PAUSE, now):
+        return any(isinstance(problem, GroupFinding) for problem in unreported)
+    is_reminder = any(
+        not isinstance(problem, GroupFinding) and not _is_within(reported[problem.key][0], REMIND_AFTER, now)
+        for problem in problems
+        if problem.key in reported
+    )
+    return bool(unreported) or is_reminder
+
+
+def _is_within(moment: str | None, period: datetime.timedelta, now: datetime.datetime) -> bool:
+    return moment is not None and now - datetime.datetime.fromisoformat(moment) < period
+
+
+def _current(state: dict[str, Any], now: datetime.datetime) -> dict[str, list[str]]:
+    """Return the reported problems that have not ended long ago, as pairs of when they were reported and last seen."""
+    reported: dict[str, list[str]] = state.get("reported", {})
+    return {key: times for key, times in reported.items() if _is_within(times[1], FORGET_AFTER, now)}
+
+
+def _remember(problems: Iterable[Finding], now: datetime.datetime) -> None:
+    """Store that the reported problems last."""
+    with transaction.atomic():
+        figures = FailureFigures.objects.lock()
+        reported = _current(figures.alert_state, now)
+        for problem in problems:
+            if problem.key in reported:
+                reported[problem.key][1] = now.isoformat()
+        figures.alert_state = {**figures.alert_state, "reported": reported}
+        figures.save(update_fields=["alert_state"])
+
+
+def _send(messages: Iterable[Any]) -> int:
+    """Send the messages one by one, and return how many the mail server accepted. Errors are logged."""
+    sent = 0
+    backend = get_connection()
+    for message in messages:
+        message.connection = backend
+        try:
+            sent += message.send() or 0
+        except Exception as error:  # noqa: BLE001 - SMTP and each provider have their own errors
+            log.warning("alert.not_sent", error=type(error).__name__)
+    return sent
