@@ -10,7 +10,8 @@ class DlqConfig(AppConfig):
     verbose_name = _("Failures")
 
     def ready(self) -> None:
-        from dlq.alerts import metrics  # noqa: F401, PLC0415 - registers itself; imports models
+        from dlq import listeners  # noqa: F401, PLC0415 - registers itself; imports models
+        from dlq.alerts import metrics  # noqa: F401, PLC0415
         from dlq.capture import celery_messages  # noqa: F401, PLC0415
         from dlq.kinds import checks  # noqa: F401, PLC0415
 

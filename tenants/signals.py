@@ -17,6 +17,10 @@ hotel_restored = Signal()
 domain_added = Signal()
 domain_removed = Signal()
 
+# Signal about a restored hotel that has the tables of this version, sent with `hotel` in the platform's context before
+# the hotel is activated. If a receiver raises an exception, the hotel stays suspended.
+restored_hotel_migrated = Signal()
+
 # Signals about a guest contact, sent in the platform's context with `hotel` and `contact`.
 contact_added = Signal()
 contact_removed = Signal()

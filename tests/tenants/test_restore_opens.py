@@ -10,6 +10,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from dlq.models import Failure
+from dlq.policy import FAILURE_DUE
+from dlq.services import capture
 from hotelagent.core.ids import uuid7
 from tenants import host_routing, services, tasks
 from tenants.context import hotel_context, platform_context
@@ -67,6 +70,23 @@ def test_restore_hotel_with_discard_due_discards_overdue_items_and_activates_the
     assert (result["status"], result["discarded_items"]) == ("active", 1)
     with platform_context():
         assert DueItem.objects.get(hotel_id=sol.id).item_id == later
+
+
+def test_failure_whose_retry_is_discarded_at_the_restore_is_in_doubt_immediately(
+    sol: Hotel, file: Path
+) -> None:
+    with hotel_context(sol):
+        overdue, later = [
+            capture(is_task=True, source="tests", name=name, payload={}, error=ZeroDivisionError()).id
+            for name in ("overdue", "later")
+        ]
+        due.schedule(kind=FAILURE_DUE, items=[(overdue, timezone.now())])
+    backup(file, "sol")
+    delete(sol)
+    assert restore(file, discard_due=True)["discarded_items"] == 1
+    with hotel_context(get_hotel("sol")):
+        found = {failure.id: failure.status for failure in Failure.objects.all()}
+    assert found == {overdue: "in_doubt", later: "scheduled"}
 
 
 def test_restored_hotel_is_suspended_if_requested_or_if_it_was_suspended_at_the_backup(

@@ -38,7 +38,7 @@ from tenants.lifecycle.backup.table_data import (
 from tenants.lifecycle.migration_lock import hold_migration_lock
 from tenants.models import Hotel, HotelStatus
 from tenants.queue import due
-from tenants.signals import hotel_restored
+from tenants.signals import hotel_restored, restored_hotel_migrated
 
 
 @dataclass(slots=True)
@@ -86,6 +86,8 @@ def restore_hotel(
             )
             if reason := activation.migrate_restored_hotel(result.hotel):
                 result.suspension_reasons.append(reason)
+            else:
+                restored_hotel_migrated.send(Hotel, hotel=result.hotel)
             if not result.suspension_reasons:
                 result.hotel = suspension.resume_hotel(hotel_id=result.hotel.id)
             return result

@@ -29,7 +29,8 @@ class Command(HotelCommand):
         parser.add_argument("--suspended", action="store_true", help="Keep the hotel suspended.")
         parser.add_argument(
             "--discard-due", action="store_true",
-            help="Discard overdue items (reminders, retries, holds), which were processed after the backup.",
+            help="Discard overdue items (reminders, retries, holds), which were processed after the backup. "
+            "The failures of discarded retries are then in doubt and wait for a person.",
         )  # fmt: skip
 
     def run(self, **options: Any) -> None:
