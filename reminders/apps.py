@@ -13,6 +13,7 @@ class RemindersConfig(AppConfig):
 
     def ready(self) -> None:
         # Importing these modules registers their system checks, signal receivers and retry functions.
+        from dlq.kinds import task_payloads  # noqa: PLC0415
         from reminders import checks  # noqa: F401, PLC0415
         from reminders.planning import signals  # noqa: F401, PLC0415
         from reminders.sending import retries  # noqa: F401, PLC0415
@@ -28,6 +29,8 @@ class RemindersConfig(AppConfig):
             kind=due_kinds.FILE_IMPORT, task="reminders.tasks.run_file_import", batch_size=1, recurring=True
         )
         due.register(kind=due_kinds.EXPIRED_FILES, task="reminders.tasks.delete_expired_files", daily=True)
+        task_payloads.register_due_tasks()
+        task_payloads.register_id_task("reminders.tasks.sync_calendar")
         navigation.register(
             Page(
                 title=_("Import reservations"),

@@ -11,9 +11,10 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from dlq import services
-from dlq.capture_request import Origin, ordering_key_of
+from dlq.capture_request import MAX_NAME_LENGTH, Origin, ordering_key_of
 from dlq.kinds.registry import find_kind
 from dlq.payloads import StoredPayload
+from dlq.payloads.json_values import valid_text
 from dlq.retries import attempts, ordering, runner
 from tenants import host_routing
 from tenants.context import Actor, actor_context, hotel_context, platform_context
@@ -186,6 +187,8 @@ def _message_context(headers: dict[str, Any], *, name: str, task_id: str) -> Ite
     hotel = host_routing.by_id(uuid.UUID(hotel_id)) if hotel_id else None
     if hotel_id and hotel is None:
         raise LookupError(f"{name} ran for the hotel {hotel_id}, which no longer exists.")
-    actor = Actor("task", task_id, name, request_id=headers.get(REQUEST_ID_HEADER))
+    # The texts come from the message, and the audit trail must be able to store them.
+    request_id = valid_text(str(headers.get(REQUEST_ID_HEADER) or "")) or None
+    actor = Actor("task", valid_text(task_id), valid_text(name)[:MAX_NAME_LENGTH], request_id=request_id)
     with hotel_context(hotel) if hotel else platform_context(), actor_context(actor):
         yield

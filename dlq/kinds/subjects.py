@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import structlog
+
 if TYPE_CHECKING:
     from dlq.models import Failure
 
@@ -25,6 +27,8 @@ class Subject:
     title: str
     url: str
 
+
+log = structlog.get_logger(__name__)
 
 SubjectFinder = Callable[[Sequence["Failure"]], dict[UUID, Subject]]
 
@@ -52,5 +56,8 @@ def find_subjects(failures: Iterable[Failure]) -> dict[UUID, Subject]:
     subjects: dict[UUID, Subject] = {}
     for name, group in by_name.items():
         if finder := _subject_finders.get(name):
-            subjects |= finder(group)
+            try:
+                subjects |= finder(group)
+            except Exception:  # a payload may have any form, and the page must show the failure all the same
+                log.exception("failure.subject_unknown", name=name)
     return subjects

@@ -29,7 +29,20 @@ from tenants.queue import due
 _ONE_SECOND = timedelta(seconds=1)
 
 
-@failure_kind(FAILURE_NAME)
+@failure_kind(
+    FAILURE_NAME,
+    schema={
+        "type": "object",
+        "required": ["reminder"],
+        "additionalProperties": False,
+        "properties": {
+            "reminder": {"type": "string", "format": "uuid", "title": "Reminder"},
+            # The format is not checked, because a wrong address is a reason of failures.
+            "to": {"type": "string", "maxLength": 254, "title": "E-mail address"},
+        },
+    },
+    personal_fields=["to"],
+)
 def retry_failed(failure: Failure) -> None:
     """Send the failed reminder again immediately.
 
