@@ -83,3 +83,14 @@ def interleave(
 def median_ratio(ours: list[float], peer: list[float]) -> float:
     """Return the median of the ratios `ours / peer`. Each list contains one duration for each round."""
     return statistics.median(a / b for a, b in zip(ours, peer, strict=True))
+
+
+def raise_error(number: int) -> None:
+    """Raise LookupError from a few frames, as a task of an application does."""
+
+    def find(depth: int) -> None:
+        if depth:
+            find(depth - 1)
+        raise LookupError(f"There is no lamp {number}.")
+
+    find(3)
