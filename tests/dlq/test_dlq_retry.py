@@ -2,12 +2,16 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from audit.selectors import timeline
+from dlq import tasks
 from dlq.models import Failure
+from dlq.redrives import progress
+from dlq.redrives.models import Redrive
 from hotelagent.core.ids import uuid7
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
@@ -36,15 +40,38 @@ def test_dlq_retry_with_ids_schedules_the_failures_with_these_ids(
         assert timeline(kind="failure", identifier=first.id)[0].actor_kind == "command"
 
 
-def test_dlq_retry_with_a_fingerprint_schedules_all_failures_of_the_group(
+def test_dlq_retry_with_a_filter_starts_a_redrive_of_all_failures_that_match(
     hotel: Hotel, lamp: Lamp, capsys: Any
 ) -> None:
     with hotel_context(hotel):
         group = [capture_failure(room=str(number), retry=False) for number in range(3)]
-        other = capture_failure(message="dark", retry=False)
-    assert run_command(capsys, "--hotel", "alpha", "--fingerprint", group[0].fingerprint)[1]["scheduled"] == 3
+        other = capture_failure(message="dark", room="9", retry=False)
+    arguments = ["--hotel", "alpha", "--fingerprint", group[0].fingerprint, "--rate", "600"]
+    code, preview = run_command(capsys, *arguments, "--dry-run")
+    assert (code, preview["matched"], preview["accepted"], preview["refused"]) == (0, 3, 3, {})
+    code, redrive = run_command(capsys, *arguments)
+    assert (code, redrive["matched"], redrive["rate"]) == (0, 3, 600)
     with hotel_context(hotel):
-        assert reload(other).status == "permanent"
+        progress.advance(redrive_id=UUID(redrive["id"]))
+        assert [reload(failure).status for failure in (group[0], other)] == ["scheduled", "permanent"]
+
+
+def test_dlq_retry_with_the_option_wait_returns_when_the_redrive_has_ended(
+    hotel: Hotel, lamp: Lamp, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hotel_context(hotel):
+        capture_failure(room="1", retry=False)
+        lamp.fail()
+
+    def work(_seconds: float) -> None:
+        for redrive in Redrive.objects.all():
+            progress.advance(redrive_id=redrive.id)
+            tasks.retry_due([str(failure.id) for failure in Failure.objects.filter(status="scheduled")])
+            progress.advance(redrive_id=redrive.id)
+
+    monkeypatch.setattr("dlq.management.commands.dlq_retry.time.sleep", work)
+    code, redrive = run_command(capsys, "--hotel", "alpha", "--all", "--wait")
+    assert (code, redrive["status"], redrive["failed"]) == (1, "finished", 1)
 
 
 def test_dlq_retry_with_invalid_ids_reports_them_and_schedules_the_others(
@@ -76,6 +103,10 @@ def test_dlq_retry_with_the_option_platform_schedules_failures_of_the_platform(
         ["--fingerprint", "0"],
         ["--hotel", "alpha", "--platform", "--fingerprint", "0"],
         ["--hotel", "alpha", "not-an-id"],
+        ["--hotel", "alpha", "--all", "0198c0de-0000-7000-8000-000000000000"],
+        ["--hotel", "alpha", "--all", "--rate", "0"],
+        ["--hotel", "alpha", "--since", "soon"],
+        ["--hotel", "alpha", "--since", "2030-05-02T00:00", "--until", "2030-05-01T00:00"],
     ],
 )
 def test_dlq_retry_with_invalid_arguments_raises_command_error(hotel: Hotel, arguments: list[str]) -> None:

@@ -1,0 +1,131 @@
+"""Tests that a redrive covers each failure once, whatever happens to the workers and the broker meanwhile."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from django.db import connections
+
+from dlq import services as failures
+from dlq import tasks
+from dlq.models import WAITING_STATUSES, Failure
+from dlq.redrives import coverage, progress, services
+from dlq.redrives.models import Redrive
+from dlq.redrives.services import RedriveOptions
+from dlq.selection import FailureSelection
+from tenants.context import hotel_context, platform_context
+from tenants.database.clock import database_now
+from tenants.models import DueItem, Hotel
+from tenants.queue import dispatch
+from tests.dlq.conftest import Lamp, capture_failure
+
+
+def start() -> Redrive:
+    return services.start(selection=FailureSelection(), options=RedriveOptions())
+
+
+def run_in_process_that_is_killed(work: Callable[[], object]) -> None:
+    """Run `work`, which kills its process, in a child process."""
+    connections.close_all()
+    child = os.fork()
+    if not child:
+        try:
+            work()
+        finally:
+            os._exit(3)
+    _pid, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+def advance_and_die(redrive: Redrive, *, steps: int, before_commit: bool) -> None:
+    """Make steps of the redrive, and die in the last one: before its commit, or before the next step."""
+    step, made = progress._step, 0
+
+    def step_or_die(redrive: Redrive) -> object:
+        nonlocal made
+        if made == steps and not before_commit:
+            os.kill(os.getpid(), signal.SIGKILL)
+        made += 1
+        delay = step(redrive)
+        if made == steps and before_commit:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return delay
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "_step", step_or_die)
+        progress.advance(redrive_id=redrive.id)
+
+
+def retry_scheduled() -> None:
+    due = Failure.objects.filter(status="scheduled", next_retry_at__lte=database_now()).order_by("id")
+    tasks.retry_due([str(failure_id) for failure_id in due.values_list("id", flat=True)])
+
+
+def store_permanent_failures() -> None:
+    """Store nine permanent failures that were retried three times before, so no automatic retry follows."""
+    for number in range(9):
+        capture_failure(room=str(number), retry=False)
+    Failure.objects.update(retries=3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_redrive_touches_each_failure_once_and_nothing_that_was_closed(
+    hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coverage, "BATCH_SIZE", 2)
+    lamp.fail()
+    with hotel_context(hotel):
+        store_permanent_failures()
+        closed = Failure.objects.order_by("id")[0]
+        failures.discard(failure_id=closed.id, reason="sent manually")
+        redrive = start()
+        deaths = [(1, True), (2, True), (1, False), (1, False)]
+        for number, (steps, before_commit) in enumerate(deaths):
+            run_in_process_that_is_killed(
+                partial(advance_and_die, redrive, steps=steps, before_commit=before_commit)
+            )
+            retry_scheduled()
+            capture_failure(room=f"later {number}", retry=False)
+        for _ in range(3):
+            progress.advance(redrive_id=redrive.id)
+            retry_scheduled()
+        redrive.refresh_from_db()
+        assert (redrive.status, redrive.scheduled, redrive.failed) == ("finished", 8, 8)
+    retried = Counter(payload["room"] for payload in lamp.retried)
+    assert retried == {str(number): 1 for number in range(1, 9)}
+
+
+@pytest.mark.django_db
+def test_loop_until_no_failure_waits_touches_failures_again_and_does_not_end(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    """This is the negative control: how other queues retry all failures."""
+    lamp.fail()
+    store_permanent_failures()
+    waiting = Failure.objects.filter(status__in=WAITING_STATUSES).values_list("id", flat=True)
+    rounds = 0
+    while rounds < 3 and (ids := list(waiting.all())):
+        for failure_id in ids:
+            failures.retry(failure_id=failure_id)
+        retry_scheduled()
+        rounds += 1
+    assert (rounds, set(Counter(payload["room"] for payload in lamp.retried).values())) == (3, {3})
+
+
+@pytest.mark.django_db
+def test_redrive_continues_by_its_due_item_if_the_broker_lost_its_message(
+    in_hotel: Hotel, lamp: Lamp, eager: None
+) -> None:
+    store_permanent_failures()
+    # The message that `start` sends after the commit is lost: the transaction of this test is never committed.
+    redrive = start()
+    for _ in range(3):
+        with platform_context():
+            DueItem.objects.update(claim_at=database_now())
+            dispatch.dispatch_due_items()
+    redrive.refresh_from_db()
+    assert (redrive.status, redrive.succeeded, len(lamp.retried)) == ("finished", 9, 9)
