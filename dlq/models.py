@@ -158,6 +158,9 @@ class Failure(models.Model):
 
     objects = WithTraceback.as_manager()
 
+    #: The title of the work, such as "Reminder for Ana Lima". The admin sets it for the failures that it displays.
+    title = ""
+
     class Meta:
         verbose_name = _("failure")
         verbose_name_plural = _("failures")
@@ -179,7 +182,7 @@ class Failure(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.error_type.rpartition('.')[2]}"
+        return self.title or f"{self.name}: {self.error_type.rpartition('.')[2]}"
 
     @property
     def version(self) -> str:

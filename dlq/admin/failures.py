@@ -5,27 +5,31 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.admin import TabularInline
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import (
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    FieldTextFilter,
+    RangeDateTimeFilter,
+)
 from unfold.decorators import display
 from unfold.forms import ActionForm
+from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from dlq import services
-from dlq.admin.figures import daily_chart
+from dlq.admin.explanations import work_label
+from dlq.admin.failure_page import FailurePage
+from dlq.events import ERRORS
 from dlq.groups.models import FailureGroup
-from dlq.kinds.subjects import Subject, find_subjects
-from dlq.models import WAITING_STATUSES, Attempt, Failure, FailureStatus
-from dlq.payloads import find_payload_problems
-from dlq.retries import ordering
-from hotelagent.admin.base import ReadOnlyModelAdmin
+from dlq.kinds.subjects import find_subjects
+from dlq.models import Failure, FailureStatus
 from hotelagent.admin.sites import hotel_site, platform_site
 
 STATUS_COLOURS = {
@@ -38,6 +42,10 @@ STATUS_COLOURS = {
 }
 
 
+#: Maximum number of names in the filter by work.
+MAX_NAMES = 100
+
+
 class DiscardForm(ActionForm):  # type: ignore[misc]
     reason = forms.CharField(
         label=_("Reason"),
@@ -47,168 +55,91 @@ class DiscardForm(ActionForm):  # type: ignore[misc]
     )
 
 
-class AttemptInline(TabularInline):  # type: ignore[misc]
-    model = Attempt
-    fields = [
-        "number",
-        "outcome",
-        "started_at",
-        "ended_at",
-        "error_type",
-        "message",
-        "worker",
-        "code_version",
-    ]
-    readonly_fields = fields
-    extra = 0
-    can_delete = False
-    show_count = True
+class WorkFilter(DropdownFilter):  # type: ignore[misc]
+    """Filters by the name of the failed work. The names come from the groups, because there are few groups."""
 
-    @display(description=_("message"))
-    def message(self, attempt: Attempt) -> str:
-        return attempt.localized_message
+    title = _("work")
+    parameter_name = "name"
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = FailureGroup.objects.order_by("name").values_list("name", flat=True).distinct()
+        return [(name, work_label(name)) for name in names[:MAX_NAMES]]
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Failure]) -> QuerySet[Failure]:
+        return queryset.filter(name=self.value()) if self.value() else queryset
 
 
 @admin.register(Failure, site=hotel_site)
 @admin.register(Failure, site=platform_site)
-class FailureAdmin(ReadOnlyModelAdmin):
+class FailureAdmin(FailurePage):
     icon = "error"
     menu_order = 0
-    stylesheets = ("dlq/failures.css",)
-    list_before_template = "dlq/chart.html"
-    list_display = [
-        "subject_title",
-        "status_badge",
-        "error_summary",
-        "group",
-        "next_retry_at",
-        "last_seen_at",
-    ]
+    stylesheets = ("dlq/failures.css", "dlq/failure.css")
+    list_display = ["what", "status_badge", "error_summary", "last_seen_at", "next_retry_at"]
+    # No index has another order than the primary key.
+    sortable_by = ()
     list_filter = [
         ("status", ChoicesDropdownFilter),
-        "is_task",
-        ("fingerprint", FieldTextFilter),
+        WorkFilter,
         ("last_seen_at", RangeDateTimeFilter),
+        ("fingerprint", FieldTextFilter),
     ]
     list_filter_submit = True
     search_fields = ["name", "error_message", "=fingerprint"]
+    search_help_text = _("Search in the error messages and in the names of the work")
     ordering = ["-id"]
-    inlines = [AttemptInline]
+    paginator = InfinitePaginator  # Django's default paginator is slow, because it counts all failures.
+    show_full_result_count = False
     actions = ["retry", "discard"]
     action_form = DiscardForm
     fieldsets = [
         (
-            None,
+            _("Details"),
             {
                 "fields": [
-                    "status",
-                    "waiting_reason",
-                    "name",
-                    "is_task",
-                    "source",
-                    "group",
-                    "retries",
-                    "occurrences",
-                    "discard_reason",
-                    "task_id",
-                    "request_id",
+                    ("name", "source"),
+                    ("occurrences", "retries"),
+                    ("created_at", "expires_at"),
+                    ("group", "error_type"),
+                    ("task_id", "request_id"),
+                    "formatted_traceback",
                 ]
             },
         ),
-        (_("Error"), {"fields": ["error_type", "message", "formatted_traceback"]}),
-        (_("Payload"), {"fields": ["payload", "payload_problems"]}),
-        (
-            _("Times"),
-            {"fields": ["created_at", "last_seen_at", "next_retry_at", "expires_at"]},
-        ),
     ]
 
-    change_form_outer_before_template = "dlq/actions.html"
-
-    @display(description=_("name"), ordering="name")
-    def subject_title(self, failure: Failure) -> str:
-        subject: Subject | None = getattr(failure, "subject", None)
-        return subject.title if subject else failure.name
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        page: HttpResponse = super().changelist_view(
-            request, {"panel": daily_chart(), **(extra_context or {})}
-        )
-        return page
+    @display(description=_("what failed"))
+    def what(self, failure: Failure) -> str:
+        return failure.title or work_label(failure.name)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
         subjects = find_subjects(changelist.result_list)
         for failure in changelist.result_list:
-            failure.subject = subjects.get(failure.id)
+            if subject := subjects.get(failure.id):
+                failure.title = subject.title
         return changelist
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        failure: Failure = context["original"]
-        subject = find_subjects([failure]).get(failure.id)
-        is_waiting = failure.status in WAITING_STATUSES
-        actions_context = {
-            "subject": subject,
-            "advice": _("Open the linked page and fix the cause before you retry.")
-            if is_waiting and subject
-            else "",
-            "may_act": is_waiting and self.has_act_permission(request),
-            "list_url": reverse(f"{self.admin_site.name}:dlq_failure_changelist"),
-        }
-        response: HttpResponse = super().render_change_form(
-            request, {**context, **actions_context}, *args, **kwargs
-        )
-        return response
-
-    @display(description=_("status"), label=STATUS_COLOURS, ordering="status")
+    @display(description=_("status"), label=STATUS_COLOURS)
     def status_badge(self, failure: Failure) -> tuple[str, str]:
         return failure.status, failure.get_status_display()
 
-    @display(description=_("error"), ordering="error_type")
+    @display(description=_("error"))
     def error_summary(self, failure: Failure) -> str:
         occurrences = f" ({failure.occurrences}x)" if failure.occurrences > 1 else ""
-        text = f"{failure.error_type.rpartition('.')[2]}: {failure.localized_message}"
+        error = ERRORS.get(failure.error_type) or failure.error_type.rpartition(".")[2]
+        text = f"{error}: {failure.localized_message}"
         return Truncator(text).chars(120) + occurrences
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Failure]:
         failures: QuerySet[Failure] = super().get_queryset(request).with_waits_for()
         return failures
 
-    @display(description=_("waiting for"))
-    def waiting_reason(self, failure: Failure) -> str:
-        return ordering.waiting_reason(failure)
-
-    @display(description=_("message"))
-    def message(self, failure: Failure) -> str:
-        return failure.localized_message
-
-    @display(description=_("payload problems"), empty_value="-")
-    def payload_problems(self, failure: Failure) -> SafeString:
-        """Return a line for each reason why the payload does not match the schema of its kind."""
-        return format_html_join(
-            mark_safe("<br>"), "{}", ([problem] for problem in find_payload_problems(failure))
-        )
-
-    @display(description=_("group"), ordering="fingerprint")
+    @display(description=_("group"))
     def group(self, failure: Failure) -> SafeString:
-        """Return a link to the list of all failures with the same fingerprint as this failure."""
-        url = reverse(f"{self.admin_site.name}:dlq_failure_changelist")
-        return format_html(
-            '<a class="font-mono underline" href="{}?fingerprint={}">{}</a>',
-            url,
-            failure.fingerprint,
-            failure.fingerprint[:8],
-        )
+        """Return a link to the page of the group."""
+        url = reverse(f"{self.admin_site.name}:dlq_failuregroup_change", args=[failure.fingerprint])
+        return format_html('<a class="underline" href="{}">{}</a>', url, _("All failures with this error"))
 
     @display(description=_("traceback"))
     def formatted_traceback(self, failure: Failure) -> SafeString:
@@ -241,6 +172,3 @@ class FailureAdmin(ReadOnlyModelAdmin):
         if count:
             text = ngettext("%d failure was discarded.", "%d failures were discarded.", count)
             self.message_user(request, text % count, messages.SUCCESS)
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("dlq.change_failure"))

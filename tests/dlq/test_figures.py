@@ -66,9 +66,9 @@ def test_figures_use_the_days_of_the_hotel_time_zone(in_hotel: Hotel, lamp: Lamp
             assert daily_counts()[event.at.astimezone(zone).date()].captured == 1
 
 
-def test_failure_list_shows_the_chart(staff: Client, hotel: Hotel, lamp: Lamp) -> None:
+def test_list_of_groups_shows_the_chart(staff: Client, hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         capture_failure(retry=False)
-    page = staff.get("/admin/dlq/failure/").content.decode()
+    page = staff.get("/admin/dlq/failuregroup/").content.decode()
     assert page.count('class="ha-bars"') == DAYS
     assert "1 new, 1 needed attention, 0 resolved, 0 discarded" in page

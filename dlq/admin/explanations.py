@@ -1,0 +1,78 @@
+"""What happened to a failure and what staff can do, in words for people who do not know the technology."""
+
+from dataclasses import dataclass
+
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from dlq.events import NAMES
+from dlq.kinds.subjects import Subject
+from dlq.models import Failure, FailureStatus
+from dlq.retries import ordering
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`title` names the work, `happened` says what happened to it, and `advice` what to do."""
+
+    title: str
+    happened: str
+    advice: str
+
+
+def work_label(name: str) -> str:
+    """Return the display label of the name of a failure, or the name if it has no label."""
+    return capfirst(str(NAMES.get(name, name)))
+
+
+def explain(failure: Failure, subject: Subject | None, *, may_correct: bool) -> Explanation:
+    """Return the explanation of a failure for a person who may or may not correct its payload."""
+    return Explanation(
+        title=subject.title if subject else work_label(failure.name),
+        happened=_happened(failure),
+        advice=ordering.waiting_reason(failure) or _advice(failure, subject, may_correct=may_correct),
+    )
+
+
+def _happened(failure: Failure) -> str:
+    count = failure.attempt + 1
+    times = ngettext(
+        "It was tried %(count)d time, on %(at)s.",
+        "It was tried %(count)d times, most recently on %(at)s.",
+        count,
+    )
+    return times % {"count": count, "at": _format(failure.last_seen_at)}
+
+
+def _advice(failure: Failure, subject: Subject | None, *, may_correct: bool) -> str:
+    match failure.status:
+        case FailureStatus.SCHEDULED if failure.next_retry_at:
+            text = _("It is tried again automatically on %(at)s. You do not need to do anything.")
+            return text % {"at": _format(failure.next_retry_at)}
+        case FailureStatus.RETRYING:
+            return _("It is being tried again now. Reload this page in a minute to see the result.")
+        case FailureStatus.RESOLVED:
+            return _("It succeeded. There is nothing to do.")
+        case FailureStatus.DISCARDED:
+            return _("It was discarded and is not tried again.")
+        case FailureStatus.IN_DOUBT:
+            return _(
+                "It is unknown whether the work was done, because the last attempt did not report its result. "
+                "Check this first. If the work was done, discard the failure. If it was not done, retry."
+            )
+    steps = []
+    if subject:
+        steps.append(_("Open the linked page and fix the cause."))
+    if may_correct:
+        steps.append(_("If the data below are wrong, correct them and send again."))
+    steps.append(
+        _("When the cause is fixed, retry. If the work is not needed any more, discard the failure.")
+    )
+    return " ".join([_("It is not tried again automatically."), *steps])
+
+
+def _format(moment: object) -> str:
+    return date_format(localtime(moment), "DATETIME_FORMAT")  # type: ignore[arg-type]

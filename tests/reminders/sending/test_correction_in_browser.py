@@ -1,0 +1,84 @@
+"""Browser test of a correction: a manager opens a failed reminder, corrects the e-mail address and sends it again."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, expect
+
+from audit.selectors import timeline
+from dlq.models import Failure, FailureStatus
+from dlq.retries import runner
+from reminders.models import Reminder, Reservation
+from reminders.sending import batch
+from reminders.services.reminders import send_now
+from tenants.context import hotel_context
+from tenants.models import Hotel
+from tests.browser import open_page, screenshot, start_browser
+from tests.servers import MailServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with start_browser() as started:
+        yield started
+
+
+@pytest.fixture
+def open_as_manager(browser: Browser, live_server: Any, staff: Client) -> Callable[..., Any]:
+    """Return a function that opens a page of the admin in a browser."""
+    return partial(open_page, browser, live_server, staff)
+
+
+@pytest.fixture
+def failure(book: Callable[..., Reservation], smtp: MailServer) -> Failure:
+    """Return the failure of a reminder to an address that the mail server refuses."""
+    smtp.refuse("ana@exmaple.com")
+    reservation = book("R1", "2030-05-10", "2030-05-12", guest_email="ana@exmaple.com")
+    reminder = Reminder.objects.filter(reservation=reservation).order_by("planned_for")[0]
+    send_now(reminder_id=reminder.id)
+    batch.send_due([reminder.id])
+    return Failure.objects.get()
+
+
+def test_manager_corrects_the_address_of_a_failed_reminder_and_it_is_sent(
+    open_as_manager: Callable[..., Any], hotel: Hotel, failure: Failure, smtp: MailServer
+) -> None:
+    with open_as_manager("/admin/dlq/failure/") as page:
+        screenshot(page, "failures")
+        page.get_by_role("link", name="Ana Lima").click()
+        expect(page.get_by_text("no such mailbox").first).to_be_visible()
+        screenshot(page, "failure")
+        address = page.get_by_label("Data (JSON)")
+        address.fill(address.input_value().replace("exmaple", "example"))
+        page.get_by_role("button", name="Correct and send again").click()
+        expect(page.get_by_text("The correction was saved")).to_be_visible()
+        corrected = page.get_by_role("row", name="to ana@exmaple.com ana@example.com")
+        expect(corrected).to_be_visible()
+        with hotel_context(hotel):
+            runner.retry_due(failure_id=failure.id)
+        page.reload()
+        expect(page.locator(".ha-panel .dlq-status")).to_have_text("resolved")
+        screenshot(page, "failure-resolved")
+    assert len(smtp.to("ana@example.com")) == 1
+    with hotel_context(hotel):
+        assert Failure.objects.get().status == FailureStatus.RESOLVED
+        events = list(timeline(kind="failure", identifier=failure.id).values_list("event", "actor_kind"))
+        assert ("failure.corrected", "user") in events
+        assert ("failure.payload_viewed", "user") in events
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "es-ES"])
+def test_page_of_a_failure_fits_a_phone(
+    open_as_manager: Callable[..., Any], failure: Failure, locale: str
+) -> None:
+    phone = {"viewport": {"width": 360, "height": 740}, "locale": locale}
+    for name, path in (("failures", ""), ("failure", f"{failure.id}/change/")):
+        with open_as_manager(f"/admin/dlq/failure/{path}", **phone) as page:
+            screenshot(page, f"{name}-phone-{locale}")
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert width <= 360
