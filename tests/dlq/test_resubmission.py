@@ -1,0 +1,65 @@
+"""Tests that a failure is never deleted before the copy that is sent again has arrived (ServiceBusExplorer#476)."""
+
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.db import DatabaseError, connection, transaction
+
+from dlq import services
+from dlq.models import Failure
+from dlq.retries import runner
+from tenants.context import hotel_context
+from tenants.models import DueItem, Hotel
+from tests.dlq.conftest import Lamp, capture_failure, failing_task, reload
+
+
+def lose_connection() -> None:
+    """End the database session of this process, as a crash of the process or of the server does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_retry_that_is_interrupted_before_the_commit_changes_nothing(hotel: Hotel, lamp: Lamp) -> None:
+    with hotel_context(hotel):
+        failure = capture_failure(retry=False, room="1")
+        with pytest.raises(DatabaseError), transaction.atomic():
+            services.retry(failure_id=failure.id)
+            lose_connection()
+        connection.close()
+        kept = reload(failure)
+        assert (kept.status, kept.payload) == ("permanent", {"lamp": 1, "room": "1"})
+        assert not DueItem.objects.filter(item_id=failure.id).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_failure_that_is_deleted_before_the_copy_is_sent_is_lost_by_the_interruption(
+    hotel: Hotel, lamp: Lamp
+) -> None:
+    """This is the negative control: a queue that deletes the original, and then sends the copy."""
+    sent: list[dict[str, Any]] = []
+    with hotel_context(hotel):
+        failure = capture_failure(retry=False)
+        failure.delete()
+        with pytest.raises(DatabaseError):
+            lose_connection()
+            sent.append(failure.payload)
+        connection.close()
+        assert (Failure.objects.count(), sent) == (0, [])
+
+
+@pytest.mark.django_db
+def test_failure_whose_task_cannot_be_sent_is_kept_with_its_payload_and_scheduled_again(
+    in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(current_app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
+    payload = {"args": [-1], "kwargs": {"colour": "blue"}}
+    captured = services.capture(
+        is_task=True, source="tests", name=failing_task.name, payload=payload, error=ValueError("dark")
+    )
+    services.retry(failure_id=captured.id)
+    runner.retry_due(failure_id=captured.id)
+    failure = Failure.objects.get()
+    assert (failure.status, failure.payload, failure.retries) == ("scheduled", payload, 1)
+    assert "OperationalError" in failure.error_type
