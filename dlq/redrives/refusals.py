@@ -39,7 +39,9 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
         return RedriveResult.NO_HANDLER
     if traits.original_type not in {"", EXACT_TYPE}:
         return RedriveResult.UNREADABLE
-    may_be_done = traits.status == FailureStatus.IN_DOUBT and not find_kind(traits.name).is_idempotent
+    # A failure that another system processes is in doubt only if the handler has not declared its work as idempotent.
+    is_idempotent = find_kind(traits.name).is_idempotent and not is_external(traits.name)
+    may_be_done = traits.status == FailureStatus.IN_DOUBT and not is_idempotent
     if may_be_done and not redrive.confirm_in_doubt:
         return RedriveResult.IN_DOUBT
     return None

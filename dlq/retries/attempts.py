@@ -42,6 +42,9 @@ from tenants.errors import TooManyDeliveries
 
 log = structlog.get_logger(__name__)
 
+#: The number of failures that `claim_next` reads beyond its limit.
+SPARE_CANDIDATES = 50
+
 
 def claim(
     *, failure_id: uuid.UUID, lease: timedelta = schedule.HANDLER_LEASE, is_dispatched: bool = False
@@ -75,13 +78,13 @@ def claim_next(*, names: Collection[str], lease: timedelta, limit: int = 1) -> l
     Each claim is committed on return and is valid for `lease`. Concurrent callers claim different failures.
     """
     claimed: list[Failure] = []
-    while len(claimed) < limit:
-        candidates = selectors.claimable_failures(names=names, limit=limit - len(claimed))
-        claims = [claim(failure_id=failure_id, lease=lease) for failure_id in candidates]
-        new = [failure for failure in claims if failure is not None]
-        if not new:
+    # The callers that claim at the same time find the same failures, so each needs some more than it can claim.
+    for failure_id in selectors.claimable_failures(names=names, limit=limit + SPARE_CANDIDATES):
+        if len(claimed) == limit:
             break
-        claimed += new
+        failure = claim(failure_id=failure_id, lease=lease)
+        if failure is not None:
+            claimed.append(failure)
     return claimed
 
 

@@ -20,13 +20,25 @@ def lose_connection() -> None:
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
+def retry_and_lose_connection(failure: Failure) -> None:
+    with transaction.atomic():
+        services.retry(failure_id=failure.id)
+        lose_connection()
+
+
+def move(failure: Failure, queue: list[dict[str, Any]]) -> None:
+    """Delete the failure and then send a copy to the queue, as other tools do. Lose the connection in between."""
+    failure.delete()
+    lose_connection()
+    queue.append(failure.payload)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_retry_that_is_interrupted_before_the_commit_changes_nothing(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure(retry=False, room="1")
-        with pytest.raises(DatabaseError), transaction.atomic():
-            services.retry(failure_id=failure.id)
-            lose_connection()
+        with pytest.raises(DatabaseError):
+            retry_and_lose_connection(failure)
         connection.close()
         kept = reload(failure)
         assert (kept.status, kept.payload) == ("permanent", {"lamp": 1, "room": "1"})
@@ -37,14 +49,12 @@ def test_retry_that_is_interrupted_before_the_commit_changes_nothing(hotel: Hote
 def test_failure_that_is_deleted_before_the_copy_is_sent_is_lost_by_the_interruption(
     hotel: Hotel, lamp: Lamp
 ) -> None:
-    """This is the negative control: a queue that deletes the original, and then sends the copy."""
+    """This is the negative control."""
     sent: list[dict[str, Any]] = []
     with hotel_context(hotel):
         failure = capture_failure(retry=False)
-        failure.delete()
         with pytest.raises(DatabaseError):
-            lose_connection()
-            sent.append(failure.payload)
+            move(failure, sent)
         connection.close()
         assert (Failure.objects.count(), sent) == (0, [])
 

@@ -1,15 +1,21 @@
 """Tests of handlers of other systems, which claim failures over REST and report the result."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from audit.models import Event
 from dlq import services
 from dlq.models import Attempt, Failure
+from dlq.redrives.models import Redrive, RedriveResult
+from dlq.redrives.refusals import Traits, refusal
+from dlq.retention import pauses
 from dlq.retries import runner
 from tenants.context import hotel_context
 from tenants.models import ApiKey, DueItem, Hotel
@@ -282,6 +288,62 @@ def test_failure_is_permanent_if_no_valid_key_of_the_namespace_can_process_it(ho
         ApiKey.objects.update(expires_at=timezone.now())
     unlimited = make_client(hotel, "dlq:write")
     assert unlimited.post(ENTRIES, {**REPORT, "payload": {"booking": "B-2"}}).json()["status"] == "permanent"
+
+
+def test_paused_kind_is_not_claimed(pms: APIClient, hotel: Hotel) -> None:
+    report_due(pms, hotel)
+    with hotel_context(hotel):
+        pauses.pause(name=f"external:pms:{KIND}")
+    assert claim(pms) == []
+    with hotel_context(hotel):
+        pauses.resume(name=f"external:pms:{KIND}")
+    assert len(claim(pms)) == 1
+
+
+def test_failures_with_one_ordering_key_are_claimed_one_at_a_time(pms: APIClient, hotel: Hotel) -> None:
+    first, second = (report_due(pms, hotel, ordering_key="B-1") for _number in range(2))
+    other = report_due(pms, hotel, ordering_key="B-2")
+    entries = claim(pms)
+    assert [entry["id"] for entry in entries] == [first, other]
+    assert post(pms, entries[0], "acknowledge").status_code == 200
+    assert [entry["id"] for entry in claim(pms)] == [second]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "{number}"}])
+def test_handlers_that_claim_at_the_same_time_each_get_another_failure(
+    hotel: Hotel, headers: dict[str, str]
+) -> None:
+    client = make_client(hotel)
+    ids = [report_due(client, hotel) for _number in range(8)]
+    start = threading.Barrier(8)
+
+    def claim_one(number: int) -> list[str]:
+        key = {name: value.format(number=number) for name, value in headers.items()}
+        try:
+            start.wait(10)
+            response = client.post(f"{ENTRIES}claim/", {"kinds": [KIND]}, headers=key)
+            return [entry["id"] for entry in response.json()["entries"]]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        claimed = [failure_id for found in pool.map(claim_one, range(8)) for failure_id in found]
+    assert sorted(claimed) == sorted(ids)
+
+
+def test_redrive_retries_external_failures_in_doubt_only_if_that_is_confirmed(
+    pms: APIClient, hotel: Hotel
+) -> None:
+    traits = Traits(is_task=False, name=f"external:pms:{KIND}", status="in_doubt", original_type="")
+    with hotel_context(hotel):
+        assert refusal(traits, Redrive()) == RedriveResult.IN_DOUBT
+        assert refusal(traits, Redrive(confirm_in_doubt=True)) is None
+
+
+def test_claims_count_towards_the_rate_limit_of_the_key(pms: APIClient) -> None:
+    response = pms.post(f"{ENTRIES}claim/", {"kinds": [KIND]})
+    assert response["RateLimit-Policy"].startswith('"client"')
 
 
 @pytest.mark.parametrize(
