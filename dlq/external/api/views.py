@@ -63,7 +63,8 @@ class ClaimViewSet(IdempotentMixin, HotelViewSet):
         """Claim failures to process them.
 
         Returns failures of the given kinds that are due, those that have been due for the longest time first. They
-        belong to the namespace of the API key: a key with the same name has reported them. Each has the payload as it was reported, so each claim is recorded in the audit trail.
+        belong to the namespace of the API key: a key with the same name has reported them. The response contains the
+        payloads as they were reported, so each claim is recorded in the audit trail.
 
         Process each failure, and acknowledge it or report that it failed, before `lease_until`. If you need more time,
         extend the lease. A failure whose lease has expired is retried if you claimed it with `idempotent`, and waits

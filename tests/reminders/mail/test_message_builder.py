@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.policy import default
 from email.utils import parseaddr
+from typing import Any
 
 import icalendar
 import pytest
@@ -47,7 +48,8 @@ def build_template(
 
 def raw_message(reminder: Reminder, *, recipient: str = "ana@example.com") -> bytes:
     message = build_message(reminder, template=build_template(), recipient=recipient, branding=BRANDING)
-    return message.message().as_bytes().replace(b"\n", b"\r\n")
+    raw: bytes = message.message().as_bytes()
+    return raw.replace(b"\n", b"\r\n")
 
 
 def test_guest_name_with_line_breaks_adds_no_header_to_the_message() -> None:
@@ -132,7 +134,7 @@ def test_message_differs_from_the_message_that_django_writes_only_in_its_boundar
         branding=BRANDING,
     )  # fmt: skip
     ours = message.message()
-    reference = EmailMultiAlternatives.message(message)
+    reference: Any = EmailMultiAlternatives.message(message)
     reference.replace_header("Date", ours["Date"])
     for our_part, part in zip(ours.walk(), reference.walk(), strict=True):
         if part.is_multipart():
