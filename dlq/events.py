@@ -99,6 +99,11 @@ DISCARDED = register(
     fields=("name", "was"),
     labels={"name": NAMES},
 )
+EXPORTED = register(
+    "failure.exported",
+    description=_("{actor} exported failures (format: {format}, selection: {criteria})"),
+    fields=("format", "payloads", "criteria"),
+)
 PAUSED = register(
     "failure.paused",
     description=_("{actor} paused the retries of {name}"),

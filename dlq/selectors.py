@@ -41,12 +41,15 @@ def due_failures(*, limit: int) -> list[uuid.UUID]:
 
 def claimable_failures(*, names: Collection[str], limit: int) -> list[uuid.UUID]:
     """Return the ids of at most `limit` failures with these names that can be claimed, those that are due longest
-    first.
+    first. Failures whose retries are paused are left out.
     """
+    settings = FailureSettings.objects.read()
+    if settings.is_paused:
+        return []
     due = Failure.objects.filter(
         _IS_NOT_BLOCKED,
         status=FailureStatus.SCHEDULED,
-        name__in=names,
+        name__in=set(names) - set(settings.paused_kinds),
         next_retry_at__lte=Now(),
         expires_at__gt=Now(),
     )

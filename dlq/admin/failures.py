@@ -25,6 +25,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from dlq import services
 from dlq.admin.explanations import work_label
+from dlq.admin.exports import ExportMixin
 from dlq.admin.failure_page import FailurePage
 from dlq.events import ERRORS
 from dlq.groups.models import FailureGroup
@@ -71,7 +72,7 @@ class WorkFilter(DropdownFilter):  # type: ignore[misc]
 
 @admin.register(Failure, site=hotel_site)
 @admin.register(Failure, site=platform_site)
-class FailureAdmin(FailurePage):
+class FailureAdmin(ExportMixin, FailurePage):
     icon = "error"
     menu_order = 0
     stylesheets = ("dlq/failures.css", "dlq/failure.css")

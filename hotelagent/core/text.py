@@ -17,6 +17,15 @@ def single_line(text: str) -> str:
     return " ".join(text.split())
 
 
+#: Spreadsheet programs interpret a cell that begins with one of these characters as a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def without_formula(cell: str) -> str:
+    """Return the text of a cell, with a leading apostrophe if a spreadsheet program would run it as a formula."""
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+
+
 def _printable(character: str) -> str:
     if character.isprintable() or character in _JOINERS:
         return character

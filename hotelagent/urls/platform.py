@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/", include("dlq.api")),
     path("api/v1/", include("dlq.groups.api")),
     path("api/v1/", include("dlq.redrives.api")),
+    path("api/v1/", include("dlq.exports.api")),
     path("api/v1/", include("dlq.retention.api")),
     path("api/v1/", include("tenants.api.urls")),
     path("", include("reminders.api.provider_webhooks")),

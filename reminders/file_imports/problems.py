@@ -17,9 +17,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from hotelagent.core.messages import message_from_json, message_to_json
-
-#: Spreadsheet programs interpret a cell that begins with one of these characters as a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from hotelagent.core.text import without_formula
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +80,5 @@ def report_lines(stored: bytes | memoryview) -> Iterator[str]:
 
 def _csv_line(cells: list[Any]) -> str:
     stream = io.StringIO()
-    csv.writer(stream).writerow(_harmless(cell) for cell in cells)
+    csv.writer(stream).writerow(without_formula(cell) if isinstance(cell, str) else cell for cell in cells)
     return stream.getvalue()
-
-
-def _harmless(cell: Any) -> Any:
-    """Return the cell, with a leading apostrophe if a spreadsheet program would run the text as a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

@@ -18,7 +18,7 @@ from dlq.kinds.registry import Kind
 from dlq.models import Failure
 from dlq.policy import FAILURE_DUE, NEVER, RELEASE_DUE
 from dlq.retention import pauses
-from dlq.retries import runner
+from dlq.retries import attempts, runner
 from tenants.context import hotel_context, platform_context
 from tenants.database.clock import database_now
 from tenants.models import DueItem, Hotel, User
@@ -192,6 +192,15 @@ def test_paused_failures_of_the_platform_are_left_out_until_the_pause_ends(
     pauses.resume(name=NAME)
     tasks.retry_platform_due()
     assert reload(failure).status == "resolved"
+
+
+def test_paused_failure_is_not_claimed_by_another_system(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = due_failure()
+    pauses.pause(name=NAME)
+    assert attempts.claim_next(names=[NAME], lease=timedelta(minutes=1)) == []
+    pauses.resume(name=NAME)
+    [claimed] = attempts.claim_next(names=[NAME], lease=timedelta(minutes=1))
+    assert claimed.id == failure.id
 
 
 def test_client_pauses_and_resumes_a_kind(api: APIClient, hotel: Hotel) -> None:

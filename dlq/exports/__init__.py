@@ -1,0 +1,1 @@
+"""Exports of failures as CSV or JSON Lines."""
