@@ -290,6 +290,16 @@ def test_failure_is_permanent_if_no_valid_key_of_the_namespace_can_process_it(ho
     assert unlimited.post(ENTRIES, {**REPORT, "payload": {"booking": "B-2"}}).json()["status"] == "permanent"
 
 
+def test_handler_gets_the_corrected_payload(pms: APIClient, hotel: Hotel) -> None:
+    url = f"{ENTRIES}{report_due(pms, hotel)}/"
+    clerk = make_client(hotel, "dlq:read", "dlq:write", "dlq:payload", name="clerk")
+    etag = clerk.get(url)["ETag"]
+    corrected = clerk.post(f"{url}correct/", {"payload": {"booking": "B-7"}}, headers={"If-Match": etag})
+    assert corrected.status_code < 300, corrected.content
+    [entry] = claim(pms)
+    assert entry["payload"] == {"booking": "B-7"}
+
+
 def test_paused_kind_is_not_claimed(pms: APIClient, hotel: Hotel) -> None:
     report_due(pms, hotel)
     with hotel_context(hotel):
