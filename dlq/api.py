@@ -26,6 +26,7 @@ from dlq.external.api.cloudevents import CloudEventParser, CloudEventSerializer
 from dlq.external.api.serializers import ReportSerializer
 from dlq.external.api.views import AttemptViewSet, ClaimViewSet, client_name
 from dlq.external.reports import store_report
+from dlq.kinds.availability import has_code
 from dlq.models import Attempt, Failure, FailureStatus
 from dlq.payloads import find_payload_problems
 from dlq.selection import FailureSelection
@@ -111,6 +112,14 @@ class FailureDetailSerializer(PayloadSerializer, FailureSerializer):
         "values of the payload. A failure with problems cannot be retried."
     )
 
+    has_code = serializers.SerializerMethodField(
+        help_text="Whether this version of the application has the code that processes the failure. Without the code, "
+        "a scheduled failure waits until a version that has it is deployed. Always true for failures of other systems."
+    )
+
+    def get_has_code(self, failure: Failure) -> bool:
+        return has_code(failure)
+
     def get_payload_problems(self, failure: Failure) -> list[str]:
         return list(map(str, find_payload_problems(failure)))
 
@@ -119,6 +128,7 @@ class FailureDetailSerializer(PayloadSerializer, FailureSerializer):
             *FailureSerializer.Meta.fields,
             *PayloadSerializer.Meta.fields,
             "payload_problems",
+            "has_code",
             "task_id",
             "request_id",
             "traceback",

@@ -17,10 +17,11 @@ from dlq.kinds.registry import Kind, find_kind
 from dlq.kinds.schemas import find_problems
 from dlq.payloads.json_values import valid_text
 from dlq.payloads.secret_fields import hidden_texts
-from dlq.policy import MAX_AGE
+from dlq.policy import MAX_AGE, SUSPENDED_MAX_AGE
 from dlq.retries import schedule
 from hotelagent.core.ids import uuid7
 from tenants.context import current_actor, current_tenant
+from tenants.errors import HotelSuspended
 
 # The maximum lengths of the columns. Longer values are cut, so that no failure is lost because of its texts.
 MAX_NAME_LENGTH = 150
@@ -86,7 +87,7 @@ def capture_request(
             "seconds": origin.seconds,
         },
         "delay": delay and delay.total_seconds(),
-        "max_age": MAX_AGE.total_seconds(),
+        "max_age": (SUSPENDED_MAX_AGE if isinstance(error, HotelSuspended) else MAX_AGE).total_seconds(),
         "hotel": tenant.id and str(tenant.id),
         "actor": actor_as_json(),
     }

@@ -16,5 +16,7 @@ WATCH_DUE = "failure_watch"
 
 #: A failure that is older than this is no longer retried automatically.
 MAX_AGE = timedelta(days=7)
+#: The age limit of tasks that did not run because their hotel was suspended. They run when the hotel is resumed.
+SUSPENDED_MAX_AGE = timedelta(days=365)
 #: The due time of failures whose retries are paused.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)

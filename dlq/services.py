@@ -16,6 +16,7 @@ from dlq import events, payloads
 from dlq.capture_request import UNKNOWN_ORIGIN, Origin, capture_request
 from dlq.error_reports import ErrorReport
 from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, InvalidPayload
+from dlq.kinds.availability import has_code
 from dlq.kinds.namespaces import is_retryable
 from dlq.kinds.registry import find_kind
 from dlq.kinds.schemas import errors_by_field, find_problems
@@ -103,6 +104,13 @@ def retry(*, failure_id: uuid.UUID) -> None:
     with transaction.atomic():
         failure = _get_waiting(failure_id)
         kind = find_kind(failure.name)
+        if not has_code(failure) and not failure.is_task:
+            raise FailureNotRetryable(
+                _(
+                    "This version of the application has no retry handler for {name}. Deploy a version that has the "
+                    "retry handler and retry again, or discard the failure."
+                ).format(name=failure.name)
+            )
         if not is_retryable(kind, is_task=failure.is_task):
             raise FailureNotRetryable(
                 _(

@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dlq.events import NAMES
+from dlq.kinds.availability import has_code
 from dlq.kinds.subjects import Subject
-from dlq.models import Failure, FailureStatus
+from dlq.models import WAITING_STATUSES, Failure, FailureStatus
 from dlq.retries import ordering
 
 
@@ -33,8 +34,19 @@ def explain(failure: Failure, subject: Subject | None, *, may_correct: bool) -> 
     return Explanation(
         title=subject.title if subject else work_label(failure.name),
         happened=_happened(failure),
-        advice=ordering.waiting_reason(failure) or _advice(failure, subject, may_correct=may_correct),
+        advice=_missing_code(failure)
+        or ordering.waiting_reason(failure)
+        or _advice(failure, subject, may_correct=may_correct),
     )
+
+
+def _missing_code(failure: Failure) -> str:
+    if failure.status not in WAITING_STATUSES or has_code(failure):
+        return ""
+    return _(
+        "This version of the application has no code for {name}. The failure is kept. It can be retried when a "
+        "version that has the code is deployed."
+    ).format(name=failure.name)
 
 
 def _happened(failure: Failure) -> str:

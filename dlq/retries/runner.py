@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
-from celery.exceptions import NotRegistered, SoftTimeLimitExceeded
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_noop as _
 from audit.services import record
 from dlq import events, payloads
 from dlq.errors import AttemptLost
+from dlq.kinds.availability import has_code
 from dlq.kinds.namespaces import is_external
 from dlq.kinds.registry import Kind, find_kind
 from dlq.models import Failure, FailureStatus
@@ -96,7 +97,7 @@ def _start(failure: Failure, *, is_limited: bool) -> None:
     kind = find_kind(failure.name)
     if is_external(failure.name):
         _wait_for_handler(failure.id)
-    elif not _can_run(failure, kind):
+    elif not has_code(failure):
         _postpone(failure.id)
     elif kind.handler and kind.time_limit is not None and not is_limited:
         get_task(LIMITED_TASK).try_delay(str(failure.id), **_time_limits(kind))
@@ -179,16 +180,6 @@ def _send_task(failure: Failure) -> None:
         },
         **_time_limits(find_kind(failure.name)),
     )
-
-
-def _can_run(failure: Failure, kind: Kind) -> bool:
-    """Return whether this worker knows the retry handler or the task of the failure."""
-    if kind.handler:
-        return True
-    try:
-        return failure.is_task and get_task(failure.name) is not None
-    except NotRegistered:
-        return False
 
 
 def _wait_for_handler(failure_id: uuid.UUID) -> None:

@@ -6,7 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from dlq import services
-from dlq.errors import InvalidPayload
+from dlq.errors import FailureNotRetryable, InvalidPayload
 from dlq.kinds import registry
 from dlq.kinds.checks import check_kinds
 from dlq.kinds.registry import Kind, failure_kind, find_kind
@@ -177,3 +177,29 @@ def test_system_check_reports_a_wrong_declaration(
     monkeypatch.setattr(registry, "_kinds", {})
     declare(monkeypatch, lamp, **declaration)
     assert [message.id for message in check_kinds()] == codes
+
+
+@pytest.mark.django_db
+def test_failure_whose_handler_is_gone_is_kept_and_shown_and_retried_when_the_handler_returns(
+    api: APIClient, staff: Any, hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hotel_context(hotel):
+        failure, permanent = capture({"room": "1"}), capture({"room": "2"}, retry=False)
+        with monkeypatch.context() as patch:
+            patch.delitem(registry._kinds, NAME)
+            make_due(failure)
+            runner.retry_due(failure_id=failure.id)
+            with pytest.raises(FailureNotRetryable, match="no retry handler"):
+                services.retry(failure_id=permanent.id)
+            url = f"/api/v1/dlq/entries/{failure.id}/"
+            assert api.get(url).json()["has_code"] is False
+            page = staff.get(f"/admin/dlq/failure/{failure.id}/change/").content.decode()
+            assert f"This version of the application has no code for {NAME}." in page
+        kept = reload(failure)
+        assert (kept.status, kept.retries, lamp.retried) == ("scheduled", 0, [])
+        assert api.get(url).json()["has_code"] is True
+        make_due(failure)
+        runner.retry_due(failure_id=failure.id)
+        services.retry(failure_id=permanent.id)
+        runner.retry_due(failure_id=permanent.id)
+        assert (reload(failure).status, reload(permanent).status) == ("resolved", "resolved")

@@ -1,5 +1,6 @@
 """Tests that no task is lost, whatever ends it: the hard time limit, a killed process, or a database that is down."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from hotelagent.celery import app
 from hotelagent.core.ids import uuid7
 from tenants import services as hotels
 from tenants.context import hotel_context, platform_context
+from tenants.database.clock import database_now
 from tenants.models import DueItem, Hotel
+from tenants.queue import dispatch
+from tests.dlq.conftest import make_due, reload
 from tests.dlq.worker_tasks import fail, fail_by_signal, hang, kill_worker
 from tests.dlq.workers import database_outage, messages, prefork_worker, runs, wait_for
 
@@ -102,12 +106,47 @@ def test_messages_that_no_worker_can_run_are_captured(hotel: Hotel) -> None:
         assert bytes(Failure.objects.get().original or b"") == b"7"
 
 
-def test_task_of_a_suspended_hotel_is_captured_and_scheduled(hotel: Hotel) -> None:
+def test_task_of_a_suspended_hotel_and_unknown_task_run_when_the_hotel_is_resumed_and_the_task_is_deployed(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     hotels.suspend_hotel(hotel_id=hotel.id)
+    app.conf.update(broker_url=settings.REDIS_URL)
+    for sender, name in ((hotel, fail.name), (other_hotel, "tests.dlq.later")):
+        app.send_task(name, ["Ana"], headers={"hotel": str(sender.id)})
+    with prefork_worker():
+        with hotel_context(hotel):
+            suspended = wait_for(Failure.objects.first)
+        with hotel_context(other_hotel):
+            unknown = wait_for(Failure.objects.first)
+            make_due(unknown)
+            tasks.retry_due.delay([str(unknown.id)])
+            # The old version does not lose the failure, and counts no retry.
+            wait_for(lambda: reload(unknown).next_retry_at > unknown.last_seen_at)
+    assert (reload_in(other_hotel, unknown).status, reload_in(other_hotel, unknown).retries) == (
+        "scheduled",
+        0,
+    )
+    assert (suspended.status, suspended.payload["args"], runs()) == ("scheduled", ["Ana"], [])
+    # The hotel can be suspended for longer than failures are usually retried.
+    assert (suspended.expires_at - suspended.created_at).days > 300
+
+    for owner, failure in ((hotel, suspended), (other_hotel, unknown)):
+        with hotel_context(owner):
+            make_due(failure)
+    with platform_context():
+        failures = DueItem.objects.filter(kind="failure")
+        failures.update(due_at=database_now(), claim_at=database_now())
+        failures.filter(hotel=hotel).update(claim_at=database_now() + timedelta(days=300))
+    hotels.resume_hotel(hotel_id=hotel.id)
+    with platform_context():
+        dispatch.dispatch_due_items()
+    with prefork_worker(include="tests.dlq.worker_tasks,tests.dlq.later_tasks"):
+        wait_for(lambda: reload_in(other_hotel, unknown).status == "resolved")
+        wait_for(lambda: reload_in(hotel, suspended).retries == 1)
+        wait_for(lambda: not messages())
+    assert sorted(runs()) == ["Ana", "later Ana"]
+
+
+def reload_in(hotel: Hotel, failure: Failure) -> Failure:
     with hotel_context(hotel):
-        fail.delay("Ana")
-        with prefork_worker():
-            failure = wait_for(Failure.objects.first)
-            assert (failure.status, failure.payload["args"], runs()) == ("scheduled", ["Ana"], [])
-        with platform_context():
-            assert DueItem.objects.filter(item_id=failure.id).exists()  # it is due when the hotel is resumed
+        return reload(failure)

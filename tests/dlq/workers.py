@@ -23,14 +23,14 @@ from tests.dlq.worker_tasks import RUNS
 
 
 @contextlib.contextmanager
-def prefork_worker() -> Iterator[Any]:
-    """Run a Celery worker with two forked processes, which knows the tasks of `tests.dlq.worker_tasks`."""
+def prefork_worker(*, include: str = "tests.dlq.worker_tasks") -> Iterator[Any]:
+    """Run a Celery worker with two forked processes, which knows the tasks of the modules `include`."""
     app.conf.update(broker_url=settings.REDIS_URL)
     app.close()
     worker = processes.start(
         [
             *(sys.executable, "-m", "celery", "--quiet", "-A", "hotelagent.celery", "worker"),
-            *("--include", "tests.dlq.worker_tasks"),
+            *("--include", include),
             *("--pool", "prefork", "--concurrency", "2", "--without-gossip", "--without-mingle"),
             *("--loglevel", "CRITICAL"),
         ],

@@ -1,0 +1,22 @@
+"""Whether this version of the application can process a failure."""
+
+from celery.exceptions import NotRegistered
+
+from dlq.kinds.namespaces import is_external
+from dlq.kinds.registry import find_kind
+from dlq.models import Failure
+from tenants.queue.celery_task import get_task
+
+
+def has_code(failure: Failure) -> bool:
+    """Return whether this version has the retry handler or the Celery task of the failure.
+
+    A failure of another system needs no code here. A failure without code is kept. If it is scheduled, it is retried
+    when a version that has the code is deployed.
+    """
+    if is_external(failure.name) or find_kind(failure.name).handler is not None:
+        return True
+    try:
+        return failure.is_task and get_task(failure.name) is not None
+    except NotRegistered:
+        return False
