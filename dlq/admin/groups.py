@@ -116,7 +116,7 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
     def failures(self, group: Any) -> str:
         return render_to_string("dlq/group_counts.html", describe_counts(group, group.counts))
 
-    @display(description=_("in and out per day"))
+    @display(description=_("by day"))
     def days(self, group: Any) -> str:
         return render_to_string("dlq/group_days.html", {"bars": chart_of(group.counts)})
 

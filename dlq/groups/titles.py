@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from dlq.events import ERRORS, NAMES
@@ -33,6 +34,12 @@ class Title:
 
 
 _titles: dict[str, Title] = {}
+#: Titles of tasks of apps that cannot import this module, because the dead-letter queue is built on them.
+_TASK_TITLES: dict[str, StrPromise] = {
+    "locks.tasks.send_webhook_deliveries": _("Webhooks could not be delivered"),
+    "locks.tasks.expire_holds": _("Holds could not be released"),
+    "locks.tasks.process_waiting_list": _("The waiting list could not be processed"),
+}
 
 
 def declare_title(name: str, *, title: str | StrPromise, count: Counter) -> None:
@@ -44,6 +51,8 @@ def title_of(group: FailureGroup) -> str:
     """Return what happened, without the cause: "Reminders could not be sent". The default is the label of the name."""
     if declared := _titles.get(group.name):
         return str(declared.title)
+    if group.name in _TASK_TITLES:
+        return str(_TASK_TITLES[group.name])
     return str(capfirst(str(NAMES[group.name]))) if group.name in NAMES else group.name
 
 
