@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -31,10 +32,17 @@ def log_in(browser: Client, username: str, password: str = PASSWORD) -> Any:
     return browser.post("/admin/login/", {"username": username, "password": password})
 
 
-def test_hotel_admin_does_not_list_platform_models() -> None:
-    for model in hotel_site._registry:
-        placement = placement_of(model._meta.app_label, model._meta.model_name)
-        assert placement is not Placement.PLATFORM, f"{model} is registered on the hotel site"
+def test_platform_tables_in_the_hotel_admin_have_row_level_security() -> None:
+    with platform_context(), connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE relrowsecurity")
+        protected = {name for (name,) in cursor.fetchall()}
+    tables = {
+        model._meta.db_table
+        for model in hotel_site._registry
+        if placement_of(model._meta.app_label, model._meta.model_name) is Placement.PLATFORM
+    }
+    assert tables == {"dlq_failuresettings"}
+    assert tables <= protected
 
 
 def test_platform_admin_does_not_list_hotel_models() -> None:
