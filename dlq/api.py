@@ -148,7 +148,7 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
     text = django_filters.CharFilter(
         field_name="error_message",
         lookup_expr="icontains",
-        help_text="A part of the name or of the error message. It is not case-sensitive.",
+        help_text="Words that all occur in the name or in the error message, in upper or lower case.",
     )
 
     class Meta:

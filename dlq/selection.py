@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
+from django.utils.text import smart_split, unescape_string_literal
 from django.utils.translation import gettext as _
 
 from dlq.errors import InvalidSelection
@@ -17,7 +18,8 @@ class FailureSelection:
     """Criteria that select failures of the current tenant. A criterion that is empty or None selects all failures.
 
     `since` and `until` are compared with the time at which the failure was last seen, and `until` is exclusive. `text`
-    is a part of the name or of the error message, and is not case-sensitive.
+    contains words, all of which must occur in the name or in the error message, in upper or lower case. A word can also
+    be a fingerprint. Words in quotation marks are one word. The search of the admin follows the same rules.
 
     Raises InvalidSelection.
     """
@@ -61,8 +63,10 @@ class FailureSelection:
             condition &= Q(last_seen_at__gte=self.since)
         if self.until:
             condition &= Q(last_seen_at__lt=self.until)
-        if self.text:
-            condition &= Q(name__icontains=self.text) | Q(error_message__icontains=self.text)
+        for word in _words(self.text):
+            condition &= (
+                Q(name__icontains=word) | Q(error_message__icontains=word) | Q(fingerprint__iexact=word)
+            )
         return condition
 
     def as_json(self) -> dict[str, Any]:
@@ -89,3 +93,11 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return list(value) if isinstance(value, tuple) else value
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of the text, as the search of Django's admin does."""
+    return [
+        unescape_string_literal(word) if word[0] in "\"'" and word[0] == word[-1] else word
+        for word in smart_split(text)
+    ]

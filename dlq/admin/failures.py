@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -76,6 +76,7 @@ class FailureAdmin(ExportMixin, FailurePage):
     icon = "error"
     menu_order = 0
     stylesheets = ("dlq/failures.css", "dlq/failure.css")
+    list_before_template = "dlq/failures_before.html"
     list_display = ["what", "status_badge", "error_summary", "last_seen_at", "next_retry_at"]
     # No index has another order than the primary key.
     sortable_by = ()
@@ -113,6 +114,22 @@ class FailureAdmin(ExportMixin, FailurePage):
     def what(self, failure: Failure) -> str:
         return failure.title or work_label(failure.name)
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {
+            "redrives_url": reverse(f"{self.admin_site.name}:dlq_redrive_changelist"),
+            "redrive_url": self._redrive_url(request, "retry") if self.has_act_permission(request) else "",
+        }
+        page: HttpResponse = super().changelist_view(request, {**context, **(extra_context or {})})
+        return page
+
+    def _redrive_url(self, request: HttpRequest, action: str) -> str:
+        """Return the URL of the page that starts a redrive of all failures that match the filter of the list."""
+        query = request.GET.copy()
+        query["action"] = action
+        return f"{reverse(f'{self.admin_site.name}:dlq_redrive_start')}?{query.urlencode()}"
+
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
         subjects = find_subjects(changelist.result_list)
@@ -149,7 +166,9 @@ class FailureAdmin(ExportMixin, FailurePage):
         return format_html('<pre class="overflow-x-auto text-xs whitespace-pre">{}</pre>', traceback or "")
 
     @admin.action(description=_("Retry"), permissions=["act"])
-    def retry(self, request: HttpRequest, queryset: QuerySet[Failure]) -> None:
+    def retry(self, request: HttpRequest, queryset: QuerySet[Failure]) -> HttpResponse | None:
+        if request.POST.get("select_across") == "1":
+            return HttpResponseRedirect(self._redrive_url(request, "retry"))
         count = len(
             self.apply_to_each(request, queryset, lambda failure: services.retry(failure_id=failure.id))
         )
@@ -158,13 +177,16 @@ class FailureAdmin(ExportMixin, FailurePage):
                 "%d failure will be retried shortly.", "%d failures will be retried shortly.", count
             )
             self.message_user(request, text % count, messages.SUCCESS)
+        return None
 
     @admin.action(description=_("Discard"), permissions=["act"])
-    def discard(self, request: HttpRequest, queryset: QuerySet[Failure]) -> None:
+    def discard(self, request: HttpRequest, queryset: QuerySet[Failure]) -> HttpResponse | None:
+        if request.POST.get("select_across") == "1":
+            return HttpResponseRedirect(self._redrive_url(request, "discard"))
         reason = request.POST.get("reason", "").strip()[:300]
         if not reason:
             self.message_user(request, _("Enter a reason for discarding."), messages.ERROR)
-            return
+            return None
         count = len(
             self.apply_to_each(
                 request, queryset, lambda failure: services.discard(failure_id=failure.id, reason=reason)
@@ -173,3 +195,4 @@ class FailureAdmin(ExportMixin, FailurePage):
         if count:
             text = ngettext("%d failure was discarded.", "%d failures were discarded.", count)
             self.message_user(request, text % count, messages.SUCCESS)
+        return None

@@ -49,7 +49,7 @@ class SelectionSerializer(StrictSerializer):
     error_type = serializers.CharField(**_TEXT)
     since = serializers.DateTimeField(required=False, help_text="Last seen at this time or later.")
     until = serializers.DateTimeField(required=False, help_text="Last seen before this time.")
-    text = serializers.CharField(**_TEXT, help_text="A part of the name or of the error message.")
+    text = serializers.CharField(**_TEXT, help_text="Words in the name or in the error message.")
     ordering_key = serializers.CharField(**_TEXT)
 
 

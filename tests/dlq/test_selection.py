@@ -44,6 +44,9 @@ def test_each_criterion_selects_the_matching_failures(hotel: Hotel, failures: li
         ({"text": "DARK"}, [second]),
         ({"text": "50% off_"}, [third]),
         ({"text": "50%%off"}, []),
+        ({"text": "off_peak lamp"}, [third]),
+        ({"text": '"off_peak lamp"'}, []),
+        ({"text": second.fingerprint}, [second]),
         ({"text": "dark", "status": ("scheduled",)}, []),
     ]
     with hotel_context(hotel):

@@ -1,0 +1,310 @@
+"""The admin of redrives on both sites: a preview with a form, the progress, and the result of each failure."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.timezone import localtime, make_aware
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from dlq.admin.explanations import work_label
+from dlq.errors import InvalidSelection
+from dlq.kinds.subjects import find_subjects
+from dlq.models import FailureStatus
+from dlq.redrives import services
+from dlq.redrives.models import UNFINISHED_STATUSES, Redrive, RedriveAction, RedriveResult, RedriveStatus
+from dlq.redrives.results import Entries
+from dlq.redrives.services import RedriveOptions
+from dlq.selection import FailureSelection
+from hotelagent.admin.base import ChangesAuditedByServices, ReadOnlyModelAdmin
+from hotelagent.admin.sites import hotel_site, platform_site
+from tenants.errors import DomainError
+
+STATUS_COLOURS = {
+    RedriveStatus.CANARY: "info",
+    RedriveStatus.RUNNING: "info",
+    RedriveStatus.PAUSED: "warning",
+    RedriveStatus.FINISHED: "success",
+    RedriveStatus.STOPPED: "danger",
+    RedriveStatus.CANCELLED: "default",
+}
+PAGE_SIZE = 50
+#: The parameters of the list of failures that do not filter it.
+_NOT_FILTERS = {"p", "o", "all", "e", "_changelist_filters", "action"}
+_RANGE = ("last_seen_at_from_0", "last_seen_at_from_1", "last_seen_at_to_0", "last_seen_at_to_1")
+
+
+class OptionsForm(forms.Form):
+    """The options of a redrive. The form starts with careful values."""
+
+    action = forms.ChoiceField(
+        label=_("What to do"),
+        choices=[
+            (RedriveAction.RETRY, _("Retry the failures")),
+            (RedriveAction.DISCARD, _("Discard the failures")),
+        ],
+        initial=RedriveAction.RETRY,
+    )
+    discard_reason = forms.CharField(
+        label=_("Reason for discarding"),
+        max_length=300,
+        required=False,
+        help_text=_("Only needed to discard the failures."),
+    )
+    canary = forms.IntegerField(
+        label=_("Retry first"),
+        min_value=0,
+        max_value=1000,
+        required=False,
+        initial=5,
+        help_text=_(
+            "The rest is retried only if all of these succeed. Leave blank to retry all immediately."
+        ),
+    )
+    max_failure_rate = forms.IntegerField(
+        label=_("Stop if more than this percentage fails"),
+        min_value=0,
+        max_value=100,
+        required=False,
+        initial=50,
+        help_text=_("Leave blank to continue whatever happens."),
+    )
+    rate = forms.IntegerField(
+        label=_("Retries per minute"),
+        min_value=1,
+        max_value=1_000_000,
+        required=False,
+        help_text=_("Leave blank for no limit."),
+    )
+    confirm_in_doubt = forms.BooleanField(
+        label=_("Retry also work that may already have been done"),
+        required=False,
+        help_text=_("For example, a guest may receive an e-mail twice."),
+    )
+
+    def options(self) -> RedriveOptions:
+        data = self.cleaned_data
+        if data["action"] == RedriveAction.DISCARD:
+            return RedriveOptions(action=RedriveAction.DISCARD, discard_reason=data["discard_reason"].strip())
+        return RedriveOptions(
+            confirm_in_doubt=data["confirm_in_doubt"],
+            rate=data["rate"],
+            canary=data["canary"] or 0,
+            max_failure_rate=data["max_failure_rate"],
+        )
+
+
+@admin.register(Redrive, site=hotel_site)
+@admin.register(Redrive, site=platform_site)
+class RedriveAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
+    icon = "replay"
+    menu_order = 5
+    stylesheets = ("dlq/failures.css",)
+    list_display = ["started_at", "what", "status_badge", "progress", "requested_by"]
+    list_filter = [("status", ChoicesDropdownFilter)]
+    ordering = ["-id"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        # Redrives are started from the list of failures, so the list of redrives has no button to add one.
+        return False
+
+    def may_act(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("dlq.change_failure"))
+
+    def get_urls(self) -> list[Any]:
+        start = path("start/", self.admin_site.admin_view(self.start_view), name="dlq_redrive_start")
+        return [start, *super().get_urls()]
+
+    @display(description=_("failures"))
+    def what(self, redrive: Redrive) -> str:
+        return f"{redrive.get_action_display()}: {describe_filter(redrive.selection)}"
+
+    @display(description=_("status"), label=STATUS_COLOURS)
+    def status_badge(self, redrive: Redrive) -> tuple[str, str]:
+        return redrive.status, redrive.get_status_display()
+
+    @display(description=_("progress"))
+    def progress(self, redrive: Redrive) -> str:
+        return ", ".join(f"{count} {label}" for label, count in counts_of(redrive) if count) or "-"
+
+    @display(description=_("requested by"))
+    def requested_by(self, redrive: Redrive) -> str:
+        return str(redrive.actor.get("label", ""))
+
+    def start_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what a redrive of the failures that match the filter in the query would do, and start it."""
+        list_url = reverse(f"{self.admin_site.name}:dlq_failure_changelist")
+        if not self.may_act(request):
+            raise Http404
+        try:
+            selection = selection_of(request.GET)
+        except InvalidSelection as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
+            return HttpResponseRedirect(f"{list_url}?{request.GET.urlencode()}")
+        form = OptionsForm(request.POST or None, initial={"action": request.GET.get("action", "retry")})
+        if request.method == "POST" and form.is_valid():
+            try:
+                redrive = services.start(selection=selection, options=form.options())
+            except DomainError as error:
+                form.add_error(None, str(error.detail))
+            else:
+                return HttpResponseRedirect(reverse("admin:dlq_redrive_change", args=[redrive.pk]))
+        preview = services.preview(selection=selection, options=RedriveOptions())
+        subjects = find_subjects(preview.sample)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Retry or discard all that match"),
+            "filter": describe_filter(selection.as_json()),
+            "preview": preview,
+            "refused": [
+                (RedriveResult(reason).label, count) for reason, count in (preview.refused or {}).items()
+            ],
+            "sample": [
+                (failure, subjects.get(failure.id), work_label(failure.name)) for failure in preview.sample
+            ],
+            "form": form,
+            "list_url": f"{list_url}?{request.GET.urlencode()}",
+        }
+        return TemplateResponse(request, "dlq/redrive_start.html", context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the progress and the results of a redrive, and pause, resume or cancel it."""
+        redrive: Redrive | None = self.get_object(request, object_id or "")
+        if redrive is None or not self.has_view_permission(request, redrive):
+            raise Http404
+        if request.method == "POST":
+            self._act(request, redrive)
+            return HttpResponseRedirect(request.get_full_path())
+        return TemplateResponse(request, "dlq/redrive.html", self._context(request, redrive))
+
+    def _act(self, request: HttpRequest, redrive: Redrive) -> None:
+        operations = {"pause": services.pause, "resume": services.resume, "cancel": services.cancel}
+        operation = operations.get(request.POST.get("operation", ""))
+        if operation is None or not self.may_act(request):
+            raise Http404
+        try:
+            operation(redrive_id=redrive.pk)
+        except DomainError as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
+
+    def _context(self, request: HttpRequest, redrive: Redrive) -> dict[str, Any]:
+        wanted = request.GET.get("result", "")
+        results = frozenset({wanted}) & frozenset(RedriveResult.values)
+        entries = Entries(redrive, results)
+        if before := _failure_id(request.GET.get("before", "")):
+            entries = entries.filter(pk__lt=before)
+        page = entries[0 : PAGE_SIZE + 1]
+        shown = page[:PAGE_SIZE]
+        subjects = find_subjects([entry.failure for entry in shown])
+        done = redrive.succeeded + redrive.failed + redrive.discarded + redrive.refused_count
+        return {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Redrive"),
+            "redrive": redrive,
+            "filter": describe_filter(redrive.selection),
+            "is_unfinished": redrive.status in UNFINISHED_STATUSES,
+            "done": done,
+            "counts": counts_of(redrive),
+            "refused": [(RedriveResult(reason).label, count) for reason, count in redrive.refused.items()],
+            "requested_by": self.requested_by(redrive),
+            "may_act": self.may_act(request),
+            "entries": [(entry, subjects.get(entry.pk), work_label(entry.failure.name)) for entry in shown],
+            "choices": RedriveResult.choices,
+            "wanted": wanted,
+            "next": urlencode({"result": wanted, "before": str(shown[-1].pk)})
+            if len(page) > PAGE_SIZE
+            else "",
+            "list_url": reverse("admin:dlq_redrive_changelist"),
+        }
+
+
+def counts_of(redrive: Redrive) -> list[tuple[str, int]]:
+    """Return the numbers of failures with their labels."""
+    pending = redrive.scheduled - redrive.succeeded - redrive.failed
+    counts = [
+        (gettext("succeeded"), redrive.succeeded),
+        (gettext("failed"), redrive.failed),
+        (gettext("without a result"), pending),
+        (gettext("withdrawn"), redrive.withdrawn),
+        (gettext("discarded"), redrive.discarded),
+        (gettext("refused"), redrive.refused_count),
+    ]
+    return [(label, count) for label, count in counts if count]
+
+
+def describe_filter(criteria: dict[str, Any]) -> str:
+    """Return the criteria of a selection as a text for people."""
+    parts = []
+    for name, value in criteria.items():
+        if name == "status":
+            labels = ", ".join(str(FailureStatus(status).label) for status in value)
+            parts.append(gettext("status: {labels}").format(labels=labels))
+        elif name == "is_task":
+            parts.append(gettext("tasks only") if value else gettext("messages only"))
+        elif name in {"since", "until"}:
+            time = date_format(localtime(parse_datetime(value)), "DATETIME_FORMAT")
+            text = gettext("since {time}") if name == "since" else gettext("until {time}")
+            parts.append(text.format(time=time))
+        elif name == "name":
+            parts.append(work_label(value))
+        else:
+            parts.append(f"“{value}”")
+    return " · ".join(parts) or gettext("all open failures")
+
+
+def selection_of(query: QueryDict) -> FailureSelection:
+    """Return the selection for the filter of the list of failures.
+
+    Raises InvalidSelection if the query contains a parameter that a selection does not have.
+    """
+    values = {name: value for name, value in query.items() if value and name not in _NOT_FILTERS}
+    criteria: dict[str, Any] = {
+        "text": values.pop("q", ""),
+        "name": values.pop("name", ""),
+        "fingerprint": values.pop("fingerprint", "") or values.pop("fingerprint__icontains", ""),
+    }
+    if status := values.pop("status__exact", ""):
+        criteria["status"] = (status,)
+    if is_task := values.pop("is_task__exact", ""):
+        criteria["is_task"] = is_task == "1"
+    date_from, time_from, date_to, time_to = (values.pop(name, "") for name in _RANGE)
+    if date_from and time_from:
+        criteria["since"] = _parse(f"{date_from} {time_from}")
+    if date_to and time_to:
+        criteria["until"] = _parse(f"{date_to} {time_to}")
+    if values:
+        raise InvalidSelection(
+            gettext("A redrive does not have these filters: {names}.").format(names=", ".join(sorted(values)))
+        )
+    return FailureSelection(**criteria)
+
+
+def _parse(text: str) -> Any:
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise InvalidSelection(gettext("{text} is not a date and time.").format(text=text[:50]))
+    return make_aware(moment)
+
+
+def _failure_id(text: str) -> str:
+    return text if len(text) == 36 and set(text) <= set("0123456789abcdef-") else ""
