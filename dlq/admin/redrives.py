@@ -5,26 +5,22 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.dateparse import parse_datetime
-from django.utils.formats import date_format
-from django.utils.timezone import localtime, make_aware
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from dlq.admin.explanations import work_label
+from dlq.admin.redrive_filters import describe_filter, selection_of
 from dlq.errors import InvalidSelection
 from dlq.kinds.subjects import find_subjects
-from dlq.models import FailureStatus
 from dlq.redrives import services
 from dlq.redrives.models import UNFINISHED_STATUSES, Redrive, RedriveAction, RedriveResult, RedriveStatus
 from dlq.redrives.results import Entries
 from dlq.redrives.services import RedriveOptions
-from dlq.selection import FailureSelection
 from hotelagent.admin.base import ChangesAuditedByServices, ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.errors import DomainError
@@ -38,9 +34,6 @@ STATUS_COLOURS = {
     RedriveStatus.CANCELLED: "default",
 }
 PAGE_SIZE = 50
-#: The parameters of the list of failures that do not filter it.
-_NOT_FILTERS = {"p", "o", "all", "e", "_changelist_filters", "action"}
-_RANGE = ("last_seen_at_from_0", "last_seen_at_from_1", "last_seen_at_to_0", "last_seen_at_to_1")
 
 
 class OptionsForm(forms.Form):
@@ -247,63 +240,6 @@ def counts_of(redrive: Redrive) -> list[tuple[str, int]]:
         (gettext("refused"), redrive.refused_count),
     ]
     return [(label, count) for label, count in counts if count]
-
-
-def describe_filter(criteria: dict[str, Any]) -> str:
-    """Return the criteria of a selection as a text for people."""
-    parts = []
-    for name, value in criteria.items():
-        if name == "status":
-            labels = ", ".join(str(FailureStatus(status).label) for status in value)
-            parts.append(gettext("status: {labels}").format(labels=labels))
-        elif name == "is_task":
-            parts.append(gettext("tasks only") if value else gettext("messages only"))
-        elif name in {"since", "until"}:
-            time = date_format(localtime(parse_datetime(value)), "DATETIME_FORMAT")
-            text = gettext("since {time}") if name == "since" else gettext("until {time}")
-            parts.append(text.format(time=time))
-        elif name == "name":
-            parts.append(work_label(value))
-        else:
-            parts.append(f"“{value}”")
-    return " · ".join(parts) or gettext("all open failures")
-
-
-def selection_of(query: QueryDict) -> FailureSelection:
-    """Return the selection for the filter of the list of failures.
-
-    Raises InvalidSelection if the query contains a parameter that a selection does not have.
-    """
-    values = {name: value for name, value in query.items() if value and name not in _NOT_FILTERS}
-    criteria: dict[str, Any] = {
-        "text": values.pop("q", ""),
-        "name": values.pop("name", ""),
-        "fingerprint": values.pop("fingerprint", "") or values.pop("fingerprint__icontains", ""),
-    }
-    if status := values.pop("status__exact", ""):
-        criteria["status"] = (status,)
-    if is_task := values.pop("is_task__exact", ""):
-        criteria["is_task"] = is_task == "1"
-    date_from, time_from, date_to, time_to = (values.pop(name, "") for name in _RANGE)
-    if date_from and time_from:
-        criteria["since"] = _parse(f"{date_from} {time_from}")
-    if date_to and time_to:
-        criteria["until"] = _parse(f"{date_to} {time_to}")
-    if values:
-        raise InvalidSelection(
-            gettext("A redrive does not have these filters: {names}.").format(names=", ".join(sorted(values)))
-        )
-    return FailureSelection(**criteria)
-
-
-def _parse(text: str) -> Any:
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise InvalidSelection(gettext("{text} is not a date and time.").format(text=text[:50]))
-    return make_aware(moment)
 
 
 def _failure_id(text: str) -> str:

@@ -17,8 +17,8 @@ from dlq.kinds.registry import find_kind
 from dlq.models import OPEN_STATUSES, WAITING_STATUSES, Failure, FailureStatus
 from dlq.payloads import find_payload_problems
 from dlq.redrives.models import Redrive, RedriveResult, RedriveStatus
-from dlq.redrives.refusals import BLOCKING_STATUSES, TRAITS, Traits, refusal
-from dlq.retries import schedule
+from dlq.redrives.refusals import BLOCKING_STATUSES, TRAITS, Traits, refusal, with_traits
+from dlq.retries import ordering, schedule
 from dlq.selection import FailureSelection
 from tenants.context import current_tenant
 from tenants.database.clock import database_now
@@ -44,7 +44,12 @@ def cover_batch(redrive: Redrive, *, limit: int) -> int:
     Return the number of failures that were scheduled or discarded. The caller saves the redrive.
     """
     size = min(limit, BATCH_SIZE)
-    rows = list(_uncovered(redrive)[:size].values_list("id", "ordering_key", *TRAITS))
+    if not redrive.is_retry:
+        # Transactions that close failures lock their ordering keys first.
+        keys = _uncovered(redrive)[:size].values_list("ordering_key", flat=True)
+        for key in sorted(set(keys) - {""}):
+            ordering.lock(key)
+    rows = list(_lock(_uncovered(redrive))[:size].values_list("id", "ordering_key", *TRAITS))
     blocking = _blocking({key for _id, key, *_traits in rows if key}) if redrive.is_retry else {}
     invalid = _invalid(rows) if redrive.is_retry else set()
     accepted: list[Row] = []
@@ -70,6 +75,8 @@ def cover_batch(redrive: Redrive, *, limit: int) -> int:
         _schedule(redrive, accepted)
     else:
         _discard(redrive, accepted)
+        for key in sorted({key for _id, key, *_traits in rows if key}):
+            ordering.wake_next(key)
     redrive.cursor = rows[-1][0] if len(rows) == size else redrive.last_id
     return len(accepted)
 
@@ -142,7 +149,7 @@ def cancel_step(redrive: Redrive) -> None:
 
 
 def _uncovered(redrive: Redrive) -> QuerySet[Failure]:
-    """Lock and return the failures that the redrive has not reached, oldest first.
+    """Return the failures that the redrive has not reached, oldest first.
 
     Failures that did not exist when the redrive started are left out. Their ids are later than `last_id`. If the clocks
     of two servers differ, the id of a newer failure can be earlier. So `created_at`, which is the time of the database,
@@ -155,7 +162,7 @@ def _uncovered(redrive: Redrive) -> QuerySet[Failure]:
         id__lte=redrive.last_id,
         created_at__lte=redrive.started_at,
     )
-    return _lock(uncovered)
+    return with_traits(uncovered).order_by("id")
 
 
 def _lock(failures: QuerySet[Failure]) -> QuerySet[Failure]:
@@ -191,6 +198,7 @@ def _schedule(redrive: Redrive, rows: list[Row]) -> None:
         next_retry_at=now,
         expires_at=now + policy.MAX_AGE,
         regressed_at=None,
+        overtaken_at=None,
         redrive=redrive.id,
         redrive_result=RedriveResult.WAITING,
         redrive_was=F("status"),

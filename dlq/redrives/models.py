@@ -63,6 +63,7 @@ class RedriveResult(models.TextChoices):
     UNREADABLE = "unreadable", _("refused: the payload cannot be restored")
     INVALID_PAYLOAD = "invalid_payload", _("refused: the payload does not match its schema")
     IN_DOUBT = "in_doubt", _("refused: the work may have been done, and must not be done twice")
+    OVERTAKEN = "overtaken", _("refused: newer work with the same ordering key has succeeded")
     ORDERING_KEY = (
         "ordering_key",
         _("refused: an older failure with the same ordering key waits for a person"),
@@ -75,6 +76,7 @@ REFUSALS = (
     RedriveResult.UNREADABLE,
     RedriveResult.INVALID_PAYLOAD,
     RedriveResult.IN_DOUBT,
+    RedriveResult.OVERTAKEN,
     RedriveResult.ORDERING_KEY,
 )
 

@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from dlq.models import OPEN_STATUSES, Failure
 from dlq.redrives.models import REFUSALS, Redrive, RedriveResult
-from dlq.redrives.refusals import BLOCKING_STATUSES, TRAITS, Traits, refusal
+from dlq.redrives.refusals import BLOCKING_STATUSES, TRAITS, Traits, refusal, with_traits
 from dlq.selection import FailureSelection
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ def _within_time_limit(query: Callable[[], T]) -> T | None:
 
 def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResult | None]:
     """Return the number of matching failures by reason of refusal. The key None stands for failures without one."""
-    candidates = _open(selection)
+    candidates = with_traits(_open(selection))
     counts: Counter[RedriveResult | None] = Counter()
     refused = Q(pk__in=[])
     for *values, count in candidates.values_list(*TRAITS).annotate(Count("id")):
@@ -82,7 +82,7 @@ def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResu
             refused |= Q(**dict(zip(TRAITS, values, strict=True)))
     if redrive.is_retry:
         # A failure whose key has an older failure that the redrive does not schedule is refused, too.
-        older = Failure.objects.filter(
+        older = with_traits(Failure.objects.all()).filter(
             ~selection.condition() | refused,
             ordering_key=OuterRef("ordering_key"),
             id__lt=OuterRef("id"),

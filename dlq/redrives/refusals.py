@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from celery.exceptions import NotRegistered
+from django.db.models import Q, QuerySet
 
 from dlq.kinds.namespaces import is_external, is_retryable
 from dlq.kinds.registry import find_kind
-from dlq.models import FailureStatus
+from dlq.models import Failure, FailureStatus
 from dlq.payloads.stored import EXACT_TYPE
 from dlq.redrives.models import Redrive, RedriveAction, RedriveResult
 from tenants.queue.celery_task import get_task
@@ -23,10 +24,17 @@ class Traits:
     name: str
     status: str
     original_type: str
+    is_overtaken: bool = False
 
 
-#: The columns of a failure that correspond to the fields of `Traits`.
-TRAITS = ("is_task", "name", "status", "original_type")
+#: The fields of `Traits` in the order in which queries return them.
+TRAITS = ("is_task", "name", "status", "original_type", "is_overtaken")
+
+
+def with_traits(failures: QuerySet[Failure]) -> QuerySet[Failure]:
+    """Return the failures with an annotation for the only trait that is not a column."""
+    annotated: QuerySet[Failure] = failures.annotate(is_overtaken=Q(overtaken_at__isnull=False))
+    return annotated
 
 
 def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
@@ -39,12 +47,14 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
         return RedriveResult.NO_HANDLER
     if traits.original_type not in {"", EXACT_TYPE}:
         return RedriveResult.UNREADABLE
-    # A failure that another system processes is in doubt only if the handler has not declared its work as idempotent.
-    is_idempotent = find_kind(traits.name).is_idempotent and not is_external(traits.name)
-    may_be_done = traits.status == FailureStatus.IN_DOUBT and not is_idempotent
-    if may_be_done and not redrive.confirm_in_doubt:
+    return None if redrive.confirm_in_doubt else _doubt(traits)
+
+
+def _doubt(traits: Traits) -> RedriveResult | None:
+    """Return why a person must confirm the retry, or None if a retry cannot do harm."""
+    if traits.status == FailureStatus.IN_DOUBT and not find_kind(traits.name).is_idempotent:
         return RedriveResult.IN_DOUBT
-    return None
+    return RedriveResult.OVERTAKEN if traits.is_overtaken else None
 
 
 def _can_be_retried(traits: Traits) -> bool:

@@ -259,6 +259,30 @@ def test_failures_that_cannot_be_retried_are_listed_with_the_reason(
     assert confirmed.scheduled == 2
 
 
+def test_failure_that_newer_work_has_overtaken_is_refused_unless_it_is_confirmed(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    store_failures(2)
+    Failure.objects.filter(payload__room="1").update(ordering_key="B-1", overtaken_at=now())
+    preview = services.preview(selection=EVERYTHING, options=RedriveOptions())
+    redrive = step(start())
+    assert preview.refused == redrive.refused == {"overtaken": 1}
+    redrive = step(start(confirm_in_doubt=True))
+    assert (redrive.refused, redrive.scheduled) == ({}, 2)
+    assert not Failure.objects.filter(overtaken_at__isnull=False).exists()
+
+
+def test_retry_that_waited_for_discarded_failures_becomes_due(in_hotel: Hotel, lamp: Lamp) -> None:
+    store_failures(2)
+    waiting = capture_failure(room="9")
+    Failure.objects.update(ordering_key="B-1")
+    due.cancel(kind=policy.FAILURE_DUE, ids=[waiting.id])
+    selection = FailureSelection(status=("permanent",))
+    redrive = step(start(selection, action="discard", discard_reason="sent manually"))
+    assert (redrive.status, redrive.discarded) == ("finished", 2)
+    assert DueItem.objects.get(kind=policy.FAILURE_DUE).item_id == waiting.id
+
+
 def test_discarding_redrive_discards_everything_that_matches_with_the_reason(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
