@@ -116,7 +116,7 @@ def _properties(
                 (*path, name),
                 is_required=is_required and name in schema.get("required", []),
             )
-    elif path:
+    elif path and not schema.get("readOnly"):
         yield Property(path, schema, value, is_required)
 
 

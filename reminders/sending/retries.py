@@ -36,9 +36,9 @@ _ONE_SECOND = timedelta(seconds=1)
         "required": ["reminder"],
         "additionalProperties": False,
         "properties": {
-            "reminder": {"type": "string", "format": "uuid", "title": "Reminder"},
+            "reminder": {"type": "string", "format": "uuid", "title": _("Reminder"), "readOnly": True},
             # The format is not checked, because a wrong address is a reason of failures.
-            "to": {"type": "string", "maxLength": 254, "title": "E-mail address"},
+            "to": {"type": "string", "maxLength": 254, "title": _("E-mail address")},
         },
     },
     personal_fields=["to"],

@@ -13,6 +13,7 @@ from dlq.payloads import restore
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.dlq.conftest import NAME, Lamp, capture_failure, reload
+from tests.dlq.external.clients import claim, make_client, report_due
 from tests.dlq.test_api import client_with_scopes
 from tests.dlq.test_corrections import SCHEMA
 
@@ -165,6 +166,25 @@ def test_patch_that_does_not_fit_names_the_operation(api: APIClient, failure: Fa
     response = correct(api, failure, patch=[{"op": "replace", "path": "/none", "value": 1}])
     assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid-patch")
     assert response.json()["errors"][0]["pointer"] == "/patch/0"
+
+
+def test_external_handler_claims_the_corrected_payload(api: APIClient, hotel: Hotel) -> None:
+    pms = make_client(hotel)
+    failure_id = report_due(pms, hotel, payload={"booking": "B-1", "nights": 0})
+    [entry] = claim(pms)
+    result = {
+        "fencing_token": entry["fencing_token"],
+        "retry": False,
+        "error_type": "Invalid",
+        "error_message": "0",
+    }
+    assert pms.post(f"{URL}{failure_id}/fail/", result).status_code == 200
+    patch = [{"op": "replace", "path": "/nights", "value": 2}]
+    with hotel_context(hotel):
+        failure = Failure.objects.get(id=failure_id)
+    assert correct(api, failure, patch=patch).status_code == 202
+    [again] = claim(pms)
+    assert (again["id"], again["payload"]) == (failure_id, {"booking": "B-1", "nights": 2})
 
 
 def test_correction_requires_the_scopes_to_write_and_to_view_payloads(hotel: Hotel, failure: Failure) -> None:

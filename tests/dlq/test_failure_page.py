@@ -28,6 +28,7 @@ SCHEMA = {
     "required": ["to", "stay"],
     "properties": {
         "lamp": {"type": "integer", "minimum": 1},
+        "id": {"type": "integer", "readOnly": True},
         "to": {"type": "string", "format": "email", "title": "Address", "description": "Who gets it."},
         "language": {"enum": ["en", "es", "pt"]},
         "paid": {"type": "boolean"},
@@ -166,6 +167,7 @@ def test_form_has_the_titles_limits_and_choices_of_the_schema(staff: Client, fai
     fields = form.fields
     assert (fields["payload.to"].label, fields["payload.to"].help_text) == ("Address", "Who gets it.")
     assert fields["payload.to"].required
+    assert "payload.id" not in fields
     assert fields["payload.stay.arrival"].widget.input_type == "date"
     assert [value for value, _label in fields["payload.language"].choices] == ["", '"en"', '"es"', '"pt"']
     assert fields["payload.note"].max_length == 20

@@ -1,0 +1,51 @@
+"""Test that a correction and its retry are stored together, whenever the process is killed."""
+
+import os
+import signal
+
+import pytest
+
+from audit.selectors import timeline
+from dlq import services
+from dlq.corrections.services import correct_and_retry
+from dlq.models import Failure, FailureStatus
+from tenants.context import hotel_context, platform_context
+from tenants.models import DueItem, Hotel
+from tests.dlq.conftest import Lamp, capture_failure, reload
+from tests.dlq.test_redrives_once import run_in_process_that_is_killed
+
+
+def die(**_arguments: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_process_killed_between_correction_and_retry_stores_neither(
+    hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hotel_context(hotel):
+        failure = capture_failure(retry=False)
+    monkeypatch.setattr(services, "retry", die)
+
+    def correct() -> None:
+        with hotel_context(hotel):
+            correct_and_retry(failure_id=failure.id, version="*", change=lambda _payload: {"lamp": 2})
+
+    def correct_in_two_transactions() -> None:
+        """The control: the correction is committed before the retry begins."""
+        with hotel_context(hotel):
+            Failure.objects.filter(id=failure.id).update(corrected_payload={"lamp": 2})
+            services.retry(failure_id=failure.id)
+
+    run_in_process_that_is_killed(correct)
+    with hotel_context(hotel):
+        assert reload(failure).corrected_payload is None
+        assert not timeline(kind="failure", identifier=failure.id).filter(event="failure.corrected").exists()
+    run_in_process_that_is_killed(correct_in_two_transactions)
+    with hotel_context(hotel):
+        assert (reload(failure).corrected_payload, reload(failure).status) == (
+            {"lamp": 2},
+            FailureStatus.PERMANENT,
+        )
+    with platform_context():
+        assert not DueItem.objects.filter(item_id=failure.id).exists()
