@@ -63,6 +63,17 @@ class OpenFailuresFilter(admin.SimpleListFilter):
         return counts.with_open_failures(queryset, is_live=counts.counted_live())
 
 
+class StateFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(GroupState.choices)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(state=self.value()) if self.value() else queryset
+
+
 @admin.register(FailureGroup, site=hotel_site)
 @admin.register(FailureGroup, site=platform_site)
 class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
@@ -72,7 +83,7 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
     list_before_template = "dlq/chart.html"
     list_display = ["what", "failures", "days", "last_seen_at", "state_badge", "assigned_to"]
     list_display_links = None
-    list_filter = [OpenFailuresFilter, ("assigned_to", admin.RelatedOnlyFieldListFilter)]
+    list_filter = [OpenFailuresFilter, StateFilter, ("assigned_to", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["assigned_to"]
     search_fields = ["name", "error_message", "=fingerprint"]
     ordering = ["-last_seen_at", "fingerprint"]

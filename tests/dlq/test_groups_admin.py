@@ -62,6 +62,14 @@ def test_group_list_shows_only_groups_with_open_failures_unless_all_are_requeste
     assert "the lamp is away" in staff.get(LIST, {"open": "all"}).content.decode()
 
 
+def test_group_list_is_filtered_by_state(staff: Client, failures: list[Failure]) -> None:
+    perform(staff, failures[2], "acknowledge")
+    page = staff.get(LIST, {"state": "acknowledged"}).content.decode()
+    assert "the lamp is away" in page
+    assert "the lamp is dark" not in page
+    assert "the lamp is dark" in staff.get(LIST, {"state": "open"}).content.decode()
+
+
 def test_group_page_shows_traceback_and_latest_failures(staff: Client, failures: list[Failure]) -> None:
     page = page_of(staff, failures[0])
     assert "LampError" in page
