@@ -16,8 +16,8 @@ from tenants.database.clock import database_now
 from tenants.models import DueItem, Hotel
 from tenants.queue import dispatch
 from tests.dlq.conftest import make_due, reload
-from tests.dlq.worker_tasks import fail, fail_by_signal, hang, kill_worker
-from tests.dlq.workers import database_outage, messages, prefork_worker, runs, wait_for
+from tests.dlq.worker_tasks import fail, hang, kill_worker
+from tests.dlq.workers import messages, prefork_worker, runs, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,27 +37,6 @@ def test_task_that_exceeds_the_hard_time_limit_is_captured_in_its_hotel_and_its_
         assert (Failure.objects.count(), failure.attempts.count()) == (1, 2)
     with platform_context():
         assert not Failure.objects.exists()
-
-
-def test_task_that_fails_while_postgresql_is_down_is_captured_later(hotel: Hotel) -> None:
-    with prefork_worker():
-        with hotel_context(hotel):
-            fail.delay("before")
-            wait_for(lambda: Failure.objects.filter(name=fail.name).first())
-        with database_outage():
-            with hotel_context(hotel):
-                fail.delay("Ana")
-                fail_by_signal.delay("control")
-            wait_for(lambda: "control" in runs())
-            wait_for(lambda: any(b'"redelivered": true' in message for message in messages()))
-        wait_for(lambda: not messages())
-    with hotel_context(hotel):
-        assert {tuple(failure.payload["args"]) for failure in Failure.objects.all()} == {
-            ("before",),
-            ("Ana",),
-        }
-    with platform_context():
-        assert not Failure.objects.exists()  # the control was lost
 
 
 def test_task_that_kills_its_workers_runs_five_times_at_most_and_waits_for_a_person(hotel: Hotel) -> None:
