@@ -10,13 +10,13 @@ import redis
 from celery import shared_task
 from celery.contrib.django.task import DjangoTask
 from celery.exceptions import SoftTimeLimitExceeded
-from celery.signals import task_failure
+from celery.signals import task_failure, worker_process_init
 from django.conf import settings
 
 from dlq import services
-from dlq.kinds.registry import failure_kind
+from dlq.kinds.registry import Kind, failure_kind, register_kind
 from dlq.models import Failure
-from dlq.retries import runner
+from dlq.retries import attempts, runner
 from tenants.context import platform_context
 from tenants.queue import celery_task
 from tenants.queue.celery_task import HotelTask
@@ -27,11 +27,13 @@ runner.KILL_DELAY = 1.0
 
 #: The Redis list to which each run of a task appends a line.
 RUNS = "tests.dlq.runs"
+#: The Redis list to which the worker appends whether it could store a success.
+RESULTS = "tests.dlq.results"
 
 
-def note_run(line: str) -> None:
+def note_run(line: str, *, key: str = RUNS) -> None:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.rpush(RUNS, line)
+        client.rpush(key, line)
 
 
 @shared_task(base=HotelTask, name="tests.dlq.hang", soft_time_limit=1, time_limit=2)
@@ -94,3 +96,31 @@ def capture_by_signal(*, sender: Any, args: list[str], exception: Exception, **_
             payload={"args": args, "kwargs": {}},
             error=exception,
         )
+
+
+def charge(failure: Failure) -> None:
+    """Do work that must not be done twice. It ends when a test allows it."""
+    note_run(failure.payload["guest"])
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.blpop([f"{RUNS}.allowed"], timeout=30)
+
+
+register_kind(Kind(name="tests.dlq.charge", handler=charge, is_idempotent=False))
+
+
+@worker_process_init.connect
+def note_results(**_kwargs: object) -> None:
+    """Note in the processes of a worker whether they can store a success. They try three times in a second."""
+    record_success = attempts.record_success
+
+    def record_and_note(**result: Any) -> bool:
+        try:
+            is_recorded = record_success(**result)
+        except Exception:
+            note_run("not stored", key=RESULTS)
+            raise
+        note_run("stored", key=RESULTS)
+        return is_recorded
+
+    attempts.record_success = record_and_note
+    setattr(runner, "SUCCESS_DELAYS", (0.5, 0.5))  # noqa: B010 - imported into the module

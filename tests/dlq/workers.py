@@ -42,10 +42,10 @@ def prefork_worker(*, include: str = "tests.dlq.worker_tasks") -> Iterator[Any]:
         processes.stop(worker, signal_number=signal.SIGTERM, timeout=15)
 
 
-def runs() -> list[str]:
+def runs(key: str = RUNS) -> list[str]:
     """Return the lines that the tasks appended to the Redis list `RUNS`, one line for each run of a task."""
     with redis.Redis.from_url(settings.REDIS_URL) as client:
-        return [line.decode() for line in client.lrange(RUNS, 0, -1)]
+        return [line.decode() for line in client.lrange(key, 0, -1)]
 
 
 def messages() -> list[bytes]:
