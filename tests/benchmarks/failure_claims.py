@@ -1,0 +1,92 @@
+"""Benchmarks of the retries of failures by workers.
+
+One benchmark compares the rate of retries that do nothing with the rate of jobs of procrastinate. The other measures
+whether a claim takes longer if the hotel has many failures.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+import psycopg
+
+from hotelagent.embedded.servers import postgres
+from tests.benchmarks.contestants import Contestant, both
+from tests.benchmarks.harness import Row, median_ratio, row, servers
+from tests.servers import Servers
+
+IDS = ("dlq-claim", "dlq-claim-growth")
+
+RETRIES, JOBS = 4_000, 2_000
+ROUNDS = 3
+#: Processes and concurrency of procrastinate's workers. The faster configuration counts.
+CONFIGURATIONS = ((8, 1), (1, 8), (2, 4))
+FEW, MANY = 1_000, 1_000_000
+CLAIMS, CLAIM_ROUNDS = 50, 20
+_ENVIRONMENT = {"LOG_LEVEL": "ERROR", "DEBUG": "0"}
+
+
+def measure(ids: list[str]) -> list[Row]:
+    """Run the benchmarks with these ids, and return their result rows."""
+    rows: list[Row] = []
+    with (
+        servers() as running,
+        both(running, ours="side_claims", peer="side_procrastinate",
+             peer_settings="hotelagent.settings.development", environment=_ENVIRONMENT) as (ours, peer),
+    ):  # fmt: skip
+        if "dlq-claim" in ids:
+            rows.append(_measure_rate(ours, peer))
+        if "dlq-claim-growth" in ids:
+            rows += _measure_growth(running, ours)
+    return rows
+
+
+def _measure_rate(ours: Contestant, peer: Contestant) -> Row:
+    """Measure how many retries and jobs eight workers execute per second.
+
+    Our rate includes the due queue and the audit events. Both rates are measured by the database, so the start of the
+    worker processes does not count.
+    """
+    our_rates: list[float] = []
+    peer_rates: dict[tuple[int, int], list[float]] = {configuration: [] for configuration in CONFIGURATIONS}
+    ours("start_workers")
+    try:
+        ours("retry_failures", FEW)  # starts the processes and fills the caches
+        for _ in range(ROUNDS):
+            our_rates.append(ours("retry_failures", RETRIES))
+            for configuration, rates in peer_rates.items():
+                rates.append(peer("run_jobs", JOBS, *configuration))
+    finally:
+        ours("stop_workers")
+    medians = {configuration: statistics.median(rates) for configuration, rates in peer_rates.items()}
+    best = max(CONFIGURATIONS, key=lambda configuration: medians[configuration])
+    described = ", ".join(f"{p} x {c}: {medians[p, c]:,.0f}" for p, c in CONFIGURATIONS)
+    return row(
+        "dlq-claim", "claim, no-op handler and resolve, per second, 8 workers; peer: procrastinate (processes x "
+        f"concurrency {described}; ratio: peer / ours)",
+        ours=statistics.median(our_rates), peer=medians[best], ratio=median_ratio(peer_rates[best], our_rates), bar=1.0,
+    )  # fmt: skip
+
+
+def _measure_growth(running: Servers, ours: Contestant) -> list[Row]:
+    """Measure claims in hotels with a thousand failures, a million waiting ones, and a million closed ones."""
+    ours("fill", "few", FEW, "scheduled")
+    ours("fill", "waiting", MANY, "scheduled")
+    ours("fill", "closed", MANY, "resolved")
+    url = running.postgres.url(postgres.SUPERUSER, "bench_ours")
+    with psycopg.connect(url, autocommit=True) as superuser:
+        superuser.execute("VACUUM ANALYZE")
+        superuser.execute("CHECKPOINT")
+    times: dict[str, list[float]] = {slug: [] for slug in ("few", "waiting", "closed")}
+    for slug in times:
+        ours("claim", slug, CLAIMS)
+    for number in range(CLAIM_ROUNDS):
+        slugs = list(times)
+        for slug in slugs[number % 3 :] + slugs[: number % 3]:
+            times[slug].append(ours("claim", slug, CLAIMS) * 1e6)
+    return [
+        row("dlq-claim-growth", f"claim and resolve with {MANY:,} {slug} failures, us; peer: with {FEW:,}",
+            ours=statistics.median(times[slug]), peer=statistics.median(times["few"]),
+            ratio=median_ratio(times[slug], times["few"]), bar=1.3)
+        for slug in ("waiting", "closed")
+    ]  # fmt: skip
