@@ -152,6 +152,12 @@ class InvalidRedrive(DomainError):
     title = _("The options of the redrive are not valid")
 
 
+class InvalidIdentifier(DomainError):
+    code = "invalid-identifier"
+    status = 422
+    title = _("The identifier of the guest is not valid")
+
+
 class NonRetryableError(Exception):
     """An error that further retries cannot fix. Retry handlers raise it with `raise NonRetryableError from error`."""
 

@@ -99,6 +99,11 @@ DISCARDED = register(
     fields=("name", "was"),
     labels={"name": NAMES},
 )
+ERASED = register(
+    "failure.erased",
+    description=_("{actor} erased the data of a guest from {failures} failures"),
+    fields=("failures", "discarded", "attempts", "groups"),
+)
 EXPORTED = register(
     "failure.exported",
     description=_("{actor} exported failures (format: {format}, selection: {criteria})"),

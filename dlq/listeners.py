@@ -1,13 +1,16 @@
 """Receivers of signals about hotels."""
 
 from typing import Any
+from uuid import UUID
 
 from django.dispatch import receiver
 
+from dlq.retention import erasure
 from dlq.retention.clean_up import end_lost_retries
+from dlq.retention.models import Erasure
 from tenants.context import hotel_context
 from tenants.models import Hotel
-from tenants.signals import restored_hotel_migrated
+from tenants.signals import hotel_restored, hotel_resumed, restored_hotel_migrated
 
 
 @receiver(restored_hotel_migrated)
@@ -15,3 +18,26 @@ def end_discarded_retries(*, hotel: Hotel, **_kwargs: Any) -> None:
     """Mark the failures of a restored hotel whose due items were discarded as in doubt."""
     with hotel_context(hotel):
         end_lost_retries()
+
+
+@receiver(hotel_restored)
+def mark_erasures(*, hotel: Hotel, detail: dict[str, Any], **_kwargs: Any) -> None:
+    """Mark the erasures of the hotel as pending. A copy of a hotel gets the erasures of the original hotel."""
+    original = UUID(str(detail["original"]["id"]))
+    if original == hotel.id:
+        Erasure.objects.filter(hotel_id=hotel.id).update(is_pending=True)
+        return
+    digests = Erasure.objects.filter(hotel_id=original).values_list("digest", flat=True)
+    copies = [Erasure(hotel_id=hotel.id, digest=digest, is_pending=True) for digest in digests]
+    Erasure.objects.bulk_create(copies, ignore_conflicts=True)
+
+
+@receiver(restored_hotel_migrated)
+@receiver(hotel_resumed)
+def apply_pending_erasures(*, hotel: Hotel, **_kwargs: Any) -> None:
+    """Erase the data that a restore brought back, before the hotel is active.
+
+    If the restored hotel could not be migrated, the data are erased when the hotel is resumed.
+    """
+    with hotel_context(hotel):
+        erasure.apply_again()

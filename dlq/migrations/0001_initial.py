@@ -24,6 +24,21 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Erasure",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "hotel_id", "digest", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("hotel_id", models.UUIDField()),
+                ("digest", models.BinaryField(max_length=32)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("is_pending", models.BooleanField(default=False)),
+            ],
+        ),
+        migrations.CreateModel(
             name="FailureFigures",
             fields=[
                 ("tenant_id", models.UUIDField(primary_key=True, serialize=False)),

@@ -59,6 +59,7 @@ MODELS = {
     "dlq.failuresettings": Placement.PLATFORM,
     "dlq.cleanupprogress": Placement.PLATFORM,
     "dlq.failurefigures": Placement.PLATFORM,
+    "dlq.erasure": Placement.PLATFORM,
 }
 
 

@@ -15,6 +15,7 @@ HOTEL_PRIVILEGES = {
     "dlq_failuresettings": "SELECT, INSERT, UPDATE, DELETE",
     "dlq_cleanupprogress": "SELECT, INSERT, UPDATE, DELETE",
     "dlq_failurefigures": "SELECT, INSERT, UPDATE, DELETE",
+    "dlq_erasure": "SELECT, INSERT, UPDATE",
     # The platform sets the feature flags, and every hotel reads them.
     # The package waffle reads the flags, and the users and groups for which a flag is enabled.
     "waffle_flag": "SELECT",
@@ -32,6 +33,7 @@ _ROW_OWNER_COLUMNS = {
     "dlq_failuresettings": "hotel_id",
     "dlq_cleanupprogress": "hotel_id",
     "dlq_failurefigures": "tenant_id",
+    "dlq_erasure": "hotel_id",
 }
 
 #: The PostgreSQL roles of Supabase's data API, which makes the schema `public` accessible over HTTP.

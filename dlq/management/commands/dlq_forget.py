@@ -1,0 +1,47 @@
+"""`dlq_forget`: erase the data of one guest from the failures of a hotel or of the platform."""
+
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from dlq.retention import erasure
+from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, tenant_context
+
+
+class Command(HotelCommand):
+    help = (
+        "Erase one guest from the failures of a hotel or of the platform: payloads, corrections, error texts, reasons "
+        "and notes that contain an e-mail address, phone number or reservation number. Work that needs the erased data "
+        "is discarded. This cannot be undone. The erasure is recorded without the value, and is applied again when an "
+        "older backup of the hotel is restored.  "
+        "Examples: dlq_forget --hotel resort ana@example.com; echo R000123 | dlq_forget --hotel resort --yes -"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        add_tenant_arguments(parser, "failures")
+        parser.add_argument(
+            "identifier",
+            help="The guest's e-mail address, phone number with country code, or reservation number. Use - to read it "
+            "from standard input, so that it is not in the history of the shell.",
+        )
+        parser.add_argument("--yes", action="store_true", help="Do not ask for a confirmation.")
+
+    def run(self, **options: Any) -> None:
+        identifier = options["identifier"]
+        if identifier == "-":
+            identifier = sys.stdin.readline()
+        if not options["yes"]:
+            if not sys.stdin.isatty():
+                raise CommandError("There is no terminal to ask for a confirmation. Use --yes.", returncode=2)
+            if input("The data of this guest will be erased. Type yes to continue: ").strip() != "yes":
+                raise CommandError("Nothing was erased.", returncode=1)
+        with tenant_context(options):
+            result = erasure.forget(identifier)
+        text = (
+            f"Data were erased from {result.failures} failures, {result.attempts} attempts and {result.groups} groups. "
+            f"{result.discarded} failures were open and are discarded."
+        )
+        self.write_result(text, asdict(result), as_json=options["json"])
