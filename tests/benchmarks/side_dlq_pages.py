@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 
 from dlq.groups import counts
+from dlq.groups.models import FailureGroup
 from tenants import services
 from tenants.access import api_keys
 from tenants.context import hotel_context, platform_context
@@ -25,7 +26,7 @@ PAGES = {
     "rest-failures": "/api/v1/dlq/entries/?fingerprint={group}",
 }
 
-# Every tenth failure is open. The ids grow with the time, over the last ten days.
+# Every tenth failure of each group is open. The ids grow with the time, over the last ten days.
 _FILL = """
 INSERT INTO dlq_failuregroup (fingerprint, name, error_type, location, error_message, traceback, versions)
 SELECT lpad(to_hex(number), 16, '0'), 'reminders.send', 'reminders.errors.MailRejected', 'smtp.py:send',
@@ -40,8 +41,9 @@ SELECT
         || 'b' || substr(md5(number::text), 4, 15))::uuid,
     false, 'reminders', 'reminders.send', md5(number::text), '', jsonb_build_object('reminder', md5(number::text)), '',
     'reminders.errors.MailRejected', '552 5.2.2 mailbox full', lpad(to_hex(number % %(groups)s + 1), 16, '0'),
-    CASE WHEN number % 10 = 0 THEN 'permanent' ELSE 'resolved' END, 3, 3, 1, at, at, at + interval '7 days',
-    CASE WHEN number % 10 = 0 THEN NULL ELSE at + interval '1 hour' END, '', '', ''
+    CASE WHEN number / %(groups)s % 10 = 0 THEN 'permanent' ELSE 'resolved' END, 3, 3, 1, at, at,
+    at + interval '7 days',
+    CASE WHEN number / %(groups)s % 10 = 0 THEN NULL ELSE at + interval '1 hour' END, '', '', ''
 FROM (
     SELECT number, now() - interval '10 days' * (1 - number::float8 / %(count)s) - interval '2 hours' AS at
     FROM generate_series(1, %(count)s) AS number) AS new;
@@ -70,6 +72,8 @@ def prepare(few: int, many: int) -> None:
             cursor.execute("VACUUM ANALYZE dlq_failure, dlq_failuregroup")
         with hotel_context(hotel):
             counts.store_counts()
+            if FailureGroup.objects.filter(open_count__gt=0).count() != GROUPS:
+                raise RuntimeError("The list of groups must show all groups.")
 
 
 @cache
