@@ -86,7 +86,8 @@ def _outdated_static_files(hashed: dict[str, str]) -> list[str]:
             for finder in finders.get_finders()
             for name, source in finder.list([])
             if (first := finders.find(name))
-            and first == source.path(name)  # skips files that a file with the same name overrides
+            # Static files that are overridden by another file with the same name are not collected.
+            and first == source.path(name)
             if name not in hashed or not _is_collected(name, source.path(name))
         }
     )

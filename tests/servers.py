@@ -74,7 +74,7 @@ class Servers:
     """PostgreSQL and Valkey servers for one test run, in a folder that no other test run uses.
 
     durable: commits wait for the disk, as in production.
-    in_memory: the databases are stored in memory if enough is free. This suits small databases that are often copied.
+    in_memory: the databases are stored in memory if enough memory is free. Small databases are copied faster in memory.
     stock: run the PostgreSQL of the Debian packages with default settings.
     """
 

@@ -95,7 +95,8 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
             context.setdefault("title", capfirst(str(self.opts.verbose_name)))
         try:
             return super().changeform_view(request, object_id, form_url, context)
-        except DomainError as error:  # Django has already rolled back the changes of the form.
+        except DomainError as error:
+            # Django saves a form in a transaction, and the error has rolled back this transaction.
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 

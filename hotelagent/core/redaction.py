@@ -102,7 +102,8 @@ def redact(value: Any) -> Any:
 def redact_event(_logger: Any, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
     """Remove personal data and secrets from a log event. This is the last structlog processor before rendering."""
     return {
-        # These three fields contain no personal data. A timestamp would be redacted as a phone number.
+        # The fields `timestamp`, `level` and `logger` contain no personal data, so they are kept unchanged.
+        # Otherwise the timestamp would be redacted, because it looks like a phone number.
         key: value if key in {"timestamp", "level", "logger"} else _redact_named(key, value)
         for key, value in event.items()
     }

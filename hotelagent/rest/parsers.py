@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 
-#: The maximum depth of nested arrays and objects. No schema of the API needs more, and deeper JSON could exceed the
-#: recursion limit of Python in any function that processes it.
+#: The maximum depth of nested arrays and objects. No schema of the API needs deeper JSON.
+#: A function that processes deeper JSON could exceed the recursion limit of Python.
 MAX_DEPTH = 100
 #: A number in an error message is cut to this length.
 _MAX_NUMBER_LENGTH = 40

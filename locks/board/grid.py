@@ -21,7 +21,7 @@ from locks.owner import holder
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """An allocation as it is drawn. `first` is the column of its first visible night, counted from 1."""
+    """The bar of an allocation on the room board. `first` is the column of its first visible night, counted from 1."""
 
     id: UUID
     group_id: UUID | None

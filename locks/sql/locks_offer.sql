@@ -46,8 +46,8 @@ BEGIN
         offer_id := tenants_uuid7();
         offered_at := clock_timestamp();
         offered_until := offered_at + make_interval(secs => entry.offer_seconds);
-        -- The token of this hold is random and unknown to every client. A client that claims the offer gets a new
-        -- token.
+        -- The token of this hold is random and unknown to every client.
+        -- A client that claims the offer gets a new token.
         INSERT INTO locks_allocation (
             id, room_id, nights, status, fencing_token, token_digest, holder, session, reference, reason,
             created_at, expires_at, max_expires_at, extensions_left)

@@ -208,7 +208,7 @@ class ReservationImportAdmin(FileImportAdmin):
     upload_help = _(
         "Export all bookings, including cancelled bookings, from your property management system or channel as CSV or "
         "as an Excel workbook (.xlsx). Exports from Cloudbeds, Mews, Opera, Airbnb, Booking.com, Beds24, Hostaway and "
-        "Little Hotelier are recognised. You can review the columns and the result of a check before the import."
+        "Little Hotelier are recognized. You can review the columns and the result of a check before the import."
     )
 
 

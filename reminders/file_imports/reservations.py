@@ -106,7 +106,8 @@ def _options(settings: Mapping[str, Any], *, dry_run: bool = False) -> ImportOpt
 
 def _problem(error: RowError) -> Problem:
     with translation.override("en"):
-        msgid = str(Reason(error.reason).label)  # Translations are looked up by the English label.
+        # A problem is stored with the English label, which is the msgid of the translations.
+        msgid = str(Reason(error.reason).label)
     return Problem(
         line=error.line,
         number=error.number,

@@ -49,7 +49,7 @@ _RESEND_AFTER = timedelta(seconds=15)
 
 
 def upload_file(*, kind: ImportKind, name: str, content: bytes) -> FileImport:
-    """Store an uploaded file and the recognised columns. Raises InvalidFile if the file can't be read."""
+    """Store an uploaded file and the recognized columns. Raises InvalidFile if the file can't be read."""
     if len(content) > MAX_FILE_SIZE or _unpacked_size(content) > MAX_UNPACKED_SIZE:
         raise InvalidFile(
             _(

@@ -41,7 +41,8 @@ LEASE = timedelta(seconds=120)
 TIME_LIMIT = 120.0
 
 _INTERRUPTED = gettext_noop(
-    "An unexpected error interrupted the work. It will be retried automatically, and the operators see the error."
+    "An unexpected error interrupted the work on the file. The work will be retried automatically, and the "
+    "operators can see the error."
 )
 
 

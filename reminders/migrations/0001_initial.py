@@ -338,7 +338,7 @@ class Migration(migrations.Migration):
                     "order",
                     models.PositiveSmallIntegerField(
                         default=10,
-                        help_text="If a guest gets several reminders on one day, the reminder whose rule has the lowest number is sent first.",
+                        help_text="If a guest gets several reminders on one day, the reminder of the rule with the lowest number in this field is sent first.",
                         verbose_name="order",
                     ),
                 ),

@@ -88,7 +88,8 @@ class Rule(models.Model):
         _("order"),
         default=10,
         help_text=_(
-            "If a guest gets several reminders on one day, the reminder whose rule has the lowest number is sent first."
+            "If a guest gets several reminders on one day, the reminder of the rule with the lowest number in this "
+            "field is sent first."
         ),
     )
     guest_cap = models.PositiveSmallIntegerField(

@@ -75,8 +75,8 @@ _COPY = """
 COPY reminders_reminder (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
     attempts, recipient) FROM STDIN
 """
-#: Each transaction that plans reminders takes this lock in shared mode before it reads the rules, and holds the lock
-#: until the transaction ends.
+#: Each transaction that plans reminders takes this lock in shared mode before it reads the rules.
+#: The transaction holds the lock until it ends.
 _LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared('reminders_rule'::regclass::oid::bigint)"
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock('reminders_rule'::regclass::oid::bigint)"
 _REPLACED = [ReminderStatus.SCHEDULED, ReminderStatus.CANCELLED, ReminderStatus.SKIPPED]

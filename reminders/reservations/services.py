@@ -152,7 +152,8 @@ _TEXT_FIELDS = (
     "room_type",
     "source",
 )
-#: The columns that an update can change. Only file imports change the two excluded columns.
+#: The columns that the services of this module can change when they update a reservation.
+#: Only file imports change the columns `assigned_room_type` and `additional_room_types`.
 _UPDATED_FIELDS = tuple(
     name for name in COLUMNS if name not in {"assigned_room_type", "additional_room_types"}
 )

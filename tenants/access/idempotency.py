@@ -24,7 +24,7 @@ from tenants.models import IdempotencyKey
 
 #: Stored responses are kept for one day. Client libraries repeat requests within seconds, queues within hours.
 RETENTION_HOURS = 24
-#: On average, one in this many requests deletes expired responses. A daily task deletes the rest.
+#: On average, one of DELETE_EVERY requests deletes expired responses. A daily task deletes the remaining responses.
 DELETE_EVERY = 64
 DELETE_LIMIT = 1000
 
@@ -68,7 +68,10 @@ class IdempotencyKeyReused(Exception):
 
 
 def try_lock(request: IdempotentRequest) -> bool:
-    """Lock the request's id until the end of the transaction. Return False if another transaction holds the lock."""
+    """Lock the id of the request until the end of the transaction.
+
+    Return False if another transaction holds the lock, because it is executing a request with the same id.
+    """
     number = int.from_bytes(request.id.bytes[:8], signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])

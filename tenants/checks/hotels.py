@@ -1,4 +1,4 @@
-"""System checks that this server knows the time zones and languages that are stored for the hotels."""
+"""System checks that report stored time zones and languages of hotels that this server does not know."""
 
 from collections.abc import Sequence
 from typing import Any

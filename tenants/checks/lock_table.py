@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from tenants.context import PUBLIC_SCHEMA, platform_context
 from tenants.database import catalog, quoting
 
-#: PostgreSQL guarantees room for `max_locks_per_transaction` locks per connection and prepared transaction.
+#: For each connection and each prepared transaction, the lock table has space for `max_locks_per_transaction` locks.
 #: https://www.postgresql.org/docs/current/runtime-config-locks.html
 _SETTINGS = """
 SELECT current_setting('max_locks_per_transaction')::int,

@@ -68,7 +68,7 @@ def register(
 
 
 def kinds() -> dict[str, ItemKind]:
-    """Return the registered kinds of due items, as a dict from name to kind."""
+    """Return a dict that maps the name of each registered kind of due items to the kind."""
     return dict(_kinds)
 
 

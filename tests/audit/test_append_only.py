@@ -44,7 +44,7 @@ def test_statements_that_change_or_delete_events_are_rejected(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_trigger_error_contains_a_hint(hotel: Hotel) -> None:
+def test_delete_of_events_by_the_database_owner_raises_an_error_with_a_hint(hotel: Hotel) -> None:
     with (
         direct_connection(),
         hotel_context(hotel),

@@ -82,7 +82,7 @@ def test_rollback_removes_an_event_unless_it_was_recorded_in_a_separate_transact
 
 
 @pytest.mark.django_db(transaction=True)
-def test_event_recorded_in_own_transaction_is_committed_before_the_callers_transaction(
+def test_event_recorded_in_a_separate_transaction_is_committed_before_the_callers_transaction(
     in_hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with transaction.atomic():
@@ -116,7 +116,7 @@ def test_event_in_a_separate_transaction_is_stored_later_if_the_event_table_is_l
 
 
 @pytest.mark.django_db(transaction=True)
-def test_database_error_while_recording_in_own_transaction_is_raised(
+def test_record_in_own_transaction_with_a_database_error_raises_the_error(
     hotel: Hotel, lamp_lit: EventType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Event._meta.get_field("event"), "column", "no_such_column")

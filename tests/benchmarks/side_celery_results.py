@@ -27,7 +27,10 @@ def prepare() -> None:
 
 
 def capture(times: int) -> float:
-    """Store the results of failed tasks. Return the mean time of one in seconds, and delete them."""
+    """Store the results of failed tasks, and delete the results afterwards.
+
+    Return the mean time in seconds that storing a result took.
+    """
     seconds = 0.0
     for number in range(times):
         task_id = str(uuid.uuid4())

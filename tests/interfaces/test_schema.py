@@ -81,7 +81,7 @@ def test_hotel_schema_and_platform_schema_share_only_the_audit_and_dlq_urls(hote
     assert shared == set()
 
 
-def test_missing_parts_of_an_operation_without_a_description_lists_all_parts() -> None:
+def test_function_missing_parts_returns_all_parts_of_an_operation_without_a_description() -> None:
     document: dict[str, Any] = {"paths": {"/x/": {"post": {"requestBody": {}, "responses": {"201": {}}}}}}
     assert len(missing_parts(document)) == 9
 

@@ -32,7 +32,10 @@ def small_database() -> Iterator[IsolationDatabase]:
 
 @pytest.fixture(scope="session")
 def single_connection_pooler(small_database: IsolationDatabase) -> Iterator[servers.PgBouncer]:
-    """Start a PgBouncer with one server connection, so that state left by a statement affects the next one."""
+    """Start a PgBouncer with only one server connection.
+
+    A statement that changes the state of the session therefore affects the next statement of any client.
+    """
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     with servers.PgBouncer(small_database.runtime_url, pool_size=1) as bouncer:

@@ -97,7 +97,7 @@ def test_events_of_groups_expiries_and_forced_releases_are_sent(
     assert sorted(receiver.event_types) == ["hold.created"] * 4 + ["hold.expired"] + ["hold.released"] * 3
 
 
-def test_stay_moved_contains_the_old_and_the_new_room_and_dates(
+def test_event_stay_moved_contains_the_old_and_the_new_room_and_dates(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2), reference="WEB-1")
@@ -133,7 +133,7 @@ def test_move_that_fails_sends_no_event(
     assert "stay.moved" not in receiver.event_types
 
 
-def test_stay_cancelled_is_sent_for_cancellations_by_the_owner_and_by_staff(
+def test_event_stay_cancelled_is_sent_for_cancellations_by_the_owner_and_by_staff(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     for room in rooms[:2]:
@@ -171,7 +171,7 @@ def test_webhook_receives_only_the_events_it_subscribes_to(
     assert receiver.event_types == ["hold.released"]
 
 
-def test_waiting_list_offered_contains_the_entry_and_no_token(
+def test_event_waiting_list_offered_contains_the_entry_but_no_token(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

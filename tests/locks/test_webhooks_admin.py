@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 WEBHOOKS = "/admin/locks/webhook/"
 
 
-def test_manager_can_create_test_change_and_delete_a_webhook(
+def test_webhook_can_be_created_tested_changed_and_deleted_by_a_manager(
     staff: Client, in_hotel: Hotel, receiver: Receiver
 ) -> None:
     response = staff.post(

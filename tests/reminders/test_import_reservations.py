@@ -303,7 +303,7 @@ def test_csv_file_with_semicolons_from_a_european_spreadsheet_is_imported(
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"a,b\n1,2\n", "no recognised column for: number, arrival, departure"),
+        (b"a,b\n1,2\n", "no recognized column for: number, arrival, departure"),
         (b"\x1f\x8bbroken", "broken"),
     ],
 )

@@ -85,7 +85,7 @@ COLUMN_SIZES = {
 }
 
 
-def test_new_hotel_has_no_toast_tables_for_tables_whose_rows_fit_into_a_page(hotel: Hotel) -> None:
+def test_new_hotel_has_no_toast_tables_for_tables_whose_rows_fit_into_a_database_page(hotel: Hotel) -> None:
     rows = sql.query(
         "SELECT c.relname::text, c.reltoastrelid <> 0, a.attname::text, a.atttypmod FROM pg_class c "
         "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attlen = -1 AND a.attnum > 0 AND a.attstorage = 'p' "
@@ -104,7 +104,7 @@ def test_new_hotel_has_no_toast_tables_for_tables_whose_rows_fit_into_a_page(hot
     assert max(sizes.values()) < 8_000
 
 
-def test_longest_webhook_fits_into_a_page(in_hotel: Hotel) -> None:
+def test_longest_webhook_fits_into_a_database_page(in_hotel: Hotel) -> None:
     secret = encrypt_secret(generate_secret(), webhook_id=in_hotel.id)
     values = {"events": WebhookEvent.values, "encrypted_secret": secret, "encrypted_previous_secret": secret}
     Webhook.objects.create(url=HOTEL_SIGN * 500, **values)
@@ -112,7 +112,7 @@ def test_longest_webhook_fits_into_a_page(in_hotel: Hotel) -> None:
         Webhook.objects.create(url="x", **values | {"encrypted_secret": bytes(9_000)})
 
 
-def test_longest_webhook_delivery_fits_into_a_page(in_hotel: Hotel) -> None:
+def test_longest_webhook_delivery_fits_into_a_database_page(in_hotel: Hotel) -> None:
     create_webhook(url="https://example.com/", event_types=WebhookEvent.values)
     rooms = [
         Room.objects.create(number=HOTEL_SIGN * 19 + digit, room_type=HOTEL_SIGN * 40).id for digit in "12"
@@ -132,7 +132,7 @@ def test_longest_webhook_delivery_fits_into_a_page(in_hotel: Hotel) -> None:
     assert sizes[0][0] < COLUMN_SIZES["data"]
 
 
-def test_longest_reminder_fits_into_a_page(in_hotel: Hotel) -> None:
+def test_longest_reminder_fits_into_a_database_page(in_hotel: Hotel) -> None:
     reservation = Reservation.objects.create(
         external_id="R1", arrival=date(2040, 5, 1), departure=date(2040, 5, 2), guest_name="Ana"
     )
@@ -150,7 +150,7 @@ def test_longest_reminder_fits_into_a_page(in_hotel: Hotel) -> None:
     assert "params" in message_to_json(LONGEST_MESSAGE)
 
 
-def test_rule_with_the_longest_allowed_lists_fits_into_a_page(in_hotel: Hotel) -> None:
+def test_rule_with_the_longest_allowed_lists_fits_into_a_database_page(in_hotel: Hotel) -> None:
     longest = [HOTEL_SIGN * 40] * MAX_VALUES
     rule = Rule(name=HOTEL_SIGN * 80, send_at="10:00", room_types=longest, sources=longest)
     rule.full_clean()

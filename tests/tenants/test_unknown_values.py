@@ -71,7 +71,7 @@ def test_hotel_with_an_unknown_time_zone_responds_with_503(spoiled: Hotel, clien
     assert "time zone" in page.content.decode()
 
 
-def test_check_names_the_hotel_with_an_unknown_time_zone(spoiled: Hotel) -> None:
+def test_system_check_with_an_unknown_time_zone_names_the_hotel(spoiled: Hotel) -> None:
     [message] = check_values_of_hotels(databases=["default"])
     assert message.id == "tenants.E028"
     assert UNKNOWN in message.msg
@@ -79,7 +79,7 @@ def test_check_names_the_hotel_with_an_unknown_time_zone(spoiled: Hotel) -> None
     assert check_values_of_hotels(databases=None) == []
 
 
-def test_check_names_a_time_zone_that_postgresql_does_not_know(
+def test_system_check_with_a_time_zone_that_postgresql_does_not_know_reports_an_error(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     update_hotel_row(hotel, time_zone=UNKNOWN)

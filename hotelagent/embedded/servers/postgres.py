@@ -34,8 +34,8 @@ THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "aut
 #: The first PostgreSQL version that has the locale provider `builtin`.
 BUILTIN_LOCALE_VERSION = 17
 #: Maximum number of seconds until a new server accepts connections.
-#: While a server recovers from a crash, it may take longer if there is progress at least every START_TIMEOUT seconds.
-#: The recovery of a server with thousands of hotels may take minutes.
+#: The recovery of a server with thousands of hotels from a crash may take minutes.
+#: A recovering server may therefore take longer, if its recovery makes progress at least every START_TIMEOUT seconds.
 START_TIMEOUT = 30
 
 

@@ -64,7 +64,7 @@ file formats:
 
 profiles, detected from the column names:{profiles}
 
-fields, and the column names that are recognised without a profile:{fields}
+fields, and the column names that are recognized without a profile:{fields}
 
 statuses:
   {", ".join(ReservationStatus.values)}

@@ -40,7 +40,7 @@ The header contains the names of the columns, in upper or lower case. Rooms whos
 changed, so the command can be repeated. Invalid rows are reported with their line number and skipped. The page
 "Import rooms" of the hotel's admin imports the same files."""
     epilog = f"""\
-fields, and the column names that are recognised:
+fields, and the column names that are recognized:
 {_field_lines()}
 
 file formats:

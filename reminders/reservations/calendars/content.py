@@ -28,8 +28,8 @@ _BOUNDARY = re.compile(r"\s*(BEGIN|END)\s*[:;]\s*([A-Z-]*)", re.IGNORECASE)
 _METHOD_CANCEL = re.compile(r"\s*METHOD\s*:\s*CANCEL\s*\Z", re.IGNORECASE)
 #: Matches lines that show that an event has begun although its BEGIN:VEVENT is damaged.
 _EVENT_LINE = re.compile(r"\s*(UID|DTSTART|DTEND|DURATION|SUMMARY)\s*[:;]", re.IGNORECASE)
-#: Components that are never inside an event. If one of them begins before END:VEVENT, the line END:VEVENT is damaged,
-#: and the event ends there.
+#: Components that are never inside an event.
+#: If such a component begins inside an event, the line END:VEVENT of the event is damaged, and the event ends there.
 _TOP_LEVEL = ("VCALENDAR", "VEVENT", "VTIMEZONE", "VTODO", "VJOURNAL", "VFREEBUSY")
 #: The pattern matches the names of Python codecs that decode a charset.
 #: Python also has codecs for other purposes. Some of them, such as Punycode, may need hours for a large file.
@@ -169,8 +169,8 @@ class _Splitter:
             position for position, (nested_name, _begin) in enumerate(self._nested) if nested_name == name
         ]
         if self._event is not None and nested:
-            # Remove a nested component from the event only when its end is found. Without an end, its BEGIN is only a
-            # damaged line, and the lines after it belong to the event.
+            # Remove a nested component from the event only when the END line of the component is found.
+            # A BEGIN line without an END line is a damaged line, so the lines after it belong to the event.
             del self._event[self._nested[nested[-1]][1] :]
             del self._nested[nested[-1] :]
         elif name == "VEVENT" and self._event is None:

@@ -227,7 +227,8 @@ class _Importer:
             self._exclude_from_closures(room, (stored.arrival, stored.departure))
             if not add_stays([placement]).added:
                 conflict = _conflict_message(clashes(rooms=[room], nights=nights))
-                transaction.set_rollback(True)  # This also undoes the reopening of the nights.
+                # The rollback also undoes the change of the closures by `_exclude_from_closures`.
+                transaction.set_rollback(True)
                 return conflict
         Reservation.objects.filter(id=stored.id).update(stay=placement.id, updated_at=Now())
         return None

@@ -1,8 +1,8 @@
 """The availability of rooms as an iCalendar feed.
 
-The feed contains no guest data, because its URL is often shared. It contains every allocation that occupies a room, so
-that channels don't sell these nights: stays of reservations, stays that were confirmed through the REST API, live holds
-and closures.
+The feed contains no guest data, because the URL of the feed is often shared. The feed contains every allocation that
+occupies a room, so that channels don't sell these nights. These allocations are stays of reservations, stays that were
+confirmed through the REST API, live holds and closures.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from reminders.reservations.calendars.properties import Properties, Property, Ti
 #: Repeating events occupy nights up to this number of days from today. Later occurrences are ignored.
 HORIZON_DAYS = 1096
 #: The time limit in seconds for the computation of all repeating events of one calendar.
-#: A rule may have no occurrence at all. Without a limit, the search for one takes up to eight seconds.
+#: A recurrence rule may have no occurrences. Without a limit, its evaluation can take eight seconds.
 MAX_SECONDS = 5.0
 _FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 #: Parts of a recurrence rule that only change the time of day of an occurrence, or repeat it on the same day.

@@ -1,1 +1,1 @@
-"""The import of a hotel's bookings from a CSV file. README.md describes the steps."""
+"""The import of a hotel's bookings from a file. README.md describes the steps."""

@@ -86,8 +86,9 @@ class Importer:
         self._on_progress(self._report.rows, survey.row_count)
         if self._report.has_changes and not self._options.dry_run:
             if rules_filter_guests():
-                # If the file lists a guest's later stay before the earlier one, the reminders of the later stay were
-                # planned as for a new guest. Plan all reminders again, because all stays are stored now.
+                # The file may list a guest's later stay before the guest's earlier stay.
+                # The import then planned the reminders of the later stay as for a new guest.
+                # All stays are stored now, so planning all reminders again corrects these reminders.
                 self._report.reminders += replan_all()
             self._report.rooms_created += Room.objects.count() - rooms_before
             self._record_event()

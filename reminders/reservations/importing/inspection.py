@@ -82,8 +82,8 @@ class Inspection:
     mapping: Mapping[str, str]
     #: The required fields that have no column in the file.
     missing: tuple[str, ...]
-    #: Maps each date field to the order of day and month in its column. The order is None if all dates of the column
-    #: have only one possible reading.
+    #: Maps each date field to the order of day and month in its column.
+    #: The order is None if no date of the column is ambiguous.
     date_orders: Mapping[str, DateOrder | None]
     #: The columns whose dates are ambiguous. If there are any, the import needs `ImportOptions.date_format`.
     ambiguous_dates: tuple[AmbiguousColumn, ...]

@@ -107,7 +107,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "guest_phone": cells.parse_phone,
     "language": cells.parse_language,
 }
-#: Most cells in these columns have different values, so parsed values are not cached.
+#: The fields whose parsed values are not cached, because most cells of these fields have different values.
 _UNCACHED = {"guest_name", "guest_email", "guest_phone"}
 
 

@@ -94,7 +94,10 @@ class Writer:
             yield stream
 
     def finish(self, manifest: Manifest) -> str:
-        """Write the manifest and the digest. Return the SHA-256 of the whole file, as `sha256sum` prints it."""
+        """Write the manifest, and the digest at the end of the file. Return the SHA-256 of the whole file.
+
+        The program `sha256sum` prints the same SHA-256 for the file.
+        """
         self.zip.writestr(_MANIFEST, json.dumps(manifest.as_json(), indent=1))
         self.zip.close()
         self.file.flush()

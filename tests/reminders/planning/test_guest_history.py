@@ -159,10 +159,10 @@ def test_sending_a_reminder_now_above_the_daily_limit_raises_an_error(
 
 @pytest.mark.usefixtures("three_rules")
 def test_daily_cap_does_not_count_skipped_reminders(book: Book, clock: Clock, smtp: MailServer) -> None:
-    """Rules A and C allow one e-mail a day for each guest, and rule B allows two. All three are due on one day.
+    """The reminders of the rules A, B and C are due on the same day. The reminder of rule C is sent first.
 
-    The reminder of C is sent, so the reminder of A is skipped. Only the reminder of C counts for rule B, whatever the
-    processing order is, so the reminder of B is sent too.
+    Rules A and C allow one e-mail a day for each guest, so the reminder of rule A is skipped. Rule B allows two e-mails
+    a day. The skipped reminder of rule A does not count for rule B, so the reminder of rule B is sent.
     """
     Rule.objects.filter(name="B").update(guest_cap=2)
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)

@@ -86,9 +86,9 @@ def server() -> Iterator[Provider]:
 
 @pytest.fixture
 def use(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Return a function that selects the mail provider for a test, which EMAIL_URL does in a deployment.
+    """Return a function that selects the mail provider for a test by setting EMAIL_URL, as in a deployment.
 
-    For example, `use("brevo", url)` sends through Brevo. `url` replaces the URL of the provider's API.
+    For example, `use("brevo", url)` selects Brevo. `url` replaces the URL of the provider's API.
     """
 
     def set_to(scheme: str, url: str) -> None:

@@ -118,7 +118,10 @@ def test_delivery_event_changes_only_a_reminder_with_the_status_unknown(
 def test_bounce_reported_before_the_message_is_stored_as_sent_is_not_overwritten(
     book: Book, clock: Clock, hotel: Hotel, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker stores that it has sent a message when it starts the next one. A bounce can be reported before that."""
+    """A worker stores that it has sent a message only when it starts to send the next message.
+
+    The mail provider can report a bounce before the worker stores this.
+    """
     clock("2030-05-09 12:00")
     for number in ("R1", "R2"):
         book(number, "2030-05-10", "2030-05-12")

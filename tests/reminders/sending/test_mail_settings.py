@@ -140,7 +140,7 @@ def test_mail_settings_are_cached_per_hotel(
 
 
 @pytest.mark.parametrize("model", [Rule, Template, EmailBranding])
-def test_column_revision_changes_with_the_content_of_a_rule_template_or_branding(
+def test_column_revision_changes_if_a_rule_or_a_template_or_the_branding_changes(
     in_hotel: Hotel, model: Any
 ) -> None:
     set_colour(colour="#1f4e5f")  # creates the row of the branding

@@ -4,7 +4,8 @@
 -- A worker later offers the room to due entries of the waiting list (locks/waiting_list/offers.py).
 -- This function does not lock the entries that become due.
 --
--- freed: the allocation in the format of the function locks_describe. After a move, it has the old room and nights.
+-- freed: the allocation that has changed, in the format of the function locks_describe.
+-- After a move, `freed` has the old room and the old nights of the allocation.
 CREATE OR REPLACE FUNCTION public.locks_update_waiting_list(
     hotel uuid, event_type text, freed jsonb
 ) RETURNS void

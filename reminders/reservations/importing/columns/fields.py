@@ -1,4 +1,4 @@
-"""The fields of a booking, and the column names by which each field is recognised in a file."""
+"""The fields of a booking, and the column names by which each field is recognized in a file."""
 
 from __future__ import annotations
 
@@ -80,5 +80,5 @@ def normalize_name(column: str) -> str:
     return _SEPARATORS.sub(" ", column.strip().strip("*").casefold()).strip()
 
 
-#: All column names that are recognised without a profile.
+#: All column names that are recognized without a profile.
 KNOWN_NAMES = frozenset(name for field in FIELDS.values() for name in field.column_names)

@@ -17,7 +17,7 @@ def propose_mapping(
 ) -> dict[str, str]:
     """Return the column of each field for which the file has a column, as `Column` or `First+Last`.
 
-    `overrides` take precedence over the profile, and the profile over the recognised names. A field whose override is
+    `overrides` take precedence over the profile, and the profile over the recognized names. A field whose override is
     an empty string is not imported. Raises InvalidFile for an unknown field or column.
     """
     overrides = overrides or {}
@@ -56,7 +56,7 @@ def column_indexes(
     Raises InvalidFile if `require` is true and a required field has no column.
     """
     if require and (missing := missing_fields(mapping)):
-        message = _("The file has no recognised column for: {fields}. Its columns are: {columns}.")
+        message = _("The file has no recognized column for: {fields}. Its columns are: {columns}.")
         raise InvalidFile(
             TranslatableMessage(message, fields=", ".join(missing), columns=", ".join(header)),
             choice=FileChoice.COLUMNS,

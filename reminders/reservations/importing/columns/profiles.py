@@ -1,7 +1,7 @@
 """The profiles of the exports of property management systems and channels.
 
 A profile is a TOML file. It contains the column of each field, the meaning of the vendor's status words, and the
-columns by which an export is recognised. The folder `vendors` has the profiles of common systems. A hotel can write a
+columns by which an export is recognized. The folder `vendors` has the profiles of common systems. A hotel can write a
 profile for its own system.
 """
 
@@ -32,7 +32,7 @@ class Profile:
 
     name: str
     title: str
-    #: The columns by which an export is recognised: a file must have all of them.
+    #: The columns by which an export is recognized: a file must have all of them.
     #: If several profiles match a file, the profile with the most columns is used.
     detect: tuple[str, ...] = ()
     #: The possible columns of each field. `First+Last` joins two columns.

@@ -123,7 +123,7 @@ def separator_line(line: str) -> str | None:
 def detect_delimiter(lines: Sequence[str], *, names: Collection[str]) -> str:
     """Return the delimiter that yields the most known column names in the first lines.
 
-    If several delimiters yield equally many, the one that yields the most cells is returned.
+    If several delimiters yield the same number of names, the delimiter that yields the most cells is returned.
     """
 
     def score(delimiter: str) -> tuple[int, int]:
