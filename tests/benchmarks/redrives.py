@@ -1,0 +1,66 @@
+"""Benchmarks of scheduling and retrying very many failures with a redrive.
+
+For comparison, procrastinate schedules failed jobs again with one call each. hotelagent also stores an audit event and
+a due item for each failure.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+from tests.benchmarks.contestants import both
+from tests.benchmarks.harness import Row, median_ratio, row
+from tests.benchmarks.holds import durable_servers
+
+IDS = ("dlq-redrive", "dlq-clear")
+
+COUNT = 10_000
+ROUNDS = 3
+#: Scheduling takes at most a fifth of the time of the peer.
+BAR = 0.2
+#: Retrying all failures takes at most a minute.
+CLEAR_SECONDS = 60.0
+
+
+def measure(ids: list[str]) -> list[Row]:
+    """Run the benchmarks with these ids, and return their result rows."""
+    rows: list[Row] = []
+    with (
+        durable_servers() as running,
+        both(
+            running,
+            ours="side_redrives",
+            peer="side_procrastinate_retry",
+            peer_settings="tests.benchmarks.peer.celery_results",
+            environment={"LOG_LEVEL": "ERROR", "DEBUG": "0"},
+        ) as (ours, peer),
+    ):
+        ours("fill", COUNT)
+        if "dlq-redrive" in ids:
+            peer("fill", COUNT)
+            times: dict[str, list[float]] = {"ours": [], "peer": []}
+            for _round in range(ROUNDS):
+                times["ours"].append(ours("schedule", COUNT))
+                times["peer"].append(peer("schedule", COUNT))
+            rows.append(
+                row(
+                    "dlq-redrive",
+                    f"scheduling {COUNT:,} retries with a redrive, seconds; peer: procrastinate, one call each",
+                    ours=statistics.median(times["ours"]),
+                    peer=statistics.median(times["peer"]),
+                    ratio=median_ratio(times["ours"], times["peer"]),
+                    bar=BAR,
+                )
+            )
+        if "dlq-clear" in ids:
+            rows.append(
+                row(
+                    "dlq-clear",
+                    f"a redrive of {COUNT:,} failures with a worker of two processes and a handler that does nothing, "
+                    "seconds until its end; peer: the maximum",
+                    ours=ours("clear", COUNT),
+                    peer=CLEAR_SECONDS,
+                    bar=1,
+                )
+            )
+    return rows
