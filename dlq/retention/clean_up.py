@@ -42,8 +42,6 @@ WHERE unused.last_seen_at < %s
   AND unused.joined_to IS NULL AND unused.split_from IS NULL AND unused.splits IS NULL AND unused.note = ''
   AND NOT EXISTS (SELECT FROM dlq_failuregroup AS joined WHERE joined.joined_to = unused.fingerprint)
   AND NOT EXISTS (SELECT FROM dlq_failure AS failure WHERE failure.fingerprint = unused.fingerprint)
-  AND unused.joined_to IS NULL AND unused.splits IS NULL AND unused.split_from IS NULL
-  AND NOT EXISTS (SELECT FROM dlq_failuregroup AS joined WHERE joined.joined_to = unused.fingerprint)
 """
 
 
@@ -186,8 +184,6 @@ def _delete_unused_groups(*, before: datetime.datetime) -> None:
     """Delete groups that occurred last before this time, and that are the group of no failure.
 
     Groups with rules or notes are kept, because staff wrote them.
-
-    Groups with rules are kept, because the rules apply to new errors, too.
 
     Attempts are not searched, because no index finds the attempts of a group. An old attempt of a failure that now has
     another error can therefore lose its traceback.
