@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -277,8 +278,14 @@ def get_task(name: str) -> Any:
     commands. Raises celery's NotRegistered.
     """
     if name not in current_app.tasks:
-        current_app.loader.import_default_modules()
+        _import_task_modules()
     return current_app.tasks[name]
+
+
+@cache
+def _import_task_modules() -> None:
+    """Import all modules with tasks. The result is cached, because each call would take 100 ms for an unknown task."""
+    current_app.loader.import_default_modules()
 
 
 def send_on_commit(task_name: str, *args: Any) -> None:

@@ -1,0 +1,164 @@
+"""Tests of situations that users of other queues complain about. dlq/README.md lists all of them with their tests."""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import F
+
+from dlq import selectors, services, tasks
+from dlq.models import Failure
+from dlq.retries import attempts, runner, schedule
+from hotelagent.celery import app
+from tenants.context import hotel_context, platform_context
+from tenants.models import Hotel
+from tenants.queue import dispatch
+from tests.dlq.conftest import NAME, Lamp, LampError, capture_failure, make_due, reload
+from tests.dlq.forks import run_in_fork
+
+HOPELESS = 120
+
+
+def expire_lease(failure: Failure) -> None:
+    Failure.objects.filter(id=failure.id).update(claimed_until=F("created_at") - timedelta(seconds=1))
+
+
+def capture_hopeless() -> None:
+    """Capture failures of an unknown task, all of which are due."""
+    for number in range(HOPELESS):
+        payload = {"args": [number], "kwargs": {}}
+        services.capture(
+            is_task=True, source="tests", name="tests.removed", payload=payload, error=LampError()
+        )
+    Failure.objects.update(next_retry_at=F("created_at") - timedelta(seconds=1))
+
+
+@pytest.mark.django_db
+def test_attempt_of_a_worker_that_returns_under_its_old_name_is_found_by_its_lease(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    failure = capture_failure()
+    make_due(failure)
+    assert attempts.claim(failure_id=failure.id)
+    failure.attempts.filter(number=1).update(worker="celery@desk")  # the worker dies and starts again
+    other = capture_failure(room="2")
+    make_due(other)
+    runner.retry_due(failure_id=other.id)
+    other.attempts.filter(number=1).update(worker="celery@desk")
+    runner.retry_due(failure_id=failure.id)
+    assert reload(failure).status == "retrying"
+    expire_lease(failure)
+    runner.retry_due(failure_id=failure.id)
+    assert (reload(failure).status, failure.attempts.get(number=1).outcome) == ("scheduled", "lost")
+
+
+@pytest.mark.django_db
+def test_worker_that_is_slow_but_alive_keeps_its_failure_or_loses_it_to_one_other_worker(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    """A handler that extends its lease keeps its failure. The result of one that does not is fenced off."""
+
+    def extend(failure: Failure) -> None:
+        expire_lease(failure)
+        assert attempts.extend(failure_id=failure.id, number=failure.attempt, lease=timedelta(seconds=60))
+        runner.retry_due(failure_id=failure.id)
+
+    lamp.behaviour = extend
+    failure = capture_failure()
+    make_due(failure)
+    runner.retry_due(failure_id=failure.id)
+    assert (reload(failure).status, len(lamp.retried)) == ("resolved", 1)
+
+    slow = capture_failure(room="2")
+    make_due(slow)
+    assert attempts.claim(failure_id=slow.id)
+    expire_lease(slow)
+    runner.retry_due(failure_id=slow.id)
+    make_due(slow)
+    assert attempts.claim(failure_id=slow.id)
+    assert attempts.record_failure(failure_id=slow.id, number=1, error=LampError("slow"))
+    assert (reload(slow).status, reload(slow).attempt) == ("retrying", 2)
+
+
+@pytest.mark.django_db
+def test_hopeless_failures_that_were_captured_first_do_not_starve_a_failure_of_the_platform(
+    platform: None, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hopeless failures are due again immediately. The control is the order of capture."""
+    monkeypatch.setattr(schedule, "UNKNOWN_TASK_DELAY", timedelta(0))
+    capture_hopeless()
+    good = capture_failure()
+    make_due(good)
+    Failure.objects.filter(id=good.id).update(next_retry_at=F("created_at"))
+    for _ in range(HOPELESS // tasks.PLATFORM_BATCH_SIZE + 1):
+        first = list(Failure.objects.order_by("id").values_list("id", flat=True)[: tasks.PLATFORM_BATCH_SIZE])
+        assert good.id not in first  # in the order of capture, the good failure would never be reached
+        tasks.retry_platform_due()
+    assert reload(good).status == "resolved"
+    assert len(selectors.due_failures(limit=HOPELESS * 2)) == HOPELESS
+
+
+@pytest.mark.django_db
+def test_hopeless_failures_that_were_captured_first_do_not_starve_a_failure_of_a_hotel(
+    hotel: Hotel, lamp: Lamp, eager: None
+) -> None:
+    with hotel_context(hotel):
+        capture_hopeless()
+        good = capture_failure()
+        make_due(good)
+        for failure in Failure.objects.order_by("id"):
+            assert failure.next_retry_at
+            schedule.schedule_check(failure.id, failure.next_retry_at)
+    with platform_context():
+        dispatch.dispatch_due_items()
+    with hotel_context(hotel):
+        assert reload(good).status == "resolved"
+        assert Failure.objects.filter(status="scheduled", retries=0).count() == HOPELESS  # none was dropped
+
+
+@pytest.mark.django_db(transaction=True)
+def test_retry_handler_that_ends_its_process_is_stopped_after_three_retries(hotel: Hotel, lamp: Lamp) -> None:
+    lamp.behaviour = lambda _failure: os._exit(3)
+    with hotel_context(hotel):
+        failure = capture_failure()
+    for _ in range(3):
+        with hotel_context(hotel):
+            make_due(failure)
+        run_in_fork(hotel, lambda: runner.retry_due(failure_id=failure.id))
+        with hotel_context(hotel):
+            assert reload(failure).status == "retrying"
+            expire_lease(failure)
+            runner.retry_due(failure_id=failure.id)
+    with hotel_context(hotel):
+        assert reload(failure).status == "permanent"
+        assert [attempt.outcome for attempt in failure.attempts.all()] == ["failed", "lost", "lost", "lost"]
+
+
+@pytest.mark.django_db
+def test_idempotency_key_is_the_same_for_all_attempts_of_a_task_and_of_a_message(
+    in_hotel: Hotel, lamp: Lamp, eager: None
+) -> None:
+    keys: list[str] = []
+    task: Any = app.tasks["tests.dlq.task"]
+    original = task.run
+
+    def note_key(number: int, *, colour: str = "red") -> None:
+        keys.append(task.idempotency_key)
+        original(number, colour=colour)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(task, "run", note_key)
+        task.delay(-1)
+        failure = Failure.objects.get(name=task.name)
+        for _ in range(2):
+            make_due(failure)
+            runner.retry_due(failure_id=failure.id)
+    assert len(keys) == 3
+    assert set(keys) == {failure.idempotency_key}
+
+    lamp.behaviour = lambda failure: keys.append(failure.idempotency_key)
+    message = capture_failure()
+    make_due(message)
+    runner.retry_due(failure_id=message.id)
+    assert (keys[-1], message.name) == (str(message.id), NAME)
