@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Now
@@ -39,9 +40,17 @@ def due_failures(*, limit: int) -> list[uuid.UUID]:
     return list(found.values_list("id", flat=True)[:limit])
 
 
+#: The number of failures among which `claimable_failures` finds those that are due longest.
+SAMPLE_SIZE = 200
+
+
 def claimable_failures(*, names: Collection[str], limit: int) -> list[uuid.UUID]:
     """Return the ids of at most `limit` failures with these names that can be claimed, those that are due longest
     first. Failures whose retries are paused are left out.
+
+    If more than SAMPLE_SIZE failures can be claimed, they are the longest due among that many, which are selected at
+    random. No index orders failures by the time at which they are due, and sorting 300,000 takes 0.4 seconds. Work keys
+    are digests, so the index of open failures by work key, read from a random key on, gives a random sample.
     """
     settings = FailureSettings.objects.read()
     if settings.is_paused:
@@ -53,7 +62,13 @@ def claimable_failures(*, names: Collection[str], limit: int) -> list[uuid.UUID]
         next_retry_at__lte=Now(),
         expires_at__gt=Now(),
     )
-    return list(due.order_by("next_retry_at", "id").values_list("id", flat=True)[:limit])
+    start = uuid.uuid4().hex
+    after, before = due.filter(work_key__gte=start), due.filter(work_key__lt=start)
+    sample: list[tuple[Any, uuid.UUID]] = []
+    for part in (after, before):
+        missing = max(SAMPLE_SIZE, limit) - len(sample)
+        sample += part.order_by("work_key").values_list("next_retry_at", "id")[:missing]
+    return [failure_id for _at, failure_id in sorted(sample)[:limit]]
 
 
 def active_redrives() -> list[uuid.UUID]:

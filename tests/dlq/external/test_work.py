@@ -11,12 +11,12 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from audit.models import Event
-from dlq import services
+from dlq import selectors, services
 from dlq.models import Attempt, Failure
 from dlq.redrives.models import Redrive, RedriveResult
 from dlq.redrives.refusals import Traits, refusal
 from dlq.retention import pauses
-from dlq.retries import runner
+from dlq.retries import attempts, runner
 from tenants.context import hotel_context
 from tenants.models import ApiKey, DueItem, Hotel
 from tests.dlq.conftest import LampError
@@ -72,6 +72,16 @@ def test_claim_returns_the_oldest_failures_first_and_each_of_them_once(pms: APIC
     assert [entry["id"] for entry in claim(pms, limit=2)] == ids[2:]
     response = pms.post(f"{ENTRIES}claim/", {"kinds": [KIND]})
     assert (response.json(), response["Retry-After"]) == ({"entries": []}, "5")
+
+
+def test_each_of_very_many_failures_is_claimed_once(
+    pms: APIClient, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selectors, "SAMPLE_SIZE", 2)
+    monkeypatch.setattr(attempts, "SPARE_CANDIDATES", 0)
+    ids = [report_due(pms, hotel) for _number in range(6)]
+    claimed = [entry["id"] for _claim in ids for entry in claim(pms, limit=1)]
+    assert sorted(claimed) == sorted(ids)
 
 
 def test_claim_with_an_idempotency_key_returns_the_same_failures_when_it_is_repeated(
