@@ -30,7 +30,8 @@ _NAME = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
 _RESERVED_FIELDS = frozenset({"actor", "subject", "event"})
 _DATE_PREFIX = re.compile(r"\d{4}-\d\d-\d\d(?:T|\Z)")
 _DATE_LENGTH = len("2030-05-01")
-#: Field names that an event type may not use. Personal data in the append-only trail could not be erased.
+#: Field names that an event type may not use, because such fields would contain personal data.
+#: Personal data could not be erased from the append-only audit trail.
 _PERSONAL_FIELDS = frozenset(
     {"email", "guest", "guest_email", "guest_name", "guest_phone", "phone", "to", "recipient"}
 )

@@ -80,8 +80,9 @@ def _save_on_thread(event: Event) -> None:
 
 
 def record_many(event_type: EventType, events: Iterable[tuple[Subject | None, Mapping[str, object]]]) -> int:
-    """Record events of one type, given as `(subject, fields)`, in the caller's transaction. Return their count.
+    """Record events of one type in the caller's transaction. Return the number of events.
 
+    Each event is a pair of a subject and a mapping of fields.
     Use this function if the history of each subject must show the event. An operation on very many objects should
     record one event with a summary instead.
     """

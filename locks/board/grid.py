@@ -123,7 +123,7 @@ def read_grid(
     floor: int | None = None,
     with_guests: bool = False,
 ) -> Grid:
-    """Return the allocations of each room for a number of nights, starting with the night of `first`.
+    """Return the allocations of each room for `nights` nights, starting with the night of `first`.
 
     An empty `room_type` selects all types, and `floor=None` selects all floors. Request guest names only for users who
     may read reservations.

@@ -17,7 +17,10 @@ _HINTS = {
 
 
 def error_message(error: DomainError) -> str:
-    """Return the detail of the error. If staff must make a choice for the file, a sentence that explains it follows."""
+    """Return the detail of the error.
+
+    If staff must make a choice for the file, a sentence that explains the choice is appended.
+    """
     if not (isinstance(error, InvalidFile) and error.choice):
         return error.detail
     # Only a space separates the two parts in every language, so this message needs no translation.

@@ -219,8 +219,8 @@ def _store_error(
 ) -> str:
     """Store why a message was not sent. Return the name of the outcome.
 
-    The outcome is `server_unavailable` if the mail server currently accepts no messages, so that the rest of the batch
-    would fail too.
+    The outcome is `server_unavailable` if the mail server currently accepts no messages. In this case, the remaining
+    messages of the batch would fail too.
     """
     # ClaimLost means that the reservation has changed or that the worker's claim has expired.
     if isinstance(error, ClaimLost):

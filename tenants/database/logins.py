@@ -23,7 +23,8 @@ MEMBERSHIP_OPTIONS_SINCE = 160000
 SETTINGS_OF_ANY_LOGIN = {
     # Our statements read few rows, so JIT compilation would cost more time than it saves.
     "jit": "off",
-    # The default random_page_cost suits hard disks: PostgreSQL scans small tables instead of using an index.
+    # The default random_page_cost is made for hard disks.
+    # With the default, PostgreSQL scans a small table completely instead of using an index.
     # Database functions cache their plans, so they would scan a table that has grown until it is analyzed again.
     "random_page_cost": "1.1",
 }

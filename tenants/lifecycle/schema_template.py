@@ -189,9 +189,9 @@ def _replace_schema_name(schema: str, before: str, after: str) -> tuple[str, str
 
 
 def _declare_identity_in_tables(before: str) -> str:
-    """Move identity columns into CREATE TABLE. pg_dump adds them with ALTER TABLE.
+    """Move the declarations of identity columns from ALTER TABLE, which pg_dump writes, into CREATE TABLE.
 
-    Each ALTER TABLE takes time in each new hotel, and Citus refuses it for a distributed table.
+    Each ALTER TABLE takes time in each new hotel. Citus refuses such an ALTER TABLE for a distributed table.
     """
     for alter in list(_ADD_IDENTITY.finditer(before)):
         table, column = re.escape(alter["table"]), re.escape(alter["column"])

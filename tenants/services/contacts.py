@@ -44,7 +44,7 @@ def normalize_contact(*, kind: ContactKind, value: str) -> str:
 def add_contact(*, hotel_id: UUID, kind: ContactKind, value: str) -> tuple[ContactIdentifier, bool]:
     """Add a contact to a hotel. Return the contact, and whether it is new.
 
-    If the hotel already has this contact, the existing one is returned. Runs in one transaction.
+    If the hotel already has this contact, the existing contact is returned. Runs in one transaction.
     Raises InvalidContact, HotelNotFound, ContactConflict.
     """
     new_id, normalized = uuid7(), normalize_contact(kind=kind, value=value)

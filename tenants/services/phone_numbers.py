@@ -34,7 +34,7 @@ def normalize_phone_number(text: str) -> str:
     Raises InvalidPhoneNumber.
     """
     normalized = _normalize(text)
-    # The library removes a prefix when it parses a number. What remains of an invalid number may have another prefix.
+    # The library removes a prefix when it parses a number. An invalid number may have several prefixes.
     # Normalize the number until the result no longer changes, so that all prefixes are removed.
     while (again := _normalize(normalized)) != normalized:
         normalized = again

@@ -86,7 +86,7 @@ def median_ratio(ours: list[float], peer: list[float]) -> float:
 
 
 def raise_error(number: int) -> None:
-    """Raise LookupError from a few frames, as a task of an application does."""
+    """Raise LookupError in nested function calls, so that the traceback has several frames, as in real tasks."""
 
     def find(depth: int) -> None:
         if depth:

@@ -215,7 +215,7 @@ def test_statement_for_a_hotel_with_an_invalid_schema_name_raises_value_error(
         query("SELECT 1")
 
 
-def test_set_schema_works_outside_a_tenant_context_and_is_refused_inside(
+def test_set_schema_is_refused_in_a_tenant_context_and_works_without_a_context(
     connected: IsolationDatabase,
 ) -> None:
     explicit: Any = connection

@@ -43,7 +43,7 @@ def expired_hold(hotel: Hotel, nights: SomeNights) -> UUID:
 
 
 def handle_message(kind: str, *batches: tuple[Hotel, UUID]) -> None:
-    """Run the task `handle_due` for the due items of these hotels, as a worker would."""
+    """Run the task `handle_due` for the due items of these hotels, as a Celery worker does."""
     task: Any = tasks.handle_due
     task.push_request(id=str(uuid4()), delivery_info={"redelivered": False}, headers={})
     try:

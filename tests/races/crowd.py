@@ -19,8 +19,8 @@ import django
 class Plan:
     """The parameters of a race. `algorithm` is "ours" or "original" (tests.races.original).
 
-    After half of the rounds, the first `killed_processes` processes are killed. Callers are threads of a process, so
-    they end with it.
+    After half of the rounds, the first `killed_processes` processes are killed. The callers are threads, so they end
+    when their process is killed.
     """
 
     algorithm: str

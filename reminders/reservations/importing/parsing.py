@@ -137,7 +137,7 @@ class _RowRejectedError(Exception):
 
 
 class _Row:
-    """A row that is being parsed. `errors` collects the errors of the cells that are ignored."""
+    """A row that is being parsed. `errors` contains an error for each cell whose value is ignored."""
 
     __slots__ = ("cells", "errors", "line", "parser")
 

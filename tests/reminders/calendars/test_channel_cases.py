@@ -79,7 +79,7 @@ def guests() -> list[str]:
         ("unfolded-description", [("2027-09-20", "2027-09-22"), ("2027-09-25", "2027-09-27")], []),
     ],
 )
-def test_each_import_of_the_calendar_of_a_channel_results_in_the_same_stays_and_closures(
+def test_repeated_imports_of_a_channel_calendar_result_in_the_same_stays_and_closures(
     link: Link, rooms: list[Room], name: str, stays: list[Nights], closures: list[Nights]
 ) -> None:
     calendar, _channel = link(feed(name))

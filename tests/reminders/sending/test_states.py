@@ -75,7 +75,7 @@ def test_status_after_each_sending_event_matches_the_transition_table(
 @pytest.mark.parametrize(
     "event", sorted({*CLAIM_EVENTS, SendingEvent.TRANSMISSION_STARTED, SendingEvent.ACCEPTED})
 )
-def test_sending_event_of_a_worker_that_has_lost_its_claim_changes_nothing(
+def test_event_from_a_worker_that_has_lost_its_claim_changes_nothing(
     reminder: Reminder, event: SendingEvent
 ) -> None:
     Reminder.objects.update(status=ReminderStatus.SENDING)

@@ -39,9 +39,9 @@ class Reason(TextChoices):
 class RowError:
     """An error in one row of the file.
 
-    If `is_rejected`, the row is not imported. Otherwise the booking is imported without the cell. `column` is the name
-    of the column in the file, or an empty string if the error concerns the whole row. `value` is the text of the cell.
-    `detail` is a `TranslatableMessage`, or empty.
+    If `is_rejected` is true, the row is not imported. Otherwise the booking is imported without the value of the cell.
+    `column` is the name of the column in the file, or an empty string if the error concerns the whole row. `value` is
+    the text of the cell. `detail` is a `TranslatableMessage`, or an empty string.
     """
 
     line: int
