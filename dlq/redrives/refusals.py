@@ -25,15 +25,18 @@ class Traits:
     status: str
     original_type: str
     is_overtaken: bool = False
+    is_corrected: bool = False
 
 
 #: The fields of `Traits` in the order in which queries return them.
-TRAITS = ("is_task", "name", "status", "original_type", "is_overtaken")
+TRAITS = ("is_task", "name", "status", "original_type", "is_overtaken", "is_corrected")
 
 
 def with_traits(failures: QuerySet[Failure]) -> QuerySet[Failure]:
-    """Return the failures with an annotation for the only trait that is not a column."""
-    annotated: QuerySet[Failure] = failures.annotate(is_overtaken=Q(overtaken_at__isnull=False))
+    """Return the failures with annotations for the traits that are not columns."""
+    annotated: QuerySet[Failure] = failures.annotate(
+        is_overtaken=Q(overtaken_at__isnull=False), is_corrected=Q(corrected_payload__isnull=False)
+    )
     return annotated
 
 
@@ -45,7 +48,7 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
         return None
     if not _can_be_retried(traits):
         return RedriveResult.NO_HANDLER
-    if traits.original_type not in {"", EXACT_TYPE}:
+    if not traits.is_corrected and traits.original_type not in {"", EXACT_TYPE}:
         return RedriveResult.UNREADABLE
     return None if redrive.confirm_in_doubt else _doubt(traits)
 

@@ -24,6 +24,8 @@ from dlq.errors import (
 from dlq.kinds import registry
 from dlq.kinds.registry import Kind
 from dlq.models import Failure, FailureStatus
+from dlq.redrives.models import Redrive, RedriveAction, RedriveResult
+from dlq.redrives.refusals import TRAITS, Traits, refusal, with_traits
 from dlq.retries import runner
 from tenants.context import hotel_context
 from tenants.models import Hotel
@@ -339,7 +341,11 @@ def test_payload_that_cannot_be_restored_can_be_corrected_and_sent(in_hotel: Hot
     failure = capture_failure(retry=False, text=object())
     with pytest.raises(FailureNotRetryable):
         services.retry(failure_id=failure.id)
+    traits = with_traits(Failure.objects.all())
+    redrive = Redrive(action=RedriveAction.RETRY)
+    assert refusal(Traits(*traits.values_list(*TRAITS).get()), redrive) == RedriveResult.UNREADABLE
     correct(failure, {"lamp": 1, "text": "readable"})
+    assert refusal(Traits(*traits.values_list(*TRAITS).get()), redrive) is None
     assert run(failure).status == FailureStatus.RESOLVED
     assert lamp.retried == [{"lamp": 1, "text": "readable"}]
     assert reload(failure).original is not None

@@ -292,3 +292,13 @@ def test_actions_of_the_page_depend_on_the_status(staff: Client, hotel: Hotel, f
 def test_page_of_an_unknown_failure_is_not_found(staff: Client, failure: Failure) -> None:
     for page in ("correct/", "payload.json"):
         assert staff.get(f"/admin/dlq/failure/{uuid.uuid4()}/{page}").status_code == 404
+
+
+def test_platform_staff_see_and_correct_failures_of_the_platform(platform: None, lamp: Lamp) -> None:
+    failure = capture_failure(retry=False, room="1")
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(User.objects.create_user(username="operator", password=None, role=Role.PLATFORM))
+    data = form_data(client, failure)
+    client.post(url_of(failure, "correct/"), {**data, "payload": json.dumps({"lamp": 2})})
+    assert restore(reload(failure)) == {"lamp": 2}
+    assert "The correction was saved" in page_of(client, failure)
