@@ -9,12 +9,15 @@ from dlq import services
 from dlq.errors import FailureNotRetryable, InvalidPayload
 from dlq.kinds import registry
 from dlq.kinds.checks import check_kinds
-from dlq.kinds.registry import Kind, failure_kind, find_kind
+from dlq.kinds.registry import Kind, declared_kinds, failure_kind, find_kind
 from dlq.kinds.schemas import find_problems
 from dlq.models import Failure
 from dlq.retries import runner
+from hotelagent.core.ids import uuid7
 from tenants.context import hotel_context
 from tenants.models import Hotel
+from tenants.queue import due
+from tenants.queue.celery_task import get_task
 from tests.dlq.conftest import NAME, Lamp, LampError, make_due, reload
 
 SCHEMA = {
@@ -203,3 +206,37 @@ def test_failure_whose_handler_is_gone_is_kept_and_shown_and_retried_when_the_ha
         services.retry(failure_id=permanent.id)
         runner.retry_due(failure_id=permanent.id)
         assert (reload(failure).status, reload(permanent).status) == ("resolved", "resolved")
+
+
+IDS = [str(uuid7()), str(uuid7())]
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "wrong"),
+    [
+        ("reminders.send", {"reminder": IDS[0], "to": "ana@"}, {"to": "ana@example.com"}),
+        *(
+            (kind.task, {"args": [IDS], "kwargs": {}}, {"args": IDS, "kwargs": {}})
+            for kind in due.kinds().values()
+        ),
+        *(
+            (task, {"args": [IDS[0]], "kwargs": {}}, {"args": [7], "kwargs": {}})
+            for task in (
+                "reminders.tasks.sync_calendar",
+                "tenants.tasks.provision_hotel",
+                "locks.tasks.make_final_webhook_attempt",
+            )
+        ),
+    ],
+)
+def test_kind_of_the_product_accepts_the_payload_of_its_work_and_no_other(
+    name: str, payload: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    assert find_problems(find_kind(name), payload) == []
+    assert find_problems(find_kind(name), wrong) != []
+
+
+def test_kinds_of_the_product_are_declared_correctly_and_name_existing_tasks() -> None:
+    assert check_kinds() == []
+    names = {kind.name for kind in declared_kinds() if kind.handler is None and ".tasks." in kind.name}
+    assert {get_task(name).name for name in names} == names
