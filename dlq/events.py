@@ -18,8 +18,23 @@ from dlq.redrives.models import RedriveAction, StopReason
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-#: Display labels for the names, sources and error types of failures. Each app adds labels for its own failures.
-NAMES: dict[str, str | StrPromise] = {}
+#: Display labels for the names, sources and error types of failures. `reminders` adds the labels of its own failures.
+#: The apps that the dead-letter queue builds on cannot do so.
+NAMES: dict[str, str | StrPromise] = {
+    "locks.tasks.delete_ended_records": _("deleting old holds and offers"),
+    "locks.tasks.expire_holds": _("releasing expired holds"),
+    "locks.tasks.make_final_webhook_attempt": _("the last attempt to call a webhook"),
+    "locks.tasks.process_waiting_list": _("offering rooms to the waiting list"),
+    "locks.tasks.publish_expiring_holds": _("announcing holds that expire soon"),
+    "locks.tasks.send_webhook_deliveries": _("calling webhooks"),
+    "tenants.tasks.delete_expired_platform_records": _("deleting expired sessions of the platform"),
+    "tenants.tasks.delete_expired_records": _("deleting expired sessions"),
+    "tenants.tasks.delete_old_redeliveries": _("deleting old counts of deliveries"),
+    "tenants.tasks.provision_hotel": _("creating a hotel"),
+    "tenants.tasks.provision_pending": _("creating hotels"),
+    "tenants.tasks.schedule_daily": _("scheduling the daily tasks"),
+    "tenants.tasks.tick": _("sending due items to workers"),
+}
 SOURCES: dict[str, str | StrPromise] = {}
 ERRORS: dict[str, str | StrPromise] = {}
 _NAMES_OR_ALL: Labels = ChainMap({"": _("all failures")}, NAMES)

@@ -26,7 +26,7 @@ class Explanation:
 
 def work_label(name: str) -> str:
     """Return the display label of the name of a failure, or the name if it has no label."""
-    return capfirst(str(NAMES.get(name, name)))
+    return capfirst(str(NAMES[name])) if name in NAMES else name
 
 
 def explain(failure: Failure, subject: Subject | None, *, may_correct: bool) -> Explanation:

@@ -19,8 +19,16 @@ from reminders.models import FileImport, Reminder
 from reminders.sending.outcomes import FAILURE_NAME
 from tenants.context import current_tenant
 
-NAMES[FAILURE_NAME] = gettext_lazy("sending a reminder")
-NAMES[IMPORT_TASK] = gettext_lazy("importing a file")
+NAMES |= {
+    FAILURE_NAME: gettext_lazy("sending a reminder"),
+    IMPORT_TASK: gettext_lazy("importing a file"),
+    "reminders.tasks.delete_expired_files": gettext_lazy("deleting old files"),
+    "reminders.tasks.replan_all": gettext_lazy("planning all reminders again"),
+    "reminders.tasks.replan_reservations": gettext_lazy("planning the reminders of a reservation again"),
+    "reminders.tasks.send_due": gettext_lazy("sending reminders"),
+    "reminders.tasks.sync_calendar": gettext_lazy("importing a linked calendar"),
+    "reminders.tasks.sync_calendars": gettext_lazy("importing linked calendars"),
+}
 SOURCES["reminders"] = gettext_lazy("Reminders")
 declare_title(
     FAILURE_NAME,

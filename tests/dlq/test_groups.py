@@ -12,9 +12,11 @@ from django.db.models.functions import Now
 
 from audit.selectors import timeline
 from dlq import services
+from dlq.events import NAMES
 from dlq.groups.models import FailureGroup
 from dlq.models import Failure
 from dlq.retries import attempts
+from hotelagent.celery import app
 from tenants.context import hotel_context
 from tenants.database.clock import database_now
 from tenants.models import Hotel
@@ -151,3 +153,12 @@ def test_muted_group_is_muted_until_the_time_or_the_number_of_failures(in_hotel:
     assert group_of(failure).state == "muted"
     FailureGroup.objects.update(muted_until=F("muted_until") - timedelta(hours=1))
     assert group_of(failure).state == "open"
+
+
+def test_each_task_of_the_project_has_a_label_for_staff() -> None:
+    app.loader.import_default_modules()
+    tasks = {
+        name for name in app.tasks if name.partition(".")[0] in {"tenants", "audit", "locks", "reminders"}
+    }
+    assert len(tasks) > 15
+    assert tasks - NAMES.keys() == set()
