@@ -1,23 +1,28 @@
 """Tests of situations that users of other queues complain about. dlq/README.md lists all of them with their tests."""
 
+import json
 import os
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
 
 from dlq import selectors, services, tasks
+from dlq.capture_request import UNKNOWN_ORIGIN, capture_request
 from dlq.models import Failure
+from dlq.policy import FAILURE_DUE
 from dlq.retries import attempts, runner, schedule
 from hotelagent.celery import app
 from tenants.context import hotel_context, platform_context
-from tenants.models import Hotel
+from tenants.models import DueItem, Hotel
 from tenants.queue import dispatch
 from tests.dlq.conftest import NAME, Lamp, LampError, capture_failure, make_due, reload
 from tests.dlq.forks import run_in_fork
 
 HOPELESS = 120
+MANY = 10_001
 
 
 def expire_lease(failure: Failure) -> None:
@@ -115,6 +120,24 @@ def test_hopeless_failures_that_were_captured_first_do_not_starve_a_failure_of_a
     with hotel_context(hotel):
         assert reload(good).status == "resolved"
         assert Failure.objects.filter(status="scheduled", retries=0).count() == HOPELESS  # none was dropped
+
+
+@pytest.mark.django_db
+def test_failures_of_a_long_outage_are_all_kept(in_hotel: Hotel, lamp: Lamp) -> None:
+    """Other queues drop the oldest of more than 10,000 dead jobs."""
+    request = capture_request(
+        is_task=False, source="tests", name=NAME, payload={"lamp": 1}, error=LampError("no current"), retry=True,
+        work_key="", ordering_key="", origin=UNKNOWN_ORIGIN,
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(dlq_capture(%s::jsonb || jsonb_build_object('id', tenants_uuid7(), 'work_key', number))) "
+            "FROM generate_series(1, %s) AS number",
+            [json.dumps(request), MANY],
+        )
+    assert Failure.objects.filter(status="scheduled").count() == MANY
+    with platform_context():
+        assert DueItem.objects.filter(hotel=in_hotel, kind=FAILURE_DUE).count() == MANY
 
 
 @pytest.mark.django_db(transaction=True)
