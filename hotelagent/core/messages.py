@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-#: Maximum length of a stored msgid or parameter in characters. A mail server's reply can be longer, and is cut.
+#: Maximum length of a stored msgid or parameter in characters. A longer text, such as a mail server's reply, is cut.
 MAX_LENGTH = 500
 #: Maximum size of a stored message in bytes, as JSON text. Without a limit, a row with a message might not fit into a
 #: page of the database, and its table would need a TOAST table (`tenants/database/storage.py`).

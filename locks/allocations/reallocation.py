@@ -152,7 +152,10 @@ def _apply_changes(moves: Mapping[UUID, tuple[int, Span]], cancelled: Sequence[U
 
 
 def _add(new_stays: Sequence[NewStay], rooms: LockedRooms) -> tuple[list[NewStay], int]:
-    """Add stays. Return the added stays, and the number of those that did not get the requested room."""
+    """Add stays to the requested rooms. A stay whose requested room is occupied is added to another room.
+
+    Return the added stays, and the number of stays that did not get the requested room.
+    """
     if not new_stays:
         return [], 0
     first = add_stays(new_stays)

@@ -18,8 +18,8 @@ TICK = histogram("hotelagent_due_tick_seconds", "Duration of a tick of the due q
 def oldest_due() -> float:
     """Return the age in seconds of the oldest due item that is not completed, even if a worker has claimed it.
 
-    For a due item, `claim_at` is at most one lease after the current time, so the query can use the index on
-    `claim_at`.
+    The `claim_at` of a due item is never later than one lease from now. The query therefore also filters by `claim_at`,
+    which has an index.
     """
     try:
         with platform_context(), connection.cursor() as cursor:

@@ -190,7 +190,7 @@ def _verify_digest(file: BinaryIO, path: Path) -> str:
 
 
 def _compute_digests(file: BinaryIO) -> "tuple[str, hashlib._Hash]":
-    """Return the SHA-256 digest of everything before the digest at the end of the file, and the hash object.
+    """Compute the SHA-256 of the file without the digest at its end. Return the SHA-256 and the hash object.
 
     The caller can update the hash object with the digest at the end to get the SHA-256 of the whole file.
     """

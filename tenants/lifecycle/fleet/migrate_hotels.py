@@ -105,7 +105,7 @@ def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[Mi
         f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'",
         *(statement.rstrip().removesuffix(";") for statement in statements),
         f"INSERT INTO django_migrations (app, name, applied) VALUES {records}",  # noqa: S608 - quoted above
-        # The condition uses the current schema instead of the hotel's id, so that the same script works for all hotels.
+        # The WHERE clause uses the current schema instead of the hotel's id, so that the script works for all hotels.
         (
             f"UPDATE public.tenants_hotel SET schema_version = {quoting.literal(version)} "  # noqa: S608
             "WHERE schema = current_schema()"

@@ -151,7 +151,7 @@ def test_reminder_is_not_sent_if_the_reservation_is_cancelled_after_the_claim(
     ],
     ids=["no address", "suppressed address", "window passed"],
 )  # fmt: skip
-def test_due_reminder_that_must_not_be_sent_is_skipped(
+def test_due_reminder_without_a_usable_address_or_after_its_send_window_is_skipped(
     reminder: Reminder, smtp: MailServer, change: Callable[[Reminder], object], reason: str
 ) -> None:
     change(reminder)
