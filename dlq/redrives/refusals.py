@@ -55,7 +55,9 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
 
 def _doubt(traits: Traits) -> RedriveResult | None:
     """Return why a person must confirm the retry, or None if a retry cannot do harm."""
-    if traits.status == FailureStatus.IN_DOUBT and not find_kind(traits.name).is_idempotent:
+    # A failure that another system processes is in doubt only if the handler has not declared its work as idempotent.
+    is_idempotent = find_kind(traits.name).is_idempotent and not is_external(traits.name)
+    if traits.status == FailureStatus.IN_DOUBT and not is_idempotent:
         return RedriveResult.IN_DOUBT
     return RedriveResult.OVERTAKEN if traits.is_overtaken else None
 
