@@ -1,7 +1,8 @@
-"""Test that a correction and its retry are stored together, whenever the process is killed."""
+"""Tests of corrections that are interrupted, or made at the same time."""
 
 import os
 import signal
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,7 @@ from dlq.models import Failure, FailureStatus
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
 from tests.dlq.conftest import Lamp, capture_failure, reload
+from tests.dlq.test_claims import run_concurrently
 from tests.dlq.test_redrives_once import run_in_process_that_is_killed
 
 
@@ -49,3 +51,19 @@ def test_process_killed_between_correction_and_retry_stores_neither(
         )
     with platform_context():
         assert not DueItem.objects.filter(item_id=failure.id).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_corrections_at_the_same_time_one_is_refused(hotel: Hotel, lamp: Lamp) -> None:
+    with hotel_context(hotel):
+        failure = capture_failure(retry=False)
+
+    def correct(number: int) -> None:
+        correct_and_retry(
+            failure_id=failure.id, version=failure.version, change=lambda _payload: {"lamp": number}
+        )
+
+    results = run_concurrently(hotel, failure, partial(correct, 2), partial(correct, 3))
+    assert sorted(type(result).__name__ for result in results) == ["FailureConflict", "NoneType"]
+    with hotel_context(hotel):
+        assert reload(failure).corrections == 1
