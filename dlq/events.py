@@ -30,6 +30,7 @@ NAMES: dict[str, str | StrPromise] = {
     "tenants.tasks.delete_expired_platform_records": _("deleting expired sessions of the platform"),
     "tenants.tasks.delete_expired_records": _("deleting expired sessions"),
     "tenants.tasks.delete_old_redeliveries": _("deleting old counts of deliveries"),
+    "tenants.tasks.handle_due": _("work of several hotels"),
     "tenants.tasks.provision_hotel": _("creating a hotel"),
     "tenants.tasks.provision_pending": _("creating hotels"),
     "tenants.tasks.schedule_daily": _("scheduling the daily tasks"),
