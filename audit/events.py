@@ -7,7 +7,7 @@ from tenants.models import ContactKind
 
 LOGGED_IN = register("staff.logged_in", description=_("{actor} logged in"))
 LOGGED_OUT = register("staff.logged_out", description=_("{actor} logged out"))
-# The event does not store the user name, because people sometimes type their password into that field.
+# The event of a failed login does not store the user name: people sometimes type their password into that form field.
 LOGIN_FAILED = register("staff.login_failed", description=_("A login failed: {subject}"))
 PASSWORD_SET = register("staff.password_set", description=_("{actor} set the password of {subject}"))
 STAFF_ADDED = register("staff.added", description=_("{actor} added {subject} as {role}"), fields=("role",))

@@ -1,4 +1,4 @@
-"""Statements and database functions that run in the schema of the current hotel."""
+"""Helpers that run SQL statements and call database functions in the schema of the current hotel."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, LiteralString

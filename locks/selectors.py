@@ -68,11 +68,11 @@ class Clash:
 
     def __str__(self) -> str:
         texts = {
-            "hold": _("Room {} is held from {} to {}"),
-            "stay": _("Room {} has a stay from {} to {}"),
-            "closure": _("Room {} is closed from {} to {}"),
+            "hold": _("Room {room} is held from {check_in} to {check_out}"),
+            "stay": _("Room {room} has a stay from {check_in} to {check_out}"),
+            "closure": _("Room {room} is closed from {check_in} to {check_out}"),
         }
-        return texts[self.kind].format(self.number, self.check_in, self.check_out)
+        return texts[self.kind].format(room=self.number, check_in=self.check_in, check_out=self.check_out)
 
     def as_json(self) -> dict[str, Any]:
         """Return the conflicting allocation as a JSON-serializable dict for a problem document."""

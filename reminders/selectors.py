@@ -114,7 +114,11 @@ WHERE planned_for >= %(now)s - interval '3 days' AND (planned_for AT TIME ZONE %
 
 
 def status_summary() -> StatusSummary:
-    """Count, by status, the reminders planned for a time between three days ago and the end of today at the hotel."""
+    """Return the number of reminders with each status.
+
+    Only reminders that are planned for a time between three days ago and the end of today are counted. The day ends at
+    midnight in the hotel's time zone.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_STATUS_SUMMARY, {"now": timezone.now(), "zone": current_hotel().time_zone})
         return StatusSummary(*cursor.fetchone())

@@ -17,8 +17,9 @@ hotel_restored = Signal()
 domain_added = Signal()
 domain_removed = Signal()
 
-# Signal about a restored hotel that has the tables of this version, sent with `hotel` in the platform's context before
-# the hotel is activated. If a receiver raises an exception, the hotel stays suspended.
+# Signal that a restored hotel has the tables of this version, sent before the hotel is activated.
+# The signal is sent with `hotel` in the platform's context.
+# If a receiver of `restored_hotel_migrated` raises an exception, the hotel stays suspended.
 restored_hotel_migrated = Signal()
 
 # Signals about a guest contact, sent in the platform's context with `hotel` and `contact`.

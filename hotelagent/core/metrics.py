@@ -82,8 +82,8 @@ def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
 
 
 if _path:
-    # The loop renames damaged metrics files, which processes that were killed can leave.
-    # A new process with the same process id as the killed process could not open the damaged file.
+    # The loop renames damaged metrics files. A killed process can leave a damaged metrics file.
+    # A new process with the same process id would open this file again, and would fail because the file is damaged.
     for _ in read_metrics_files(Path(_path)):
         pass
 

@@ -74,7 +74,7 @@ def redact_text(text: str) -> str:
     Texts of more than MAX_LENGTH characters are cut.
     """
     if len(text) > MAX_LENGTH:
-        # Also remove the last word: it may be the beginning of a secret, which the patterns would not recognize.
+        # Remove the last word of the shortened text, because the patterns do not recognize half of a secret.
         text = text[:MAX_LENGTH].rpartition(" ")[0] + " […]"
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-# These two invisible characters are kept, because Persian words and family emoji contain them.
+# The functions below keep these two invisible characters, because Persian words and family emoji contain them.
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 

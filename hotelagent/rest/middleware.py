@@ -18,7 +18,10 @@ _Handler = Callable[[HttpRequest], HttpResponse]
 
 
 class RequestIdMiddleware:
-    """Sets `request.request_id` to the header `X-Request-ID`, or to a new id, and sends it back in the response."""
+    """Sets `request.request_id` to the header `X-Request-ID` of the request, or to a new id.
+
+    The response contains the id in the header `X-Request-ID`.
+    """
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response

@@ -29,7 +29,8 @@ class HasScope(BasePermission):
             return False
         method = request.method or ""
         if method == "OPTIONS" or not hasattr(view, method.lower()):
-            return True  # REST framework itself responds to OPTIONS requests, and to unsupported methods with 405.
+            # No scope is needed: REST framework responds to OPTIONS, and returns 405 for methods without a handler.
+            return True
         scope = required_scope(view, method)
         if scope is None:
             return False

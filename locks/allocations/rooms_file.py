@@ -19,7 +19,7 @@ COLUMN_NAMES = {
 REQUIRED_FIELDS = ("number", "type")
 _DEFAULT_CAPACITY = 2
 _MAX_SMALLINT = 32_767
-#: The maximum numbers of characters, as in the database table.
+#: The maximum lengths of room numbers and room types in characters. The columns of `Room` have the same limits.
 _MAX_NUMBER_LENGTH = 20
 _MAX_TYPE_LENGTH = 40
 

@@ -13,7 +13,8 @@ from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatu
 from tenants.database.clock import database_now
 
 BATCH_SIZE = 1000
-#: Maximum age of the allocations that the daily clean-up reads, so that its cost does not grow with the hotel's age.
+#: The daily clean-up reads only allocations that are younger than this age.
+#: Without a maximum age, the duration of the clean-up would grow with the number of stays that the hotel keeps.
 MAX_AGE = datetime.timedelta(days=60)
 #: Failed deliveries are kept longer, because staff may send them again.
 KEEP_FAILED_DELIVERIES = datetime.timedelta(days=30)

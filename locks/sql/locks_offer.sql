@@ -3,8 +3,8 @@
 -- An offer is a hold for the client that created the waiting list entry.
 --
 -- Returns false if another transaction has locked the room.
--- Locked rooms and entries are skipped. The transaction that has locked them may be waiting for the caller, so waiting
--- for that transaction could cause a deadlock.
+-- Rooms and entries that another transaction has locked are skipped.
+-- The other transaction may be waiting for the caller, so waiting for the other transaction could cause a deadlock.
 -- A locked waiting list entry needs no offer: the other transaction offers it a different room or cancels the entry.
 --
 -- A room with an expired hold is not offered. When a worker ends the hold, the entries are processed again.

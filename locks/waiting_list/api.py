@@ -180,7 +180,7 @@ class WaitingListViewSet(IdempotentMixin, HotelViewSet):
     def destroy(self, _request: Request, pk: str) -> Response:
         """Cancel a waiting list entry.
 
-        If a room has been offered to the entry, it is offered to the next entry.
+        If a room has been offered to this entry, the room is offered to the next entry that it suits.
         """
         services.cancel_entry(UUID(pk))
         return Response(status=status.HTTP_204_NO_CONTENT)

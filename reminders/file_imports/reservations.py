@@ -122,7 +122,7 @@ def _problem(error: RowError) -> Problem:
 def _counts(report: ImportReport) -> dict[str, Any]:
     """Return a dict with the counts that the admin page of the import shows, and with the whole report.
 
-    If the import is interrupted, it reads the stored report and continues counting from there.
+    The whole report is stored, because an import that was interrupted continues with the counts of the stored report.
     """
     return {
         "created": report.created,

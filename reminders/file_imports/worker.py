@@ -99,7 +99,7 @@ def _claim(import_id: UUID) -> FileImport | None:
 
 
 def _values(progress: Progress) -> dict[str, Any]:
-    """Return the values of the `FileImport` fields that store this progress."""
+    """Return the progress of a check or an import as values for the fields of `FileImport`."""
     values: dict[str, Any] = {
         "finished_rows": progress.finished_rows,
         "total_rows": progress.total_rows,

@@ -60,7 +60,7 @@ class Reservation(models.Model):
         Allocation, models.SET_NULL, null=True, blank=True, related_name="reservation", verbose_name=_("stay")
     )
     #: The digest of the URL of the calendar from which the booking was imported (`calendars/uids.py`).
-    #: The digest is empty if the calendar was a file, and null if the booking does not come from a calendar.
+    #: The digest is empty for bookings from an iCalendar file, and null for bookings that come from no calendar.
     calendar_digest = models.BinaryField(max_length=32, null=True, editable=False)
     #: The UID of the calendar event, which identifies the booking within its calendar. Neither `calendar_digest` nor
     #: `calendar_uid` has an index, because an import reads all bookings of its calendar with one query.

@@ -54,7 +54,7 @@ RETURNING id
 # Reminders in status `sent`, `failed` or `unknown` are never changed, so that no reminder is sent twice.
 # A planned reminder is late if its send window had ended before the reservation was booked or changed.
 # A late reminder replaces an existing reminder only if that reminder is cancelled, or is scheduled and not due yet.
-# Without this rule, a change to a reservation could send a reminder whose send window has already ended.
+# If a late reminder could replace any reminder, a change to a reservation could send an e-mail after its send window.
 # Reminders that staff cancelled (skip reason `manual`) stay cancelled.
 _STORE = """
 INSERT INTO reminders_reminder AS r

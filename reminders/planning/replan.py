@@ -52,9 +52,10 @@ def schedule_replan_of_other_stays(reservation: Reservation, *, addresses: Colle
 def replan_requested(ids: Sequence[uuid.UUID]) -> None:
     """Plan the reminders of these reservations again, and remove the planning requests from the due queue.
 
-    Each reservation is planned in its own transaction. The transaction locks the reservation, removes the request, and
-    then reads the other data. Transactions that change this data take locks in the same order. So a concurrent change
-    is either read here, or its transaction adds a new planning request.
+    The reminders of each reservation are planned in a separate transaction. The transaction locks the reservation,
+    removes the planning request, and then reads the other data, such as the guest's other stays. Transactions that
+    change such data take their locks in the same order. So this function reads a concurrent change, or the transaction
+    of the change adds a new planning request.
     """
     for id_ in ids:
         with transaction.atomic():
@@ -94,7 +95,7 @@ def _chunks() -> Iterator[list[uuid.UUID]]:
     while chunk:
         yield chunk
         chunk = list(recent.filter(id__gt=chunk[-1])[:_CHUNK])
-    # Include earlier stays with scheduled reminders, because their rules may have changed since they were planned.
+    # Include earlier stays with scheduled reminders, because a change of the rules may cancel these reminders.
     earlier = Reservation.objects.filter(departure__lt=since, reminders__status=ReminderStatus.SCHEDULED)
     ids = list(earlier.order_by("id").values_list("id", flat=True).distinct())
     for first in range(0, len(ids), _CHUNK):

@@ -27,7 +27,9 @@ from tenants.queue import due
 
 #: The error messages for operations that the status of a reminder does not allow. They also say what to do.
 _STATUS_MESSAGES = {
-    ReminderStatus.SCHEDULED: gettext_lazy("This reminder is scheduled and has not been sent yet."),
+    ReminderStatus.SCHEDULED: gettext_lazy(
+        "This reminder is scheduled and has not been sent yet. Use “Send now” to send it immediately."
+    ),
     ReminderStatus.SENDING: gettext_lazy("This reminder is being sent. Try again in a minute."),
     ReminderStatus.SENT: gettext_lazy("This reminder has already been sent."),
     ReminderStatus.UNKNOWN: gettext_lazy(

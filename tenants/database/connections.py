@@ -131,7 +131,7 @@ def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        # Host names other than localhost are remote, even one that starts like an IP address, such as 127.example.com.
+        # Every host name except localhost is remote, even a name that starts like an IP address (127.example.com).
         return False
 
 

@@ -25,7 +25,8 @@ SETTINGS_OF_ANY_LOGIN = {
     "jit": "off",
     # The default random_page_cost is made for hard disks.
     # With the default, PostgreSQL scans a small table completely instead of using an index.
-    # Database functions cache their plans, so they would scan a table that has grown until it is analyzed again.
+    # Database functions cache their query plans. A cached plan would still scan a table that has grown meanwhile.
+    # PostgreSQL replaces the cached plan only when the table is analyzed again.
     "random_page_cost": "1.1",
 }
 #: All settings of a runtime login that is not the owner. ALTER ROLE sets them, because poolers refuse startup options.

@@ -17,7 +17,7 @@ HOTEL_PRIVILEGES = {
     "dlq_failurefigures": "SELECT, INSERT, UPDATE, DELETE",
     "dlq_erasure": "SELECT, INSERT, UPDATE",
     # The platform sets the feature flags, and every hotel reads them.
-    # The package waffle reads the flags, and the users and groups for which a flag is enabled.
+    # To evaluate a flag, the package waffle also reads the users and groups for which the flag is enabled.
     "waffle_flag": "SELECT",
     "waffle_switch": "SELECT",
     "waffle_sample": "SELECT",

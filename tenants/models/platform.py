@@ -41,7 +41,7 @@ class SchemaTemplate(models.Model):
     #: The value of `Hotel.schema_version` for hotels that are created from the script of the template schema.
     schema_version = models.CharField(max_length=32)
     #: A digest of the definitions of all objects in the template schema (see `schema_description.compute_fingerprint`).
-    #: The digest is empty if the schema contains an object that `compute_fingerprint` does not support.
+    #: The fingerprint is empty if the schema contains an object that `compute_fingerprint` does not support.
     fingerprint = models.CharField(max_length=64, blank=True)
     updated_at = models.DateTimeField(db_default=Now())
 

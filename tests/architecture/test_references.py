@@ -194,7 +194,7 @@ def test_management_commands_named_in_documentation_and_comments_exist() -> None
     )
 
 
-def test_make_targets_named_in_documentation_and_comments_exist() -> None:
+def test_targets_of_make_named_in_documentation_and_comments_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert sorted((path, name) for path, name in references(_MAKE_TARGET) if name not in targets) == []
 

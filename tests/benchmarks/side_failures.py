@@ -88,7 +88,7 @@ def capture_once(slug: str, number: int) -> float:
 
 
 def capture(slug: str, times: int) -> float:
-    """Capture failures of tasks. Return the mean time of one in seconds, and delete the failures."""
+    """Capture `times` failures of a task, and delete them. Return the mean time in seconds that one capture takes."""
     with hotel_context(_tenant(slug)):
         last = Failure.objects.order_by("id").values_list("id", flat=True).last()
     seconds = sum(capture_once(slug, number) for number in range(times)) / times

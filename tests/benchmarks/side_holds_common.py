@@ -1,4 +1,4 @@
-"""Functions and constants that both implementations compared in the benchmark of holds use.
+"""Functions and constants for both sides of the benchmark of holds: hotelagent and a plain Django project.
 
 This module does not import Django.
 """

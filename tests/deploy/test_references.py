@@ -1,6 +1,6 @@
-"""Tests that the names in the files of deploy/ exist.
+"""Tests that everything that the files of deploy/ refer to exists.
 
-They are environment variables, metrics, management commands, sections of the runbook, and apps.
+The files refer to environment variables, metrics, management commands, sections of the runbook, and apps.
 """
 
 import importlib

@@ -88,7 +88,9 @@ def test_check_reports_that_the_static_files_have_not_been_collected(tmp_path: P
     assert "collectstatic" in done.stderr
 
 
-def test_check_with_another_version_of_a_pinned_package_names_the_package(deployed: Path) -> None:
+def test_deployment_check_with_an_installed_package_of_another_version_names_the_package(
+    deployed: Path,
+) -> None:
     pinned = deployed / "requirements" / "production.txt"
     content = pinned.read_text()
     pinned.write_text(content.replace("gunicorn==", "gunicorn==1.") + "\nno-such-package==1.0 \\\n")
@@ -176,7 +178,9 @@ def test_check_with_an_invalid_database_url_does_not_print_the_password() -> Non
 
 
 @pytest.mark.parametrize(("value", "expected"), [("", "0 False False"), ("86400", "86400 False False")])
-def test_hsts_is_off_unless_the_environment_sets_its_seconds(value: str, expected: str) -> None:
+def test_hsts_is_off_unless_the_environment_variable_secure_hsts_seconds_is_set(
+    value: str, expected: str
+) -> None:
     program = (
         "from django.conf import settings as s;"
         "print(s.SECURE_HSTS_SECONDS, s.SECURE_HSTS_INCLUDE_SUBDOMAINS, s.SECURE_HSTS_PRELOAD)"

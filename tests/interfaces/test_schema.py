@@ -59,7 +59,9 @@ def _creates_something(operation: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("host", [HOST, "localhost"])
-def test_schema_of_each_operation_has_all_required_parts(hotel: Any, host: str) -> None:
+def test_openapi_schema_describes_summary_scope_idempotency_and_errors_of_each_operation(
+    hotel: Any, host: str
+) -> None:
     document = schema_of(host)
     assert operations(document)
     assert missing_parts(document) == []

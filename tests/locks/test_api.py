@@ -111,14 +111,14 @@ def test_expired_hold_returns_410_to_its_owner_and_is_listed_as_expired(
         ({"check_in": "2031-05-01", "check_out": "2031-05-02", "rooms": []}, 400, "invalid"),
     ],
 )
-def test_create_with_invalid_values_returns_a_problem_document_of_the_expected_type(
+def test_creation_of_a_hold_with_an_invalid_value_returns_the_problem_type_of_that_value(
     api: APIClient, rooms: list[int], body: dict[str, Any], status: int, problem: str
 ) -> None:
     response = api.post(LOCKS, {"rooms": rooms[:1], **body})
     assert (response.status_code, response.json()["type"]) == (status, f"/problems/{problem}")
 
 
-def test_create_with_an_unknown_field_returns_400_with_its_name(
+def test_creation_of_a_hold_with_an_unknown_field_returns_400_with_the_name_of_the_field(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     response = api.post(LOCKS, {"room": rooms[0], "chek_in": "2031-05-01", **dates(nights, 3)})

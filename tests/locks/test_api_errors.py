@@ -195,7 +195,7 @@ def test_requests_with_an_unknown_id_return_404(
     assert api.post(f"{LOCKS}{key}/{action}/", {"token": "x", **fields}).status_code == 404
 
 
-def test_create_for_several_rooms_holds_all_or_none(
+def test_creation_of_a_hold_of_several_rooms_with_one_unavailable_room_holds_none(
     api: APIClient, hold: dict[str, Any], rooms: list[int], nights: SomeNights
 ) -> None:
     assert problem(api.post(LOCKS, {"rooms": rooms, **dates(nights, 2, 3)})) == (409, "room-unavailable")

@@ -100,7 +100,10 @@ class HoldOperations(RuleBasedStateMachine):
         )
 
     def succeeds(self, error: type[DomainError] | None, operation: Callable[[], object]) -> bool:
-        """Assert that the operation raises `error`, or nothing if `error` is None. Return whether it succeeded."""
+        """Assert that the operation raises `error`, or no error if `error` is None.
+
+        Return whether the operation succeeded.
+        """
         refusal: type[DomainError] | None = None
         try:
             with transaction.atomic():

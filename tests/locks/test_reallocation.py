@@ -121,7 +121,7 @@ def test_stay_in_a_room_of_another_type_moves_only_if_the_change_requires_the_ro
     assert room_and_check_in(other) == (rooms[1], nights(2).check_in)
 
 
-def test_change_to_nights_with_an_expired_hold_moves_the_stay_but_with_a_live_hold_cancels_it(
+def test_reallocate_ends_an_expired_hold_on_the_new_nights_but_cancels_the_stay_for_an_active_hold(
     add_stay: AddStay, rooms: list[int], nights: SomeNights
 ) -> None:
     stay = add_stay(0, 1)

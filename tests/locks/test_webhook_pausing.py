@@ -117,7 +117,10 @@ def test_deliveries_page_filtered_by_paused_shows_paused_deliveries(staff: Clien
 def test_no_delivery_stays_paused_when_a_worker_pauses_it_while_the_webhook_is_turned_on(
     hotel: Hotel, webhook: Webhook, receiver: Receiver
 ) -> None:
-    """A worker has read that the webhook is off and waits for its row lock, while a user turns the webhook on."""
+    """A user turns the webhook on while a worker waits for the row lock of the webhook.
+
+    The worker has already read that the webhook is off.
+    """
     Webhook.objects.update(active=False)
     make_deliveries_due()
     [delivery, _other] = WebhookDelivery.objects.order_by("id")

@@ -143,7 +143,7 @@ def test_erase_hotel_on_a_terminal_prompts_for_the_slug(sol: Hotel, monkeypatch:
     assert erase_hotel()["slug"] == "sol"
 
 
-def test_erase_hotel_of_an_unknown_hotel_fails() -> None:
+def test_deletion_of_an_unknown_hotel_raises_an_error() -> None:
     with pytest.raises(CommandError, match="no hotel"):
         erase_hotel(confirm="sol")
     with pytest.raises(HotelNotFound):

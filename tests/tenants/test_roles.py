@@ -193,7 +193,7 @@ def test_migrate_without_a_runtime_login_role_prints_the_statement_that_creates_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_creation_of_a_hotel_without_database_roles_creates_no_role_and_checks_warn(
+def test_hotel_created_with_database_roles_off_has_no_role_and_system_checks_report_warnings(
     settings: Settings,
 ) -> None:
     settings.DATABASE_ROLES = False

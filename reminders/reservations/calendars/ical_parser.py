@@ -116,7 +116,7 @@ def parse_calendar(text: str, *, zone: ZoneInfo, today: date) -> ParsedCalendar:
     `HORIZON_DAYS` days later. Raises InvalidFile.
     """
     # The functions of the parser import `icalendar` when they are called, because the import takes 0.1 seconds.
-    # Processes that read no calendars should not import it.
+    # Processes that read no calendars should not spend time on importing `icalendar`.
     content = split_calendar(text)
     time_zones = read_time_zones(content.time_zones)
     events = [read_event(lines, zone=zone, time_zones=time_zones) for lines in content.events]

@@ -45,7 +45,8 @@ class ReservationFinder:
         """Return the reservation of this calendar that has this UID, or None.
 
         If several events of an import have the same UID, their reservations are stored with UIDs from `dates_uid()`. If
-        no reservation has this UID, the one stored in this way for these nights is returned, and its UID is corrected.
+        no reservation has the UID itself, the reservation with the UID from `dates_uid()` for these nights is returned.
+        The UID of this reservation is then replaced with the UID of the event.
         """
         id_ = self._ids.get(uid)
         if id_ is None and nights is not None:
@@ -57,10 +58,10 @@ class ReservationFinder:
         return stored
 
     def by_dates(self, uid: str, nights: Span) -> Reservation | None:
-        """Return the reservation of this calendar for exactly these nights, or else the one with the UID `uid`.
+        """Return the reservation of this calendar for exactly these nights.
 
-        If exactly one event of the calendar has the UID of a reservation, the reservation belongs to that event. Such
-        reservations are not found by their nights.
+        If there is no such reservation, the reservation with the UID `uid` is returned, or None. Reservations whose UID
+        is in `own_uids` are not searched by their nights, because each of them belongs to the event with that UID.
         """
         on_these_nights = self._own_reservations().filter(
             arrival=nights[0], departure=nights[1], status__in=EXPECTED_STATUSES

@@ -229,8 +229,9 @@ class _Row:
         return status or (ReservationStatus.BOOKED if len(self.errors) == errors else None)
 
     def adults(self) -> int | None:
-        """Return the number of adults, or None if the row contains no valid number. An empty cell is added to
-        `errors`.
+        """Return the number of adults, or None if the row contains no valid number.
+
+        If the cell is empty, an error is added to `errors`.
         """
         adults: int | None = self.value("adults")
         if adults is None and "adults" in self.parser.columns and not self.text("adults"):

@@ -27,7 +27,7 @@ class JoinedBooking:
     first_line: int
     arrival: date
     departure: date
-    #: The status of the first row of the booking that is not cancelled, or `cancelled` if all its rows are cancelled.
+    #: The status of the first row that is not cancelled, or `cancelled` if all rows of the booking are cancelled.
     status: str | None
     takes_room: bool = False
     room_types: list[str] = field(default_factory=list)

@@ -110,7 +110,8 @@ _ROW_LIST = re.compile(r"\(%s\)(?:\s*,\s*\(%s\))+")
 #: A query with more than this number of characters is long. If it has placeholders, it is shortened before parsing.
 #: Long queries without placeholders are not cached, because they are usually generated and rarely repeated.
 _LONG_TEXT = 4096
-#: The maximum length of a cached query with placeholders in characters. The 1,024 cached queries use at most 16 MB.
+#: A query with placeholders is cached if it has at most this number of characters.
+#: The cache contains up to 1,024 queries, which together use at most 16 MB.
 _LONGEST_CACHED_TEMPLATE = 16384
 
 

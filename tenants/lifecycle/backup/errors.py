@@ -34,7 +34,7 @@ class CorruptBackup(DomainError):
 
 
 class UnsupportedBackupVersion(DomainError):
-    """A later version of hotelagent wrote the backup. `version` names it."""
+    """A later version of hotelagent wrote the backup. The member `version` is the version that wrote the backup."""
 
     code = "unsupported-backup-version"
     title = _("The backup needs a later version of hotelagent")

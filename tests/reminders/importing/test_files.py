@@ -1,4 +1,4 @@
-"""Tests of Excel workbooks and JSON Lines, and of files that can't be read."""
+"""Tests of importing bookings from Excel workbooks and JSON Lines files, and of rejecting files that can't be read."""
 
 import datetime
 import gzip

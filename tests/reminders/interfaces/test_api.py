@@ -86,7 +86,9 @@ def test_cancelling_a_reservation_after_check_out_returns_a_state_error(api: API
     assert put(api, status="cancelled").json()["status"] == "cancelled"
 
 
-def test_reminder_endpoints_list_cancel_send_and_settle_reminders(api: APIClient, hotel: Hotel) -> None:
+def test_reminders_can_be_listed_cancelled_sent_and_settled_through_the_api(
+    api: APIClient, hotel: Hotel
+) -> None:
     put(api)
     listed = api.get("/api/v1/reminders/?status=scheduled").json()["results"]
     assert len(listed) == 2

@@ -94,9 +94,9 @@ def test_guest_filter_of_a_rule_is_checked_again_before_sending(
 
 @pytest.fixture
 def three_rules(in_hotel: Hotel, clock: Clock) -> None:
-    """Create three rules, which are ordered C, A, B.
+    """Create the rules A, B and C. Their column `order` sorts them as C, A, B.
 
-    Each rule sends a reminder one day before arrival, and allows one e-mail per guest and day.
+    Each rule sends a reminder one day before arrival. Each rule allows one e-mail per guest and day.
     """
     clock("2030-05-01 12:00")
     Rule.objects.update(is_active=False)

@@ -88,7 +88,7 @@ def test_replan_keeps_a_reminder_that_staff_or_the_late_booking_policy_scheduled
     assert planned_reminder() == ("scheduled", "", "2030-05-01 12:00")
 
 
-def test_deactivating_a_rule_cancels_its_reminders_and_reactivating_schedules_them(
+def test_deactivation_of_a_rule_cancels_its_reminders_until_the_rule_is_activated_again(
     book: Book, week: Rule
 ) -> None:
     book("R1", "2030-05-20", "2030-05-22")

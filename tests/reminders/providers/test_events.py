@@ -124,7 +124,7 @@ def test_required_events_of_every_mail_provider_are_covered_by_tests() -> None:
 
 
 @pytest.mark.parametrize("event", PROVIDER_EVENTS, ids=": ".join)
-def test_provider_event_updates_reminder_suppression_list_and_next_reminder(
+def test_provider_event_sets_the_status_of_the_reminder_and_decides_whether_the_next_reminder_is_sent(
     sent: Reminder, hotel: Hotel, clock: Clock, smtp: MailServer, event: tuple[str, str]
 ) -> None:
     provider, meaning = event

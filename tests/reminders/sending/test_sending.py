@@ -231,7 +231,7 @@ def test_all_reminders_are_postponed_if_the_mail_server_is_unavailable(
     assert set(Reminder.objects.filter(skip_reason="").values_list("status", flat=True)) == {"scheduled"}
 
 
-def test_reminder_is_unknown_and_not_sent_again_if_the_server_disconnects_after_the_message(
+def test_reminder_becomes_unknown_and_is_not_sent_again_if_the_server_disconnects_before_its_reply(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     smtp.drop()
