@@ -169,18 +169,3 @@ def test_hotel_cannot_read_or_change_the_settings_of_another_hotel(hotel: Hotel,
         assert FailureSettings.objects.read().keep_payload_days == 30
         cursor.execute("UPDATE public.dlq_failuresettings SET keep_payload_days = 1")
         assert cursor.rowcount == 0
-
-
-def test_no_failure_of_a_long_outage_is_dropped(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = closed_failure(400)
-    Failure.objects.update(status="permanent", closed_at=None)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO dlq_failure SELECT (jsonb_populate_record(failure, jsonb_build_object(
-                'id', overlay(id::text PLACING lpad(to_hex(number), 12, '0') FROM 25), 'work_key', number::text))).*
-            FROM dlq_failure AS failure, generate_series(1, 10000) AS number
-            """
-        )
-    retention.clean_up()
-    assert Failure.objects.filter(status="permanent", payload=failure.payload).count() == 10_001
