@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
@@ -232,11 +232,11 @@ def counts_of(redrive: Redrive) -> list[tuple[str, int]]:
     """Return the numbers of failures with their labels."""
     pending = redrive.scheduled - redrive.succeeded - redrive.failed
     counts = [
-        (gettext("succeeded"), redrive.succeeded),
-        (gettext("failed"), redrive.failed),
+        (pgettext("number of failures", "succeeded"), redrive.succeeded),
+        (pgettext("number of failures", "failed"), redrive.failed),
         (gettext("without a result"), pending),
         (gettext("withdrawn"), redrive.withdrawn),
-        (gettext("discarded"), redrive.discarded),
+        (pgettext("number of failures", "discarded"), redrive.discarded),
         (gettext("refused"), redrive.refused_count),
     ]
     return [(label, count) for label, count in counts if count]
