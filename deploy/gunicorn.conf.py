@@ -16,7 +16,8 @@ max_requests_jitter = 1_000
 graceful_timeout = 30
 # Idle connections are kept longer than the reverse proxy keeps them, so the proxy never uses a closed connection.
 keepalive = 75  # seconds
-control_socket_disable = True  # gunicorn cannot create the socket: the container's file system is read-only
+# gunicorn cannot create its control socket, because the container's file system is read-only.
+control_socket_disable = True
 
 
 def post_worker_init(_worker: Any) -> None:

@@ -12,7 +12,7 @@ class HotelagentConfig(AppConfig):
         from hotelagent.core import telemetry  # noqa: PLC0415 - needs the settings
 
         telemetry.start()
-        # `autodiscover_modules()` imports the module with this name from every app that has such a module.
+        # `autodiscover_modules(name)` imports the module `name` of every app that has such a module.
         # The module `personal_data` of an app declares how masked backups replace the app's personal data.
         autodiscover_modules("personal_data")
         # The module `cards` of an app registers the app's cards and panels on the start page of the admin.

@@ -6,7 +6,7 @@ import datetime
 HOLD_SECONDS = 1200
 EXTENSION_SECONDS = 600
 EXTENSIONS = 2
-#: Maximum lifetime of a hold in seconds. Extensions can't exceed it.
+#: Maximum lifetime of a hold in seconds. A hold can't be extended beyond this lifetime.
 MAX_LIFETIME_SECONDS = HOLD_SECONDS + EXTENSIONS * EXTENSION_SECONDS
 
 #: Maximum number of nights, and maximum number of rooms, in one hold.

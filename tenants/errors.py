@@ -166,7 +166,7 @@ class ContactConflict(DomainError):
 
 
 class InvalidRole(DomainError):
-    """Hotels and the platform have different staff roles. `known` lists the valid roles."""
+    """The role is not a staff role of this hotel, or of the platform. `known` lists the valid roles."""
 
     code = "invalid-role"
     status = 422

@@ -152,7 +152,10 @@ REQUESTS = histogram(
 
 
 class RequestMetricsMiddleware:
-    """Measures the duration of each request except health probes, including responses of other middleware."""
+    """Measures the duration of each request, also if another middleware returns the response.
+
+    Health probes are not measured.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -14,7 +14,7 @@ from rest_framework.exceptions import ParseError
 #: The maximum depth of nested arrays and objects. No schema of the API needs deeper JSON.
 #: A function that processes deeper JSON could exceed the recursion limit of Python.
 MAX_DEPTH = 100
-#: A number in an error message is cut to this length.
+#: Maximum number of characters that an error message shows of a number. The remaining characters are cut off.
 _MAX_NUMBER_LENGTH = 40
 
 
@@ -55,7 +55,7 @@ class JSONParser(parsers.JSONParser):
             ) from error
         except ValueError as error:
             raise ParseError(f"JSON parse error: {error}") from error
-        # A JSON text with few brackets cannot be nested deeply, so most bodies need no search.
+        # JSON with few brackets cannot be nested deeply, so the depth of most bodies need not be checked.
         if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_too_deep(data):
             raise _too_deep()
         return data

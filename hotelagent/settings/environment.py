@@ -78,7 +78,7 @@ class Environment:
         if url.path.strip("/") and not url.path.strip("/").isdecimal():
             raise ImproperlyConfigured(f"{name}: the path must be the number of the database. Use {example}.")
         if url.scheme == "rediss":
-            # Without these options, Celery would not verify the TLS certificate of the Redis server.
+            # Celery verifies the TLS certificate of the Redis server only if the URL has these two options.
             for option, value in (("ssl_cert_reqs", "required"), ("ssl_check_hostname", "true")):
                 if option not in url.options:
                     url = url.with_option(option, value)

@@ -21,7 +21,8 @@ WHERE id = ANY(%(rooms)s::int[]) OR room_type = ANY(%(types)s::text[])
 ORDER BY id FOR NO KEY UPDATE
 """
 
-# The query returns one row with arrays per room, which psycopg converts faster than one row per allocation.
+# The query returns one row per room, with the dates of the room's allocations in two arrays.
+# psycopg converts arrays faster than one row per allocation.
 # `begins` and `ends` are the check-in and check-out dates of each allocation, in days since the date `first`.
 _OCCUPIED = """
 SELECT room_id, array_agg(greatest(lower(nights) - %(first)s, 0)) AS begins,
@@ -58,7 +59,7 @@ class LockedRooms:
         """
         rooms = {room_type: self.of_type(room_type) for _span, room_type in requests.values()}
         # Negative ids are placeholders for rooms that do not exist yet.
-        # The missing rooms are created at the end, when their number is known.
+        # These rooms are created after the loop, when the number of missing rooms is known.
         placeholders: dict[str, list[int]] = {room_type: [] for room_type in rooms}
         next_placeholder = count(-1, -1)
         chosen: dict[UUID, int] = {}

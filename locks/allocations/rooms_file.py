@@ -9,7 +9,7 @@ from hotelagent.core.messages import TranslatableMessage
 from hotelagent.core.text import single_line
 from locks.allocations.rooms import NewRoom
 
-#: The recognized column names of each field, in lower case. The first name that the file has is used.
+#: The recognized column names of each field, in lower case. The first of these names that the file contains is used.
 COLUMN_NAMES = {
     "number": ("number", "room_number", "room number", "room no", "room_no", "room"),
     "type": ("type", "room_type", "room type", "category"),

@@ -89,7 +89,7 @@ def _acquire(request: HoldRequest) -> Hold:
 
 
 def _call_acquire(request: HoldRequest, *, wait: bool) -> Hold | None:
-    """Acquire the rooms in one round trip. Return None if nothing was acquired."""
+    """Acquire the rooms in one round trip. Return the hold, or None if the rooms could not be acquired."""
     token = new_token()
     result = call(
         "locks_acquire",

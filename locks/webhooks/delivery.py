@@ -59,7 +59,7 @@ def deliver(delivery_id: UUID) -> bool:
         due.schedule(kind="webhook", items=[(delivery.id, now + FINAL_ATTEMPT_TIMEOUT)])
         return False
     error = _attempt(delivery)
-    # If the attempt disabled the webhook, the delivery is paused, so no further attempt is scheduled.
+    # If the attempt turned the webhook off, the delivery is paused, so no further attempt is scheduled.
     if error is not None and _pending_delivery(delivery_id):
         delay = policy.RETRY_DELAYS[delivery.attempts] * random.uniform(1, 1.1)  # noqa: S311
         _schedule(delivery, database_now(), delay=delay)

@@ -10,7 +10,7 @@ from audit.registry import register
 from locks.webhooks import policy
 from locks.webhooks.errors import InvalidWebhookURL, WebhookDeliveryFailed
 
-#: Reasons why a webhook was disabled.
+#: Reasons why a webhook was turned off.
 GONE = "gone"
 FAILING = "failing"
 

@@ -45,7 +45,9 @@ def create_webhook(*, url: str, event_types: Sequence[str], active: bool = True)
     with transaction.atomic():
         if Webhook.objects.count() >= policy.MAX_WEBHOOKS:
             raise TooManyWebhooks(
-                _("A hotel can have {limit} webhooks. Delete one first.").format(limit=policy.MAX_WEBHOOKS),
+                _("A hotel can have at most {limit} webhooks. Delete a webhook first.").format(
+                    limit=policy.MAX_WEBHOOKS
+                ),
                 limit=policy.MAX_WEBHOOKS,
             )
         webhook = Webhook.objects.create(

@@ -33,7 +33,10 @@ _MAX_HEADER_LINE = 78
 
 
 class _HeaderPolicy(Compat32):
-    """Python's default policy for writing headers, but without the slow folding algorithm for headers on one line."""
+    """Python's default policy for writing headers, with a shortcut for headers that fit on one line.
+
+    Python also runs its slow folding algorithm for headers that need no folding.
+    """
 
     def fold_binary(self, name: str, value: Any) -> bytes:
         if isinstance(value, str) and value.isascii() and value.isprintable():

@@ -62,7 +62,9 @@ class RenderedMessage:
 
 
 def select_template(templates: Iterable[Template], *, languages: Iterable[str]) -> Template | None:
-    """Return the template in the first of the languages that has one. Otherwise return the English one, or else any.
+    """Return the template in the first of the languages that has a template.
+
+    If no language has a template, return the English template. Without an English template, return any template.
 
     A template in "pt" also matches the language "pt-br".
     """

@@ -27,7 +27,7 @@ validate_country = RegexValidator(
 def stay_dates_error(arrival: date, departure: date) -> tuple[str, str] | None:
     """Return the name of the invalid field and the error message, or None if the dates are valid."""
     if not FIRST_DAY <= arrival <= LAST_DAY:
-        return "arrival", str(_("Arrival must be between 1970 and 2199."))
+        return "arrival", str(_("Arrival must be between the years 1970 and 2199."))
     if departure <= arrival:
         return "departure", str(_("Departure must be after arrival."))
     if (departure - arrival).days > MAX_NIGHTS:

@@ -12,7 +12,7 @@
 -- The function returns null if no reminder was claimed, otherwise an object with these keys:
 -- `claimed` is an array of objects with the keys `reminder` (a row), `reservation` (a row) and `is_suppressed`.
 -- `revision` is the current revision of the hotel's mail settings.
--- `rules`, `templates` and `branding` are the mail settings. They are omitted if the worker cached `revision`.
+-- `rules`, `templates` and `branding` are the mail settings. They are omitted if `revision` equals `known_revision`.
 -- `branding` is null if the hotel has not changed the default branding.
 --
 -- The revision is read after the reminders are claimed. It includes all settings that were committed before the claim.

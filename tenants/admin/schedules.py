@@ -89,7 +89,8 @@ class PeriodicTaskAdmin(PlatformModelAdmin):
             return gettext("The time zone of the crontab is not known.")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        # Crontabs are not joined, because one crontab with an unknown time zone would make the whole list fail.
+        # The query does not join the table of crontabs.
+        # Loading a crontab with an unknown time zone would make the whole list fail.
         return super().get_queryset(request).select_related("interval")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:

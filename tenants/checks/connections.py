@@ -139,8 +139,8 @@ def _share_server_connection(first: Any, second: Any, marker: str) -> bool:
         first_cursor.execute(f"SET hotelagent.probe TO '{marker}'")
         first_cursor.execute("SELECT pg_backend_pid()")
         (pid,) = first_cursor.fetchone()
-        # Use autocommit. A transaction of the first session would keep the pooler's server connection.
-        # If that is the only one, the second session would wait for it forever.
+        # Autocommit is used, because a transaction of the first session would keep the pooler's server connection.
+        # If the pooler had no other server connection, the second session would then wait forever.
         query = "SELECT pg_backend_pid(), current_setting('hotelagent.probe', true)"
         second_cursor.execute(query)
         if second_cursor.fetchone() in {(pid, marker), (pid, None), (pid, "")}:

@@ -27,7 +27,7 @@ JOIN pg_catalog.pg_class c ON c.oid = relation.objid AND c.relkind IN ('r', 'p')
 
 @register(Tags.database)
 def check_lock_table(*, databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
-    """Warn if a pg_dump of the whole database may run out of locks. It locks every table in one transaction."""
+    """Warn if a pg_dump of the whole database may run out of locks. pg_dump locks every table in one transaction."""
     if not databases or DEFAULT_DB_ALIAS not in databases:
         return []
     try:

@@ -18,8 +18,8 @@ SELECT c.oid, c.relname FROM ({catalog.RELATIONS_OF_SCHEMA}) AS relation
 JOIN pg_class c ON c.oid = relation.objid AND c.relkind = 'r'
 """  # noqa: S608 - RELATIONS_OF_SCHEMA is a constant
 
-#: A query for the definitions that pg_dump writes for a schema: tables, columns, constraints, indexes, sequences and
-#: triggers.
+#: A query for the definitions that pg_dump writes for a schema.
+#: The query returns the definitions of tables, columns, constraints, indexes, sequences and triggers.
 #: Columns are numbered again without gaps, because PostgreSQL does not reuse the numbers of dropped columns.
 #: Internal triggers are omitted, because they belong to foreign keys and their names contain object ids.
 _DEFINITIONS = f"""

@@ -243,7 +243,10 @@ def list_script_relations(script: str) -> roles.SchemaRelations:
 
 
 def render_script(script: str, *, schema: str) -> str:
-    """Return the SQL script with the name of the hotel's schema. Raises ValueError if the name needs quoting."""
+    """Return the SQL script with its placeholder replaced by the name of the hotel's schema.
+
+    Raises ValueError if the name needs quoting.
+    """
     if not re.fullmatch(r"hotel_[a-z0-9_]{1,57}", schema):
         raise ValueError(f"{schema!r} is not a schema name that provisioning creates.")
     return script.replace(PLACEHOLDER, schema)

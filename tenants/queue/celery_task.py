@@ -159,7 +159,7 @@ class HotelTask(DjangoTask[Any, Any]):
     def idempotency_key(self) -> str:
         """Return a key that is the same for all deliveries of the current message, and for the retries of its task.
 
-        A task passes it to external systems, so that they recognize work that they have done already.
+        A task passes the key to external systems, so that these systems recognize work that they have already done.
         """
         headers = self.message_headers
         # The work id of a due item stays the same if the item is scheduled again for other work.

@@ -201,7 +201,7 @@ def _insert_domain(hotel: Hotel, host: str) -> Domain:
 
 
 def _check_time_zone(time_zone: str) -> None:
-    """Raise InvalidTimeZone if PostgreSQL, which needs the time zone to acquire holds, does not know it."""
+    """Raise InvalidTimeZone if PostgreSQL does not know the time zone, because acquiring holds would then fail."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT now() AT TIME ZONE %s", [time_zone])

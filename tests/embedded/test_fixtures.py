@@ -71,7 +71,7 @@ def test_smtp_server_drops_the_connection_after_receiving_an_email(smtp: MailSer
     assert len(smtp.accepted) == 1
 
 
-def test_smtp_server_hangs_until_the_client_times_out(smtp: MailServer, settings: Any) -> None:
+def test_smtp_server_that_hangs_causes_a_timeout_error_in_the_client(smtp: MailServer, settings: Any) -> None:
     settings.EMAIL_TIMEOUT = 0.3
     smtp.hang(1.0)
     with pytest.raises(smtplib.SMTPServerDisconnected, match="timed out"):

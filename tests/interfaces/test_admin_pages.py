@@ -53,7 +53,7 @@ def test_times_are_shown_in_the_hotel_time_zone(staff: Client, hotel: Hotel) -> 
     assert shown in page(staff, "/admin/tenants/user/")
 
 
-def test_favicon_redirects_to_the_icon(staff: Client) -> None:
+def test_request_for_favicon_ico_redirects_to_the_svg_icon(staff: Client) -> None:
     response = staff.get("/favicon.ico")
     assert (response.status_code, response["Location"]) == (301, "/static/hotelagent/icon.svg")
 

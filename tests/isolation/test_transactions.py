@@ -160,7 +160,7 @@ def test_database_errors_are_raised_as_djangos_errors(connected: IsolationDataba
             query("SELECT %s", [1, 2])
 
 
-def test_error_of_a_statement_not_allowed_in_a_transaction_names_the_direct_connection(
+def test_statement_not_allowed_in_a_transaction_fails_with_an_error_that_names_direct_connection(
     connected: IsolationDatabase,
 ) -> None:
     with psycopg.connect(connected.superuser_url, autocommit=True) as owner:

@@ -24,9 +24,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def separately_enqueued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list of the ids of hotels whose items are enqueued separately.
+    """Return a list that receives the ids of the hotels whose due items are sent in a separate message.
 
-    Instead of sending a message for a single hotel, the tasks add the id of the hotel to the list.
+    The message itself is not sent.
     """
     sent: list[str] = []
     for task in (expire_holds, publish_expiring_holds, process_waiting_list):

@@ -81,7 +81,7 @@ def test_acquisition_of_a_free_room_before_the_worker_runs_offers_the_room_to_th
     assert status_of(entry) == "offered"
 
 
-def test_acquisition_of_several_free_rooms_offers_the_rooms_to_the_waiting_list(
+def test_request_to_hold_rooms_that_suit_a_waiting_entry_is_refused_and_offers_a_room_to_the_entry(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room_type="double")
@@ -93,7 +93,7 @@ def test_acquisition_of_several_free_rooms_offers_the_rooms_to_the_waiting_list(
     assert Allocation.objects.filter(status=AllocationStatus.HELD).count() == 2
 
 
-def test_acquisition_of_a_room_with_an_expired_hold_offers_the_room_to_the_waiting_list(
+def test_request_to_hold_a_room_with_an_expired_hold_is_refused_and_offers_the_room_to_the_entry(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room=all_held[0].rooms[0].room_id)
@@ -256,7 +256,7 @@ def test_processed_waiting_list_entry_is_due_again_at_the_end_of_its_check_in_da
     assert item.due_at > entry.joined_at + datetime.timedelta(hours=20)
 
 
-def test_new_entry_with_an_unknown_room_a_past_date_or_too_many_entries_raises_an_error(
+def test_creation_of_an_entry_for_an_unknown_room_or_a_past_date_or_above_the_limit_raises_an_error(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(RoomNotFound):

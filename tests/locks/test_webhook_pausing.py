@@ -69,7 +69,7 @@ def test_events_that_occur_while_the_webhook_is_off_are_not_sent_later(
     assert len(receiver.requests) == 2
 
 
-def test_delivery_written_while_the_webhook_was_turned_off_is_paused_when_it_is_due(
+def test_delivery_created_before_the_webhook_was_turned_off_is_paused_at_its_due_time(
     receiver: Receiver, webhook: Webhook
 ) -> None:
     Webhook.objects.update(active=False)  # after the deliveries were written
@@ -114,7 +114,7 @@ def test_deliveries_page_filtered_by_paused_shows_paused_deliveries(staff: Clien
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_delivery_stays_paused_when_a_worker_pauses_it_while_the_webhook_is_turned_on(
+def test_delivery_that_a_worker_pauses_while_the_webhook_is_turned_on_does_not_stay_paused(
     hotel: Hotel, webhook: Webhook, receiver: Receiver
 ) -> None:
     """A user turns the webhook on while a worker waits for the row lock of the webhook.

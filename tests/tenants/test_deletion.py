@@ -225,7 +225,7 @@ def test_erase_hotel_deletes_the_temporary_tables_of_open_sessions(
 def create_temporary_table(session: psycopg.Connection, hotel: Hotel) -> None:
     """Create a temporary table that the hotel's role owns.
 
-    `migrate` revokes the privilege to create temporary tables. A session that began earlier may have created some.
+    `migrate` revokes the privilege to create temporary tables. Sessions that began before may still have such tables.
     """
     database = str(django_settings.DATABASES["default"]["NAME"])
     session.execute(

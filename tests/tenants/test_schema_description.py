@@ -65,7 +65,7 @@ def cursor() -> Iterator[CursorWrapper]:
 
 @pytest.fixture
 def started_programs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list of the PostgreSQL programs that the test runs."""
+    """Return a list that receives the name of each PostgreSQL program that is started during the test."""
     started: list[str] = []
     run_binary = pgtools.run_binary
 

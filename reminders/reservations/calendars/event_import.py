@@ -142,7 +142,10 @@ class _Importer:
         except Exception as error:  # noqa: BLE001 - no event may prevent the import of the others
             # The text of the error is not logged, because it may contain the name of a guest.
             log.error("calendar.event_not_imported", error=error_location(error))  # noqa: TRY400
-            text = _("The event could not be imported because of an unexpected error ({error}).")
+            text = _(
+                "The event could not be imported because of an unexpected error ({error}). Check the booking in the "
+                "channel. The operators can see the error."
+            )
             self.reject(
                 EventProblem(event.uid, TranslatableMessage(text, error=type(error).__name__), nights)
             )

@@ -167,7 +167,7 @@ def _day(value: date | datetime | None, *, zone: ZoneInfo) -> date | None:
         return None
     day = local_day(value, zone=zone)
     if not FIRST_DAY <= day <= LAST_DAY + timedelta(days=366):
-        raise ValueError(TranslatableMessage(_("Arrival must be between 1970 and 2199.")))
+        raise ValueError(TranslatableMessage(_("Arrival must be between the years 1970 and 2199.")))
     return day
 
 

@@ -280,8 +280,8 @@ class _Interpreter:
 def _newest_versions(events: Sequence[Event]) -> dict[Span, Event]:
     """Return a dict that maps nights to events. Events without the highest SEQUENCE are omitted.
 
-    All events have the same UID. If several have the same nights, one that is not cancelled is used: otherwise the room
-    could be sold twice.
+    The given events have the same UID. If several events have the same nights, an event that is not cancelled is used.
+    Otherwise the room could be sold twice.
     """
     sequence = max(event.sequence for event in events)
     newest: dict[Span, Event] = {}

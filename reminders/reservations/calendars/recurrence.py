@@ -112,7 +112,10 @@ def recurrence_day(properties: Properties, *, start: date | datetime, time_zones
 
 
 def _rule(text: str, zone: tzinfo | None) -> str:
-    """Return the rule with UNTIL converted to the event's local time, because `dateutil` gets only naive datetimes."""
+    """Return the rule with UNTIL converted to a naive datetime in the event's local time.
+
+    `rrulestr` ignores time zones, because it is called with a naive start and `ignoretz`.
+    """
     parts = dict(part.strip().partition("=")[::2] for part in text.upper().split(";") if part.strip())
     # dateutil would never return if the INTERVAL were 0.
     if parts.get("FREQ") not in _FREQUENCIES or int(parts.get("INTERVAL", "1")) < 1:

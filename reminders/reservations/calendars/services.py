@@ -129,7 +129,10 @@ def sync_calendar(calendar_id: UUID) -> None:
         _record_failure(calendar, error.detail)
         raise
     except Exception as error:
-        text = _("The calendar could not be imported because of an unexpected error ({error}).")
+        text = _(
+            "The calendar could not be imported because of an unexpected error ({error}). The import will be retried "
+            "automatically, and the operators can see the error."
+        )
         message = TranslatableMessage(text, error=type(error).__name__)
         _record_failure(calendar, message)
         if isinstance(error, UNRELATED_ERRORS):

@@ -63,8 +63,8 @@ def find_changed(rows: Collection[FieldValues]) -> set[str]:
 def changed_fields(reservation: Reservation, values: Mapping[str, Any]) -> FieldValues:
     """Return the new values of the fields that differ from the reservation.
 
-    If the status has changed and `values` has no `status_date`, the returned `status_date` is None. The stored date
-    belongs to the old status.
+    If the status has changed and `values` has no `status_date`, the returned `status_date` is None. The stored date is
+    not kept, because it belongs to the old status.
     """
     changed = {
         name: values[name]

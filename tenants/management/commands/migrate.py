@@ -79,7 +79,10 @@ class Command(django_migrate.Command):
             raise CommandError(error.detail) from error
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
-        """Return options that skip database checks, because the checks report privileges that this command repairs."""
+        """Return options that skip database checks.
+
+        The checks would report missing or wrong privileges, which this command repairs.
+        """
         kwargs: Any = super().get_check_kwargs(options)
         return {**kwargs, "databases": None}
 

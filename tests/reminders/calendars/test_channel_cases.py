@@ -336,7 +336,8 @@ def test_unexpected_error_in_one_calendar_does_not_stop_the_import_of_other_cale
     sync_calendars([str(failing.id), str(sibling.id)])
     failing.refresh_from_db()
     assert failing.error_message == (
-        "The calendar could not be imported because of an unexpected error (RuntimeError)."
+        "The calendar could not be imported because of an unexpected error (RuntimeError). The import will be "
+        "retried automatically, and the operators can see the error."
     )
     assert nights("confirmed", rooms[1]) == [("2028-02-10", "2028-02-12")]
 

@@ -40,7 +40,9 @@ def booked(book: Book, clock: Clock, smtp: MailServer) -> Reservation:
     return book("R1", "2030-05-10", "2030-05-12")
 
 
-def test_planned_reminders_increase_the_metrics_for_count_and_duration(book: Book, clock: Clock) -> None:
+def test_new_reservation_increases_the_metrics_for_planned_reminders_and_planning_time(
+    book: Book, clock: Clock
+) -> None:
     clock("2030-05-08 12:00")
     with (
         count_increase("hotelagent_reminders_planned_total", status="scheduled") as scheduled,

@@ -148,7 +148,7 @@ def test_daily_cap_counts_reminders_of_all_reservations_of_an_email_address(
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_sending_a_reminder_now_above_the_daily_limit_raises_an_error(
+def test_send_now_for_a_guest_who_has_reached_the_daily_limit_raises_an_error(
     book: Book, clock: Clock, smtp: MailServer
 ) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)

@@ -108,7 +108,7 @@ def test_deactivation_of_a_rule_cancels_its_reminders_until_the_rule_is_activate
         ({"is_active": False}, ("cancelled", "", "2030-11-18 10:00")),
     ],
 )
-def test_change_of_a_rule_months_after_departure_replans_guests_who_have_left(
+def test_change_of_a_rule_months_after_departure_updates_reminders_of_guests_who_have_left(
     book: Book, week: Rule, clock: Clock, fields: dict[str, Any], expected: tuple[str, str, str]
 ) -> None:
     Rule.objects.filter(id=week.id).update(anchor="departure", offset_days=190)

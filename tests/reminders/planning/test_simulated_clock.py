@@ -36,7 +36,7 @@ def expected_reminders(rows: list[Row]) -> set[tuple[str, int, str]]:
     return reminders
 
 
-def test_simulated_days_send_exactly_the_reminders_computed_from_the_bookings(
+def test_reminders_sent_on_simulated_days_equal_the_reminders_computed_from_the_bookings(
     in_hotel: Hotel, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Rule.objects.update(late_policy=LateBookingPolicy.SKIP)
