@@ -13,8 +13,8 @@ from dlq.models import Failure, FailureStatus
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
 from tests.dlq.conftest import Lamp, capture_failure, reload
-from tests.dlq.test_claims import run_concurrently
-from tests.dlq.test_redrives_once import run_in_process_that_is_killed
+from tests.dlq.redrives.test_redrives_once import run_in_process_that_is_killed
+from tests.dlq.retries.test_claims import run_concurrently
 
 
 def die(**_arguments: object) -> None:

@@ -14,8 +14,8 @@ from dlq.kinds.subjects import Subject, find_subjects, subject_finder
 from dlq.models import Failure
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
+from tests.dlq.capture.test_lost_tasks import send_raw
 from tests.dlq.conftest import NAME, Lamp, LampError
-from tests.dlq.test_lost_tasks import send_raw
 from tests.dlq.worker_tasks import fail
 from tests.dlq.workers import messages, prefork_worker, wait_for
 

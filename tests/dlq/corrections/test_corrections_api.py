@@ -13,9 +13,9 @@ from dlq.payloads import restore
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.dlq.conftest import NAME, Lamp, capture_failure, reload
+from tests.dlq.corrections.test_corrections import SCHEMA
 from tests.dlq.external.clients import claim, make_client, report_due
 from tests.dlq.test_api import client_with_scopes
-from tests.dlq.test_corrections import SCHEMA
 
 pytestmark = pytest.mark.django_db
 
