@@ -22,8 +22,8 @@ from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
+from tests.dlq.alerts.test_alerts import copy_failures
 from tests.dlq.conftest import NAME, Lamp, LampError, capture_failure
-from tests.dlq.upkeep.test_alerts import copy_failures
 
 pytestmark = pytest.mark.django_db
 
