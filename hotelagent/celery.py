@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotelagent.settings.production"
 app = Celery("hotelagent")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-# Adds the id of the HTTP request that sent a task to the log lines of the task.
+# If an HTTP request sent a task, this step adds the id of the request to the log lines of the task.
 app.steps["worker"].add(DjangoStructLogInitStep)
 
 

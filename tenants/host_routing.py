@@ -23,7 +23,7 @@ from tenants.models import Domain, Hotel, HotelStatus
 
 logger = logging.getLogger(__name__)
 
-#: A lookup first checks whether the routing table has changed if the last check is more than this many seconds ago.
+#: Maximum time in seconds since the last check for changes. After a longer time, a lookup checks for changes first.
 STALE_AFTER = 0.9
 #: The thread that refreshes the routing table ends after this number of seconds without a lookup of a host.
 IDLE_AFTER = 30.0

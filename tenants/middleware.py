@@ -74,7 +74,7 @@ def _call_in(context: _Context, function: Callable[[], object]) -> None:
 
 def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
     # Enter the tenant's context again for each chunk of the response.
-    # With one `with` statement around the loop, the context would stay active while the server sends a chunk.
+    # If the context stayed active at `yield`, it would also apply to the server's code that sends the chunk.
     chunks = iter(content)
     end = object()
     while True:
@@ -110,7 +110,7 @@ def _unavailable(request: HttpRequest, tenant: Tenant) -> HttpResponse | None:
     else:
         return None
     headers = {"Retry-After": "3600", "Cache-Control": "no-store"}
-    # API clients that send `Accept: */*` get the first of these content types. Browsers prefer text/html.
+    # The first content type is for API clients that send `Accept: */*`. Browsers prefer text/html.
     types = ["application/problem+json", "application/json", "text/html"]
     if request.get_preferred_type(types) == "text/html":
         with translation.override(tenant.language):

@@ -89,7 +89,7 @@ _RESOURCES = {
 }
 
 
-#: The scopes of permissions that are not about reading or writing a whole model.
+#: The scopes of custom permissions. Other scopes are derived from the action ("view", "add") and the model.
 _PERMISSION_SCOPES = {"dlq.view_payload": "dlq:payload"}
 
 

@@ -31,7 +31,7 @@ _ALL_ARE_OVER = date(2100, 1, 1)
 
 
 def booking_rows(hotel: str, *, first: date = FIRST_ARRIVAL, last: date = LAST_ARRIVAL) -> Iterator[Row]:
-    """Yield the hotel's bookings with an arrival between two dates (inclusive). Each has its final status."""
+    """Yield the hotel's bookings with an arrival between two dates (inclusive), with their final status."""
     if not FILE:
         yield from map(_with_defects, _generated(hotel, first=first, last=last))
         return

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 DOMAIN = "example.com"
-#: The mail server of the development environment rejects recipients of this domain with a permanent error.
+#: Guests with an address in this domain can't be reached. The mail server for development rejects the address.
 REFUSED_DOMAIN = "refused.example.com"
 
 _PORTUGUESE_SPEAKING = frozenset({"PRT", "BRA", "AGO", "MOZ", "CPV"})

@@ -35,7 +35,7 @@ GROUP BY room_id
 
 
 class LockedRooms:
-    """The rooms that the current transaction has locked, so that it can move stays between rooms."""
+    """The rooms that the current transaction has locked before it moves stays between rooms."""
 
     def __init__(self) -> None:
         self.types: dict[int, str] = {}

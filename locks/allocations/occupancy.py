@@ -23,7 +23,10 @@ class Occupancy:
         self._occupied: dict[int, int] = {}
 
     def set_occupied(self, room: int, spans: Iterable[tuple[int, int]]) -> None:
-        """Replace the occupied nights of a room. Each span is a check-in and a check-out in days after `first`."""
+        """Replace the occupied nights of a room.
+
+        Each span is a check-in and a check-out, both as numbers of days after the date `first` of this instance.
+        """
         occupied = 0
         for begin, end in spans:
             occupied |= (1 << end) - (1 << begin)

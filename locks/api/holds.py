@@ -110,7 +110,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         """Hold one or more rooms.
 
         No other client can hold or book the rooms until the hold ends. A hold expires after 20 minutes and can be
-        extended twice by 10 minutes. Confirm it to turn it into a stay.
+        extended twice by 10 minutes. Confirm the hold to turn it into a stay.
 
         Send an `Idempotency-Key`. If the response is lost, repeat the request with the same key to receive the same
         response with the token.

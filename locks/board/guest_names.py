@@ -17,7 +17,7 @@ class Guest:
 
 
 #: The type of a function that returns the guests of allocations. The argument contains the ids of the allocations.
-#: The returned mapping contains each guest that the function knows, by the id of the allocation.
+#: The function returns a mapping from the ids of allocations to guests, without allocations of unknown guests.
 #: The function must execute the same number of queries for any number of allocations.
 GuestSource = Callable[[Collection[UUID]], Mapping[UUID, Guest]]
 

@@ -23,7 +23,7 @@ def error_message(error: DomainError) -> str:
     """
     if not (isinstance(error, InvalidFile) and error.choice):
         return error.detail
-    # Only a space separates the two parts in every language, so this message needs no translation.
+    # The msgid below is not translated, because the reason and the hint are separated by a space in every language.
     return TranslatableMessage(
         "{reason} {hint}", reason=error.detail, hint=TranslatableMessage(_HINTS[error.choice])
     )

@@ -209,7 +209,7 @@ def _unpacked_size(content: bytes) -> int:
     return size
 
 
-#: The values of these fields when a check or an import starts with the first row of the file.
+#: The progress fields of a `FileImport` when a check or an import starts with the first row of the file.
 _FIRST_ROW: Mapping[str, Any] = {
     "finished_rows": 0,
     "counts": {},

@@ -86,7 +86,10 @@ def _shortened(text: str) -> str:
 
 @contextmanager
 def rejects_writer(path: Path | None) -> Iterator[Callable[[RowError], None]]:
-    """Yield a function that writes an error to a CSV file. If `path` is None, it does nothing. Raises CommandError."""
+    """Yield a function that writes an error to the CSV file `path`.
+
+    If `path` is None, the yielded function does nothing. Raises CommandError if the file can't be opened.
+    """
     if path is None:
         yield lambda _row: None
         return

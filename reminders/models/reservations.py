@@ -62,8 +62,9 @@ class Reservation(models.Model):
     #: The digest of the URL of the calendar from which the booking was imported (`calendars/uids.py`).
     #: The digest is empty for bookings from an iCalendar file, and null for bookings that come from no calendar.
     calendar_digest = models.BinaryField(max_length=32, null=True, editable=False)
-    #: The UID of the calendar event, which identifies the booking within its calendar. Neither `calendar_digest` nor
-    #: `calendar_uid` has an index, because an import reads all bookings of its calendar with one query.
+    #: The UID of the calendar event, which identifies the booking within its calendar.
+    #: An import reads all bookings of its calendar with one query.
+    #: So the columns `calendar_digest` and `calendar_uid` need no index.
     calendar_uid = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
 

@@ -37,7 +37,7 @@ _ONE_SECOND = timedelta(seconds=1)
         "additionalProperties": False,
         "properties": {
             "reminder": {"type": "string", "format": "uuid", "title": _("Reminder"), "readOnly": True},
-            # The format is not checked, because a wrong address is a reason of failures.
+            # The schema accepts invalid addresses, because an invalid address is a possible reason for the failure.
             "to": {"type": "string", "maxLength": 254, "title": _("E-mail address")},
         },
     },

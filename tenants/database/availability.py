@@ -11,7 +11,8 @@ _UNAVAILABLE_SQLSTATES = {
     "25006",  # read_only_sql_transaction: during a failover, the pooler may connect to a read-only standby
     "25P03",  # idle_in_transaction_session_timeout: the server closed the connection of an idle transaction
     "25P04",  # transaction_timeout: the server closed the connection because the transaction took too long
-    # No SQLSTATE: if a pooler loses its connection to the server, COMMIT fails in psycopg with "received 2 results".
+    # If a pooler loses its connection to the server, COMMIT fails in psycopg with "received 2 results".
+    # This error has no SQLSTATE.
     None,
 }
 

@@ -132,7 +132,8 @@ def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
 
 #: A query for the hotels whose privileges differ from those that `create_role_sql` and `grants_sql` grant.
 #: The query reads pg_class once for all hotels. A subquery per hotel would read it once for each hotel.
-#: %(tables)s lists the restricted tables. %(allowed)s lists the privileges on each table, separated by commas.
+#: %(tables)s lists the tables on which hotel roles have fewer privileges than on other tables.
+#: %(allowed)s lists the privileges on each of these tables, separated by commas.
 #: %(letters)s lists the privileges of %(allowed)s in the notation of access control lists (ACLs).
 #: The ACLs of most hotels have exactly the text that provisioning creates, and comparing this text is fast.
 #: If the text of an ACL differs, the query compares its privileges one by one, which takes longer.

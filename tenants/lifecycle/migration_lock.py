@@ -15,8 +15,8 @@ T = TypeVar("T")
 
 #: The two keys of the advisory lock: "hot" and "mig" in ASCII.
 _ADVISORY_LOCK = (0x686F74, 0x6D6967)
-#: The maximum time for which a migration waits for a lock. It is short, because other transactions wait behind the
-#: migration.
+#: The maximum time for which a migration waits for a lock.
+#: The time is short, because other transactions wait behind the migration.
 LOCK_TIMEOUT = "2s"
 MAX_ATTEMPTS = 6
 

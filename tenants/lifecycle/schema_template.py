@@ -25,7 +25,8 @@ TEMPLATE_TENANT = Tenant(
 )
 
 #: The table `django_migrations` of hotels. It needs fewer relations than Django's own table.
-#: The columns are shorter, so the table has no TOAST table. The id is computed, so it needs no sequence.
+#: The column `app` is shorter than in Django's table, so the table needs no TOAST table.
+#: The id is computed from the app and the name, so the table needs no sequence.
 MIGRATIONS_TABLE = """
 CREATE TABLE django_migrations (
     id bigint NOT NULL GENERATED ALWAYS AS (hashtextextended(app || '.' || name, 0)) STORED,
@@ -182,7 +183,7 @@ def read_definitions(cursor: CursorWrapper, schema: str) -> tuple[str, str]:
 
 def _replace_schema_name(schema: str, before: str, after: str) -> tuple[str, str]:
     # Replace the schema's name only if a dot follows it, as in the `schema.table` that pg_dump writes.
-    # Without a dot, the same text is the name of a column, or a value.
+    # If no dot follows the schema's name, the text is the name of a column or a value, and must not be replaced.
     name = re.compile(rf"(?<![\w.]){schema}(?=\.)")
     before = _declare_storage_in_tables(_declare_identity_in_tables(before))
     return name.sub(PLACEHOLDER, before), name.sub(PLACEHOLDER, after)

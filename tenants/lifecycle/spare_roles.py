@@ -52,6 +52,7 @@ def refill_sql(logins: DatabaseLogins) -> str:
         (database,) = cursor.fetchone()
     if SpareRole.objects.filter(database=database).exists():
         return ""
-    SpareRole.objects.all().delete()  # These rows were copied from another database.
+    # The remaining rows name another database. They exist because this database is a copy of the other database.
+    SpareRole.objects.all().delete()
     spare = SpareRole.objects.bulk_create(SpareRole(database=database) for _ in range(BATCH))
     return "".join(roles.create_role_sql(role=role_name(new.hotel_id), logins=logins) for new in spare)

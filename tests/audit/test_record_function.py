@@ -22,7 +22,7 @@ def record(actor: Any) -> Event:
     return Event.objects.get(event="hold.released")
 
 
-def test_sql_function_with_an_actor_records_actor_subject_and_data() -> None:
+def test_audit_record_with_an_actor_stores_the_actor_the_subject_and_the_data() -> None:
     with actor_context(Actor(kind="user", id="7", label="Ana", ip="192.0.2.1", request_id="r-1")):
         event = record(actor_as_json())
     assert (event.actor_kind, event.actor_id, event.actor_label) == ("user", "7", "Ana")
@@ -30,6 +30,6 @@ def test_sql_function_with_an_actor_records_actor_subject_and_data() -> None:
     assert (event.subject_kind, event.subject_id, event.data) == ("hold", "a", {"room": "101"})
 
 
-def test_sql_function_without_an_actor_records_the_system_as_actor() -> None:
+def test_audit_record_without_an_actor_stores_the_system_as_actor() -> None:
     event = record(None)
     assert (event.actor_kind, event.actor_id, event.actor_label, event.ip) == ("system", "", "system", None)

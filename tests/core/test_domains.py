@@ -19,7 +19,9 @@ from hotelagent.core.domains import ascii_address, ascii_domain
         ("", ""),
     ],
 )
-def test_ascii_domain_follows_uts_46_without_transitional_processing(domain: str, expected: str) -> None:
+def test_ascii_domain_converts_domains_by_uts_46_without_transitional_processing(
+    domain: str, expected: str
+) -> None:
     assert ascii_domain(domain) == expected
 
 

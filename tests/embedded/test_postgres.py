@@ -194,7 +194,7 @@ def test_owner_role_is_not_a_superuser_and_runtime_login_does_not_inherit_privil
         ]
 
 
-def test_server_ends_with_the_process_that_started_it(folder: Path) -> None:
+def test_server_stops_after_the_process_that_started_it_is_killed(folder: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from hotelagent.embedded.servers import postgres\n"
         "server = postgres.Postgres(Path(sys.argv[1]), options=postgres.THROWAWAY); server.prepare()\n"

@@ -163,7 +163,7 @@ def test_ready_probe_with_a_hanging_database_returns_503_at_the_time_limit(
     assert response.json()["parts"]["redis"] == "ok"
 
 
-def test_metrics_without_a_token_are_served_to_this_machine_only(settings: Any) -> None:
+def test_metrics_page_without_a_configured_token_is_served_to_this_machine_only(settings: Any) -> None:
     settings.METRICS_TOKEN = ""
     client = Client(SERVER_NAME=IP_ADDRESS)
     assert client.get("/metrics", REMOTE_ADDR="127.0.0.1").status_code == 200
@@ -174,7 +174,9 @@ def test_metrics_without_a_token_are_served_to_this_machine_only(settings: Any) 
     assert client.get("/metrics", REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR="10.0.0.9").status_code == 404
 
 
-def test_metrics_with_a_token_are_served_to_clients_that_send_the_token(settings: Any) -> None:
+def test_metrics_page_with_a_configured_token_is_served_only_to_clients_that_send_the_token(
+    settings: Any,
+) -> None:
     settings.METRICS_TOKEN = "a-long-token"
     client = Client(SERVER_NAME=IP_ADDRESS, REMOTE_ADDR="10.0.0.9")
     assert client.get("/metrics", headers={"Authorization": "Bearer a-long-token"}).status_code == 200

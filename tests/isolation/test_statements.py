@@ -142,7 +142,7 @@ def test_classify_with_an_unterminated_string_or_comment_returns_unknown(text: s
         "INSERT INTO marker (hotel, n) VALUES " + ", ".join(["(%s, %s)"] * 1000),
     ],
 )
-def test_query_with_placeholders_needs_no_special_handling(text: str) -> None:
+def test_classify_template_with_placeholders_for_values_returns_plain(text: str) -> None:
     statement = classify_template(text)
     assert statement is not None
     assert statement.kind is StatementKind.PLAIN

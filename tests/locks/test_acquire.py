@@ -227,7 +227,7 @@ def test_check_in_date_is_compared_with_the_date_in_the_hotels_time_zone(
     ],
     ids=["no nights", "reversed", "ten years", "one night too many", "too far in the future"],
 )
-def test_nights_of_an_invalid_range_raise_invalid_date_range(
+def test_creation_of_nights_with_invalid_dates_raises_invalid_date_range(
     check_in: str, check_out: str, message: str
 ) -> None:
     with pytest.raises(InvalidDateRange, match=message):

@@ -120,7 +120,7 @@ def test_confirmation_with_the_fencing_token_of_an_earlier_hold_returns_stale_fe
         ([], {}, (400, "invalid")),
     ],
 )
-def test_create_with_invalid_dates_returns_the_problem_type(
+def test_creation_of_a_hold_with_invalid_dates_returns_a_problem_with_a_detail(
     api: APIClient, rooms: list[int], check_in: Any, check_out: Any, expected: tuple[int, str]
 ) -> None:
     for rooms_wanted in ({"room": rooms[0]}, {"rooms": rooms}, {"room_type": "double"}):
@@ -154,7 +154,7 @@ def test_create_with_invalid_dates_returns_the_problem_type(
     ],
     ids=repr,
 )
-def test_create_with_invalid_rooms_returns_400_and_holds_nothing(
+def test_creation_of_a_hold_with_invalid_rooms_returns_400_and_holds_nothing(
     api: APIClient, rooms: list[int], nights: SomeNights, invalid: dict[str, Any]
 ) -> None:
     response = api.post(LOCKS, {**invalid, **dates(nights, 1)})

@@ -133,7 +133,9 @@ def test_expired_hold_can_be_released_but_not_extended_or_confirmed(hold: Hold) 
     services.release_hold(hold.id, token=hold.token)
 
 
-def test_operation_on_an_ended_hold_is_refused_with_its_status(hold: Hold, group: Hold) -> None:
+def test_operation_on_a_confirmed_or_released_hold_raises_an_error_with_the_hold_status(
+    hold: Hold, group: Hold
+) -> None:
     services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
     for operation in (services.extend_hold, services.release_hold):
         with pytest.raises(HoldStateError) as refused:

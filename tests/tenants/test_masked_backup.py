@@ -45,7 +45,7 @@ def read_text(file: Path) -> str:
         return "\n".join(archive.read(name).decode() for name in archive.namelist())
 
 
-def test_every_sensitive_column_is_declared(hotel: Hotel) -> None:
+def test_every_sensitive_column_is_declared_in_the_module_personal_data(hotel: Hotel) -> None:
     """Columns that may hold personal data must be declared in the module `personal_data.py` of their app."""
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         sources = table_data.list_table_sources(cursor, hotel.schema)

@@ -67,7 +67,7 @@ def test_migrate_applies_a_migration_to_the_template_and_every_hotel(add_migrati
     )
 
 
-def test_hotels_migrated_with_the_recorded_sql_of_another_hotel_equal_that_hotel(
+def test_hotels_migrated_with_recorded_sql_have_the_same_schema_as_the_hotel_that_django_migrated(
     add_migration: AddMigration,
 ) -> None:
     """Django migrates the first hotel, alpha, and its statements are recorded.

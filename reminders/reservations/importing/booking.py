@@ -34,8 +34,8 @@ class Booking:
     room_types: tuple[str, ...] = ("",)
     #: The cells that were ignored because their values are not valid.
     errors: list[RowError] = field(default_factory=list)
-    #: Whether the file lists all rooms of the booking. If not, an import keeps the stored rooms that the file does not
-    #: list.
+    #: Whether the file lists all rooms of the booking.
+    #: If this is false, an import keeps the stored rooms that the file does not list.
     has_all_rooms: bool = True
     #: The ids of the rooms that the importer has chosen, or an empty tuple if the booking occupies no room.
     room_ids: tuple[int, ...] = ()

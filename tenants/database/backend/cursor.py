@@ -82,7 +82,8 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     def _execute_alone_gen(self, statement: Statement, query: bytes) -> PQGen[None]:
         """Execute a statement that PostgreSQL may refuse in a transaction block. Needs the direct connection.
 
-        Outside a transaction, the statement must be sent alone. So the tenant's settings are set for the session in an
+        If no transaction is open, the statement must be the only one in its network message, because PostgreSQL runs
+        several statements in one message as a transaction. So the tenant's settings are set for the session in an
         earlier round trip, and are reset afterwards.
         """
         prefix = self._conn.prefix_for(statement)

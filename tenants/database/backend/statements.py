@@ -67,7 +67,7 @@ _PLAIN_TYPES = frozenset(
     {
         "SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "LockStmt", "TruncateStmt", "FetchStmt",
         "ClosePortalStmt", "VariableShowStmt", "NotifyStmt", "CallStmt",
-        # Definitions of database objects. Hotel roles and the runtime login lack the privileges for these statements.
+        # Statements that define database objects. Hotel roles and the runtime login lack the privileges for them.
         "AlterDatabaseSetStmt", "AlterDefaultPrivilegesStmt", "AlterDomainStmt", "AlterEnumStmt", "AlterExtensionStmt",
         "AlterFunctionStmt", "AlterObjectSchemaStmt", "AlterOwnerStmt", "AlterPolicyStmt", "AlterRoleSetStmt",
         "AlterRoleStmt", "AlterSeqStmt", "CommentStmt", "CompositeTypeStmt", "CreateCastStmt", "CreateDomainStmt",
@@ -129,7 +129,8 @@ def classify_template(text: str) -> Statement | None:
     that contains the values.
     """
     if len(text) > _LONG_TEXT:
-        # Replace lists of placeholders by one placeholder. Otherwise lists of each length would be cached separately.
+        # Replace each list of placeholders by one placeholder.
+        # Otherwise the same query with lists of different lengths would fill several cache entries.
         text = _ROW_LIST.sub("(%s)", _PLACEHOLDER_LIST.sub("%s", text))
         if len(text) > _LONGEST_CACHED_TEMPLATE:
             return _parse_template(text)

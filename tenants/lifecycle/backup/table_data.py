@@ -83,7 +83,7 @@ class TableSource:
 
 
 #: The query for the columns of a schema's tables.
-#: The subqueries find each row of pg_type and pg_index by its key.
+#: The query reads pg_type and pg_index in subqueries, which find each row by its key.
 #: With joins instead of subqueries, PostgreSQL might read all rows of both tables, including those of other hotels.
 _COLUMNS = f"""
 SELECT c.relname::text, a.attname::text, a.attcollation <> 0,

@@ -176,7 +176,7 @@ def test_web_page_instead_of_a_calendar_is_reported_and_cancels_no_reservation(
     assert nights("confirmed", rooms[0]) == [("2027-06-01", "2027-06-04")]
 
 
-def test_repeating_event_that_is_not_a_closure_closes_its_nights_and_is_reported(
+def test_repeating_event_with_an_unclear_title_closes_its_nights_and_is_reported(
     link: Link, rooms: list[Room]
 ) -> None:
     content = (

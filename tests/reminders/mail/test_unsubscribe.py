@@ -252,7 +252,7 @@ def test_unsubscribe_link_to_an_old_host_returns_404_after_another_hotel_takes_t
     assert guest.get(path).status_code == 404
 
 
-def test_hotel_renamed_back_to_an_earlier_name_does_not_list_that_name_as_a_former_host(hotel: Hotel) -> None:
+def test_former_hosts_of_a_hotel_that_gets_its_first_slug_back_omit_its_current_host(hotel: Hotel) -> None:
     hotels.rename_hotel(hotel_id=hotel.id, slug="alpine")
     renamed = hotels.rename_hotel(hotel_id=hotel.id, slug="alpha")
     with platform_context():

@@ -3,8 +3,8 @@
 --
 -- wait: whether the caller will wait for rooms that other transactions have locked
 --   If `wait` is true, the rooms are chosen at random, so that callers do not all wait for the same room.
---   If `wait` is false, the unlocked rooms with the smallest capacity are chosen and locked.
---   Concurrent callers get different rooms if `wait` is false, because each caller skips the locked rooms.
+--   If `wait` is false, rooms that other transactions have locked are skipped, so callers get different rooms.
+--   If `wait` is false, the remaining rooms with the smallest capacity are chosen, and the function locks them.
 CREATE OR REPLACE FUNCTION public.locks_choose_rooms(
     requested_type text, guests int, requested_nights daterange, requested_rooms int, wait boolean
 ) RETURNS int[]

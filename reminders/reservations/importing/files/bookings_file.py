@@ -159,7 +159,7 @@ class BookingsFile:
             )
 
     def _unreadable(self, error: Exception) -> InvalidFile:
-        # Errors of the operating system, such as a missing file, have the attribute `strerror`.
+        # For an error of the operating system, such as a missing file, `strerror` contains the reason as a text.
         if reason := getattr(error, "strerror", None):
             return InvalidFile(f"{self.name}: {reason}")
         message = _("{name}: the file is damaged or incomplete ({error}).")
