@@ -25,7 +25,7 @@ from audit.errors import EventTypeConflict, EventTypeNotFound, InvalidEventField
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-#: The name of an event type consists of a subject and a verb with a dot between them, as in "hold.acquired".
+#: The name of an event type consists of a subject, a dot and a verb, such as "hold.acquired".
 _NAME = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
 _RESERVED_FIELDS = frozenset({"actor", "subject", "event"})
 _DATE_PREFIX = re.compile(r"\d{4}-\d\d-\d\d(?:T|\Z)")

@@ -16,7 +16,7 @@ def list_hotels(*, status: str | None = None) -> QuerySet[Hotel]:
 
 
 def get_hotel(*, slug: str | None = None, hotel_id: UUID | None = None) -> Hotel:
-    """Return the hotel with the slug or the id. Raises HotelNotFound."""
+    """Return the hotel with this slug, or the hotel with this id if `slug` is None. Raises HotelNotFound."""
     lookup = {"slug": slug.lower()} if slug is not None else {"id": hotel_id}
     hotel = Hotel.objects.filter(**lookup).first()
     if hotel is None:

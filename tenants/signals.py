@@ -6,7 +6,8 @@ is sent in the transaction of the operation. If a receiver raises an exception, 
 
 from django.dispatch import Signal
 
-# Signals about a hotel, sent in the platform's context with `hotel` and `detail`, a JSON-serializable dict.
+# Signals about a hotel, sent in the platform's context with `hotel` and `detail`.
+# `detail` is a dict that can be serialized as JSON.
 hotel_created = Signal()
 hotel_suspended = Signal()
 hotel_resumed = Signal()

@@ -40,8 +40,9 @@ class HotelChangeList(ChangeList):  # type: ignore[misc]
 class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     """Base class of the model admins of both sites.
 
-    Permissions have the names that Django gives them, and `User.has_perm` derives them from the scopes of the user's
-    role. Changes are recorded in the audit trail (through `hotelagent.admin.signals`) instead of Django's `LogEntry`.
+    The admin checks Django's permissions, such as `locks.view_room`. `User.has_perm` derives these permissions from the
+    scopes of the user's role. Changes are recorded in the audit trail (through `hotelagent.admin.signals`) instead of
+    Django's `LogEntry`.
     The history page of an object shows the audit trail.
     """
 

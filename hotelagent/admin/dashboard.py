@@ -82,12 +82,12 @@ def register_panel(*, scope: str, order: int = 100) -> Callable[[PanelFactory], 
 
 
 def cards_for(request: HttpRequest) -> list[Card]:
-    """Build and return the cards of the start page that the scopes of the user allow."""
+    """Build and return those cards of the start page for which the user has the required scope."""
     return _build(_cards, request)
 
 
 def panels_for(request: HttpRequest) -> list[Panel]:
-    """Build and return the panels of the start page that the scopes of the user allow."""
+    """Build and return those panels of the start page for which the user has the required scope."""
     return _build(_panels, request)
 
 

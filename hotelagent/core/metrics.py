@@ -136,7 +136,7 @@ def database_metrics(
 
 
 def gauge(name: str, documentation: str, read: Callable[[], float]) -> None:
-    """Register a gauge whose value comes from the database. The function `read` returns it (see `database_metrics`)."""
+    """Register a gauge whose value is the result of `read`. `read` queries the database (see `database_metrics`)."""
     database_metrics(
         name,
         lambda: [GaugeMetricFamily(name, documentation, value=read())],

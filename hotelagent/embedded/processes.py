@@ -157,7 +157,8 @@ def record_children(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"
 def stop_orphans(path: Path) -> list[str]:
     """Stop the recorded processes (`record_children`) that are still running, and return their names.
 
-    Recorded processes can still be running if their parent process was killed, because it could not stop them.
+    Recorded processes can still be running if their parent process was killed, because a killed process cannot stop
+    its child processes.
     """
     try:
         rows = json.loads(path.read_text())

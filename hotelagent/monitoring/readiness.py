@@ -89,7 +89,7 @@ def _check_migrations() -> str:
 
 
 def _check_routing() -> str:
-    """Check that the routing table can be read. It maps the host of each request to a hotel."""
+    """Check that the routing table can be read. The routing table maps the host of each request to a hotel."""
     try:
         host_routing.routing_cache.table()
     except Exception as error:  # noqa: BLE001 - whatever the error, requests would fail with it too

@@ -96,7 +96,7 @@ def register_webhooks(source: Callable[[], dict[str, Any]]) -> None:
 
 
 def webhooks() -> dict[str, Any]:
-    """Return the member `webhooks` of the OpenAPI schema. It is empty on the platform's host."""
+    """Return the member `webhooks` of the OpenAPI schema. On the platform's host, the member is empty."""
     if current_tenant().id is None:
         return {}
     return {name: entry for source in _webhook_sources for name, entry in source().items()}

@@ -24,7 +24,7 @@ from tenants.access import idempotency
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
-#: Response headers that are stored with the response, and are part of the response to a repeated request.
+#: The response headers that are stored, so that the response to a repeated request contains the same headers.
 STORED_HEADERS = ("Location", "ETag")
 
 _VALID_KEY = re.compile(r"[\x21-\x7e]{1,255}")

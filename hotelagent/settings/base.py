@@ -112,7 +112,7 @@ SESSION_COOKIE_NAME = "hotelagent_session"
 CSRF_COOKIE_NAME = "hotelagent_csrf"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
-# auth.E003 does not recognize the constraint that makes user names unique regardless of case.
+# The system check auth.E003 does not recognize our constraint that makes user names unique regardless of case.
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]
 
 # The only database alias is "default". It uses the runtime connection, or DATABASE_DIRECT for migrations and backups.

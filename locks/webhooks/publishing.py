@@ -1,4 +1,4 @@
-"""Publishes the event `hold.expiring_soon`.
+"""Functions that publish the webhook event `hold.expiring_soon`.
 
 The database function `locks_publish` publishes all other webhook events.
 """

@@ -57,7 +57,7 @@ class FileImport(models.Model):
     counts = models.JSONField(default=dict, editable=False)
     #: The problems of rows that were not fully imported: JSON lines, compressed as one gzip member per batch.
     problems = models.BinaryField(default=b"", editable=False)
-    #: The error that stopped the last check or import, as a translatable message. It is null if there was none.
+    #: The error that stopped the last check or import, as a translatable message, or null if no error stopped it.
     error = models.JSONField(null=True, editable=False)
     created_at = models.DateTimeField(_("uploaded"), db_default=Now(), editable=False)
     started_at = models.DateTimeField(_("started"), null=True, editable=False)

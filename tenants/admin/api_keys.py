@@ -122,7 +122,7 @@ class ApiKeyAdmin(HotelModelAdmin):
             name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"], expires_at=form.expires_at()
         )
         obj.pk, obj.prefix = key.pk, key.prefix
-        # The method response_add() reads the full text of the key from the request and shows it.
+        # The method response_add() reads the full text of the new key from this attribute and shows it to the user.
         request.key_text = form.key_text  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:

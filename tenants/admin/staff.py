@@ -1,4 +1,7 @@
-"""The admin of staff accounts. A hotel's site manages the hotel's staff, and the platform's site manages its own."""
+"""The admin of staff accounts.
+
+The admin site of a hotel manages the staff of that hotel. The admin site of the platform manages the platform's staff.
+"""
 
 from typing import Any
 

@@ -30,6 +30,6 @@ def restricted_tables() -> dict[str, str]:
 
 
 def acl_letters(allowed: str) -> str:
-    """Return privileges such as "SELECT, INSERT" as PostgreSQL prints them in access control lists, such as "ar"."""
+    """Convert privileges to the letters of PostgreSQL's access control lists. "SELECT, INSERT" is converted to "ar"."""
     granted = allowed.split(", ")
     return "".join(letter for privilege, letter in _ACL_LETTERS.items() if privilege in granted)

@@ -33,6 +33,6 @@ def test_ascii_domain_of_an_invalid_domain_raises_unicode_error(domain: str) -> 
         ascii_domain(domain)
 
 
-def test_ascii_address_changes_only_the_domain() -> None:
+def test_function_ascii_address_converts_only_the_domain_of_an_email_address() -> None:
     assert ascii_address("Ana.Müller@FAß.example") == "Ana.Müller@xn--fa-hia.example"
     assert ascii_address("ana") == "ana"

@@ -12,7 +12,7 @@ from hotelagent.embedded import paths
 def _delete_compiled_modules_of_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Delete the bytecode of the copied checkouts after the tests.
 
-    Python stores it below `.hotelagent/pycache`, not in the copies.
+    Python stores the bytecode below `.hotelagent/pycache`, not in the copies.
     """
     yield
     for folder in (tmp_path_factory.getbasetemp(), "/var/tmp"):  # noqa: S108 - test_serve creates copies there

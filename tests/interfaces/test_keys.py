@@ -138,7 +138,7 @@ def test_new_api_key_with_unknown_or_no_scopes_raises_invalid_scope(in_hotel: Ho
         api_keys.create(name="x", scopes=[])
 
 
-def test_create_api_key_command_creates_a_working_key(hotel: Hotel) -> None:
+def test_command_create_api_key_creates_a_working_key(hotel: Hotel) -> None:
     out = StringIO()
     call_command(
         "create_api_key", "--hotel", "alpha", "--name", "engine", "--scope", "rooms:read", "--scope", "locks:write",
@@ -150,7 +150,7 @@ def test_create_api_key_command_creates_a_working_key(hotel: Hotel) -> None:
     assert response.status_code == 200
 
 
-def test_create_api_key_command_with_the_option_platform_creates_a_platform_key(hotel: Hotel) -> None:
+def test_command_create_api_key_with_the_option_platform_creates_a_platform_key(hotel: Hotel) -> None:
     out = StringIO()
     call_command(
         "create_api_key", "--platform", "--name", "x", "--scope", "hotels:read", stdout=out, stderr=StringIO()
@@ -161,7 +161,7 @@ def test_create_api_key_command_with_the_option_platform_creates_a_platform_key(
     assert {row["slug"] for row in response.json()["results"]} >= {"alpha", "beta"}
 
 
-def test_create_api_key_command_is_the_actor_of_the_recorded_audit_event(hotel: Hotel) -> None:
+def test_audit_event_of_the_command_create_api_key_names_the_command_as_actor(hotel: Hotel) -> None:
     call_command(
         "create_api_key", "--hotel", "alpha", "--name", "x", "--scope", "rooms:read", stdout=StringIO()
     )
@@ -179,7 +179,7 @@ def test_create_api_key_command_is_the_actor_of_the_recorded_audit_event(hotel: 
         (["--hotel", "alpha", "--scope", "rooms:read", "--expires", "2001-01-01"], "is in the past"),
     ],
 )
-def test_create_api_key_command_with_a_wrong_argument_exits_with_2(
+def test_command_create_api_key_with_a_wrong_argument_exits_with_2(
     hotel: Hotel, arguments: list[str], message: str
 ) -> None:
     with pytest.raises(CommandError, match=message) as error:

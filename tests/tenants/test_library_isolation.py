@@ -97,7 +97,7 @@ def test_feature_flag_for_staff_applies_to_staff_of_the_current_hotel(
         assert not waffle.flag_is_active(request, "board")
 
 
-def test_content_types_are_shared_and_read_only(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_content_types_are_the_same_for_all_hotels_and_read_only(hotel: Hotel, other_hotel: Hotel) -> None:
     ids = set()
     for context in (hotel_context(hotel), hotel_context(other_hotel), platform_context()):
         ContentType.objects.clear_cache()

@@ -72,7 +72,7 @@ examples:
         self.stdout.flush()
 
     def supervise(self, access: ServerAccess | None, logins: dict[str, dict[str, str]]) -> None:
-        """Run web, worker, beat and the mail server until this process receives a signal."""
+        """Run the web server, a Celery worker, Celery beat and the mail server until this process receives a signal."""
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: stopped.set())

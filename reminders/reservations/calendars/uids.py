@@ -26,9 +26,9 @@ def shorten_uid(uid: str) -> str:
 
 
 def dates_uid(uid: str, nights: Span) -> str:
-    """Return a new UID for an event, which consists of the event's own UID and its dates.
+    """Return a new UID for an event. The new UID consists of the event's own UID and the dates of the event.
 
-    It is used for events without a UID, and for events on different dates that have the same UID.
+    The new UID is used if the event has no UID, or if events on other dates have the same UID.
     """
     arrival, departure = nights
     return shorten_uid(f"{uid or 'no-uid'}-{arrival:%Y%m%d}-{departure:%Y%m%d}")

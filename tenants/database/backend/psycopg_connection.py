@@ -55,7 +55,7 @@ class HotelConnection(psycopg.Connection[Any]):
     own_schema_only = False
     #: The time zone that is set with each statement, or None if the server's default is already Django's time zone.
     time_zone_override: str | None = None
-    #: A function that returns the search path if no tenant context is set, or raises TenantNotSet.
+    #: A function that is called if no tenant context is set. It returns the search path or raises TenantNotSet.
     explicit_search_path: Callable[[], tuple[str, ...]]
 
     def prefix_for(self, statement: Statement) -> Prefix:

@@ -28,10 +28,10 @@ def refuse_existing_file(path: Path, *, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """Yield a temporary file, readable by its owner only, in the folder of `path`, and the temporary file's path.
+    """Create a temporary file in the folder of `path`. Yield the open file and the path of the temporary file.
 
-    The file is deleted on exit unless it was renamed. If the process is killed, the file with its personal data
-    remains, and the next backup to the same folder deletes it.
+    Only the owner of the file can read the file. The file is deleted on exit unless it was renamed. If the process is
+    killed, the file with its personal data remains. The next backup to the same folder deletes such files.
     """
     _delete_abandoned_files(path.parent)
     descriptor, name = _create_locked(path)

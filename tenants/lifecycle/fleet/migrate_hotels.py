@@ -78,8 +78,8 @@ def _migrate_group(group: HotelGroup, *, jobs: int) -> Iterator[HotelOutcome]:
 class MigrationScript:
     """The SQL statements that Django executed to migrate the first of several hotels.
 
-    The statements are run in the other hotels that lack the same migrations. `relations` lists a
-    hotel's tables and sequences if new ones need grants. Otherwise it is None.
+    The statements are run in the other hotels that lack the same migrations. If the migrations create tables or
+    sequences that need grants, `relations` lists all tables and sequences of a hotel. Otherwise `relations` is None.
     """
 
     sql: str

@@ -123,7 +123,7 @@ def test_inspection_returns_the_profile_columns_samples_and_dates_of_a_file() ->
     assert ("Confirmation Pending", 1, "booked") in {(s.word, s.rows, s.status) for s in inspection.statuses}
 
 
-def test_inspection_returns_the_choices_that_a_file_requires(tmp_path: Path) -> None:
+def test_inspection_of_an_ambiguous_file_returns_the_choices_that_staff_must_make(tmp_path: Path) -> None:
     path = tmp_path / "1.csv"
     path.write_text(
         "Code,Check in,Until,status,hotel\nA,03/04/2030,05/04/2030,weg,H1\nB,03/04/2030,05/04/2030,ok,H2\n"

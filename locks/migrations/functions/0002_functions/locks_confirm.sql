@@ -1,7 +1,7 @@
 -- Confirms a hold, or all holds of a group, for the owner of the hold.
 -- Returns the stays in the format of the function locks_describe, or null if nothing was confirmed.
 -- A group is confirmed as a whole or not at all.
--- The row of the hold becomes the stay, so the room is never free in between.
+-- The row of the hold becomes the row of the stay, so the room is never free between the hold and the stay.
 --
 -- The argument `request` is an object with these keys:
 --   hotel, actor: the id of the hotel, and the actor who confirms the hold, in the format of the function audit_record

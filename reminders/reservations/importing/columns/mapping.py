@@ -15,10 +15,11 @@ from reminders.reservations.importing.columns.profiles import Profile
 def propose_mapping(
     header: Sequence[str], *, profile: Profile | None = None, overrides: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Return the column of each field for which the file has a column, as `Column` or `First+Last`.
+    """Return a dictionary that maps each field to its column in the file (`Column`) or to two columns (`First+Last`).
 
-    `overrides` take precedence over the profile, and the profile over the recognized names. A field whose override is
-    an empty string is not imported. Raises InvalidFile for an unknown field or column.
+    Fields without a column are omitted. `overrides` take precedence over the profile. The profile takes precedence over
+    the recognized column names. A field whose override is an empty string is not imported. Raises InvalidFile for an
+    unknown field or column.
     """
     overrides = overrides or {}
     names = {normalize_name(name): name for name in reversed(header) if name}
