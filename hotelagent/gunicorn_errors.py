@@ -32,7 +32,7 @@ logger = structlog.get_logger(__name__)
 
 
 def install() -> None:
-    """Replace gunicorn's function that writes error pages, because gunicorn has no setting for their format."""
+    """Replace gunicorn's function that writes error pages, because no gunicorn setting changes their format."""
     util.write_error = write_problem
 
 

@@ -86,8 +86,9 @@ def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
 
 
 def _not_found() -> HttpResponse:
-    """Return a 404 response. It is the same for unknown, provisioning and deleted hotels, so that it does not reveal
-    the status of a hotel.
+    """Return a 404 response.
+
+    Unknown, provisioning and deleted hotels get the same response, so that the response does not reveal their status.
     """
     return HttpResponse("Not found\n", status=404, content_type="text/plain; charset=utf-8")
 

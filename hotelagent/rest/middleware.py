@@ -1,4 +1,4 @@
-"""Middleware for API clients: request ids, problem documents for all errors, and redirects to the trailing slash."""
+"""Middleware for API clients: request ids, problem documents for all errors, and redirects to add a trailing slash."""
 
 import re
 from collections.abc import Callable

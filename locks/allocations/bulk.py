@@ -1,4 +1,4 @@
-"""Adds thousands of confirmed stays in one call, for example stays from another system."""
+"""The insertion of thousands of confirmed stays in one call, for example stays from another system."""
 
 import datetime
 from collections.abc import Sequence

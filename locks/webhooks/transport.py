@@ -1,4 +1,4 @@
-"""Sends the HTTP request of a webhook delivery with an HTTP client that connects only to public IP addresses."""
+"""The HTTP request of a webhook delivery, sent with an HTTP client that connects only to public IP addresses."""
 
 import datetime
 import json

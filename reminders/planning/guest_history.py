@@ -84,8 +84,8 @@ def has_reached_daily_cap(reminder: Reminder, *, now: datetime) -> bool:
 
     Days begin and end in the hotel's time zone. Counts the e-mails that were sent, and pending e-mails that go first:
     those with a lower rule order or, if the order is equal, an earlier planned time. Two workers that check at the
-    same time come to the same result, because each sees the other's reminder. An e-mail that is planned while this
-    one is being sent is not counted.
+    same time come to the same result, because each worker sees the other worker's reminder. An e-mail that is planned
+    while this reminder is being sent is not counted.
     """
     cap = reminder.rule.guest_cap
     if cap is None:

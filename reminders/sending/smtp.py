@@ -244,7 +244,10 @@ class SmtpBackend(EmailBackend):
         return session
 
     def reset_session(self) -> None:
-        """Prepare the connection for the next message after the server refused a message. Close a lost connection."""
+        """Prepare the connection for the next message after the server refused a message.
+
+        If the server does not accept the RSET command, close the connection.
+        """
         try:
             code, _reply = self.session.rset()
         except smtplib.SMTPException:

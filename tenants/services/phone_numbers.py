@@ -25,11 +25,12 @@ class InvalidPhoneNumber(ValueError):
 def normalize_phone_number(text: str) -> str:
     """Return the E.164 form of a phone number. Numbers with and without optional digits get the same form:
 
-    - Mexico: numbers have no 1 after the country code. Until 2019 mobile numbers had one, and WhatsApp still uses it.
+    - Mexico: numbers have no 1 after the country code. Mobile numbers had this 1 until 2019, and still have it in
+      WhatsApp.
     - Argentina: numbers have no 9 after the country code and no 15 after the area code. Both only mark a mobile line,
-      and callers use either of them or none.
+      and callers use the 9, the 15 or neither.
     - Brazil: mobile numbers have the ninth digit, a 9 that was added until 2016.
-    - Italy: numbers of fixed lines keep the leading zero, and mobile numbers have none.
+    - Italy: numbers of fixed lines keep the leading zero, and mobile numbers have no leading zero.
 
     Raises InvalidPhoneNumber.
     """

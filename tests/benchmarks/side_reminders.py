@@ -133,7 +133,7 @@ def dispatch_due() -> None:
 
 
 def count_due() -> float:
-    """Return how many items are in the due queue of all hotels."""
+    """Return the number of due items of all hotels."""
     with platform_context():
         return float(DueItem.objects.count())
 

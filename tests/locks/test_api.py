@@ -68,7 +68,7 @@ def test_group_hold_can_be_extended_and_confirmed_but_not_released_afterwards(
     assert api.post(f"{LOCKS}{hold['id']}/release/", token).status_code == 409
 
 
-def test_only_the_response_of_create_contains_the_token(
+def test_token_of_a_hold_is_only_in_the_response_that_created_the_hold(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}).json()

@@ -51,7 +51,7 @@ def get_hotel(slug: str) -> Hotel:
 class DatabaseState:
     """A snapshot of the hotels, schemas, roles and shared rows of the database.
 
-    Tests take it before a restore that fails, and then check that the restore changed nothing.
+    Tests take a snapshot before a restore that fails, and then check that the restore changed nothing.
     """
 
     def __init__(self) -> None:

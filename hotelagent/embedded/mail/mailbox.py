@@ -54,7 +54,10 @@ class Mailbox:
         }
 
     def add(self, source: bytes, *, sender: str, to: Sequence[str]) -> Summary:
-        """Store an e-mail with its envelope (sender and recipients), and return its summary. Raises OSError."""
+        """Store an e-mail with its envelope (sender and recipients), and return the summary of the e-mail.
+
+        Raises OSError if the file of the e-mail cannot be written.
+        """
         now = datetime.now(UTC)
         envelope = f"X-Received-At: {now.isoformat(timespec='seconds')}\r\nX-Envelope-From: {sender}\r\n"
         envelope += f"X-Envelope-To: {', '.join(to)}\r\n"

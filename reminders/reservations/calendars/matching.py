@@ -13,7 +13,7 @@ from locks.allocations.occupancy import Span
 from reminders.models import LinkedCalendar, Reservation, ReservationStatus
 from reminders.reservations.calendars import uids
 
-#: If a calendar no longer contains a reservation, the reservation is cancelled only if it has one of these statuses.
+#: A reservation that is no longer in its calendar is cancelled only if the reservation has one of these statuses.
 EXPECTED_STATUSES = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)
 
 

@@ -15,7 +15,7 @@ class RepeatedNumbers:
         self._repeated: set[int] = set()
 
     def add(self, number: str) -> None:
-        """Record the booking number of a row. Called for each row during the first pass over the file."""
+        """Record the booking number of a row. Call this method for each row in the first pass over the file."""
         hash_ = hash(number)
         if hash_ in self._hashes:
             self._repeated.add(hash_)

@@ -116,7 +116,7 @@ _LONGEST_CACHED_TEMPLATE = 16384
 
 
 def classify(text: str) -> Statement:
-    """Classify a query string without placeholders."""
+    """Return the classification of a query string without placeholders."""
     is_cached = len(text) <= _LONG_TEXT and not text.startswith(_SAVEPOINTS)
     return _parse_cached(text) if is_cached else _parse(text)
 

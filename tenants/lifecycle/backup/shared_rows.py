@@ -41,7 +41,10 @@ def restore_shared_rows(
 def _insert_rows(
     cursor: CursorWrapper, backup: Reader, hotel: Hotel, table: Table, owner_column: str, *, keeps_id: bool
 ) -> int:
-    """Copy the rows to a temporary table, insert those that do not conflict, and return the number of inserted rows."""
+    """Insert the rows of the backup that do not conflict, and return the number of inserted rows.
+
+    All rows are first copied to a temporary table.
+    """
     temporary = quoting.identifier(f"restored_{table.name}")
     target = quoting.qualified_name(PUBLIC_SCHEMA, table.name)
     cursor.execute(f"CREATE TEMP TABLE {temporary} (LIKE {target} INCLUDING DEFAULTS) ON COMMIT DROP")

@@ -141,7 +141,7 @@ class DjangoMigration:
     def __call__(self, hotel: Hotel) -> None:
         # Create the migrator before a hotel is migrated. A migrator created later would have an empty migration plan.
         self.migrator = self.migrator or SchemaMigrator(hotel.tenant)
-        # If this process is killed, the empty schema version makes the next run migrate the hotel again.
+        # If this process is killed, the schema version stays empty, so the next `migrate` migrates the hotel again.
         _store_version(hotel, "")
         migrator = self.migrator
         retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))

@@ -223,7 +223,7 @@ def test_nul_characters_in_cells_are_removed(in_hotel: Hotel) -> None:
     assert stored()["NU1"].guest_name == "Eva Null"
 
 
-def test_guest_name_null_and_country_code_na_are_imported_as_values(in_hotel: Hotel) -> None:
+def test_guest_name_null_and_country_code_na_are_not_read_as_empty_cells(in_hotel: Hotel) -> None:
     run(EXPORTS / "guest-null.csv")
     assert {number: (r.guest_name, r.country) for number, r in stored().items()} == {
         "NN1": ("Null", "USA"),

@@ -174,7 +174,7 @@ def test_saving_a_rule_schedules_the_replanning_of_reminders(staff: Client, book
     assert planned_for - reminder.planned_for == timedelta(days=1)
 
 
-def test_send_test_action_sends_the_template_to_the_user(
+def test_action_that_sends_a_test_email_sends_the_template_to_the_logged_in_user(
     staff: Client, booked: Reservation, smtp: MailServer
 ) -> None:
     User.objects.update(email="manager@example.com")
@@ -253,7 +253,7 @@ def test_auditor_cannot_change_the_suppression_list_or_the_branding(hotel: Hotel
     assert auditor.post("/admin/reminders/emailbranding/1/change/", {"colour": "#000000"}).status_code == 403
 
 
-def test_send_test_action_for_a_user_without_an_email_address_sends_nothing(
+def test_action_that_sends_a_test_email_for_a_user_without_an_email_address_sends_nothing(
     staff: Client, booked: Reservation, smtp: MailServer
 ) -> None:
     template = Template.objects.get(language="pt", rule__offset_days=1)
