@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The command line of hotelagent. `manage.py help` lists the commands.
 
-In development, it starts the embedded servers if a command needs a database. If DATABASE_URL and REDIS_URL are set,
-no embedded server is started.
+In development, `manage.py` starts the embedded servers if a command needs a database. If DATABASE_URL and REDIS_URL
+are set, no embedded server is started.
 """
 
 import os

@@ -29,8 +29,8 @@ LEASE = "beat"
 LEASE_SECONDS = 20
 #: Seconds between two renewals of the lease. A new leader takes over after at most LEASE_SECONDS + RENEW_SECONDS.
 RENEW_SECONDS = 5.0
-#: The database clock was set back if, since the last tick, it has fallen behind the monotonic clock of this process by
-#: more than this.
+#: Maximum time by which the database clock may fall behind this process's monotonic clock between two ticks.
+#: If the difference is larger, the database clock was set back.
 CLOCK_TOLERANCE = datetime.timedelta(seconds=1)
 
 

@@ -51,7 +51,10 @@ BY_PREFIX = (
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
-    """django-csp's middleware with a policy for each path prefix. The decorators of django-csp take precedence."""
+    """django-csp's middleware with a policy for each path prefix.
+
+    If a view has a decorator of django-csp that sets a policy, the policy of the decorator is used instead.
+    """
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

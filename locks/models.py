@@ -13,7 +13,7 @@ from hotelagent.core.ids import uuid7
 from locks.waiting_list import models as _waiting_list  # noqa: F401 - Django finds an app's models here
 from locks.webhooks import models as _webhooks  # noqa: F401
 
-#: The maximum of a room's id, which is an `integer` of PostgreSQL.
+#: The maximum value of a room's id. The type of the column is `integer`.
 MAX_ROOM_ID = 2**31 - 1
 
 

@@ -28,7 +28,7 @@ def replan_reservations(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="reminders.tasks.replan_all")
 def replan_all(ids: list[str]) -> None:
-    """Plan all reminders of the hotel again. `ids` contains the ids of the due items that one run completes."""
+    """Plan all reminders of the hotel again, and remove the due items with these ids from the due queue."""
     replan.replan_all()
     due.cancel(kind=due_kinds.REPLAN_ALL, ids=[uuid.UUID(id_) for id_ in ids])
 
@@ -54,7 +54,10 @@ def run_file_import(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="reminders.tasks.delete_expired_files")
 def delete_expired_files(ids: list[str]) -> None:
-    """Delete old uploaded files, because they contain guests' data. Runs once a day. `ids` contains the hotel id."""
+    """Delete old uploaded files, because the files contain guests' data.
+
+    The task runs once a day. `ids` contains the id of the hotel, which is also the id of the due item.
+    """
     file_import_services.delete_expired_files()
     due.complete(kind=due_kinds.EXPIRED_FILES, ids=[uuid.UUID(id_) for id_ in ids])
 

@@ -33,7 +33,7 @@ def _start_error_reports(dsn: str) -> None:
         before_send=_prepare_error_report,
         before_breadcrumb=lambda breadcrumb, _hint: redact(breadcrumb),
         send_default_pii=False,
-        # Local variables may contain guests' data and API keys.
+        # Error reports omit local variables, because the variables may contain guests' data and API keys.
         include_local_variables=False,
         max_request_body_size="never",
     )

@@ -11,7 +11,7 @@ from hotelagent.embedded.supervisor import Program
 WEB_PROCESSES = 2
 WORKER_PROCESSES = 2
 
-#: Default log level of worker and beat. At INFO, they log several lines every few seconds and bury other messages.
+#: Default log level of worker and beat. At INFO, they log several lines every few seconds, which hide other messages.
 QUIET_LEVEL = "WARNING"
 #: Celery warns if the worker runs as root. The warning is hidden, because developers may work as root.
 IGNORED_WARNING = "ignore:You're running the worker with superuser privileges"

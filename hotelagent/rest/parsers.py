@@ -90,7 +90,7 @@ def _object_with_unique_names(members: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) < len(members):
         names = [name for name, _value in members]
         repeated = next(name for name in names if names.count(name) > 1)
-        # The name is quoted as JSON, because it may contain half of a surrogate pair.
+        # The repeated name is quoted as JSON, because the name may contain half of a surrogate pair.
         raise ParseError(
             _("An object has two members with the name {name}.").format(name=json.dumps(repeated))
         )

@@ -52,7 +52,8 @@ INSTALLED_APPS = [
     "waffle",
 ]
 MIDDLEWARE = [
-    # HealthMiddleware comes first, because health probes use an IP address that is not a host of a hotel.
+    # HealthMiddleware comes first, because health probes use an IP address instead of a host name.
+    # Other middleware would refuse a probe, because its IP address is not the host name of a hotel.
     "hotelagent.monitoring.health.HealthMiddleware",
     "hotelagent.core.metrics.RequestMetricsMiddleware",
     "hotelagent.rest.middleware.RequestIdMiddleware",

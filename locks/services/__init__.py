@@ -1,4 +1,4 @@
-"""The operations on rooms, holds, stays and closures. Each is one transaction and records its events."""
+"""The operations on rooms, holds, stays and closures. Each operation is one transaction and records audit events."""
 
 from locks.allocations.bulk import AddedStays, NewStay, add_stays
 from locks.allocations.changes import expire_holds

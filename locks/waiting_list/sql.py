@@ -19,7 +19,8 @@ SELECT locks_offer(%(hotel)s, %(time_zone)s, %(room)s, daterange(%(check_in)s, %
 """
 
 #: The query for the values that the service checks before it creates a waiting list entry.
-#: It returns today's date, whether the hotel has a suitable room, and the number of the client's open entries.
+#: The query returns today's date, and whether the hotel has a suitable room.
+#: It also returns the number of open entries of the client, and of the client's guest session.
 NEW_ENTRY_SITUATION = """
 SELECT (clock_timestamp() AT TIME ZONE %(time_zone)s)::date AS today,
     EXISTS (SELECT FROM locks_room room

@@ -128,7 +128,7 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
         kinds = {
             "rejected": gettext("The event was not imported. Its nights are closed."),
             "without_room": gettext(
-                "The booking has no room. The nights on which the room was free are closed."
+                "The booking was imported without a room. Its nights on which the room was free are closed."
             ),
             "warnings": gettext("Imported"),
         }

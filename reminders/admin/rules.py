@@ -23,7 +23,8 @@ from reminders.planning.replan import schedule_full_replan
 _MIN_VALUES = {"window_hours": 1, "guest_cap": 1}
 _MAX_VALUES = {"offset_days": 730, "offset_hours": 17_520, "window_hours": 720}
 #: Maps the fields of a rule that contain a list of values to columns of reservations.
-#: If the list is not empty, the rule applies only to reservations whose value in the column is in the list.
+#: A rule with an empty list applies to all reservations.
+#: Other rules apply only to reservations whose value in the column is in the list.
 _LIST_FIELDS = {"room_types": "room_type", "sources": "source"}
 _MAX_EXAMPLES = 20
 

@@ -79,7 +79,7 @@ class TemplateAdmin(HotelModelAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """Protect an active rule's last template from deletion. Without it, every reminder of the rule would fail."""
+        """Protect an active rule's last template from deletion. Without a template, all reminders of the rule fail."""
         deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
         deleted_ids = {template.pk for template in objs}
         for rule in {template.rule for template in objs if template.rule.is_active}:

@@ -54,7 +54,7 @@ class ReminderMessage(EmailMultiAlternatives):
     time for writing a message.
     """
 
-    def message(self) -> Any:  # type: ignore[override]  # the type stubs describe Django 6
+    def message(self) -> Any:  # type: ignore[override]  # the stubs declare a parameter that Django 6 added
         message: Any = super().message()
         token = secrets.token_hex(16)
         for number, part in enumerate(message.walk()):

@@ -150,7 +150,8 @@ def _send_message(backend: SmtpBackend, message: EmailMessage, before_data: Befo
             )
         ) from error
     except BaseException:
-        backend.drop_connection()  # The server would read further commands as message text.
+        # The server may be waiting for the rest of the message. It would then read the QUIT command as message text.
+        backend.drop_connection()
         raise
 
 

@@ -38,9 +38,9 @@ def _actor(user: Any, request: HttpRequest) -> Actor:
 def client_ip(request: HttpRequest) -> str | None:
     """Return the client's IP address.
 
-    Each proxy appends the address that it received the request from to `X-Forwarded-For`. Entries before those of our
-    own proxies are set by the client and can be forged, so we use entry number `settings.TRUSTED_PROXY_HOPS` from the
-    end. If the setting is 0, the header is ignored.
+    Each proxy appends one entry to `X-Forwarded-For`: the address of the client or the proxy that sent the request.
+    Entries before those of our own proxies are set by the client and can be forged, so we use entry number
+    `settings.TRUSTED_PROXY_HOPS` from the end. If the setting is 0, the header is ignored.
     """
     hops = settings.TRUSTED_PROXY_HOPS
     if hops:

@@ -189,10 +189,11 @@ def execute_script(statements: str) -> None:
 
 
 def start_on_second_connection(function: Callable[[], T], *, name: str) -> Future[T]:
-    """Call the function in a new thread, which has its own database connection, and return the future result.
+    """Call the function in a new thread with a separate database connection, and return a future for the result.
 
-    The function runs in the caller's tenant and actor. What it commits is kept if the caller's transaction is rolled
-    back. The connection is closed before the result is available. `name` is the name of the thread.
+    The function runs with the caller's tenant and actor. The changes that the function commits are kept even if the
+    caller's transaction is rolled back. The connection is closed before the result is available. `name` is the name
+    of the thread.
     """
     result: Future[T] = Future()
     context = copy_context()

@@ -123,9 +123,9 @@ def schedule_daily() -> int:
 
 
 def schedule_for_all_hotels(*, kind: str) -> int:
-    """Schedule an item of this kind for each active hotel, unless the hotel already has one. Return their number.
+    """Schedule an item of this kind for each active hotel, unless the hotel already has such an item.
 
-    The id of an item is the hotel's id. Needs the platform's context.
+    Return the number of scheduled items. The id of an item is the hotel's id. Needs the platform's context.
     """
     with connection.cursor() as cursor:
         cursor.execute(

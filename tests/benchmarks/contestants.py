@@ -80,7 +80,7 @@ def both(
     peer_settings: str = "tests.benchmarks.peer.settings",
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Contestant, Contestant]]:
-    """Start a process for hotelagent and a process for its peer, the other project that it is compared with.
+    """Start a process for hotelagent and a process for its peer, the project to compare hotelagent with.
 
     `ours` and `peer` are the names of their modules in this package. Both databases are migrated and have no
     hotels.

@@ -50,7 +50,7 @@ def test_card_numbers_account_numbers_and_keys_are_redacted(secret: str, text: s
         "took 0.1234567890123456 seconds",
     ],
 )
-def test_harmless_text_is_unchanged(text: str) -> None:
+def test_redaction_of_a_text_without_secrets_returns_the_same_text(text: str) -> None:
     assert redact_text(text) == text
 
 

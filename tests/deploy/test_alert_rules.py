@@ -1,4 +1,4 @@
-"""Test of the alert rules with Prometheus' own tool."""
+"""Test of the alert rules with promtool, the command-line tool of Prometheus."""
 
 import shutil
 import subprocess

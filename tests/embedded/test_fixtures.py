@@ -64,7 +64,7 @@ def test_smtp_server_refuses_a_recipient_once_if_the_test_configures_it(smtp: Ma
     assert len(smtp.accepted) == 2
 
 
-def test_smtp_server_drops_the_connection_after_receiving_an_email(smtp: MailServer) -> None:
+def test_smtp_server_drop_disconnects_the_client_after_storing_the_email(smtp: MailServer) -> None:
     smtp.drop()
     with pytest.raises(smtplib.SMTPServerDisconnected):
         EmailMessage("Hello", "Text", "desk@alpha.example", ["ana@example.com"]).send()

@@ -154,7 +154,7 @@ def test_web_interface_shows_source_text_and_headers_of_an_email(mailer: Mailer)
     assert ["Subject", "See you soon"] in document["headers"]
 
 
-def test_request_with_another_host_name_is_refused(mailer: Mailer) -> None:
+def test_mailbox_page_requested_with_another_host_name_returns_421(mailer: Mailer) -> None:
     with pytest.raises(urllib.error.HTTPError) as refusal:
         mailer.get("/", host="evil.example.com")
     assert refusal.value.code == 421

@@ -102,7 +102,7 @@ def test_executemany_sets_rowcount_to_the_number_of_rows_of_all_statements(autoc
     assert autocommit_cursor.rowcount == 0
 
 
-def test_executemany_with_returning_returns_the_rows_of_each_statement(cursor: Any) -> None:
+def test_executemany_with_a_returning_clause_yields_the_rows_of_each_statement(cursor: Any) -> None:
     cursor.cursor.executemany(INSERT + " RETURNING n", [("h0", 10), ("h0", 11)], returning=True)
     assert [list(result) for result in cursor.results()] == [[(10,)], [(11,)]]
 

@@ -32,7 +32,8 @@ class WebhookHandler(QuietHandler):
 class Receiver(ScriptedServer):
     """An HTTP server that receives webhooks.
 
-    Each item of `responses` is the status of a response, or one of `hang`, `drip`, `drop` and `redirect`.
+    Each item of `responses` is the status of a response, or one of these words: `hang` (no response), `drip` (a byte
+    of an endless response from time to time), `drop` (the connection is closed without a response) and `redirect`.
     """
 
     def __init__(self) -> None:

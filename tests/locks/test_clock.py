@@ -22,7 +22,7 @@ HOUR = 3600
 
 @pytest.fixture(params=[HOUR, -HOUR], ids=["an hour fast", "an hour slow"])
 def wrong_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make all clocks that Python code reads an hour fast, or an hour slow."""
+    """Set the clock of the Python process one hour ahead of the database clock, or one hour behind."""
     offset: int = request.param
     seconds: Callable[[], float] = time.time
     nanoseconds: Callable[[], int] = time.time_ns

@@ -307,7 +307,7 @@ def test_csv_file_with_semicolons_from_a_european_spreadsheet_is_imported(
         (b"\x1f\x8bbroken", "broken"),
     ],
 )
-def test_import_of_an_unreadable_file_fails_with_a_clear_message(
+def test_import_of_an_unreadable_file_fails_with_a_message_that_names_the_problem(
     in_hotel: Hotel, tmp_path: Path, content: bytes, message: str
 ) -> None:
     path = tmp_path / "broken"
@@ -324,7 +324,7 @@ def test_import_of_an_unreadable_file_fails_with_a_clear_message(
         (["number"], "--map needs a field and a column"),
     ],
 )
-def test_import_with_an_invalid_column_mapping_fails_with_a_clear_message(
+def test_import_with_an_invalid_column_mapping_fails_with_a_message_that_names_the_problem(
     in_hotel: Hotel, tmp_path: Path, columns: list[str], message: str
 ) -> None:
     with pytest.raises(CommandError, match=message):

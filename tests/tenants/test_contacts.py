@@ -150,7 +150,7 @@ def test_database_rejects_values_that_are_not_normalized(
 
 
 @pytest.mark.django_db
-def test_contact_resolves_to_its_hotel_until_it_is_removed(hotel: Hotel) -> None:
+def test_contact_resolves_to_its_hotel_until_the_contact_is_removed(hotel: Hotel) -> None:
     contact, is_new = add(hotel, PHONE, "+34 600 123 456")
     assert (is_new, contact.value, contact.hotel_id) == (True, "+34600123456", hotel.id)
     assert resolved_slug(PHONE, "+34-600-123-456") == hotel.slug

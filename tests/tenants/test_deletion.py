@@ -235,7 +235,7 @@ def create_temporary_table(session: psycopg.Connection, hotel: Hotel) -> None:
     session.execute("RESET ROLE")
 
 
-def test_deletion_while_a_session_uses_a_table_of_the_hotels_role_raises_deletion_conflict(
+def test_deletion_while_a_session_uses_a_table_that_the_hotels_role_owns_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migration_lock, "MAX_ATTEMPTS", 1)
@@ -249,7 +249,7 @@ def test_deletion_while_a_session_uses_a_table_of_the_hotels_role_raises_deletio
     erase_hotel(confirm="sol")
 
 
-def test_deletion_of_a_hotel_with_a_view_on_a_table_of_the_hotels_role_raises_deletion_conflict(
+def test_deletion_of_a_hotel_with_a_view_on_a_table_that_the_hotels_role_owns_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection
 ) -> None:
     superuser.execute(

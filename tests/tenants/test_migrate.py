@@ -245,9 +245,9 @@ def test_hotel_created_during_a_migration_is_migrated_too(
 
 
 def test_store_script_waits_for_a_hotel_that_is_being_provisioned() -> None:
-    """`migrate` lists the hotels after `store_script`.
+    """`migrate` calls `store_script`, and then lists the hotels to migrate.
 
-    Because `store_script` waits, the list includes the new hotel.
+    `store_script` waits until the hotel has been provisioned, so the list includes this hotel.
     """
     stored = threading.Event()
 

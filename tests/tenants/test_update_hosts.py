@@ -84,5 +84,7 @@ def test_patch_of_a_hotel_with_an_invalid_value_changes_nothing(
     assert host_routing.resolve("new.example") is None
 
 
-def test_patch_of_a_hotel_with_the_api_key_of_a_hotel_returns_404(api: APIClient, hotel: Hotel) -> None:
+def test_patch_by_an_api_client_of_the_hotel_instead_of_the_platform_returns_404(
+    api: APIClient, hotel: Hotel
+) -> None:
     assert patch(api, hotel, slug="renamed").status_code == 404

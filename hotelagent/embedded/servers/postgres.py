@@ -101,7 +101,8 @@ class Postgres:
         return processes.command(
             [self.binaries / program, *arguments],
             user=self.user,
-            # PostgreSQL packages of Linux distributions use another share folder, which all users can read.
+            # This share folder exists only if PostgreSQL was not installed as a package of a Linux distribution.
+            # All users can read the share folder of such a package, so the folder need not be listed.
             required_paths=[self.binaries / "postgres", self.home, *([share] if share.exists() else [])],
             death_signal=self.stop_signal,
         )

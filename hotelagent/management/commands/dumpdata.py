@@ -1,4 +1,4 @@
-"""Replaces Django's `dumpdata` command. It always fails with an error that names the command to use instead."""
+"""A replacement for Django's `dumpdata` that always fails. The error names the command to use instead."""
 
 from hotelagent.management.replaced_command import ReplacedCommand
 

@@ -1,4 +1,4 @@
-"""Replaces Django's `flush` command. It always fails with an error that names the command to use instead."""
+"""A replacement for Django's `flush` that always fails. The error names the command to use instead."""
 
 from hotelagent.management.replaced_command import ReplacedCommand
 

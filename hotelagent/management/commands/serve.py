@@ -88,7 +88,7 @@ examples:
             children_file=CHILDREN_FILE,
         )
         try:
-            # Start beat after web and worker, so that it does not slow down their start.
+            # Start beat last, because starting beat at the same time would slow down the start of web and worker.
             supervisor.start("mail", "web", "worker")
             self.wait_until_ready(supervisor, stopped)
             supervisor.start()

@@ -174,7 +174,7 @@ class _Importer:
             if booking.is_matched_by_dates:
                 stored = self._finder.by_dates(booking.uid, nights)
             else:
-                stored = self._finder.by_uid(booking.uid, nights) or self._finder.elsewhere(
+                stored = self._finder.by_uid(booking.uid, nights) or self._finder.from_another_calendar(
                     booking.uid, nights
                 )
             outcome: _Outcome
@@ -257,9 +257,9 @@ def _status(booking: Booking) -> ReservationStatus:
 
 
 def _reason(error: InvalidReservation) -> str:
-    """Return the first validation message of the error, without the name of the reservation field.
+    """Return the first validation message of the error.
 
-    The field has another name in a calendar.
+    The name of the invalid field is omitted, because a calendar has a different name for the field.
     """
     first: list[str] = next(iter(error.extra["errors"].values()))
     return first[0]

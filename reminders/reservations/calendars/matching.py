@@ -68,12 +68,13 @@ class ReservationFinder:
         )
         return on_these_nights.exclude(calendar_uid__in=self._own_uids).first() or self.by_uid(uid)
 
-    def elsewhere(self, uid: str, nights: Span) -> Reservation | None:
-        """Return the reservation for the same booking that was imported from another calendar, or None.
+    def from_another_calendar(self, uid: str, nights: Span) -> Reservation | None:
+        """Return the reservation of this booking that was imported from another calendar, or None.
 
-        If a channel changes the URL of a calendar, the UIDs stay the same. A linked calendar therefore takes over the
-        reservation with this UID from a calendar that was previously linked to the room. An imported file has no URL,
-        so the reservations of all calendars are searched for one with this UID and these nights.
+        If a channel changes the URL of a calendar, the UIDs of the events stay the same. If the reservation with this
+        UID belongs to a calendar that was linked to the room before, the linked calendar takes over the reservation.
+        An imported file has no URL. In this case, the reservation can belong to any calendar, but the UID and the
+        nights must be equal.
         """
         reservations = Reservation.objects.select_for_update(of=("self",))
         if self._source.digest == uids.FILE_DIGEST:

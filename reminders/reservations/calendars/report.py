@@ -29,7 +29,7 @@ class CalendarReport:
     #: The number of events that occupy no night: events marked as free, and events that end on the day they start.
     ignored: int = 0
     rejected: list[EventProblem] = field(default_factory=list)
-    #: Bookings that were imported without a stay, because the room is not available.
+    #: Bookings that were imported without a stay, because the room was not available.
     without_room: list[EventProblem] = field(default_factory=list)
     #: Imported events whose meaning is doubtful, such as events with a repeated UID.
     warnings: list[EventProblem] = field(default_factory=list)

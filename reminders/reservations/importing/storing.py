@@ -110,7 +110,7 @@ def find_existing(numbers: Sequence[str]) -> set[str]:
 def _changes(bookings: Sequence[Booking]) -> list[Change]:
     """Lock the reservations that differ from the file, and return their changes.
 
-    Most bookings in a nightly export have not changed. These reservations are neither loaded nor locked.
+    Most bookings in a nightly export have not changed. Unchanged reservations are neither loaded nor locked.
     """
     values: dict[str, FieldValues] = {booking.number: field_values(booking) for booking in bookings}
     changed = find_changed(values.values()) if values else set()

@@ -75,7 +75,8 @@ def survey_stays(survey: Survey, rows: Rows, *, parser: RowParser) -> None:
             _add_rooms(survey.rooms, stay.room_types, stay.arrival, stay.departure)
     for booking in survey.joined.values():
         if booking.takes_room:
-            # The next export may list the rows in a different order. Sorting leads to the same room types again.
+            # The next export may list the rows of the booking in a different order.
+            # Without sorting, the room types of the booking's stays would then change.
             booking.room_types.sort()
             booking.positions = _add_rooms(
                 survey.rooms, booking.room_types, booking.arrival, booking.departure

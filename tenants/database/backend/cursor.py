@@ -50,7 +50,8 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     """
 
     __slots__ = ("_prefix",)
-    #: The SET statements that were sent before the last statement. Positions in errors do not count them.
+    #: The SET statements that were sent before the last statement.
+    #: PostgreSQL counts the position of an error from the first SET statement, so their length is subtracted.
     _prefix: Prefix
     _conn: HotelConnection
 

@@ -186,7 +186,7 @@ def _run_in_parallel(
             else:
                 yield outcome
     for future in futures:
-        # If a thread could not connect to the database, result() raises its exception.
+        # result() raises the exception of a thread that could not connect to the database.
         future.result()
 
 

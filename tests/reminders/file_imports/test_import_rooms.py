@@ -101,7 +101,7 @@ def workbook_of_rooms() -> bytes:
     ],
     ids=["semicolons in Windows-1252", "tabs in UTF-16", "gzip with sep= line", "JSON Lines", "Excel"],
 )
-def test_import_rooms_reads_the_formats_of_the_admin_page(
+def test_import_rooms_accepts_all_file_formats_that_the_admin_page_accepts(
     hotel: Hotel, tmp_path: Path, content: bytes
 ) -> None:
     assert run(tmp_path / "rooms", content)[1]["added"] == 1

@@ -49,7 +49,7 @@ def upload(client: Client, url: str, content: str) -> Any:
     ("role", "may_import_reservations", "may_import_rooms"),
     [(Role.MANAGER, True, True), (Role.FRONT_DESK, True, False), (Role.AUDITOR, False, False)],
 )
-def test_only_some_roles_may_import_files(
+def test_menu_and_upload_allow_only_the_kinds_of_imports_that_the_role_permits(
     login: Login, role: str, may_import_reservations: bool, may_import_rooms: bool
 ) -> None:
     client = login(role)

@@ -76,7 +76,7 @@ def test_order_of_day_and_month_in_an_ambiguous_column_is_taken_from_the_other_c
 
 
 @pytest.mark.django_db
-def test_file_with_ambiguous_dates_is_rejected_with_both_readings_until_a_format_is_given(
+def test_file_with_ambiguous_dates_is_rejected_with_both_possible_dates_until_a_format_is_given(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     file = write_lines(tmp_path / "1.csv", "A,03/04/2030,05/04/2030,2029-12-01", header=HEADER)

@@ -102,7 +102,7 @@ def test_booking_com_export_is_imported_completely_without_options(in_hotel: Hot
     assert (reservations["4000000002"].guest_name, reservations["4000000002"].adults) == ("Ben Probe", 4)
 
 
-def test_opera_arrivals_are_imported_completely_without_options(in_hotel: Hotel) -> None:
+def test_arrivals_report_of_opera_is_imported_completely_without_options(in_hotel: Hotel) -> None:
     report = run(EXPORTS / "opera-arrivals.csv")
     assert (report["profile"], report["created"], report["rejected"], report["left_out"]) == (
         "opera",

@@ -241,7 +241,7 @@ def test_unsubscribe_link_to_a_removed_domain_works(
     assert guest.post(path, headers={"host": "alpha.example"}).status_code == 200
 
 
-def test_unsubscribe_link_to_an_old_host_returns_404_after_another_hotel_takes_the_name(
+def test_unsubscribe_link_to_an_old_host_returns_404_after_another_hotel_takes_the_host_name(
     hotel: Hotel, other_hotel: Hotel, send_to: Callable[..., str], guest: Client
 ) -> None:
     path = send_to("R1")

@@ -17,7 +17,7 @@ from reminders.errors import InvalidFile
 from reminders.reservations.importing.columns.fields import KNOWN_NAMES, normalize_name
 from reminders.reservations.importing.columns.profiles import built_in_profiles
 
-#: The path of a file, or an uploaded file that can be read several times.
+#: The file to read: the path of a file, or an uploaded file that can be read several times.
 Source = Path | BinaryIO
 
 _DELIMITERS = ",;\t|"

@@ -129,7 +129,8 @@ def _only_order(first: int, second: int) -> DateOrder | None:
 
 
 #: Maximum share of the dates in a column that may contradict the column's order of day and month.
-#: Dates that contradict the order are errors of their cells. Above this share, the order of the column is unknown.
+#: Up to this share, each of these dates is an error of its cell. If the share is larger, the order is unknown.
+#: This is also the maximum share of ambiguous dates for which the user need not choose an order.
 _MAX_CONTRADICTION = 0.05
 
 
@@ -188,7 +189,7 @@ class DateColumn:
     def needs_order(self) -> bool:
         """Return whether the user has to choose the order of day and month for this column.
 
-        The result is False if few dates are ambiguous and many are not. The few are then reported as errors.
+        The result is False if only a few of the dates are ambiguous. The ambiguous dates are then reported as errors.
         """
         return (
             self.undecided > max(1, self.certain * _MAX_CONTRADICTION) if self.certain else self.undecided > 0
