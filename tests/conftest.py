@@ -36,7 +36,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
-    """Copy the template database to this pytest worker's database, initially and after each test that commits."""
+    """Copy the template database to this pytest worker's database, at the start and after each test that commits."""
     if problem := os.environ.get("HOTELAGENT_TEST_PROBLEM"):
         pytest.fail(f"The template database could not be created:\n{problem}", pytrace=False)
     direct_url = django_settings.DATABASE_DIRECT_URL

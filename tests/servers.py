@@ -125,7 +125,7 @@ class Servers:
         }
 
     def build_template(self) -> str | None:
-        """Create the template database, which each pytest worker copies. Return an error message, or None."""
+        """Create the template database, which each pytest worker copies. Return None, or the output if this fails."""
         done = subprocess.run(
             [sys.executable, "-m", "tests.template"],
             cwd=paths.CHECKOUT,

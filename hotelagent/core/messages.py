@@ -16,11 +16,11 @@ MAX_BYTES = 3_000
 
 
 class TranslatableMessage(str):
-    """A text in the current language, together with the msgid and the parameters it was formatted from.
+    """A text in the current language, with the msgid and the parameters from which the text was formatted.
 
-    It is a `str`, so it can be the message of an exception. Mark the msgid with `gettext_noop`. The parameters are
-    JSON-serializable values or `TranslatableMessage`s. A message without parameters is not formatted, because a text
-    from another system may contain braces.
+    An instance is a `str`, so it can be the message of an exception. Mark the msgid with `gettext_noop`. The parameters
+    are JSON-serializable values or `TranslatableMessage`s. A message without parameters is not formatted, because a
+    text from another system may contain braces.
     """
 
     __slots__ = ("msgid", "params")

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 REDACTED = "[redacted]"
-#: Maximum length of a text in characters. A log line or an error message can have any length.
-#: Longer texts are cut before the patterns run, so that the patterns do not take too long.
+#: Maximum length in characters of a text that is searched for personal data.
+#: Longer texts, such as error messages of another system, are cut first. Otherwise the search could take too long.
 MAX_LENGTH = 30_000
 
 _SENSITIVE_NAME = re.compile(

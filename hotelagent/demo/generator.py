@@ -107,7 +107,10 @@ def _booking(profile: HotelProfile, arrival: date, *, number: str, random: Rando
 
 
 def cancellation_probability(segment: Segment, *, lead_days: int) -> float:
-    """Return the probability that a booking is cancelled. It grows with `lead_days`, the days until arrival."""
+    """Return the probability that a booking is cancelled.
+
+    The probability grows with `lead_days`, the number of days between booking and arrival.
+    """
     return segment.cancellation_rate * min(1.5, 0.4 + math.log1p(lead_days) / 5)
 
 

@@ -72,7 +72,7 @@ def command(
 ) -> list[str]:
     """Return a command line that runs a program as a child. The child ends when this process ends or is killed.
 
-    The kernel also ends the child when the thread that started it ends, so start it from the main thread.
+    The kernel also ends the child when the thread that started the child ends. So start the child from the main thread.
     `hotelagent.embedded.launch` explains `user` and `required_paths`.
     """
     launcher = [sys.executable, "-I", "-S", str(Path(launch.__file__)), "--parent", str(os.getpid())]

@@ -1,6 +1,7 @@
 -- Holds rooms for some nights: all of the requested rooms, or none.
 --
--- The argument `request` is an object with the keys below. It contains arrays and ranges in PostgreSQL's text format.
+-- The argument `request` is a JSON object with the keys below.
+-- Arrays and ranges in the object have PostgreSQL's text format.
 --   hotel, time_zone: the id of the hotel, and its time zone
 --   actor: the actor who holds the rooms, in the format of the function audit_record
 --   rooms: the ids of the requested rooms in ascending order, or null for any rooms of a type

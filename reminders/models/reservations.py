@@ -100,7 +100,7 @@ class Reservation(models.Model):
     def version(self) -> str:
         """Return the version of the reservation as a string.
 
-        The version changes with every update. To detect conflicting changes, a client that changes a reservation also
-        sends the version of the reservation that it has read.
+        The version changes with every update. A client can read a reservation and then send this version together with
+        its change. The change is refused if the reservation was updated in the meantime.
         """
         return f"{self.updated_at:%Y%m%dT%H%M%S.%f}"

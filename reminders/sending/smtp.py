@@ -26,7 +26,8 @@ from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
 from reminders.providers import requests
 
-#: Called just before the first byte of a message is sent. If the function raises, the message is not sent.
+#: The type of a function that is called just before the first byte of a message is sent.
+#: If the function raises an exception, the message is not sent.
 BeforeData = Callable[[], None]
 
 DJANGO_SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -156,7 +157,7 @@ def _send_message(backend: SmtpBackend, message: EmailMessage, before_data: Befo
 
 
 class _SmtpSession(smtplib.SMTP):
-    """An SMTP client that calls `before_data` after the server's reply 354, just before it sends the message."""
+    """An SMTP client that calls `before_data` just before sending the message, after the server's reply 354."""
 
     before_data: BeforeData | None = None
     data_started = False

@@ -94,7 +94,7 @@ class PeriodicTaskAdmin(PlatformModelAdmin):
         return super().get_queryset(request).select_related("interval")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Return the task, but omit a crontab whose time zone is unknown, so that staff can choose a new one."""
+        """Return the task, but omit a crontab whose time zone is unknown, so that staff can choose another crontab."""
         task = super().get_object(request, object_id, from_field)
         if task is not None and not readable_crontabs().filter(pk=task.crontab_id).exists():
             task.crontab = None

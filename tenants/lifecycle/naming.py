@@ -11,7 +11,7 @@ from hotelagent.core.domains import ascii_domain
 from tenants.errors import InvalidDomain, InvalidSlug
 
 SLUG_LENGTH = 40
-#: Reserved slugs. They are, or could be mistaken for, host names of the platform or of common services.
+#: Slugs that hotels can't use. They are reserved for the platform, or are usual host names of common services.
 RESERVED_SLUGS = frozenset(
     [
         "admin",

@@ -37,7 +37,7 @@ class User(AbstractBaseUser):
     role = models.CharField(_("role"), max_length=20, choices=Role)
     language = models.CharField(_("language"), max_length=2, choices=Language, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
-    #: Time of the last deactivation. Sessions from before it stay invalid, even if the account is activated again.
+    #: Time of the last deactivation. Older sessions stay invalid, even if the account is activated again.
     deactivated_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 

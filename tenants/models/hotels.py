@@ -52,7 +52,7 @@ class Hotel(models.Model):
         _("status"), max_length=12, choices=HotelStatus, default=HotelStatus.PROVISIONING
     )
     schema = models.CharField(_("schema"), max_length=63, unique=True, editable=False)
-    #: The time zone is validated only on writes, so a process that does not know it can still read the row.
+    #: The time zone is validated only on writes. A process that does not know the time zone can still read the row.
     time_zone = models.CharField(
         _("time zone"), max_length=63, default="UTC", validators=[validate_time_zone]
     )

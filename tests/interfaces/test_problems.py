@@ -76,7 +76,7 @@ def test_unknown_url_returns_404(client: APIClient) -> None:
 def test_error_page_replaced_by_a_problem_document_sends_request_finished_once(client: APIClient) -> None:
     """The signal request_finished closes the database connection.
 
-    If the signal were sent twice, the first one would close the connection while middleware still needs it.
+    If the signal were sent twice, the first signal would close the connection while middleware still needs it.
     """
     finished: list[object] = []
 

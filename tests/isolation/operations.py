@@ -83,7 +83,7 @@ def write(scene: Scene) -> int:
 def update(scene: Scene) -> int:
     """Write the name of the current hotel to one row of the hotel's table.
 
-    If the statement changed a row of another hotel instead, the check at the end of the test would find the name.
+    If the statement changed another hotel's row instead, the check at the end of the test would find this name there.
     """
     if Marker.objects.filter(n=5).update(hotel=scene.name, n=F("n")) != 1:
         raise WrongHotel(f"{scene.name} does not have exactly one row with n=5")

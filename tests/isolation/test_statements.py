@@ -122,7 +122,7 @@ def test_classify_returns_the_same_kind_for_a_statement_that_is_too_long_to_be_c
     assert classify(text + " " * 5000).kind is kind
 
 
-def test_classify_returns_the_keywords_that_decided_the_kind() -> None:
+def test_classify_returns_the_keyword_that_determined_the_kind_of_the_statement() -> None:
     assert classify("SELECT 1; ROLLBACK").keywords == "ROLLBACK"
     assert classify("select set_config('a', 'b', true)").keywords == "set_config"
 

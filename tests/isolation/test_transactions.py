@@ -1,4 +1,4 @@
-"""Tests of the number of network messages per transaction, and of the connection after errors and interruptions."""
+"""Tests of the number of network messages per transaction, and of connections after an error or an interruption."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_error_position_is_counted_from_the_start_of_the_callers_statement(
         query("SELEKT")
 
 
-def test_database_errors_are_raised_as_djangos_errors(connected: IsolationDatabase) -> None:
+def test_database_errors_are_raised_as_the_exceptions_of_django(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(0)):
         with pytest.raises(IntegrityError) as error:
             query("INSERT INTO marker (hotel) VALUES (NULL)")

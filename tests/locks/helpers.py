@@ -27,7 +27,7 @@ def events_of(event_type: str) -> list[Event]:
 
 
 def fill_200_rooms(today: datetime.date) -> None:
-    """Fill rooms with stays of three nights for 63 nights from today."""
+    """Create 200 rooms that are occupied for 63 nights from today, by stays of three nights each."""
     ids = services.ensure_rooms({"double": 200})["double"]
     day = datetime.timedelta(days=1)
     services.add_stays(

@@ -56,9 +56,10 @@ def load_bookings(hotel: str, *, moved_to: date, days: int | None = None) -> lis
 
 
 def room_counts(bookings: list[Booking]) -> dict[str, int]:
-    """Return the number of rooms of each type that the busiest night needs, not counting cancelled bookings.
+    """Return how many rooms of each type the bookings that are never cancelled need on the busiest night.
 
-    A booking occupies a room until it is cancelled, so there are too few rooms and some bookings must be refused.
+    The other bookings also occupy a room until they are cancelled. So a hotel with these rooms is sometimes full, and
+    must refuse some bookings.
     """
     occupied: dict[str, Counter[int]] = defaultdict(Counter)
     for booking in bookings:

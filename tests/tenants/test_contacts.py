@@ -240,7 +240,7 @@ def test_hotel_can_read_its_own_contacts_but_not_write_them(hotel: Hotel, other_
 
 
 def race(first: Callable[[], object], second: Callable[[], object]) -> object:
-    """Call `first` in a transaction and `second` in a thread, and wait until `second` needs a lock of `first`.
+    """Call `first` in a transaction and `second` in a thread, and wait until `second` waits for a lock.
 
     Then commit the transaction. Return the result of `second` or the type of its error.
     """

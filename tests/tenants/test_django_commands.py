@@ -105,7 +105,7 @@ def test_changepassword_sets_the_password_ends_sessions_and_records_an_event(
         ("eva", "", ("No password was entered", 1)),
     ],
 )
-def test_changepassword_that_fails_explains_the_reason(
+def test_changepassword_command_that_fails_prints_the_reason(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch, username: str, password: str, expected: tuple[str, int]
 ) -> None:
     with hotel_context(hotel):

@@ -41,7 +41,7 @@ def test_restored_hotel_without_overdue_items_is_activated(sol: Hotel, file: Pat
 
 
 def test_hotel_restored_from_a_backup_with_overdue_due_items_stays_suspended(sol: Hotel, file: Path) -> None:
-    """The original hotel may have sent the overdue reminder after the backup, so it must not be sent again."""
+    """The restored hotel must not repeat a reminder that the original hotel may have sent after the backup."""
     schedule_overdue_item(sol)
     backup(file, "sol")
     delete(sol)

@@ -47,8 +47,8 @@ _GUEST = re.compile(
 class Booking:
     """A booking from a calendar. `guest_name` and `guest_email` are empty if the event has none.
 
-    If `is_matched_by_dates` is True, the event has no unique UID. It then belongs to the stored booking with the same
-    dates. If there is none, a new booking is created, whose `uid` is derived from the dates.
+    If `is_matched_by_dates` is True, the event has no unique UID. The event then belongs to the stored booking with the
+    same dates. If no stored booking has these dates, a new booking is created, whose `uid` is derived from the dates.
     """
 
     uid: str

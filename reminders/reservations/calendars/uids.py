@@ -20,7 +20,7 @@ def url_digest(url: str) -> bytes:
 
 
 def shorten_uid(uid: str) -> str:
-    """Return the UID on one line. The end of a long UID is replaced by a digest, so it remains unique."""
+    """Return the UID on one line. The end of a long UID is replaced by a digest, so the result is unique."""
     uid = single_line(uid)
     return uid if len(uid) <= MAX_LENGTH else _with_digest(uid, uid.encode())
 

@@ -91,7 +91,10 @@ def _audit_detail(backup: Backup) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _snapshot(hotel: Hotel) -> Iterator[CursorWrapper]:
-    """Open a read-only transaction in which all queries see one snapshot. The hotel's migrations wait until it ends."""
+    """Open a read-only transaction in which all queries see the same snapshot.
+
+    Migrations of the hotel wait until the transaction ends.
+    """
     with connection.cursor() as cursor:
         tables = [source.qualified_name for source in list_table_sources(cursor, hotel.schema)]
     with transaction.atomic(), connection.cursor() as cursor:

@@ -14,7 +14,7 @@ from tenants.lifecycle.backup.errors import BackupConflict
 
 log = structlog.get_logger(__name__)
 
-#: The suffix of unfinished backup files. No other program uses it, so such files can be deleted safely.
+#: The suffix of unfinished backup files. No other program uses this suffix, so files with it can be deleted safely.
 _SUFFIX = ".hotelagent-part"
 
 
@@ -51,7 +51,7 @@ def _create_locked(path: Path) -> tuple[int, str]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return descriptor, name
-        # Another process deleted the new file before this process could lock it, so create another one.
+        # Another process deleted the new file before this process could lock it, so create another file.
         os.close(descriptor)
 
 

@@ -70,7 +70,7 @@ FIXES = {
 class Finding:
     """A problem in a migration.
 
-    `statement` is the SQL statement, or the Django operation if our own rule found the problem.
+    `statement` is the SQL statement, or the Django operation if a rule of this module found the problem.
     """
 
     migration: str
