@@ -50,7 +50,8 @@ class Event(models.Model):
         verbose_name_plural = _("events")
         ordering = ["-id"]
         indexes = [
-            # The index for an object's history. It omits the subject's kind, because few ids occur with several kinds.
+            # The index for the history of an object, which is the subject of its events.
+            # The index omits `subject_kind`, because objects of different kinds rarely have the same id.
             models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
         ]
 

@@ -65,7 +65,8 @@ clock = DatabaseClock()
 class DatabaseTimeEntry(ModelEntry):  # type: ignore[misc]
     """A periodic task whose times come from the database clock.
 
-    A `last_run_at` in the future is replaced with the current time, because the task would not run before that date.
+    A `last_run_at` in the future is replaced with the current time. Otherwise the task would not run before
+    that time.
     """
 
     def __init__(self, model: Any, app: Any = None) -> None:

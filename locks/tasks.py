@@ -39,9 +39,9 @@ def process_waiting_list(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="locks.tasks.send_webhook_deliveries")
 def send_webhook_deliveries(ids: list[str]) -> None:
-    """Send webhook deliveries that are due. If only the final attempt of a delivery is left, enqueue that attempt.
+    """Send the webhook deliveries that are due. For the final attempt of a delivery, enqueue a separate task.
 
-    If the broker is unavailable, the attempt is not enqueued until the delivery becomes due again.
+    If the broker is unavailable, the separate task is not enqueued until the delivery becomes due again.
     """
     for delivery_id in ids:
         if not deliver(UUID(delivery_id)):

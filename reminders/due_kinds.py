@@ -6,15 +6,15 @@ id. `apps.py` registers the Celery task that handles each kind.
 
 from typing import Final
 
-#: Entries of the due queue that send one reminder. The id of an entry is the id of the reminder.
+#: The kind of entries for sending one reminder. The id of an entry is the id of the reminder.
 REMINDER: Final = "reminder"
-#: Entries of the due queue that plan all reminders of a hotel again. Each entry has a new random id.
+#: The kind of entries for planning all reminders of a hotel again. Each entry has a new random id.
 REPLAN_ALL: Final = "replan_all"
-#: Requests in the due queue to plan the reminders of a reservation again. The id of a request is the reservation's id.
+#: The kind of entries for planning the reminders of a reservation again. The id of an entry is the reservation's id.
 REPLAN_RESERVATION: Final = "replan_reservation"
-#: Entries of the due queue that download and import a linked calendar. The id of an entry is the calendar's id.
+#: The kind of entries for downloading and importing a linked calendar. The id of an entry is the calendar's id.
 CALENDAR: Final = "calendar"
-#: Entries of the due queue that check or import an uploaded file. The id of an entry is the id of the `FileImport`.
+#: The kind of entries for checking or importing an uploaded file. The id of an entry is the id of the `FileImport`.
 FILE_IMPORT: Final = "file_import"
-#: Entries of the due queue that delete old uploaded files once a day. The id of an entry is the hotel's id.
+#: The kind of entries for deleting old uploaded files once a day. The id of an entry is the hotel's id.
 EXPIRED_FILES: Final = "expired_files"

@@ -114,7 +114,10 @@ class MailOutcomeUnknown(DomainError):
 
 
 class FileChoice(StrEnum):
-    """A choice that a person has to make before a file can be imported. Each interface says how to make the choice."""
+    """A choice that a person has to make before a file can be imported.
+
+    For each choice, the admin page and the command `import_reservations` have a text that says how to make the choice.
+    """
 
     COLUMNS = "columns"
     DATE_FORMAT = "date-format"

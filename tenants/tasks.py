@@ -64,6 +64,9 @@ def delete_expired_platform_records() -> int:
 
 @shared_task(base=HotelTask, name="tenants.tasks.delete_old_redeliveries")
 def delete_old_redeliveries() -> int:
-    """Delete the delivery counts of Celery messages older than a week. Return the number of deleted rows."""
+    """Delete the delivery counts that were created more than a week ago. Return the number of deleted counts.
+
+    Each count is the number of times that a Celery message was delivered (see the model `Redelivery`).
+    """
     week_ago = timezone.now() - datetime.timedelta(days=7)
     return Redelivery.objects.filter(created_at__lt=week_ago).delete()[0]

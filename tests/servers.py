@@ -49,9 +49,10 @@ def debian_postgres() -> Path | None:
 
 
 def postgres_with_tls() -> Path | None:
-    """Return the program folder of a PostgreSQL version that supports TLS, either PG_BIN or a Debian package.
+    """Return the folder with the programs of a PostgreSQL server that supports TLS, or None.
 
-    The embedded PostgreSQL does not support TLS.
+    The folder is the one that PG_BIN names, or else the folder of a Debian package. The embedded PostgreSQL does not
+    support TLS.
     """
     return postgres_in_pg_bin() or debian_postgres()
 
@@ -331,8 +332,9 @@ Handler = TypeVar("Handler", bound=_HasPort)
 class _BoundController(Controller):
     """A controller that uses a listening socket.
 
-    If the controller bound the port itself, another process could take the free port first. On a busy machine, the
-    thread of the server may need longer to start than aiosmtpd's default timeout of 5 seconds.
+    If the controller bound the port itself, another process could take the free port first. The controller waits up to
+    60 seconds for the start of the server's thread, because aiosmtpd's default of 5 seconds is too short on a busy
+    machine.
     """
 
     def __init__(self, handler: object, listener: socket.socket) -> None:

@@ -126,5 +126,6 @@ def may_read_metrics(request: HttpRequest) -> bool:
     is_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
     try:
         return not is_forwarded and ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
-    except ValueError:  # A connection to a Unix socket has no IP address. It comes from a reverse proxy.
+    except ValueError:
+        # A connection to a Unix socket has no IP address. Only a reverse proxy opens such a connection.
         return False

@@ -92,7 +92,9 @@ def _object_with_unique_names(members: list[tuple[str, Any]]) -> dict[str, Any]:
         repeated = next(name for name in names if names.count(name) > 1)
         # The repeated name is quoted as JSON, because the name may contain half of a surrogate pair.
         raise ParseError(
-            _("An object has two members with the name {name}.").format(name=json.dumps(repeated))
+            _("A JSON object has several members with the name {name}. Send each name only once.").format(
+                name=json.dumps(repeated)
+            )
         )
     return result
 

@@ -1,4 +1,4 @@
-"""Changes and adds many stays in one call, to match the bookings in the hotel's own system.
+"""Changes and adds many stays in one call, so that the stays match the bookings of an import.
 
 All rooms that may be needed are locked first, in ascending order of their ids (`locks.allocations.locked_rooms`).
 """

@@ -25,7 +25,7 @@ _sources: list[GuestSource] = []
 
 
 def register_guest_source(source: GuestSource) -> GuestSource:
-    """Register a function that returns guest names. Use it as a decorator."""
+    """Register the decorated function, which returns guest names."""
     _sources.append(source)
     return source
 

@@ -72,7 +72,8 @@ def find_clash(
 def _missing_rooms(request: HoldRequest, situation: dict[str, Any]) -> DomainError | None:
     if missing := sorted(set(request.rooms) - set(situation["existing_rooms"])):
         return RoomNotFound(
-            _("There is no room with the id {ids}.").format(ids=", ".join(map(str, missing))), rooms=missing
+            _("There are no rooms with these ids: {ids}.").format(ids=", ".join(map(str, missing))),
+            rooms=missing,
         )
     if not request.rooms and situation["rooms_of_type"] < request.count:
         return RoomNotFound(

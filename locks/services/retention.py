@@ -1,4 +1,7 @@
-"""Deletes ended records after `policy.DAYS_UNTIL_DELETION` days. The audit trail keeps their events."""
+"""Deletion of ended holds, waiting list entries and webhook deliveries after `policy.DAYS_UNTIL_DELETION` days.
+
+The audit trail keeps the events of the deleted records.
+"""
 
 import datetime
 

@@ -38,8 +38,9 @@ def process_entry(entry_id: UUID) -> None:
         if time["entry_expires_at"] <= time["now"]:
             _expire_entry(entry)
             return
-        # This write locks the due item, so a transaction that frees a room runs before or after this transaction.
-        # Either this transaction sees the free room, or the transaction that frees the room makes the entry due again.
+        # This write locks the due item. A transaction that frees a room thus runs before or after this transaction.
+        # If the other transaction runs before, this transaction sees the free room.
+        # If the other transaction runs afterwards, the other transaction makes the entry due again.
         due.schedule(kind="waiting", items=[(entry.id, time["entry_expires_at"])])
         if not offer_free_rooms(entry):
             due.schedule(kind="waiting", items=[(entry.id, time["now"] + policy.RETRY_LOCKED_ROOM_AFTER)])
@@ -87,10 +88,10 @@ def offer_free_rooms(entry: WaitingListEntry) -> bool:
 
 
 def _offer_room(room: int, *, check_in: datetime.date, check_out: datetime.date) -> bool:
-    """Offer the room to suitable waiting list entries, oldest first.
+    """Offer the room to the waiting list entries that it suits and whose nights overlap with these dates, oldest first.
 
-    Only entries whose nights overlap with the nights from `check_in` to `check_out` are considered. An entry gets no
-    offer if the room is not free on all of the entry's nights. Return False if another transaction has locked the room.
+    An entry gets no offer if the room is not free on all of its nights. Return False if another transaction has locked
+    the room.
     """
     hotel = current_hotel()
     [row] = fetch_rows(

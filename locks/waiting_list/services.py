@@ -127,7 +127,11 @@ def cancel_entry(entry_id: UUID) -> WaitingListEntry:
             )
         entry.refresh_from_db()
         if entry.status == WaitingStatus.CLAIMED:
-            raise OfferAlreadyClaimed(_("The offer has been claimed. Release its hold instead."))
+            raise OfferAlreadyClaimed(
+                _(
+                    "The offer has already been claimed, so the entry can't be cancelled. Release the hold instead."
+                )
+            )
         if has_offer:
             released = call(
                 "locks_end",

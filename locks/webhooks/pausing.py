@@ -25,7 +25,7 @@ WHERE webhook_id = %(webhook)s AND status = 'paused' RETURNING id, clock_timesta
 
 
 def pause_deliveries(webhook_id: UUID) -> None:
-    """Pause the pending deliveries of the webhook if it is off."""
+    """Pause the pending deliveries of the webhook if the webhook is not active."""
     with transaction.atomic():
         inactive = Webhook.objects.select_for_update(no_key=True).filter(id=webhook_id, active=False)
         if inactive.first() is not None:

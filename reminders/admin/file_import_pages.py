@@ -30,7 +30,7 @@ _STEP_BY_STATUS = {
     ImportStatus.STOPPED: 3,
     ImportStatus.FINISHED: 3,
 }
-#: The labels for the counts of rows, first after a check, then during and after an import.
+#: The labels for the counts of rows and cells after a check.
 _CHECK_LABELS = {
     "created": pgettext_lazy("imported rows", "new"),
     "updated": gettext_lazy("to be changed"),
@@ -38,6 +38,7 @@ _CHECK_LABELS = {
     "rejected": gettext_lazy("rows with errors"),
     "incomplete": gettext_lazy("cells left out"),
 }
+#: The labels for the counts of rows and cells during and after an import.
 _IMPORT_LABELS = {
     "created": pgettext_lazy("imported rows", "created"),
     "updated": pgettext_lazy("imported rows", "changed"),

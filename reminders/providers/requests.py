@@ -11,7 +11,8 @@ from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
 
 _PERMANENT_STATUSES = frozenset({400, 404, 410, 413, 422})
 _TEMPORARY_STATUSES = frozenset({401, 403, 429, 503})
-#: Temporary errors of Amazon SES, such as an exceeded quota. SES uses status 400 for these and permanent errors.
+#: The error names of temporary errors of Amazon SES, such as an exceeded quota.
+#: Amazon SES returns the status 400 for temporary errors and for permanent errors, so the error name is needed.
 _TEMPORARY_AMAZON_ERRORS = frozenset(
     {"LimitExceededException", "SendingPausedException", "AccountSuspendedException"}
 )

@@ -1,10 +1,11 @@
 -- Records the progress of a worker between two messages, in one round trip and one commit.
 --
 -- The parameter `request` is a JSON object. All its keys are optional:
--- `sent` is the message that the mail server has accepted: {id, attempts, sent_at, actor, event_data}.
--- `finished` is an array literal with reminder ids. Those that were sent are removed from the due queue.
+-- `sent` is the reminder whose message the mail server has accepted: {id, attempts, sent_at, actor, event_data}.
+-- `finished` is an array literal with reminder ids. Sent reminders in the array are removed from the due queue.
 -- `hotel` is the id of the hotel to which the reminders in `finished` belong.
--- `next` is the message that the worker transmits next: {id, attempts, reservation, reservation_version, recipient}.
+-- `next` is the reminder whose message the worker transmits next:
+-- {id, attempts, reservation, reservation_version, recipient}.
 --
 -- `attempts` identifies the claim: the statements change nothing if another worker has claimed the reminder.
 -- A second call with the same request changes nothing, so the worker can repeat the call if the connection is lost.

@@ -68,8 +68,9 @@ UNION ALL SELECT FROM tables JOIN pg_statistic_ext e ON e.stxrelid = tables.oid
 LIMIT 1
 """  # noqa: S608 - constants
 
-#: Pattern for both forms in which PostgreSQL prints `column IN ('a', 'b')` for a varchar column.
-#: PostgreSQL prints one form after CREATE TABLE and the other after a restore. The first is replaced with the second.
+#: Pattern for the array in `column IN ('a', 'b')`, as PostgreSQL prints the condition for a varchar column.
+#: After CREATE TABLE, the printed condition casts the whole array to text[]. After a restore, it casts each element.
+#: `_cast_elements` converts the form after CREATE TABLE to the form after a restore.
 _ARRAY_OF_TEXTS = re.compile(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?")
 
 

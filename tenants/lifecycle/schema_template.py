@@ -65,7 +65,7 @@ _STORAGE_IN_CREATE_TABLE_SINCE = 160000
 #: The pattern does not match inside the values of a statement, which may contain the same text.
 _SCHEMA_IN_DATA = re.compile(rf"^(INSERT INTO |SELECT pg_catalog\.setval\('){SCHEMA}\.", re.MULTILINE)
 #: The first statement of a script that creates a hotel's schema.
-#: The statement allows the script to create functions before the tables to which the functions refer.
+#: This setting allows the script to create functions before the tables to which the functions refer.
 PREAMBLE = "SET LOCAL check_function_bodies = false;\n"
 #: The placeholder for the schema name in a stored script. SQL and values never contain its private-use characters.
 PLACEHOLDER = "\ue000hotel\ue000"

@@ -27,7 +27,7 @@ _ENVIRONMENT = {"LOG_LEVEL": "ERROR", "DEBUG": "0"}
 
 
 def measure(ids: list[str]) -> list[Row]:
-    """Run the benchmarks with these ids, and return their result rows."""
+    """Run the benchmarks of this module that `ids` lists, and return their result rows."""
     rows: list[Row] = []
     with (
         servers() as running,

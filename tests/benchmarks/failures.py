@@ -23,7 +23,7 @@ EMPTY, FULL = "bench-empty", "bench-full"
 
 
 def measure(ids: list[str]) -> list[Row]:
-    """Run the benchmarks with these ids, and return their result rows."""
+    """Run the benchmarks of this module that `ids` lists, and return their result rows."""
     rows: list[Row] = []
     with ExitStack() as stack:
         running = stack.enter_context(durable_servers())

@@ -26,7 +26,7 @@ OPERATIONS = (
 
 
 def measure(ids: list[str]) -> list[Row]:
-    """Run the benchmarks with these ids, and return their result rows."""
+    """Run the benchmarks of this module that `ids` lists, and return their result rows."""
     count = max(MANY[id_] for id_ in ids)
     rows = []
     with _hotels(FEW) as few, _hotels(count) as many:

@@ -44,7 +44,7 @@ Rate = Callable[[float], float]
 
 
 def measure(ids: list[str]) -> list[Row]:
-    """Run the benchmarks of holds with these ids, and return their result rows."""
+    """Run the benchmarks of this module that `ids` lists, and return their result rows."""
     rows: list[Row] = []
     with durable_servers() as running, start_callers(running) as callers, ExitStack() as stack:
         owner = psycopg.connect(running.postgres.url(postgres.SUPERUSER), autocommit=True)

@@ -23,7 +23,7 @@ CLEAR_SECONDS = 60.0
 
 
 def measure(ids: list[str]) -> list[Row]:
-    """Run the benchmarks with these ids, and return their result rows."""
+    """Run the benchmarks of this module that `ids` lists, and return their result rows."""
     rows: list[Row] = []
     with (
         durable_servers() as running,

@@ -22,7 +22,7 @@ HOTEL_COUNTS = (1, 100, 1_000)
 
 
 def measure(ids: list[str]) -> list[Row]:
-    """Run the benchmarks with these ids, and return their result rows."""
+    """Run the benchmarks of this module that `ids` lists, and return their result rows."""
     rows: list[Row] = []
     with (
         servers() as running,
@@ -38,8 +38,8 @@ def measure(ids: list[str]) -> list[Row]:
 def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
     """Measure the scheduler task while nothing is due, with different numbers of hotels, and return result rows.
 
-    Our times are measured in four rounds, each with all numbers of hotels. A slow phase of the machine therefore does
-    not affect one number only.
+    The times of hotelagent are measured in four rounds. Each round measures every number of hotels, so a slow phase of
+    the machine does not distort the times of only one number of hotels.
     """
     our_times: dict[int, list[float]] = {count: [] for count in HOTEL_COUNTS}
     peer_times: dict[int, list[float]] = {count: [] for count in HOTEL_COUNTS}

@@ -39,7 +39,7 @@ TIMEOUT = 120  # seconds
 
 
 def measure(ids: list[str]) -> list[Row]:
-    """Run the benchmarks with these ids, and return their result rows."""
+    """Run the benchmarks of this module that `ids` lists, and return their result rows."""
     rows: list[Row] = []
     if "send-rate" in ids:
         rows += _measure_rate()

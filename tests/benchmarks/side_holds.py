@@ -128,8 +128,9 @@ def original_fill(keys: int) -> None:
 def original(times: int) -> float:
     """Return the time in seconds that acquiring a lock takes with the algorithm of the original system.
 
-    Hotelagent replaces the original system. Its asynchronous algorithm finds the locks of a room with SCAN (with the
-    default COUNT), compares their dates, and acquires the lock with SET NX.
+    The original system is the system that hotelagent replaces. The original system uses an asynchronous Redis client.
+    The algorithm finds the locks of a room with SCAN (with the default COUNT), compares the dates of the locks with the
+    requested dates, and acquires a lock with SET NX.
     """
     return asyncio.run(_original(times))
 

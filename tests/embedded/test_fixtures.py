@@ -54,7 +54,7 @@ def test_redis_is_empty_at_the_start_of_each_test(turn: int, redis_url: str) -> 
         client.set("left", "over")
 
 
-def test_smtp_server_refuses_a_recipient_once_if_the_test_configures_it(smtp: MailServer) -> None:
+def test_smtp_server_configured_to_refuse_a_recipient_once_accepts_the_second_email(smtp: MailServer) -> None:
     send_mail("Hello", "Text", "desk@alpha.example", ["ana@example.com"])
     assert [message["Subject"] for message in smtp.to("ana@example.com")] == ["Hello"]
     smtp.refuse("bo@example.com", "451 4.3.2 later", times=1)

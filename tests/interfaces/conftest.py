@@ -122,7 +122,7 @@ urlpatterns = [
 
 @pytest.fixture
 def urls_of_test_views() -> Iterator[None]:
-    """Add the URLs of this module's views to the URLs of hotels during the test."""
+    """Add the URLs of the views in this conftest.py to the URLs of hotels during the test."""
     with override_settings(HOTEL_URLCONF=__name__):
         clear_url_caches()
         yield

@@ -179,7 +179,7 @@ def test_audit_event_of_the_command_create_api_key_names_the_command_as_actor(ho
         (["--hotel", "alpha", "--scope", "rooms:read", "--expires", "2001-01-01"], "is in the past"),
     ],
 )
-def test_command_create_api_key_with_a_wrong_argument_exits_with_2(
+def test_command_create_api_key_with_a_wrong_argument_exits_with_code_2(
     hotel: Hotel, arguments: list[str], message: str
 ) -> None:
     with pytest.raises(CommandError, match=message) as error:

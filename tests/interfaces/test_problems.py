@@ -73,7 +73,9 @@ def test_unknown_url_returns_404(client: APIClient) -> None:
     problem_of(client.get("/api/v1/no/such/thing"), 404, "not-found")
 
 
-def test_error_page_replaced_by_a_problem_document_sends_request_finished_once(client: APIClient) -> None:
+def test_error_page_replaced_by_a_problem_document_sends_the_request_finished_signal_once(
+    client: APIClient,
+) -> None:
     """The signal request_finished closes the database connection.
 
     If the signal were sent twice, the first signal would close the connection while middleware still needs it.

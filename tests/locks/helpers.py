@@ -1,4 +1,7 @@
-"""Helpers that change the times of holds and run the tasks of workers. Tests can't set the database clock."""
+"""Helpers that run the tasks of workers, and that change the times of holds.
+
+Tests change the times of holds, because tests can't set the database clock.
+"""
 
 import datetime
 from uuid import UUID

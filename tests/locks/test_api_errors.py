@@ -76,7 +76,7 @@ def test_requests_with_the_token_of_another_hold_return_invalid_hold_token(
         assert problem(api.post(f"{address}{action}/", body)) == (403, "invalid-hold-token")
 
 
-def test_requests_at_another_hotel_return_hold_not_found(
+def test_requests_to_another_hotel_with_the_id_of_a_hold_return_hold_not_found(
     api: APIClient, hold: dict[str, Any], other_hotel: Hotel
 ) -> None:
     with hotel_context(other_hotel):

@@ -32,7 +32,7 @@ def page(browser: Browser, live_server: Any, staff: Client) -> Iterator[Page]:
         screenshot(page, "board")
 
 
-def test_click_on_a_free_night_holds_the_room_and_click_on_the_bar_confirms_it(
+def test_click_on_a_free_night_holds_the_room_and_a_click_on_the_hold_confirms_the_hold(
     rooms: list[int], page: Page
 ) -> None:
     row = page.locator(".hb-row[data-number='102']")
@@ -61,7 +61,9 @@ def test_room_can_be_closed_with_the_keyboard_only(rooms: list[int], nights: Som
     assert (stay.check_in, stay.reason) == (nights(2).check_in, "paint")
 
 
-def test_problem_detail_is_shown_in_the_dialog(rooms: list[int], nights: SomeNights, page: Page) -> None:
+def test_hold_of_an_occupied_room_shows_the_error_in_the_board_dialog(
+    rooms: list[int], nights: SomeNights, page: Page
+) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(2, 2))
     page.reload()
     page.locator(".hb-row[data-number='101'] .hb-stay").click()

@@ -100,7 +100,7 @@ def test_operation_during_the_expiry_of_the_hold_raises_hold_expired(
     assert events_of("hold.confirmed") == []
 
 
-def test_acquire_while_an_open_transaction_confirms_a_hold_of_the_room_waits_and_is_refused(
+def test_acquisition_of_a_room_during_the_confirmation_of_its_hold_waits_and_raises_room_unavailable(
     in_hotel: Hotel, hold: Hold, rooms: list[int], nights: SomeNights
 ) -> None:
     expire_in_two_seconds()

@@ -87,7 +87,7 @@ def stock_hotel(stock_server: servers.StockPostgres, django_db_blocker: Any) -> 
             connections["default"] = suite
 
 
-def test_jit_is_off_and_holds_take_milliseconds_on_a_server_with_default_settings(
+def test_holds_on_a_server_with_default_settings_take_milliseconds_without_jit(
     stock_hotel: Hotel,
 ) -> None:
     with connection.cursor() as cursor:

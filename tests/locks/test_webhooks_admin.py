@@ -95,14 +95,20 @@ def test_front_desk_has_no_access_to_webhooks(hotel: Hotel) -> None:
     assert client.get(WEBHOOKS).status_code == 403
 
 
-def test_admin_lists_webhook_deliveries_and_cancels_a_waiting_list_entry(
+def test_webhook_deliveries_are_listed_in_the_admin(
     staff: Client, receiver: Receiver, rooms: list[int], nights: SomeNights
 ) -> None:
     create_webhook(url=receiver.url, event_types=["hold.created"])
+    services.acquire_hold(rooms=rooms[:1], nights=nights(1))
+    assert b"hold.created" in staff.get("/admin/locks/webhookdelivery/").content
+
+
+def test_waiting_list_entry_is_listed_in_the_admin_and_can_be_cancelled(
+    staff: Client, rooms: list[int], nights: SomeNights
+) -> None:
     for room in rooms:
         services.acquire_hold(rooms=[room], nights=nights(1))
     entry = create_entry(NewEntry(nights=nights(1), room_type="double", reference="WEB-9"))
-    assert b"hold.created" in staff.get("/admin/locks/webhookdelivery/").content
     waiting = "/admin/locks/waitinglistentry/"
     assert b"WEB-9" in staff.get(waiting).content
     assert b"WEB-9" in staff.get(f"{waiting}{entry.id}/change/").content

@@ -238,7 +238,7 @@ def test_import_overwrites_changes_by_staff_except_where_the_file_has_empty_cell
     assert (updated.status, f"{updated.arrival}", updated.stay_id) == ("cancelled", "2030-05-11", None)
 
 
-def test_import_keeps_the_room_chosen_by_staff_and_assigns_one_if_the_stay_was_cancelled(
+def test_second_import_keeps_a_room_chosen_by_staff_and_assigns_a_room_if_the_stay_was_cancelled(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     lines = (f"{n},2030-05-10,2030-05-12,2,S,,Ana,," for n in "ABC")

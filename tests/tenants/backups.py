@@ -39,7 +39,7 @@ def delete(hotel: Hotel) -> None:
 
 
 def sorted_dump(schema: str) -> list[str]:
-    """Return the lines of the schema's dump in sorted order. A restore changes the order of rows."""
+    """Return the lines of the schema's dump in sorted order, because a restore changes the order of rows."""
     return sorted(sql.dump_schema(schema).splitlines())
 
 

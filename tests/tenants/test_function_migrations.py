@@ -128,7 +128,7 @@ def test_make_sql_migration_installs_new_and_changed_files_and_names_the_replace
     assert copy_path("locks", "0003_added", "locks_confirm").read_text() == changed.read_text()
 
 
-def test_make_sql_migration_with_an_unknown_app_exits_with_2() -> None:
+def test_make_sql_migration_with_an_unknown_app_exits_with_code_2() -> None:
     with pytest.raises(CommandError) as error:
         call_command("make_sql_migration", "cleaning")
     assert error.value.returncode == 2

@@ -309,7 +309,7 @@ def test_migrate_with_plan_lists_the_hotels_and_their_operations(add_migration: 
     assert "Add field note to room" in out.getvalue()
 
 
-def test_migrate_with_check_exits_with_0_if_nothing_is_missing() -> None:
+def test_migrate_with_check_exits_with_code_0_if_no_migration_is_missing() -> None:
     migrate()
     call_command("migrate", check_unapplied=True, stdout=StringIO())
 

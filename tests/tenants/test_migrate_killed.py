@@ -87,12 +87,12 @@ def test_migrate_killed_while_it_runs_recorded_statements_in_a_hotel_leaves_the_
     [(False, True), (True, False)],
     ids=["server finishes", "server is killed too"],
 )
-def test_migrate_killed_during_a_concurrent_index_creation_has_a_valid_index_after_the_next_run(
+def test_migrate_after_a_run_killed_during_a_concurrent_index_creation_leaves_a_valid_index(
     add_migration: AddMigration, kill_backend: bool, is_valid: bool
 ) -> None:
-    """The killed run does not record the migration. Its index is valid if the server could finish creating it.
+    """The killed run does not record the migration.
 
-    The next run repairs an invalid index.
+    The index is valid if the server finished creating the index. The next run repairs an invalid index.
     """
     validity = (
         "SELECT i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "

@@ -36,7 +36,7 @@ def test_restore_hotel_from_another_kind_of_file_is_refused(file: Path, content:
         restore(file)
 
 
-def test_restore_hotel_from_another_zip_file_is_refused(file: Path) -> None:
+def test_restore_hotel_from_a_zip_file_that_is_not_a_backup_is_refused(file: Path) -> None:
     with zipfile.ZipFile(file, "w") as packed:
         packed.writestr("manifest.json", "{}")
     with pytest.raises(CommandError, match="is not a file that `backup_hotel` wrote"):

@@ -1,4 +1,4 @@
-"""Tests that a restored hotel is suspended when necessary and otherwise active, and that no e-mail is sent twice."""
+"""Tests of the status of a restored hotel (active or suspended), and tests that no e-mail is sent twice."""
 
 from datetime import timedelta
 from io import StringIO

@@ -34,8 +34,8 @@ THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "aut
 #: The first PostgreSQL version that has the locale provider `builtin`.
 BUILTIN_LOCALE_VERSION = 17
 #: Maximum number of seconds until a new server accepts connections.
-#: The recovery of a server with thousands of hotels from a crash may take minutes.
-#: A recovering server may therefore take longer, if its recovery makes progress at least every START_TIMEOUT seconds.
+#: After a crash, the recovery of a server with thousands of hotels may take minutes.
+#: So the timeout starts again whenever the recovery makes progress.
 START_TIMEOUT = 30
 
 

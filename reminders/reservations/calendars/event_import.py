@@ -95,7 +95,10 @@ def import_events(parsed: ParsedCalendar, *, source: CalendarSource) -> ImportRe
         events=len(parsed.entries) + parsed.ignored, ignored=parsed.ignored, warnings=list(parsed.warnings)
     )
     if not parsed.is_complete:
-        text = _("The calendar is incomplete: END:VCALENDAR is missing. Missing bookings were not cancelled.")
+        text = _(
+            "The calendar is incomplete: END:VCALENDAR is missing. "
+            "Bookings that are not in the calendar were not cancelled."
+        )
         report.warnings.append(EventProblem("", TranslatableMessage(text)))
     result = ImportResult(report)
     importer = _Importer(source, result, parsed)

@@ -110,7 +110,7 @@ def _check_order(event: Event) -> None:
         return
     is_within_a_day = event.departure == event.arrival
     if is_within_a_day and isinstance(event.start, datetime) and isinstance(event.end, datetime):
-        # Times in different zones are not compared. The event then ends on the day on which it begins.
+        # Times in different time zones are not compared. An event with such times takes no nights.
         has_other_zone = event.start.tzinfo != event.end.tzinfo
         event.takes_nights = not has_other_zone and event.start > event.end
         if not event.takes_nights:
@@ -148,8 +148,8 @@ def _end(
 ) -> date | datetime | None:
     """Return DTEND, or the start plus DURATION.
 
-    An event with neither lasts one day (RFC 5545, section 3.6.1). Raises ValueError if the event also has damaged
-    lines, because one of them may contain the end.
+    If both properties are missing, the event lasts one day (RFC 5545, section 3.6.1). Raises ValueError if both
+    properties are missing and the event has damaged lines, because a damaged line may contain the end.
     """
     if found := properties.get("DTEND"):
         return read_date("DTEND", found, time_zones=time_zones)

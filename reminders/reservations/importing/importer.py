@@ -210,7 +210,7 @@ class Importer:
                 self._report.add(storing.store_batch(batch))
                 self._report.stored_rows = self._report.rows
                 self._on_batch(self._report)
-        reset_queries()  # With DEBUG=True, Django would keep all SQL statements in memory.
+        reset_queries()  # With DEBUG=True, Django keeps all SQL statements in memory until this call.
 
     def _record_event(self) -> None:
         report = self._report

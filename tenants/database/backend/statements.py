@@ -50,8 +50,8 @@ class StatementKind(Enum):
 class Statement:
     """The classification of a query string.
 
-    `keywords` are the words in the query that determine its kind. If the kind is UNKNOWN, they are the error message of
-    the parser. `is_script` is true if the string contains several statements.
+    `keywords` contains the words in the query that determine its kind. If the kind is UNKNOWN, `keywords` contains the
+    error message of the parser instead. `is_script` is true if the string contains several statements.
     """
 
     kind: StatementKind

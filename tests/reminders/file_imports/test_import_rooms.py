@@ -69,7 +69,7 @@ def test_import_rooms_with_dry_run_stores_nothing(hotel: Hotel, tmp_path: Path) 
     assert (result["added"], count(hotel)) == (1, 0)
 
 
-def test_import_rooms_with_a_missing_file_or_missing_columns_exits_with_1(
+def test_import_rooms_with_a_missing_file_or_missing_columns_exits_with_code_1(
     hotel: Hotel, tmp_path: Path
 ) -> None:
     with pytest.raises(CommandError) as error:

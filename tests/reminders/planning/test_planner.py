@@ -56,7 +56,7 @@ def test_reservation_stored_again_without_changes_keeps_its_reminders(book: Book
     assert list(Reminder.objects.order_by("id").values()) == before
 
 
-def test_changing_dates_replaces_the_reminders_and_changing_them_back_restores_the_reminders(
+def test_change_of_dates_replaces_the_reminders_and_a_change_back_restores_the_first_reminders(
     book: Book, clock: Clock
 ) -> None:
     clock("2030-05-01 12:00")

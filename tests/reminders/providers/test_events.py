@@ -248,7 +248,7 @@ def test_bounce_error_is_shown_in_the_language_of_the_user(sent: Reminder, hotel
     ("reported", "expected"),
     [("Ana@XN--FA-HIA.example", True), ("ana@faß.example", True), ("ana@fass.example", False)],
 )
-def test_event_about_an_internationalized_domain_applies_only_to_exactly_that_domain(
+def test_event_about_an_internationalized_domain_does_not_apply_to_a_similar_domain(
     reported: str, expected: bool
 ) -> None:
     event = AnymailTrackingEvent(event_type="bounced", recipient=reported, esp_event={})

@@ -106,7 +106,7 @@ def test_failed_reminder_that_staff_send_now_is_retried_and_its_failure_is_resol
     assert len(smtp.to("r1@example.com")) == 1
 
 
-def test_failed_reminder_without_an_open_failure_is_scheduled_when_staff_send_it_now(
+def test_failed_reminder_without_an_open_failure_is_scheduled_by_send_now(
     reminder: Reminder,
 ) -> None:
     Reminder.objects.filter(id=reminder.id).update(status="failed")

@@ -47,7 +47,7 @@ def is_queued(reminder: Reminder) -> bool:
     return DueItem.objects.filter(kind="reminder", item_id=reminder.id).exists()
 
 
-def test_sent_reminder_has_its_recipient_and_an_event_and_leaves_the_due_queue(
+def test_sent_reminder_stores_the_recipient_records_an_event_and_leaves_the_due_queue(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     assert is_queued(reminder)
@@ -249,7 +249,7 @@ def test_reminder_becomes_unknown_and_is_not_sent_again_if_the_server_disconnect
     assert len(smtp.accepted) == 2
 
 
-def test_reminder_is_unknown_if_the_server_does_not_reply_to_the_message_in_time(
+def test_reminder_has_an_unknown_outcome_if_the_server_does_not_reply_to_the_message_in_time(
     reminder: Reminder, smtp: MailServer, settings: Any
 ) -> None:
     settings.EMAIL_TIMEOUT = 0.3
@@ -292,7 +292,7 @@ def test_reminder_whose_worker_was_killed_before_the_transmission_is_sent(
     assert len(smtp.accepted) == 1
 
 
-def test_reminder_whose_worker_was_killed_during_the_transmission_is_unknown(
+def test_reminder_whose_worker_was_killed_during_the_transmission_has_an_unknown_outcome(
     reminder: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:

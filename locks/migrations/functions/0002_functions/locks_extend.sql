@@ -15,8 +15,8 @@ DECLARE
     found_holds record;
     extended jsonb := '[]';
 BEGIN
-    -- Lock the rows first and read the time afterwards. A hold may expire while the function waits for the lock, and
-    -- an expired hold must not be extended.
+    -- An expired hold must not be extended, and a hold may expire while the function waits for the lock.
+    -- So the function reads the time after it has locked the rows.
     SELECT count(*) AS members,
         array_agg(member.id) FILTER (WHERE member.is_extendable) AS ids,
         array_agg(least(member.expires_at + make_interval(secs => (request -> 'seconds')::int), member.max_expires_at))

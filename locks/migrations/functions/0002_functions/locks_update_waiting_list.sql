@@ -2,7 +2,8 @@
 -- If the allocation is a hold that was offered to a waiting list entry, the entry becomes claimed or expired.
 -- If the event frees a room, the entries that the room suits are scheduled in the due queue.
 -- A worker later offers the room to due entries of the waiting list (locks/waiting_list/offers.py).
--- This function does not lock the entries that become due.
+-- This function locks the due items of these entries, but not the entries themselves.
+-- A worker locks the same due item before it looks for a free room.
 --
 -- freed: the allocation that has changed, in the format of the function locks_describe.
 -- After a move, `freed` has the old room and the old nights of the allocation.
