@@ -202,7 +202,7 @@ class FailureViewSet(
         return detailed
 
     def get_parsers(self) -> list[BaseParser]:
-        # REST framework chooses the parsers before it sets `self.action`.
+        # REST framework calls this method before it sets `self.action`, so the action is found by the HTTP method.
         action = self.action_map.get((self.request.method or "").lower()) if self.request else self.action
         if action == "create":
             return [JSONParser(), CloudEventParser()]

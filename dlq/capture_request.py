@@ -113,7 +113,8 @@ def ordering_key_of(kind: Kind, payload: Any) -> str:
 
 def _work_key(source: str, name: str, payload: payloads.StoredPayload) -> str:
     """Return a digest of the work. Payloads that differ only in their secret values are different work."""
-    # The encrypted form of the same bytes differs each time, so their keyed digest represents them.
+    # Encryption of the same bytes gives a different result each time.
+    # So the work key of an encrypted payload contains the keyed digest of the bytes.
     is_encrypted = payload.original_type == payloads.ENCRYPTED_TYPE
     content = (not is_encrypted and payload.original) or json.dumps(payload.readable, sort_keys=True).encode()
     parts = (source.encode(), name.encode(), content, payload.secrets_digest)

@@ -19,7 +19,7 @@ MAX_MESSAGE_LENGTH = 2_000
 #: Maximum number of characters. The beginning of a longer traceback is cut: the innermost frames are at the end.
 MAX_TRACEBACK_LENGTH = 20_000
 #: A text is redacted before it is cut to the maximum length, so that a secret at the cut is recognized.
-#: Only this number of characters beyond the maximum length is redacted, because texts can be very long.
+#: A text can be very long, so it is cut to its maximum length plus this number of characters before it is redacted.
 _MARGIN = 1_000
 
 # These patterns find column values in PostgreSQL's error messages, such as "Key (email)=(a@b.c) already exists."
@@ -30,9 +30,9 @@ _ROW_VALUES = [
 
 #: Only this number of characters of a message is part of the fingerprint.
 _FINGERPRINT_LENGTH = 300
-# The parts of a message that differ between two occurrences of the same error. The first alternative, `keep`, matches
-# numbers that say what the error is: status codes, such as "HTTP 404", "status code: 503", "[Errno 111]" and the codes
-# of mail servers ("550 5.1.1").
+# This pattern matches the parts of a message that differ between two occurrences of the same error.
+# Its first alternative, `keep`, matches numbers that say what the error is, so these numbers are not removed.
+# Examples are status codes ("HTTP 404", "status code: 503", "[Errno 111]") and codes of mail servers ("550 5.1.1").
 _VARIABLE_PARTS = re.compile(
     r"""
     (?P<keep>
@@ -56,8 +56,8 @@ _VARIABLE_PARTS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _REPEATED = re.compile(r"\*(?:[\s,;]+\*)+")
-#: In the messages of these errors, quoted words are names in the code or in the database, such as the missing key of a
-#: dictionary. Errors with different names are different errors.
+#: Types of errors whose messages quote names in the code or in the database, such as the missing key of a dict.
+#: Errors that quote different names are different errors, so these names are part of the fingerprint.
 _QUOTES_ARE_NAMES = frozenset(
     {
         "AttributeError",

@@ -18,8 +18,8 @@ from dlq.redrives.models import RedriveAction, StopReason
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-#: Display labels for the names, sources and error types of failures. `reminders` adds the labels of its own failures.
-#: The apps that the dead-letter queue builds on cannot do so.
+#: Display labels for the names, sources and error types of failures. The app `reminders` adds labels to this dict.
+#: The apps that the dead-letter queue imports cannot import this module, so the labels of their failures are here.
 NAMES: dict[str, str | StrPromise] = {
     "locks.tasks.delete_ended_records": _("deleting old holds and offers"),
     "locks.tasks.expire_holds": _("releasing expired holds"),

@@ -119,8 +119,8 @@ class Failure(models.Model):
     translatable_message = models.JSONField(null=True, editable=False)
     fingerprint = FingerprintField(_("group"))
     status = models.CharField(_("status"), max_length=9, choices=FailureStatus)
-    #: Whether the work can safely be done twice. The external handler that claims the failure declares it. Null: its
-    #: kind declares it.
+    #: Whether the work can safely be done twice, as declared by the external handler that claims the failure.
+    #: Null if no external handler has declared it. Then the declaration of the kind applies.
     is_idempotent = models.BooleanField(null=True, editable=False)
     retries = models.PositiveSmallIntegerField(_("retries"), default=0)
     attempt = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -149,8 +149,8 @@ class Failure(models.Model):
     task_id = models.CharField(_("task id"), max_length=64, blank=True)
     #: The id of the HTTP request that the work began with.
     request_id = models.CharField(_("request id"), max_length=100, blank=True)
-    #: The latest redrive that reached the failure, and what it did (`RedriveResult`). If a worker claims the failure
-    #: for the redrive, the id is moved to the attempt.
+    #: The id of the latest redrive that reached the failure, and what the redrive did (`RedriveResult`).
+    #: When a worker claims the failure for the redrive, the id is moved to the attempt.
     redrive = models.UUIDField(null=True, editable=False)
     redrive_result = models.CharField(max_length=16, blank=True, db_default="", default="", editable=False)
     #: The status that the failure had before the redrive scheduled it.

@@ -45,12 +45,13 @@ SAMPLE_SIZE = 200
 
 
 def claimable_failures(*, names: Collection[str], limit: int) -> list[uuid.UUID]:
-    """Return the ids of at most `limit` failures with these names that can be claimed, those that are due longest
-    first. Failures whose retries are paused are left out.
+    """Return the ids of at most `limit` failures with these names that can be claimed.
 
-    If more than SAMPLE_SIZE failures can be claimed, they are the longest due among that many, which are selected at
-    random. No index orders failures by the time at which they are due, and sorting 300,000 takes 0.4 seconds. Work keys
-    are digests, so the index of open failures by work key, read from a random key on, gives a random sample.
+    The failures that have been due for the longest time come first. Failures whose retries are paused are left out.
+
+    If more than SAMPLE_SIZE failures can be claimed, the result comes from a random sample of SAMPLE_SIZE failures. The
+    reason is that no index orders failures by the time at which they are due, and sorting 300,000 takes 0.4 seconds.
+    Work keys are digests, so the index of open failures by work key, read from a random key on, gives a random sample.
     """
     settings = FailureSettings.objects.read()
     if settings.is_paused:
@@ -72,7 +73,7 @@ def claimable_failures(*, names: Collection[str], limit: int) -> list[uuid.UUID]
 
 
 def active_redrives() -> list[uuid.UUID]:
-    """Return the ids of the redrives that make progress, oldest first."""
+    """Return the ids of the redrives that are retrying or discarding failures, oldest first."""
     return list(
         Redrive.objects.filter(status__in=ACTIVE_STATUSES).order_by("id").values_list("id", flat=True)
     )

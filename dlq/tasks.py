@@ -60,7 +60,7 @@ def clean_up(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.release")
 def release(ids: list[str]) -> None:
-    """Schedule the retries of a hotel that are no longer paused. `ids` contains only the hotel's id."""
+    """Schedule the retries that were parked during a pause that has ended. `ids` contains only the hotel's id."""
     pauses.release()
     due.complete(kind=policy.RELEASE_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
 
@@ -82,7 +82,7 @@ def watch(ids: list[str]) -> None:
 def _watch() -> None:
     figures.measure()
     if digest.is_due():
-        # A mail server can be slow, and a worker watches many hotels one after the other.
+        # A separate task sends the alert, so that a slow mail server does not delay the counts of other hotels.
         send_alert.try_delay()
 
 

@@ -37,7 +37,10 @@ PAGE_SIZE = 50
 
 
 class OptionsForm(forms.Form):
-    """The options of a redrive. The form starts with careful values."""
+    """The options of a redrive.
+
+    By default, five failures are retried first, and the redrive stops if more than half of the retries fail.
+    """
 
     action = forms.ChoiceField(
         label=_("What to do"),

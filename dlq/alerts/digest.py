@@ -1,4 +1,4 @@
-"""The decision when to send an alert, and its sending.
+"""The sending of alerts, and the decision when an alert is sent.
 
 One e-mail lists all problems. A problem that was reported is not reported again while it lasts, except once a day.
 Within an hour after an e-mail, only an error that was not reported yet causes another e-mail, and not before
@@ -57,7 +57,7 @@ def send_if_due() -> int:
         problems = find_problems(settings, now) if settings.alerts_enabled else []
         if not _should_send(problems, figures.alert_state, now):
             return 0
-        # The attempt is committed before the e-mail is sent, so that another worker does not send it too.
+        # The time of sending is committed before the e-mail is sent, so that another worker does not send it too.
         figures.alert_state = {**figures.alert_state, "tried_at": now.isoformat()}
         figures.save(update_fields=["alert_state"])
     sent = _send(build_messages(problems, settings))
@@ -91,7 +91,10 @@ def _is_within(moment: str | None, period: datetime.timedelta, now: datetime.dat
 
 
 def _current(state: dict[str, Any], now: datetime.datetime) -> dict[str, list[str]]:
-    """Return the reported problems that have not ended long ago, as pairs of when they were reported and last seen."""
+    """Return the reported problems that were last seen within the period `FORGET_AFTER`, by their keys.
+
+    The value of each problem is a list of two times: when the problem was reported and when it was last seen.
+    """
     reported: dict[str, list[str]] = state.get("reported", {})
     return {key: times for key, times in reported.items() if _is_within(times[1], FORGET_AFTER, now)}
 

@@ -66,7 +66,10 @@ _COUNTED_EVENTS = [
 
 
 class _Count(NamedTuple):
-    """A part of the total with this name. `is_settled` says whether the counted rows will not change any more."""
+    """A number that is added to one of the totals of `FailureFigures`. `name` is the name of the total.
+
+    `is_settled` is True if the counted rows will not change any more.
+    """
 
     name: str
     is_settled: bool

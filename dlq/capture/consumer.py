@@ -63,4 +63,5 @@ class CapturingConsumer(Consumer):
         else:
             message.ack_log_error(log, worker.connection_errors)
         finally:
-            connection.close()  # the worker forks processes, which must not share the connection
+            # The worker forks processes, which must not share one database connection.
+            connection.close()

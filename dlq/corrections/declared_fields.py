@@ -79,9 +79,10 @@ def _overlap(parts: list[str], keys: Keys) -> bool:
 
 
 def mask_secrets(kind: Kind, value: Any, keys: Keys = ()) -> Any:
-    """Return a copy of the value in which secret fields are replaced by `PLACEHOLDER`. `keys` lead to the value.
+    """Return a copy of the value in which secret fields are replaced by `PLACEHOLDER`.
 
-    Secret values are stored elsewhere, unless the kind declared the field as secret after the failure was captured.
+    `keys` is the path of the value in the payload. A payload usually contains no secret values, because they are stored
+    in `Failure.secrets`. It can contain some if the kind declared a field as secret after the failure was captured.
     """
     if is_secret(kind, keys):
         return PLACEHOLDER

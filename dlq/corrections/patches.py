@@ -14,12 +14,13 @@ Patch = list[dict[str, Any]]
 
 #: Maximum number of operations in a JSON Patch from a client. Each copy of a value can double the size of a payload.
 MAX_OPERATIONS = 100
-#: Maximum length of the JSON of a payload after each copied value.
+#: Maximum length of a payload as JSON. The length is checked after each operation that copies a value.
 MAX_LENGTH = 10_000_000
-#: Payloads that are longer are not compared field by field.
+#: Maximum length of payloads that are compared field by field.
 MAX_COMPARED_LENGTH = 1_000_000
-#: Longer texts and more operations are not recorded in the audit trail.
+#: Maximum length of a text in an audit event. Longer texts are left out of the event.
 MAX_RECORDED_LENGTH = 200
+#: Maximum number of operations in an audit event. Further operations are left out of the event.
 MAX_RECORDED_OPERATIONS = 50
 
 _OPERATIONS = frozenset({"add", "remove", "replace", "move", "copy", "test"})

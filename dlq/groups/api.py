@@ -55,7 +55,11 @@ class GroupFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 class NewestGroupFirst(NewestFirstPagination):
-    """Pagination by the time at which groups were first seen. It does not change, unlike the time of the last error."""
+    """Pagination by the time at which groups were first seen, newest first.
+
+    The time of the first error does not change, so groups keep their places in the pages. The time of the last error
+    changes.
+    """
 
     ordering = ("-created_at", "-fingerprint")  # type: ignore[assignment]
 

@@ -105,15 +105,15 @@ class FailureGroup(models.Model):
         verbose_name=_("assigned to"),
     )  # fmt: skip
     note = models.CharField(_("note"), max_length=1_000, blank=True, db_default="")
-    #: The time and the code version at which an acknowledged or resolved group occurred again. Acknowledging the
-    #: group sets the time to null.
+    #: The time and the code version at which an acknowledged or resolved group occurred again.
+    #: The time is set to null when staff acknowledge the group.
     regressed_at = models.DateTimeField(_("occurred again"), null=True, editable=False)
     regressed_version = models.CharField(max_length=40, blank=True, db_default="", editable=False)
 
     #: The fingerprint of the group that this group was joined to, or null. New errors belong to that group.
     joined_to = FingerprintField(null=True, editable=False)
-    #: Rules that assign some errors of this group to other groups: a list of conditions, each with the `fingerprint` of
-    #: the other group (see `dlq.groups.rules`). Null is the same as an empty list.
+    #: The rules that assign some errors of this group to other groups (see `dlq.groups.rules`).
+    #: Each rule contains its conditions and the `fingerprint` of the other group. Null is the same as an empty list.
     splits = models.JSONField(null=True, editable=False)
     #: The fingerprint of the group that this group was split from, or null.
     split_from = FingerprintField(null=True, editable=False)
@@ -132,8 +132,6 @@ class FailureGroup(models.Model):
     class Meta:
         verbose_name = _("failure group")
         verbose_name_plural = _("failure groups")
-        # Declared in dlq.groups.models, so Django cannot find the app by the module name alone.
-        app_label = "dlq"
 
     def __str__(self) -> str:
         return f"{self.name}: {self.error_type.rpartition('.')[2]}"

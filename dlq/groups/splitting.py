@@ -1,6 +1,7 @@
-"""The operations that change the rules of groups: join groups, undo that, and split a group by a condition.
+"""The operations that change the rules of groups: join, separate and split.
 
-The rules apply to all errors from then on. Existing failures move to their new group in batches.
+Joining assigns all errors of a group to another group. Separating undoes a join. Splitting assigns the errors that meet
+a condition to a new group. A rule applies to all errors that are captured later. Existing failures move in batches.
 """
 
 import hashlib
@@ -90,9 +91,11 @@ class SplitCondition:
 def join(*, fingerprint: str, into: str) -> int:
     """Join a group to another group, which gets its failures and all its errors from now on.
 
-    Return the number of failures that moved. If `FailureGroup.regroup_before` is not null then, `regroup` must move the
-    rest. If the group was split from the other group, the rule that split it is removed. Raises FailureGroupNotFound.
-    Raises FailureGroupConflict if the groups are the same, or if the other group was itself joined to a group.
+    Return the number of failures that moved. If `FailureGroup.regroup_before` is not null after this, call `regroup` to
+    move the rest. If the group was split from the other group, the rule that split it is removed.
+
+    Raises FailureGroupNotFound. Raises FailureGroupConflict if the groups are the same, or if the other group was
+    itself joined to a group.
     """
     if fingerprint == into:
         raise FailureGroupConflict(_("A group cannot be joined to itself."))
@@ -127,7 +130,7 @@ def join(*, fingerprint: str, into: str) -> int:
 def separate(*, fingerprint: str) -> int:
     """Undo `join`: the errors of this group belong to it again. Return the number of failures that moved back.
 
-    If `FailureGroup.regroup_before` of the other group is not null then, `regroup` must move the rest. Raises
+    If `FailureGroup.regroup_before` of the other group is not null after this, call `regroup` to move the rest. Raises
     FailureGroupNotFound. Raises FailureGroupConflict if the group was split from the other group.
     """
     with transaction.atomic():
@@ -146,8 +149,8 @@ def separate(*, fingerprint: str) -> int:
 def split(*, fingerprint: str, condition: SplitCondition) -> str:
     """Assign the errors of a group that meet the condition to a new group. Return the fingerprint of the new group.
 
-    If the group was split by this condition before, return the fingerprint of the group that exists. If
-    `FailureGroup.regroup_before` of the group is not null then, `regroup` must move the rest of the failures. Raises
+    If the group was split by this condition before, return the fingerprint of the existing group. If
+    `FailureGroup.regroup_before` of the group is not null after this, call `regroup` to move the other failures. Raises
     FailureGroupNotFound. Raises InvalidSplit if the group has too many rules or the field is personal or secret.
     """
     with transaction.atomic():

@@ -58,6 +58,6 @@ def find_subjects(failures: Iterable[Failure]) -> dict[UUID, Subject]:
         if finder := _subject_finders.get(name):
             try:
                 subjects |= finder(group)
-            except Exception:  # a payload may have any form, and the page must show the failure all the same
+            except Exception:  # a payload may have any form, and the page must show the failure in any case
                 log.exception("failure.subject_unknown", name=name)
     return subjects

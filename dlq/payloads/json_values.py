@@ -78,7 +78,10 @@ def valid_text(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A text that is written as it is. `ends` is the id of the container that it ends."""
+    """A finished part of the JSON text.
+
+    `ends` is the id of the dict or list that is complete after this part, or 0.
+    """
 
     text: str
     ends: int = 0

@@ -43,7 +43,7 @@ class SelectionSerializer(StrictSerializer):
         help_text="Only open failures are covered, whatever this value is.",
     )
     is_task = serializers.BooleanField(required=False, allow_null=True, default=None)
-    source = serializers.CharField(**_TEXT)  # type: ignore[assignment]  # the base class has an attribute `source`
+    source = serializers.CharField(**_TEXT)  # type: ignore[assignment]  # `source` of the base class is a text
     name = serializers.CharField(**_TEXT)
     fingerprint = serializers.CharField(**_TEXT, help_text="The fingerprint of a group.")
     error_type = serializers.CharField(**_TEXT)

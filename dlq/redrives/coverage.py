@@ -31,7 +31,7 @@ WITHDRAWN_DELAY = timedelta(minutes=1)
 
 
 class Row(NamedTuple):
-    """A failure with its status before the change."""
+    """A failure that a redrive schedules or discards. `status` is the status before this change."""
 
     id: UUID
     name: str
@@ -92,7 +92,8 @@ def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
     size = min(limit, BATCH_SIZE)
     rows = [Row(*row) for row in _lock(withdrawn)[:size].values_list("id", "name", "status")]
     _schedule(redrive, rows)
-    # If there are fewer, the others were closed or retried while the redrive was paused.
+    # If fewer than `size` failures are found, no withdrawn retry remains.
+    # The failures of the other withdrawn retries were closed or retried while the redrive was paused.
     redrive.withdrawn = max(redrive.withdrawn - size, 0) if len(rows) == size else 0
     return len(rows)
 

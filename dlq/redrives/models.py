@@ -32,7 +32,7 @@ class RedriveStatus(models.TextChoices):
     CANCELLED = "cancelled", pgettext_lazy("redrive", "cancelled")
 
 
-#: Statuses of redrives that make progress.
+#: Statuses in which a redrive processes failures.
 ACTIVE_STATUSES = (RedriveStatus.CANARY, RedriveStatus.RUNNING)
 #: Statuses of redrives that have not ended.
 UNFINISHED_STATUSES = (*ACTIVE_STATUSES, RedriveStatus.PAUSED)

@@ -37,7 +37,7 @@ class Preview:
 
 
 def preview(redrive: Redrive) -> Preview:
-    """Return what a redrive that is not stored would do."""
+    """Return what the redrive would do if it were started. The redrive is an unsaved instance."""
     selection = FailureSelection.from_json(redrive.selection)
     candidates = _open(selection)
     sample = list(candidates.order_by("id")[:SAMPLE_SIZE])

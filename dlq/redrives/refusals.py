@@ -41,7 +41,7 @@ def with_traits(failures: QuerySet[Failure]) -> QuerySet[Failure]:
 
 
 def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
-    """Return the reason why the redrive refuses a failure with these traits, or None if it does not."""
+    """Return the reason why the redrive refuses a failure with these traits, or None if it accepts the failure."""
     if traits.status == FailureStatus.RETRYING:
         return RedriveResult.ALREADY_RUNNING
     if redrive.action == RedriveAction.DISCARD:

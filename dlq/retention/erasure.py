@@ -49,7 +49,7 @@ _finders: list[IdentifierFinder] = []
 
 
 def identifier_finder(function: IdentifierFinder) -> IdentifierFinder:
-    """Register the decorated function, which returns further identifiers of the guest with an identifier."""
+    """Register the decorated function. It receives an identifier of a guest and returns further ones of this guest."""
     _finders.append(function)
     return function
 

@@ -29,7 +29,8 @@ class TenantRowManager(models.Manager[Row]):
     """A manager whose queries return only the row of the current tenant."""
 
     def get_queryset(self) -> models.QuerySet[Row]:
-        # The condition is needed for the platform, and if the setting DATABASE_ROLES is off.
+        # With the setting DATABASE_ROLES, PostgreSQL shows a hotel only its own row.
+        # The filter by hotel is needed for the platform, and without this setting.
         return super().get_queryset().filter(hotel_id=current_tenant().id)
 
     def read(self) -> Row:

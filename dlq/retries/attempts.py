@@ -78,7 +78,8 @@ def claim_next(*, names: Collection[str], lease: timedelta, limit: int = 1) -> l
     Each claim is committed on return and is valid for `lease`. Concurrent callers claim different failures.
     """
     claimed: list[Failure] = []
-    # The callers that claim at the same time find the same failures, so each needs some more than it can claim.
+    # Callers that claim at the same time find the same failures, and another caller may claim some of them first.
+    # So each caller reads more failures than it can claim.
     for failure_id in selectors.claimable_failures(names=names, limit=limit + SPARE_CANDIDATES):
         if len(claimed) == limit:
             break

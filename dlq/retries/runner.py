@@ -53,9 +53,9 @@ def retry_due(*, failure_id: uuid.UUID, is_limited: bool = False) -> None:
 def retry_all(
     failure_ids: Sequence[uuid.UUID], *, seconds: float, is_limited: bool = False
 ) -> Sequence[uuid.UUID]:
-    """Retry the failures that are due, one after the other. Start no retry after this number of seconds.
+    """Retry the failures that are due, one after the other. Start no further retry after `seconds`.
 
-    Return the ids of the failures for which the time was not sufficient. At least one failure is processed. Errors are
+    Return the ids of the failures that were not processed in this time. At least one failure is processed. Errors are
     handled as in `retry_due`.
     """
     started = time.monotonic()
@@ -93,7 +93,11 @@ def _process(failure: Failure, *, now: datetime, paused: Pauses, is_limited: boo
 
 
 def _start(failure: Failure, *, is_limited: bool) -> None:
-    """Start the retry of a failure that is due: here, or in a message with the time limit of its kind."""
+    """Start the retry of a failure that is due.
+
+    If the kind of the failure has a time limit, the retry runs in a separate Celery message with this limit. Otherwise
+    it runs in this process. Failures that this worker cannot retry are postponed or wait for their external handler.
+    """
     kind = find_kind(failure.name)
     if is_external(failure.name):
         _wait_for_handler(failure.id)

@@ -19,8 +19,8 @@ JITTER = 0.1
 #: Delay before the next retry of a failure if the worker does not know its task or its retry handler.
 UNKNOWN_TASK_DELAY = timedelta(minutes=5)
 
-#: Delay until a failure that waits for an older one with the same ordering key is checked again. It usually becomes due
-#: earlier, when the older failure is closed.
+#: Delay between two checks of a failure that waits for an older failure with the same ordering key.
+#: The waiting failure usually becomes due before the next check, when the older failure is closed.
 BLOCKED_DELAY = timedelta(hours=1)
 
 #: Lease of an attempt that runs a retry handler. It is longer than the time limit of Celery tasks (240 seconds).
@@ -49,7 +49,7 @@ def schedule_check(failure_id: uuid.UUID, at: datetime) -> None:
 
 
 def schedule_checks(failure_ids: Sequence[uuid.UUID], at: datetime) -> None:
-    """Do the same as `schedule_check` for several failures, with one statement."""
+    """Schedule the task that checks each of these failures at this time, with one SQL statement."""
     if not current_tenant().is_platform:
         due.schedule(kind=FAILURE_DUE, items=[(failure_id, at) for failure_id in failure_ids])
 
@@ -60,7 +60,7 @@ def cancel_check(failure_id: uuid.UUID) -> None:
 
 
 def cancel_checks(failure_ids: Sequence[uuid.UUID]) -> None:
-    """Do the same as `cancel_check` for several failures, with one statement."""
+    """Cancel the scheduled checks of these failures with one SQL statement, in the caller's transaction."""
     if not current_tenant().is_platform:
         due.cancel(kind=FAILURE_DUE, ids=failure_ids)
 

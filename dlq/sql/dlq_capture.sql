@@ -10,11 +10,12 @@
 -- `hotel` is the id of the hotel, or null for a failure of the platform, which has no due item.
 -- `actor` is the actor of the audit event.
 --
--- If a failure with this work key is open, its occurrences are incremented. Unless a worker is retrying it, its error is
--- replaced, and the new error is kept as a further attempt. After attempt number 100, only the latest is kept.
+-- If a failure with this work key is open, no failure is stored. The occurrences of the open failure are incremented.
+-- Unless a worker is retrying the open failure, its error is replaced, and the new error is kept as a further attempt.
+-- After attempt number 100, only the latest of these further attempts is kept.
 --
--- The failure belongs to the group that the rules of groups assign to its error. Its attempts keep the fingerprint of
--- their error.
+-- The failure belongs to the group that the rules of groups assign to its error.
+-- Each attempt keeps the fingerprint of its own error.
 --
 -- The function returns {id, status, is_new}.
 CREATE OR REPLACE FUNCTION public.dlq_capture(request jsonb) RETURNS jsonb

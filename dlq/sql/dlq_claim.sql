@@ -5,13 +5,15 @@
 -- `lease` is the number of seconds in which the attempt must report its result or extend the lease.
 -- `blocked_seconds` is the number of seconds until a failure that waits for another one is checked again.
 -- `code_version` is the version of the worker's code.
--- `is_dispatched` says that the due queue has sent the failure to the worker. The due item then has a lease, and the due
--- queue sends it again if the worker dies. Otherwise the function schedules the check at the end of the attempt's lease.
+-- `is_dispatched` says whether the due queue has sent the failure to the worker.
+-- If it has, the due item has a lease, and the due queue sends the failure again if the worker dies.
+-- If it has not, the function schedules a check of the failure at the end of the attempt's lease.
 --
--- The function returns the claimed failure as a JSON object with all columns. It returns null if the failure is not
--- due, if another worker has claimed it, if its retries are paused, or if it waits for an older failure with the same
--- ordering key. When the older failure is closed, dlq_wake_next makes this one due. The check after `blocked_seconds`
--- notices that the failure has become too old for automatic retries.
+-- The function returns the claimed failure as a JSON object with all columns.
+-- It returns null if the failure is not due, if another worker has claimed it, or if its retries are paused.
+-- It also returns null if the failure waits for an older failure with the same ordering key.
+-- When the older failure is closed, dlq_wake_next makes the waiting failure due.
+-- The check after `blocked_seconds` notices that the failure has become too old for automatic retries.
 CREATE OR REPLACE FUNCTION public.dlq_claim(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

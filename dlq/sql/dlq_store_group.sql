@@ -1,12 +1,15 @@
 -- Stores the group of an error unless it exists, applies the rules of groups, and returns the fingerprint of the group
 -- to which the error belongs.
 --
--- The parameter is a JSON object with `name`, `source`, `payload`, `error` ({type, message, translatable_message,
--- fingerprint, location, traceback}), `attempt` ({code_version}) and `actor`, as for dlq_capture.
+-- The parameter is a JSON object with a part of the members of the parameter of dlq_capture:
+-- `name`, `source`, `payload` and `actor`,
+-- `error` ({type, message, translatable_message, fingerprint, location, traceback}),
+-- and `attempt` ({code_version}).
 --
 -- The function never waits for another transaction that captures an error of the same group, unless the group is new.
--- It updates the time and the versions at which the group was last seen if the time is older than ten seconds or the
--- version is new, and skips the update if another transaction has locked the row.
+-- It updates the time at which the group was last seen and the versions of the group.
+-- It skips this update if the time is less than ten seconds old and the version is not new,
+-- and also if another transaction has locked the row.
 --
 -- A group has regressed if it was acknowledged and occurs in a new version of the code, or if it did not occur for
 -- seven days, none of its latest failures is open, and it occurs again.
@@ -42,7 +45,8 @@ BEGIN
         SELECT fingerprint, joined_to, splits, last_seen_at, versions INTO seen
         FROM dlq_failuregroup WHERE fingerprint = dlq_find_group(original, request);
         IF NOT FOUND THEN
-            RETURN original; -- A rule names a group that does not exist.
+            -- A rule assigns the error to a group that does not exist, so the error stays in the original group.
+            RETURN original;
         END IF;
     END IF;
 

@@ -1,6 +1,6 @@
-"""The functions of hotelagent that the benchmarks of claims measure.
+"""The functions with which the benchmarks measure how fast workers claim and retry failures of hotelagent.
 
-The module `contestants` starts a process with the development settings and calls the functions there.
+The module `contestants` starts a process with the development settings and calls these functions there.
 """
 
 import subprocess

@@ -75,7 +75,10 @@ def visit_slowest_page() -> float:
 
 
 def count_groups() -> float:
-    """Return the number of groups of the failures of the flood, whose errors name the first mail server."""
+    """Return the number of groups to which the failures of the flood belong.
+
+    The failures of the flood are those whose error message contains the first mail server.
+    """
     with hotel_context(hotel()):
         flood = Failure.objects.filter(error_message__contains=SERVERS[0])
         return float(flood.values("fingerprint").distinct().count())

@@ -1,4 +1,4 @@
-"""The pages of the dead-letter queue that the benchmark `dlq_pages` measures, in a few and in a large hotel."""
+"""The pages of the dead-letter queue that the benchmark `dlq_pages` measures, with few and with many failures."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -88,7 +88,7 @@ def visitor(slug: str) -> Visitor:
 
 
 def visit(slug: str, page: str) -> None:
-    """Request the page, and fail if it does not contain what it should."""
+    """Request the page. Raises RuntimeError if the page does not contain the error message of the failures."""
     who = visitor(slug)
     path = PAGES[page].format(group=f"{1:016x}")
     client, headers = (

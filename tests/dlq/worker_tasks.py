@@ -81,7 +81,10 @@ def fail(guest: str) -> None:
 
 @shared_task(base=DjangoTask, name="tests.dlq.fail_by_signal")
 def fail_by_signal(guest: str) -> None:
-    """Raise an error that only `capture_by_signal` captures. If the receiver fails, the failure is lost."""
+    """Raise an error that only the signal receiver `capture_by_signal` captures.
+
+    If the receiver raises an error, the failure is lost.
+    """
     note_run(guest)
     raise ZeroDivisionError(guest)
 
@@ -110,7 +113,10 @@ register_kind(Kind(name="tests.dlq.charge", handler=charge, is_idempotent=False)
 
 @worker_process_init.connect
 def note_results(**_kwargs: object) -> None:
-    """Note in the processes of a worker whether they can store a success. They try three times in a second."""
+    """Make the processes of a worker append to the Redis list `RESULTS` whether they could store a success.
+
+    The processes try to store a success three times within one second.
+    """
     record_success = attempts.record_success
 
     def record_and_note(**result: Any) -> bool:

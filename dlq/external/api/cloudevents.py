@@ -91,7 +91,7 @@ class CloudEventSerializer(serializers.Serializer[Any]):
 
     specversion = serializers.ChoiceField(choices=["1.0"])
     id = _Attribute(help_text="The id of the event. Another event of the same `source` must have another id.")
-    source = _Attribute(  # type: ignore[assignment]  # the base class Field has an attribute `source`
+    source = _Attribute(  # type: ignore[assignment]  # `source` of the base class Field is a text
         help_text="A URI reference of the system in which the event occurred."
     )
     type = _Attribute(

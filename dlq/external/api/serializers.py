@@ -196,7 +196,7 @@ class FailureStateSerializer(ReadOnlySerializer[Failure]):
 
 @extend_schema_serializer(examples=[OpenApiExample("The work is done", value={"fencing_token": 3})])
 class AcknowledgeSerializer(StrictSerializer):
-    """The report of a success."""
+    """The report that the handler of another system has done the work of the failure."""
 
     fencing_token = serializers.IntegerField(min_value=1, max_value=32767, help_text=_NUMBER_HELP)
 
@@ -225,7 +225,7 @@ class AcknowledgeSerializer(StrictSerializer):
     ]
 )
 class FailSerializer(ErrorSerializer):
-    """The report of another failure."""
+    """The report that the handler of another system could not process the failure, with the error."""
 
     fencing_token = serializers.IntegerField(min_value=1, max_value=32767, help_text=_NUMBER_HELP)
 

@@ -42,7 +42,7 @@ def manager(in_hotel: Hotel) -> User:
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that lets the given time pass for the alerts."""
+    """Return a function that moves the clock of the alerts forward by the given time."""
 
     def pass_time(**period: float) -> None:
         moment = vars(digest)["database_now"]() + timedelta(**period)

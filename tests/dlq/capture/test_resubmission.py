@@ -1,4 +1,7 @@
-"""Tests that a failure is never deleted before the copy that is sent again has arrived (ServiceBusExplorer#476)."""
+"""Tests that an interrupted retry never loses a failure.
+
+ServiceBusExplorer#476 reports such a loss: the failure was deleted before its copy arrived in the queue.
+"""
 
 from typing import Any
 

@@ -32,7 +32,10 @@ CLOUD_EVENT = "application/cloudevents+json"
 
 
 def make_client(hotel: Hotel, *scopes: str, name: str = "pms") -> APIClient:
-    """Return a client of the hotel's API whose API key has this name. It has all scopes of failures by default."""
+    """Return a client of the hotel's API whose API key has this name and these scopes.
+
+    Without scopes, the key has all scopes that reporting, listing and processing failures require.
+    """
     with hotel_context(hotel):
         _key, text = api_keys.create(name=name, scopes=scopes or ("dlq:read", "dlq:write", "dlq:work"))
     client = APIClient(SERVER_NAME=f"{hotel.slug}.localhost")

@@ -1,4 +1,7 @@
-"""Tests of pauses: what is paused is captured but not retried, and is released at a limited rate afterwards."""
+"""Tests of pauses of retries.
+
+During a pause, failures are captured but not retried. After the pause, their retries start at a limited rate.
+"""
 
 import json
 from datetime import timedelta

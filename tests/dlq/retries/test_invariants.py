@@ -1,7 +1,7 @@
 """The invariants of the dead-letter queue. Each test has a control: a weaker implementation for which it fails.
 
-Two invariants have their own modules: "a redrive touches each failure once" (test_redrives.py) and "the metrics equal a
-count over the tables" (test_metrics.py).
+Two invariants have their own modules: "a redrive retries each failure once" (test_redrives_once.py) and "the metrics
+equal a count over the tables" (test_metrics.py).
 """
 
 import signal
@@ -78,7 +78,10 @@ def test_task_that_fails_while_postgresql_is_down_is_captured_later(hotel: Hotel
 
 
 def claim_without_fencing(*, failure_id: Any, **_options: object) -> Failure | None:
-    """Claim a failure as a check followed by an update. All workers finish the check before one of them updates."""
+    """Check that a failure is scheduled, and then claim it with an update that does not check the status again.
+
+    All workers finish the check before one of them updates the failure.
+    """
     failure = reload(Failure(id=failure_id))
     if failure.status != "scheduled":
         return None

@@ -1,4 +1,4 @@
-"""Tests that the time limit of a kind ends its retries, and only its own, with a real worker."""
+"""Tests, with a real worker, that the time limit of a kind ends retries of this kind and of no other kind."""
 
 from typing import Any
 

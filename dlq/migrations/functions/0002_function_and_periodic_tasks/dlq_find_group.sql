@@ -1,18 +1,23 @@
 -- Returns the fingerprint of the group to which an error belongs, by the rules of the groups.
 --
--- `original` is the fingerprint of the error, and `failure` a JSON object with `source`, `name`, `payload` and
--- `error` ({message}). A rule to split assigns errors that meet its conditions to another group. Otherwise, a group that
--- was joined assigns all its errors to the group that it was joined to. The rules of that group follow.
+-- `original` is the fingerprint of the error.
+-- `failure` is a JSON object with `source`, `name`, `payload` and `error` ({message}).
 --
--- The conditions of a rule to split are `text` (part of the message), `source`, `name`, and `field` with `value` (a
--- field of the payload, with dots between the keys). Conditions that the rule does not have are not checked.
+-- A split rule assigns the errors that meet its conditions to another group.
+-- If no split rule applies and the group was joined to another group, the error is assigned to that other group.
+-- The rules of the group to which the error was assigned are applied next.
+--
+-- The conditions of a split rule are `text` (part of the message), `source`, `name`, and `field` with `value`.
+-- `field` is the path of a field of the payload, with dots between the keys.
+-- Conditions that the split rule does not have are not checked.
 CREATE OR REPLACE FUNCTION public.dlq_find_group(original char(16), failure jsonb) RETURNS char(16)
 LANGUAGE plpgsql AS $$
 DECLARE
     found char(16) := original;
     following char(16);
 BEGIN
-    -- Services reject rules that form a circle. The limit protects the capture if they fail to do so.
+    -- The services reject rules that form a circle.
+    -- If a circle exists nevertheless, this limit of the loop prevents that the capture of a failure never ends.
     FOR step IN 1..10 LOOP
         SELECT coalesce(
             (SELECT split.rule ->> 'fingerprint'

@@ -5,8 +5,8 @@
 -- `hotel` is the id of the hotel, or null for a failure of the platform.
 -- `worker` is the name of the worker, and `actor` the actor of the audit event.
 --
--- A success is recorded even if the attempt already counts as lost, because the work is done. If a later attempt is
--- running by then, the failure stays open until that attempt ends.
+-- A success is recorded even if the attempt already counts as lost, because the work is done.
+-- If a later attempt is running when the success is recorded, the failure stays open until the later attempt ends.
 --
 -- The function returns {is_recorded, outcome}. If the attempt had ended already, nothing is changed, `is_recorded` is
 -- false, and `outcome` is the outcome of the attempt.
