@@ -115,7 +115,7 @@ def hotel(db: None) -> Hotel:
 
 @pytest.fixture
 def other_hotel(db: None) -> Hotel:
-    """Return the hotel Beta, in the time zone America/New_York."""
+    """Return the hotel Beta, whose time zone is America/New_York."""
     return _hotel("beta")
 
 

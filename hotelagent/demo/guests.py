@@ -34,7 +34,7 @@ def _names() -> dict[str, tuple[list[str], list[str]]]:
 
 
 def random_name(random: Random, *, country: str) -> str:
-    """Return a random full name that is common in the country: a given name and a family name."""
+    """Return a random full name. The given name and the family name are common in the country."""
     given, family = _names()[_NAME_LISTS.get(country, "GBR")]
     return f"{random.choice(given)} {random.choice(family)}".replace("_", " ")
 

@@ -38,7 +38,7 @@ DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY")
 # Django need not check host names, because HotelMiddleware responds with 404 to hosts that belong to no hotel.
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"])
-# The number of reverse proxies in front of gunicorn. The default is one, which handles TLS.
+# The number of reverse proxies in front of gunicorn. The default is 1: a single proxy, which handles TLS.
 # A system check warns if TRUSTED_PROXY_HOPS is not set.
 # If TRUSTED_PROXY_HOPS were 0, all clients would have the proxy's IP address. One client could lock out all others.
 TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=1)

@@ -25,7 +25,8 @@ from tenants.database.clock import database_now
 from tenants.errors import DomainError
 from tenants.queue import due
 
-#: If the final attempt has not finished after this time, it is enqueued again, because its Celery message may be lost.
+#: If the final attempt has not finished after this time, the due queue enqueues the attempt again.
+#: The Celery message of the attempt may be lost.
 FINAL_ATTEMPT_TIMEOUT = datetime.timedelta(minutes=10)
 
 _GONE = 410

@@ -33,7 +33,8 @@ from tenants.queue import due
 
 logger = logging.getLogger(__name__)
 
-#: A worker that checks or imports a file renews its lease regularly. If the lease ends, another worker continues.
+#: A worker that checks or imports a file renews its lease on the file after each batch of rows.
+#: If the lease ends, another worker continues.
 #: The lease is longer than the time that a worker needs between two batches.
 LEASE = timedelta(seconds=120)
 #: After this number of seconds, a worker stops between two batches and continues the import in a new Celery task.
@@ -160,7 +161,7 @@ class _Work:
         self._end(error=message_to_json(TranslatableMessage(_INTERRUPTED)))
 
     def hand_over(self) -> None:
-        """Release the lease and send the rest of the file as a new task."""
+        """Release the lease, and enqueue a new task that continues with the remaining rows of the file."""
         with contextlib.suppress(LeaseLost), transaction.atomic():
             self._update(lease_ends_at=None)
             enqueue(self._claimed.id)

@@ -49,7 +49,7 @@ class FileImport(models.Model):
     settings = models.JSONField(default=dict, editable=False)
     #: A description of the content, such as the columns with sample values (`file_imports.kinds.FileContent`).
     inspection = models.JSONField(default=dict, editable=False)
-    #: The row count of the file, or null before the first check has counted the rows.
+    #: The number of rows in the file. The upload counts the rows, and each check counts them again.
     total_rows = models.PositiveIntegerField(_("rows"), null=True, editable=False)
     #: The number of rows that are checked or imported. A worker that takes over continues after these rows.
     finished_rows = models.PositiveIntegerField(default=0, editable=False)

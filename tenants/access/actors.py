@@ -12,7 +12,10 @@ from tenants.models import User
 
 
 def session_actor(request: HttpRequest) -> Actor:
-    """Return the actor of a request that is authenticated by a login session. May load the session."""
+    """Return the actor of a request that is authenticated by a login session.
+
+    If the request has not loaded the session and the user yet, this function queries the database.
+    """
     return _actor(request.user, request)
 
 

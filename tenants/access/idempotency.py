@@ -22,7 +22,8 @@ from rest_framework.utils.encoders import JSONEncoder
 from hotelagent.core.encryption import decrypt, encrypt
 from tenants.models import IdempotencyKey
 
-#: Stored responses are kept for one day. Client libraries repeat requests within seconds, queues within hours.
+#: Stored responses are kept for one day.
+#: HTTP client libraries repeat a request within seconds, and the job queues of API clients within hours.
 RETENTION_HOURS = 24
 #: On average, one of DELETE_EVERY requests deletes expired responses. A daily task deletes the remaining responses.
 DELETE_EVERY = 64

@@ -41,7 +41,8 @@ logger = logging.getLogger(__name__)
 
 HOTEL_HEADER = "hotel"
 REQUEST_ID_HEADER = "request"
-#: The kind of the due items in the message. The due queue sends due items again until they are processed.
+#: The header with the kind of the due items in the message. Only messages that the due queue sends have this header.
+#: The due queue sends these messages again until the due items are processed.
 DUE_HEADER = "due"
 #: An id that several messages for the same work share, so that their deliveries are counted together.
 WORK_HEADER = "work"

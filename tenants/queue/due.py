@@ -171,6 +171,9 @@ def pause_hotel(*, hotel_id: UUID) -> None:
 
 
 def resume_hotel(*, hotel_id: UUID) -> None:
-    """Send a hotel's due items to workers again. Overdue items follow within seconds. Needs the platform's context."""
+    """End the pause of a hotel's due items. The dispatcher then sends overdue items to workers within seconds.
+
+    Must be called in the platform's context.
+    """
     with connection.cursor() as cursor:
         cursor.execute("UPDATE tenants_dueitem SET claim_at = due_at WHERE hotel_id = %s", [hotel_id])

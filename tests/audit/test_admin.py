@@ -21,7 +21,7 @@ def client_with_role(role: str, hotel: Hotel) -> Client:
 
 
 @pytest.mark.django_db
-def test_event_pages_show_descriptions(
+def test_event_list_and_event_page_show_the_description_of_the_event(
     staff: Client, hotel: Hotel, lamp_lit: EventType, as_ana: Actor
 ) -> None:
     with hotel_context(hotel):

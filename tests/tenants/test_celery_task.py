@@ -161,7 +161,7 @@ def test_task_sent_by_two_hotels_runs_in_both_hotels_at_the_same_time(
     [{"countdown": 61}, {"eta": timezone.now() + datetime.timedelta(hours=1)}],
     ids=["countdown", "eta"],
 )
-def test_apply_async_with_a_delay_above_a_minute_raises_value_error(
+def test_apply_async_with_a_delay_of_more_than_a_minute_raises_value_error(
     in_hotel: Hotel, options: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError, match="due queue"):

@@ -118,7 +118,7 @@ def test_admin_and_other_hotels_work_if_a_hotel_has_an_unknown_status_or_languag
 
 
 @pytest.mark.parametrize("model", [Hotel, Domain])
-def test_models_of_the_routing_table_have_no_fields_with_from_db_value(model: Any) -> None:
+def test_fields_of_the_routing_table_do_not_convert_database_values(model: Any) -> None:
     assert [field.name for field in model._meta.fields if hasattr(field, "from_db_value")] == []
 
 

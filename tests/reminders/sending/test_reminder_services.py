@@ -121,7 +121,7 @@ def kill(*_args: object, **_kwargs: object) -> None:
     raise Killed
 
 
-def test_retry_is_completed_by_another_worker_after_its_worker_was_killed(
+def test_retry_whose_worker_was_killed_is_completed_by_another_worker(
     reminder: Reminder, smtp: MailServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Reminder.objects.filter(id=reminder.id).update(status="failed")
