@@ -50,7 +50,7 @@ def send_webhook_deliveries(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="locks.tasks.make_final_webhook_attempt")
 def make_final_webhook_attempt(delivery_id: str) -> None:
-    """Make the final attempt of one webhook delivery. If it fails, the failure is kept in the dead-letter queue."""
+    """Make the final attempt of a webhook delivery. If the attempt fails, the dead-letter queue stores the failure."""
     make_final_attempt(UUID(delivery_id))
 
 

@@ -49,7 +49,7 @@ def has_a_night(row: Row) -> bool:
 def is_valid(row: Row) -> bool:
     """Return whether the booking has at least one night and one adult.
 
-    The import rejects a booking without nights. It imports a booking with 0 adults, but ignores the number of adults.
+    The import rejects a booking without nights. The import accepts a booking with 0 adults, but ignores the number.
     """
     return has_a_night(row) and int(row["adults"]) > 0
 

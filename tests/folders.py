@@ -44,7 +44,7 @@ def in_memory(link: Path) -> Path:
     If there is not enough free memory, nothing is created and the path `link` is returned.
 
     Each database copy creates and deletes 750 files. An ext4 file system without a journal does not reuse inodes for
-    some minutes, so it searches all inodes for a free one. A copy then takes 0.7 s instead of 0.04 s.
+    some minutes, so the file system searches all inodes for a free one. A copy then takes 0.7 s instead of 0.04 s.
     """
     free = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) if MEMORY.is_dir() else 0
     if free > REQUIRED_MEMORY:

@@ -2,7 +2,7 @@
 -- Until an expired hold is ended, the exclusion constraint rejects other holds on its nights.
 -- The caller must have locked the room.
 --
--- The function waits for holds that another transaction is changing, because their owner may be confirming them.
+-- The function waits for holds that another transaction is changing, because that transaction may confirm the hold.
 CREATE OR REPLACE FUNCTION public.locks_expire_overlapping(
     context jsonb, checked_room int, checked_nights daterange
 ) RETURNS int

@@ -101,7 +101,10 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         return super().changelist_view(request, {**(extra_context or {}), **context})
 
     def upload_view(self, request: HttpRequest) -> HttpResponse:
-        """Store the uploaded file and redirect to its page, or back to the list if the file can't be read."""
+        """Store the uploaded file and redirect to the page of the file.
+
+        If the file can't be read, redirect to the list of files.
+        """
         list_url = reverse(f"admin:reminders_{self.opts.model_name}_changelist")
         if not self.has_import_permission(request):
             raise PermissionDenied

@@ -47,7 +47,7 @@ def tracking_webhook(request: HttpRequest, provider: str) -> HttpResponse:
 def receive_event(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) -> None:
     """Process an event of a mail provider in the context of its hotel. Events of unknown hotels are ignored.
 
-    Only database errors are raised, and they make the provider send the event again.
+    Only database errors are raised. A database error makes the provider send the event again.
     """
     metadata = event_mapping.metadata(event)
     hotel_id, reminder_id = (_uuid_or_none(metadata.get(name)) for name in ("hotel", "reminder"))

@@ -45,8 +45,8 @@ class Reminder(models.Model):
 
     A worker claims a reminder before it sends it. A claim is identified by `id` and `attempts`. `attempts` grows with
     each claim, so the SQL statements of a worker that has lost its claim match no row. `transmission_started_at` is
-    committed before the first byte of the message is sent: if a worker stops before it is set, nothing was sent, and if
-    it stops afterwards, the outcome is unknown.
+    committed before the first byte of the message is sent. If a worker stops before this column is set, nothing was
+    sent. If a worker stops after this column is set, it is unknown whether the message was sent.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

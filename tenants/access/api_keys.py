@@ -103,7 +103,7 @@ def record_use(key: ApiKey) -> None:
 
 
 def revoke(key: ApiKey) -> bool:
-    """Revoke the key with immediate effect. Return False if it was already revoked."""
+    """Revoke the key with immediate effect. Return False if the key was already revoked."""
     with transaction.atomic():
         revoked = ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=Now()) == 1
         if revoked:

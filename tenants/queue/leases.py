@@ -22,6 +22,6 @@ def acquire(*, name: str, holder: str, seconds: int) -> bool:
 
 
 def release(*, name: str, holder: str) -> None:
-    """Release a lease if `holder` still holds it. Needs the platform's context."""
+    """Release a lease if `holder` still holds the lease. Needs the platform's context."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM tenants_lease WHERE name = %s AND holder = %s", [name, holder])

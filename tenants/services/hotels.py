@@ -34,9 +34,9 @@ def create_hotel(
 ) -> Hotel:
     """Create and provision a hotel. The hotel is served at its host names when this function returns.
 
-    Uses the direct connection, so it cannot be called inside an atomic() block of the runtime connection. If it raises
-    an error, nothing was created. Raises InvalidSlug, SlugConflict, InvalidTimeZone, InvalidDomain, DomainConflict,
-    SchemaTemplateNotFound, ProvisioningFailed.
+    Uses the direct connection, so the function cannot be called inside an atomic() block of the runtime connection. If
+    an error is raised, nothing was created. Raises InvalidSlug, SlugConflict, InvalidTimeZone, InvalidDomain,
+    DomainConflict, SchemaTemplateNotFound, ProvisioningFailed.
     """
     with (
         direct_connection(),

@@ -76,8 +76,9 @@ def measure(ids: list[str]) -> list[Row]:
 
 @contextmanager
 def durable_servers(*, stock: bool = False) -> Iterator[Servers]:
-    """Start servers with a migrated database, and delete them on exit. Each commit waits until the disk has stored it.
+    """Start servers with a migrated database, and delete them on exit.
 
+    Each transaction is stored on the disk before COMMIT returns.
     If `stock` is true, run the PostgreSQL of the Debian package with its default settings.
     """
     running = Servers(durable=True, stock=stock)

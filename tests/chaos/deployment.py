@@ -131,7 +131,7 @@ class Deployment:
         self.workers[pool] = self._run("worker", pool)
 
     def kill_pool_process(self) -> None:
-        """Kill one process of the prefork pool of a Celery worker. The worker starts another one."""
+        """Kill one process of the prefork pool of a Celery worker. The worker then starts a new process."""
         with contextlib.suppress(psutil.NoSuchProcess):
             children = psutil.Process(self.workers["prefork"]).children()
             if children:

@@ -131,7 +131,7 @@ class ServerAccess:
             self.keeper.poll()
 
     def _has_other_users(self) -> bool:
-        """Return whether another process uses the servers, which means that it holds the shared lock."""
+        """Return whether another process uses the servers. Each process that uses the servers holds the shared lock."""
         time.sleep(0.1)
         return not is_locked(self.run / keeper.USERS_LOCK)
 

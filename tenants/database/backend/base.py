@@ -169,7 +169,8 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 def _loader_for(zone: Any) -> type[BaseTzLoader]:
     """Return a psycopg loader class that converts timestamps to `zone`.
 
-    psycopg's own loader would use the connection's time zone, but each statement sets a different one with SET LOCAL.
+    psycopg's own loader would use the time zone of the connection. But each statement sets another time zone with
+    SET LOCAL.
     """
 
     class Loader(BaseTzLoader):  # type: ignore[misc]

@@ -1,4 +1,4 @@
--- Records an event in the audit trail and returns the id of the event. Other database functions call it.
+-- Records an event in the audit trail and returns the id of the event. Other database functions call this function.
 --
 -- actor: who performed the operation, as returned by audit.services.actor_as_json. Null means "system".
 -- event_data: a JSON object with the fields of the event type
