@@ -13,8 +13,8 @@ from dlq.retention import models as _retention  # noqa: F401
 from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
 
-#: The first part of the names of failures that other systems report. Without it, a client could use the name of one of
-#: our tasks, and a retry would run that task.
+#: The prefix of the names of failures that other systems report.
+#: Without the prefix, a client could use the name of one of our tasks, and a retry would run that task.
 EXTERNAL = "external:"
 
 

@@ -94,8 +94,8 @@ class FailureGroup(models.Model):
     )
 
     acknowledged_at = models.DateTimeField(_("acknowledged"), null=True, editable=False)
-    #: A muted group has no alerts. The mute ends at `muted_until`, or after `mute_limit` failures with a greater id
-    #: than `muted_from`, whichever comes first.
+    #: A muted group causes no alerts. The mute ends at the time `muted_until`, if this time is set.
+    #: The mute also ends when `mute_limit` failures of the group have a greater id than `muted_from`.
     muted_from = models.UUIDField(null=True, editable=False)
     muted_until = models.DateTimeField(_("muted until"), null=True, editable=False)
     mute_limit = models.PositiveSmallIntegerField(null=True, editable=False)
@@ -120,8 +120,8 @@ class FailureGroup(models.Model):
     #: Failures of this group with smaller ids may belong to another group since the rules changed. Null: none.
     regroup_before = models.UUIDField(null=True, editable=False)
 
-    #: The numbers of failures at `counted_at`: open ones, all, and those that were captured and closed on each day, as
-    #: a dict from ISO dates to pairs.
+    #: The number of open failures and of all failures of the group at the time `counted_at`.
+    #: `daily_counts` maps each ISO date to a pair: the number of captured failures and the number of closed failures.
     open_count = models.PositiveIntegerField(null=True, editable=False)
     failure_count = models.PositiveIntegerField(null=True, editable=False)
     daily_counts = models.JSONField(null=True, editable=False)

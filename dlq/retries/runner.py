@@ -178,8 +178,8 @@ def _send_task(failure: Failure) -> None:
         headers={
             FAILURE_HEADER: str(failure.id),
             ATTEMPT_HEADER: str(failure.attempt),
-            # Retries have the same work id as the original task, so that their deliveries are counted together, and
-            # so that HotelTask.idempotency_key is the same for all of them.
+            # Retries have the same work id as the original task, so that all deliveries are counted together.
+            # `HotelTask.idempotency_key` is therefore the same for the original task and its retries.
             WORK_HEADER: failure.idempotency_key,
         },
         **_time_limits(find_kind(failure.name)),

@@ -1,18 +1,18 @@
--- Stores the group of an error unless it exists, applies the rules of groups, and returns the fingerprint of the group
--- to which the error belongs.
+-- Finds the group to which an error belongs, and returns the fingerprint of the group.
+-- The function stores the group if the group does not exist yet, and applies the rules of groups.
 --
--- The parameter is a JSON object with a part of the members of the parameter of dlq_capture:
--- `name`, `source`, `payload` and `actor`,
--- `error` ({type, message, translatable_message, fingerprint, location, traceback}),
--- and `attempt` ({code_version}).
+-- The parameter is a JSON object with some of the keys of the parameter of dlq_capture:
+-- `name`, `source`, `payload` and `actor`.
+-- `error`: {type, message, translatable_message, fingerprint, location, traceback}.
+-- `attempt`: {code_version}.
 --
 -- The function never waits for another transaction that captures an error of the same group, unless the group is new.
--- It updates the time at which the group was last seen and the versions of the group.
--- It skips this update if the time is less than ten seconds old and the version is not new,
--- and also if another transaction has locked the row.
+-- The function updates the time at which the group was last seen, and the versions of the group.
+-- The update is skipped if the time is less than ten seconds old and the version is not new.
+-- The update is also skipped if another transaction has locked the row of the group.
 --
--- A group has regressed if it was acknowledged and occurs in a new version of the code, or if it did not occur for
--- seven days, none of its latest failures is open, and it occurs again.
+-- An acknowledged group has regressed if an error of the group occurs in a new version of the code.
+-- A group whose latest failures are all closed has regressed if an error occurs for the first time in seven days.
 CREATE OR REPLACE FUNCTION public.dlq_store_group(request jsonb) RETURNS char(16)
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -8,8 +8,8 @@ import pytest
 
 from tests.architecture.modules import imported_modules, modules
 
-#: The layers of the project from low to high. A module belongs to the layer with the longest matching prefix, and may
-#: import modules of its own layer and of lower ones.
+#: The layers of the project from low to high. A module belongs to the layer with the longest matching prefix.
+#: A module may import modules of the same layer and of lower layers.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("hotelagent.core",),
     # tenants, except for its interfaces
@@ -40,8 +40,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hotelagent",),
 )
 
-#: Within the apps above tenants, these modules and packages, directly in the app, are the lowest layer: models, queries
-#: and the value types and constants that they need. They may not import services or interfaces.
+#: The modules and packages of the lowest layer in each app above `tenants`, if they are directly in the app.
+#: They contain models, queries, and the value types and constants that models and queries need.
+#: They may not import services or interfaces.
 MODELS = frozenset(
     {
         "choices",
@@ -61,8 +62,8 @@ MODELS = frozenset(
         "sql",
     }
 )
-#: Modules and packages with these names are the highest layer, wherever they are in an app. Services may not import
-#: them.
+#: Modules and packages with these names are the highest layer, wherever they are in an app.
+#: Services may not import modules of the highest layer.
 INTERFACES = frozenset(
     {
         "admin",

@@ -11,9 +11,10 @@ IDS = ("relations-per-hotel", "resolve-host", "create-hotel", "migrate-idle", "m
 
 HOTELS = 500
 HOTELS_WHEN_CREATING = 200
-#: Number of the peer's tenants in the benchmarks of migrations. Its commands process one tenant after the other, which
-#: takes minutes for HOTELS tenants, so their time is measured with fewer tenants and multiplied. There are enough of
-#: them to make the constant part of a command's time small.
+#: Number of django-tenants' tenants in the benchmarks of migrations.
+#: The commands of django-tenants process one tenant after the other, which takes minutes for HOTELS tenants.
+#: So the time of the commands is measured with fewer tenants and multiplied.
+#: With 60 tenants, the part of the time that does not depend on the number of tenants is small.
 PEER_TENANTS = 60
 ROUNDS = 5
 

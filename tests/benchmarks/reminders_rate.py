@@ -23,13 +23,15 @@ IDS = ("send-rate", "send-pipelining")
 
 #: Messages that the peer sends per round, and reminders of one hotel per round.
 MESSAGES = 2_000
-#: (hotels, due reminders of each, minimum of our rate divided by the peer's). Real hotels have 60 and 106 reminders on
-#: an average day, all due at the same time. With four, most of the time goes into switching between hotels.
+#: Each tuple contains the number of hotels, the number of due reminders per hotel, and the required ratio of the rates.
+#: The ratio is the rate of hotelagent divided by the rate of the peer.
+#: Two real hotels have 60 and 106 reminders on an average day, and all reminders of a day are due at the same time.
+#: With four reminders per hotel, most of the time is spent on switching between hotels.
 SHAPES = ((1, MESSAGES, 2.0), (500, 20, 2.0), (500, 4, 1.2))
 ROUNDS = 5
 
-#: For `send-pipelining`: seconds per round trip, reminders per round, rounds, minimum of the rate with pipelining
-#: divided by the rate without.
+#: The constants of the benchmark `send-pipelining`. ROUND_TRIP is in seconds.
+#: PIPELINING_GAIN is the minimum of the rate with pipelining divided by the rate without pipelining.
 ROUND_TRIP = 0.001
 PIPELINING_MESSAGES = 1_000
 PIPELINING_ROUNDS = 7

@@ -20,8 +20,9 @@ from datetime import timedelta
 
 import django
 
-# Seconds in place of the minutes of production, in the same order: a batch ends and the client gives up on a mail
-# server that hangs before the claim expires, and the claim expires before the lease of the due items does.
+# The time limits of production are minutes. These time limits are seconds, in the same order.
+# A batch ends, and the mail client stops waiting for a server that hangs, before the claim expires.
+# The claim expires before the lease of the due items expires.
 BATCH_TIME_LIMIT = 1.5
 MAIL_TIMEOUT = 1.5
 CLAIM_TIMEOUT = timedelta(seconds=4)

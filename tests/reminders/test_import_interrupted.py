@@ -82,8 +82,9 @@ def test_import_that_was_killed_is_completed_by_the_next_import(in_hotel: Hotel,
     assert Reminder.objects.count() == DueItem.objects.filter(kind="reminder").count() == 2 * rows
 
 
-#: Runs a command, then prints the maximum memory of the process in KiB. `ru_maxrss` would include the memory that the
-#: parent process had when it started this one; VmHWM does not.
+#: A program that runs a command, and then prints the maximum memory of the process in KiB.
+#: `ru_maxrss` would include the memory that the parent process had when it started this process.
+#: VmHWM does not include the memory of the parent process.
 _MEASURED_COMMAND = r"""
 import re, sys
 from pathlib import Path

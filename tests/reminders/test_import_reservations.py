@@ -107,9 +107,10 @@ def test_import_stores_reservations_stays_and_reminders_for_all_valid_rows(
         Reservation.objects.exclude(stay=None).values_list("stay__room__room_type").annotate(Count("id"))
     )
 
-    # The expected reminders, computed from the rows alone. It is 04:00 on 20 September in Lisbon. The reminder of a
-    # week before is planned for arrivals from the 27th on. The reminder of the day before is planned for arrivals from
-    # the 21st on, and for arrivals of the 20th it is late and sent immediately.
+    # The expected numbers of reminders are computed from the rows alone. It is 04:00 on 20 September in Lisbon.
+    # The reminder of the week before arrival is planned for arrivals from 27 September on.
+    # The reminder of the day before arrival is planned for arrivals from 21 September on.
+    # For arrivals on 20 September, the reminder of the day before is late and is sent immediately.
     arrivals = [row["check_in"] for row in stays if row["status"] == "Confirmed"]
     week_before = sum(day >= "2016-09-27" for day in arrivals)
     late_for_week_before = sum("2016-09-20" <= day < "2016-09-27" for day in arrivals)

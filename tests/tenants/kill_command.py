@@ -27,8 +27,8 @@ def kill_while_waiting_for_lock(
     terminated, so the statement is not completed.
     """
     previous = _other_backends()
-    # This transaction only holds the lock. The queries below run in others, because CREATE INDEX CONCURRENTLY waits for
-    # every transaction with a snapshot.
+    # This transaction only holds the lock. The queries below run in other transactions.
+    # CREATE INDEX CONCURRENTLY waits for every transaction that has a snapshot.
     with psycopg.connect(settings.DATABASE_DIRECT_URL) as holder:
         holder.execute(lock)
         with subprocess.Popen([sys.executable, *program, *arguments], cwd=paths.CHECKOUT) as process:
@@ -39,8 +39,9 @@ def kill_while_waiting_for_lock(
         if kill_backend:
             sql.query("SELECT pg_terminate_backend(%s)", blocked[0][0])
         holder.rollback()
-    # A backend notices the lost client when it stops waiting. The command's other connections end later, and one of
-    # them holds the migration lock, which would refuse a second command.
+    # PostgreSQL notices that the client of a session is lost when the session stops waiting for a lock.
+    # The other sessions of the killed command end later. One of these sessions holds the migration lock.
+    # Until that session ends, a second command would be refused.
     _wait_until(lambda: not _other_backends() - previous)
 
 

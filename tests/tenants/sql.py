@@ -9,8 +9,8 @@ from tenants.context import platform_context
 from tenants.database.connections import direct_connection
 from tenants.lifecycle import pgtools
 
-#: The maximum number of relations per hotel. Each one costs half a millisecond of provisioning, a lock and backend
-#: memory, so increase it only for a good reason.
+#: The maximum number of relations per hotel. Increase the limit only for a good reason.
+#: Each relation costs half a millisecond of provisioning, a lock, and memory in each PostgreSQL process.
 MAX_RELATIONS = 69
 
 

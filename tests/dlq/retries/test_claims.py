@@ -52,8 +52,9 @@ def wait_until_blocked(count: int) -> None:
     deadline = time.monotonic() + 20
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
-            # A wait for a row is a wait for a transaction id, which belongs to no database, so the query filters by
-            # the database of the waiting process. The statistics are a snapshot until it is cleared.
+            # A process that waits for a row waits for a transaction id, which belongs to no database.
+            # So the query filters by the database of the waiting process.
+            # The statistics views return a snapshot until the snapshot is cleared.
             cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(
                 "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "

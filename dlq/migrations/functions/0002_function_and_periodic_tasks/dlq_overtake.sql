@@ -1,8 +1,9 @@
--- Makes open failures wait for a person, because newer work with the same ordering key has succeeded. An automatic
--- retry of the older work could undo the newer work.
+-- Makes open failures wait for a person, because newer work with the same ordering key has succeeded.
+-- An automatic retry of the older work could undo the newer work.
 --
--- The caller has locked the ordering key. `before` is the id of the newer failure: only failures with smaller ids are
--- changed. A failure that is being retried is not interrupted, but it is not retried again if the attempt fails.
+-- The caller must have locked the ordering key.
+-- `before` is the id of the newer failure. Only failures with smaller ids are changed.
+-- A failure that is being retried is not interrupted, but the failure is not retried again if the attempt fails.
 -- `actor` is the actor of the audit events.
 CREATE OR REPLACE FUNCTION public.dlq_overtake(hotel uuid, order_key text, before uuid, actor jsonb) RETURNS integer
 LANGUAGE plpgsql AS $$

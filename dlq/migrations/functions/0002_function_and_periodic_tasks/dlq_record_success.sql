@@ -3,13 +3,14 @@
 -- The parameter `request` is a JSON object:
 -- `failure` and `number` are the id of the failure and the number of the attempt.
 -- `hotel` is the id of the hotel, or null for a failure of the platform.
--- `worker` is the name of the worker, and `actor` the actor of the audit event.
+-- `worker` is the name of the worker, and `actor` is the actor of the audit event.
 --
 -- A success is recorded even if the attempt already counts as lost, because the work is done.
 -- If a later attempt is running when the success is recorded, the failure stays open until the later attempt ends.
 --
--- The function returns {is_recorded, outcome}. If the attempt had ended already, nothing is changed, `is_recorded` is
--- false, and `outcome` is the outcome of the attempt.
+-- The function returns {is_recorded, outcome}.
+-- If the attempt had already ended, the function changes nothing. `is_recorded` is then false.
+-- `outcome` is then the outcome of the attempt.
 CREATE OR REPLACE FUNCTION public.dlq_record_success(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
