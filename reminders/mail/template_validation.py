@@ -42,7 +42,7 @@ def validate_template(*, subject: str, text: str, html: str) -> None:
             message = _("The text is too long: %(length)d characters (limit: %(limit)d).")
             raise InvalidTemplate(message % {"length": len(source), "limit": MAX_LENGTH}, part=part)
         if forbidden := _FORBIDDEN.search(source):
-            message = _("The tag or filter “%(name)s” is not allowed in templates.")
+            message = _("Templates can't use the tag or filter “%(name)s”. Remove it from the template.")
             raise InvalidTemplate(message % {"name": forbidden[1] or forbidden[2]}, part=part)
         _validate_compiled(part, source, is_html=is_html)
         trial = Template(language=FALLBACK_LANGUAGE, **{part: source})

@@ -188,7 +188,9 @@ class Importer:
         elif (booking.arrival, booking.departure) == (joined.arrival, joined.departure):
             return None
         else:
-            detail = TranslatableMessage(_("first in line {line}, with other dates"), line=joined.first_line)
+            detail = TranslatableMessage(
+                _("the first row with this number is in line {line}"), line=joined.first_line
+            )
             return RowError(booking.line, booking.number, "", "", Reason.DUPLICATE_NUMBER, detail)
         if rooms:
             booking.room_ids = tuple(

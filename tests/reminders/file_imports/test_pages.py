@@ -142,7 +142,7 @@ def test_details_in_the_report_are_in_the_language_of_the_reader(staff: Client, 
         "3": "41 caracteres, límite: 40",
         "4": "de 1 a 100",
         "5": "2 de 5 columnas",
-        "8": "primero en la línea 7, con otras fechas",
+        "8": "la primera fila con este número está en la línea 7",
     }
 
 

@@ -102,7 +102,9 @@ class BookingsFile:
             for row in reader:
                 yield reader.line_num, row
         except csv.Error as error:
-            message = _("{name}: line {line} can't be read as CSV ({error}).")
+            message = _(
+                "{name}: line {line} can't be read as CSV ({error}). Correct this line and try again."
+            )
             raise InvalidFile(
                 TranslatableMessage(message, name=self.name, line=reader.line_num, error=str(error))
             ) from error
