@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # avoids a circular import: REST framework's views import thi
 class NewestFirstPagination(CursorPagination):
     """Pagination by primary key, newest row first. Our primary keys are time-ordered UUIDs.
 
-    For a different order, define a subclass with another `ordering`. The values of that column must be unique.
+    For a different order, define a subclass with another `ordering`. The column to order by must have unique values.
     """
 
     ordering = "-pk"

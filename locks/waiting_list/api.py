@@ -168,9 +168,9 @@ class WaitingListViewSet(IdempotentMixin, HotelViewSet):
     def claim(self, _request: Request, pk: str) -> Response:
         """Claim an offer.
 
-        Returns the hold with its token, which is shown only in this response. You can extend, confirm or release the
-        hold like any other. Send an `Idempotency-Key`. If the response is lost, repeat the request with the same key to
-        receive the same response.
+        Returns the hold with its token, which is shown only in this response. You can extend, confirm or release this
+        hold in the same way as other holds. Send an `Idempotency-Key`. If the response is lost, repeat the request with
+        the same key to receive the same response.
         """
         return Response(HoldWithTokenSerializer(services.claim_offer(UUID(pk))).data)
 

@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from tenants.database import catalog, quoting
 
 #: A query for the ids and names of the schema's tables.
-#: `_DEFINITIONS` looks up these ids in the system catalogs, so that PostgreSQL can use the catalogs' indexes.
+#: `_DEFINITIONS` finds the rows of the system catalogs by these table ids, so PostgreSQL can use the catalogs' indexes.
 _TABLES = f"""
 SELECT c.oid, c.relname FROM ({catalog.RELATIONS_OF_SCHEMA}) AS relation
 JOIN pg_class c ON c.oid = relation.objid AND c.relkind = 'r'

@@ -46,9 +46,10 @@ def _now(clock: Clock) -> None:
 
 
 def valid_rows(hotel: str) -> list[Row]:
-    """Return the rows of an export of today, with the valid bookings whose arrival is in the next five weeks.
+    """Return the rows of an export that was made today: the valid bookings that arrive in the next five weeks.
 
-    The columns with guest data are empty, because a file of real bookings (BOOKINGS_FILE) contains no guest data.
+    Generated bookings contain guest data, but real bookings (BOOKINGS_FILE) contain none. The columns with guest data
+    are emptied, so that both kinds of bookings have the same columns.
     """
     rows = booking_rows(hotel, first=date(2016, 9, 12), last=date(2016, 10, 16))
     return [NO_GUEST | as_exported_on(row, TODAY) for row in rows if is_valid(row)]

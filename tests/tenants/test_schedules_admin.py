@@ -88,7 +88,7 @@ def task_in_unknown_zone(db: None) -> PeriodicTask:
         return task
 
 
-def test_pages_of_schedules_work_if_a_time_zone_is_unknown(
+def test_schedule_pages_with_a_crontab_in_an_unknown_time_zone_return_200(
     operator: Client, task_in_unknown_zone: PeriodicTask
 ) -> None:
     tasks = operator.get("/admin/django_celery_beat/periodictask/")

@@ -118,7 +118,7 @@ def test_change_of_a_rule_months_after_departure_updates_reminders_of_guests_who
     assert planned_reminder() == expected
 
 
-def test_new_rule_months_after_departure_schedules_reminders_for_guests_who_have_left(
+def test_new_rule_for_emails_months_after_departure_schedules_reminders_for_guests_who_have_left(
     book: Book, week: Rule, clock: Clock
 ) -> None:
     book("R1", "2030-05-10", "2030-05-12")

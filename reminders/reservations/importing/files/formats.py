@@ -32,8 +32,8 @@ _REFUSED = {
     "xls": _("This is a workbook of Excel 97 to 2003 (.xls). Open it in Excel and save it as .xlsx or CSV."),
     "pdf": _("This is a PDF document. Export the data as CSV or as an Excel workbook (.xlsx)."),
     "html": _(
-        "This is a web page and not a table. Some systems name such pages .xls: open it in Excel and save it as .xlsx "
-        "or CSV."
+        "This is a web page and not a table. Some systems export web pages with the extension .xls. Open the file in "
+        "Excel and save it as .xlsx or CSV."
     ),
     "json": _(
         "This is a JSON document. Export the data as CSV, as an Excel workbook (.xlsx), or as JSON Lines with one "

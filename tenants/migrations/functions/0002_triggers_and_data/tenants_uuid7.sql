@@ -1,5 +1,5 @@
 -- Returns a new UUID of version 7 (RFC 9562), for rows that other database functions insert.
--- The UUID has 48 bits of Unix time in milliseconds, 12 bits for the fraction of a millisecond, and 53 random bits.
+-- The UUID has 48 bits of Unix time in milliseconds, 12 bits for the fraction of a millisecond, and 52 random bits.
 -- The UUIDs that one transaction generates sort in the order of their generation.
 -- The UUIDs need not be secret, so they use random(), which is faster than gen_random_uuid().
 -- PostgreSQL 18 and newer versions have the built-in function uuidv7().
@@ -9,6 +9,6 @@ RETURN (
     -- The time in units of 1/4096 millisecond has 15 hexadecimal digits. The UUID version, 7, is inserted as digit 13.
     overlay(
         lpad(to_hex((extract(epoch FROM clock_timestamp()) * 4096000)::bigint), 15, '0') PLACING '7' FROM 13 FOR 0)
-    -- The hexadecimal digit 8 contains the two bits of the UUID variant.
+    -- The hexadecimal digit 8 contains the UUID variant, the two bits 10.
     || '8' || lpad(to_hex((random() * 1152921504606846975)::bigint), 15, '0')
 )::uuid;
