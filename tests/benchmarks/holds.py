@@ -323,8 +323,8 @@ def _availability(owner: psycopg.Connection, caller: Contestant) -> list[Row]:
             INSERT INTO locks_allocation (id, room_id, nights, status, extensions_left, holder, session, reference,
                 reason)
             SELECT uuidv7(), room.id, daterange(check_in, check_in + 3), 'confirmed', 0, 'user:1', '', '', ''
-            FROM generate_series({first}, 49) AS number, locks_room room,
-                LATERAL (SELECT current_date + 4 * number + room.id % 4 AS check_in) AS day;
+            FROM generate_series({first}, 49) AS stay, locks_room room,
+                LATERAL (SELECT current_date + 4 * stay + room.id % 4 AS check_in) AS day;
             ANALYZE locks_room, locks_allocation
             """
         )

@@ -23,7 +23,8 @@ ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "tests.benchmarks.peer"
 CELERY_BEAT_SCHEDULER = base.CELERY_BEAT_SCHEDULER
 REST_FRAMEWORK = base.REST_FRAMEWORK
-TEMPLATES = base.TEMPLATES
+# The pages and e-mails of the apps use the templates of the app `hotelagent`, which the peer does not install.
+TEMPLATES = [{**base.TEMPLATES[0], "DIRS": [base.BASE_DIR / "hotelagent/templates"]}]
 SILENCED_SYSTEM_CHECKS = base.SILENCED_SYSTEM_CHECKS
 
 _apps = [app for app in base.INSTALLED_APPS if app not in {"hotelagent", "django_structlog"}]
