@@ -35,8 +35,10 @@ class EventConflict(DomainError):
 
 
 class AttemptStateError(DomainError):
-    """The attempt has ended, or its lease has expired. Do not continue the work. `state` is the status of the failure,
-    and `fencing_token` belongs to its latest attempt. A success that you reported is stored all the same.
+    """The attempt has ended, or its lease has expired. Do not continue the work.
+
+    `state` is the status of the failure, and `fencing_token` belongs to its latest attempt. If you reported a success,
+    the success is stored despite this error.
     """
 
     code = "attempt-state-error"

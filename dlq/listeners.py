@@ -15,7 +15,7 @@ from tenants.signals import hotel_restored, hotel_resumed, restored_hotel_migrat
 
 @receiver(restored_hotel_migrated)
 def end_discarded_retries(*, hotel: Hotel, **_kwargs: Any) -> None:
-    """Mark the failures of a restored hotel whose due items were discarded as in doubt."""
+    """Set the status "in doubt" on failures of a restored hotel whose due items the restore has discarded."""
     with hotel_context(hotel):
         end_lost_retries()
 

@@ -132,9 +132,10 @@ class Failure(models.Model):
     expires_at = models.DateTimeField(
         _("retried until"), help_text=_("The failure is not retried automatically after this time.")
     )
-    #: The time at which a permanent failure first occurred again. A retry that a person requests sets it to null.
+    #: The time at which the work of a permanent failure failed again for the first time.
+    #: A retry that a person requests sets `regressed_at` to null.
     regressed_at = models.DateTimeField(_("failed again"), null=True, editable=False)
-    #: A retry that a person requests sets it to null.
+    #: A retry that a person requests sets `overtaken_at` to null.
     overtaken_at = models.DateTimeField(
         _("overtaken"),
         null=True,
@@ -147,10 +148,10 @@ class Failure(models.Model):
     discard_reason = models.CharField(_("discard reason"), max_length=300, blank=True)
     #: The id of the Celery task whose failure was stored. Its retries have other ids.
     task_id = models.CharField(_("task id"), max_length=64, blank=True)
-    #: The id of the HTTP request that the work began with.
+    #: The id of the HTTP request that started the work.
     request_id = models.CharField(_("request id"), max_length=100, blank=True)
     #: The id of the latest redrive that reached the failure, and what the redrive did (`RedriveResult`).
-    #: When a worker claims the failure for the redrive, the id is moved to the attempt.
+    #: If a worker claims the failure for the redrive, the id of the redrive is moved to the attempt.
     redrive = models.UUIDField(null=True, editable=False)
     redrive_result = models.CharField(max_length=16, blank=True, db_default="", default="", editable=False)
     #: The status that the failure had before the redrive scheduled it.

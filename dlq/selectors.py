@@ -21,7 +21,7 @@ def waiting_failures(*, fingerprint: str) -> QuerySet[Failure]:
 
 
 def due_failures(*, limit: int) -> list[uuid.UUID]:
-    """Return the ids of at most `limit` failures that a worker must look at, those that are due longest first.
+    """Return the ids of at most `limit` failures that a worker must check, in the order of their due times.
 
     These are the failures whose retry is due, whose attempt was lost, or that are too old for automatic retries.
     Failures whose retries are paused, and failures that wait for an older failure with the same ordering key, are left
@@ -40,7 +40,7 @@ def due_failures(*, limit: int) -> list[uuid.UUID]:
     return list(found.values_list("id", flat=True)[:limit])
 
 
-#: The number of failures among which `claimable_failures` finds those that are due longest.
+#: `claimable_failures` reads this number of failures, and returns the failures with the earliest due times.
 SAMPLE_SIZE = 200
 
 

@@ -67,7 +67,10 @@ def release(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.watch_all")
 def watch_all() -> None:
-    """Watch the failures of the platform, and schedule the watch of all hotels. Celery beat sends this task."""
+    """Count the failures of the platform, and send an alert if needed. Schedule the same for each hotel.
+
+    Celery beat sends this task.
+    """
     _watch()
     due.schedule_for_all_hotels(kind=policy.WATCH_DUE)
 

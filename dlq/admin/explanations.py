@@ -30,7 +30,7 @@ def work_label(name: str) -> str:
 
 
 def explain(failure: Failure, subject: Subject | None, *, may_correct: bool) -> Explanation:
-    """Return the explanation of a failure for a person who may or may not correct its payload."""
+    """Return the explanation of a failure. If `may_correct` is true, it advises the person to correct wrong data."""
     return Explanation(
         title=subject.title if subject else work_label(failure.name),
         happened=_happened(failure),
@@ -69,7 +69,7 @@ def _advice(failure: Failure, subject: Subject | None, *, may_correct: bool) -> 
         case FailureStatus.RESOLVED:
             return _("It succeeded. There is nothing to do.")
         case FailureStatus.DISCARDED:
-            return _("It was discarded and is not tried again.")
+            return _("The failure was discarded, so the work is not tried again.")
         case FailureStatus.IN_DOUBT:
             return _(
                 "It is unknown whether the work was done, because the last attempt did not report its result. "

@@ -30,7 +30,7 @@ _NEEDS_ATTENTION = frozenset({FailureStatus.PERMANENT, FailureStatus.IN_DOUBT})
 
 @dataclass(frozen=True, slots=True)
 class DayCounts:
-    """The number of failures that were captured, began to wait for a person, were resolved or discarded on a day."""
+    """The numbers of failures that were captured, resolved or discarded on a day, or began to wait for a person."""
 
     captured: int = 0
     waiting: int = 0
@@ -38,7 +38,8 @@ class DayCounts:
     discarded: int = 0
 
 
-#: The fields of `DayCounts` in which an event counts. Events whose status is "waiting" count in `waiting`, too.
+#: Maps the name of an audit event to the field of `DayCounts` that counts the event.
+#: An event after which the failure waits for a person is also counted in the field `waiting`.
 _FIELDS = {
     events.CAPTURED.name: "captured",
     events.RETRY_FAILED.name: "",

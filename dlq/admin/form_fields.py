@@ -25,7 +25,7 @@ from dlq.kinds.registry import Kind
 MAX_LEVELS = 4
 #: Longer texts get a text area.
 _LONG_TEXT = 80
-#: The types of an HTML input for the formats of strings.
+#: Maps the `format` of a string in a JSON Schema to the type of the HTML input that edits the string.
 _INPUT_TYPES = {"date": "date", "email": "email", "time": "time", "uri": "url"}
 _PYTHON_TYPES: dict[str, Any] = {"string": str, "boolean": bool, "integer": int, "number": (int, float)}
 MISSING = object()

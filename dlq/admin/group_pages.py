@@ -16,7 +16,7 @@ from dlq.groups.models import FailureGroup, GroupState
 from dlq.groups.splitting import SplitCondition
 from tenants.models import User
 
-#: The ends of a mute that the form offers: a period, or a number of further failures.
+#: The choices of the form that mutes a group: a mute ends after a period, or after a number of further failures.
 MUTES: dict[str, tuple[Any, datetime.timedelta | None, int | None]] = {
     "hour": (gettext_lazy("for one hour"), datetime.timedelta(hours=1), None),
     "day": (gettext_lazy("for one day"), datetime.timedelta(days=1), None),
@@ -53,7 +53,7 @@ def chart_of(known: GroupCounts) -> list[dict[str, Any]]:
 
 
 def state_of(group: Any, known: GroupCounts) -> tuple[str, str]:
-    """Return the code and the label of the group's state. A new group without open failures is done."""
+    """Return the code and the label of the group's state. A new group without open failures has the label "done"."""
     if group.state == GroupState.OPEN and known.is_known and not known.open:
         return "resolved", _("done")
     return group.state, str(GroupState(group.state).label)

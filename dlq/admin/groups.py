@@ -247,7 +247,7 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
 
 
 def _latest_failures(groups: list[FailureGroup]) -> dict[str, Failure]:
-    """Return the newest failure of each group. Each is found by one probe of the index on the fingerprint."""
+    """Return the newest failure of each group. The index on the fingerprint finds each failure in one search."""
     newest = Failure.objects.filter(fingerprint=OuterRef("pk")).order_by("-id").values("id")[:1]
     ids = FailureGroup.objects.filter(pk__in=[group.pk for group in groups]).values_list(
         Subquery(newest), flat=True

@@ -63,7 +63,8 @@ class OptionsForm(forms.Form):
         required=False,
         initial=5,
         help_text=_(
-            "The rest is retried only if all of these succeed. Leave blank to retry all immediately."
+            "The other failures are retried only if all of these retries succeed. "
+            "Leave blank to retry all failures immediately."
         ),
     )
     max_failure_rate = forms.IntegerField(
@@ -72,7 +73,7 @@ class OptionsForm(forms.Form):
         max_value=100,
         required=False,
         initial=50,
-        help_text=_("Leave blank to continue whatever happens."),
+        help_text=_("Leave blank to continue even if all retries fail."),
     )
     rate = forms.IntegerField(
         label=_("Retries per minute"),

@@ -100,7 +100,7 @@ def _current(state: dict[str, Any], now: datetime.datetime) -> dict[str, list[st
 
 
 def _remember(problems: Iterable[Finding], now: datetime.datetime) -> None:
-    """Store that the reported problems last."""
+    """Store the time `now` as the last time at which the reported problems were found."""
     with transaction.atomic():
         figures = FailureFigures.objects.lock()
         reported = _current(figures.alert_state, now)

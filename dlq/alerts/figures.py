@@ -25,7 +25,7 @@ COMMIT_DELAY = datetime.timedelta(minutes=5)
 ATTEMPT_DELAY = datetime.timedelta(days=1)
 #: The figures of a tenant are counted at most once in this number of seconds.
 MIN_INTERVAL = 50.0
-#: Counting takes at most this share of the time of one worker.
+#: To count the figures of a tenant takes at most this share of the time of one worker.
 MAX_SHARE = 0.01
 
 #: The upper bounds of the buckets of retry durations, in seconds.

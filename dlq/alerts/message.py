@@ -52,7 +52,10 @@ def build_messages(problems: list[Finding], settings: FailureSettings) -> Iterat
 
 
 def _recipients(settings: FailureSettings) -> list[_Recipient]:
-    """Return the addresses in the settings. Otherwise return the managers, or else the address of the hotel."""
+    """Return the recipients in the settings. If there are none, return the managers with an e-mail address.
+
+    If there are no such managers, return the address of the hotel.
+    """
     tenant = current_tenant()
     if settings.alert_recipients:
         return [_Recipient(address, tenant.language) for address in settings.alert_recipients]

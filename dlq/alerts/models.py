@@ -9,8 +9,10 @@ from django.db import models
 
 from tenants.context import current_tenant
 
-#: The value of `tenant_id` in the row of the platform, and the smallest id.
-PLATFORM_ID = FIRST_ID = uuid.UUID(int=0)
+#: The value of `tenant_id` in the row of the platform.
+PLATFORM_ID = uuid.UUID(int=0)
+#: The smallest possible id. A count that starts after this id includes all rows.
+FIRST_ID = uuid.UUID(int=0)
 _LONG_AGO = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -50,7 +52,7 @@ class FailureFigures(models.Model):
     #: The number of open failures by status, and the time at which the oldest of them was captured.
     open_by_status = models.JSONField(default=dict)
     oldest_at = models.DateTimeField(null=True)
-    #: Which problems were reported by e-mail, and when (`dlq.alerts.digest`).
+    #: The problems that were reported by e-mail, with the times of the e-mails (see `dlq.alerts.digest`).
     alert_state = models.JSONField(default=dict)
 
     objects = FailureFiguresManager()

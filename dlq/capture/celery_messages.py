@@ -41,7 +41,7 @@ OWN_TASKS = frozenset(
         "dlq.tasks.send_alert",
     }
 )
-#: The name of a failure if the Celery message does not contain the name of a task.
+#: If a Celery message does not contain the name of a task, its failure is stored with this name.
 UNKNOWN_NAME = "unknown"
 
 

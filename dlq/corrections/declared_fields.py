@@ -14,14 +14,17 @@ from hotelagent.core.redaction import redact_text
 
 #: The text that replaces a value which a person may not see.
 MASK = "•••"
-#: Values below this level of a payload are never open.
+#: Values that are nested more deeply in a payload are always masked.
 MAX_DEPTH = 50
 
 Keys = Sequence[str | int]
 
 
 def resolve(schema: Any, *, root: Any) -> dict[str, Any]:
-    """Return the schema, or the definition in the root schema that its `$ref` names. Return {} for other forms."""
+    """Return the schema, or the definition in the root schema that the schema's `$ref` names.
+
+    Return {} if the schema is not an object or if the definition cannot be found.
+    """
     for _level in range(10):
         reference = schema.get("$ref") if isinstance(schema, dict) else None
         if reference is None:
@@ -60,7 +63,10 @@ def is_secret(kind: Kind, keys: Keys) -> bool:
 
 
 def is_open(kind: Kind, keys: Keys) -> bool:
-    """Return whether the field is declared, and is not part of a personal or secret field."""
+    """Return whether the value of the field is shown to people without the permission to view payloads.
+
+    The schema declares such a field, and the field is not part of a personal or secret field.
+    """
     hidden = _is_within([*kind.personal_fields, *kind.secret_fields], keys)
     return not hidden and field_schema(kind, keys) is not None
 
@@ -111,7 +117,7 @@ def mask_all_but_open(kind: Kind, payload: Any, keys: Keys = ()) -> Any:
 
 
 def public_key(kind: Kind, keys: Keys) -> str:
-    """Return the last key of the path, which is redacted unless the schema declares it."""
+    """Return the last key of the path. A key that the schema does not declare is redacted."""
     key = str(keys[-1])
     return key if field_schema(kind, keys) is not None else redact_text(key)
 

@@ -57,7 +57,7 @@ def apply(patch: Any, payload: Any) -> Any:
             text = _("The payload does not have the value that the operation tests.")
             raise _invalid(number, text) from error
         except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, *_MALFORMED) as error:
-            # The messages of the library contain values of the payload.
+            # The library's messages are not shown, because they contain values of the payload.
             text = _("The operation is not valid, or the payload has no field with its path.")
             raise _invalid(number, text) from error
         if is_too_long:

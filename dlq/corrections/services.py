@@ -20,7 +20,7 @@ from dlq.models import Failure
 from dlq.payloads import StoredPayload, json_values, secret_fields, to_stored
 from dlq.payloads.secret_fields import PLACEHOLDER
 
-#: The version of a correction that is made whatever the version of the failure is.
+#: A correction with this version is made without a check of the failure's current version.
 ANY_VERSION = "*"
 #: The schema of the payloads of Celery tasks that declare no schema.
 _TASK = Kind(
@@ -103,7 +103,10 @@ def _to_stored(after: Any, before: Any, failure: Failure, kind: Kind) -> StoredP
 
 
 def _check_secrets(restored: Any, after: Any, before: Any, kind: Kind) -> None:
-    """Raise InvalidPayload if a placeholder stands for no secret value, or may stand for that of another list item."""
+    """Raise InvalidPayload if the secret value that a placeholder stands for is missing or not certain.
+
+    If the items of a list were moved, a placeholder could stand for the secret value of another list item.
+    """
     kept = [path for path, value in find_values(after, kind.secret_fields).items() if value == PLACEHOLDER]
     values = find_values(restored, kind.secret_fields)
     masked = mask_secrets(kind, after)

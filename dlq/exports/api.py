@@ -72,7 +72,10 @@ def export_response(lines: Any, export_format: ExportFormat) -> StreamingHttpRes
 
 
 def public_criteria(criteria: dict[str, Any]) -> list[str]:
-    """Return the criteria for the audit trail, without texts that a person entered, which can be a guest's name."""
+    """Return the criteria for the audit trail.
+
+    A text that a person entered can be the name of a guest, so only the name of such a criterion is returned.
+    """
     return [
         name if name in {"text", "ordering_key"} else f"{name}={value}"
         for name, value in sorted(criteria.items())

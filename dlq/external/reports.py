@@ -75,7 +75,8 @@ def _capture(report: Report, *, client: str, work_key: str = "") -> services.Cap
         error=report.error,
         retry=report.retry,
         work_key=work_key,
-        # Without the namespace, a client could make our own failures wait for a failure that it reported.
+        # The namespace of the client is a prefix of the ordering key.
+        # Without the prefix, a client could report a failure for which our own failures would have to wait.
         ordering_key=f"{namespace(client)}{report.ordering_key}" if report.ordering_key else "",
     )
 

@@ -67,7 +67,9 @@ def acknowledge(*, client: str, failure_id: uuid.UUID, number: int) -> Failure:
     """Record that attempt `number` succeeded, and return the failure. A repeated call has no further effect.
 
     A success that arrives after the lease has expired is recorded, because the work is done. If another attempt is
-    running by then, AttemptStateError is raised all the same. Raises FailureNotFound, AttemptStateError.
+    running by then, AttemptStateError is raised after the success was recorded.
+
+    Raises FailureNotFound, AttemptStateError.
     """
     failure = _find(client, failure_id)
     attempts.record_success(failure_id=failure.id, number=number, worker=client)

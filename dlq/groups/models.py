@@ -117,7 +117,8 @@ class FailureGroup(models.Model):
     splits = models.JSONField(null=True, editable=False)
     #: The fingerprint of the group that this group was split from, or null.
     split_from = FingerprintField(null=True, editable=False)
-    #: Failures of this group with smaller ids may belong to another group since the rules changed. Null: none.
+    #: If the rules of the group changed, its failures with smaller ids may belong to another group.
+    #: The value is null if all failures of this group belong to it.
     regroup_before = models.UUIDField(null=True, editable=False)
 
     #: The number of open failures and of all failures of the group at the time `counted_at`.

@@ -15,9 +15,9 @@ from dlq.models import Failure
 
 
 def store_group(report: ErrorReport, failure: Failure) -> str:
-    """Store the group of an error of this failure unless it exists. Return the fingerprint of the error's group.
+    """Store the group of an error of this failure unless the group exists. Return the fingerprint of the group.
 
-    The time and the versions at which the group was last seen are updated as by a capture.
+    The function updates the time and the code versions at which the group was last seen, as a capture does.
     """
     request = {
         "source": failure.source,

@@ -27,7 +27,8 @@ MAX_CONDITION_LENGTH = 300
 #: Number of failures that move to another group in one transaction.
 BATCH_SIZE = 500
 
-# The errors of a failure keep their own fingerprint in the attempts. The latest error decides about the group.
+# Each attempt of a failure stores the fingerprint of its error.
+# The group of the failure is found by the fingerprint of the latest error.
 _MOVE = """
 WITH batch AS (
     SELECT id, fingerprint, source, name, payload, error_message
@@ -114,7 +115,10 @@ def join(*, fingerprint: str, into: str) -> int:
             rules = [rule for rule in target.splits or [] if rule["fingerprint"] != fingerprint]
             FailureGroup.objects.filter(fingerprint=into).update(splits=rules or None)
         elif fingerprint in _reachable(into):
-            text = _("Errors of the group {into} are assigned to this group by a rule.")
+            text = _(
+                "This group cannot be joined to the group {into}, because rules assign errors of {into} to this group. "
+                "Undo these splits or joins first."
+            )
             raise FailureGroupConflict(text.format(into=into))
         FailureGroup.objects.filter(fingerprint=fingerprint).update(joined_to=into, regroup_before=uuid7())
         FailureGroup.objects.filter(joined_to=fingerprint).update(joined_to=into)
@@ -138,7 +142,10 @@ def separate(*, fingerprint: str) -> int:
         if (former := group.joined_to) is None:
             return 0
         if group.split_from == former:
-            text = _("The group was split from the group {target}. Split that group again.")
+            text = _(
+                "This group was split from the group {target} and joined to that group again. "
+                "To separate the two groups, split the group {target} again."
+            )
             raise FailureGroupConflict(text.format(target=former))
         FailureGroup.objects.filter(fingerprint=fingerprint).update(joined_to=None)
         FailureGroup.objects.filter(fingerprint=former).update(regroup_before=uuid7())
@@ -162,7 +169,7 @@ def split(*, fingerprint: str, condition: SplitCondition) -> str:
         if any(existing["fingerprint"] == new for existing in rules):
             return new
         if group.joined_to is not None:
-            text = _("The group was joined to the group {target}. Split that group.")
+            text = _("This group is joined to the group {target}. Split the group {target} instead.")
             raise FailureGroupConflict(text.format(target=group.joined_to))
         if len(rules) >= MAX_SPLITS:
             text = _("A group can be split by at most {max} conditions. Join one of them to the group first.")

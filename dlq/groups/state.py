@@ -1,6 +1,7 @@
 """The operations of staff on groups: acknowledge, reopen, mute, unmute, assign and annotate.
 
-Each operation locks the row of the group, and records an event only if it changes something. So it can be repeated.
+Each operation locks the row of the group, and records an event only if the operation changes the group. An operation
+that is repeated therefore has no further effect.
 """
 
 import datetime

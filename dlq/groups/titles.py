@@ -48,7 +48,10 @@ def declare_title(name: str, *, title: str | StrPromise, count: Counter) -> None
 
 
 def title_of(group: FailureGroup) -> str:
-    """Return what happened, without the cause: "Reminders could not be sent". The default is the label of the name."""
+    """Return what happened, without the cause, for example "Reminders could not be sent".
+
+    If no title is declared for the name of the failures, return the label of the name.
+    """
     if declared := _titles.get(group.name):
         return str(declared.title)
     if group.name in _TASK_TITLES:

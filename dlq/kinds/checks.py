@@ -81,7 +81,10 @@ def _references(schema: Any) -> Iterator[Any]:
 
 
 def _declares(schema: Any, parts: list[str]) -> bool:
-    """Return whether the schema has a field with this path. A schema that leaves the field open counts as well."""
+    """Return whether the schema allows a field with this path.
+
+    A schema that does not declare the contents of an object or list allows every field in it.
+    """
     if (
         not parts
         or not isinstance(schema, dict)

@@ -49,7 +49,10 @@ def find_problems(kind: Kind, payload: Any) -> list[SchemaProblem]:
 
 
 def errors_by_field(problems: list[SchemaProblem]) -> dict[str, list[str]]:
-    """Return the problems in the form of the member `errors` of a problem document. An empty field is the payload."""
+    """Return the problems in the form of the member `errors` of a problem document.
+
+    Problems of the payload as a whole have the key "payload".
+    """
     errors: dict[str, list[str]] = {}
     for problem in problems:
         errors.setdefault(problem.field or "payload", []).append(str(problem.message))
@@ -103,7 +106,9 @@ def _problems(error: ValidationError, declared: frozenset[str]) -> Iterator[Sche
         case "additionalProperties" | "unevaluatedProperties":
             message = TranslatableMessage(_("There are values with names that the schema does not allow."))
         case "anyOf" | "oneOf":
-            message = TranslatableMessage(_("The value has none of the allowed forms."))
+            message = TranslatableMessage(
+                _("The value must match one of the alternatives that the schema allows.")
+            )
         case _ if isinstance(rule, str | int | float):
             message = TranslatableMessage(
                 _("The value must satisfy the rule {rule}."), rule=f"{error.validator}={rule}"

@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
                         base_field=models.EmailField(max_length=254),
                         blank=True,
                         default=list,
-                        help_text="E-mail addresses, separated by commas. Leave blank for all managers with an e-mail address, or the hotel's address if there are none.",
+                        help_text="E-mail addresses, separated by commas. Leave blank to send alerts to all managers with an e-mail address. If no manager has an e-mail address, alerts are sent to the hotel's address.",
                         size=10,
                         verbose_name="recipients",
                     ),
@@ -643,7 +643,10 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         choices=[
-                            ("canary", "A retry of the canary failed."),
+                            (
+                                "canary",
+                                "One of the first retries (the canary) failed, so the other failures were not retried.",
+                            ),
                             ("failure_rate", "More retries failed than the limit allows."),
                             (
                                 "restored",

@@ -15,7 +15,8 @@ from kombu.utils.json import JSONEncoder, object_hook
 _TAG = frozenset({"__type__", "__value__"})
 #: The tag of a dict whose keys JSON would change, or that looks like a tag. Its value is a list of pairs.
 _PAIRS = "pairs"
-#: Python refuses to write integers of more than 4,300 decimal digits, which is a few more bits than this.
+#: The maximum length of an integer in bits, which is about 4,214 decimal digits.
+#: Python refuses to write integers of more than 4,300 decimal digits.
 _MAX_INTEGER_BITS = 14_000
 
 

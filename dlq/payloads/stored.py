@@ -18,7 +18,7 @@ from dlq.kinds.schemas import SchemaProblem, find_problems
 from dlq.models import OPEN_STATUSES, Failure
 from dlq.payloads import json_values, secret_fields
 
-#: The media type of the exact form of a payload, from which the payload can be restored.
+#: The media type of stored bytes from which the exact payload can be restored.
 EXACT_TYPE = "application/vnd.hotelagent.payload+json"
 #: The media type of a payload that is stored only as text, from which the payload cannot be restored.
 TEXT_TYPE = "text/plain"
@@ -98,12 +98,15 @@ def restore(failure: Failure) -> Any:
 
 
 def is_exact(failure: Failure) -> bool:
-    """Return whether JSON holds the payload of the next attempt exactly. Other payloads are sent only by a person."""
+    """Return whether the stored JSON is exactly the payload of the next attempt.
+
+    A failure whose JSON differs from its payload is not retried automatically: a person must request each retry.
+    """
     return failure.original is None or failure.corrected_payload is not None
 
 
 def hide_values(report: ErrorReport, failure: Failure) -> ErrorReport:
-    """Return the report of an error of a retry without the personal and secret values of the failure's payload."""
+    """Return the error report of a retry without the personal and secret values of the failure's payload."""
     kind = find_kind(failure.name)
     if not kind.personal_fields and not kind.secret_fields:
         return report
@@ -115,7 +118,10 @@ def hide_values(report: ErrorReport, failure: Failure) -> ErrorReport:
 
 
 def find_payload_problems(failure: Failure) -> list[SchemaProblem]:
-    """Return why an open failure has no valid payload, or an empty list. Closed failures need no payload."""
+    """Return the problems of the payload of an open failure, or an empty list if the payload is valid.
+
+    The list is empty for closed failures, which need no payload.
+    """
     kind = find_kind(failure.name)
     if kind.schema is None or failure.status not in OPEN_STATUSES:
         return []

@@ -35,7 +35,10 @@ _REFUSED_HELP = "The number of refused failures by reason. The reasons are value
 
 
 class SelectionSerializer(StrictSerializer):
-    """The failures that the list of failures returns for the same parameters. Leave out a criterion to ignore it."""
+    """The criteria that select failures. The list of failures has query parameters with the same names and meanings.
+
+    A criterion that is left out is not checked.
+    """
 
     status = serializers.MultipleChoiceField(
         choices=FailureStatus.choices,
@@ -148,7 +151,7 @@ class RedriveSerializer(serializers.ModelSerializer[Redrive]):
 
 
 class SampleSerializer(serializers.Serializer[Any]):
-    """A failure that matches."""
+    """A failure that matches the criteria of the redrive."""
 
     id = serializers.UUIDField()
     name = serializers.CharField()

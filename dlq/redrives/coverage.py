@@ -185,7 +185,7 @@ def _blocking(keys: set[str]) -> dict[str, set[UUID]]:
 
 
 def _invalid(rows: list[tuple[Any, ...]]) -> set[UUID]:
-    """Return the ids of the failures whose kind has a schema that the payload does not match."""
+    """Return the ids of the failures whose payload does not match the schema of their kind."""
     ids = [row[0] for row in rows if find_kind(row[2 + TRAITS.index("name")]).schema]
     return {failure.id for failure in Failure.objects.filter(id__in=ids) if find_payload_problems(failure)}
 

@@ -41,7 +41,10 @@ UNFINISHED_STATUSES = (*ACTIVE_STATUSES, RedriveStatus.PAUSED)
 class StopReason(models.TextChoices):
     """Why the system stopped a redrive."""
 
-    CANARY = "canary", _("A retry of the canary failed.")
+    CANARY = (
+        "canary",
+        _("One of the first retries (the canary) failed, so the other failures were not retried."),
+    )
     FAILURE_RATE = "failure_rate", _("More retries failed than the limit allows.")
     RESTORED = "restored", _("The hotel was restored from a backup while the redrive was running.")
 

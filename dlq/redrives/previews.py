@@ -63,7 +63,8 @@ def _within_time_limit(query: Callable[[], T]) -> T | None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout TO {COUNT_MILLISECONDS}")
             result = query()
-            # The setting would outlast the savepoint. Its rollback restores the previous value.
+            # `SET LOCAL` lasts until the end of the outer transaction, even after a savepoint is released.
+            # A rollback to the savepoint restores the previous value of `statement_timeout`.
             transaction.set_rollback(True)
     except OperationalError:
         return None
@@ -81,7 +82,8 @@ def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResu
         if reason is not None:
             refused |= Q(**dict(zip(TRAITS, values, strict=True)))
     if redrive.is_retry:
-        # A failure whose key has an older failure that the redrive does not schedule is refused, too.
+        # A failure waits for older failures with its ordering key.
+        # If the redrive does not schedule such an older failure, the redrive refuses the newer failure too.
         older = with_traits(Failure.objects.all()).filter(
             ~selection.condition() | refused,
             ordering_key=OuterRef("ordering_key"),

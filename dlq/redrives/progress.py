@@ -23,9 +23,11 @@ MAX_PENDING = 2000
 MIN_RESULTS = 10
 #: A worker makes steps for this number of seconds. Then the due queue continues.
 SECONDS = 4.0
-#: If a step is late, the redrive makes up for at most this time, so that the rate is not exceeded for long.
+#: A late step may schedule the retries that the redrive could have scheduled during at most this time.
+#: The limit keeps a redrive that was interrupted from exceeding its rate for long.
 MAX_BURST = timedelta(seconds=10)
-#: Delays between two checks for results. A redrive that has run for longer checks less often.
+#: The shortest and the longest delay between two steps of a redrive that only wait for results of retries.
+#: The longer a redrive has run, the longer the delay.
 MIN_DELAY, MAX_DELAY = timedelta(seconds=2), timedelta(seconds=60)
 _NOW = timedelta(0)
 
@@ -62,7 +64,7 @@ def _step(redrive: Redrive) -> timedelta | None:
         _stop(redrive, reason)
         return None
     if pending and not outcomes[AttemptOutcome.RUNNING]:
-        # Some of them may have been closed before an attempt began.
+        # Some of the pending failures may have been closed before an attempt began.
         pending = coverage.waiting(redrive).count()
     if redrive.status == RedriveStatus.CANARY and not pending and _room(redrive, pending) == 0:
         redrive.status = RedriveStatus.RUNNING
@@ -94,7 +96,7 @@ def _has_more(redrive: Redrive) -> bool:
 
 
 def _room(redrive: Redrive, pending: int) -> int:
-    """Return the number of failures that may be covered now, apart from the rate."""
+    """Return the number of failures that the redrive may cover now. The limit of the rate is applied separately."""
     if not _has_more(redrive):
         return 0
     room = MAX_PENDING - pending

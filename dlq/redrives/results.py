@@ -52,7 +52,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """The entries of a redrive. If `results` is not empty, only the entries with these results.
+    """The entries of a redrive. If `results` is not empty, entries with other results are left out.
 
     The class has the methods that REST framework's pagination calls on a queryset.
     """
@@ -66,7 +66,7 @@ class Entries:
         return replace(self, order=order)
 
     def filter(self, **bounds: Any) -> Self:
-        """Return the entries whose failures have ids within the bounds, such as `pk__lt`."""
+        """Return the entries whose failure ids are within the bounds, for example `pk__lt=failure_id`."""
         return replace(self, bounds=(*self.bounds, *bounds.items()))
 
     def __getitem__(self, part: slice) -> list[Entry]:

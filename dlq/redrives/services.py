@@ -66,7 +66,7 @@ def preview(*, selection: FailureSelection, options: RedriveOptions) -> Preview:
 def start(*, selection: FailureSelection, options: RedriveOptions) -> Redrive:
     """Start a redrive of the selected failures that exist and are open now, and return it.
 
-    A worker makes the progress. In the context of the platform, a periodic task does.
+    A worker covers the failures in steps. For the platform, a periodic task makes the steps.
     """
     with transaction.atomic():
         now = database_now()

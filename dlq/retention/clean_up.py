@@ -80,7 +80,7 @@ def end_lost_retries() -> int:
 def delete_personal_data_of(failure_ids: Sequence[UUID], **changes: Any) -> None:
     """Delete the payloads and the texts of failures and of their attempts, in the caller's transaction.
 
-    `changes` are further changes of the failures.
+    `changes` are the new values of other columns of the failures.
     """
     Failure.objects.filter(id__in=failure_ids).update(
         payload={},
@@ -97,9 +97,9 @@ def delete_personal_data_of(failure_ids: Sequence[UUID], **changes: Any) -> None
 
 
 def _delete_personal_data(*, before: datetime.datetime) -> None:
-    """Delete the personal data of failures that were closed before this time.
+    """Delete the personal data of failures that were closed before the time `before`.
 
-    `CleanUpProgress` says which failures were cleaned earlier. They are not read again.
+    Failures whose personal data were deleted by an earlier clean-up (see `CleanUpProgress`) are not read again.
     """
     remaining = CleanUpProgress.objects.read().remaining
     kept = [

@@ -47,7 +47,8 @@ class TenantRow(models.Model):
     """A table with at most one row for each hotel, and one for the platform."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # The index of the unique constraint is used, and a foreign key constraint would lock the row of the hotel.
+    # `db_index=False`, because the unique constraint has an index on this column.
+    # `db_constraint=False`, because the check of a foreign key would lock the row of the hotel.
     hotel = models.ForeignKey(
         Hotel,
         models.CASCADE,
@@ -101,8 +102,8 @@ class FailureSettings(TenantRow):
         blank=True,
         size=10,
         help_text=_(
-            "E-mail addresses, separated by commas. Leave blank for all managers with an e-mail address, or the "
-            "hotel's address if there are none."
+            "E-mail addresses, separated by commas. Leave blank to send alerts to all managers with an e-mail "
+            "address. If no manager has an e-mail address, alerts are sent to the hotel's address."
         ),
     )
     alert_open = models.PositiveIntegerField(

@@ -118,7 +118,8 @@ def _schedule_release() -> None:
 def park(failure_id: uuid.UUID) -> bool:
     """Park a scheduled failure if its retries are paused. Return whether they are paused."""
     with transaction.atomic(), connection.cursor() as cursor:
-        # The lock makes `resume` wait for this transaction, so that the release finds the parked failure.
+        # `resume` waits for the lock on the settings until this transaction has ended.
+        # The release of parked failures therefore finds the failure that is parked here.
         cursor.execute(_LOCK_SHARED, [current_tenant().id])
         row = cursor.fetchone()
         scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)

@@ -74,7 +74,10 @@ def retry_all(
 
 
 def _process(failure: Failure, *, now: datetime, paused: Pauses, is_limited: bool) -> None:
-    """Retry the failure, end its lost attempt, or park it. It may have changed since it was read at the time `now`."""
+    """Retry the failure, record that its attempt was lost, or park the failure because its retries are paused.
+
+    The failure was read at the time `now`. Another process may have changed its row since then.
+    """
     if failure.status == FailureStatus.RETRYING and failure.claimed_until:
         if failure.claimed_until < now:
             attempts.record_lost(failure_id=failure.id, number=failure.attempt)

@@ -55,7 +55,7 @@ class _Attribute(serializers.CharField):
         super().__init__(trim_whitespace=False, **options)
 
     def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):  # the base class converts numbers to text
+        if not isinstance(data, str):  # `CharField` would convert a number to text
             self.fail("invalid")
         return super().to_internal_value(data)
 

@@ -62,7 +62,7 @@ BEGIN
         tenants_uuid7(), claimed_id, claimed.attempt, claimed_at, 'running', '', '', '', '', request ->> 'code_version',
         CASE WHEN claimed.redrive_result = 'waiting' THEN claimed.redrive END);
     IF claimed.redrive_result = 'waiting' THEN
-        -- The redrive scheduled this attempt. From now on, the attempt holds the result of the redrive.
+        -- A redrive scheduled this attempt, so the outcome of the attempt is the redrive's result from now on.
         UPDATE dlq_failure SET redrive = NULL, redrive_result = '' WHERE id = claimed_id;
         claimed.redrive := NULL;
         claimed.redrive_result := '';
