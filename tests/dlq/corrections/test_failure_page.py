@@ -280,7 +280,7 @@ def test_actions_of_the_page_depend_on_the_status(staff: Client, hotel: Hotel, f
         (FailureStatus.IN_DOUBT, "It is unknown whether the work was done", True),
         (FailureStatus.RETRYING, "It is being tried again now", False),
         (FailureStatus.RESOLVED, "It succeeded", False),
-        (FailureStatus.DISCARDED, "It was discarded", False),
+        (FailureStatus.DISCARDED, "The failure was discarded", False),
     ):
         with hotel_context(hotel):
             Failure.objects.filter(id=failure.id).update(status=status)
