@@ -167,7 +167,7 @@ class Hold:
 class HoldRequest:
     """A client's request to hold `count` rooms: the given `rooms`, or any rooms of `room_type` if `rooms` is empty.
 
-    `guests` is the number of guests that each room must have space for. It applies to `room_type` only.
+    If rooms are chosen by `room_type`, each room must have space for `guests` guests. Otherwise `guests` is ignored.
     """
 
     nights: Nights

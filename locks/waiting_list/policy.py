@@ -7,7 +7,7 @@ OFFER_SECONDS = 600
 
 #: Maximum number of open waiting list entries of one client.
 MAX_ENTRIES_PER_CLIENT = 500
-#: Maximum number of open waiting list entries with the same client and the same guest session.
+#: Maximum number of open waiting list entries of one guest session of a client.
 MAX_ENTRIES_PER_SESSION = 10
 
 #: Time after which a new entry is processed again, because a room may become free while the entry is being created.

@@ -185,7 +185,8 @@ class _SmtpSession(smtplib.SMTP):
         sender_reply, recipient_reply, data_reply = [self._reply_in_group() for _command in range(3)]
         is_refused = sender_reply[0] != _OK or recipient_reply[0] not in _ACCEPTED_RECIPIENT
         if is_refused and data_reply[0] == _START_MAIL_INPUT:
-            # The server refused the sender or the recipient, but now waits for a message. So the connection is closed.
+            # The server refused the sender or the recipient, but accepted DATA and waits for a message.
+            # Closing the connection cancels the message.
             self.close()
         if sender_reply[0] != _OK:
             raise smtplib.SMTPSenderRefused(*sender_reply, from_addr)

@@ -30,7 +30,10 @@ def check_hotel_foreign_keys(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
     **_options: Any,
 ) -> list[CheckMessage]:
-    """Check that the tables of a hotel reference only each other, so that a hotel can be backed up and moved alone."""
+    """Check that the tables of a hotel reference only each other.
+
+    A hotel can then be backed up and moved without the tables of other hotels and of the platform.
+    """
     messages: list[CheckMessage] = []
     for model in apps.get_models(include_auto_created=True):
         try:

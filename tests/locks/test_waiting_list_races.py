@@ -83,7 +83,7 @@ def release(hold: Hold) -> Callable[[], object]:
     return lambda: services.release_hold(hold.id, token=hold.token)
 
 
-def test_oldest_entries_get_the_rooms_while_other_clients_try_to_hold_them(
+def test_oldest_entries_get_the_rooms_while_other_clients_try_to_hold_the_rooms(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     concurrent = ConcurrentCalls(in_hotel)
