@@ -92,7 +92,10 @@ def register(
     fields: Iterable[str] = (),
     labels: Mapping[str, Labels] | None = None,
 ) -> EventType:
-    """Register and return an event type. Call this at import time. Raises EventTypeConflict, InvalidEventType."""
+    """Register and return an event type.
+
+    Call this function at import time. Raises EventTypeConflict, InvalidEventType.
+    """
     if not _NAME.fullmatch(name):
         raise InvalidEventType(
             f"{name!r} is not a valid name. Use lowercase words with a dot between subject and verb, "

@@ -11,7 +11,10 @@ _sources: list[str] = []
 
 
 def allow(css: str) -> None:
-    """Allow a `<style>` element with exactly this text on the pages of the admin. Call this when the app starts."""
+    """Allow a `<style>` element with exactly this text on the pages of the admin.
+
+    Call this function when the app starts.
+    """
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     _sources.append(f"'sha256-{digest}'")
 

@@ -23,7 +23,7 @@ _context_providers: list[Callable[[], Mapping[str, str]]] = []
 
 
 def add_context(provider: Callable[[], Mapping[str, str]]) -> None:
-    """Add the fields that `provider` returns to every log line. Call this in `AppConfig.ready`.
+    """Add the fields that `provider` returns to every log line. Call this function in `AppConfig.ready`.
 
     `provider` is called for each log line, so it must not execute queries.
     """

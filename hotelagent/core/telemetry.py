@@ -14,7 +14,7 @@ from hotelagent.core.redaction import redact, redact_text
 
 
 def start() -> None:
-    """Start error reports and traces if the settings enable them. Call this once per process."""
+    """Start error reports and traces if the settings enable them. Call this function once per process."""
     if settings.SENTRY_DSN:
         _start_error_reports(settings.SENTRY_DSN)
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT:

@@ -15,7 +15,7 @@ PSEUDO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 
 
 def use_pinned_time_zones() -> None:
-    """Make `zoneinfo` use only the package `tzdata`. Call this before another module lists the time zones."""
+    """Make `zoneinfo` use only the package `tzdata`. Call this function before another module lists the time zones."""
     zoneinfo.reset_tzpath(to=())
 
 

@@ -110,7 +110,10 @@ class Supervisor:
         processes.record_children(self.children_file, children)
 
     def restart_ended(self) -> None:
-        """Restart programs that have ended, after a pause that grows each time. Call this a few times per second."""
+        """Restart programs that have ended, after a pause that grows each time.
+
+        Call this method a few times per second.
+        """
         for supervised in self.supervised:
             now = time.monotonic()
             if supervised.process and processes.has_ended(supervised.process):

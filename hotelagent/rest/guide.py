@@ -90,7 +90,10 @@ _webhook_sources: list[Callable[[], dict[str, Any]]] = []
 
 
 def register_webhooks(source: Callable[[], dict[str, Any]]) -> None:
-    """Add the webhooks that `source` returns to the OpenAPI schema of hotels. Call this in `AppConfig.ready()`."""
+    """Add the webhooks that `source` returns to the OpenAPI schema of hotels.
+
+    Call this function in `AppConfig.ready()`.
+    """
     if source not in _webhook_sources:
         _webhook_sources.append(source)
 

@@ -56,7 +56,7 @@ def offer_rooms(*, rooms: Sequence[int], nights: Nights) -> None:
 def schedule_entries(room_types: Collection[str]) -> None:
     """Schedule the waiting entries for rooms of these types in the due queue, so that a worker processes them now.
 
-    Call this after rooms of these types were added or enlarged.
+    Call this function after rooms of these types were added or enlarged.
     """
     waiting = WaitingListEntry.objects.filter(status=WaitingStatus.WAITING, room_type__in=room_types)
     if ids := list(waiting.order_by("id").values_list("id", flat=True)):

@@ -150,7 +150,7 @@ def cancel_entry(entry_id: UUID) -> WaitingListEntry:
 def _lock_hold(hold_id: UUID) -> bool:
     """Lock the row of an offer's hold. Return False if the hold has ended.
 
-    Call this before changing the waiting list entry, because transactions that end holds lock the rows in this order.
+    Call this function before changing the waiting list entry. Transactions that end holds lock the rows in this order.
     """
     holds = Allocation.objects.filter(id=hold_id, status=AllocationStatus.HELD)
     return holds.select_for_update(no_key=True).first() is not None

@@ -151,8 +151,8 @@ def delete_expired_secrets() -> None:
 def send_test_delivery(webhook_id: UUID) -> DeliveryResult:
     """Send a test event and return the result. Raises WebhookNotFound.
 
-    The test is sent even if the webhook is off, and changes nothing but the audit trail. Call it outside of a
-    transaction, because the request may take seconds.
+    The test event is sent even if the webhook is off, and changes nothing but the audit trail. Call this function
+    outside of a transaction, because the request may take seconds.
     """
     webhook = Webhook.objects.filter(id=webhook_id).first()
     if webhook is None:

@@ -100,10 +100,13 @@ class Work(Protocol):
     def is_dry_run(self) -> bool: ...
 
     def save(self, progress: Progress) -> None:
-        """Store the progress of a check or an import. Call this in the transaction that stores the imported rows."""
+        """Store the progress of a check or an import.
+
+        Call this method in the transaction that stores the imported rows.
+        """
 
     def check_time(self) -> None:
-        """Raise an exception if the time limit of the worker has passed. Call this outside of a transaction."""
+        """Raise an exception if the time limit of the worker has passed. Call this method outside of a transaction."""
 
 
 class Kind(Protocol):

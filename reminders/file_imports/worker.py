@@ -140,7 +140,7 @@ class _Work:
         due.schedule(kind=due_kinds.FILE_IMPORT, items=[(self._claimed.id, database_now() + LEASE)])
 
     def check_time(self) -> None:
-        """Raise TimeUp if the worker should not start another batch. Call this outside of a transaction."""
+        """Raise TimeUp if the worker should not start another batch. Call this method outside of a transaction."""
         if time.monotonic() - self._started > TIME_LIMIT:
             raise TimeUp
 

@@ -18,7 +18,7 @@ _ACL_LETTERS = {"INSERT": "a", "SELECT": "r", "UPDATE": "w", "DELETE": "d"}
 def declare_table_privileges(model_label: str, allowed: str) -> None:
     """Limit the hotel roles and the runtime login to the given privileges on the model's table.
 
-    Call this in `AppConfig.ready()`. `migrate` grants the privileges.
+    Call this function in `AppConfig.ready()`. `migrate` grants the privileges.
     """
     _declared[model_label] = allowed
 

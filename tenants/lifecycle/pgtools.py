@@ -37,9 +37,9 @@ def run(program: str, *arguments: str) -> str:
 def run_binary(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
     """Run the program for the server of the `default` connection and return its output.
 
-    Call this inside `direct_connection()`. If the URL has several hosts, the program connects to the host of the
-    connection, because another host may be a standby with older data. Raises ProgramFailed, and ImproperlyConfigured if
-    no suitable version is installed or a parameter cannot be passed.
+    Call this function inside `direct_connection()`. If the URL has several hosts, the program connects to the host of
+    the connection, because another host may be a standby with older data. Raises ProgramFailed, and
+    ImproperlyConfigured if no suitable version is installed or a parameter cannot be passed.
     """
     connection.ensure_connection()
     info = connection.connection.info

@@ -80,7 +80,7 @@ def compute_schema_version(applied: Iterable[tuple[str, str]]) -> str:
 def ensure_schema() -> None:
     """Create the template schema and its table `django_migrations`, which is empty at first, unless they exist.
 
-    Call this on the direct connection, which bypasses the connection pooler.
+    Call this function on the direct connection, which bypasses the connection pooler.
     """
     with hotel_context(TEMPLATE_TENANT), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoting.identifier(SCHEMA)}")

@@ -44,7 +44,7 @@ def register(
     recurring: bool = False,
     combine_hotels: bool = False,
 ) -> None:
-    """Register the Celery task that processes a kind of due item. Call this in `AppConfig.ready()`.
+    """Register the Celery task that processes a kind of due item. Call this function in `AppConfig.ready()`.
 
     `batch_size` is the maximum number of items per Celery message.
     `lease` is the time after which an item is sent to the Celery task again if the task has not completed the item.

@@ -37,7 +37,10 @@ def row(id_: str, what: str, *, ours: float, peer: float, ratio: float | None = 
 
 
 def measure_module(name: str, ids: list[str]) -> list[Row]:
-    """Import a benchmark module, run its measurements and return the result rows. Call it once per process."""
+    """Import a benchmark module, run its measurements and return the result rows.
+
+    Call this function once per process.
+    """
     rows: list[Row] = importlib.import_module(f"tests.benchmarks.{name}").measure(ids)
     return rows
 

@@ -25,7 +25,7 @@ Definitions = dict[str, str]
 def installed_functions() -> Definitions:
     """Return the definitions of the functions in the schema `public`, by name.
 
-    Call this on the direct connection.
+    Call this function on the direct connection.
     """
     with connection.cursor() as cursor:
         cursor.execute(
