@@ -17,7 +17,8 @@ from dlq.redrives.models import ACTIVE_STATUSES, Redrive, RedriveStatus, StopRea
 from tenants.context import Actor, actor_context
 from tenants.database.clock import database_now
 
-#: Maximum number of scheduled retries without a result. If the redrive is stopped, those that wait are withdrawn.
+#: Maximum number of scheduled retries without a result.
+#: If the redrive is stopped, the retries that no worker has begun are withdrawn.
 MAX_PENDING = 2000
 #: The failure rate can stop a redrive only after this number of results.
 MIN_RESULTS = 10

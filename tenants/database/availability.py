@@ -12,7 +12,7 @@ _UNAVAILABLE_SQLSTATES = {
     "25P03",  # idle_in_transaction_session_timeout: the server closed the connection of an idle transaction
     "25P04",  # transaction_timeout: the server closed the connection because the transaction took too long
     # If a pooler loses its connection to the server, COMMIT fails in psycopg with "received 2 results".
-    # This error has no SQLSTATE.
+    # The error "received 2 results" has no SQLSTATE.
     None,
 }
 

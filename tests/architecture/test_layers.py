@@ -41,8 +41,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 
 #: The modules and packages of the lowest layer in each app above `tenants`, if they are directly in the app.
-#: They contain models, queries, and the value types and constants that models and queries need.
-#: They may not import services or interfaces.
+#: Modules of the lowest layer contain models, queries, and the value types and constants that these need.
+#: Modules of the lowest layer may not import services or interfaces.
 MODELS = frozenset(
     {
         "choices",

@@ -19,7 +19,7 @@ _UPDATE = re.compile(r"\bUPDATE\s+(?:ONLY\s+)?[\w.]+(?:\s+AS)?(?:\s+(?!SET\b)\w+
 _DELETE = re.compile(r"\bDELETE\s+FROM\b", re.IGNORECASE)
 _RETURNING = re.compile(r"\bRETURNING\b(.*)", re.IGNORECASE | re.DOTALL)
 _VOLATILE = re.compile(r"\b(?:clock_timestamp|now|random|gen_random_uuid|\w+_uuid7)\s*\(", re.IGNORECASE)
-#: These depend on settings of the session, so PostgreSQL calls them stable and not immutable.
+#: The results of these functions depend on settings of the session, so PostgreSQL declares the functions as STABLE.
 _STABLE = re.compile(r"\b(?:to_jsonb?|jsonb?_build_\w+|row_to_json)\s*\(", re.IGNORECASE)
 _INTERVAL = re.compile(r"\bmake_interval\s*\(|\binterval\b", re.IGNORECASE)
 _FUNCTION_SETTING = re.compile(r"\bLANGUAGE\s+\w+[^;$]*\bSET\s+\w+\s*(?:=|TO)", re.IGNORECASE)

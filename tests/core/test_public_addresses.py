@@ -59,7 +59,7 @@ def test_addresses_on_the_public_internet_are_public(address: str) -> None:
 
 
 @pytest.mark.parametrize("private", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "192.168.0.1"])
-def test_host_with_a_private_address_among_public_ones_raises_url_not_allowed(
+def test_host_with_a_public_and_a_private_address_raises_url_not_allowed(
     monkeypatch: pytest.MonkeyPatch, private: str
 ) -> None:
     resolve_all_hosts_to(monkeypatch, "93.184.215.14", private)

@@ -313,7 +313,7 @@ def test_statement_that_changes_the_session_raises_an_error_that_names_the_direc
 def test_temporary_table_of_the_session_does_not_hide_a_hotels_table(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(0)):
         connection.ensure_connection()
-        # This skips the classification, as a function of the hotel's schema could.
+        # A statement that is sent with `exec_` is not classified. A function in the schema could do the same.
         with connection.wrap_database_errors:
             connection.connection.pgconn.exec_(b"CREATE TEMP TABLE marker AS SELECT 'wrong' AS hotel")
     try:

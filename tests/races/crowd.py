@@ -47,7 +47,7 @@ class Granted:
 def main() -> None:
     plan = Plan(**json.loads(sys.argv[1]))
     django.setup()
-    # The processes are forked from one that has started Django, because starting Django takes most of the time.
+    # The processes are forked from a process that has started Django, because starting Django takes most of the time.
     children = [_forked(plan, process) for process in range(plan.processes)]
     for child in children:
         os.waitpid(child, 0)

@@ -107,7 +107,7 @@ def test_concurrent_callers_do_not_double_book_when_processes_are_killed(
     assert overlaps.count_overlaps(granted) == 0
     held = {str(key) for key in Allocation.objects.filter(status="held").values_list("id", flat=True)}
     assert {given.id for given in granted} <= held
-    # This shows that the callers competed: far fewer callers received a room than requested one.
+    # Far fewer callers received a room than requested a room, so the callers competed for the rooms.
     assert plan.rounds < len(held) < plan.processes * plan.callers * plan.rounds / 2
 
 

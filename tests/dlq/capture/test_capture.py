@@ -211,7 +211,7 @@ class UnprintableError(Exception):
     ],
     ids=["unprintable", "long type", "invalid text", "long message"],
 )
-def test_capture_of_an_error_that_cannot_be_stored_as_it_is_leaves_a_failure(
+def test_capture_of_an_error_with_values_that_cannot_be_stored_creates_a_failure(
     in_hotel: Hotel, lamp: Lamp, error: Exception
 ) -> None:
     captured = services.capture(is_task=False, source="tests" * 50, name="n" * 500, payload={}, error=error)

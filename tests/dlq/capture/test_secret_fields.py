@@ -64,7 +64,9 @@ def is_stored(text: str) -> bool:
     return text in stored_text() or text.encode().hex() in stored_text()
 
 
-def test_secret_fields_are_not_stored_in_plain_and_the_handler_gets_them(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_secret_fields_are_not_stored_as_plain_text_and_the_handler_gets_the_values(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     failure = capture()
     assert is_stored("Zoraida")  # the control: this field is not secret
     assert not is_stored(CARD)

@@ -232,7 +232,7 @@ def test_secret_value_cannot_be_copied_to_a_field_that_people_see(in_hotel: Hote
     assert payloads.restore(reload(failure)) == {"lamp": 1, "card": {"number": "4111"}, "room": "[secret]"}
 
 
-def test_secret_value_that_a_person_enters_is_encrypted_and_the_first_one_is_kept(
+def test_secret_value_that_a_person_enters_is_encrypted_and_the_original_value_is_kept(
     in_hotel: Hotel, lamp: Lamp, declared: Kind
 ) -> None:
     failure = capture_failure(retry=False, card={"number": "4111"})

@@ -110,7 +110,7 @@ def test_correction_with_a_json_patch_schedules_a_retry_and_shows_the_difference
     assert masked["correction"] == [{"op": "replace", "path": "/to", "value": "•••"}]
 
 
-def test_correction_with_a_payload_keeps_masked_secrets_and_hides_new_ones(
+def test_correction_with_a_payload_keeps_masked_secrets_and_hides_new_secrets(
     api: APIClient, hotel: Hotel, failure: Failure
 ) -> None:
     kept = correct(api, failure, payload={"lamp": 2, "card": {"number": "[secret]"}})

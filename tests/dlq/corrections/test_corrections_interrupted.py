@@ -54,7 +54,9 @@ def test_process_killed_between_correction_and_retry_stores_neither(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_corrections_at_the_same_time_one_is_refused(hotel: Hotel, lamp: Lamp) -> None:
+def test_two_corrections_of_a_failure_at_the_same_time_store_one_and_refuse_the_other(
+    hotel: Hotel, lamp: Lamp
+) -> None:
     with hotel_context(hotel):
         failure = capture_failure(retry=False)
 

@@ -42,7 +42,7 @@ def test_reported_event_is_a_failure_of_its_type_in_the_namespace_of_the_key(pms
     assert "ana@" not in response.content.decode()
 
 
-def test_handler_gets_the_event_as_it_was_sent_and_its_trace(pms: APIClient, hotel: Hotel) -> None:
+def test_handler_gets_the_unchanged_event_with_the_trace_of_the_event(pms: APIClient, hotel: Hotel) -> None:
     event: dict[str, Any] = {
         "subject": "B-1042",
         "time": "2031-07-01T14:00:00.123456789+02:00",

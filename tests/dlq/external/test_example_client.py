@@ -103,7 +103,7 @@ def kill_in_the_middle(client: ExampleClient, failure_id: uuid.UUID, *options: s
     return output
 
 
-def test_example_client_processes_what_it_reported(client: ExampleClient) -> None:
+def test_example_client_processes_the_failures_that_the_client_reported(client: ExampleClient) -> None:
     failure_id = client.report('{"booking": "B-1", "nights": 1}')
     broken_id = client.report('{"booking": "B-2"}')
     with client.working() as process:

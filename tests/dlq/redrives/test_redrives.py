@@ -91,7 +91,7 @@ def test_redrive_of_failures_that_still_fail_ends_after_one_retry_of_each(
     assert len(lamp.retried) == 6
 
 
-def test_redrive_covers_only_failures_that_existed_and_were_open_when_it_started(
+def test_redrive_retries_only_failures_that_were_open_at_the_start_of_the_redrive(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     resolved, discarded, _first, second = store_failures(4)

@@ -59,10 +59,10 @@ def test_attempt_of_a_worker_that_returns_under_its_old_name_is_found_by_its_lea
 
 
 @pytest.mark.django_db
-def test_worker_that_is_slow_but_alive_keeps_its_failure_or_loses_it_to_one_other_worker(
+def test_slow_worker_keeps_its_failure_or_loses_the_failure_to_one_other_worker(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
-    """A handler that extends its lease keeps its failure. The result of one that does not is fenced off."""
+    """A handler that extends its lease keeps its failure. The result of a handler that does not is rejected."""
 
     def extend(failure: Failure) -> None:
         expire_lease(failure)

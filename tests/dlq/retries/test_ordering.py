@@ -78,7 +78,9 @@ def test_later_failures_wait_while_the_oldest_is_permanent_until_it_is_discarded
 
 
 @pytest.mark.django_db
-def test_failure_that_waits_too_long_for_an_older_one_becomes_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_failure_that_waits_too_long_for_an_older_failure_becomes_permanent(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     failures = capture_in_order(2)
     Failure.objects.filter(id=failures[1].id).update(expires_at=F("created_at") - timedelta(seconds=1))
     runner.retry_due(failure_id=failures[1].id)

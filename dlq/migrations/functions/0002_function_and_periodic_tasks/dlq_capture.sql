@@ -6,7 +6,7 @@
 --   `secrets`, `task_id`, `request_id`.
 -- The members `original` and `secrets` are bytes in base64, or null.
 -- `error` is the error: {type, message, translatable_message, fingerprint, location, traceback}.
--- `attempt` is {worker, code_version, seconds}; `seconds` is the duration of the work that failed.
+-- `attempt` is {worker, code_version, seconds}. `seconds` is the duration of the work that failed.
 -- `delay` is the number of seconds until the first retry. Null makes the failure permanent.
 -- `max_age` is the number of seconds for which the failure is retried automatically.
 -- `hotel` is the id of the hotel, or null for a failure of the platform, which has no due item.

@@ -1,17 +1,18 @@
 -- Claims a due failure for one attempt and stores the attempt, in one round trip.
 --
 -- The parameter `request` is a JSON object:
--- `failure` is the id of the failure, and `hotel` the id of the hotel, or null for a failure of the platform.
+-- `failure` is the id of the failure.
+-- `hotel` is the id of the hotel, or null for a failure of the platform.
 -- `lease` is the number of seconds in which the attempt must report its result or extend the lease.
--- `blocked_seconds` is the number of seconds until a failure that waits for another one is checked again.
+-- `blocked_seconds` is the number of seconds until a failure that waits for another failure is checked again.
 -- `code_version` is the version of the worker's code.
 -- `is_dispatched` says whether the due queue has sent the failure to the worker.
--- If it has, the due item has a lease, and the due queue sends the failure again if the worker dies.
--- If it has not, the function schedules a check of the failure at the end of the attempt's lease.
+-- If `is_dispatched` is true, the due item has a lease. The due queue sends the failure again if the worker dies.
+-- If `is_dispatched` is false, the function schedules a check of the failure at the end of the attempt's lease.
 --
 -- The function returns the claimed failure as a JSON object with all columns.
--- It returns null if the failure is not due, if another worker has claimed it, or if its retries are paused.
--- It also returns null if the failure waits for an older failure with the same ordering key.
+-- The function returns null if the failure is not due, if another worker has claimed it, or if its retries are paused.
+-- The function also returns null if the failure waits for an older failure with the same ordering key.
 -- When the older failure is closed, dlq_wake_next makes the waiting failure due.
 -- The check after `blocked_seconds` notices that the failure has become too old for automatic retries.
 CREATE OR REPLACE FUNCTION public.dlq_claim(request jsonb) RETURNS jsonb

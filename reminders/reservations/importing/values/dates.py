@@ -130,7 +130,7 @@ def _only_order(first: int, second: int) -> DateOrder | None:
 
 #: Maximum share of the dates in a column that may contradict the column's order of day and month.
 #: Up to this share, each of these dates is an error of its cell. If the share is larger, the order is unknown.
-#: This is also the maximum share of ambiguous dates for which the user need not choose an order.
+#: If the number of ambiguous dates exceeds this share of the unambiguous dates, the user must choose an order.
 _MAX_CONTRADICTION = 0.05
 
 
