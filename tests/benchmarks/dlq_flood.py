@@ -1,5 +1,6 @@
-"""Benchmark of a flood of failures with one cause: 100,000 failures in a minute form one group, and pages respond.
+"""Benchmark of a flood of failures with one cause: 100,000 failures in a minute.
 
+The failures must form one group, and the admin pages must respond during the flood.
 Several processes capture failures at the same time, as workers do, while another process requests the pages.
 """
 

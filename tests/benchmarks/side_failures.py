@@ -106,7 +106,7 @@ def capture(slug: str, times: int) -> float:
 
 
 def statements(slug: str) -> float:
-    """Return the number of SQL statements that capture one failure, when the caches of the process are filled."""
+    """Return the number of SQL statements of one capture, after another capture has filled the process's caches."""
     capture_once(slug, -1)
     with CaptureQueriesContext(connection) as queries:
         capture_once(slug, -1)

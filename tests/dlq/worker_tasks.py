@@ -38,7 +38,7 @@ def note_run(line: str, *, key: str = RUNS) -> None:
 
 @shared_task(base=HotelTask, name="tests.dlq.hang", soft_time_limit=1, time_limit=2)
 def hang(guest: str) -> None:
-    """Swallow the soft time limit, and run until the hard time limit ends the process."""
+    """Ignore the soft time limit, and run until the hard time limit ends the process."""
     note_run(guest)
     while True:
         with contextlib.suppress(SoftTimeLimitExceeded):
@@ -54,7 +54,7 @@ def slow(failure: Failure) -> None:
 
 @failure_kind("tests.dlq.stubborn", time_limit=1, is_idempotent=False)
 def stubborn(failure: Failure) -> None:
-    """Swallow the soft time limit, and run until the process is killed."""
+    """Ignore the soft time limit, and run until the process is killed."""
     note_run(failure.name)
     while True:
         with contextlib.suppress(SoftTimeLimitExceeded):

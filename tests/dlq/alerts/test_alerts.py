@@ -57,7 +57,7 @@ def copy_failures(count: int) -> None:
 
 
 def send() -> int:
-    """Watch the failures once, as the periodic task does. Return the number of sent e-mails."""
+    """Send the alert that is due, as the periodic task does. Return the number of sent e-mails."""
     return digest.send_if_due() if digest.is_due() else 0
 
 
@@ -242,7 +242,7 @@ def test_long_list_of_new_errors_is_cut(
     assert "and 1 more" in text
 
 
-def test_alert_that_the_mail_server_refuses_is_sent_later_and_is_no_failure(
+def test_alert_that_the_mail_server_refuses_is_sent_later_and_stores_no_failure(
     in_hotel: Hotel, manager: User, smtp: MailServer, later: Any, eager: None
 ) -> None:
     capture_failure()
@@ -256,7 +256,7 @@ def test_alert_that_the_mail_server_refuses_is_sent_later_and_is_no_failure(
     assert Failure.objects.count() == 1
 
 
-def test_alert_that_fails_unexpectedly_is_no_failure(
+def test_alert_that_raises_an_unexpected_error_stores_no_failure(
     in_hotel: Hotel, manager: User, eager: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_arguments: object) -> None:

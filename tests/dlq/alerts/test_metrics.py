@@ -113,9 +113,10 @@ def capture_and_die(hotel: Hotel, counter: Counter) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_metrics_count_the_failures_of_a_killed_worker_and_counters_in_the_process_do_not(
+def test_metrics_include_the_failures_that_a_worker_captured_before_it_was_killed(
     hotel: Hotel,
 ) -> None:
+    """The control is a counter in the memory of the worker, which does not include these failures."""
     counter = Counter("captured", "Captured failures", registry=CollectorRegistry())
     connection.close()
     worker = multiprocessing.get_context("fork").Process(target=capture_and_die, args=[hotel, counter])
@@ -179,7 +180,7 @@ def test_periodic_task_counts_the_failures_of_the_platform_and_of_each_hotel(
     assert read_page()["dlq_messages_total{message}"] == 3
 
 
-def test_totals_of_a_deleted_hotel_are_kept_and_its_open_failures_are_not(hotel: Hotel) -> None:
+def test_deleted_hotel_is_counted_in_the_totals_but_not_in_the_open_failures(hotel: Hotel) -> None:
     with hotel_context(hotel):
         capture_failure()
         figures.measure()

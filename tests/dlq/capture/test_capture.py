@@ -166,7 +166,7 @@ def test_capture_needs_two_statements_at_most(in_hotel: Hotel, lamp: Lamp) -> No
 
 
 @pytest.mark.django_db
-def test_failure_of_a_permanent_failure_is_kept_as_an_attempt_and_recorded_once_as_a_regression(
+def test_permanent_failure_whose_work_fails_again_gets_attempts_and_one_regression_event(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     first = capture_failure(retry=False)

@@ -123,7 +123,7 @@ def test_texts_that_postgresql_cannot_store_do_not_lose_the_failure(
 
 
 @pytest.mark.django_db
-def test_pages_show_a_failure_whose_payload_its_subject_finder_cannot_read(
+def test_failure_pages_are_shown_if_the_subject_finder_raises_an_error(
     staff: Client, hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dlq.kinds.subjects._subject_finders", {})
@@ -140,7 +140,7 @@ def test_pages_show_a_failure_whose_payload_its_subject_finder_cannot_read(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_celery_messages_with_hard_bodies_leave_a_failure_each(hotel: Hotel) -> None:
+def test_celery_messages_with_unusual_bodies_are_captured_as_one_failure_each(hotel: Hotel) -> None:
     deep = b"[[" + b"[" * 998 + b'"deep"' + b"]" * 998 + b"], {}, {}]"
     bodies = {
         "10 MB": b'[["' + b"x" * 10_000_000 + b'"], {}, {}]',
@@ -183,7 +183,7 @@ def test_celery_messages_with_hard_bodies_leave_a_failure_each(hotel: Hotel) -> 
     ],
     ids=["list", "duplicate keys", "1e400", "NUL"],
 )
-def test_report_with_a_hard_payload_is_refused_or_stored_exactly(
+def test_report_with_an_unusual_payload_is_refused_or_stored_exactly(
     api: APIClient, hotel: Hotel, report: bytes, status: int
 ) -> None:
     response = api.post("/api/v1/dlq/entries/", report, content_type="application/json")

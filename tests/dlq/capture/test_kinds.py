@@ -183,7 +183,7 @@ def test_system_check_reports_a_wrong_declaration(
 
 
 @pytest.mark.django_db
-def test_failure_whose_handler_is_gone_is_kept_and_shown_and_retried_when_the_handler_returns(
+def test_failure_whose_handler_is_missing_is_kept_until_the_handler_is_deployed_again(
     api: APIClient, staff: Any, hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hotel_context(hotel):

@@ -85,7 +85,7 @@ def test_messages_that_no_worker_can_run_are_captured(hotel: Hotel) -> None:
         assert bytes(Failure.objects.get().original or b"") == b"7"
 
 
-def test_task_of_a_suspended_hotel_and_unknown_task_run_when_the_hotel_is_resumed_and_the_task_is_deployed(
+def test_tasks_that_could_not_run_are_run_when_the_hotel_is_resumed_or_the_task_is_deployed(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     hotels.suspend_hotel(hotel_id=hotel.id)

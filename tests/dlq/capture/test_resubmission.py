@@ -49,10 +49,10 @@ def test_retry_that_is_interrupted_before_the_commit_changes_nothing(hotel: Hote
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failure_that_is_deleted_before_the_copy_is_sent_is_lost_by_the_interruption(
+def test_failure_that_is_deleted_before_its_copy_is_sent_is_lost_if_the_connection_ends(
     hotel: Hotel, lamp: Lamp
 ) -> None:
-    """This is the negative control."""
+    """As a negative control, the failure is moved to the queue as other tools do it."""
     sent: list[dict[str, Any]] = []
     with hotel_context(hotel):
         failure = capture_failure(retry=False)

@@ -108,9 +108,7 @@ def test_errors_do_not_contain_the_secret_and_personal_values_of_the_payload(
 
 
 @pytest.mark.parametrize("value", ["nul \0", float("inf"), {1: "one"}, {1, 2}], ids=str)
-def test_secret_value_that_jsonb_cannot_store_is_encrypted_all_the_same(
-    in_hotel: Hotel, value: object
-) -> None:
+def test_secret_value_that_jsonb_cannot_store_is_encrypted(in_hotel: Hotel, value: object) -> None:
     failure = capture({"room": "12", "card": {"number": CARD, "value": value}})
     assert (failure.payload["card"], failure.status) == ("[secret]", "scheduled")
     restored = payloads.restore(failure)["card"]

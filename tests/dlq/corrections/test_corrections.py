@@ -146,7 +146,9 @@ def test_version_changes_with_the_status_the_attempt_and_the_correction(in_hotel
 
 
 @pytest.mark.parametrize("status", [FailureStatus.RESOLVED, FailureStatus.DISCARDED, FailureStatus.RETRYING])
-def test_failure_that_does_not_wait_cannot_be_corrected(in_hotel: Hotel, lamp: Lamp, status: str) -> None:
+def test_failure_that_is_closed_or_being_retried_cannot_be_corrected(
+    in_hotel: Hotel, lamp: Lamp, status: str
+) -> None:
     failure = capture_failure()
     Failure.objects.filter(id=failure.id).update(status=status)
     with pytest.raises(FailureStateError):
@@ -270,7 +272,7 @@ def test_placeholder_of_a_secret_value_that_does_not_exist_is_refused(
     assert list(refused.value.extra["errors"]) == ["card.number"]
 
 
-def test_payload_that_is_secret_as_a_whole_can_be_replaced(
+def test_payload_that_is_encrypted_as_a_whole_can_be_replaced(
     in_hotel: Hotel, lamp: Lamp, declared: Kind
 ) -> None:
     failure = capture_failure(retry=False, lamp="broken", card={"number": "4111"})

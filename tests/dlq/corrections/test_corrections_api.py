@@ -194,9 +194,7 @@ def test_correction_requires_the_scopes_to_write_and_to_view_payloads(hotel: Hot
         assert (response.status_code, response.json()["required_scope"]) == (403, missing)
 
 
-def test_correction_of_a_failure_that_does_not_wait_is_refused_with_409(
-    api: APIClient, failure: Failure
-) -> None:
+def test_correction_of_a_closed_failure_is_refused_with_409(api: APIClient, failure: Failure) -> None:
     api.post(f"{URL}{failure.id}/discard/", {"reason": "sent manually"})
     response = correct(api, failure, payload={"lamp": 2})
     assert (response.status_code, response.json()["type"]) == (409, "/problems/failure-state-error")

@@ -85,7 +85,7 @@ def test_data_of_any_form_reaches_the_handler_unchanged(
     assert {name: entry["payload"][name] for name in entry["payload"] if name.startswith("data")} == expected
 
 
-def test_data_that_the_database_cannot_hold_reaches_the_handler_unchanged_after_a_person_retries_it(
+def test_event_data_that_jsonb_cannot_store_reaches_the_handler_unchanged_after_a_manual_retry(
     pms: APIClient, hotel: Hotel
 ) -> None:
     data = {"nul": "a\0b", "__type__": "uuid", "__value__": "x"}
@@ -96,7 +96,7 @@ def test_data_that_the_database_cannot_hold_reaches_the_handler_unchanged_after_
     assert entry["payload"]["data"] == data
 
 
-def test_event_that_is_reported_again_has_the_same_failure_while_that_is_kept(
+def test_event_that_is_reported_again_returns_its_failure_until_the_failure_is_deleted(
     pms: APIClient, hotel: Hotel
 ) -> None:
     first = report(pms).json()
@@ -136,7 +136,9 @@ def test_event_with_other_content_and_the_same_source_and_id_returns_409(
 
 
 @pytest.mark.parametrize("change", [{"id": "43"}, {"source": "/pms/other"}])
-def test_event_with_another_source_or_id_is_another_failure(pms: APIClient, change: dict[str, str]) -> None:
+def test_event_with_another_source_or_id_is_stored_as_another_failure(
+    pms: APIClient, change: dict[str, str]
+) -> None:
     assert report(pms).json()["id"] != report(pms, **change).json()["id"]
 
 

@@ -114,7 +114,7 @@ def test_example_client_processes_the_failures_that_the_client_reported(client: 
     assert (failed.outcome, failed.error_type, failed.error_message) == ("failed", "KeyError", "'nights'")
 
 
-def test_failure_whose_example_client_was_killed_is_claimed_by_another_client_if_idempotent(
+def test_killed_example_client_that_is_idempotent_is_replaced_by_another_client(
     client: ExampleClient,
 ) -> None:
     failure_id = client.report('{"booking": "B-1", "nights": 1000}')
@@ -128,7 +128,9 @@ def test_failure_whose_example_client_was_killed_is_claimed_by_another_client_if
     assert list(outcomes) == ["failed", "lost", "running"]
 
 
-def test_failure_whose_example_client_was_killed_is_in_doubt_if_not_idempotent(client: ExampleClient) -> None:
+def test_killed_example_client_that_is_not_idempotent_leaves_its_failure_in_doubt(
+    client: ExampleClient,
+) -> None:
     failure_id = client.report('{"booking": "B-1", "nights": 1000}')
     kill_in_the_middle(client, failure_id)
     assert Failure.objects.get(id=failure_id).status == "in_doubt"

@@ -108,7 +108,7 @@ def test_acknowledged_failure_is_resolved_and_a_repeated_acknowledgement_has_no_
         assert Event.objects.filter(event="failure.resolved").count() == 1
 
 
-def test_failed_failure_is_scheduled_with_the_delays_of_our_own_retries_and_then_permanent(
+def test_handler_that_fails_three_times_gets_our_retry_delays_and_then_a_permanent_failure(
     pms: APIClient, hotel: Hotel
 ) -> None:
     failure_id = report_due(pms, hotel)
@@ -352,7 +352,7 @@ def test_handlers_that_claim_at_the_same_time_each_get_another_failure(
     assert sorted(claimed) == sorted(ids)
 
 
-def test_redrive_retries_external_failures_in_doubt_only_if_that_is_confirmed(
+def test_redrive_refuses_external_failures_in_doubt_unless_a_person_confirms_the_retry(
     pms: APIClient, hotel: Hotel
 ) -> None:
     traits = Traits(is_task=False, name=f"external:pms:{KIND}", status="in_doubt", original_type="")

@@ -95,7 +95,7 @@ def test_errors_with_different_meanings_have_different_fingerprints(first: str, 
 
 
 @pytest.mark.parametrize(("type_", "first", "second"), DIFFERENT_NAMES)
-def test_errors_about_different_names_of_the_code_have_different_fingerprints(
+def test_errors_about_different_python_names_have_different_fingerprints(
     type_: str, first: str, second: str
 ) -> None:
     assert fingerprint(first, type=type_) != fingerprint(second, type=type_)

@@ -20,7 +20,7 @@ WORKERS, EACH = 4, 100
 
 
 @pytest.mark.django_db(transaction=True)
-def test_flood_of_failures_with_one_cause_forms_one_group_and_pages_respond(
+def test_flood_of_failures_with_one_cause_forms_one_group_while_pages_respond(
     hotel: Hotel, lamp: Lamp, staff: Client
 ) -> None:
     def capture(worker: int) -> None:

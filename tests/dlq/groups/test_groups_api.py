@@ -192,7 +192,7 @@ def test_group_of_another_hotel_is_not_found(api: APIClient, other_hotel: Hotel,
     assert api.post(url_of(failure, "acknowledge/")).status_code == 404
 
 
-def test_counts_of_a_tenant_with_many_failures_are_stored_and_say_when_they_were_counted(
+def test_counts_of_a_tenant_with_many_failures_are_stored_with_the_time_of_the_count(
     api: APIClient, hotel: Hotel, failures: list[Failure], monkeypatch: pytest.MonkeyPatch, eager: None
 ) -> None:
     monkeypatch.setattr(counts, "MAX_COUNTED_LIVE", 2)

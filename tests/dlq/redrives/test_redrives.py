@@ -179,7 +179,9 @@ def test_failures_below_the_maximum_failure_rate_do_not_stop_the_redrive(
     assert (redrive.status, redrive.succeeded, redrive.failed) == ("finished", 4, 4)
 
 
-def test_rate_limits_the_number_of_retries_per_minute(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_redrive_with_a_rate_schedules_only_this_number_of_retries_per_minute(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     store_failures(10)
     redrive = step(start(rate=30))
     assert (redrive.scheduled, step(redrive).scheduled) == (1, 1)
@@ -304,7 +306,9 @@ def test_discarding_redrive_discards_everything_that_matches_with_the_reason(
     assert timeline(kind="failure", identifier=selected[1].id)[0].event == "failure.discarded"
 
 
-def test_result_of_a_failure_that_a_later_redrive_retried_again_is_kept(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_redrive_results_are_kept_if_a_later_redrive_retries_the_same_failures(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     store_failures(2)
     lamp.fail()
     first = step(start())
@@ -333,7 +337,7 @@ def test_automatic_retry_after_a_failed_redrive_is_not_a_result_of_the_redrive(
     assert results(redrive) == {"failed": 1}
 
 
-def test_failure_that_is_closed_before_its_retry_began_does_not_keep_the_redrive_from_finishing(
+def test_redrive_finishes_if_a_scheduled_failure_is_closed_before_its_retry(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     store_failures(2)
@@ -356,7 +360,7 @@ def test_failures_are_scheduled_in_batches_with_one_set_of_statements_each(
         assert timeline(kind="failure", identifier=failure.id)[0].event == "failure.retry_requested"
 
 
-def test_preview_without_a_count_in_time_still_returns_a_sample(
+def test_preview_whose_count_exceeds_the_time_limit_returns_a_sample_without_counts(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store_failures(3)

@@ -100,10 +100,10 @@ def test_redrive_touches_each_failure_once_and_nothing_that_was_closed(
 
 
 @pytest.mark.django_db
-def test_loop_until_no_failure_waits_touches_failures_again_and_does_not_end(
+def test_loop_over_waiting_failures_retries_failures_again_and_does_not_end(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
-    """This is the negative control: how other queues retry all failures."""
+    """As a negative control, failures are retried as other queues do it: in a loop, until no failure waits."""
     lamp.fail()
     store_permanent_failures()
     waiting = Failure.objects.filter(status__in=WAITING_STATUSES).values_list("id", flat=True)

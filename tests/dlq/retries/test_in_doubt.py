@@ -27,7 +27,7 @@ def allow_end_of_work() -> None:
 
 
 def start_charge(guest: str) -> Failure:
-    """Let the worker retry the charge of a guest, which must not be done twice. Return when the work has begun."""
+    """Start a retry of work that charges a guest and must not be done twice. Return when the worker has begun it."""
     captured = services.capture(
         is_task=False,
         source="tests",

@@ -100,7 +100,7 @@ barrier = threading.Barrier(WORKERS)
 def test_attempts_of_one_failure_do_not_overlap(
     hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch, is_control: bool
 ) -> None:
-    """The control claims without a compare-and-set. The intervals that the attempts recorded are compared."""
+    """As a negative control, failures are claimed without a compare-and-set. Then the recorded attempts overlap."""
     barrier.reset()
     if is_control:
         monkeypatch.setattr(attempts, "claim", claim_without_fencing)
@@ -132,7 +132,7 @@ def test_attempts_of_one_failure_do_not_overlap(
 
 
 def do_work(failure: Failure) -> None:
-    """Do the effect of the tests' work: record an audit event."""
+    """Record an audit event, which is the effect of the work that the tests count."""
     record(events.IN_DOUBT, subject=("effect", failure.id), name=failure.name)
 
 
@@ -163,7 +163,7 @@ def retry_in_killed_process_and_again(hotel: Hotel, failure: Failure) -> int:
 def test_effect_and_resolution_of_a_handler_that_is_killed_commit_together(
     hotel: Hotel, lamp: Lamp, handler: str, effects: int
 ) -> None:
-    """The control is a handler that leaves the resolution to the worker. It does the work twice."""
+    """As a negative control, a handler leaves the resolution to the worker. This handler does the work twice."""
     with hotel_context(hotel):
         failure = capture_failure()
         make_due(failure)
@@ -197,10 +197,8 @@ def capture_after_check() -> None:
         )  # fmt: skip
 
 
-def test_one_failure_per_piece_of_work_is_open_as_long_as_the_unique_index_exists(
-    hotel: Hotel, lamp: Lamp
-) -> None:
-    """The control is the same capture after the unique index was dropped."""
+def test_captures_of_the_same_work_at_the_same_time_store_one_open_failure(hotel: Hotel, lamp: Lamp) -> None:
+    """As a negative control, the captures are repeated without the unique index. Each of them stores a failure."""
     barrier.reset()
     in_threads(hotel, *[lambda: capture_failure(work_key="booking 7")] * WORKERS)
     with hotel_context(hotel):

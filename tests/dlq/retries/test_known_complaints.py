@@ -40,7 +40,7 @@ def capture_hopeless() -> None:
 
 
 @pytest.mark.django_db
-def test_attempt_of_a_worker_that_returns_under_its_old_name_is_found_by_its_lease(
+def test_attempt_of_a_worker_that_was_restarted_with_the_same_name_is_lost_when_its_lease_ends(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = capture_failure()
@@ -90,7 +90,10 @@ def test_slow_worker_keeps_its_failure_or_loses_the_failure_to_one_other_worker(
 def test_hopeless_failures_that_were_captured_first_do_not_starve_a_failure_of_the_platform(
     platform: None, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The hopeless failures are due again immediately. The control is the order of capture."""
+    """Each failure of an unknown task is due again immediately after its retry.
+
+    As a negative control, the test checks that retries in the order of capture would never reach the good failure.
+    """
     monkeypatch.setattr(schedule, "UNKNOWN_TASK_DELAY", timedelta(0))
     capture_hopeless()
     good = capture_failure()
@@ -124,7 +127,7 @@ def test_hopeless_failures_that_were_captured_first_do_not_starve_a_failure_of_a
 
 @pytest.mark.django_db
 def test_failures_of_a_long_outage_are_all_kept(in_hotel: Hotel, lamp: Lamp) -> None:
-    """Other queues drop the oldest of more than 10,000 dead jobs."""
+    """Other queues keep at most 10,000 dead jobs and drop the oldest. This test captures 10,001 failures."""
     request = capture_request(
         is_task=False, source="tests", name=NAME, payload={"lamp": 1}, error=LampError("no current"), retry=True,
         work_key="", ordering_key="", origin=UNKNOWN_ORIGIN,

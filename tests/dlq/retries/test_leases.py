@@ -1,4 +1,7 @@
-"""Tests of claims with a chosen lease, as handlers outside of our workers make them: claim, extend, end an attempt."""
+"""Tests of claims with a chosen lease, as handlers of other systems make them.
+
+A handler claims a failure, extends the lease, and ends the attempt.
+"""
 
 import threading
 from datetime import timedelta
@@ -92,7 +95,7 @@ def test_extended_attempt_is_not_lost_and_an_attempt_that_was_lost_cannot_be_ext
 
 
 @pytest.mark.django_db
-def test_error_texts_from_another_system_are_recorded_and_without_retry_the_failure_is_permanent(
+def test_failed_attempt_with_retry_false_stores_the_error_and_makes_the_failure_permanent(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = claimed_failure()

@@ -115,7 +115,7 @@ def test_failure_that_newer_work_has_overtaken_waits_for_a_person(in_hotel: Hote
 
 
 @pytest.mark.django_db
-def test_task_of_an_ordered_kind_that_succeeds_overtakes_older_failures_of_its_key(
+def test_successful_task_with_an_ordering_key_makes_older_failures_with_the_key_permanent(
     in_hotel: Hotel, eager: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind = Kind(name=failing_task.name, ordering_key=lambda payload: payload["kwargs"]["colour"])
@@ -140,7 +140,7 @@ def test_failure_whose_newer_failure_succeeds_late_waits_for_a_person(in_hotel: 
 
 
 @pytest.mark.django_db
-def test_failed_attempt_of_a_failure_that_was_overtaken_meanwhile_is_not_retried(
+def test_failure_that_is_overtaken_during_an_attempt_is_permanent_if_the_attempt_fails(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     [failure] = capture_in_order(1)

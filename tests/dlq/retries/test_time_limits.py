@@ -27,7 +27,7 @@ def capture_due(name: str, *, is_task: bool = False, payload: Any = None) -> Fai
 
 
 @pytest.mark.django_db(transaction=True)
-def test_time_limit_of_a_kind_ends_its_retries_and_not_those_of_the_same_batch(hotel: Hotel) -> None:
+def test_time_limit_of_a_kind_ends_its_retries_but_no_other_retries_of_the_batch(hotel: Hotel) -> None:
     with hotel_context(hotel):
         ids = [str(capture_due(name).id) for name in NAMES]
         tasks.retry_due.delay(ids)
