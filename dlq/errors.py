@@ -92,7 +92,7 @@ class InvalidMute(DomainError):
 
     code = "invalid-mute"
     status = 422
-    title = _("The group cannot be muted like this")
+    title = _("The end of the mute is not valid")
 
 
 class AssigneeNotFound(DomainError):

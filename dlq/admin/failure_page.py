@@ -104,7 +104,9 @@ class FailurePage(ReadOnlyModelAdmin):
                 self.message_user(request, str(error.detail), messages.ERROR)
                 return page
             else:
-                self.message_user(request, _("The correction was saved and is sent again."), messages.SUCCESS)
+                self.message_user(
+                    request, _("The corrected data were saved and are sent again."), messages.SUCCESS
+                )
                 return page
         # The page is read-only, so it is rendered as for a GET request.
         get_request = copy(request)

@@ -102,7 +102,7 @@ def perform(group: FailureGroup, form: QueryDict) -> str:
             _label, period, limit = MUTES.get(form.get("mute", ""), MUTES["day"])
             until = timezone.now() + period if period else None
             state.mute(fingerprint=fingerprint, until=until, limit=limit)
-            text = _("The group is muted. It has no alerts.")
+            text = _("The group is muted. No alerts are sent for this group.")
         case "unmute":
             state.unmute(fingerprint=fingerprint)
             text = _("The group is no longer muted.")

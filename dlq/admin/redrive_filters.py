@@ -60,7 +60,9 @@ def selection_of(query: QueryDict) -> FailureSelection:
         criteria["until"] = _parse(f"{date_to} {time_to}")
     if values:
         raise InvalidSelection(
-            gettext("A redrive does not have these filters: {names}.").format(names=", ".join(sorted(values)))
+            gettext(
+                "A redrive cannot use these filters: {names}. Remove them from the list of failures."
+            ).format(names=", ".join(sorted(values)))
         )
     return FailureSelection(**criteria)
 

@@ -92,7 +92,8 @@ def _to_stored(after: Any, before: Any, failure: Failure, kind: Kind) -> StoredP
     stored = to_stored(restored, kind=kind, failure_id=failure.id)
     if stored.original is not None or not isinstance(restored, dict):
         message = _(
-            "The payload must be a JSON object without NUL characters, half characters, and numbers that are too large."
+            "The payload must be a JSON object. It must not contain NUL characters, incomplete characters "
+            "(lone surrogates) or numbers that are too large."
         )
         raise _invalid({"payload": [message]})
     _check_secrets(restored, after, before, kind)

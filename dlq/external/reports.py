@@ -55,9 +55,10 @@ def store_report(report: Report, *, client: str) -> tuple[uuid.UUID, bool]:
         if stored is not None:
             if stored.work_key != work_key:
                 raise EventConflict(
-                    _("The event {id} of {source} was reported before with other content.").format(
-                        id=report.event[1], source=report.event[0]
-                    ),
+                    _(
+                        "The event {id} of {source} was reported before with other content. "
+                        "Report a different event with another id."
+                    ).format(id=report.event[1], source=report.event[0]),
                     failure=str(stored.id),
                 )
             return stored.id, False

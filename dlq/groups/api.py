@@ -92,7 +92,7 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
     @extend_schema(request=None, responses=GroupDetailSerializer)
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, pk: str) -> Response:
-        """Acknowledge a group. It has no alerts until its error occurs in a new code version."""
+        """Acknowledge a group. No alerts are sent for the group until its error occurs in a new code version."""
         state.acknowledge(fingerprint=self.get_object().pk)
         return self._detail()
 

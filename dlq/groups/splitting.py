@@ -172,7 +172,10 @@ def split(*, fingerprint: str, condition: SplitCondition) -> str:
             text = _("This group is joined to the group {target}. Split the group {target} instead.")
             raise FailureGroupConflict(text.format(target=group.joined_to))
         if len(rules) >= MAX_SPLITS:
-            text = _("A group can be split by at most {max} conditions. Join one of them to the group first.")
+            text = _(
+                "A group can be split by at most {max} conditions. "
+                "First join one of the split-off groups to this group again."
+            )
             raise InvalidSplit(text.format(max=MAX_SPLITS))
         if condition.field and _is_protected(group.name, condition.field):
             text = _("The field {field} contains personal or secret data, which rules must not contain.")

@@ -44,7 +44,11 @@ def find_problems(kind: Kind, payload: Any) -> list[SchemaProblem]:
         errors = islice(kind.validator.iter_errors(_plain(payload)), MAX_PROBLEMS)
         problems = [problem for error in errors for problem in _problems(error, _declared_names(kind.schema))]
     except Exception:  # noqa: BLE001 - the payload may contain anything, for example 10,000 nested lists
-        return [SchemaProblem("", TranslatableMessage(_("The payload could not be checked.")))]
+        return [
+            SchemaProblem(
+                "", TranslatableMessage(_("The payload could not be checked. It may be nested too deeply."))
+            )
+        ]
     return list(dict.fromkeys(problems))
 
 

@@ -48,7 +48,10 @@ class RedriveOptions:
             raise InvalidRedrive(_("Enter a reason for discarding."))
         if is_discard and (self.rate or self.canary or self.max_failure_rate is not None):
             raise InvalidRedrive(
-                _("The rate, the canary and the maximum failure rate apply to retries only.")
+                _(
+                    "The rate, the canary and the maximum failure rate apply to retries only. "
+                    "Leave them out to discard failures."
+                )
             )
         if self.discard_reason and not is_discard:
             raise InvalidRedrive(_("Only a redrive that discards failures has a discard reason."))

@@ -157,7 +157,7 @@ def test_put_patch_and_delete_of_failures_are_not_allowed(api: APIClient, hotel:
         assert getattr(api, method)(f"{URL}{failure.id}/", {}).status_code == 405
 
 
-def test_failure_reported_under_a_name_of_our_own_cannot_be_retried_and_its_source_cannot_be_chosen(
+def test_api_client_cannot_choose_the_source_of_a_failure_or_retry_an_internal_kind(
     hotel: Hotel, lamp: Lamp
 ) -> None:
     writer = client_with_scopes(hotel, "dlq:write")

@@ -229,14 +229,14 @@ IDS = [str(uuid7()), str(uuid7())]
         ),
     ],
 )
-def test_kind_of_the_product_accepts_the_payload_of_its_work_and_no_other(
+def test_schema_of_a_declared_kind_accepts_a_valid_payload_and_rejects_a_wrong_one(
     name: str, payload: dict[str, Any], wrong: dict[str, Any]
 ) -> None:
     assert find_problems(find_kind(name), payload) == []
     assert find_problems(find_kind(name), wrong) != []
 
 
-def test_kinds_of_the_product_are_declared_correctly_and_name_existing_tasks() -> None:
+def test_all_declared_kinds_pass_the_checks_and_name_existing_tasks() -> None:
     assert check_kinds() == []
     names = {kind.name for kind in declared_kinds() if kind.handler is None and ".tasks." in kind.name}
     assert {get_task(name).name for name in names} == names

@@ -22,7 +22,7 @@ from tests.dlq.workers import messages, prefork_worker, runs, wait_for
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_task_that_exceeds_the_hard_time_limit_is_captured_in_its_hotel_and_its_retry_as_an_attempt(
+def test_task_that_exceeds_the_hard_time_limit_is_captured_once_and_its_retry_is_an_attempt(
     hotel: Hotel,
 ) -> None:
     with hotel_context(hotel):

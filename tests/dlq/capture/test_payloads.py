@@ -39,7 +39,9 @@ def captured_failure(payload: dict[str, Any]) -> Failure:
     ],
     ids=str,
 )
-def test_automatic_retry_gets_a_value_with_its_type(in_hotel: Hotel, lamp: Lamp, value: object) -> None:
+def test_automatic_retry_gets_a_payload_value_with_the_type_that_was_captured(
+    in_hotel: Hotel, lamp: Lamp, value: object
+) -> None:
     failure = captured_failure({"key": [value]})
     assert failure.status == "scheduled"
     make_due(failure)

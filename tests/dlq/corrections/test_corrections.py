@@ -193,7 +193,7 @@ def test_trail_of_a_correction_contains_no_personal_and_no_secret_values(
     }
 
 
-def test_trail_of_a_correction_without_a_declared_kind_contains_only_paths(
+def test_audit_event_of_a_correction_without_a_declared_kind_contains_paths_but_no_values(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = correct(
@@ -373,7 +373,9 @@ def test_payload_that_cannot_be_restored_can_be_corrected_and_sent(in_hotel: Hot
         ([7], 0),
     ],
 )
-def test_patch_that_does_not_fit_is_refused_with_the_number_of_its_operation(patch: Any, field: int) -> None:
+def test_patch_with_an_operation_that_fails_is_refused_with_the_number_of_the_operation(
+    patch: Any, field: int
+) -> None:
     with pytest.raises(InvalidPatch) as refused:
         patches.apply(patch, {"lamp": 1, "room": "ana@guests.example.com"})
     assert list(refused.value.extra["errors"]["patch"]) == [field]

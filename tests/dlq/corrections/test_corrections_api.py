@@ -162,7 +162,9 @@ def test_correction_needs_either_a_payload_or_a_patch(
     assert (response.status_code, response.json()["type"]) == (400, "/problems/invalid")
 
 
-def test_patch_that_does_not_fit_names_the_operation(api: APIClient, failure: Failure) -> None:
+def test_correction_with_a_patch_that_cannot_be_applied_returns_422_and_names_the_operation(
+    api: APIClient, failure: Failure
+) -> None:
     response = correct(api, failure, patch=[{"op": "replace", "path": "/none", "value": 1}])
     assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid-patch")
     assert response.json()["errors"][0]["pointer"] == "/patch/0"

@@ -22,7 +22,7 @@ def die(**_arguments: object) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_process_killed_between_correction_and_retry_stores_neither(
+def test_process_that_is_killed_between_correction_and_retry_stores_neither_of_them(
     hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hotel_context(hotel):

@@ -146,7 +146,7 @@ def test_form_corrects_only_what_the_person_changed(
 ) -> None:
     changes = {"to": "ana@guests.example.com", "language": '"es"', "paid": "false", "stay.price": "80"}
     page = correct(staff, failure, **changes).content.decode()
-    assert "The correction was saved" in page
+    assert "The corrected data were saved" in page
     expected = {
         "lamp": 1,
         **PAYLOAD,
@@ -176,7 +176,7 @@ def test_form_has_the_titles_limits_and_choices_of_the_schema(staff: Client, fai
     assert form["payload.card"].value() == ""
 
 
-def test_empty_optional_values_are_removed_and_lists_are_edited_as_json(
+def test_correction_form_removes_empty_optional_values_and_edits_lists_as_json(
     staff: Client, hotel: Hotel, failure: Failure
 ) -> None:
     correct(staff, failure, language="", note="late", extras='["sea view", "cot"]')
@@ -301,4 +301,4 @@ def test_platform_staff_see_and_correct_failures_of_the_platform(platform: None,
     data = form_data(client, failure)
     client.post(url_of(failure, "correct/"), {**data, "payload": json.dumps({"lamp": 2})})
     assert restore(reload(failure)) == {"lamp": 2}
-    assert "The correction was saved" in page_of(client, failure)
+    assert "The corrected data were saved" in page_of(client, failure)

@@ -198,7 +198,7 @@ def test_event_reported_by_several_requests_at_the_same_time_is_stored_once(hote
         ({"extension": 2**31}, "/extension"),
     ],
 )
-def test_event_that_breaks_the_specification_returns_400_with_the_attribute(
+def test_event_that_breaks_the_specification_returns_400_and_names_the_attribute(
     pms: APIClient, change: dict[str, Any], pointer: str
 ) -> None:
     response = report(pms, **change)
@@ -221,7 +221,7 @@ def test_event_that_is_not_an_object_with_attributes_returns_400(pms: APIClient,
         (b'{"data": "%s"}' % (b"a" * 10_000_000), 413),
     ],
 )
-def test_json_that_could_not_be_stored_exactly_is_refused_in_events_and_in_the_plain_form(
+def test_report_as_event_or_json_with_content_that_cannot_be_stored_exactly_is_refused(
     pms: APIClient, hotel: Hotel, body: bytes, status: int
 ) -> None:
     for content_type in (CLOUD_EVENT, "application/json"):

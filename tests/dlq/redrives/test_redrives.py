@@ -122,7 +122,9 @@ def test_redrive_with_a_filter_that_matches_nothing_finishes_without_a_retry(
     assert statuses() == {"permanent": 2}
 
 
-def test_rest_follows_only_if_all_retries_of_the_canary_succeed(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_redrive_retries_the_other_failures_after_all_retries_of_the_canary_have_succeeded(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     store_failures(10)
     redrive = step(start(canary=3))
     assert (redrive.status, redrive.scheduled) == ("canary", 3)
@@ -261,7 +263,7 @@ def test_failures_that_cannot_be_retried_are_listed_with_the_reason(
     assert confirmed.scheduled == 2
 
 
-def test_failure_that_newer_work_has_overtaken_is_refused_unless_it_is_confirmed(
+def test_overtaken_failure_is_refused_unless_the_redrive_confirms_doubtful_retries(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     store_failures(2)
@@ -349,7 +351,7 @@ def test_redrive_finishes_if_a_scheduled_failure_is_closed_before_its_retry(
     assert (redrive.status, results(redrive)) == ("finished", {"closed": 1, "succeeded": 1})
 
 
-def test_failures_are_scheduled_in_batches_with_one_set_of_statements_each(
+def test_redrive_of_thirty_failures_schedules_them_with_at_most_twenty_statements(
     in_hotel: Hotel, lamp: Lamp, django_assert_max_num_queries: Any
 ) -> None:
     store_failures(30)

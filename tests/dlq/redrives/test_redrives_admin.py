@@ -110,12 +110,16 @@ def test_discarding_everything_that_matches_requires_a_reason(
     assert statuses(hotel) == ["discarded"] * 3 + ["scheduled"]
 
 
-def test_filter_that_a_redrive_does_not_have_is_refused(staff: Client, failures: list[Failure]) -> None:
+def test_redrive_page_with_a_filter_that_redrives_cannot_use_shows_an_error(
+    staff: Client, failures: list[Failure]
+) -> None:
     page = staff.get(f"{START}?payload__room=7", follow=True).content.decode()
-    assert "A redrive does not have these filters: payload__room." in unescape(page)
+    assert "A redrive cannot use these filters: payload__room." in unescape(page)
 
 
-def test_filter_that_matches_nothing_cannot_be_started(staff: Client, failures: list[Failure]) -> None:
+def test_redrive_page_with_a_filter_that_matches_nothing_has_no_form(
+    staff: Client, failures: list[Failure]
+) -> None:
     page = page_of(staff, f"{START}?q=nothing")
     assert "0 open failures match." in page
     assert "Retries per minute" not in page

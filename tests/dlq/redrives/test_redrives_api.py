@@ -127,7 +127,9 @@ def test_redrive_with_an_invalid_value_is_refused(
         assert response.json()["errors"][0]["pointer"].startswith(pointer)
 
 
-def test_results_with_an_unknown_result_are_refused(api: APIClient, failures: list[Failure]) -> None:
+def test_list_of_results_with_an_unknown_value_of_the_filter_result_returns_400(
+    api: APIClient, failures: list[Failure]
+) -> None:
     url = f"{URL}{api.post(URL, START).json()['id']}/results/"
     response = api.get(url, {"result": "gone"})
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (400, "?result")

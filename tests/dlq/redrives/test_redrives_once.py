@@ -73,7 +73,7 @@ def store_permanent_failures() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_redrive_touches_each_failure_once_and_nothing_that_was_closed(
+def test_redrive_whose_workers_are_killed_retries_each_open_failure_once(
     hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coverage, "BATCH_SIZE", 2)

@@ -103,7 +103,9 @@ def test_settings_of_the_hotel_say_how_long_closed_failures_are_kept(in_hotel: H
     assert not Failure.objects.filter(id=oldest.id).exists()
 
 
-def test_old_failure_that_was_closed_recently_is_cleaned_later(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_payload_of_an_old_failure_that_was_closed_recently_is_deleted_later(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     failures = [closed_failure(days) for days in (100, 90, 80)]
     open_failure, recently_closed, _cleaned = failures
     Failure.objects.filter(id=open_failure.id).update(status="permanent", closed_at=None)

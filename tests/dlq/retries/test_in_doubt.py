@@ -43,7 +43,7 @@ def start_charge(guest: str) -> Failure:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_success_during_an_outage_of_postgresql_is_stored_later_or_in_doubt_and_not_done_again(
+def test_work_that_succeeds_during_a_postgresql_outage_is_not_done_again(
     hotel: Hotel,
 ) -> None:
     with hotel_context(hotel), prefork_worker():

@@ -160,7 +160,7 @@ def retry_in_killed_process_and_again(hotel: Hotel, failure: Failure) -> int:
 @pytest.mark.parametrize(
     ("handler", "effects"), [("killed_before", 1), ("killed_after", 1), ("resolves_afterwards", 2)]
 )
-def test_effect_and_resolution_of_a_handler_that_is_killed_commit_together(
+def test_killed_handler_that_resolves_the_failure_in_its_transaction_does_the_work_once(
     hotel: Hotel, lamp: Lamp, handler: str, effects: int
 ) -> None:
     """As a negative control, a handler leaves the resolution to the worker. This handler does the work twice."""

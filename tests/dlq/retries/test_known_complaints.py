@@ -21,7 +21,7 @@ from tenants.queue import dispatch
 from tests.dlq.conftest import NAME, Lamp, LampError, capture_failure, make_due, reload
 from tests.dlq.forks import run_in_fork
 
-HOPELESS = 120
+UNRETRYABLE = 120
 MANY = 10_001
 
 
@@ -29,9 +29,9 @@ def expire_lease(failure: Failure) -> None:
     Failure.objects.filter(id=failure.id).update(claimed_until=F("created_at") - timedelta(seconds=1))
 
 
-def capture_hopeless() -> None:
+def capture_unretryable() -> None:
     """Capture failures of an unknown task, all of which are due."""
-    for number in range(HOPELESS):
+    for number in range(UNRETRYABLE):
         payload = {"args": [number], "kwargs": {}}
         services.capture(
             is_task=True, source="tests", name="tests.removed", payload=payload, error=LampError()
@@ -87,7 +87,7 @@ def test_slow_worker_keeps_its_failure_or_loses_the_failure_to_one_other_worker(
 
 
 @pytest.mark.django_db
-def test_hopeless_failures_that_were_captured_first_do_not_starve_a_failure_of_the_platform(
+def test_older_failures_that_no_worker_can_retry_do_not_block_a_newer_failure_of_the_platform(
     platform: None, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each failure of an unknown task is due again immediately after its retry.
@@ -95,24 +95,24 @@ def test_hopeless_failures_that_were_captured_first_do_not_starve_a_failure_of_t
     As a negative control, the test checks that retries in the order of capture would never reach the good failure.
     """
     monkeypatch.setattr(schedule, "UNKNOWN_TASK_DELAY", timedelta(0))
-    capture_hopeless()
+    capture_unretryable()
     good = capture_failure()
     make_due(good)
     Failure.objects.filter(id=good.id).update(next_retry_at=F("created_at"))
-    for _ in range(HOPELESS // tasks.PLATFORM_BATCH_SIZE + 1):
+    for _ in range(UNRETRYABLE // tasks.PLATFORM_BATCH_SIZE + 1):
         first = list(Failure.objects.order_by("id").values_list("id", flat=True)[: tasks.PLATFORM_BATCH_SIZE])
         assert good.id not in first  # in the order of capture, the good failure would never be reached
         tasks.retry_platform_due()
     assert reload(good).status == "resolved"
-    assert len(selectors.due_failures(limit=HOPELESS * 2)) == HOPELESS
+    assert len(selectors.due_failures(limit=UNRETRYABLE * 2)) == UNRETRYABLE
 
 
 @pytest.mark.django_db
-def test_hopeless_failures_that_were_captured_first_do_not_starve_a_failure_of_a_hotel(
+def test_older_failures_that_no_worker_can_retry_do_not_block_a_newer_failure_of_a_hotel(
     hotel: Hotel, lamp: Lamp, eager: None
 ) -> None:
     with hotel_context(hotel):
-        capture_hopeless()
+        capture_unretryable()
         good = capture_failure()
         make_due(good)
         for failure in Failure.objects.order_by("id"):
@@ -122,7 +122,9 @@ def test_hopeless_failures_that_were_captured_first_do_not_starve_a_failure_of_a
         dispatch.dispatch_due_items()
     with hotel_context(hotel):
         assert reload(good).status == "resolved"
-        assert Failure.objects.filter(status="scheduled", retries=0).count() == HOPELESS  # none was dropped
+        assert (
+            Failure.objects.filter(status="scheduled", retries=0).count() == UNRETRYABLE
+        )  # none was dropped
 
 
 @pytest.mark.django_db

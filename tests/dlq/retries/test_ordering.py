@@ -88,7 +88,7 @@ def test_failure_that_waits_too_long_for_an_older_failure_becomes_permanent(
 
 
 @pytest.mark.django_db
-def test_failure_of_the_platform_that_waits_does_not_hide_others_from_the_periodic_task(
+def test_periodic_task_retries_platform_failures_with_one_ordering_key_one_after_the_other(
     platform: None, lamp: Lamp
 ) -> None:
     failures = capture_in_order(2)
@@ -128,7 +128,9 @@ def test_successful_task_with_an_ordering_key_makes_older_failures_with_the_key_
 
 
 @pytest.mark.django_db
-def test_failure_whose_newer_failure_succeeds_late_waits_for_a_person(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_older_failure_waits_for_a_person_if_a_newer_one_succeeds_that_was_claimed_before(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     older, newer = capture_in_order(2)
     # A transaction that captured the older failure was committed after the newer one had been claimed.
     Failure.objects.filter(id=newer.id).update(status="retrying", attempt=1)

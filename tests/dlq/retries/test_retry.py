@@ -163,7 +163,9 @@ def lose_attempt(failure: Failure) -> int:
     return claimed.attempt
 
 
-def test_success_that_is_reported_after_the_lease_resolves_the_failure(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_success_that_is_reported_after_the_end_of_the_lease_resolves_the_failure(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     failure = capture_failure()
     number = lose_attempt(failure)
     assert attempts.record_success(failure_id=failure.id, number=number)
@@ -186,7 +188,7 @@ def test_late_success_resolves_the_failure_although_the_next_attempt_fails(
     assert reload(failure).status == "resolved"
 
 
-def test_error_that_is_reported_after_the_lease_is_stored_with_its_attempt(
+def test_error_that_is_reported_after_the_end_of_the_lease_is_stored_with_its_attempt(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = capture_failure()
