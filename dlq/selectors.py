@@ -25,8 +25,8 @@ def due_failures(*, limit: int) -> list[uuid.UUID]:
 
     These are the failures whose retry is due, whose attempt was lost, or that are too old for automatic retries.
     Failures whose retries are paused, and failures that wait for an older failure with the same ordering key, are left
-    out. A failure whose retry is postponed goes to the end, so that failures that cannot succeed do not keep the others
-    from being retried. Failures that other systems process are due when they expire.
+    out. A failure whose retry is postponed comes last, so failures that cannot succeed do not delay other failures.
+    Failures that other systems process are due when they expire.
     """
     settings = FailureSettings.objects.read()
     if settings.is_paused:

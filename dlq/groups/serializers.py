@@ -91,7 +91,7 @@ class SplitSerializer(StrictSerializer):
     text = serializers.CharField(
         max_length=MAX_CONDITION_LENGTH, required=False, help_text="A part of the error message."
     )
-    source = serializers.CharField(  # type: ignore[assignment]  # the base class has an attribute of this name
+    source = serializers.CharField(  # type: ignore[assignment]  # `Serializer.source` is a string
         max_length=100, required=False, help_text="The source of the failure."
     )
     name = serializers.CharField(max_length=150, required=False, help_text="The name of the failure.")

@@ -43,7 +43,7 @@ class SelectionSerializer(StrictSerializer):
     status = serializers.MultipleChoiceField(
         choices=FailureStatus.choices,
         required=False,
-        help_text="Only open failures are covered, whatever this value is.",
+        help_text="The statuses of the failures. Closed failures are never covered.",
     )
     is_task = serializers.BooleanField(required=False, allow_null=True, default=None)
     source = serializers.CharField(**_TEXT)  # type: ignore[assignment]  # `source` of the base class is a text

@@ -101,7 +101,7 @@ def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
 def withdraw(redrive: Redrive) -> None:
     """Withdraw the retries of the locked redrive that no worker has begun. The caller saves the redrive.
 
-    Failures that were retried automatically before are retried automatically again, and the others wait for a person.
+    A failure that was scheduled before the redrive is retried automatically again. Other failures wait for a person.
     """
     rows = [Row(*row) for row in _lock(waiting(redrive)).values_list("id", "name", "redrive_was")]
     if not rows:

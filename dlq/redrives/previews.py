@@ -25,9 +25,9 @@ SAMPLE_SIZE = 10
 class Preview:
     """What a redrive would do.
 
-    `matched` is the number of open failures that match, `accepted` the number that would be retried or discarded, and
-    `refused` the number of the others by reason. They are None if counting took too long. `sample` contains the first
-    failures that match.
+    `matched` is the number of open failures that match. `accepted` is the number of failures that would be retried or
+    discarded. `refused` contains the numbers of failures that would be refused, by reason. These three are None if the
+    count exceeded its time limit. `sample` contains the first failures that match.
     """
 
     matched: int | None

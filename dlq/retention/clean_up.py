@@ -136,7 +136,10 @@ def _store_progress(progress: CleanUpProgress, **changes: Any) -> None:
 
 
 def _clean(ids: Sequence[UUID], before: datetime.datetime) -> list[UUID]:
-    """Delete the personal data of those failures that were closed before this time. Return the ids of the others."""
+    """Delete the personal data of the failures that were closed before the time `before`.
+
+    Return the ids of the failures that are open or were closed later.
+    """
     with transaction.atomic():
         existing = Failure.objects.filter(id__in=ids).order_by("id")
         closed = list(_closed(existing, before).filter(_has_personal_data()).values_list("id", flat=True))

@@ -158,8 +158,8 @@ class FailureSettings(TenantRow):
 class CleanUpProgress(TenantRow):
     """How far the daily clean-up of the tenant's failures has come.
 
-    Failures whose id is less than `cleaned_before` need not be looked at again, because their personal data are
-    deleted. The exceptions are listed in `remaining`: they were still open, or were closed later than the others.
+    The clean-up does not read failures whose id is less than `cleaned_before` again, because their personal data are
+    deleted. `remaining` lists the exceptions: failures that were still open or had been closed too recently.
     """
 
     cleaned_before = models.UUIDField(null=True)

@@ -176,7 +176,7 @@ def _describe(redrive: Redrive) -> str:
 
 def _describe_preview(preview: Preview) -> str:
     if preview.matched is None or preview.refused is None:
-        return "Counting took too long. The redrive can be started all the same."
+        return "There are too many failures to count in time. You can start the redrive without the count."
     refused = "".join(f"\n  {count} refused: {reason}" for reason, count in preview.refused.items())
     return f"{preview.matched} failures match, {preview.accepted} would be retried.{refused}"
 

@@ -1,4 +1,4 @@
-"""Tests of the metrics of failures. Their values equal counts over the tables, whatever happens to the workers."""
+"""Tests of the metrics of failures. The values equal counts over the tables, even after a worker was killed."""
 
 import multiprocessing
 import os
@@ -116,7 +116,7 @@ def capture_and_die(hotel: Hotel, counter: Counter) -> None:
 def test_metrics_include_the_failures_that_a_worker_captured_before_it_was_killed(
     hotel: Hotel,
 ) -> None:
-    """The control is a counter in the memory of the worker, which does not include these failures."""
+    """As a negative control, a counter in the memory of the worker does not include these failures."""
     counter = Counter("captured", "Captured failures", registry=CollectorRegistry())
     connection.close()
     worker = multiprocessing.get_context("fork").Process(target=capture_and_die, args=[hotel, counter])

@@ -1,4 +1,4 @@
-"""Tests that a failure is captured whatever its payload, its error and its texts contain."""
+"""Tests that a failure is captured even if its payload, error or texts contain values that PostgreSQL rejects."""
 
 import json
 from typing import Any

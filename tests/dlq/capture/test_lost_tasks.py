@@ -1,4 +1,4 @@
-"""Tests that no task is lost, whatever ends it: the hard time limit, a killed process, or a database that is down."""
+"""Tests that no task is lost if the hard time limit ends it, its process is killed, or the database is down."""
 
 from datetime import timedelta
 from typing import Any

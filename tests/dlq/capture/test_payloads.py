@@ -1,4 +1,4 @@
-"""Tests that a retry gets the payload that was captured, whatever values it contains."""
+"""Tests that a retry gets exactly the payload that was captured, with values of every type."""
 
 import datetime
 import decimal

@@ -1,4 +1,4 @@
-"""Tests that a redrive covers each failure once, whatever happens to the workers and the broker meanwhile."""
+"""Tests that a redrive covers each failure once, even if workers die or the broker loses messages."""
 
 import os
 import signal

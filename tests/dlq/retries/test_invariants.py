@@ -53,7 +53,7 @@ def in_threads(hotel: Hotel, *functions: Callable[[], object]) -> None:
 
 
 def test_task_that_fails_while_postgresql_is_down_is_captured_later(hotel: Hotel) -> None:
-    """The control is a capture by Celery's signal alone, whose errors Celery ignores."""
+    """As a negative control, a task is captured by a receiver of Celery's signal, whose errors Celery ignores."""
     with prefork_worker():
         with hotel_context(hotel):
             fail.delay("before")
