@@ -187,7 +187,8 @@ def _message_context(headers: dict[str, Any], *, name: str, task_id: str) -> Ite
     hotel = host_routing.by_id(uuid.UUID(hotel_id)) if hotel_id else None
     if hotel_id and hotel is None:
         raise LookupError(f"{name} ran for the hotel {hotel_id}, which no longer exists.")
-    # These headers come from the message and can contain any characters. The audit trail cannot store all of them.
+    # The request id, the task id and the name of the task come from the message and can contain any characters.
+    # `valid_text` removes the characters that the audit trail cannot store.
     request_id = valid_text(str(headers.get(REQUEST_ID_HEADER) or "")) or None
     actor = Actor("task", valid_text(task_id), valid_text(name)[:MAX_NAME_LENGTH], request_id=request_id)
     with hotel_context(hotel) if hotel else platform_context(), actor_context(actor):

@@ -79,7 +79,7 @@ def test_redrive_that_staff_start_shows_its_progress_and_results(
         assert text in page
     results = page_of(staff, f"{response['Location']}?result=no_handler")
     assert "tests.gone" in results
-    assert "Tests.lamp" not in results
+    assert "tests.lamp" not in results
     assert "retry: “dark”" in page_of(staff, "/admin/dlq/redrive/")
 
 
