@@ -34,9 +34,9 @@ def retry_due(ids: list[str]) -> None:
 
 
 @shared_task(base=HotelTask, name=runner.LIMITED_TASK)
-def retry_within_time_limit(failure_id: str) -> None:
-    """Retry one failure. The message of this task has the time limit of the failure's kind."""
-    runner.retry_due(failure_id=uuid.UUID(failure_id), is_limited=True)
+def retry_within_time_limit(failure_id: str, number: int) -> None:
+    """Make attempt `number` of one failure. The message of this task has the time limit of the failure's kind."""
+    runner.retry_due(failure_id=uuid.UUID(failure_id), number=number)
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.continue_redrives")

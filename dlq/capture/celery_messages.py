@@ -58,7 +58,8 @@ def capture_failed_task(*, task: HotelTask, error: BaseException, **_kwargs: Any
     worker = str(task.request.hostname or "")
     with _message_context(headers, name=task.name, task_id=str(task.request.id)):
         if is_limited:
-            runner.end_killed_attempt(failure_id=uuid.UUID((task.request.args or [""])[0]))
+            failure_id, number = task.request.args or ("", 0)
+            runner.end_killed_attempt(failure_id=uuid.UUID(failure_id), number=number)
             return
         if runner.FAILURE_HEADER in headers:
             attempts.record_failure(**_attempt_key(headers), error=error, worker=worker)

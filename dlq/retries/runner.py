@@ -38,20 +38,21 @@ LIMITED_TASK = "dlq.tasks.retry_within_time_limit"
 KILL_DELAY = 10.0
 
 
-def retry_due(*, failure_id: uuid.UUID, is_limited: bool = False) -> None:
+def retry_due(*, failure_id: uuid.UUID, number: int | None = None) -> None:
     """Retry a failure if it is due and no other worker has claimed it. Otherwise do nothing.
 
     If the kind of the failure has a time limit, a separate Celery message with this limit is sent for it, so that the
-    limit does not depend on the other failures of the message. `is_limited` is whether this is that message.
+    limit does not depend on the other failures of the message. `number` is the number of the attempt that this message
+    was sent for, and None in other messages. If that attempt has begun already, nothing is done.
 
     Errors are recorded as the result of the attempt. Only SoftTimeLimitExceeded is raised again, because it must also
     stop the calling task.
     """
-    retry_all([failure_id], seconds=0, is_limited=is_limited)
+    retry_all([failure_id], seconds=0, number=number)
 
 
 def retry_all(
-    failure_ids: Sequence[uuid.UUID], *, seconds: float, is_limited: bool = False
+    failure_ids: Sequence[uuid.UUID], *, seconds: float, number: int | None = None
 ) -> Sequence[uuid.UUID]:
     """Retry the failures that are due, one after the other. Start no further retry after `seconds`.
 
@@ -69,11 +70,11 @@ def retry_all(
         if position and time.monotonic() - started > seconds:
             return failure_ids[position:]
         if failure_id in failures:
-            _process(failures[failure_id], now=now, paused=paused, is_limited=is_limited)
+            _process(failures[failure_id], now=now, paused=paused, number=number)
     return []
 
 
-def _process(failure: Failure, *, now: datetime, paused: Pauses, is_limited: bool) -> None:
+def _process(failure: Failure, *, now: datetime, paused: Pauses, number: int | None) -> None:
     """Retry the failure, record that its attempt was lost, or park the failure because its retries are paused.
 
     The failure was read at the time `now`. Another process may have changed its row since then.
@@ -82,9 +83,10 @@ def _process(failure: Failure, *, now: datetime, paused: Pauses, is_limited: boo
         if failure.claimed_until < now:
             attempts.record_lost(failure_id=failure.id, number=failure.attempt)
         else:
-            schedule.schedule_check(failure.id, failure.claimed_until)
+            _adjust_check(failure.id)
         return
     if failure.status != FailureStatus.SCHEDULED:
+        _adjust_check(failure.id)
         return
     is_due = failure.next_retry_at is not None and failure.next_retry_at <= now
     if is_due and paused.cover(failure.name) and pauses.park(failure.id):
@@ -92,10 +94,10 @@ def _process(failure: Failure, *, now: datetime, paused: Pauses, is_limited: boo
     if failure.expires_at <= now:
         _end_expired(failure)
     elif is_due:
-        _start(failure, is_limited=is_limited)
+        _start(failure, number=number)
 
 
-def _start(failure: Failure, *, is_limited: bool) -> None:
+def _start(failure: Failure, *, number: int | None) -> None:
     """Start the retry of a failure that is due.
 
     If the kind of the failure has a time limit, the retry runs in a separate Celery message with this limit. Otherwise
@@ -106,9 +108,9 @@ def _start(failure: Failure, *, is_limited: bool) -> None:
         _wait_for_handler(failure.id)
     elif not has_code(failure):
         _postpone(failure.id)
-    elif kind.handler and kind.time_limit is not None and not is_limited:
-        get_task(LIMITED_TASK).try_delay(str(failure.id), **_time_limits(kind))
-    else:
+    elif kind.handler and kind.time_limit is not None and number is None:
+        get_task(LIMITED_TASK).try_delay(str(failure.id), failure.attempt + 1, **_time_limits(kind))
+    elif number is None or number == failure.attempt + 1:
         _retry(failure.id, kind)
 
 
@@ -155,12 +157,12 @@ def _record_success(failure: Failure) -> None:
             return
 
 
-def end_killed_attempt(*, failure_id: uuid.UUID) -> None:
-    """Record the running attempt of the failure as lost, because its process was killed at the time limit."""
-    running = Failure.objects.filter(id=failure_id, status=FailureStatus.RETRYING)
-    number = running.values_list("attempt", flat=True).first()
-    if number is not None:
-        attempts.record_failure(failure_id=failure_id, number=number, error=_time_limit_exceeded())
+def end_killed_attempt(*, failure_id: uuid.UUID, number: int) -> None:
+    """Record that attempt `number` was lost, because its process was killed at the time limit.
+
+    Do nothing if the attempt has ended. A later attempt, which another worker may be running, is not changed.
+    """
+    attempts.record_failure(failure_id=failure_id, number=number, error=_time_limit_exceeded())
 
 
 def _time_limit_exceeded() -> AttemptLost:
@@ -204,6 +206,20 @@ def _postpone(failure_id: uuid.UUID) -> None:
         scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)
         if scheduled.update(next_retry_at=later):
             schedule.schedule_check(failure_id, later)
+
+
+def _adjust_check(failure_id: uuid.UUID) -> None:
+    """Schedule the check of a running attempt at the end of its lease, or cancel the check of a failure without retries.
+
+    The failure is locked, because it may have changed since it was read. The due queue would send the check of a closed
+    failure to workers again and again.
+    """
+    with transaction.atomic():
+        for failure in Failure.objects.filter(id=failure_id).select_for_update():
+            if failure.status == FailureStatus.RETRYING and failure.claimed_until:
+                schedule.schedule_check(failure_id, failure.claimed_until)
+            elif failure.status != FailureStatus.SCHEDULED:
+                schedule.cancel_check(failure_id)
 
 
 def _end_expired(failure: Failure) -> None:

@@ -13,10 +13,11 @@ from django.db.models import F
 from dlq.error_reports import report_texts
 from dlq.errors import AttemptLost
 from dlq.models import AttemptOutcome, Failure
-from dlq.retries import attempts, runner
-from tenants.context import hotel_context
+from dlq.policy import FAILURE_DUE
+from dlq.retries import attempts, runner, schedule
+from tenants.context import hotel_context, platform_context
 from tenants.database.clock import database_now
-from tenants.models import Hotel
+from tenants.models import DueItem, Hotel
 from tests.dlq.conftest import NAME, Lamp, capture_failure, make_due, reload
 
 LEASE = timedelta(seconds=40)
@@ -134,3 +135,40 @@ def test_handler_whose_attempt_was_lost_cannot_resolve_the_failure_in_its_transa
     with pytest.raises(AttemptLost), transaction.atomic():
         attempts.resolve_here(failure)
     assert reload(failure).status == "scheduled"
+
+
+def has_due_item(failure: Failure) -> bool:
+    with platform_context():
+        return DueItem.objects.filter(kind=FAILURE_DUE, item_id=failure.id).exists()
+
+
+@pytest.mark.django_db
+def test_failure_that_another_worker_resolves_while_its_batch_runs_has_no_due_item_left(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    """The due queue has sent both failures again, because a worker had them for longer than the lease of due items."""
+    first, second = capture_failure(room="1"), capture_failure(room="2")
+    make_due(first)
+    make_due(second)
+    running = attempts.claim(failure_id=second.id)
+    assert running
+
+    def resolve_second(_failure: Failure) -> None:
+        attempts.record_success(failure_id=second.id, number=running.attempt)
+
+    lamp.behaviour = resolve_second
+    runner.retry_all([first.id, second.id], seconds=60)
+    assert [reload(failure).status for failure in (first, second)] == ["resolved", "resolved"]
+    assert not has_due_item(second)
+
+
+@pytest.mark.django_db
+def test_due_item_of_a_failure_that_is_closed_is_removed_when_it_is_processed(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    failure = capture_failure()
+    make_due(failure)
+    runner.retry_due(failure_id=failure.id)
+    schedule.schedule_check(failure.id, database_now())
+    runner.retry_due(failure_id=failure.id)
+    assert not has_due_item(failure)

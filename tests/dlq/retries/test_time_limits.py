@@ -1,17 +1,23 @@
 """Tests, with a real worker, that the time limit of a kind ends retries of this kind and of no other kind."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from celery.app.task import Context
+from celery.exceptions import TimeLimitExceeded
 
 from dlq import services, tasks
+from dlq.capture.celery_messages import capture_failed_task
 from dlq.kinds import registry
 from dlq.kinds.registry import Kind
 from dlq.models import Failure
-from dlq.retries import runner
-from tenants.context import hotel_context
+from dlq.retries import attempts, runner
+from tenants.context import current_tenant, hotel_context
 from tenants.models import Hotel
-from tests.dlq.conftest import LampError, failing_task, make_due
+from tenants.queue.celery_task import HOTEL_HEADER
+from tests.dlq.conftest import NAME, Lamp, LampError, capture_failure, failing_task, make_due, reload
 from tests.dlq.workers import prefork_worker, runs, wait_for
 
 NAMES = ("tests.dlq.slow", "tests.dlq.stubborn", "tests.dlq.quick")
@@ -24,6 +30,18 @@ def capture_due(name: str, *, is_task: bool = False, payload: Any = None) -> Fai
     failure = Failure.objects.get(id=captured.id)
     make_due(failure)
     return failure
+
+
+@contextmanager
+def killed_message(*args: Any) -> Iterator[Any]:
+    """Set the request of the task that retries one failure, as the parent process does when it has killed the task."""
+    task: Any = tasks.retry_within_time_limit
+    headers = {HOTEL_HEADER: str(current_tenant().id)}
+    task.request_stack.push(Context({"id": "1", "args": list(args), "kwargs": {}, **headers}))
+    try:
+        yield task
+    finally:
+        task.request_stack.pop()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -59,3 +77,36 @@ def test_time_limit_of_a_kind_limits_the_retries_of_its_celery_task(
     assert [(message["soft_time_limit"], message["time_limit"]) for message in sent] == [
         (30, 30 + runner.KILL_DELAY)
     ]
+
+
+@pytest.mark.django_db
+def test_process_that_is_killed_at_the_time_limit_after_its_attempt_ended_does_not_end_the_next_attempt(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    failure = capture_failure()
+    make_due(failure)
+    claimed = attempts.claim(failure_id=failure.id)
+    assert claimed
+    attempts.record_failure(failure_id=failure.id, number=claimed.attempt, error=LampError())
+    make_due(failure)
+    later = attempts.claim(failure_id=failure.id)  # by another worker, while the first process still hangs
+    assert later
+    with killed_message(str(failure.id), claimed.attempt) as task:
+        capture_failed_task(task=task, error=TimeLimitExceeded(1))
+    assert (reload(failure).status, reload(failure).attempt) == ("retrying", later.attempt)
+    with killed_message(str(failure.id), later.attempt) as task:
+        capture_failed_task(task=task, error=TimeLimitExceeded(1))
+    assert (reload(failure).status, failure.attempts.get(number=2).outcome) == ("scheduled", "lost")
+
+
+@pytest.mark.django_db
+def test_repeated_message_for_an_attempt_that_has_begun_starts_no_other_attempt(
+    in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry._kinds, NAME, Kind(name=NAME, handler=lamp.handle, time_limit=30))
+    lamp.fail()
+    failure = capture_failure()
+    for _ in range(2):
+        make_due(failure)
+        tasks.retry_within_time_limit(str(failure.id), 1)
+    assert (len(lamp.retried), reload(failure).attempt) == (1, 1)
