@@ -33,8 +33,9 @@ isolation: install tools ## Run 200,000 operations of many hotels through a smal
 	@ISOLATION_OPERATIONS=$(or $(OPERATIONS),200000) $(PY) -m pytest tests/isolation/test_isolation.py --timeout 3600 -s
 	@$(PY) -m tests.isolation.run_django_tenants_suite
 
-chaos: install tools ## Kill processes while they send 10,000 reminders of 50 hotels, then let 32 clients compete for rooms (minutes; REMINDERS=, HOTELS=, ROUNDS=)
-	@CHAOS_REMINDERS=$(or $(REMINDERS),10000) CHAOS_HOTELS=$(or $(HOTELS),50) $(PY) -m pytest tests/chaos -s $(ARGS)
+chaos: install tools ## Kill processes and servers while 10,000 reminders are sent and 5,000 failures are retried, then let 32 clients compete for rooms (minutes; REMINDERS=, HOTELS=, FAILURES=, WORKERS=, ROUNDS=)
+	@CHAOS_REMINDERS=$(or $(REMINDERS),10000) CHAOS_HOTELS=$(or $(HOTELS),50) \
+		CHAOS_FAILURES=$(or $(FAILURES),5000) CHAOS_WORKERS=$(or $(WORKERS),16) $(PY) -m pytest tests/chaos -s $(ARGS)
 	@RACE_ROUNDS=$(or $(ROUNDS),250) $(PY) -m pytest tests/races
 
 replay: install ## Replay two years of bookings day by day: allocations, then reminders (an hour; BOOKINGS_FILE=file.csv.gz replays real ones)

@@ -21,6 +21,7 @@ FAST_LOGIN_VERSION = 16
 #: Test files that take more than eight seconds, the slowest first.
 SLOWEST = (
     "chaos/test_reminders.py",
+    "chaos/test_failures.py",
     "embedded/test_serve.py",
     "tenants/test_migrate.py",
     "tenants/test_restore_hotel.py",

@@ -209,10 +209,10 @@ def _postpone(failure_id: uuid.UUID) -> None:
 
 
 def _adjust_check(failure_id: uuid.UUID) -> None:
-    """Schedule the check of a running attempt at the end of its lease, or cancel the check of a failure without retries.
+    """Schedule the check of a running attempt at the end of its lease, or cancel the check of a closed failure.
 
     The failure is locked, because it may have changed since it was read. The due queue would send the check of a closed
-    failure to workers again and again.
+    failure to workers again and again. A failure that waits for a person has no check either.
     """
     with transaction.atomic():
         for failure in Failure.objects.filter(id=failure_id).select_for_update():

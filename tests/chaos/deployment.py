@@ -6,51 +6,38 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Self
 
 import psutil
 import psycopg
-import redis
 
 from hotelagent.embedded import paths, processes
 from hotelagent.embedded.servers import postgres
-from tests.chaos.mail_server import ChaosMailServer
 from tests.chaos.processes import BEAT_LEASE, BEAT_RENEWAL
 from tests.servers import PgBouncer, Servers
 
 #: Commits survive a crash of the server. A crash of the machine is not tested.
 POSTGRES_OPTIONS = ("fsync=off", "full_page_writes=off")
-WORKER_POOLS = ("prefork", "threads")
-CONCURRENCY = 2  # messages that a worker sends at the same time
-
-
-@dataclass(frozen=True)
-class Result:
-    """The outcome of a chaos test, read from the database. Reminders are identified by their Message-IDs."""
-
-    by_status: dict[str, set[str]]
-    queued: int
-    sent_events: Counter[str]
 
 
 class Deployment:
     """A deployment with PostgreSQL, Valkey and PgBouncer.
 
-    `start` starts two Celery workers and two Celery beat processes.
+    `start` starts Celery workers and two Celery beat processes. A worker is identified by its position, and `pools` has
+    the pool of each worker with the number of its processes or threads.
     """
 
-    def __init__(self, mail_server: ChaosMailServer) -> None:
-        self.mail_server = mail_server
+    def __init__(self, *, pools: Sequence[tuple[str, int]], **environment: str) -> None:
+        self.pools = pools
+        self.environment = environment
         self.servers = Servers()
         self.servers.postgres.options = POSTGRES_OPTIONS
         self.stack = contextlib.ExitStack()
-        self.workers: dict[str, int] = {}
+        self.workers: list[int] = []
         self.beats: list[int] = []
-        #: The maximum number of messages that killed workers were sending.
+        #: The maximum number of messages that killed workers were processing.
         self.interrupted = 0
         self.incidents: Counter[str] = Counter()
 
@@ -66,8 +53,8 @@ class Deployment:
             self.program = subprocess.Popen(
                 [sys.executable, "-m", "tests.chaos.processes"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, cwd=paths.CHECKOUT,
-                env={**os.environ, **environment, "DATABASE_URL": bouncer.url,
-                     "EMAIL_URL": f"smtp://127.0.0.1:{self.mail_server.port}", "LOG_LEVEL": "WARNING"},
+                env={**os.environ, **environment, "DATABASE_URL": bouncer.url, "LOG_LEVEL": "WARNING",
+                     **self.environment},
             )  # fmt: skip
             self.stack.callback(self._end)
             undo.pop_all()
@@ -98,15 +85,14 @@ class Deployment:
         self.log.seek(0)
         return self.log.read().decode(errors="replace")[-6000:]
 
-    def create_hotels(self, *, hotels: int, reminders: int) -> None:
-        """Create hotels with reminders that are due now."""
-        if self._run("create_hotels", hotels, reminders):
-            raise RuntimeError(f"The hotels could not be created:\n{self.log_tail()}")
+    def run_function(self, name: str, *arguments: object) -> None:
+        """Call a function in a process of the deployment. `tests.chaos.processes` lists them. Raises RuntimeError."""
+        if self._run("call", name, *arguments):
+            raise RuntimeError(f"{name} failed:\n{self.log_tail()}")
 
     def start(self) -> None:
         """Start the Celery workers and the Celery beat processes."""
-        for pool in WORKER_POOLS:
-            self.workers[pool] = self._run("worker", pool)
+        self.workers = [self._run("worker", *pool) for pool in self.pools]
         self.beats = [self.start_beat(), self.start_beat()]
 
     def start_beat(self, *, lease: int = BEAT_LEASE, renewal: float = BEAT_RENEWAL) -> int:
@@ -124,16 +110,16 @@ class Deployment:
 
     # Incidents. When a method returns, a replacement for what it has killed is running.
 
-    def kill_worker(self, pool: str) -> None:
+    def kill_worker(self, position: int) -> None:
         """Kill a Celery worker with all processes of its pool."""
-        self.interrupted += CONCURRENCY
-        os.killpg(self.workers[pool], signal.SIGKILL)
-        self.workers[pool] = self._run("worker", pool)
+        self.interrupted += self.pools[position][1]
+        os.killpg(self.workers[position], signal.SIGKILL)
+        self.workers[position] = self._run("worker", *self.pools[position])
 
-    def kill_pool_process(self) -> None:
+    def kill_pool_process(self, position: int = 0) -> None:
         """Kill one process of the prefork pool of a Celery worker. The worker then starts a new process."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            children = psutil.Process(self.workers["prefork"]).children()
+            children = psutil.Process(self.workers[position]).children()
             if children:
                 self.interrupted += 1
                 children[0].kill()
@@ -143,18 +129,13 @@ class Deployment:
         os.killpg(self.beats.pop(0), signal.SIGKILL)
         self.beats.append(self.start_beat())
 
-    def flush_valkey(self) -> None:
-        """Delete all data in Valkey, the message broker, including queued tasks."""
-        with redis.Redis.from_url(self.servers.valkey.url()) as client:
-            client.flushall()
-
     def restart_valkey(self) -> None:
-        """Kill Valkey, the message broker, and start it again without its data."""
+        """Kill Valkey, the message broker, and start it again. Valkey loses its data unless it stores them on disk."""
         self._restart(1, signal.SIGKILL)
 
     def restart_postgres(self) -> None:
         """Restart PostgreSQL with an immediate shutdown: sessions are aborted, and the WAL is replayed at the start."""
-        self.interrupted += CONCURRENCY * len(WORKER_POOLS)
+        self.interrupted += sum(concurrency for _pool, concurrency in self.pools)
         self._restart(0, signal.SIGQUIT)
 
     def _restart(self, index: int, signal_number: int) -> None:
@@ -162,67 +143,3 @@ class Deployment:
         server = (self.servers.postgres, self.servers.valkey)[index]
         self.servers.children[index] = server.start(self.servers.log)
         server.wait_until_ready(self.servers.children[index])
-
-    def disconnect_after_message(self) -> None:
-        """Make the mail server accept each of the next two messages and disconnect without the final reply."""
-        self.mail_server.disconnects += 2
-
-    def hang(self) -> None:
-        """Make the mail server accept the next message, but reply only after the worker has given up waiting."""
-        self.mail_server.hangs += 1
-
-    def make_mail_server_unavailable(self) -> None:
-        """Make the mail server refuse the next two messages with the reply 421 (service not available)."""
-        self.mail_server.unavailable += 2
-
-    # Results.
-
-    def result(self) -> Result:
-        """Read the final status of the reminders of all hotels from the database."""
-        by_status: dict[str, set[str]] = {}
-        sent_events: Counter[str] = Counter()
-        with psycopg.connect(self.servers.postgres.url(postgres.SUPERUSER), autocommit=True) as connection:
-            for hotel, schema in connection.execute("SELECT id, schema FROM tenants_hotel").fetchall():
-                rows = connection.execute(f'SELECT id, status FROM "{schema}".reminders_reminder')
-                for id_, status in rows:
-                    by_status.setdefault(status, set()).add(f"<{id_.hex}.{hotel.hex}@localhost>")
-                sent_events.update(
-                    f"<{id_.replace('-', '')}.{hotel.hex}@localhost>"
-                    for (id_,) in connection.execute(
-                        f"SELECT subject_id FROM \"{schema}\".audit_event WHERE event = 'reminder.sent'"
-                    )
-                )
-            queued = connection.execute(
-                "SELECT count(*) FROM tenants_dueitem WHERE kind = 'reminder'"
-            ).fetchone()
-        return Result(by_status, queued[0] if queued else -1, sent_events)
-
-    def wait_until(self, condition: Callable[[], bool], *, timeout: float) -> None:
-        """Wait until the condition is true. Fail after `timeout` seconds without a new message.
-
-        The timeout restarts whenever the mail server accepts a message.
-        """
-        last, deadline = -1, time.monotonic() + timeout
-        while not condition():
-            if (accepted := self.mail_server.accepted.total()) != last:
-                last, deadline = accepted, time.monotonic() + timeout
-            if time.monotonic() > deadline:
-                raise AssertionError(f"No message for {timeout} s, after {last} messages.\n{self.log_tail()}")
-            time.sleep(0.01)
-
-    def is_idle(self) -> bool:
-        """Return whether the due queue contains no reminders, so that the workers have nothing to send."""
-        time.sleep(0.1)
-        with psycopg.connect(self.servers.postgres.url(postgres.SUPERUSER), autocommit=True) as connection:
-            row = connection.execute(
-                "SELECT EXISTS (SELECT FROM tenants_dueitem WHERE kind = 'reminder')"
-            ).fetchone()
-        return row == (False,)
-
-
-@contextlib.contextmanager
-def deployment(mail_server: ChaosMailServer, *, hotels: int, reminders: int) -> Iterator[Deployment]:
-    """Start a deployment with hotels and due reminders, and yield it. No worker and no beat is running yet."""
-    with Deployment(mail_server) as running:
-        running.create_hotels(hotels=hotels, reminders=reminders)
-        yield running

@@ -1,13 +1,13 @@
-"""A program that starts the processes of the chaos tests: Celery workers, Celery beats, and the creation of
-hotels.
+"""A program that starts the processes of the chaos tests: Celery workers, Celery beats, and functions of
+the tests.
 
 The program loads Django once and forks a child process for each command. The program reads one command per line as
 JSON, and writes one number for each command. When the input ends, the program kills the processes that it has
 started. The commands are:
 
-    ["worker", pool]                        start a worker, write its process id
+    ["worker", pool, concurrency]           start a worker, write its process id
     ["beat", lease, renewal]                start a beat, write its process id
-    ["create_hotels", hotels, reminders]    create hotels, write the exit status of the process that created them
+    ["call", function, argument, ...]       call a function of the tests, write the exit status of its process
 """
 
 import contextlib
@@ -29,21 +29,38 @@ CLAIM_TIMEOUT = timedelta(seconds=4)
 DUE_LEASE = timedelta(seconds=5)
 RETRY_DELAY = timedelta(seconds=1)
 BEAT_LEASE, BEAT_RENEWAL = 3, 0.5
-BATCH_SIZE = 20  # reminders
+BATCH_SIZE = 20  # due items
+# A failure whose worker was killed is found at the end of the lease of its attempt. A worker gives up storing a success
+# before that.
+HANDLER_LEASE = timedelta(seconds=4)
+QUEUE_LEASE = timedelta(seconds=int(os.environ.get("CHAOS_QUEUE_LEASE", "8")))
+SUCCESS_DELAYS = (0.25, 0.5, 1.0, 1.0)
+REQUEUE_DELAY = 0.5
+REDRIVE_DELAY = timedelta(seconds=0.5)
+VISIBILITY_TIMEOUT = 4
 
 
 def main() -> None:
     """Execute the commands from standard input until the input ends."""
     django.setup()
     _shorten_timeouts()
-    from tests.chaos import hotels  # noqa: PLC0415 - its models need the apps
+    # Their models need the apps. Workers know the tasks and kinds of the module `failures`.
+    from tests.chaos import failures, hotels  # noqa: PLC0415
 
+    callable_functions: dict[str, Callable[..., None]] = {
+        "create_hotels": hotels.create_hotels,
+        "send_work": failures.send_work,
+        "send_again": failures.send_again,
+        "decide_about_doubts": failures.decide_about_doubts,
+        "start_redrives": failures.start_redrives,
+    }
     functions: dict[str, Callable[..., None]] = {"worker": _worker, "beat": _beat}
     process_groups: list[int] = []
     for line in sys.stdin:
         name, *arguments = json.loads(line)
-        if name == "create_hotels":
-            child = _fork(lambda: hotels.create_hotels(*arguments))  # noqa: B023 - called immediately
+        if name == "call":
+            function, *arguments = arguments
+            child = _fork(lambda: callable_functions[function](*arguments))  # noqa: B023 - called immediately
             result = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         else:
             result = _fork(lambda: functions[name](*arguments))  # noqa: B023 - called immediately
@@ -57,10 +74,20 @@ def main() -> None:
 def _shorten_timeouts() -> None:
     from django.conf import settings  # noqa: PLC0415 - needs django.setup()
 
+    from dlq.redrives import progress  # noqa: PLC0415
+    from dlq.retries import runner, schedule  # noqa: PLC0415
     from reminders.sending import batch, claims  # noqa: PLC0415
-    from tenants.queue import due  # noqa: PLC0415
+    from tenants.queue import celery_task, due  # noqa: PLC0415
 
     settings.EMAIL_TIMEOUT = MAIL_TIMEOUT
+    # A message of a killed worker returns to the queue after this time. Production waits for 300 seconds.
+    settings.CELERY_BROKER_TRANSPORT_OPTIONS |= {
+        "visibility_timeout": VISIBILITY_TIMEOUT, "unacked_restore_interval": 1, "unacked_restore_throttle": 1,
+    }  # fmt: skip
+    progress.MIN_DELAY = REDRIVE_DELAY
+    schedule.HANDLER_LEASE, schedule.QUEUE_LEASE = HANDLER_LEASE, QUEUE_LEASE
+    setattr(runner, "SUCCESS_DELAYS", SUCCESS_DELAYS)  # noqa: B010 - imported into the module
+    celery_task.SUCCESS_DELAYS, celery_task.REQUEUE_DELAY = SUCCESS_DELAYS, REQUEUE_DELAY
     claims.CLAIM_TIMEOUT, batch.TIME_LIMIT, batch.FIRST_DELAY = CLAIM_TIMEOUT, BATCH_TIME_LIMIT, RETRY_DELAY
     for kind in due.kinds().values():
         due.register(
@@ -68,6 +95,8 @@ def _shorten_timeouts() -> None:
             task=kind.task,
             batch_size=BATCH_SIZE,
             lease=DUE_LEASE,
+            daily=kind.daily,
+            recurring=kind.recurring,
             combine_hotels=kind.combine_hotels,
         )
 
@@ -88,11 +117,11 @@ def _fork(function: Callable[[], object]) -> int:
         os._exit(status)
 
 
-def _worker(pool: str) -> None:
+def _worker(pool: str, concurrency: int) -> None:
     from hotelagent.celery import app  # noqa: PLC0415
 
     app.worker_main(
-        ["worker", f"--pool={pool}", "--concurrency=2", "--loglevel=WARNING", "--without-gossip",
+        ["worker", f"--pool={pool}", f"--concurrency={concurrency}", "--loglevel=WARNING", "--without-gossip",
          "--without-mingle", "--without-heartbeat", f"--hostname={os.getpid()}"]
     )  # fmt: skip
 

@@ -14,9 +14,9 @@ from django.conf import settings
 
 from hotelagent import beat
 from tests import servers
-from tests.chaos.deployment import deployment
 from tests.chaos.mail_server import mail_server
 from tests.chaos.processes import BEAT_LEASE, BEAT_RENEWAL
+from tests.chaos.reminders import deployment
 from tests.chaos.test_reminders import IS_LONG
 
 QUEUE = f"{settings.REDIS_KEY_PREFIX}:celery"

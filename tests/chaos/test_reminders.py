@@ -12,9 +12,9 @@ from collections.abc import Callable
 import pytest
 
 from tests import servers
-from tests.chaos.deployment import Deployment, Result, deployment
 from tests.chaos.hotels import GROUP_SIZE, REJECTED, RULES
 from tests.chaos.mail_server import ChaosMailServer, mail_server
+from tests.chaos.reminders import PREFORK, THREADS, ReminderDeployment, Result, deployment
 
 REMINDERS = int(os.environ.get("CHAOS_REMINDERS", "300"))
 HOTELS = int(os.environ.get("CHAOS_HOTELS", "5"))
@@ -23,18 +23,18 @@ IS_LONG = REMINDERS > 1000
 #: Seconds without a message after which the test fails, on a machine that is busy with other tests.
 TIMEOUT = 90.0
 
-Incident = tuple[str, Callable[[Deployment], None]]
+Incident = tuple[str, Callable[[ReminderDeployment], None]]
 INCIDENTS: list[Incident] = [
-    ("the mail server disconnects after messages", Deployment.disconnect_after_message),
-    ("one process of a pool is killed", Deployment.kill_pool_process),
-    ("Valkey is flushed", Deployment.flush_valkey),
-    ("the mail server is unavailable for a moment", Deployment.make_mail_server_unavailable),
-    ("a prefork worker is killed", lambda running: running.kill_worker("prefork")),
-    ("PostgreSQL is restarted", Deployment.restart_postgres),
-    ("the mail server hangs", Deployment.hang),
-    ("a beat is killed", Deployment.kill_beat),
-    ("a worker with threads is killed", lambda running: running.kill_worker("threads")),
-    ("Valkey is killed", Deployment.restart_valkey),
+    ("the mail server disconnects after messages", ReminderDeployment.disconnect_after_message),
+    ("one process of a pool is killed", ReminderDeployment.kill_pool_process),
+    ("Valkey is flushed", ReminderDeployment.flush_valkey),
+    ("the mail server is unavailable for a moment", ReminderDeployment.make_mail_server_unavailable),
+    ("a prefork worker is killed", lambda running: running.kill_worker(PREFORK)),
+    ("PostgreSQL is restarted", ReminderDeployment.restart_postgres),
+    ("the mail server hangs", ReminderDeployment.hang),
+    ("a beat is killed", ReminderDeployment.kill_beat),
+    ("a worker with threads is killed", lambda running: running.kill_worker(THREADS)),
+    ("Valkey is killed", ReminderDeployment.restart_valkey),
 ]
 
 
@@ -67,7 +67,7 @@ def schedule() -> list[tuple[int, Incident]]:
     return list(zip(positions, incidents, strict=True))
 
 
-def check(running: Deployment, server: ChaosMailServer, result: Result) -> None:
+def check(running: ReminderDeployment, server: ChaosMailServer, result: Result) -> None:
     sent, unknown, failed = (result.by_status.get(name, set()) for name in ("sent", "unknown", "failed"))
     assert set(result.by_status) <= {"sent", "unknown", "failed"}
     assert result.queued == 0
@@ -93,7 +93,7 @@ def total_rejected() -> int:
     return RULES * HOTELS * sum(guest % GROUP_SIZE == REJECTED for guest in range(guests))
 
 
-def summary(running: Deployment, server: ChaosMailServer, result: Result) -> str:
+def summary(running: ReminderDeployment, server: ChaosMailServer, result: Result) -> str:
     lines = [f"{number} x {name}" for name, number in running.incidents.items()]
     counts = {status: len(ids) for status, ids in result.by_status.items()}
     lost = total_reminders() - sum(counts.values())

@@ -1,0 +1,149 @@
+"""The results of the chaos test of the dead-letter queue: the tables of all hotels, and the record of the runs."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+#: A check that becomes due later than this waits for an older failure with the same ordering key.
+SOON = "10 minutes"
+
+
+@dataclass(frozen=True)
+class StoredAttempt:
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str
+
+
+@dataclass(frozen=True)
+class StoredFailure:
+    """A failure of a hotel. `number` is the number of the work in its payload."""
+
+    hotel: int
+    id: str
+    name: str
+    number: int
+    status: str
+    error_type: str
+    attempts: list[StoredAttempt] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A line of the record. `key` is the id of the failure that the handler got, or the idempotency key of a task."""
+
+    event: str
+    name: str
+    number: int
+    key: str
+    at: float
+
+
+class Record:
+    """The file to which each run of the work appends lines. It is read while workers write to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._position = 0
+        self._lines: list[Run] = []
+
+    def runs(self) -> list[Run]:
+        with self.path.open("rb") as file:
+            file.seek(self._position)
+            new = file.read()
+        new = new[: new.rfind(b"\n") + 1]
+        self._position += len(new)
+        self._lines += [Run(**json.loads(line)) for line in new.splitlines()]
+        return self._lines
+
+    def count_done(self) -> int:
+        return sum(run.event == "done" for run in self.runs())
+
+
+@dataclass(frozen=True)
+class Results:
+    failures: list[StoredFailure]
+    runs: list[Run]
+
+    @cached_property
+    def done(self) -> dict[int, int]:
+        """How often each work was done, by its number."""
+        counts: dict[int, int] = defaultdict(int)
+        for run in self.runs:
+            counts[run.number] += run.event == "done"
+        return counts
+
+    def with_status(self, *statuses: str) -> list[StoredFailure]:
+        return [failure for failure in self.failures if failure.status in statuses]
+
+    def interrupted_runs(self, name: str) -> set[str]:
+        """Return the keys of the runs of this kind that have begun and have neither succeeded nor failed."""
+        begun: dict[str, int] = defaultdict(int)
+        for run in self.runs:
+            if run.name == name:
+                begun[run.key] += 1 if run.event == "begin" else -1
+        return {key for key, count in begun.items() if count}
+
+    def overlapping_attempts(self) -> list[tuple[StoredFailure, StoredAttempt, StoredAttempt]]:
+        """Return the attempts of one failure whose stored intervals overlap."""
+        return [
+            (failure, first, second)
+            for failure in self.failures
+            for first, second in pairwise(sorted(failure.attempts, key=lambda attempt: attempt.number))
+            if first.ended_at is None or second.started_at < first.ended_at
+        ]
+
+    def overlapping_runs(self, names: tuple[str, ...]) -> list[tuple[Run, Run]]:
+        """Return the lines of the record that show that two runs of one failure were running at the same time.
+
+        A run that was killed has only one line, so its end is the begin of the next run.
+        """
+        by_key: dict[str, list[Run]] = defaultdict(list)
+        for run in self.runs:
+            if run.name in names:
+                by_key[run.key].append(run)
+        return [
+            (first, second)
+            for runs in by_key.values()
+            for first, second in pairwise(runs)
+            if second.event != "begin" and first.event != "begin"
+        ]
+
+
+def read_tables(url: str) -> list[StoredFailure]:
+    """Read the failures of all hotels. The number of a hotel is the position of its slug."""
+    failures: dict[Any, StoredFailure] = {}
+    with psycopg.connect(url, autocommit=True) as connection:
+        hotels = connection.execute("SELECT schema FROM tenants_hotel ORDER BY slug").fetchall()
+        for hotel, (schema,) in enumerate(hotels):
+            rows = connection.execute(
+                "SELECT id, name, coalesce(payload -> 'number', payload #> '{args,0}')::int, status, error_type "
+                f'FROM "{schema}".dlq_failure'
+            )
+            for id_, *values in rows:
+                failures[id_] = StoredFailure(hotel, str(id_), *values)
+            rows = connection.execute(
+                f'SELECT failure_id, number, started_at, ended_at, outcome FROM "{schema}".dlq_attempt'
+            )
+            for id_, *values in rows:
+                failures[id_].attempts.append(StoredAttempt(*values))
+    return list(failures.values())
+
+
+def count_due_items(url: str, *, soon: bool = False) -> int:
+    """Count the items of failures and redrives in the due queue. `soon` leaves out those that are due much later."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM tenants_dueitem WHERE kind IN ('failure', 'redrive') "
+            "AND (NOT %s OR due_at < now() + %s::interval)",
+            [soon, SOON],
+        ).fetchone()
+    return row[0] if row else -1

@@ -1,0 +1,184 @@
+"""The work of the chaos test of the dead-letter queue: a Celery task and three kinds of messages, in several hotels.
+
+Every run appends lines to the file in the environment variable CHAOS_RECORD: one when it begins, and one when the work
+is done or has failed. The file depends on no server, and its lines survive the process that wrote them. The line `done`
+is the effect of the work.
+"""
+
+import json
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from celery import shared_task
+from django.db import transaction
+
+from dlq import services
+from dlq.kinds.registry import Kind, failure_kind, register_kind
+from dlq.models import Failure, FailureStatus
+from dlq.redrives import services as redrives
+from dlq.redrives.services import RedriveOptions
+from dlq.retries import runner
+from dlq.selection import FailureSelection
+from tenants.context import hotel_context, platform_context
+from tenants.models import Hotel
+from tenants.queue.celery_task import HotelTask
+
+RECORD = "CHAOS_RECORD"
+TASK, IDEMPOTENT, ONCE, ORDERED = KINDS = (
+    "tests.chaos.task",
+    "tests.chaos.idempotent",
+    "tests.chaos.once",
+    "tests.chaos.ordered",
+)
+DELAYS = (0.3, 0.3, 0.3)
+#: The number of consecutive messages of a hotel with the same ordering key.
+KEY_SIZE = 5
+#: One of this number of works fails until a person has repaired the cause.
+HOPELESS_EVERY = 37
+MAX_SECONDS = 0.02  # of the work, and again between the work and its result
+BATCH_SIZE = 200
+
+
+class BrokenError(Exception):
+    pass
+
+
+@contextmanager
+def recorded_run(name: str, *, number: int, retries: int, key: str) -> Iterator[None]:
+    """Record a run of the work, and raise BrokenError in runs that are meant to fail. The block is the work.
+
+    `key` identifies the failure, or the task message, that the run belongs to. `retries` is the number of the retry.
+    """
+    _note("begin", name, number, key)
+    try:
+        _fail_if_planned(number, retries)
+        yield
+    except BrokenError:
+        _note("failed", name, number, key)
+        raise
+    _note("done", name, number, key)
+    time.sleep(random.uniform(0, MAX_SECONDS))  # noqa: S311 - not a secret
+
+
+def _fail_if_planned(number: int, retries: int) -> None:
+    if number % HOPELESS_EVERY:
+        if retries <= number % 3:
+            raise BrokenError(f"Retry {retries} fails.")
+    elif not repaired_file().exists():
+        raise BrokenError("The cause is not repaired yet.")
+
+
+def _note(event: str, name: str, number: int, key: str) -> None:
+    line = {"event": event, "name": name, "number": number, "key": key, "at": time.time()}
+    # One write in append mode is atomic, so the lines of the workers are not mixed.
+    with Path(os.environ[RECORD]).open("ab", buffering=0) as record:
+        record.write(json.dumps(line).encode() + b"\n")
+
+
+def repaired_file() -> Path:
+    """Return the path of a file. When it exists, the cause of the failures that no retry can fix is repaired."""
+    return Path(os.environ[RECORD] + ".repaired")
+
+
+@shared_task(base=HotelTask, bind=True, name=TASK)
+def do_task(self: HotelTask, number: int) -> None:
+    """Do the work of the Celery task. One third of these tasks succeed at the first attempt."""
+    attempt = int(self.message_headers.get(runner.ATTEMPT_HEADER, 0))
+    with recorded_run(TASK, number=number, retries=attempt + 1, key=self.idempotency_key):
+        _work()
+
+
+def do_message(failure: Failure) -> None:
+    number = failure.payload["number"]
+    with recorded_run(failure.name, number=number, retries=failure.retries, key=str(failure.id)):
+        _work()
+
+
+def _work() -> None:
+    time.sleep(random.uniform(0, MAX_SECONDS))  # noqa: S311 - not a secret
+
+
+register_kind(Kind(name=TASK, delays=DELAYS))
+failure_kind(IDEMPOTENT, delays=DELAYS)(do_message)
+failure_kind(ONCE, delays=DELAYS, is_idempotent=False)(do_message)
+failure_kind(ORDERED, delays=DELAYS, ordering_key=lambda payload: str(payload["key"]))(do_message)
+
+
+def send_work(hotels: int, count: int) -> None:
+    """Send works to the hotels in turn. Every kind gets a quarter of them. No worker may be running yet.
+
+    The messages fail immediately, so they are stored in the dead-letter queue. The tasks are sent to Celery's queue.
+    """
+    for position, hotel in enumerate(_hotels()):
+        numbers = range(position, count, hotels)
+        with hotel_context(hotel):
+            for start in range(0, len(numbers), BATCH_SIZE):
+                with transaction.atomic():
+                    for index in range(start, min(start + BATCH_SIZE, len(numbers))):
+                        _send(index, numbers[index])
+
+
+def send_again(numbers: dict[str, list[int]]) -> None:
+    """Send tasks again whose messages the broker has lost, to the hotels at these positions.
+
+    Redis forgets a message if a worker is killed after it took the message and before it noted that it has it. So our
+    apps send a task again from a row in the database. This test does the same.
+    """
+    for position, hotel in enumerate(_hotels()):
+        with hotel_context(hotel):
+            for number in numbers.get(str(position), []):
+                do_task.delay(number)
+
+
+def name_of(index: int) -> str:
+    """Return the kind of the work that a hotel gets at this position."""
+    return KINDS[index % len(KINDS)]
+
+
+def ordering_key(index: int) -> str:
+    return f"booking-{index // len(KINDS) // KEY_SIZE}"
+
+
+def _send(index: int, number: int) -> None:
+    name = name_of(index)
+    if name == TASK:
+        do_task.delay(number)
+        return
+    payload: dict[str, Any] = {"number": number, "key": ordering_key(index)}
+    services.capture(
+        is_task=False,
+        source="tests",
+        name=name,
+        payload=payload,
+        error=BrokenError("The first attempt fails."),
+    )
+
+
+def decide_about_doubts() -> None:
+    """Discard the failures in doubt whose work was done, as a person does who knows it. The others stay in doubt."""
+    with Path(os.environ[RECORD]).open() as record:
+        done = {line["key"] for line in map(json.loads, record) if line["event"] == "done"}
+    for hotel in _hotels():
+        with hotel_context(hotel):
+            for failure_id in Failure.objects.filter(status=FailureStatus.IN_DOUBT).values_list(
+                "id", flat=True
+            ):
+                if str(failure_id) in done:
+                    services.discard(failure_id=failure_id, reason="The work was done.")
+
+
+def start_redrives() -> None:
+    """Retry all failures that are open, in all hotels."""
+    for hotel in _hotels():
+        with hotel_context(hotel):
+            redrives.start(selection=FailureSelection(), options=RedriveOptions(confirm_in_doubt=True))
+
+
+def _hotels() -> list[Hotel]:
+    with platform_context():
+        return list(Hotel.objects.order_by("slug"))
