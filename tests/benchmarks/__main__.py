@@ -1,8 +1,10 @@
-"""The benchmark runner: `make bench` measures all rows of the result table, `make bench ONLY=id,id` some rows.
+"""The benchmark runner.
 
-Each benchmark is a module with the ids of its rows in `IDS` and a function `measure(ids)` that returns the rows. Each
-benchmark runs in a separate process, because some benchmarks configure Django themselves. The results are printed and
-written to `.bench/results.json`.
+`make bench` measures all rows of the result table. `make bench ONLY=id,id` measures only the rows with these ids.
+
+Each benchmark is a module. Its constant `IDS` lists the ids of its rows, and its function `measure(ids)` returns the
+rows. Each benchmark runs in a separate process, because some benchmarks configure Django themselves. The runner prints
+the results and writes them to `.bench/results.json`.
 """
 
 from __future__ import annotations
@@ -40,8 +42,8 @@ def benchmark_ids() -> dict[str, tuple[str, ...]]:
 def run(name: str, ids: list[str]) -> list[Row]:
     """Run one benchmark in a new process and return its result rows.
 
-    If a row could not be measured, the returned row contains the error message and counts as a failed comparison
-    (`holds` is False).
+    If a row could not be measured, the returned row contains the error message, and its field `holds` is False. The
+    runner reports such a row like a row whose ratio is too high.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         try:

@@ -1,8 +1,9 @@
-"""Processes that run the implementations that a benchmark compares.
+"""Processes for the implementations that a benchmark compares.
 
-A side is one of the compared implementations: hotelagent, or a peer, which is a different project with the same
-purpose. Each side is a module `side_*.py` of this package and runs in a separate process, because a process can
-configure Django only once. All sides use the same server, with separate databases.
+The benchmarks compare hotelagent with other projects for the same purpose, such as django-tenants. The code calls each
+of the compared implementations a side, and a project that hotelagent is compared with a peer. The functions of a side
+are in a module `side_*.py` of this package. They run in a separate process, because a process can configure Django only
+once. All sides use the same server, with separate databases.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ HOSTS = 2_000
 class Contestant:
     """A process with one of the compared implementations.
 
-    `side` is the name of a module of this package, such as "side_ours". The process sets up Django and runs functions
-    of this module, one at a time.
+    `side` names the module of this package with the functions of the implementation, such as "side_ours". The process
+    sets up Django and then runs the requested functions of `side`, one at a time.
     """
 
     def __init__(self, side: str, environment: dict[str, str]) -> None:
@@ -43,7 +44,10 @@ class Contestant:
         self.process.start()
 
     def __call__(self, name: str, *arguments: Any) -> float:
-        """Call a function in the process. Return its result, or its duration in seconds if the result is None."""
+        """Call the function `name` in the process, and return the result of the function.
+
+        If the function returns None, return the duration of the call in seconds.
+        """
         self.pipe.send((name, arguments))
         seconds, error = self.pipe.recv()
         if error:
@@ -80,10 +84,10 @@ def both(
     peer_settings: str = "tests.benchmarks.peer.settings",
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Contestant, Contestant]]:
-    """Start a process for hotelagent and a process for its peer, the project to compare hotelagent with.
+    """Start a process for hotelagent and a process for the project that hotelagent is compared with.
 
-    `ours` and `peer` are the names of their modules in this package. Both databases are migrated and have no
-    hotels.
+    `ours` and `peer` are the names of the modules with the functions of the two projects. Each project has a separate
+    database, which has the tables of the project, but no hotels.
     """
     our_side = Contestant(
         ours,
@@ -122,7 +126,10 @@ def create_database(running: Servers, name: str) -> None:
 
 
 def add_field(number: int) -> None:
-    """Define a new migration of the app `locks` in this process. The migration adds a field to the model Room."""
+    """Define a new migration in this process, so that a benchmark can measure how long applying it takes.
+
+    The migration belongs to the app `locks` and adds a field to the model Room.
+    """
     from django.db import migrations, models  # noqa: PLC0415 - needs Django to be set up
     from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415
     from django.db.migrations.migration import Migration  # noqa: PLC0415

@@ -37,7 +37,7 @@ def measure(_ids: list[str]) -> list[Row]:
         visitor("prepare")
 
         def capture(first: int, count: int, *, groups: int) -> float:
-            """Let all workers capture `count` failures each, and return the seconds that this took."""
+            """Let each worker process capture `count` failures. Return the seconds until all of them have finished."""
             started = time.perf_counter()
             list(
                 pool.map(

@@ -1,6 +1,7 @@
-"""Benchmark of the pages of groups of failures: their duration must not grow with the number of failures.
+"""Benchmark of the pages that show groups of failures.
 
-A hotel with many failures and a hotel with few failures are in one database. Both have the same number of groups.
+The response time of a page must not grow with the number of failures. The benchmark requests each page in a hotel with
+many failures and in a hotel with few failures. Both hotels have the same number of groups.
 """
 
 from __future__ import annotations

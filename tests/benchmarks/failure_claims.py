@@ -1,7 +1,8 @@
-"""Benchmarks of the retries of failures by workers.
+"""Benchmarks of workers that claim and retry failures.
 
-One benchmark compares the rate of retries that do nothing with the rate of jobs of procrastinate. The other measures
-whether a claim takes longer if the hotel has many failures.
+One benchmark measures how many failures workers retry per second, with a retry handler that does nothing. For
+comparison, workers of procrastinate execute jobs that do nothing. The other benchmark measures whether claiming a
+failure takes longer in a hotel with many failures than in a hotel with few failures.
 """
 
 from __future__ import annotations
@@ -44,8 +45,9 @@ def measure(ids: list[str]) -> list[Row]:
 def _measure_rate(ours: Contestant, peer: Contestant) -> Row:
     """Measure how many retries and jobs eight workers execute per second.
 
-    Our rate includes the due queue and the audit events. Both rates are measured by the database, so the start of the
-    worker processes does not count.
+    A retry of hotelagent includes the changes of the due queue and the audit events. Both rates are calculated
+    from timestamps that the database stored for the retries and jobs. So the rates do not include the time that the
+    worker processes need to start.
     """
     our_rates: list[float] = []
     peer_rates: dict[tuple[int, int], list[float]] = {configuration: [] for configuration in CONFIGURATIONS}
@@ -69,7 +71,10 @@ def _measure_rate(ours: Contestant, peer: Contestant) -> Row:
 
 
 def _measure_growth(running: Servers, ours: Contestant) -> list[Row]:
-    """Measure claims in hotels with a thousand failures, a million waiting ones, and a million closed ones."""
+    """Measure how long claiming and resolving a failure takes in three hotels.
+
+    The hotels have a thousand scheduled failures, a million scheduled failures, and a million resolved failures.
+    """
     ours("fill", "few", FEW, "scheduled")
     ours("fill", "waiting", MANY, "scheduled")
     ours("fill", "closed", MANY, "resolved")

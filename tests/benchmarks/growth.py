@@ -1,7 +1,7 @@
 """Benchmarks of operations whose duration must not grow with the number of hotels.
 
 Each operation is measured on a server with few hotels and on a server with many hotels. Two databases on one server
-would not be independent, because roles and their memberships belong to the server.
+would not be enough, because all databases of a server share the roles of the hotels.
 """
 
 import statistics
@@ -58,7 +58,7 @@ def _hotels(count: int) -> Iterator[Contestant]:
 
 
 def _measure(operation: str, *contestants: Contestant) -> list[list[float]]:
-    """Run the operation several times in each of the compared processes, in turn.
+    """Measure a function of `side_ours` several times in each of the processes, alternately.
 
     Return a list of durations in milliseconds for each process.
     """

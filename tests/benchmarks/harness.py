@@ -39,7 +39,7 @@ def row(id_: str, what: str, *, ours: float, peer: float, ratio: float | None = 
 def measure_module(name: str, ids: list[str]) -> list[Row]:
     """Import a benchmark module, run its measurements and return the result rows.
 
-    Call this function once per process.
+    Call this function only once per process, because a process can configure Django only once.
     """
     rows: list[Row] = importlib.import_module(f"tests.benchmarks.{name}").measure(ids)
     return rows

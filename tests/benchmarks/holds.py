@@ -93,9 +93,10 @@ def durable_servers(*, stock: bool = False) -> Iterator[Servers]:
 
 @contextmanager
 def start_callers(running: Servers, side: str = "side_holds") -> Iterator[list[Contestant]]:
-    """Start this project's benchmark processes. They run functions of the benchmark module with the name `side`.
+    """Start the CALLERS processes of hotelagent in which the benchmarks acquire holds at the same time.
 
-    All processes share one PgBouncer.
+    The argument `side` names the module with the functions that the processes can run. All processes share one
+    PgBouncer.
     """
     environment = running.environment(postgres.DATABASE, 0)
     superuser_url = environment["HOTELAGENT_TEST_SUPERUSER_URL"]
@@ -142,7 +143,10 @@ def _contestants(side: str, environment: dict[str, str]) -> Iterator[list[Contes
 def _fill_hotel(
     owner: psycopg.Connection, caller: Contestant, slug: str, *, holds: int, rooms: int = 0
 ) -> None:
-    """Create a hotel with active holds on every second night from today, their due queue entries and audit events."""
+    """Create a hotel with `holds` active holds, which begin on every second night from today.
+
+    Each hold has an entry in the due queue and an audit event, like a hold that a client has acquired.
+    """
     caller("make_hotel", slug, rooms or max(CALLERS * 25, holds // HOLDS_PER_ROOM))
     schema = "hotel_" + slug.replace("-", "_")
     owner.execute(
@@ -183,7 +187,10 @@ def _messages(caller: Contestant, id_: str, *, rooms: int, peer: float, bar: flo
 
 
 def create_bare_table(owner: psycopg.Connection) -> None:
-    """Create a table with a key column and a text column, with access for every login."""
+    """Create a minimal table, so that the benchmarks can compare holds with plain inserts into this table.
+
+    The table has only a key column and a text column. Every database role may read and change the table.
+    """
     owner.execute(
         f"CREATE TABLE {BARE_TABLE} (id uuid PRIMARY KEY, note text NOT NULL); "
         f"GRANT ALL ON {BARE_TABLE} TO PUBLIC"
@@ -263,10 +270,11 @@ _UUID7 = "CREATE FUNCTION public.uuidv7() RETURNS uuid LANGUAGE sql RETURN publi
 
 
 def compare_rates(id_: str, what: str, ours: Rate, peers: list[tuple[str, Rate, float]]) -> list[Row]:
-    """Measure hotelagent and other implementations alternately, and return one result for each of the others.
+    """Measure the rates of hotelagent and of other implementations alternately.
 
-    The function `ours` measures the rate of hotelagent. Each tuple in `peers` contains the description of another
-    implementation, a function that measures its rate, and the factor by which hotelagent must be faster.
+    Return one result row for each of the other implementations. The function `ours` measures the rate of hotelagent.
+    Each tuple in `peers` contains the description of another implementation, a function that measures its rate, and the
+    minimum of the rate of hotelagent divided by this rate.
     """
     rates: list[Rate] = [ours, *(rate for _description, rate, _factor in peers)]
     results: list[list[float]] = [[] for _rate in rates]

@@ -31,7 +31,7 @@ NEW_HOTELS = 40
 
 
 def measure(ids: list[str]) -> list[Row]:
-    """Run the benchmarks with these ids and return their results."""
+    """Run the benchmarks of this module that `ids` lists, and return their result rows."""
     rows: list[Row] = []
     with durable_servers() as running:
         _make_hotels(running)

@@ -1,7 +1,7 @@
 """Benchmark of the import of bookings, compared with a COPY of the same rows.
 
-For each booking the import stores a stay, a reservation, two reminders, and an entry of the due queue for each
-reminder. It creates rooms as needed.
+For each booking the import stores a stay, a reservation, and two reminders with their entries in the due queue. The
+import also creates the rooms that the stays need.
 """
 
 from __future__ import annotations

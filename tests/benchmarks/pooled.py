@@ -1,7 +1,8 @@
-"""Benchmark of the time in microseconds that selecting the tenant adds to an SQL statement through PgBouncer.
+"""Benchmark of SQL statements that hotelagent, django-tenants and plain Django execute through PgBouncer.
 
-It compares hotelagent, django-tenants, and plain Django without tenants, which uses the default schema of its
-database role. All three use one PgBouncer and one server, with separate connections.
+hotelagent and django-tenants select the current tenant before the statements. Plain Django has no tenants, so the
+difference from plain Django is the cost of selecting the tenant. All three use one PgBouncer and one server, with
+separate connections. The times are in microseconds.
 """
 
 from __future__ import annotations
@@ -204,7 +205,10 @@ def _request(database: IsolationDatabase) -> list[Row]:
 
 @contextmanager
 def _delayed_proxy(port: int) -> Iterator[int]:
-    """Start a TCP proxy in front of the port that delays all client data by DELAY seconds. Yield the proxy's port."""
+    """Start a TCP proxy that delays all data of the clients by DELAY seconds and forwards the data to `port`.
+
+    Yield the port of the proxy.
+    """
     proxy_port = ports.find_free_port()
     process = multiprocessing.get_context("spawn").Process(
         target=_proxy, args=(proxy_port, port), daemon=True

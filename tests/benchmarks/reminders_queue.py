@@ -70,7 +70,10 @@ def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
 
 
 def _measure_growth(running: Servers, few: Contestant) -> Row:
-    """Measure how much longer it takes to claim a hundred due items if many more items are not due yet."""
+    """Measure how long claiming 100 due items takes, in a queue with few and in a queue with many other items.
+
+    The other items are not due yet.
+    """
     create_database(running, "bench_many")
     settings = {"DJANGO_SETTINGS_MODULE": "hotelagent.settings.development"}
     many = Contestant("side_reminders", {**running.environment("bench_many", 11), **settings})

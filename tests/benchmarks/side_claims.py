@@ -1,4 +1,4 @@
-"""The functions with which the benchmarks measure how fast workers claim and retry failures of hotelagent.
+"""The functions of hotelagent that the benchmarks of claims and retries of failures call.
 
 The module `contestants` starts a process with the development settings and calls these functions there.
 """
@@ -55,7 +55,7 @@ ON CONFLICT DO NOTHING
 
 
 def do_nothing(_failure: Failure) -> None:
-    """Succeed without doing anything. This is the retry handler of the benchmark."""
+    """Succeed without doing anything, as the retry handler of the failures of the benchmark."""
 
 
 # The workers import this module, so they know the handler.
@@ -122,14 +122,20 @@ def retry_failures(count: int) -> float:
 
 
 def fill(slug: str, count: int, status: str) -> None:
-    """Insert `count` failures with this status into a hotel. Scheduled ones are due in a day and have due items."""
+    """Insert `count` failures with the status `status` into the hotel `slug`.
+
+    A failure with the status "scheduled" also gets a due item, which is due in a day.
+    """
     with hotel_context(_hotel(slug)), connection.cursor() as cursor:
         _insert(count, status=status, delay="1 day")
         cursor.execute(_INSERT_DUE_ITEMS, [_hotel(slug).id])
 
 
 def claim(slug: str, count: int) -> float:
-    """Insert `count` failures that are due, claim and resolve them, and return the mean time of both in seconds."""
+    """Insert `count` failures that are due, then claim and resolve each of them.
+
+    Return the mean time in seconds that claiming and resolving one failure takes.
+    """
     with hotel_context(_hotel(slug)):
         ids = _insert(count, status="scheduled", delay="-1 second")
         started = time.perf_counter()

@@ -42,7 +42,10 @@ def fail(number: int, group: int) -> None:
 
 
 def capture(first: int, count: int, group: int) -> None:
-    """Capture failures of different reminders. `group` is the position of the mail server in the error message."""
+    """Capture `count` failures, each of a different reminder.
+
+    All their error messages name the mail server `SERVERS[group]`, so all the failures belong to the same group.
+    """
     with hotel_context(hotel()):
         for number in range(first, first + count):
             try:
@@ -77,7 +80,7 @@ def visit_slowest_page() -> float:
 def count_groups() -> float:
     """Return the number of groups to which the failures of the flood belong.
 
-    The failures of the flood are those whose error message contains the first mail server.
+    The error messages of the flood name the mail server `SERVERS[0]`.
     """
     with hotel_context(hotel()):
         flood = Failure.objects.filter(error_message__contains=SERVERS[0])

@@ -88,7 +88,10 @@ def visitor(slug: str) -> Visitor:
 
 
 def visit(slug: str, page: str) -> None:
-    """Request the page. Raises RuntimeError if the page does not contain the error message of the failures."""
+    """Request the page `page` of PAGES in the hotel `slug`.
+
+    Raises RuntimeError if the response does not contain the error message of the failures.
+    """
     who = visitor(slug)
     path = PAGES[page].format(group=f"{1:016x}")
     client, headers = (

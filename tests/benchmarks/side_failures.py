@@ -41,7 +41,10 @@ def _tenant(slug: str) -> Tenant:
 
 
 def fill_group(slug: str, count: int) -> None:
-    """Capture a failure, and copy it with its attempt and due item until its group has `count` failures."""
+    """Capture a failure, and insert copies of the failure until the group has `count` failures.
+
+    The attempt and the due item of the failure are also copied.
+    """
     capture_once(slug, -1)
     copies = "(SELECT id AS copy_id FROM dlq_failure WHERE work_key LIKE 'copy-%') AS copies"
     with hotel_context(_tenant(slug)), connection.cursor() as cursor:
@@ -106,7 +109,10 @@ def capture(slug: str, times: int) -> float:
 
 
 def statements(slug: str) -> float:
-    """Return the number of SQL statements of one capture, after another capture has filled the process's caches."""
+    """Return the number of SQL statements that capturing one failure executes.
+
+    Another failure is captured first, so that statements that only fill caches do not count.
+    """
     capture_once(slug, -1)
     with CaptureQueriesContext(connection) as queries:
         capture_once(slug, -1)

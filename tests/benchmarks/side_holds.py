@@ -66,7 +66,10 @@ def hold(slug: str, caller: int, rooms_at_once: int, seconds: float) -> float:
 
 
 def insert_and_delete(table: str, seconds: float) -> float:
-    """Insert and delete rows for some seconds, and return the number of inserted rows."""
+    """Insert and delete rows for `seconds` seconds, to compare the rate with the rate of holds.
+
+    Return the number of inserted rows.
+    """
     plain = _plain_connection()
 
     def insert_and_delete_row() -> None:
@@ -126,11 +129,10 @@ def original_fill(keys: int) -> None:
 
 
 def original(times: int) -> float:
-    """Return the time in seconds that acquiring a lock takes with the algorithm of the original system.
+    """Return the time in seconds that acquiring a lock takes with the algorithm of the system that hotelagent replaces.
 
-    The original system is the system that hotelagent replaces. The original system uses an asynchronous Redis client.
-    The algorithm finds the locks of a room with SCAN (with the default COUNT), compares the dates of the locks with the
-    requested dates, and acquires a lock with SET NX.
+    The algorithm uses an asynchronous Redis client. It finds the locks of a room with SCAN (with the default COUNT),
+    compares the dates of the locks with the requested dates, and acquires a lock with SET NX.
     """
     return asyncio.run(_original(times))
 
@@ -155,7 +157,7 @@ async def _original(times: int) -> float:
 
 
 def availability(slug: str, times: int) -> float:
-    """Return the time in seconds that one call of the availability selector takes."""
+    """Return the mean time in seconds that `locks.selectors.availability` takes to find the free rooms of a hotel."""
     with hotel_context(_tenant(slug)):
         nights = _nights_in_a_month(slug)
         started = time.perf_counter()

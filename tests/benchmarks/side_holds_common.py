@@ -1,4 +1,4 @@
-"""Functions and constants for both sides of the benchmark of holds: hotelagent and a plain Django project.
+"""Functions and constants of the benchmarks of holds, used to measure hotelagent and the plain Django project.
 
 This module does not import Django.
 """

@@ -1,4 +1,4 @@
-"""The measured functions of the benchmark `plan_import`: the import of bookings, and a plain COPY for comparison.
+"""The functions that the benchmark `plan_import` measures: an import of bookings, and a COPY of the same rows.
 
 The module `contestants` runs these functions in a process in which Django is set up.
 """
@@ -69,9 +69,9 @@ def import_bookings(folder: str) -> float:
 
 
 def copy_rows(folder: str) -> float:
-    """Save the imported rows, empty the tables, and load the rows again with COPY in one transaction.
+    """Save the imported rows to files in `folder`, empty the tables, and load the files into the tables with COPY.
 
-    Return the time in seconds that the loading took.
+    The COPY runs in one transaction. Return the time in seconds that the COPY took.
     """
     _save_rows(folder)
     _empty()

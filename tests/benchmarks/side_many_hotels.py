@@ -65,7 +65,7 @@ def acquire() -> float:
 
 
 def _acquire_and_release(hotel: tuple[Tenant, list[int], Nights], caller: int) -> float:
-    """Acquire and release a room. Return the time in seconds that acquiring the room took."""
+    """Acquire and release a hold on one room. Return the time in seconds that acquiring the hold took."""
     tenant, rooms, nights = hotel
     with hotel_context(tenant):
         started = time.perf_counter()

@@ -39,7 +39,10 @@ def fill(start: int, count: int) -> None:
 
 
 def fill_directly(count: int) -> None:
-    """Create hotels over several connections at once. Provisioning would create one hotel at a time."""
+    """Create `count` hotels with several connections at the same time.
+
+    The service `create_hotel` would create one hotel after the other, which would take too long for many hotels.
+    """
     with platform_context():
         template = SchemaTemplate.objects.get()
     script = schema_template.full_script(template)

@@ -29,7 +29,10 @@ def create_template(subject: str, text: str, html: str, calendar: str) -> None:
 
 
 def queue(messages: list[Queued]) -> None:
-    """Delete all e-mails, and queue the given messages. Their templates are rendered when they are sent."""
+    """Delete all e-mails from the database, and queue the given messages.
+
+    django-post-office renders the template of a queued message when it sends the message.
+    """
     Log.objects.all().delete()
     Email.objects.all().delete()
     template, attachment = EmailTemplate.objects.get(), Attachment.objects.get()

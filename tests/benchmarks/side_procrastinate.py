@@ -1,4 +1,4 @@
-"""The functions that use procrastinate in the benchmark of claims.
+"""The functions that use procrastinate in the benchmark `dlq-claim`.
 
 The module `contestants` starts a process and calls the functions there.
 """

@@ -1,6 +1,6 @@
-"""The functions that use procrastinate in the benchmark of redrives.
+"""The functions of procrastinate that are compared with a redrive: they schedule failed jobs again.
 
-The module `contestants` starts a process with Django, which procrastinate does not need, and calls the functions there.
+The module `contestants` starts a process and calls the functions in it.
 """
 
 import datetime
@@ -24,14 +24,17 @@ def prepare() -> None:
 
 
 def fill(count: int) -> None:
-    """Store failed jobs."""
+    """Store `count` failed jobs."""
     jobs: list[dict[str, Any]] = [{"n": number} for number in range(count)]
     do_nothing.batch_defer(*jobs)
     _fail_all()
 
 
 def schedule(count: int) -> float:
-    """Retry all failed jobs. Return the duration in seconds, and undo the change."""
+    """Schedule all failed jobs again, and return the duration in seconds.
+
+    Afterwards mark all jobs as failed, so that the benchmark can repeat the measurement.
+    """
     rows = app.connector.get_sync_connector().execute_query_all(
         "SELECT id FROM procrastinate_jobs ORDER BY id"
     )

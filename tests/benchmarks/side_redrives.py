@@ -39,7 +39,7 @@ def prepare() -> None:
 
 
 def fill(count: int) -> None:
-    """Store permanent failures: capture one, and copy it."""
+    """Capture a permanent failure, and insert copies of the failure until the hotel has `count` failures."""
     create_hotel(slug=SLUG, name="Bench")
     with hotel_context(_hotel()), connection.cursor() as cursor:
         failures.capture(
@@ -57,7 +57,10 @@ def fill(count: int) -> None:
 
 
 def schedule(count: int) -> float:
-    """Schedule the retries of all failures with a redrive. Return the duration in seconds, and undo the change."""
+    """Schedule the retries of all failures with a redrive, and return the duration in seconds.
+
+    Afterwards cancel the redrive and delete its due items, so that the benchmark can repeat the measurement.
+    """
     with hotel_context(_hotel()):
         # No worker runs, so the redrive must not wait for results.
         progress.MAX_PENDING, progress.SECONDS = 10**6, 600.0
@@ -75,7 +78,10 @@ def schedule(count: int) -> float:
 
 
 def clear(count: int) -> float:
-    """Retry all failures with a redrive and a Celery worker with two processes. Return the seconds until its end."""
+    """Retry all failures with a redrive. Return the seconds until the redrive has ended.
+
+    A Celery worker with two processes executes the retries.
+    """
     module = "tests.benchmarks.side_redrives"
     options = ["--include", module, "--pool", "prefork", "--concurrency", "2", "--loglevel", "CRITICAL"]
     worker = subprocess.Popen(

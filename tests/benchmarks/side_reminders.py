@@ -151,7 +151,10 @@ def _workers() -> "list[subprocess.Popen[bytes]]":
 
 
 def start_workers() -> None:
-    """Start two Celery workers with five threads each, the same numbers as for django-post-office."""
+    """Start two Celery workers with five threads each.
+
+    django-post-office also sends with two processes and five threads each, so that the comparison is fair.
+    """
     _workers()
 
 

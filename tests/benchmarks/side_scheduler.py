@@ -38,7 +38,10 @@ def tenants(count: int) -> None:
 
 @cache
 def _scheduler() -> Any:
-    """Return the scheduler of tenant-schemas-celery after a first run, in which the scheduler reads its tables."""
+    """Return a scheduler of tenant-schemas-celery that has run once.
+
+    The first run reads the tables of the scheduler, which must not be part of the measurement.
+    """
     app = Celery("bench", broker="memory://")
     app.conf.result_expires = None  # otherwise every tenant would seem to have a clean-up task
     scheduler = TenantAwareDatabaseScheduler(app=app, lazy=True)

@@ -1,4 +1,4 @@
-"""Django settings for the REST benchmark: hotelagent without rate limits and with an additional view."""
+"""Django settings for the REST benchmark: hotelagent without rate limits, and with the view of `side_urls`."""
 
 from hotelagent.settings import base, development
 

@@ -30,7 +30,10 @@ class Options(NamedTuple):
 
 
 class Sink:
-    """Access to the port and the messages of the SMTP server, which runs in another process."""
+    """A handle for the SMTP server, which runs in another process.
+
+    The handle provides the port of the server, the number of accepted messages, and the messages that the server kept.
+    """
 
     def __init__(self, port: int, counter: Counter, kept: Path) -> None:
         self.port = port

@@ -1,4 +1,4 @@
-"""The application of procrastinate with one task that does nothing, for the benchmark of claims."""
+"""The application of procrastinate with one task that does nothing, for the benchmark `dlq-claim`."""
 
 import os
 

@@ -1,1 +1,4 @@
-"""Holds as a Django developer would write them: models, an exclusion constraint, and django-auditlog."""
+"""A plain Django project that hotelagent's holds are compared with.
+
+The project implements holds with the Django ORM, an exclusion constraint, and django-auditlog.
+"""
