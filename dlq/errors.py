@@ -28,7 +28,10 @@ class FailureNotRetryable(DomainError):
 
 
 class EventConflict(DomainError):
-    """Use a new `id` for each CloudEvent of a `source`. `failure` is the id of the failure of the earlier event."""
+    """An earlier CloudEvent has the same `source` and `id`, but other data. Use a new `id` for each event.
+
+    `failure` is the id of the failure that was stored for the earlier event.
+    """
 
     code = "event-conflict"
     title = _("Another event has the same source and id")

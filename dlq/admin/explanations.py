@@ -79,7 +79,11 @@ def _advice(failure: Failure, subject: Subject | None, *, may_correct: bool) -> 
     if subject:
         steps.append(_("Open the linked page and fix the cause."))
     if may_correct:
-        steps.append(_("If the data below are wrong, correct them and send again."))
+        steps.append(
+            _(
+                "If the data below are wrong, correct them. The work is then tried again with the corrected data."
+            )
+        )
     steps.append(
         _("When the cause is fixed, retry. If the work is not needed any more, discard the failure.")
     )

@@ -43,7 +43,7 @@ STATUS_COLOURS = {
 }
 
 
-#: Maximum number of names in the filter by work.
+#: Maximum number of names of failures that the filter of the list offers.
 MAX_NAMES = 100
 
 

@@ -72,7 +72,9 @@ def daily_chart() -> dict[str, Any]:
 
 
 def daily_counts() -> dict[datetime.date, DayCounts]:
-    """Return the counts of each of the last days, oldest first, in the active time zone.
+    """Return the counts of failures (see `DayCounts`) for each of the last 14 days, oldest day first.
+
+    Each day begins at midnight in the active time zone.
 
     The counts of complete days are cached. The counts of today are cached for 30 seconds.
     """

@@ -37,7 +37,10 @@ def describe_counts(group: FailureGroup, known: GroupCounts) -> dict[str, Any]:
 
 
 def chart_of(known: GroupCounts) -> list[dict[str, Any]]:
-    """Return a bar for each of the last days: its numbers, and their height as a percentage of the highest number."""
+    """Return the data of the chart of a group: for each of the last days, the failures captured and closed.
+
+    The heights of the bars are percentages of the highest number in the chart.
+    """
     days = [(day, *known.days.get(day.isoformat(), (0, 0))) for day in counts.last_days()]
     most = max(max(captured, closed) for _day, captured, closed in days) or 1
     return [

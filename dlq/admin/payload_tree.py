@@ -10,7 +10,8 @@ from dlq.corrections.declared_fields import Keys, field_schema
 from dlq.kinds.fields import Path
 from dlq.kinds.registry import Kind
 
-#: Deeper values, further values and longer texts are left out. The whole payload can be downloaded.
+#: The page of a failure leaves out the parts of the payload that exceed these limits.
+#: The whole payload can be downloaded.
 MAX_LEVELS = 20
 MAX_NODES = 500
 MAX_TEXT_LENGTH = 500

@@ -1,4 +1,4 @@
-"""The filter of the list of failures as the selection of a redrive, and as a text for people."""
+"""Conversion of the filter of the list of failures: to the selection of a redrive, and to a text for people."""
 
 from typing import Any
 

@@ -18,7 +18,11 @@ _RATE_PERIOD = datetime.timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A number that has reached the limit in the settings. `key` is `open`, `age` or `rate`."""
+    """A limit in the alert settings, and the current number that is compared with the limit.
+
+    `key` says what is counted: `open` failures, the `age` of the oldest open failure in hours, or the `rate` (failures
+    captured in the last hour).
+    """
 
     key: str
     number: int

@@ -63,5 +63,5 @@ class CapturingConsumer(Consumer):
         else:
             message.ack_log_error(log, worker.connection_errors)
         finally:
-            # The worker forks processes, which must not share one database connection.
+            # The processes that the worker forks must not share its database connection, so the connection is closed.
             connection.close()

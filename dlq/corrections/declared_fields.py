@@ -14,7 +14,7 @@ from hotelagent.core.redaction import redact_text
 
 #: The text that replaces a value which a person may not see.
 MASK = "•••"
-#: Values that are nested more deeply in a payload are always masked.
+#: Values below this number of levels of objects and lists in a payload are always masked.
 MAX_DEPTH = 50
 
 Keys = Sequence[str | int]
@@ -36,7 +36,10 @@ def resolve(schema: Any, *, root: Any) -> dict[str, Any]:
 
 
 def child_schema(schema: dict[str, Any], key: str | int, *, root: Any) -> dict[str, Any] | None:
-    """Return the schema of a property or item, or None if the schema does not declare the property or item."""
+    """Return the schema of the property or list item `key`, or None if `schema` does not declare it.
+
+    `schema` is the schema of the object or list that contains the property or list item.
+    """
     if str(key) in schema.get("properties", {}):
         return resolve(schema["properties"][str(key)], root=root)
     if not str(key).isdecimal():

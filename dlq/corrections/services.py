@@ -88,7 +88,8 @@ def _to_stored(after: Any, before: Any, failure: Failure, kind: Kind) -> StoredP
     try:
         restored = secret_fields.merge(json_values.untag(after), failure)
     except (ValueError, TypeError, RecursionError) as error:
-        raise _invalid({"payload": [_("A value does not match its `__type__`.")]}) from error
+        message = _("A value does not match its `__type__`. Correct the `__value__` or the `__type__`.")
+        raise _invalid({"payload": [message]}) from error
     stored = to_stored(restored, kind=kind, failure_id=failure.id)
     if stored.original is not None or not isinstance(restored, dict):
         message = _(
@@ -104,7 +105,7 @@ def _to_stored(after: Any, before: Any, failure: Failure, kind: Kind) -> StoredP
 
 
 def _check_secrets(restored: Any, after: Any, before: Any, kind: Kind) -> None:
-    """Raise InvalidPayload if the secret value that a placeholder stands for is missing or not certain.
+    """Raise InvalidPayload if it is unknown which secret value a placeholder stands for.
 
     If the items of a list were moved, a placeholder could stand for the secret value of another list item.
     """

@@ -31,7 +31,8 @@ AND (dlq_failuregroup.mute_limit IS NULL OR dlq_failuregroup.mute_limit > (
 class FingerprintField(models.CharField):  # type: ignore[type-arg]
     """A fingerprint: 16 hexadecimal digits, stored as char(16).
 
-    Django creates a second index for unique varchar columns, which no query would use.
+    The type is not varchar, because Django creates a second index for LIKE on each unique varchar column.
+    No query would use this second index.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -106,7 +107,7 @@ class FailureGroup(models.Model):
     )  # fmt: skip
     note = models.CharField(_("note"), max_length=1_000, blank=True, db_default="")
     #: The time and the code version at which an acknowledged or resolved group occurred again.
-    #: The time is set to null when staff acknowledge the group.
+    #: `regressed_at` is set to null when staff acknowledge the group.
     regressed_at = models.DateTimeField(_("occurred again"), null=True, editable=False)
     regressed_version = models.CharField(max_length=40, blank=True, db_default="", editable=False)
 

@@ -21,7 +21,7 @@ from dlq.groups.state import lock_group
 from dlq.kinds.registry import find_kind
 from hotelagent.core.ids import uuid7
 
-#: Maximum number of rules to split one group. A capture checks all of them.
+#: Maximum number of rules that split one group. Each capture of an error of the group may check all these rules.
 MAX_SPLITS = 20
 MAX_CONDITION_LENGTH = 300
 #: Number of failures that move to another group in one transaction.
@@ -199,7 +199,10 @@ def split(*, fingerprint: str, condition: SplitCondition) -> str:
 
 
 def regroup(*, fingerprint: str) -> bool:
-    """Move the next batch of failures of a group whose rules changed. Return whether there may be more."""
+    """Check a batch of failures of a group whose rules changed, and move them to the groups of the new rules.
+
+    Return whether the group may have further failures to check.
+    """
     with transaction.atomic():
         lock_group(fingerprint)
         _move_batch(fingerprint)
@@ -239,7 +242,10 @@ def _reachable(start: str) -> set[str]:
 
 
 def _is_protected(name: str, field: str) -> bool:
-    """Return whether the kind declares the field, or a field that contains it or is in it, as personal or secret."""
+    """Return whether the field of the payload may contain a personal or secret value.
+
+    The kind must declare the field, one of its parent fields or one of its child fields as personal or secret.
+    """
     kind = find_kind(name)
     keys = field.split(".")
     return any(

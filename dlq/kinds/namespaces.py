@@ -49,7 +49,7 @@ def external_name(client: str, kind: str) -> str:
 
 
 def kind_of(name: str) -> str:
-    """Return the kind of an external failure, as its reporter called it.
+    """Return the name of the kind without the prefix and the namespace, as the other system reported it.
 
     >>> kind_of("external:pms:booking:create")
     'booking:create'
@@ -58,7 +58,7 @@ def kind_of(name: str) -> str:
 
 
 def is_retryable(kind: Kind, *, is_task: bool) -> bool:
-    """Return whether our workers or a handler of another system can process failures of this kind again."""
+    """Return whether a Celery worker or a handler of another system can process failures of this kind again."""
     if is_external(kind.name):
         return _has_external_handler(kind.name)
     return is_task or kind.handler is not None

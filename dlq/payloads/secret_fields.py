@@ -26,7 +26,8 @@ from tenants.context import current_tenant
 PLACEHOLDER = "[secret]"
 _KEY_PURPOSE = b"dlq secret fields"
 _DIGEST_PURPOSE = b"dlq work key"
-#: Shorter values are not removed from error texts, because they could be part of any word.
+#: Personal and secret values with fewer characters are not removed from error texts.
+#: A value of so few characters could be part of many words.
 _MIN_HIDDEN_LENGTH = 4
 
 

@@ -68,7 +68,10 @@ def to_stored(payload: Any, *, kind: Kind, failure_id: UUID, is_valid: bool = Tr
 
 
 def _without_secrets(payload: StoredPayload, *, kind: Kind, failure_id: UUID) -> StoredPayload:
-    """Return the payload with encrypted bytes if its kind has secret fields, because the bytes may contain them."""
+    """Return the payload. Encrypt the original bytes of the payload if its kind has secret fields.
+
+    The original bytes may contain the secret values.
+    """
     if not kind.secret_fields or payload.original is None:
         return payload
     return StoredPayload(

@@ -92,8 +92,8 @@ def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
     size = min(limit, BATCH_SIZE)
     rows = [Row(*row) for row in _lock(withdrawn)[:size].values_list("id", "name", "status")]
     _schedule(redrive, rows)
-    # If fewer than `size` failures are found, no withdrawn retry remains.
-    # The failures of the other withdrawn retries were closed or retried while the redrive was paused.
+    # `redrive.withdrawn` can be too high, because failures can be closed or retried while the redrive is paused.
+    # A query that finds fewer than `size` failures has found the last withdrawn retries. The number is then set to 0.
     redrive.withdrawn = max(redrive.withdrawn - size, 0) if len(rows) == size else 0
     return len(rows)
 
@@ -230,7 +230,7 @@ def _record(event_type: EventType, rows: list[Row]) -> None:
 
 
 def _refuse(redrive: Redrive, refused: dict[UUID, RedriveResult]) -> None:
-    """Store the reason on each refused failure."""
+    """Store on each failure why the redrive does not process the failure, and count these failures by reason."""
     for reason in sorted(set(refused.values())):
         ids = [failure_id for failure_id, found in refused.items() if found == reason]
         Failure.objects.filter(id__in=ids).update(redrive=redrive.id, redrive_result=reason)

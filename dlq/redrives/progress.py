@@ -17,7 +17,7 @@ from dlq.redrives.models import ACTIVE_STATUSES, Redrive, RedriveStatus, StopRea
 from tenants.context import Actor, actor_context
 from tenants.database.clock import database_now
 
-#: Maximum number of scheduled retries without a result.
+#: Maximum number of retries that a redrive has scheduled and that have not ended yet.
 #: If the redrive is stopped, the retries that no worker has begun are withdrawn.
 MAX_PENDING = 2000
 #: The failure rate can stop a redrive only after this number of results.
@@ -25,7 +25,7 @@ MIN_RESULTS = 10
 #: A worker makes steps for this number of seconds. Then the due queue continues.
 SECONDS = 4.0
 #: A late step may schedule the retries that the redrive could have scheduled during at most this time.
-#: The limit keeps a redrive that was interrupted from exceeding its rate for long.
+#: Without this limit, a redrive that was interrupted for an hour would schedule the retries of the hour in one step.
 MAX_BURST = timedelta(seconds=10)
 #: The shortest and the longest delay between two steps of a redrive that only wait for results of retries.
 #: The longer a redrive has run, the longer the delay.

@@ -119,7 +119,8 @@ def _clean_next_batch(before: datetime.datetime) -> bool:
     with transaction.atomic():
         progress = CleanUpProgress.objects.lock()
         start = progress.cleaned_before or _FIRST_ID
-        # Ids begin with the time of creation, and every failure is created before it is closed.
+        # Ids begin with the time of creation, and a failure is always created before it is closed.
+        # So the range of ids contains all unread failures that were closed before the time `before`.
         unread = Failure.objects.filter(id__gte=start, id__lt=first_uuid7_at(before)).order_by("id")
         ids = list(unread.values_list("id", flat=True)[:BATCH_SIZE])
         if ids:

@@ -13,10 +13,11 @@
 -- `actor` is the actor of the audit event.
 --
 -- If a failure with this work key is open, no failure is stored. The occurrences of the open failure are incremented.
--- Unless a worker is retrying the open failure, its error is replaced, and the new error is kept as a further attempt.
--- After attempt number 100, only the latest of these further attempts is kept.
+-- Unless a worker is retrying the open failure, the new error replaces the error of the open failure.
+-- The new error is then also stored as a failed attempt of the open failure.
+-- If the latest attempt of the open failure has the number 100 or a higher number, the new error replaces that attempt.
 --
--- The failure belongs to the group that the rules of groups assign to its error.
+-- The failure belongs to the group that dlq_store_group returns for its error.
 -- Each attempt keeps the fingerprint of its own error.
 --
 -- The function returns {id, status, is_new}.

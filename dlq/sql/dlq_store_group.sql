@@ -1,5 +1,6 @@
 -- Finds the group to which an error belongs, and returns the fingerprint of the group.
--- The function stores the group if the group does not exist yet, and applies the rules of groups.
+-- The function stores the group with the fingerprint of the error, if that group does not exist yet.
+-- If that group is joined to another group or has rules, dlq_find_group finds the group of the error.
 --
 -- The parameter is a JSON object with some of the keys of the parameter of dlq_capture:
 -- `name`, `source`, `payload` and `actor`.
@@ -45,7 +46,7 @@ BEGIN
         SELECT fingerprint, joined_to, splits, last_seen_at, versions INTO seen
         FROM dlq_failuregroup WHERE fingerprint = dlq_find_group(original, request);
         IF NOT FOUND THEN
-            -- A rule assigns the error to a group that does not exist, so the error stays in the original group.
+            -- A rule assigns the error to a group that does not exist, so the error stays in the group with its fingerprint.
             RETURN original;
         END IF;
     END IF;

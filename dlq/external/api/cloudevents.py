@@ -55,7 +55,8 @@ class _Attribute(serializers.CharField):
         super().__init__(trim_whitespace=False, **options)
 
     def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):  # `CharField` would convert a number to text
+        # `CharField` accepts a number and converts it to text. CloudEvents requires a string here.
+        if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
 
@@ -193,7 +194,10 @@ class CloudEventSerializer(serializers.Serializer[Any]):
         return attrs
 
     def report(self) -> Report:
-        """Return the valid event as a report. Its payload is the event, without the attributes of the error."""
+        """Return the valid event as a report of a failure.
+
+        The payload of the failure is the event without the attributes that describe the failure (REPORT_ATTRIBUTES).
+        """
         attributes = self.validated_data
         retry = attributes.get("retry")
         return Report(

@@ -100,7 +100,7 @@ class AttemptViewSet(HotelViewSet):
     def extend(self, request: Request, pk: str) -> Response:
         """Extend the lease of an attempt.
 
-        The new lease begins now. If the response is 409, another handler may process the failure. Stop the work.
+        The new lease begins now. If the response is 409, stop the work: another handler may process the failure.
         """
         values = _validated(ExtendSerializer(data=request.data))
         lease_until = work.extend(

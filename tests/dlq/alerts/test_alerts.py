@@ -105,7 +105,7 @@ def staff_client(manager: User) -> Client:
     return client
 
 
-def test_thousands_of_failures_of_one_cause_cause_one_e_mail(
+def test_thousands_of_failures_with_the_same_error_send_only_one_e_mail(
     in_hotel: Hotel, manager: User, smtp: MailServer, later: Any
 ) -> None:
     capture_failure()

@@ -52,7 +52,7 @@ def read_page() -> dict[str, float]:
 
 
 def count_tables() -> dict[str, float]:
-    """Count the rows of the current hotel for each metric that counts rows of one table."""
+    """Return the expected values of the metrics for the current hotel, which are counted in its tables."""
     retries = Attempt.objects.filter(number__gt=0)
     counts: dict[str, float] = {
         "dlq_messages_total{task}": Failure.objects.filter(is_task=True).count(),

@@ -116,7 +116,7 @@ def test_payload_that_json_cannot_represent_is_kept_as_text(
     ],
     ids=["name", "source", "work key", "ordering key", "hostile error", "long error", "origin"],
 )
-def test_texts_that_postgresql_cannot_store_do_not_lose_the_failure(
+def test_failure_with_texts_that_postgresql_cannot_store_is_captured(
     in_hotel: Hotel, lamp: Lamp, texts: dict[str, Any]
 ) -> None:
     assert capture({"room": "12"}, **texts).payload == {"room": "12"}

@@ -1,4 +1,4 @@
-"""Tests of what kinds declare about failures: the schema of the payload, the delays and the ordering key."""
+"""Tests of the declaration of kinds: the schema of the payload, the delays of retries, and the ordering key."""
 
 from typing import Any
 

@@ -390,7 +390,7 @@ def test_patch_that_doubles_the_payload_again_and_again_is_refused() -> None:
         patches.apply(doubling * 60, {})
 
 
-def test_difference_of_deeply_nested_or_very_long_payloads_replaces_the_whole_payload() -> None:
+def test_patch_between_deeply_nested_or_very_long_payloads_replaces_the_whole_payload() -> None:
     deep: Any = 1
     for _level in range(900):
         deep = [deep]

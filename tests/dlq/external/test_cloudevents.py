@@ -252,7 +252,7 @@ def test_batch_and_binary_mode_return_415_with_the_accepted_form(
     assert "application/cloudevents+json" in response.json()["detail"]
 
 
-def test_other_operations_do_not_accept_events(pms: APIClient) -> None:
+def test_cloudevent_sent_to_another_endpoint_than_the_report_is_rejected(pms: APIClient) -> None:
     body = report(pms).json()
     url = f"{ENTRIES}{body['id']}/discard/"
     assert pms.post(url, json.dumps({"reason": "x"}), content_type=CLOUD_EVENT).status_code == 415

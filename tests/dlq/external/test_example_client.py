@@ -91,7 +91,10 @@ def wait_for_status(failure_id: uuid.UUID, status: str) -> None:
 
 
 def kill_in_the_middle(client: ExampleClient, failure_id: uuid.UUID, *options: str) -> str:
-    """Kill the client while it works, after it has extended the lease. End the lease, and return the output."""
+    """Kill the client after it has extended the lease of a failure and before it reports the result.
+
+    Then end the lease of the killed client. Return the line that the client printed.
+    """
     with client.working(*options) as process:
         output: str = process.stdout.readline()
         claimed = Failure.objects.get(id=failure_id)

@@ -91,7 +91,7 @@ def test_captures_of_one_group_do_not_wait_for_an_open_transaction_that_has_lock
 
 
 @pytest.mark.django_db
-def test_acknowledged_group_regresses_in_a_new_version_only(
+def test_acknowledged_group_regresses_only_in_a_new_version(
     in_hotel: Hotel, lamp: Lamp, settings: Any
 ) -> None:
     settings.CODE_VERSION = "v1"

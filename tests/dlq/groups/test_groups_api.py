@@ -64,7 +64,7 @@ def test_group_list_is_filtered_by_state_and_by_open_failures(
     assert api.get(URL, {"state": "unknown"}).status_code == 400
 
 
-def test_group_list_has_pages(api: APIClient, failures: list[Failure]) -> None:
+def test_group_list_is_divided_into_pages(api: APIClient, failures: list[Failure]) -> None:
     page = api.get(URL, {"page_size": 1}).json()
     following = api.get(page["next"]).json()
     found = [group["fingerprint"] for group in page["results"] + following["results"]]

@@ -148,7 +148,7 @@ def test_redrive_whose_canary_fails_is_stopped(in_hotel: Hotel, lamp: Lamp) -> N
     assert (event.event, event.data["reason"]) == ("redrive.stopped", "canary")
 
 
-def test_redrive_stops_at_the_maximum_failure_rate_and_withdraws_the_rest(
+def test_redrive_above_the_maximum_failure_rate_stops_and_withdraws_its_scheduled_retries(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "MIN_RESULTS", 4)
@@ -167,7 +167,7 @@ def test_redrive_stops_at_the_maximum_failure_rate_and_withdraws_the_rest(
     assert step(redrive).status == "stopped"
 
 
-def test_failures_below_the_maximum_failure_rate_do_not_stop_the_redrive(
+def test_redrive_whose_failure_rate_is_at_most_the_maximum_finishes(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "MIN_RESULTS", 4)
@@ -263,7 +263,7 @@ def test_failures_that_cannot_be_retried_are_listed_with_the_reason(
     assert confirmed.scheduled == 2
 
 
-def test_overtaken_failure_is_refused_unless_the_redrive_confirms_doubtful_retries(
+def test_failure_after_whose_capture_newer_work_succeeded_is_refused_without_confirmation(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     store_failures(2)

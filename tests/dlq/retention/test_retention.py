@@ -122,7 +122,7 @@ def test_payload_of_an_old_failure_that_was_closed_recently_is_deleted_later(
 
 
 def copy_failure(failure: Failure, *, count: int) -> None:
-    """Store copies of a failure with the ids that follow its id."""
+    """Store copies of a failure, so that the clean-up needs several batches. The ids of the copies are consecutive."""
     copies = []
     for number in range(1, count + 1):
         copy = Failure.objects.get(id=failure.id)

@@ -80,7 +80,8 @@ def test_task_that_fails_while_postgresql_is_down_is_captured_later(hotel: Hotel
 def claim_without_fencing(*, failure_id: Any, **_options: object) -> Failure | None:
     """Check that a failure is scheduled, and then claim it with an update that does not check the status again.
 
-    All workers finish the check before one of them updates the failure.
+    The negative control of `test_attempts_of_one_failure_do_not_overlap` claims failures with this function.
+    All threads of the test finish the check before one of them updates the failure.
     """
     failure = reload(Failure(id=failure_id))
     if failure.status != "scheduled":
