@@ -112,9 +112,12 @@ def ordering_key_of(kind: Kind, payload: Any) -> str:
 
 
 def _work_key(source: str, name: str, payload: payloads.StoredPayload) -> str:
-    """Return a digest of the work. Payloads that differ only in their secret values are different work."""
-    # Encryption of the same bytes gives a different result each time.
-    # So the work key of an encrypted payload contains the keyed digest of the bytes.
+    """Return a digest that is equal for failures of the same work.
+
+    Failures have the same work if their sources, names and payloads are equal, including the secret values.
+    """
+    # Each encryption of the same bytes gives a different result, so the encrypted bytes cannot be part of the digest.
+    # The work key of an encrypted payload contains the keyed digest of the bytes instead.
     is_encrypted = payload.original_type == payloads.ENCRYPTED_TYPE
     content = (not is_encrypted and payload.original) or json.dumps(payload.readable, sort_keys=True).encode()
     parts = (source.encode(), name.encode(), content, payload.secrets_digest)

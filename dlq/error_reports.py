@@ -144,7 +144,8 @@ def report_exception(error: BaseException) -> ErrorReport:
 def _report_exception(error: BaseException) -> ErrorReport:
     exception = tracebacks.TracebackException.from_exception(error, capture_locals=False)
     translatable = _translatable_message(error)
-    with translation.override(None):  # searches and fingerprints use the English message
+    # The message is stored in English, because searches and fingerprints compare English messages.
+    with translation.override(None):
         message = message_from_json(translatable) or str(error)
     report = report_texts(
         type=_qualified_name(type(error)), message=message, traceback="".join(exception.format())
@@ -236,7 +237,7 @@ def _qualified_name(cls: type) -> str:
 
 def _location(stack: tracebacks.StackSummary) -> str:
     root = f"{settings.BASE_DIR}/"
-    # Installed packages are excluded, because the virtual environment can be a subfolder of the project.
+    # The location leaves out installed packages, whose folder can be inside the folder of the project.
     frames = [
         f"{frame.filename.removeprefix(root)}:{frame.name}"
         for frame in stack

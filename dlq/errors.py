@@ -40,8 +40,8 @@ class EventConflict(DomainError):
 class AttemptStateError(DomainError):
     """The attempt has ended, or its lease has expired. Do not continue the work.
 
-    `state` is the status of the failure, and `fencing_token` belongs to its latest attempt. If you reported a success,
-    the success is stored despite this error.
+    `state` is the status of the failure, and `fencing_token` belongs to its latest attempt. A success that you
+    report is stored even if the response is this error.
     """
 
     code = "attempt-state-error"

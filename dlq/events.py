@@ -1,7 +1,7 @@
 """The event types of failures.
 
-The events contain neither the payload nor the discard reason. Both may contain personal data, which could not be erased
-from the audit trail.
+The events contain neither the payload nor the discard reason, because both may contain personal data. Personal data
+cannot be erased from the audit trail.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ CAPTURED = register(
 )
 REGRESSED = register(
     "failure.regressed",
-    description=_("{name} failed again while its failure waited for a person: {error}"),
+    description=_(
+        "{name} failed again with the same data. The failure was already waiting for a person. Error: {error}"
+    ),
     fields=("name", "error"),
     labels={"name": NAMES, "error": ERRORS},
 )
@@ -172,7 +174,7 @@ GROUP_MUTED = register(
 )
 GROUP_UNMUTED = register(
     "failure_group.unmuted",
-    description=_("{actor} ended the mute of failures of {name}"),
+    description=_("{actor} unmuted failures of {name}"),
     fields=("name",),
     labels={"name": NAMES},
 )

@@ -90,7 +90,7 @@ class Failure(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     is_task = models.BooleanField(
         _("is a task"),
-        help_text=_("Whether the failure is a failed Celery task. Other failures are messages."),
+        help_text=_("True if a Celery task failed. False if a message could not be processed."),
     )
     source = models.CharField(
         _("source"), max_length=100, help_text=_("The system that reported the failure.")

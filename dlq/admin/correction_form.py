@@ -67,7 +67,7 @@ class CorrectionForm(forms.Form):
 
 
 def is_editable(kind: Kind, payload: Any) -> bool:
-    """Return whether the payload can be corrected in the form. A long payload without a schema cannot."""
+    """Return whether the form can correct the payload. The form cannot correct a long payload without a schema."""
     if properties_of(kind, payload):
         return True
     try:

@@ -105,7 +105,9 @@ class FailurePage(ReadOnlyModelAdmin):
                 return page
             else:
                 self.message_user(
-                    request, _("The corrected data were saved and are sent again."), messages.SUCCESS
+                    request,
+                    _("The corrected data were saved. The work is tried again now."),
+                    messages.SUCCESS,
                 )
                 return page
         # The page is read-only, so it is rendered as for a GET request.

@@ -1,8 +1,9 @@
 """The chart of failures by day: how many were new, needed attention, were resolved and were discarded.
 
-The figures are counted in the audit trail, because each change of a failure is recorded there once, in the transaction
-of the change. Failures have no index by the time at which they were closed. The events of a day are a range of the
-primary key, so the cost depends on the events of the day and not on the number of stored failures.
+The figures are counted in the audit trail, which records each change of a failure once, in the transaction of the
+change. The events of a day are a range of the primary key of the audit trail, so the cost depends on the events of the
+day and not on the number of stored failures. A count of closed failures in their table would read the whole table,
+because no index contains the times at which failures were closed.
 """
 
 import datetime

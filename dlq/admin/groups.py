@@ -54,7 +54,7 @@ class OpenFailuresFilter(admin.SimpleListFilter):
         all_choice, open_choice = self.value() == "all", self.value() != "all"
         remove = changelist.get_query_string(remove=[self.parameter_name])
         add = changelist.get_query_string({self.parameter_name: "all"})
-        yield {"selected": open_choice, "query_string": remove, "display": _("With open failures")}
+        yield {"selected": open_choice, "query_string": remove, "display": _("Groups with open failures")}
         yield {"selected": all_choice, "query_string": add, "display": _("All groups")}
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:

@@ -1,9 +1,10 @@
 """The count of a tenant's failures, for metrics and alerts.
 
-Each count starts at the id that the previous count stored, because rows with smaller ids are settled: they do not
-change any more. So the cost depends on recent and open failures, not on the number of stored ones. Ids begin with the
-time at which the row was created, but the row can be committed later. So rows are settled `COMMIT_DELAY` after their
-creation. The outcome of an attempt changes when its result is recorded. So attempts are settled after a day.
+Rows that cannot change any more are called settled. Each count starts at the first id that was not settled at the
+previous count, so the cost depends on recent and open failures and not on the number of stored failures. An id begins
+with the time at which the row was created, but the row can be committed later. Rows are therefore settled
+`COMMIT_DELAY` after their creation. The outcome of an attempt changes when its result is recorded, so attempts are
+settled after a day.
 """
 
 import datetime

@@ -77,9 +77,9 @@ def _message(problems: list[Finding], address: str) -> EmailMultiAlternatives:
         "list_url": _page(tenant, "dlq_failure_changelist"),
     }
     settings_url = _page(tenant, "dlq_failuresettings_changelist")
-    reason = _("You receive this e-mail because you are a contact for failures at %(hotel)s.") % {
-        "hotel": name
-    }
+    reason = _(
+        "You receive this e-mail because alerts about failures at %(hotel)s are sent to your address."
+    ) % {"hotel": name}
     footer_link = _("Change the alerts")
     subject = f"{name}: {_subject(problems)}"
     language = translation.get_language() or django_settings.LANGUAGE_CODE

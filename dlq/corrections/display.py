@@ -59,7 +59,10 @@ def _show_operation(operation: dict[str, Any], kind: Kind, *, may_view: bool) ->
 
 
 def _secret_changes(failure: Failure) -> Patch:
-    """Return an operation for each secret value that the correction replaced. The payload has only a placeholder."""
+    """Return an operation for each secret value that the correction replaced.
+
+    The operation contains a placeholder instead of the new value.
+    """
     try:
         before = decrypt(failure.secrets, failure_id=failure.id)
         after = decrypt(failure.corrected_secrets, failure_id=failure.id)

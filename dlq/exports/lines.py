@@ -23,8 +23,9 @@ from dlq.kinds.registry import find_kind
 from dlq.models import Failure
 from hotelagent.core.text import without_formula
 
-#: A batch has at most this many failures, and about this many bytes of stored payloads.
+#: Maximum number of failures in a batch of an export.
 BATCH_SIZE = 500
+#: Approximate maximum number of bytes of the stored payloads in a batch of an export.
 BATCH_BYTES = 2_000_000
 
 COLUMNS = (

@@ -15,9 +15,9 @@ from dlq.models import Failure
 
 
 def store_group(report: ErrorReport, failure: Failure) -> str:
-    """Store the group of an error of this failure unless the group exists. Return the fingerprint of the group.
+    """Return the fingerprint of the group of an error of this failure. Create the group if it does not exist.
 
-    The function updates the time and the code versions at which the group was last seen, as a capture does.
+    The function also records in the group that the error occurred now, in this code version.
     """
     request = {
         "source": failure.source,

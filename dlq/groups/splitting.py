@@ -156,9 +156,12 @@ def separate(*, fingerprint: str) -> int:
 def split(*, fingerprint: str, condition: SplitCondition) -> str:
     """Assign the errors of a group that meet the condition to a new group. Return the fingerprint of the new group.
 
-    If the group was split by this condition before, return the fingerprint of the existing group. If
-    `FailureGroup.regroup_before` of the group is not null after this, call `regroup` to move the other failures. Raises
-    FailureGroupNotFound. Raises InvalidSplit if the group has too many rules or the field is personal or secret.
+    If the group was split by this condition before, return the fingerprint of the existing group.
+
+    The function moves at most one batch of failures. If `FailureGroup.regroup_before` of the group is not null after
+    the call, call `regroup` to move the rest.
+
+    Raises FailureGroupNotFound. Raises InvalidSplit if the group has too many rules or the field is personal or secret.
     """
     with transaction.atomic():
         group = lock_group(fingerprint)

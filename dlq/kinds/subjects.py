@@ -58,6 +58,8 @@ def find_subjects(failures: Iterable[Failure]) -> dict[UUID, Subject]:
         if finder := _subject_finders.get(name):
             try:
                 subjects |= finder(group)
-            except Exception:  # a payload may have any form, and the page must show the failure in any case
+            except Exception:
+                # The finder can raise any exception, because a payload may have any form.
+                # The page must show the failure nevertheless.
                 log.exception("failure.subject_unknown", name=name)
     return subjects

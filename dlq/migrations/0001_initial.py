@@ -344,7 +344,7 @@ class Migration(migrations.Migration):
                 (
                     "is_task",
                     models.BooleanField(
-                        help_text="Whether the failure is a failed Celery task. Other failures are messages.",
+                        help_text="True if a Celery task failed. False if a message could not be processed.",
                         verbose_name="is a task",
                     ),
                 ),
@@ -647,7 +647,10 @@ class Migration(migrations.Migration):
                                 "canary",
                                 "One of the first retries (the canary) failed, so the other failures were not retried.",
                             ),
-                            ("failure_rate", "More retries failed than the limit allows."),
+                            (
+                                "failure_rate",
+                                "The percentage of failed retries exceeded the limit of the redrive.",
+                            ),
                             (
                                 "restored",
                                 "The hotel was restored from a backup while the redrive was running.",

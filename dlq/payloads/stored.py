@@ -20,7 +20,7 @@ from dlq.payloads import json_values, secret_fields
 
 #: The media type of stored bytes from which the exact payload can be restored.
 EXACT_TYPE = "application/vnd.hotelagent.payload+json"
-#: The media type of a payload that is stored only as text, from which the payload cannot be restored.
+#: The media type of a payload that is stored only as readable text. The text is not enough to restore the payload.
 TEXT_TYPE = "text/plain"
 #: The media type of bytes that may contain secrets, and are therefore encrypted.
 ENCRYPTED_TYPE = "application/vnd.hotelagent.encrypted"

@@ -45,7 +45,7 @@ class StopReason(models.TextChoices):
         "canary",
         _("One of the first retries (the canary) failed, so the other failures were not retried."),
     )
-    FAILURE_RATE = "failure_rate", _("More retries failed than the limit allows.")
+    FAILURE_RATE = "failure_rate", _("The percentage of failed retries exceeded the limit of the redrive.")
     RESTORED = "restored", _("The hotel was restored from a backup while the redrive was running.")
 
 
@@ -136,7 +136,7 @@ class Redrive(models.Model):
     #: The actor that requested the redrive, as `audit.services.actor_as_json` returns it.
     actor = models.JSONField(_("requested by"), editable=False)
     started_at = models.DateTimeField(_("started"), editable=False)
-    #: The redrive has used its rate up to this time.
+    #: A redrive with a limited rate schedules no further retry before this time.
     paced_until = models.DateTimeField(editable=False)
     ended_at = models.DateTimeField(_("ended"), null=True, editable=False)
 

@@ -63,8 +63,8 @@ def _within_time_limit(query: Callable[[], T]) -> T | None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout TO {COUNT_MILLISECONDS}")
             result = query()
-            # `SET LOCAL` lasts until the end of the outer transaction, even after a savepoint is released.
             # A rollback to the savepoint restores the previous value of `statement_timeout`.
+            # If the savepoint were released, `SET LOCAL` would last until the end of the outer transaction.
             transaction.set_rollback(True)
     except OperationalError:
         return None
@@ -72,7 +72,7 @@ def _within_time_limit(query: Callable[[], T]) -> T | None:
 
 
 def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResult | None]:
-    """Return the number of matching failures by reason of refusal. The key None stands for failures without one."""
+    """Return the number of matching failures by reason of refusal. Failures that are not refused have the key None."""
     candidates = with_traits(_open(selection))
     counts: Counter[RedriveResult | None] = Counter()
     refused = Q(pk__in=[])

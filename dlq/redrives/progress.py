@@ -97,7 +97,7 @@ def _has_more(redrive: Redrive) -> bool:
 
 
 def _room(redrive: Redrive, pending: int) -> int:
-    """Return the number of failures that the redrive may cover now. The limit of the rate is applied separately."""
+    """Return how many failures the redrive may cover now. `_allowed_by_rate` returns the limit of the rate."""
     if not _has_more(redrive):
         return 0
     room = MAX_PENDING - pending

@@ -55,7 +55,8 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
 
 def _doubt(traits: Traits) -> RedriveResult | None:
     """Return why a person must confirm the retry, or None if a retry cannot do harm."""
-    # A failure that another system processes is in doubt only if the handler has not declared its work as idempotent.
+    # Other systems declare with each claim whether their work is idempotent, so their kinds do not declare it.
+    # A person must therefore confirm the retry if a failure of another system is in doubt.
     is_idempotent = find_kind(traits.name).is_idempotent and not is_external(traits.name)
     if traits.status == FailureStatus.IN_DOUBT and not is_idempotent:
         return RedriveResult.IN_DOUBT

@@ -60,8 +60,8 @@ def clean_up() -> None:
 def end_lost_retries() -> int:
     """Mark the hotel's failures whose retry is missing from the due queue as in doubt. Return their number.
 
-    `restore_hotel --discard-due` leaves retries out of the due queue, because they may have been made after the backup.
-    A person decides about these failures, because another retry could do the work twice.
+    `restore_hotel --discard-due` deletes overdue retries from the due queue, because their work may have been done
+    after the backup. A person decides about these failures, because another retry could do the work twice.
     """
     tenant = current_tenant()
     if tenant.is_platform:
@@ -137,9 +137,9 @@ def _store_progress(progress: CleanUpProgress, **changes: Any) -> None:
 
 
 def _clean(ids: Sequence[UUID], before: datetime.datetime) -> list[UUID]:
-    """Delete the personal data of the failures that were closed before the time `before`.
+    """Delete the personal data of those of the failures `ids` that were closed before the time `before`.
 
-    Return the ids of the failures that are open or were closed later.
+    Return the ids of the other failures, which the next clean-up checks again: they are open or were closed later.
     """
     with transaction.atomic():
         existing = Failure.objects.filter(id__in=ids).order_by("id")

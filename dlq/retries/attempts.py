@@ -78,8 +78,8 @@ def claim_next(*, names: Collection[str], lease: timedelta, limit: int = 1) -> l
     Each claim is committed on return and is valid for `lease`. Concurrent callers claim different failures.
     """
     claimed: list[Failure] = []
-    # Callers that claim at the same time find the same failures, and another caller may claim some of them first.
-    # So each caller reads more failures than it can claim.
+    # Callers that claim at the same time find the same failures.
+    # Each caller reads more failures than `limit`, because other callers may claim some of them first.
     for failure_id in selectors.claimable_failures(names=names, limit=limit + SPARE_CANDIDATES):
         if len(claimed) == limit:
             break
@@ -221,7 +221,7 @@ def _end_attempt(failure: Failure, fields: dict[str, Any], *, is_lost: bool, is_
 
 
 def resolve_work(*, work_keys: Collection[str]) -> None:
-    """Resolve the open failures of this work, because the work has been done without a retry."""
+    """Resolve the open failures with these work keys, because their work has been done without a retry."""
     with transaction.atomic():
         waiting = Failure.objects.filter(work_key__in=work_keys, status__in=WAITING_STATUSES)
         for failure_id in waiting.order_by("id").values_list("id", flat=True):

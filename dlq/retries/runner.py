@@ -34,7 +34,7 @@ FAILURE_HEADER = "dlq_failure"
 ATTEMPT_HEADER = "dlq_attempt"
 #: The Celery task that retries one failure whose kind has a time limit.
 LIMITED_TASK = "dlq.tasks.retry_within_time_limit"
-#: A handler that does not end within this number of seconds after its time limit is killed with its process.
+#: Seconds between the time limit of a handler and the kill of its worker process, if the handler still runs.
 KILL_DELAY = 10.0
 
 
@@ -77,7 +77,7 @@ def retry_all(
 def _process(failure: Failure, *, now: datetime, paused: Pauses, number: int | None) -> None:
     """Retry the failure, record that its attempt was lost, or park the failure because its retries are paused.
 
-    The failure was read at the time `now`. Another process may have changed its row since then.
+    `now` is the time at which the failure was read. Another process may have changed the failure after this time.
     """
     if failure.status == FailureStatus.RETRYING and failure.claimed_until:
         if failure.claimed_until < now:
@@ -200,7 +200,7 @@ def _wait_for_handler(failure_id: uuid.UUID) -> None:
 
 
 def _postpone(failure_id: uuid.UUID) -> None:
-    """Postpone a retry that this worker cannot run. A worker with another version of the code may know its task."""
+    """Postpone the retry of a task that this worker does not know. Another version of the code may know the task."""
     with transaction.atomic():
         later = database_now() + schedule.UNKNOWN_TASK_DELAY
         scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)

@@ -1,9 +1,8 @@
 -- Stores a failure with its first attempt, its group, its due item and its audit event, in one round trip.
 --
 -- The parameter `request` is a JSON object.
--- These members are the values of the columns of dlq_failure with the same names:
---   `id`, `is_task`, `source`, `name`, `work_key`, `ordering_key`, `payload`, `original`, `original_type`,
---   `secrets`, `task_id`, `request_id`.
+-- `id`, `is_task`, `source`, `name`, `work_key` and `ordering_key` are the values of these columns of dlq_failure.
+-- `payload`, `original`, `original_type`, `secrets`, `task_id` and `request_id` are the values of further columns.
 -- The members `original` and `secrets` are bytes in base64, or null.
 -- `error` is the error: {type, message, translatable_message, fingerprint, location, traceback}.
 -- `attempt` is {worker, code_version, seconds}. `seconds` is the duration of the work that failed.

@@ -117,8 +117,8 @@ class AttemptViewSet(HotelViewSet):
     def acknowledge(self, request: Request, pk: str) -> Response:
         """Report that the work is done.
 
-        The failure is resolved. A success after the end of the lease is stored, too, because the work is done. The
-        response is 409 if another attempt is running by then.
+        The failure is resolved. A success that is reported after the end of the lease is stored, too, because the work
+        is done. If another attempt is already running, the success is stored and the response is 409.
         """
         values = _validated(AcknowledgeSerializer(data=request.data))
         failure = work.acknowledge(

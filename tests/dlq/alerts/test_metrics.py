@@ -71,7 +71,7 @@ def count_tables() -> dict[str, float]:
 
 
 def fail_and_retry(lamp: Lamp) -> None:
-    """Capture failures, and leave one in each status."""
+    """Store failures in several statuses, so that the tests can compare the metrics with the stored rows."""
     lamp.fail()
     failed, expired, running, resolved, _scheduled = (capture_failure(room=str(room)) for room in range(5))
     capture_failure(room="permanent", retry=False)

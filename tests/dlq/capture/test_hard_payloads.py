@@ -123,7 +123,7 @@ def test_failure_with_texts_that_postgresql_cannot_store_is_captured(
 
 
 @pytest.mark.django_db
-def test_failure_pages_are_shown_if_the_subject_finder_raises_an_error(
+def test_failure_pages_are_shown_if_the_function_that_finds_the_subject_raises_an_error(
     staff: Client, hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dlq.kinds.subjects._subject_finders", {})

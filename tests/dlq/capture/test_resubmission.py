@@ -30,7 +30,10 @@ def retry_and_lose_connection(failure: Failure) -> None:
 
 
 def move(failure: Failure, queue: list[dict[str, Any]]) -> None:
-    """Delete the failure and then send a copy to the queue, as other tools do. Lose the connection in between."""
+    """Delete the failure, lose the connection, and then send a copy of the failure to the queue.
+
+    Other tools delete and send in this order.
+    """
     failure.delete()
     lose_connection()
     queue.append(failure.payload)
@@ -49,10 +52,10 @@ def test_retry_that_is_interrupted_before_the_commit_changes_nothing(hotel: Hote
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failure_that_is_deleted_before_its_copy_is_sent_is_lost_if_the_connection_ends(
+def test_deletion_before_the_copy_is_sent_loses_the_failure_if_the_connection_is_lost(
     hotel: Hotel, lamp: Lamp
 ) -> None:
-    """As a negative control, the failure is moved to the queue as other tools do it."""
+    """This test is a negative control: other tools delete a failure before they send its copy to the queue."""
     sent: list[dict[str, Any]] = []
     with hotel_context(hotel):
         failure = capture_failure(retry=False)

@@ -95,7 +95,7 @@ def test_secret_fields_are_masked_in_the_rest_api_and_in_the_admin(
         assert CARD not in text
 
 
-def test_errors_do_not_contain_the_secret_and_personal_values_of_the_payload(
+def test_stored_error_messages_contain_no_secret_or_personal_values_of_the_payload(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = capture(error=LampError(f"Zoraida paid with {CARD} in 12"))

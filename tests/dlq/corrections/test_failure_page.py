@@ -141,7 +141,7 @@ def test_staff_without_the_permission_see_masked_data_and_no_form(
     assert views(hotel, failure) == 0
 
 
-def test_form_corrects_only_what_the_person_changed(
+def test_correction_form_changes_only_the_fields_that_the_person_edited(
     staff: Client, hotel: Hotel, lamp: Lamp, failure: Failure
 ) -> None:
     changes = {"to": "ana@guests.example.com", "language": '"es"', "paid": "false", "stay.price": "80"}

@@ -212,7 +212,9 @@ def test_success_reported_after_the_lease_has_expired_resolves_the_failure(
     assert post(pms, entry, "fail", **ERROR).status_code == 409
 
 
-def test_late_success_is_stored_although_another_attempt_runs(pms: APIClient, hotel: Hotel) -> None:
+def test_success_after_the_lease_is_stored_while_another_attempt_is_running(
+    pms: APIClient, hotel: Hotel
+) -> None:
     report_due(pms, hotel)
     [entry] = claim(pms, idempotent=True)
     lose_lease(hotel, entry)

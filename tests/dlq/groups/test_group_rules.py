@@ -54,7 +54,7 @@ def test_retry_that_fails_with_the_error_of_a_joined_group_stays_in_the_group(
     assert fingerprints(dark) == [dark.fingerprint]
 
 
-def test_separating_a_joined_group_returns_its_failures_and_errors(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_group_that_is_separated_again_gets_its_failures_and_new_errors(in_hotel: Hotel, lamp: Lamp) -> None:
     dark, away = capture("the lamp is dark"), capture("the lamp is away")
     join(fingerprint=away.fingerprint, into=dark.fingerprint)
     later = capture("the lamp is away", number=2)

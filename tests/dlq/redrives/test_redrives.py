@@ -391,7 +391,9 @@ def test_entries_are_paged_and_filtered_by_result(in_hotel: Hotel, lamp: Lamp) -
         assert [entry.pk for entry in Entries(redrive, frozenset({result}))[0:10]] == expected
 
 
-def test_redrive_whose_next_step_was_discarded_by_a_restore_is_stopped(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_redrive_whose_due_item_was_lost_in_a_restore_is_stopped_by_the_clean_up(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     store_failures(2)
     lost, running = start(), start()
     due.cancel(kind=policy.REDRIVE_DUE, ids=[lost.id])

@@ -1,4 +1,4 @@
-"""Tests of the erasure of one guest from failures, and of its repetition after a restore."""
+"""Tests of the erasure of one guest's data from failures. A restore from a backup repeats earlier erasures."""
 
 import json
 from io import StringIO
@@ -119,7 +119,7 @@ def test_erasure_without_a_terminal_requires_the_option_yes(hotel: Hotel) -> Non
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("is_copy", [False, True], ids=["replaced", "copy"])
-def test_erasure_is_applied_again_when_an_older_backup_is_restored(
+def test_erasure_is_repeated_when_a_backup_from_before_the_erasure_is_restored(
     lamp: Lamp, tmp_path: Path, is_copy: bool
 ) -> None:
     hotel = create_hotel(slug="sol", name="Sol")

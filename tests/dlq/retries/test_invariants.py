@@ -1,4 +1,4 @@
-"""The invariants of the dead-letter queue. Each test has a control: a weaker implementation for which it fails.
+"""The invariants of the dead-letter queue. Each test has a control: a weaker implementation that breaks the invariant.
 
 Two invariants have their own modules: "a redrive retries each failure once" (test_redrives_once.py) and "the metrics
 equal a count over the tables" (test_metrics.py).

@@ -87,7 +87,7 @@ def test_slow_worker_keeps_its_failure_or_loses_the_failure_to_one_other_worker(
 
 
 @pytest.mark.django_db
-def test_older_failures_that_no_worker_can_retry_do_not_block_a_newer_failure_of_the_platform(
+def test_failure_of_the_platform_is_retried_although_no_worker_can_retry_older_failures(
     platform: None, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each failure of an unknown task is due again immediately after its retry.
@@ -108,7 +108,7 @@ def test_older_failures_that_no_worker_can_retry_do_not_block_a_newer_failure_of
 
 
 @pytest.mark.django_db
-def test_older_failures_that_no_worker_can_retry_do_not_block_a_newer_failure_of_a_hotel(
+def test_failure_of_a_hotel_is_retried_although_no_worker_can_retry_older_failures(
     hotel: Hotel, lamp: Lamp, eager: None
 ) -> None:
     with hotel_context(hotel):

@@ -78,7 +78,7 @@ def test_claim_next_called_by_several_clients_gives_each_failure_to_one_of_them(
 
 
 @pytest.mark.django_db
-def test_extended_attempt_is_not_lost_and_an_attempt_that_was_lost_cannot_be_extended(
+def test_lease_can_be_extended_while_the_attempt_runs_but_not_after_the_attempt_was_lost(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = claimed_failure()
@@ -146,7 +146,10 @@ def has_due_item(failure: Failure) -> bool:
 def test_failure_that_another_worker_resolves_while_its_batch_runs_has_no_due_item_left(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
-    """The due queue has sent both failures again, because a worker had them for longer than the lease of due items."""
+    """The batch contains both failures. The other worker resolves the second one while the first one is retried.
+
+    Two workers process the same failures if a batch runs for longer than the lease of its due items.
+    """
     first, second = capture_failure(room="1"), capture_failure(room="2")
     make_due(first)
     make_due(second)

@@ -284,7 +284,7 @@ def test_retry_and_discard_of_a_failure_that_is_not_open_raise_failure_state_err
     assert reload(failure).status == status
 
 
-def test_retry_without_a_retry_handler_raises_failure_not_retryable(in_hotel: Hotel) -> None:
+def test_retry_of_a_failure_without_a_retry_handler_raises_failure_not_retryable(in_hotel: Hotel) -> None:
     with pytest.raises(FailureNotRetryable):
         services.retry(failure_id=capture_failure().id)
 

@@ -80,7 +80,7 @@ def test_time_limit_of_a_kind_limits_the_retries_of_its_celery_task(
 
 
 @pytest.mark.django_db
-def test_process_that_is_killed_at_the_time_limit_after_its_attempt_ended_does_not_end_the_next_attempt(
+def test_kill_of_a_process_whose_attempt_has_ended_does_not_end_the_next_attempt(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = capture_failure()

@@ -5,7 +5,7 @@
 --
 -- A split rule assigns the errors that meet its conditions to another group.
 -- If no split rule applies and the group was joined to another group, the error is assigned to that other group.
--- The rules of the group to which the error was assigned are applied next.
+-- If a rule assigns the error to another group, the rules of that other group are applied to the error, too.
 --
 -- The conditions of a split rule are `text` (part of the message), `source`, `name`, and `field` with `value`.
 -- `field` is the path of a field of the payload, with dots between the keys.
@@ -16,8 +16,8 @@ DECLARE
     found char(16) := original;
     following char(16);
 BEGIN
-    -- The services reject rules that form a circle.
-    -- If a circle exists nevertheless, this limit of the loop prevents that the capture of a failure never ends.
+    -- The services reject rules that would assign an error to the same group again and again.
+    -- If such rules exist nevertheless, this limit of the loop ensures that the capture of a failure ends.
     FOR step IN 1..10 LOOP
         SELECT coalesce(
             (SELECT split.rule ->> 'fingerprint'

@@ -1,7 +1,8 @@
 -- Resolves a failure, because its work was done in attempt `number`.
 --
 -- The function stores the status, removes the due item of the failure, and records the audit event.
--- Older failures with the same ordering key then wait for a person, and the next newer failure becomes due.
+-- Failures with the same ordering key that are older than the resolved failure are not retried automatically any more.
+-- The oldest open failure with the same ordering key becomes due if its retry is scheduled.
 --
 -- The caller has locked the ordering key and then the failure.
 CREATE OR REPLACE FUNCTION public.dlq_resolve(resolved_id uuid, number integer, hotel uuid, actor jsonb) RETURNS void
