@@ -130,9 +130,10 @@ class ErrorReport:
 
 
 def report_exception(error: BaseException) -> ErrorReport:
-    """Return an error report of an exception and its causes. The texts are redacted and contain no local variables.
+    """Return an error report of an exception and its causes. The traceback does not contain local variables.
 
-    If the exception cannot be formatted, for example because its `__str__` raises an error, the report says so.
+    The message and the traceback are redacted. If the exception cannot be formatted, for example because its `__str__`
+    raises an error, the message of the report is that the error cannot be displayed.
     """
     try:
         return _report_exception(error)
@@ -156,7 +157,7 @@ def _report_exception(error: BaseException) -> ErrorReport:
 
 
 def report_texts(*, type: str, message: str, traceback: str = "") -> ErrorReport:  # noqa: A002
-    """Return an error report with these texts, for example from another system. They are redacted and shortened."""
+    """Return the report of an error that another system describes. The message and traceback are redacted and cut."""
     return ErrorReport(
         type=_valid_text(type)[:MAX_TYPE_LENGTH],
         message=_redact(_cut_end(message, MAX_MESSAGE_LENGTH + _MARGIN))[:MAX_MESSAGE_LENGTH],

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 #: Display labels for the names, sources and error types of failures. The app `reminders` adds labels to this dict.
-#: The apps that the dead-letter queue imports cannot import this module, so the labels of their failures are here.
+#: The apps `locks` and `tenants` cannot add labels, because `dlq` imports them. So their labels are here.
 NAMES: dict[str, str | StrPromise] = {
     "locks.tasks.delete_ended_records": _("deleting old holds and offers"),
     "locks.tasks.expire_holds": _("releasing expired holds"),

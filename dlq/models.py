@@ -14,7 +14,7 @@ from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
 
 #: The prefix of the names of failures that other systems report.
-#: Without the prefix, a client could use the name of one of our tasks, and a retry would run that task.
+#: If a client could report a failure with the name of one of our tasks, a retry of the failure would run that task.
 EXTERNAL = "external:"
 
 
@@ -47,7 +47,7 @@ CLOSED_STATUSES = (FailureStatus.RESOLVED, FailureStatus.DISCARDED)
 
 
 class BlockingFailure(models.Func):
-    """The id of the older failure that a failure waits for, because both have the same ordering key, or null."""
+    """The id of the older failure with the same ordering key that a failure waits for. Null if it does not wait."""
 
     function = "dlq_blocking_failure"
     output_field = models.UUIDField()
@@ -214,8 +214,8 @@ class AttemptOutcome(models.TextChoices):
 class Attempt(models.Model):
     """An attempt to process a message or task. Number 0 is the original failure.
 
-    The other attempts are retries. If the same work fails again while the failure is permanent, that is also stored as
-    an attempt. The outcome is `lost` if the worker did not report a result before the lease expired.
+    The other attempts are retries. If the same work fails again while the failure is permanent, the new error is stored
+    as an attempt, too. The outcome is `lost` if the worker did not report a result before the lease expired.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -96,7 +96,7 @@ def _to_json(value: Any) -> Any:
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of the text, as the search of Django's admin does."""
+    """Split the text into words. A quoted phrase is one word, as in the search of Django's admin."""
     return [
         unescape_string_literal(word) if word[0] in "\"'" and word[0] == word[-1] else word
         for word in smart_split(text)

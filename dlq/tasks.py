@@ -116,7 +116,7 @@ def retry_platform_due() -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.count_groups")
 def count_groups() -> None:
-    """Count the failures of all groups. Pages of groups send this task if the stored numbers are old."""
+    """Count the failures of all groups. Pages of groups send this task if the stored counts are too old."""
     counts.store_counts()
 
 

@@ -17,7 +17,7 @@ from dlq.retries import ordering
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`title` names the work, `happened` says what happened to it, and `advice` what to do."""
+    """A text about a failure: the name of the work, what happened to the work, and what the reader should do."""
 
     title: str
     happened: str

@@ -9,7 +9,7 @@ from django.urls import path
 from dlq.exports.api import export_response
 from dlq.exports.lines import ExportFormat, export
 
-#: Parameters of the list whose values are recorded in the audit trail. Others can contain a guest's name.
+#: Parameters of the list whose values are recorded in the audit trail. Other parameters can contain guests' names.
 _PUBLIC_PARAMETERS = ("status", "is_task", "fingerprint", "last_seen_at")
 
 

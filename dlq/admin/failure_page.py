@@ -110,7 +110,7 @@ class FailurePage(ReadOnlyModelAdmin):
                     messages.SUCCESS,
                 )
                 return page
-        # The page is read-only, so it is rendered as for a GET request.
+        # The view of this read-only page refuses POST requests, so the page with the form errors needs a GET request.
         get_request = copy(request)
         get_request.method = "GET"
         response: HttpResponse = self.change_view(

@@ -165,7 +165,7 @@ def _secret_field(entry: Property, options: dict[str, Any]) -> forms.Field:
 
 def _text_field(entry: Property, options: dict[str, Any]) -> forms.Field:
     initial, schema = options["initial"] or "", entry.schema
-    # Without one of these rules, an empty text matches the schema.
+    # An empty text matches a schema without `minLength`, `format` and `pattern`, so the field may be left blank.
     options["required"] = options["required"] and not {"minLength", "format", "pattern"}.isdisjoint(schema)
     limits: dict[str, Any] = {"max_length": schema.get("maxLength"), "min_length": schema.get("minLength")}
     input_type = _INPUT_TYPES.get(schema.get("format", ""), "text")

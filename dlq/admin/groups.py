@@ -36,7 +36,7 @@ STATE_COLOURS = {
     GroupState.MUTED: "default",
     "resolved": "success",
 }
-#: Number of failures that the page of a group lists.
+#: The page of a group lists at most this number of failures.
 LATEST = 10
 FINGERPRINT_LENGTH = 16
 

@@ -11,7 +11,7 @@ from dlq.models import OPEN_STATUSES, Failure, FailureStatus
 from dlq.retention.models import FailureSettings
 from hotelagent.core.ids import first_uuid7_at
 
-#: An error that occurred for the first time, or again, is reported if that happened in this period.
+#: An alert reports an error that is new, or that occurred again, only if the error occurred within this period.
 GROUP_PERIOD = datetime.timedelta(days=1)
 _RATE_PERIOD = datetime.timedelta(hours=1)
 

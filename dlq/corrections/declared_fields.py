@@ -68,7 +68,7 @@ def is_secret(kind: Kind, keys: Keys) -> bool:
 def is_open(kind: Kind, keys: Keys) -> bool:
     """Return whether the value of the field is shown to people without the permission to view payloads.
 
-    The schema declares such a field, and the field is not part of a personal or secret field.
+    The value is shown if the schema declares the field, and the field is not part of a personal or secret field.
     """
     hidden = _is_within([*kind.personal_fields, *kind.secret_fields], keys)
     return not hidden and field_schema(kind, keys) is not None

@@ -37,7 +37,7 @@ class Report:
 def store_report(report: Report, *, client: str) -> tuple[uuid.UUID, bool]:
     """Store the failure of a message that the API client with this name reports. Return its id, and whether it is new.
 
-    An event that was reported before is not stored again, also if its failure has been closed. Raises EventConflict if
+    An event that was reported before is not stored again, even if its failure has been closed. Raises EventConflict if
     the earlier event had other content.
     """
     if report.event is None:
@@ -76,8 +76,8 @@ def _capture(report: Report, *, client: str, work_key: str = "") -> services.Cap
         error=report.error,
         retry=report.retry,
         work_key=work_key,
-        # The namespace of the client is a prefix of the ordering key.
-        # Without the prefix, a client could report a failure for which our own failures would have to wait.
+        # The namespace of the client is a prefix of the ordering key, so clients cannot use our own ordering keys.
+        # If a client could report a failure with one of our keys, our failures with this key would wait for it.
         ordering_key=f"{namespace(client)}{report.ordering_key}" if report.ordering_key else "",
     )
 
@@ -85,8 +85,9 @@ def _capture(report: Report, *, client: str, work_key: str = "") -> services.Cap
 def _attempt_id(client: str, source: str, event_id: str) -> uuid.UUID:
     """Return the id of attempt 0 of the failure of this event.
 
-    The primary key of attempts makes it unique, also among closed failures, without an index for it. The id of the
-    failure cannot be derived from the event, because ids of failures begin with the time of creation.
+    The id is derived from the event, so the primary key of attempts ensures that each event is stored only once, even
+    after its failure was closed. The id of the failure cannot be derived from the event, because ids of failures begin
+    with the time of creation.
     """
     return uuid.UUID(bytes=_digest(client, source, event_id)[:16])
 

@@ -14,7 +14,7 @@ from django.utils.translation import pgettext_lazy
 from hotelagent.core.messages import message_from_json
 from tenants.models import User
 
-#: The highest number of new failures after which a mute can end. The query `_MUTED` counts at most this number.
+#: The maximum value of `mute_limit`. The query `_MUTED` counts at most this number of failures of each group.
 MAX_MUTE_LIMIT = 1_000
 
 _MUTED = """
@@ -119,7 +119,7 @@ class FailureGroup(models.Model):
     #: The fingerprint of the group that this group was split from, or null.
     split_from = FingerprintField(null=True, editable=False)
     #: If the rules of the group changed, its failures with smaller ids may belong to another group.
-    #: The value is null if all failures of this group belong to it.
+    #: The value is null if no failure has to move to another group.
     regroup_before = models.UUIDField(null=True, editable=False)
 
     #: The number of open failures and of all failures of the group at the time `counted_at`.

@@ -90,10 +90,10 @@ class SplitCondition:
 
 
 def join(*, fingerprint: str, into: str) -> int:
-    """Join a group to another group, which gets its failures and all its errors from now on.
+    """Join a group to another group. Existing failures and later errors of the group belong to the other group then.
 
-    Return the number of failures that moved. If `FailureGroup.regroup_before` is not null after this, call `regroup` to
-    move the rest. If the group was split from the other group, the rule that split it is removed.
+    Return the number of failures that moved. If `FailureGroup.regroup_before` is not null afterwards, call `regroup` to
+    move the remaining failures. If the group was split from the other group, the split rule is removed.
 
     Raises FailureGroupNotFound. Raises FailureGroupConflict if the groups are the same, or if the other group was
     itself joined to a group.
@@ -132,10 +132,10 @@ def join(*, fingerprint: str, into: str) -> int:
 
 
 def separate(*, fingerprint: str) -> int:
-    """Undo `join`: the errors of this group belong to it again. Return the number of failures that moved back.
+    """Undo `join`: assign the errors of this group to this group again. Return the number of failures that moved back.
 
-    If `FailureGroup.regroup_before` of the other group is not null after this, call `regroup` to move the rest. Raises
-    FailureGroupNotFound. Raises FailureGroupConflict if the group was split from the other group.
+    If `FailureGroup.regroup_before` of the other group is not null afterwards, call `regroup` to move the remaining
+    failures. Raises FailureGroupNotFound. Raises FailureGroupConflict if the group was split from the other group.
     """
     with transaction.atomic():
         group = lock_group(fingerprint)

@@ -41,7 +41,7 @@ def reopen(*, fingerprint: str) -> None:
 
 
 def mute(*, fingerprint: str, until: datetime.datetime | None = None, limit: int | None = None) -> None:
-    """Mute the group until a time, or until `limit` more failures, whichever comes first.
+    """Mute the group until a time, or until `limit` new failures were captured, whichever comes first.
 
     Raises FailureGroupNotFound. Raises InvalidMute if the time is in the past, the limit is not between 1 and
     MAX_MUTE_LIMIT, or both are None.

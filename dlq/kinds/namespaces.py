@@ -28,7 +28,7 @@ def is_external(name: str) -> bool:
 
 
 def namespace(client: str) -> str:
-    """Return the beginning of the names of all failures that keys with the name `client` report.
+    """Return the prefix of the names of failures that API keys with the name `client` report.
 
     Different names have different namespaces: a colon in the name of the key is escaped, and a long name is replaced by
     its beginning and a digest.

@@ -36,7 +36,7 @@ _subject_finders: dict[str, SubjectFinder] = {}
 
 
 def subject_finder(name: str) -> Callable[[SubjectFinder], SubjectFinder]:
-    """Register the decorated function as the subject finder of failures with this name."""
+    """Return a decorator that registers a function as the subject finder of the failures with the name `name`."""
 
     def register(finder: SubjectFinder) -> SubjectFinder:
         _subject_finders[name] = finder

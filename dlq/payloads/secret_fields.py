@@ -34,7 +34,7 @@ _MIN_HIDDEN_LENGTH = 4
 def split(payload: Any, kind: Kind, *, is_valid: bool) -> tuple[Any, dict[Path, Any]]:
     """Return the payload with placeholders, and the secret values by their path.
 
-    If the payload does not match its schema, the secrets may be anywhere in it. The whole payload is secret then.
+    A payload that does not match its schema is secret as a whole, because any of its values may be secret.
     """
     if not kind.secret_fields:
         return payload, {}

@@ -22,7 +22,7 @@ WHERE redrive.status = ANY(%s) AND NOT EXISTS (
 
 
 def clean_up() -> None:
-    """Stop redrives that were lost, and delete redrives that ended as long ago as closed failures are kept."""
+    """Stop lost redrives, and delete old redrives. Ended redrives are kept as long as closed failures."""
     stop_lost_redrives()
     days = FailureSettings.objects.read().keep_failure_days
     ended = Redrive.objects.exclude(status__in=UNFINISHED_STATUSES)

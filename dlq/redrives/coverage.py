@@ -175,7 +175,7 @@ def _failures(rows: list[Row]) -> QuerySet[Failure]:
 
 
 def _blocking(keys: set[str]) -> dict[str, set[UUID]]:
-    """Return the ids of the failures that wait for a person, by ordering key. Later failures with the key wait, too."""
+    """Return the ids of the failures that wait for a person and block later failures, by ordering key."""
     found: dict[str, set[UUID]] = {}
     if keys:
         waits = Failure.objects.filter(ordering_key__in=keys, status__in=BLOCKING_STATUSES)

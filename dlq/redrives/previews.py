@@ -26,8 +26,8 @@ class Preview:
     """What a redrive would do.
 
     `matched` is the number of open failures that match. `accepted` is the number of failures that would be retried or
-    discarded. `refused` contains the numbers of failures that would be refused, by reason. These three are None if the
-    count exceeded its time limit. `sample` contains the first failures that match.
+    discarded. `refused` contains the numbers of failures that would be refused, by reason. These three fields are
+    None if counting took longer than the time limit. `sample` contains the first failures that match.
     """
 
     matched: int | None

@@ -22,7 +22,7 @@ from tenants.database.clock import database_now
 MAX_PENDING = 2000
 #: The failure rate can stop a redrive only after this number of results.
 MIN_RESULTS = 10
-#: A worker makes steps for this number of seconds. Then the due queue continues.
+#: One task makes steps of a redrive for about this number of seconds. Then the due queue sends the next task.
 SECONDS = 4.0
 #: A late step may schedule the retries that the redrive could have scheduled during at most this time.
 #: Without this limit, a redrive that was interrupted for an hour would schedule the retries of the hour in one step.
@@ -65,7 +65,7 @@ def _step(redrive: Redrive) -> timedelta | None:
         _stop(redrive, reason)
         return None
     if pending and not outcomes[AttemptOutcome.RUNNING]:
-        # Some of the pending failures may have been closed before an attempt began.
+        # Failures that were closed before an attempt began have no result, so the waiting failures are counted.
         pending = coverage.waiting(redrive).count()
     if redrive.status == RedriveStatus.CANARY and not pending and _room(redrive, pending) == 0:
         redrive.status = RedriveStatus.RUNNING

@@ -54,7 +54,7 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
 
 
 def _doubt(traits: Traits) -> RedriveResult | None:
-    """Return why a person must confirm the retry, or None if a retry cannot do harm."""
+    """Return why a person must confirm the retry, or None if no confirmation is needed."""
     # Other systems declare with each claim whether their work is idempotent, so their kinds do not declare it.
     # A person must therefore confirm the retry if a failure of another system is in doubt.
     is_idempotent = find_kind(traits.name).is_idempotent and not is_external(traits.name)

@@ -142,6 +142,8 @@ def _lock(redrive_id: uuid.UUID, statuses: tuple[RedriveStatus, ...]) -> Redrive
     if redrive is None:
         raise RedriveNotFound(_("There is no redrive {id}.").format(id=redrive_id))
     if redrive.status not in statuses:
-        detail = _("The status of the redrive is {status}.").format(status=redrive.get_status_display())
+        detail = _("The operation is not possible, because the status of the redrive is {status}.").format(
+            status=redrive.get_status_display()
+        )
         raise RedriveStateError(detail, state=redrive.status)
     return redrive

@@ -194,7 +194,7 @@ def _contains(texts: Iterable[str], digests: set[bytes]) -> bool:
 
 
 def _forms(identifier: str) -> set[str]:
-    """Return the normal forms of an identifier: as a text, and as a phone number if it can be one."""
+    """Return the normal forms of an identifier. An identifier that may be a phone number has two: text and number."""
     digits = _digits(identifier)
     is_phone = _PHONE.fullmatch(identifier) and len(digits) >= _MIN_DIGITS
     return {identifier.casefold(), *([f"tel:{digits}"] if is_phone else [])}

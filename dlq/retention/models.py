@@ -69,7 +69,7 @@ class TenantRow(models.Model):
 class FailureSettings(TenantRow):
     """How long the tenant's closed failures are kept, when alerts are sent, and what is paused.
 
-    `is_paused` pauses all retries, and `paused_kinds` those of failures with these names.
+    `is_paused` pauses all retries. `paused_kinds` pauses the retries of failures with these names.
     """
 
     keep_payload_days = models.PositiveSmallIntegerField(

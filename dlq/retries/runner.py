@@ -192,7 +192,7 @@ def _send_task(failure: Failure) -> None:
 
 
 def _wait_for_handler(failure_id: uuid.UUID) -> None:
-    """Schedule the check whether the failure has expired. Until then, only a handler of another system can claim it."""
+    """Schedule a check for when the failure expires. Until then, only a handler of another system can claim it."""
     with transaction.atomic():
         scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)
         for failure in scheduled.select_for_update():

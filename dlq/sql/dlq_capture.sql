@@ -4,7 +4,7 @@
 -- `id`, `is_task`, `source`, `name`, `work_key` and `ordering_key` are the values of these columns of dlq_failure.
 -- `payload`, `original`, `original_type`, `secrets`, `task_id` and `request_id` are the values of further columns.
 -- The members `original` and `secrets` are bytes in base64, or null.
--- `error` is the error: {type, message, translatable_message, fingerprint, location, traceback}.
+-- `error` describes the captured error: {type, message, translatable_message, fingerprint, location, traceback}.
 -- `attempt` is {worker, code_version, seconds}. `seconds` is the duration of the work that failed.
 -- `delay` is the number of seconds until the first retry. Null makes the failure permanent.
 -- `max_age` is the number of seconds for which the failure is retried automatically.

@@ -56,7 +56,7 @@ def messages() -> list[bytes]:
 
 
 def wait_for(query: Callable[[], Any], seconds: float = 40) -> Any:
-    """Return the first true result of the query. Fail the test if there is none in time."""
+    """Repeat the query until its result is true, and return the result. Fail the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if result := query():
@@ -67,7 +67,7 @@ def wait_for(query: Callable[[], Any], seconds: float = 40) -> Any:
 
 @contextlib.contextmanager
 def database_outage() -> Iterator[None]:
-    """Refuse connections to the database of the tests, and end those that are open."""
+    """End all connections to the database of the tests, and refuse new connections inside the context."""
     name = connection.settings_dict["NAME"]
     connection.close()
     url = servers.with_database(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"], "postgres")

@@ -49,7 +49,7 @@ def process(entry: dict[str, Any]) -> None:
         for _step in do_work(entry["payload"]["data"], entry["idempotency_key"]):
             post(f"{path}extend/", {**token, **LEASE})
         post(f"{path}acknowledge/", token)
-    except urllib.error.HTTPError as error:  # with the status 409, another handler may do the work
+    except urllib.error.HTTPError as error:  # status 409: another handler may do the work now
         print(f"Stopped: {error.read().decode()}", flush=True)
     except Exception as error:
         result = {"error_type": type(error).__name__, "error_message": str(error)}

@@ -155,7 +155,7 @@ def test_problem_that_lasts_is_reported_again_after_a_day(
     assert send() == 1
 
 
-def test_another_new_error_is_reported_within_the_hour_but_not_within_ten_minutes(
+def test_second_new_error_is_reported_when_ten_minutes_have_passed_since_the_first_alert(
     in_hotel: Hotel, manager: User, smtp: MailServer, later: Any
 ) -> None:
     capture_failure(message="no current")

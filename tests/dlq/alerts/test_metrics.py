@@ -180,7 +180,7 @@ def test_periodic_task_counts_the_failures_of_the_platform_and_of_each_hotel(
     assert read_page()["dlq_messages_total{message}"] == 3
 
 
-def test_deleted_hotel_is_counted_in_the_totals_but_not_in_the_open_failures(hotel: Hotel) -> None:
+def test_failures_of_a_deleted_hotel_are_counted_in_the_totals_but_not_as_open(hotel: Hotel) -> None:
     with hotel_context(hotel):
         capture_failure()
         figures.measure()

@@ -158,7 +158,7 @@ def test_retry_delays_are_one_two_and_four_minutes_with_jitter() -> None:
 
 
 @pytest.mark.django_db
-def test_capture_needs_two_statements_at_most(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_capture_executes_at_most_two_statements(in_hotel: Hotel, lamp: Lamp) -> None:
     with CaptureQueriesContext(connection) as queries:
         services.capture(is_task=False, source="tests", name=NAME, payload={}, error=LampError())
     statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]

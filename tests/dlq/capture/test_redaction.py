@@ -47,7 +47,7 @@ def test_reply_of_the_mail_server_is_stored_without_the_recipient() -> None:
     assert "ana.silva" not in report.message
 
 
-def test_rejections_of_two_recipients_by_a_mail_server_have_the_same_fingerprint() -> None:
+def test_errors_that_differ_only_in_the_refused_recipient_have_the_same_fingerprint() -> None:
     reports = [
         report_exception(smtplib.SMTPRecipientsRefused({f"{name}@example.com": (550, b"5.1.1 no such user")}))
         for name in ("ana", "bruno")

@@ -88,7 +88,7 @@ def test_corrected_payload_is_used_by_the_retry_and_the_original_is_kept(in_hote
     assert resolved.payload == {"lamp": 1, "to": "ana@guests.exmaple.com"}
 
 
-def test_second_correction_keeps_the_first_original_and_is_audited_separately(
+def test_second_correction_keeps_the_original_payload_and_records_a_second_event(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     lamp.fail()
@@ -126,7 +126,9 @@ def test_failed_retry_of_a_correction_uses_the_correction_again_until_no_retries
     assert lamp.retried == [{"lamp": 2}] * 3
 
 
-def test_correction_of_another_version_is_refused_and_changes_nothing(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_correction_of_an_outdated_version_is_refused_and_changes_nothing(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     read_by_both = capture_failure(retry=False)
     correct(read_by_both, {"lamp": 2})
     with pytest.raises(FailureConflict):
@@ -264,7 +266,7 @@ def test_secret_value_of_a_list_item_is_not_moved_to_another_item(
     assert payloads.restore(reload(failure)) == {"lamp": 2, "guests": guests[1:]}
 
 
-def test_placeholder_of_a_secret_value_that_does_not_exist_is_refused(
+def test_secret_placeholder_in_a_field_without_a_stored_secret_value_is_refused(
     in_hotel: Hotel, declared: Kind
 ) -> None:
     with pytest.raises(InvalidPayload) as refused:

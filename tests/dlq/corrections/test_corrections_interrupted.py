@@ -34,7 +34,7 @@ def test_process_that_is_killed_between_correction_and_retry_stores_neither_of_t
             correct_and_retry(failure_id=failure.id, version="*", change=lambda _payload: {"lamp": 2})
 
     def correct_in_two_transactions() -> None:
-        """Commit the correction before the retry begins, as a negative control."""
+        """Commit the correction separately, as a negative control: the correction remains without a retry."""
         with hotel_context(hotel):
             Failure.objects.filter(id=failure.id).update(corrected_payload={"lamp": 2})
             services.retry(failure_id=failure.id)

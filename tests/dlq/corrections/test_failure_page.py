@@ -229,7 +229,7 @@ def test_data_without_a_schema_are_edited_as_json(staff: Client, hotel: Hotel, l
     assert payload_of(hotel, failure) == {"lamp": 2}
 
 
-def test_values_with_a_type_keep_their_type(
+def test_date_and_uuid_of_the_payload_keep_their_python_type_after_a_correction(
     staff: Client, hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema = {"properties": {"day": {"type": "string", "format": "date"}, "number": {"type": "string"}}}

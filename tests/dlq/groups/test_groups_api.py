@@ -72,7 +72,9 @@ def test_group_list_is_divided_into_pages(api: APIClient, failures: list[Failure
     assert following["next"] is None
 
 
-def test_group_detail_shows_traceback_and_days(api: APIClient, failures: list[Failure]) -> None:
+def test_group_detail_contains_the_traceback_and_the_counts_of_each_day(
+    api: APIClient, failures: list[Failure]
+) -> None:
     body = api.get(url_of(failures[0])).json()
     assert "LampError" in body["traceback"]
     assert len(body["days"]) == counts.DAYS

@@ -287,7 +287,7 @@ def test_retry_that_waited_for_discarded_failures_becomes_due(in_hotel: Hotel, l
     assert DueItem.objects.get(kind=policy.FAILURE_DUE).item_id == waiting.id
 
 
-def test_discarding_redrive_discards_everything_that_matches_with_the_reason(
+def test_discarding_redrive_discards_all_matching_failures_and_stores_the_reason(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     selected = store_failures(3)

@@ -95,7 +95,7 @@ def test_redrive_is_paused_resumed_and_cancelled_on_its_page(
             assert Redrive.objects.get().status == status
     assert statuses(hotel) == ["permanent"] * 3 + ["scheduled"]
     page = staff.post(url, {"operation": "pause"}, follow=True).content.decode()
-    assert "The status of the redrive is cancelled." in page
+    assert "The operation is not possible, because the status of the redrive is cancelled." in page
 
 
 def test_discarding_everything_that_matches_requires_a_reason(

@@ -66,7 +66,7 @@ def wait_until_blocked(count: int) -> None:
     pytest.fail("The operations did not reach the lock.")
 
 
-def test_retry_due_task_run_by_several_workers_at_once_calls_the_handler_once(
+def test_failure_that_several_workers_retry_at_the_same_time_is_handled_once(
     hotel: Hotel, lamp: Lamp
 ) -> None:
     with hotel_context(hotel):

@@ -56,7 +56,7 @@ def remaining_items() -> list[str]:
         return [str(item.item_id) for item in DueItem.objects.filter(kind=KIND)]
 
 
-def test_item_that_fails_moves_to_the_dead_letter_queue_and_the_others_of_its_batch_are_processed(
+def test_item_that_fails_is_captured_and_the_other_items_of_its_batch_are_processed(
     in_hotel: Hotel, is_recurring: bool
 ) -> None:
     ids = schedule_items(3)

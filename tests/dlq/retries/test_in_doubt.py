@@ -1,4 +1,7 @@
-"""Tests of work that was done but whose result could not be stored: it is stored later, or a person decides."""
+"""Tests of work that was done but whose result could not be stored.
+
+The result is stored later, or a person decides whether the work is done again.
+"""
 
 from datetime import timedelta
 from io import StringIO

@@ -53,7 +53,10 @@ def in_threads(hotel: Hotel, *functions: Callable[[], object]) -> None:
 
 
 def test_task_that_fails_while_postgresql_is_down_is_captured_later(hotel: Hotel) -> None:
-    """As a negative control, a task is captured by a receiver of Celery's signal, whose errors Celery ignores."""
+    """As a negative control, a receiver of a Celery signal tries to capture another task.
+
+    Celery ignores the database error that the receiver raises, so that task is lost.
+    """
     with prefork_worker():
         with hotel_context(hotel):
             fail.delay("before")
@@ -133,7 +136,7 @@ def test_attempts_of_one_failure_do_not_overlap(
 
 
 def do_work(failure: Failure) -> None:
-    """Record an audit event, which is the effect of the work that the tests count."""
+    """Record an audit event as the effect of the work. The tests count these events."""
     record(events.IN_DOUBT, subject=("effect", failure.id), name=failure.name)
 
 

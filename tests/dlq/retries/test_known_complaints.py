@@ -90,7 +90,7 @@ def test_slow_worker_keeps_its_failure_or_loses_the_failure_to_one_other_worker(
 def test_failure_of_the_platform_is_retried_although_no_worker_can_retry_older_failures(
     platform: None, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each failure of an unknown task is due again immediately after its retry.
+    """The test makes each failure of an unknown task due again immediately after its retry.
 
     As a negative control, the test checks that retries in the order of capture would never reach the good failure.
     """

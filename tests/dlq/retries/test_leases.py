@@ -1,4 +1,4 @@
-"""Tests of claims with a chosen lease, as handlers of other systems make them.
+"""Tests of the leases of attempts. Handlers of other systems choose the length of the lease when they claim a failure.
 
 A handler claims a failure, extends the lease, and ends the attempt.
 """
@@ -143,7 +143,7 @@ def has_due_item(failure: Failure) -> bool:
 
 
 @pytest.mark.django_db
-def test_failure_that_another_worker_resolves_while_its_batch_runs_has_no_due_item_left(
+def test_due_item_is_deleted_if_another_worker_resolves_the_failure_during_the_batch(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     """The batch contains both failures. The other worker resolves the second one while the first one is retried.

@@ -34,7 +34,10 @@ def capture_due(name: str, *, is_task: bool = False, payload: Any = None) -> Fai
 
 @contextmanager
 def killed_message(*args: Any) -> Iterator[Any]:
-    """Set the request of the task that retries one failure, as the parent process does when it has killed the task."""
+    """Yield the task `retry_within_time_limit` with the request that the parent process sets after a kill.
+
+    The parent process of a Celery worker kills a child process at the hard time limit of its task.
+    """
     task: Any = tasks.retry_within_time_limit
     headers = {HOTEL_HEADER: str(current_tenant().id)}
     task.request_stack.push(Context({"id": "1", "args": list(args), "kwargs": {}, **headers}))

@@ -1,4 +1,4 @@
--- Returns the fingerprint of the group to which an error belongs, by the rules of the groups.
+-- Returns the fingerprint of the group to which an error belongs after groups were joined or split.
 --
 -- `original` is the fingerprint of the error.
 -- `failure` is a JSON object with `source`, `name`, `payload` and `error` ({message}).
