@@ -16,7 +16,8 @@ from hotelagent.core.redaction import REDACTED, redact_text
 MAX_TYPE_LENGTH = 150
 MAX_LOCATION_LENGTH = 300
 MAX_MESSAGE_LENGTH = 2_000
-#: Maximum number of characters. The beginning of a longer traceback is cut: the innermost frames are at the end.
+#: Maximum number of characters of a traceback.
+#: The beginning of a longer traceback is cut, because the innermost frames are at the end.
 MAX_TRACEBACK_LENGTH = 20_000
 #: A text is redacted before it is cut to the maximum length, so that a secret at the cut is recognized.
 #: A text can be very long, so it is cut to its maximum length plus this number of characters before it is redacted.

@@ -71,5 +71,6 @@ declare_columns(
     kept=("paused_kinds",),
 )
 declare_columns("dlq_cleanupprogress", kept=("remaining",))
-# A filter can contain personal data, and a redrive must not continue in a copy of the hotel.
+# A masked backup omits redrives, because their filters can contain personal data.
+# A redrive must also not continue in a copy of the hotel.
 omit_rows("dlq_redrive")

@@ -44,14 +44,15 @@ def continue_redrives(ids: list[str]) -> None:
     """Continue the redrives with these ids, which belong to one hotel. The due queue sends this task for each step."""
     has_scheduled = [progress.advance(redrive_id=uuid.UUID(redrive_id)) for redrive_id in ids]
     if any(has_scheduled):
-        # Send the scheduled retries to workers now, and not when Celery beat sends the next task for due items.
+        # Send the scheduled retries to workers immediately.
+        # Otherwise the retries would wait until Celery beat sends the next task for due items.
         with platform_context():
             dispatch.dispatch_due_items()
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.clean_up")
 def clean_up(ids: list[str]) -> None:
-    """Clean up the failures of a hotel once a day. `ids` contains only the hotel's id."""
+    """Clean up the failures of a hotel once a day. `ids` contains one id, the hotel's."""
     redrives.clean_up()
     retention.clean_up()
     _continue_regrouping()
@@ -60,7 +61,7 @@ def clean_up(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.release")
 def release(ids: list[str]) -> None:
-    """Schedule the retries that were parked during a pause that has ended. `ids` contains only the hotel's id."""
+    """Schedule the retries that were parked during a pause that has ended. `ids` contains one id, the hotel's."""
     pauses.release()
     due.complete(kind=policy.RELEASE_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
 
@@ -77,7 +78,7 @@ def watch_all() -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.watch")
 def watch(ids: list[str]) -> None:
-    """Count the failures of a hotel, and send an alert if needed. `ids` contains only the hotel's id."""
+    """Count the failures of a hotel, and send an alert if needed. `ids` contains one id, the hotel's."""
     _watch()
     due.complete(kind=policy.WATCH_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
 

@@ -30,7 +30,7 @@ def work_label(name: str) -> str:
 
 
 def explain(failure: Failure, subject: Subject | None, *, may_correct: bool) -> Explanation:
-    """Return the explanation of a failure. If `may_correct` is true, it advises the person to correct wrong data."""
+    """Return the explanation of a failure. `may_correct` adds the advice to correct wrong data."""
     return Explanation(
         title=subject.title if subject else work_label(failure.name),
         happened=_happened(failure),
@@ -85,9 +85,11 @@ def _advice(failure: Failure, subject: Subject | None, *, may_correct: bool) -> 
             )
         )
     steps.append(
-        _("When the cause is fixed, retry. If the work is not needed any more, discard the failure.")
+        _(
+            "When the cause is fixed, retry the failure. If the work is not needed any more, discard the failure."
+        )
     )
-    return " ".join([_("It is not tried again automatically."), *steps])
+    return " ".join([_("The work is not tried again automatically."), *steps])
 
 
 def _format(moment: object) -> str:

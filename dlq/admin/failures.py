@@ -78,7 +78,8 @@ class FailureAdmin(ExportMixin, FailurePage):
     stylesheets = ("dlq/failures.css", "dlq/failure.css")
     list_before_template = "dlq/failures_before.html"
     list_display = ["what", "status_badge", "error_summary", "last_seen_at", "next_retry_at"]
-    # Columns cannot be sorted, because no index has the order of a column. The list is in the order of the primary key.
+    # The list cannot be sorted by a column, because the table has no index for it.
+    # The list is in the order of the primary key.
     sortable_by = ()
     list_filter = [
         ("status", ChoicesDropdownFilter),

@@ -21,7 +21,7 @@ from dlq import events
 from dlq.models import FailureStatus
 
 DAYS = 14
-#: The events of a day are complete this long after its end. The figures then do not change any more.
+#: All events of a day are stored at most this long after the end of the day, so its figures do not change after that.
 _DELAY = datetime.timedelta(minutes=5)
 _SECONDS_COMPLETE = (DAYS + 1) * 24 * 3600
 _SECONDS_TODAY = 30
@@ -90,7 +90,7 @@ def daily_counts() -> dict[datetime.date, DayCounts]:
 
 
 def _count(missing: list[datetime.date], keys: dict[datetime.date, str]) -> dict[str, dict[str, int]]:
-    """Count the events since the first of the missing days, and cache the counts of these days. Return them by key."""
+    """Count the events of the days that are missing in the cache. Cache the counts, and return them by cache key."""
     start = timezone.make_aware(datetime.datetime.combine(missing[0], datetime.time.min))
     rows = (
         events_since(start)

@@ -21,7 +21,7 @@ from dlq.corrections.declared_fields import child_schema, is_secret, resolve
 from dlq.kinds.fields import Path
 from dlq.kinds.registry import Kind
 
-#: Objects that are nested more deeply are edited as JSON.
+#: Objects that are nested more deeply than this number of levels are edited as JSON.
 MAX_LEVELS = 4
 #: Longer texts get a text area.
 _LONG_TEXT = 80

@@ -208,7 +208,7 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
             self.message_user(request, text, messages.SUCCESS)
 
     def _apply_to_failures(self, request: HttpRequest, group: FailureGroup, operation: str) -> None:
-        """Retry or discard the waiting failures of the group. If there are many, start a redrive."""
+        """Retry or discard the waiting failures of the group. Start a redrive if the group has many."""
         reason = request.POST.get("reason", "").strip()[:300]
         if operation == "discard" and not reason:
             self.message_user(request, _("Enter a reason for discarding."), messages.ERROR)

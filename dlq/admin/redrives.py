@@ -54,7 +54,7 @@ class OptionsForm(forms.Form):
         label=_("Reason for discarding"),
         max_length=300,
         required=False,
-        help_text=_("Only needed to discard the failures."),
+        help_text=_("A reason is needed only to discard failures."),
     )
     canary = forms.IntegerField(
         label=_("Retry first"),
@@ -138,7 +138,7 @@ class RedriveAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         return str(redrive.actor.get("label", ""))
 
     def start_view(self, request: HttpRequest) -> HttpResponse:
-        """Show what a redrive of the failures that match the filter in the query would do, and start it."""
+        """Preview and start a redrive. The filter in the query string selects the failures."""
         list_url = reverse(f"{self.admin_site.name}:dlq_failure_changelist")
         if not self.may_act(request):
             raise Http404

@@ -30,7 +30,7 @@ MIN_PAUSE = datetime.timedelta(minutes=10)
 PAUSE = datetime.timedelta(hours=1)
 #: A problem that lasts is reported again after this time.
 REMIND_AFTER = datetime.timedelta(days=1)
-#: A problem that ended counts as a new one if it begins again after this time.
+#: A reported problem is reported as a new problem if it returns after it was absent for longer than this time.
 FORGET_AFTER = datetime.timedelta(hours=2)
 
 

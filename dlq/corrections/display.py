@@ -19,8 +19,8 @@ class ShownPayload:
     """The payload of a failure as it is shown.
 
     `current` is the payload of the next attempt. `original` is the payload that was captured, and `patch` the JSON
-    Patch that changes `original` to `current`. Both are None if nobody has corrected the payload. `is_masked` is True
-    if not only secret values are masked, but all values that may be personal.
+    Patch that changes `original` to `current`. Both are None if nobody has corrected the payload. Secret values
+    are masked. If `is_masked` is True, all values that may be personal are masked too.
     """
 
     current: Any

@@ -12,9 +12,10 @@ from dlq.kinds.registry import Kind
 
 Patch = list[dict[str, Any]]
 
-#: Maximum number of operations in a JSON Patch from a client. Each copy of a value can double the size of a payload.
+#: Maximum number of operations in a JSON Patch from a client.
 MAX_OPERATIONS = 100
-#: Maximum length of a payload as JSON. The length is checked after each operation that copies a value.
+#: Maximum length of a payload as JSON.
+#: An operation that copies a value can double the length, so the length is checked after each such operation.
 MAX_LENGTH = 10_000_000
 #: Maximum length of payloads that are compared field by field.
 MAX_COMPARED_LENGTH = 1_000_000
@@ -42,7 +43,10 @@ def difference(before: Any, after: Any) -> Patch:
 
 
 def apply(patch: Any, payload: Any) -> Any:
-    """Return a changed copy of the payload. Raises InvalidPatch if the patch is not valid or does not fit."""
+    """Return a copy of the payload to which the patch was applied.
+
+    Raises InvalidPatch if the patch is not valid or does not fit the payload.
+    """
     if not isinstance(patch, list) or len(patch) > MAX_OPERATIONS:
         raise InvalidPatch(
             _("A JSON Patch is a list of at most {limit} operations.").format(limit=MAX_OPERATIONS)
@@ -75,7 +79,7 @@ def _invalid(number: int, text: str) -> InvalidPatch:
 def recorded(patch: Patch, *, kind: Kind) -> Patch:
     """Return the operations as the audit trail stores them, without personal and secret values.
 
-    Values are only included if they are short and belong to open fields.
+    Only short values of declared fields that are neither personal nor secret are included.
     """
     result = []
     for operation in patch[:MAX_RECORDED_OPERATIONS]:

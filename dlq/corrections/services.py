@@ -118,7 +118,9 @@ def _check_secrets(restored: Any, after: Any, before: Any, kind: Kind) -> None:
         if values.get(path) == PLACEHOLDER or _outer_list(masked, path) != _outer_list(before, path)
     ]
     if missing:
-        message = _("Enter the secret value again. It cannot be taken from another field or list item.")
+        message = _(
+            "Enter the secret value again. A masked value cannot be moved to another field or list item."
+        )
         raise _invalid({".".join(map(str, path)): [message] for path in missing})
 
 

@@ -150,10 +150,11 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
     @extend_schema(request=JoinSerializer, responses={200: GroupDetailSerializer, **CONFLICTS})
     @action(detail=True, methods=["post"])
     def join(self, request: Request, pk: str) -> Response:
-        """Join a group to another group, which gets the failures and all further errors of this group.
+        """Join a group to another group.
 
-        If there are many failures, the rest of them moves in the background. Joining a group to the group that it was
-        split from undoes the split.
+        The failures and all further errors of the group are assigned to the other group. If the group has many
+        failures, the newest failures move immediately, and the others move in the background. Joining a group to the
+        group that it was split from undoes the split.
         """
         splitting.join(fingerprint=self.get_object().pk, into=self._body(JoinSerializer)["into"])
         return self._regrouped()

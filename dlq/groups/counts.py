@@ -1,9 +1,9 @@
-"""The numbers of failures of groups.
+"""Counts of the failures in each group.
 
-The numbers are counted in the table of failures, because a counter in the row of a group would make captures wait for
-each other. If the tenant has at most `MAX_COUNTED_LIVE` failures, the numbers are counted for each page. Otherwise they
-are counted in the background and stored in the groups, so a page takes as long at a million failures as at a thousand.
-Pages show when the numbers were counted.
+Failures are counted in their table, because a counter in the row of a group would make captures wait for each other.
+If the tenant has at most `MAX_COUNTED_LIVE` failures, the failures are counted for each page. Otherwise they are
+counted in the background and the counts are stored in the groups, so that pages with groups stay fast if there are
+millions of failures. Pages show when the failures were counted.
 """
 
 import datetime
@@ -97,7 +97,11 @@ def needs_counting(groups: Collection[FailureGroup]) -> bool:
 
 
 def with_open_failures(groups: GroupQuerySet, *, is_live: bool) -> GroupQuerySet:
-    """Return the groups that have open failures, or that may have some since they were last counted."""
+    """Return the groups that have open failures.
+
+    If `is_live` is false, the stored counts are used. A group without stored counts, or with an error after its last
+    count, is returned too, because this group may have open failures.
+    """
     if is_live:
         open_failures = Failure.objects.filter(fingerprint=OuterRef("pk"), status__in=OPEN_STATUSES)
         return groups.filter(Exists(open_failures))

@@ -114,7 +114,8 @@ class FailureGroup(models.Model):
     #: The fingerprint of the group that this group was joined to, or null. New errors belong to that group.
     joined_to = FingerprintField(null=True, editable=False)
     #: The rules that assign some errors of this group to other groups (see `dlq.groups.rules`).
-    #: Each rule contains its conditions and the `fingerprint` of the other group. Null is the same as an empty list.
+    #: Each rule contains conditions, and the `fingerprint` of the group to which the rule assigns errors.
+    #: Null and an empty list mean that the group has no rules.
     splits = models.JSONField(null=True, editable=False)
     #: The fingerprint of the group that this group was split from, or null.
     split_from = FingerprintField(null=True, editable=False)

@@ -611,7 +611,7 @@ class Migration(migrations.Migration):
                     "canary",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="Retry this number of failures first. The rest is retried only if all of them succeed.",
+                        help_text="Retry this number of failures first. Retry the others only if all of these retries succeed.",
                         verbose_name="canary",
                     ),
                 ),

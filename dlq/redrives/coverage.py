@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 
 def cover_batch(redrive: Redrive, *, limit: int) -> int:
-    """Cover the next failures of the locked redrive: schedule or discard at most `limit` of them, and refuse others.
+    """Schedule, discard or refuse at most `limit` failures that the locked redrive has not reached yet.
 
     Return the number of failures that were scheduled or discarded. The caller saves the redrive.
     """

@@ -20,8 +20,8 @@ class RedriveAction(models.TextChoices):
 class RedriveStatus(models.TextChoices):
     """The status of a redrive.
 
-    During the canary, only the first failures are retried. The rest follows if all of them succeed. A stopped redrive
-    was ended by the system, and a cancelled redrive by a person.
+    During the canary, only the first failures are retried. The other failures are retried only if all of these retries
+    succeed. A redrive is stopped if the system ended it early, and cancelled if a person ended it.
     """
 
     CANARY = "canary", _("canary")
@@ -112,7 +112,9 @@ class Redrive(models.Model):
     canary = models.PositiveSmallIntegerField(
         _("canary"),
         default=0,
-        help_text=_("Retry this number of failures first. The rest is retried only if all of them succeed."),
+        help_text=_(
+            "Retry this number of failures first. Retry the others only if all of these retries succeed."
+        ),
     )
     max_failure_rate = models.PositiveSmallIntegerField(
         _("stop at failure rate"),

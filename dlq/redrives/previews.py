@@ -83,7 +83,7 @@ def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResu
             refused |= Q(**dict(zip(TRAITS, values, strict=True)))
     if redrive.is_retry:
         # A failure waits for older failures with its ordering key.
-        # If the redrive does not schedule such an older failure, the redrive refuses the newer failure too.
+        # The redrive refuses a failure if it does not schedule all older failures that the failure waits for.
         older = with_traits(Failure.objects.all()).filter(
             ~selection.condition() | refused,
             ordering_key=OuterRef("ordering_key"),

@@ -24,7 +24,7 @@ MAX_PENDING = 2000
 MIN_RESULTS = 10
 #: One task makes steps of a redrive for about this number of seconds. Then the due queue sends the next task.
 SECONDS = 4.0
-#: A late step may schedule the retries that the redrive could have scheduled during at most this time.
+#: A late step schedules at most as many retries as the rate of the redrive allows for this period.
 #: Without this limit, a redrive that was interrupted for an hour would schedule the retries of the hour in one step.
 MAX_BURST = timedelta(seconds=10)
 #: The shortest and the longest delay between two steps of a redrive that only wait for results of retries.

@@ -42,8 +42,8 @@ class PausesView(HotelAPIView):
     def post(self, request: Request) -> Response:
         """Pause retries.
 
-        Failures are captured during the pause, but none is retried. Retries that are running end normally. The age
-        limit of 7 days does not end while a failure is paused.
+        Failures are captured during the pause, but none is retried. Retries that are running end normally. If the
+        retry of a failure becomes due during the pause, the age limit of 7 days begins again when retries are resumed.
         """
         pauses.pause(name=_kind(request))
         return _current()

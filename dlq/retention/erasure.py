@@ -49,7 +49,7 @@ _finders: list[IdentifierFinder] = []
 
 
 def identifier_finder(function: IdentifierFinder) -> IdentifierFinder:
-    """Register the decorated function. It receives an identifier of a guest and returns further ones of this guest."""
+    """Register a function that receives an identifier of a guest and returns further identifiers of this guest."""
     _finders.append(function)
     return function
 

@@ -61,7 +61,7 @@ class Pauses:
 
 
 def current_pauses() -> Pauses:
-    """Return what is paused for the current tenant."""
+    """Return whether all retries of the current tenant are paused, and which kinds are paused."""
     row = FailureSettings.objects.values_list("is_paused", "paused_kinds").first()
     return Pauses(row[0], tuple(row[1])) if row else Pauses()
 

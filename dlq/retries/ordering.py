@@ -22,7 +22,7 @@ _NEWEST = uuid.UUID(int=2**128 - 1)
 
 
 def lock(ordering_key: str) -> None:
-    """Lock the ordering key until the end of the caller's transaction. Do nothing if it is empty."""
+    """Lock the ordering key until the end of the caller's transaction. Do nothing if the key is empty."""
     if ordering_key:
         with connection.cursor() as cursor:
             cursor.execute("SELECT dlq_lock_order(%s, %s)", [current_tenant().id, ordering_key])

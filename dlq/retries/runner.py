@@ -170,7 +170,7 @@ def _time_limit_exceeded() -> AttemptLost:
 
 
 def _time_limits(kind: Kind) -> dict[str, float]:
-    """Return the options that limit the time of a Celery message of this kind, or an empty dict."""
+    """Return the Celery options for the time limit of the kind, or an empty dict if the kind has no limit."""
     limit = kind.time_limit
     return {} if limit is None else {"soft_time_limit": limit, "time_limit": limit + KILL_DELAY}
 

@@ -13,7 +13,7 @@
 -- The update is also skipped if another transaction has locked the row of the group.
 --
 -- An acknowledged group has regressed if an error of the group occurs in a new version of the code.
--- A group whose latest failures are all closed has regressed if an error occurs for the first time in seven days.
+-- A group whose latest failures are all closed has regressed if an error occurs after seven days without an error.
 CREATE OR REPLACE FUNCTION public.dlq_store_group(request jsonb) RETURNS char(16)
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -102,7 +102,7 @@ def capture_by_signal(*, sender: Any, args: list[str], exception: Exception, **_
 
 
 def charge(failure: Failure) -> None:
-    """Do work that must not be done twice. It ends when a test allows it."""
+    """Charge a guest, which must not be done twice. Wait until the test lets the retry handler end."""
     note_run(failure.payload["guest"])
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.blpop([f"{RUNS}.allowed"], timeout=30)

@@ -24,7 +24,7 @@ from tests.dlq.worker_tasks import RUNS
 
 @contextlib.contextmanager
 def prefork_worker(*, include: str = "tests.dlq.worker_tasks") -> Iterator[Any]:
-    """Run a Celery worker with two forked processes, which knows the tasks of the modules `include`."""
+    """Run a Celery worker with two forked processes. The worker imports the tasks of the modules `include`."""
     app.conf.update(broker_url=settings.REDIS_URL)
     app.close()
     worker = processes.start(

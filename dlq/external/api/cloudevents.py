@@ -36,7 +36,7 @@ _NAME = re.compile(r"[a-z0-9]+")
 #: RFC 3986: the characters of a URI reference, and percent-encoded bytes.
 _URI_REFERENCE = re.compile(r"([A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
 _MEDIA_TYPE = re.compile(r"[\w.+!#$&^-]+/[\w.+!#$&^-]+\s*(;.*)?", re.ASCII)
-#: RFC 3339: a time with its offset from UTC.
+#: The format of a time in RFC 3339. The offset from UTC is required.
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _INT32 = range(-(2**31), 2**31)
 
@@ -139,7 +139,7 @@ class CloudEventSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, Mapping):
             raise serializers.ValidationError(
-                {api_settings.NON_FIELD_ERRORS_KEY: [_("An event is a JSON object.")]}
+                {api_settings.NON_FIELD_ERRORS_KEY: [_("The event must be a JSON object.")]}
             )
         errors = {name: [error] for name in data if (error := self._name_error(name, data[name]))}
         if errors:

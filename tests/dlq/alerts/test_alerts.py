@@ -62,7 +62,7 @@ def send() -> int:
 
 
 def parts(message: EmailMessage) -> tuple[str, str]:
-    """Return the text and the HTML of a message."""
+    """Return the plain text and the HTML of an e-mail."""
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     assert text
     assert html

@@ -276,7 +276,7 @@ def test_page_shows_a_part_of_very_large_and_deep_data(
 
 def test_actions_of_the_page_depend_on_the_status(staff: Client, hotel: Hotel, failure: Failure) -> None:
     for status, text, may_act in (
-        (FailureStatus.PERMANENT, "It is not tried again automatically", True),
+        (FailureStatus.PERMANENT, "The work is not tried again automatically", True),
         (FailureStatus.IN_DOUBT, "It is unknown whether the work was done", True),
         (FailureStatus.RETRYING, "It is being tried again now", False),
         (FailureStatus.RESOLVED, "It succeeded", False),

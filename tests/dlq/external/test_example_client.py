@@ -117,7 +117,7 @@ def test_example_client_processes_the_failures_that_the_client_reported(client: 
     assert (failed.outcome, failed.error_type, failed.error_message) == ("failed", "KeyError", "'nights'")
 
 
-def test_killed_example_client_that_is_idempotent_is_replaced_by_another_client(
+def test_work_of_a_killed_idempotent_example_client_is_claimed_by_another_client(
     client: ExampleClient,
 ) -> None:
     failure_id = client.report('{"booking": "B-1", "nights": 1000}')

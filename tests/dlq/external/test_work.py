@@ -108,7 +108,7 @@ def test_acknowledged_failure_is_resolved_and_a_repeated_acknowledgement_has_no_
         assert Event.objects.filter(event="failure.resolved").count() == 1
 
 
-def test_handler_that_fails_three_times_gets_our_retry_delays_and_then_a_permanent_failure(
+def test_failure_whose_external_handler_fails_three_times_is_retried_with_delays_and_then_permanent(
     pms: APIClient, hotel: Hotel
 ) -> None:
     failure_id = report_due(pms, hotel)
@@ -155,7 +155,7 @@ def test_extended_lease_begins_at_the_time_of_the_request(pms: APIClient, hotel:
 
 
 def lose_lease(hotel: Hotel, entry: dict[str, Any]) -> None:
-    """Let the lease of the claimed failure expire, and run the task that the due queue sends at its end."""
+    """Let the lease of the claimed failure expire, and run the task that the due queue sends after that."""
     with hotel_context(hotel):
         expire_lease(entry["id"])
         runner.retry_due(failure_id=Failure.objects.get(id=entry["id"]).id)

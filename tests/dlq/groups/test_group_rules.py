@@ -63,9 +63,7 @@ def test_group_that_is_separated_again_gets_its_failures_and_new_errors(in_hotel
     assert fingerprints(dark, away, later, newest) == [dark.fingerprint] + 3 * [away.fingerprint]
 
 
-def test_groups_that_were_joined_one_after_the_other_share_the_last_group(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_groups_joined_in_a_chain_assign_all_failures_to_the_last_group(in_hotel: Hotel, lamp: Lamp) -> None:
     first, second, third = (capture(f"the lamp is {word}") for word in ("dark", "away", "hot"))
     join(fingerprint=first.fingerprint, into=second.fingerprint)
     join(fingerprint=second.fingerprint, into=third.fingerprint)

@@ -51,7 +51,7 @@ def test_list_links_to_a_redrive_of_everything_that_matches_its_filter(
     assert "status: permanent · “dark”" in page
 
 
-def test_action_on_everything_that_matches_opens_the_page_that_starts_a_redrive(
+def test_action_on_all_failures_of_the_filtered_list_opens_the_page_that_starts_a_redrive(
     staff: Client, failures: list[Failure]
 ) -> None:
     for action in ("retry", "discard"):

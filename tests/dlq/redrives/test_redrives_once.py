@@ -117,7 +117,7 @@ def test_loop_over_waiting_failures_retries_failures_again_and_does_not_end(
 
 
 @pytest.mark.django_db
-def test_redrive_continues_by_its_due_item_if_the_broker_lost_its_message(
+def test_redrive_whose_celery_message_was_lost_is_continued_by_the_due_queue(
     in_hotel: Hotel, lamp: Lamp, eager: None
 ) -> None:
     store_permanent_failures()

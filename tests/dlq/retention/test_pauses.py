@@ -120,7 +120,7 @@ def test_failure_that_is_not_paused_becomes_permanent_when_its_age_limit_passes(
     assert reload(failure).status == "permanent"
 
 
-def test_parked_failures_are_released_one_after_the_other(
+def test_failures_parked_during_a_pause_are_scheduled_at_a_limited_rate_after_the_pause(
     in_hotel: Hotel, lamp: Lamp, lantern: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pauses, "BATCH_SIZE", 3)

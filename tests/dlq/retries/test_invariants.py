@@ -145,7 +145,7 @@ def count_effects(failure: Failure) -> int:
 
 
 def retry_in_killed_process_and_again(hotel: Hotel, failure: Failure) -> int:
-    """Retry the failure in a process that its handler kills. Let the lease expire and retry the failure again.
+    """Retry the failure with a retry handler that kills its process. Let the lease expire, and retry the failure again.
 
     Return how often the work was done.
     """
@@ -167,7 +167,7 @@ def retry_in_killed_process_and_again(hotel: Hotel, failure: Failure) -> int:
 def test_killed_handler_that_resolves_the_failure_in_its_transaction_does_the_work_once(
     hotel: Hotel, lamp: Lamp, handler: str, effects: int
 ) -> None:
-    """As a negative control, a handler leaves the resolution to the worker. This handler does the work twice."""
+    """The negative control is a handler that does not resolve the failure itself. Its work is done twice."""
     with hotel_context(hotel):
         failure = capture_failure()
         make_due(failure)

@@ -220,7 +220,7 @@ def test_task_that_killed_its_workers_is_not_retried_automatically(in_hotel: Hot
     assert reload(failure).status == "permanent"
 
 
-def test_retry_due_task_that_exceeds_its_time_starts_no_retry_and_sends_the_rest_again(
+def test_retry_due_task_that_exceeds_its_time_limit_sends_the_other_failures_to_another_task(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[Any] = []

@@ -1,7 +1,8 @@
 -- Locks an ordering key of a hotel until the end of the transaction. Does nothing if the key is empty.
 --
 -- Failures with the same ordering key are claimed and closed one after the other.
--- Each transaction that claims or closes a failure locks the key before the failure, so two of them cannot deadlock.
+-- Each transaction that claims or closes a failure locks the key before the failure.
+-- Such transactions cannot deadlock, because all of them take the locks in this order.
 -- `hotel` is null for the platform.
 CREATE OR REPLACE FUNCTION public.dlq_lock_order(hotel uuid, order_key text) RETURNS void
 LANGUAGE plpgsql AS $$
