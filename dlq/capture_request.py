@@ -23,7 +23,7 @@ from hotelagent.core.ids import uuid7
 from tenants.context import current_actor, current_tenant
 from tenants.errors import HotelSuspended
 
-# The maximum lengths of the columns. Longer values are cut, so that no failure is lost because of its texts.
+# The maximum lengths of the columns. Longer values are cut off, because PostgreSQL would not store them.
 MAX_NAME_LENGTH = 150
 MAX_SOURCE_LENGTH = 100
 MAX_TASK_ID_LENGTH = 64
@@ -101,7 +101,7 @@ def _is_valid(kind: Kind, payload: Any) -> bool:
 
 
 def ordering_key_of(kind: Kind, payload: Any) -> str:
-    """Return the ordering key of the payload. An error of the kind's function must not lose the failure."""
+    """Return the ordering key, or "" if the kind has none or its function raises an exception for the payload."""
     if kind.ordering_key is None:
         return ""
     try:

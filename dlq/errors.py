@@ -12,7 +12,10 @@ class FailureNotFound(DomainError):
 
 
 class FailureStateError(DomainError):
-    """Only failures that are scheduled, in doubt or permanent can be retried or discarded. `state` is the status."""
+    """A failure can be retried or discarded only if its status is scheduled, in doubt or permanent.
+
+    `state` is the status of the failure.
+    """
 
     code = "failure-state-error"
     title = _("The failure's status does not allow this operation")
@@ -76,7 +79,7 @@ class FailureGroupNotFound(DomainError):
 
 
 class FailureGroupConflict(DomainError):
-    """The groups cannot be joined or split, because of the rules that exist already."""
+    """The groups are the same group, or an earlier join or split does not allow this join or split."""
 
     code = "failure-group-conflict"
     title = _("The rules of the failure groups do not allow this operation")

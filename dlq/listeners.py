@@ -22,7 +22,10 @@ def end_discarded_retries(*, hotel: Hotel, **_kwargs: Any) -> None:
 
 @receiver(hotel_restored)
 def mark_erasures(*, hotel: Hotel, detail: dict[str, Any], **_kwargs: Any) -> None:
-    """Mark the erasures of the hotel as pending. A copy of a hotel gets the erasures of the original hotel."""
+    """Mark the erasures of a restored hotel as pending, because the backup may contain the erased data.
+
+    A hotel that was restored as a copy of another hotel gets the erasures of the original hotel.
+    """
     original = UUID(str(detail["original"]["id"]))
     if original == hotel.id:
         Erasure.objects.filter(hotel_id=hotel.id).update(is_pending=True)

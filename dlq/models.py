@@ -120,7 +120,7 @@ class Failure(models.Model):
     fingerprint = FingerprintField(_("group"))
     status = models.CharField(_("status"), max_length=9, choices=FailureStatus)
     #: Whether the work can safely be done twice, as declared by the external handler that claims the failure.
-    #: Null if no external handler has declared it. Then the declaration of the kind applies.
+    #: If no external handler has declared this, the value is null and the declaration of the kind applies.
     is_idempotent = models.BooleanField(null=True, editable=False)
     retries = models.PositiveSmallIntegerField(_("retries"), default=0)
     attempt = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -132,7 +132,7 @@ class Failure(models.Model):
     expires_at = models.DateTimeField(
         _("retried until"), help_text=_("The failure is not retried automatically after this time.")
     )
-    #: The time at which the work of a permanent failure failed again for the first time.
+    #: The time at which the work failed again for the first time after the failure had become permanent.
     #: A retry that a person requests sets `regressed_at` to null.
     regressed_at = models.DateTimeField(_("failed again"), null=True, editable=False)
     #: A retry that a person requests sets `overtaken_at` to null.

@@ -1,4 +1,4 @@
-"""The Celery tasks that retry failures."""
+"""The Celery tasks of the dead-letter queue: retries, redrives, alerts, groups and clean-up."""
 
 import time
 import uuid
@@ -68,7 +68,7 @@ def release(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.watch_all")
 def watch_all() -> None:
-    """Count the failures of the platform, and send an alert if needed. Schedule the same for each hotel.
+    """Count the failures of the platform, and send an alert if needed. Schedule the task `watch` for each hotel.
 
     Celery beat sends this task.
     """

@@ -77,7 +77,10 @@ def is_editable(kind: Kind, payload: Any) -> bool:
 
 
 def _new_value(entry: Property, value: Any) -> Any:
-    """Return the value to store. An empty value removes the property, unless it is required."""
+    """Return the value to store for the entered `value`, or MISSING to remove the property from the payload.
+
+    An empty value removes a property that is neither required nor nullable.
+    """
     if value in (None, ""):
         if entry.is_nullable:
             return None

@@ -62,12 +62,12 @@ def _happened(failure: Failure) -> str:
 def _advice(failure: Failure, subject: Subject | None, *, may_correct: bool) -> str:
     match failure.status:
         case FailureStatus.SCHEDULED if failure.next_retry_at:
-            text = _("It is tried again automatically on %(at)s. You do not need to do anything.")
+            text = _("The work will be tried again automatically on %(at)s. You do not need to do anything.")
             return text % {"at": _format(failure.next_retry_at)}
         case FailureStatus.RETRYING:
-            return _("It is being tried again now. Reload this page in a minute to see the result.")
+            return _("The work is being tried again now. Reload this page in a minute to see the result.")
         case FailureStatus.RESOLVED:
-            return _("It succeeded. There is nothing to do.")
+            return _("The work succeeded. There is nothing to do.")
         case FailureStatus.DISCARDED:
             return _("The failure was discarded, so the work is not tried again.")
         case FailureStatus.IN_DOUBT:

@@ -63,7 +63,7 @@ class OptionsForm(forms.Form):
         required=False,
         initial=5,
         help_text=_(
-            "The other failures are retried only if all of these retries succeed. "
+            "Number of failures to retry first. The other failures are retried only if all of these retries succeed. "
             "Leave blank to retry all failures immediately."
         ),
     )
@@ -85,7 +85,9 @@ class OptionsForm(forms.Form):
     confirm_in_doubt = forms.BooleanField(
         label=_("Retry also work that may already have been done"),
         required=False,
-        help_text=_("For example, a guest may receive an e-mail twice."),
+        help_text=_(
+            "If the work was done, it is done twice. For example, a guest may receive an e-mail twice."
+        ),
     )
 
     def options(self) -> RedriveOptions:

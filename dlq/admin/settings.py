@@ -71,7 +71,9 @@ class FailureSettingsAdmin(ChangesAuditedByServices, HotelModelAdmin):
             name = request.POST.get("name", "").strip()[: pauses.MAX_NAME_LENGTH]
             if request.POST.get("action") == "resume":
                 pauses.resume(name=name)
-                text = _("The retries are resumed. Those that became due in the meantime follow one by one.")
+                text = _(
+                    "The retries are resumed. Retries that became due during the pause start one after the other."
+                )
             else:
                 pauses.pause(name=name)
                 text = _("The retries are paused. New failures are still captured.")

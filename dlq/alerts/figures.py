@@ -21,12 +21,12 @@ from dlq.alerts.models import FailureFigures
 from hotelagent.core.ids import first_uuid7_at
 from tenants.database.clock import database_now
 
-#: No transaction of ours is longer than this, so all rows that were created earlier are committed.
+#: No transaction of the application takes longer than this. So rows that are older than this are committed.
 COMMIT_DELAY = datetime.timedelta(minutes=5)
 ATTEMPT_DELAY = datetime.timedelta(days=1)
 #: The figures of a tenant are counted at most once in this number of seconds.
 MIN_INTERVAL = 50.0
-#: To count the figures of a tenant takes at most this share of the time of one worker.
+#: Counting the figures of a tenant takes at most this share of the time of one worker.
 MAX_SHARE = 0.01
 
 #: The upper bounds of the buckets of retry durations, in seconds.

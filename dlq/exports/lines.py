@@ -1,7 +1,7 @@
 """The lines of an export of failures, in CSV or JSON Lines.
 
-The lines are produced while they are sent, so an export of any size needs the memory of one batch. Each batch is a
-separate query, because a server-side cursor would not work through a transaction pooler.
+The lines are produced while they are sent, so an export of any size needs only the memory for one batch. Each batch
+is a separate query, because a server-side cursor would not work through a transaction pooler.
 """
 
 import csv
@@ -94,7 +94,7 @@ def _batches(failures: QuerySet[Failure]) -> Iterator[list[Failure]]:
 
 
 def _chunks(sizes: Iterable[tuple[UUID, int]]) -> Iterator[list[UUID]]:
-    """Split the ids so that the payloads of each part have about `BATCH_BYTES`."""
+    """Yield lists of ids. The payloads of a list have at most `BATCH_BYTES` bytes together, or the list has one id."""
     ids: list[UUID] = []
     total = 0
     for failure_id, size in sizes:

@@ -57,8 +57,8 @@ class GroupFilter(django_filters.FilterSet):  # type: ignore[misc]
 class NewestGroupFirst(NewestFirstPagination):
     """Pagination by the time at which groups were first seen, newest first.
 
-    The time of the first error does not change, so groups keep their places in the pages. The time of the last error
-    changes.
+    The time of a group's first error never changes, so a group stays on its page while a client reads the pages. In an
+    order by the latest error, each new error would move its group to the first page.
     """
 
     ordering = ("-created_at", "-fingerprint")  # type: ignore[assignment]
@@ -162,7 +162,7 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
     @extend_schema(request=None, responses={200: GroupDetailSerializer, **CONFLICTS})
     @action(detail=True, methods=["post"])
     def separate(self, request: Request, pk: str) -> Response:
-        """Undo the join of a group. Its failures and further errors belong to it again."""
+        """Undo the join of a group. The failures and new errors of the separated group belong to this group again."""
         splitting.separate(fingerprint=self.get_object().pk)
         return self._regrouped()
 

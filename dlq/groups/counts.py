@@ -78,7 +78,10 @@ def counted_live() -> bool:
 def counts_of(
     groups: Collection[FailureGroup], *, with_days: bool, is_live: bool | None = None
 ) -> dict[str, GroupCounts]:
-    """Return the numbers of failures of these groups, by fingerprint. `with_days` includes the numbers of each day."""
+    """Return a dict that maps the fingerprints of the groups to their numbers of failures.
+
+    If `with_days` is False, the numbers for each day may be missing.
+    """
     if not groups:
         return {}
     if counted_live() if is_live is None else is_live:

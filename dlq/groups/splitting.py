@@ -109,7 +109,9 @@ def join(*, fingerprint: str, into: str) -> int:
             text = _("The group {into} was itself joined to the group {target}. Join the group to {target}.")
             raise FailureGroupConflict(text.format(into=into, target=target.joined_to))
         if group.joined_to is not None:
-            text = _("The group was already joined to the group {target}. Separate it first.")
+            text = _(
+                "The group was already joined to the group {target}. Separate the group from {target} first."
+            )
             raise FailureGroupConflict(text.format(target=group.joined_to))
         if group.split_from == into:
             rules = [rule for rule in target.splits or [] if rule["fingerprint"] != fingerprint]

@@ -34,7 +34,7 @@ class Title:
 
 
 _titles: dict[str, Title] = {}
-#: Titles of tasks of apps that cannot import this module, because the dead-letter queue is built on them.
+#: Titles of tasks of the apps that the dead-letter queue imports. These apps cannot import this module.
 _TASK_TITLES: dict[str, StrPromise] = {
     "locks.tasks.send_webhook_deliveries": _("Webhooks could not be delivered"),
     "locks.tasks.expire_holds": _("Holds could not be released"),

@@ -1,4 +1,4 @@
-"""Whether this version of the application can process a failure."""
+"""The check whether this version of the application has the code to process a failure."""
 
 from celery.exceptions import NotRegistered
 

@@ -22,7 +22,7 @@ MAX_PROBLEMS = 10
 class SchemaProblem:
     """A part of a payload that does not match its schema.
 
-    `field` is the path of the part, for example `guests.0.email`. It is empty for the whole payload.
+    `field` is the path of the part, for example `guests.0.email`. `field` is empty if the part is the whole payload.
     """
 
     field: str

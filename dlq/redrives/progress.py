@@ -28,7 +28,7 @@ SECONDS = 4.0
 #: Without this limit, a redrive that was interrupted for an hour would schedule the retries of the hour in one step.
 MAX_BURST = timedelta(seconds=10)
 #: The shortest and the longest delay between two steps of a redrive that only wait for results of retries.
-#: The longer a redrive has run, the longer the delay.
+#: The delay grows with the time for which the redrive has run.
 MIN_DELAY, MAX_DELAY = timedelta(seconds=2), timedelta(seconds=60)
 _NOW = timedelta(0)
 
@@ -92,7 +92,7 @@ def _stop_reason(redrive: Redrive) -> StopReason | None:
 
 
 def _has_more(redrive: Redrive) -> bool:
-    """Return whether failures remain that the redrive has not covered, or whose retries were withdrawn."""
+    """Return whether the redrive still has failures to cover, or withdrawn retries to schedule again."""
     return bool(redrive.withdrawn) or not redrive.has_covered_all
 
 

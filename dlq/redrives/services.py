@@ -30,9 +30,10 @@ RUN_TASK = "dlq.tasks.continue_redrives"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedriveOptions:
-    """What a redrive does with the selected failures, and how fast. The fields are columns of `Redrive`.
+    """The options of a redrive: what it does with the selected failures, and how fast.
 
-    Raises InvalidRedrive.
+    The fields are columns of `Redrive`. Raises InvalidRedrive if options contradict each other, or if the reason for
+    discarding failures is missing.
     """
 
     action: str = RedriveAction.RETRY

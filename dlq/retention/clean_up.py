@@ -46,7 +46,7 @@ WHERE unused.last_seen_at < %s
 
 
 def clean_up() -> None:
-    """Mark failures without a scheduled retry as in doubt, and delete old failures and old personal data."""
+    """Mark failures whose retry is lost as in doubt, and delete old failures and old personal data."""
     end_lost_retries()
     pauses.release()
     settings = FailureSettings.objects.read()
@@ -185,12 +185,12 @@ def _attempts(failure_ids: Iterable[UUID]) -> QuerySet[Attempt]:
 
 
 def _delete_unused_groups(*, before: datetime.datetime) -> None:
-    """Delete groups that occurred last before this time, and that are the group of no failure.
+    """Delete groups that have no failures and whose latest error occurred before this time.
 
     Groups with rules or notes are kept, because staff wrote them.
 
-    Attempts are not searched, because no index finds the attempts of a group. An old attempt of a failure that now has
-    another error can therefore lose its traceback.
+    A group is deleted even if an old attempt has an error of the group, because no index finds the attempts of a group.
+    The traceback of such an attempt is lost.
     """
     with connection.cursor() as cursor:
         cursor.execute(_DELETE_GROUPS, [before])

@@ -120,7 +120,7 @@ def _erase_failures(ids: list[uuid.UUID]) -> ErasureResult:
     attempts = Attempt.objects.filter(failure_id__in=ids).exclude(error_message="").count()
     delete_personal_data_of(
         ids,
-        # The keys can be a digest of the data, or contain a reservation number.
+        # Both keys are replaced, because they can be a digest of personal data or contain a reservation number.
         work_key=Concat(Value("erased:"), Cast("id", CharField())),
         ordering_key="",
     )

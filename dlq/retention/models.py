@@ -1,7 +1,7 @@
 """The settings of each tenant for its failures, and the progress of the clean-up.
 
-Both tables are in the platform's schema only, because a table per hotel would cost time for each hotel. Row-level
-security limits each hotel to its own row. The row of the platform has no hotel.
+Both tables are in the platform's schema only, because tables in the schema of each hotel would make the creation and
+migration of hotels slower. Row-level security limits each hotel to its own row. The row of the platform has no hotel.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class TenantRowManager(models.Manager[Row]):
 
     def get_queryset(self) -> models.QuerySet[Row]:
         # With the setting DATABASE_ROLES, PostgreSQL shows a hotel only its own row.
-        # The filter by hotel is needed for the platform, and without this setting.
+        # The filter is needed, because the platform sees all rows, and so does each hotel if the setting is off.
         return super().get_queryset().filter(hotel_id=current_tenant().id)
 
     def read(self) -> Row:
-        """Return the row of the current tenant, or an unsaved row with the default values."""
+        """Return the current tenant's row of this table, or an unsaved row with the default values."""
         return self.first() or self.model(hotel_id=current_tenant().id)
 
     def lock(self) -> Row:

@@ -119,7 +119,7 @@ def park(failure_id: uuid.UUID) -> bool:
     """Park a scheduled failure if its retries are paused. Return whether they are paused."""
     with transaction.atomic(), connection.cursor() as cursor:
         # `resume` waits for the lock on the settings until this transaction has ended.
-        # The release of parked failures therefore finds the failure that is parked here.
+        # Without this lock, `resume` could release the parked failures before this failure is parked.
         cursor.execute(_LOCK_SHARED, [current_tenant().id])
         row = cursor.fetchone()
         scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)

@@ -231,7 +231,7 @@ def resolve_work(*, work_keys: Collection[str]) -> None:
 
 
 def _resolve(failure: Failure, *, number: int) -> None:
-    """Resolve the locked failure."""
+    """Store that attempt `number` has done the work of the locked failure, which closes the failure."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT dlq_resolve(%s, %s, %s, %s)",

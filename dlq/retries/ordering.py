@@ -29,7 +29,10 @@ def lock(ordering_key: str) -> None:
 
 
 def waiting_reason(failure: Failure) -> str:
-    """Return why a failure waits, if the reason is its ordering key, otherwise "". `waits_for` must be annotated."""
+    """Return why the failure waits because of its ordering key, or "" if the ordering key is not a reason to wait.
+
+    The failure must be annotated with `waits_for`.
+    """
     if failure.status == FailureStatus.SCHEDULED and (older := getattr(failure, "waits_for", None)):
         return _(
             "Waits until the older failure {id} is resolved or discarded. Both have the ordering key {key}."

@@ -184,7 +184,7 @@ def _send_task(failure: Failure) -> None:
             FAILURE_HEADER: str(failure.id),
             ATTEMPT_HEADER: str(failure.attempt),
             # Retries have the same work id as the original task, so that all deliveries are counted together.
-            # `HotelTask.idempotency_key` is therefore the same for the original task and its retries.
+            # `HotelTask.idempotency_key` returns the work id, so the original task and its retries have the same key.
             WORK_HEADER: failure.idempotency_key,
         },
         **_time_limits(find_kind(failure.name)),
@@ -211,8 +211,9 @@ def _postpone(failure_id: uuid.UUID) -> None:
 def _adjust_check(failure_id: uuid.UUID) -> None:
     """Schedule the check of a running attempt at the end of its lease, or cancel the check of a closed failure.
 
-    The failure is locked, because it may have changed since it was read. The due queue would send the check of a closed
-    failure to workers again and again. A failure that waits for a person has no check either.
+    The failure is locked, because it may have changed since it was read. The check of a closed failure is cancelled,
+    because the due queue would otherwise send the check to workers again and again. The check of a failure that waits
+    for a person is also cancelled.
     """
     with transaction.atomic():
         for failure in Failure.objects.filter(id=failure_id).select_for_update():

@@ -14,7 +14,7 @@
 -- The function returns null if the failure is not due, if another worker has claimed it, or if its retries are paused.
 -- The function also returns null if the failure waits for an older failure with the same ordering key.
 -- When a failure is closed, dlq_wake_next makes the next failure with the same ordering key due.
--- The check after `blocked_seconds` notices that the failure has become too old for automatic retries.
+-- A waiting failure is checked after `blocked_seconds`, because it may become too old for automatic retries.
 CREATE OR REPLACE FUNCTION public.dlq_claim(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

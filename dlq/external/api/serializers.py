@@ -162,7 +162,7 @@ class ClaimedSerializer(ReadOnlySerializer[Any]):
     examples=[OpenApiExample("Another two minutes", value={"fencing_token": 3, "lease_seconds": 120})]
 )
 class ExtendSerializer(_LeaseSerializer):
-    """The extension of a lease."""
+    """The request of a handler to extend the lease of a failure."""
 
     fencing_token = serializers.IntegerField(min_value=1, max_value=32767, help_text=_NUMBER_HELP)
 

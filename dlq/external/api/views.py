@@ -40,7 +40,7 @@ def client_name(request: Request) -> str:
 
 
 class ClaimViewSet(IdempotentMixin, HotelViewSet):
-    """Claims of failures."""
+    """The endpoint at which handlers of other systems claim failures."""
 
     queryset = Failure.objects.all()
     required_scopes = {"POST": WORK_SCOPE}

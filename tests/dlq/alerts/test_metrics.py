@@ -1,4 +1,4 @@
-"""Tests of the metrics of failures. The values equal counts over the tables, even after a worker was killed."""
+"""Tests of the metrics of failures. Each value equals a count of rows in the tables, even after a worker was killed."""
 
 import multiprocessing
 import os

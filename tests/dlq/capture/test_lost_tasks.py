@@ -22,7 +22,7 @@ from tests.dlq.workers import messages, prefork_worker, runs, wait_for
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_task_that_exceeds_the_hard_time_limit_is_captured_once_and_its_retry_is_an_attempt(
+def test_task_killed_at_its_hard_time_limit_is_one_failure_even_if_its_retry_is_killed_too(
     hotel: Hotel,
 ) -> None:
     with hotel_context(hotel):

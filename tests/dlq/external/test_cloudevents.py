@@ -96,7 +96,7 @@ def test_event_data_that_jsonb_cannot_store_reaches_the_handler_unchanged_after_
     assert entry["payload"]["data"] == data
 
 
-def test_event_that_is_reported_again_returns_its_failure_until_the_failure_is_deleted(
+def test_repeated_report_of_an_event_returns_the_same_failure_until_the_failure_is_deleted(
     pms: APIClient, hotel: Hotel
 ) -> None:
     first = report(pms).json()

@@ -365,7 +365,7 @@ def test_redrive_refuses_external_failures_in_doubt_unless_a_person_confirms_the
         assert refusal(traits, Redrive(confirm_in_doubt=True)) is None
 
 
-def test_claims_count_towards_the_rate_limit_of_the_key(pms: APIClient) -> None:
+def test_claims_count_towards_the_rate_limit_of_the_api_key(pms: APIClient) -> None:
     response = pms.post(f"{ENTRIES}claim/", {"kinds": [KIND]})
     assert response["RateLimit-Policy"].startswith('"client"')
 

@@ -181,9 +181,7 @@ def test_redrive_whose_failure_rate_is_at_most_the_maximum_finishes(
     assert (redrive.status, redrive.succeeded, redrive.failed) == ("finished", 4, 4)
 
 
-def test_redrive_with_a_rate_schedules_only_this_number_of_retries_per_minute(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_redrive_schedules_no_more_retries_per_minute_than_its_rate(in_hotel: Hotel, lamp: Lamp) -> None:
     store_failures(10)
     redrive = step(start(rate=30))
     assert (redrive.scheduled, step(redrive).scheduled) == (1, 1)

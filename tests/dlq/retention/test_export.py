@@ -1,4 +1,4 @@
-"""Tests of exports of failures: everything that matches, masked, harmless in a spreadsheet, and in constant memory."""
+"""Tests that exports contain all matching failures and no formulas, mask personal data and need constant memory."""
 
 import csv
 import io
@@ -100,7 +100,7 @@ def test_export_with_an_invalid_parameter_is_rejected(api: APIClient, parameters
     assert next(iter(parameters)) in response.json()["errors"][0]["pointer"]
 
 
-def test_personal_values_are_masked_without_the_scope_for_payloads_and_secrets_always(
+def test_export_masks_secrets_always_and_personal_values_if_the_payload_scope_is_missing(
     hotel: Hotel, letter: None
 ) -> None:
     with hotel_context(hotel):

@@ -191,7 +191,10 @@ def test_killed_handler_that_resolves_the_failure_in_its_transaction_does_the_wo
 
 
 def capture_after_check() -> None:
-    """Store a failure if none is open for its work. All workers finish the check before one of them stores it."""
+    """Store a failure if no failure of the same work is open.
+
+    The barrier makes all workers check this before any of them stores a failure, so that the tests force the race.
+    """
     is_open = Failure.objects.filter(work_key="booking 7", status__in=OPEN_STATUSES).exists()
     barrier.wait(20)
     if not is_open:

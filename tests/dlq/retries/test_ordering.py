@@ -128,7 +128,7 @@ def test_successful_task_with_an_ordering_key_makes_older_failures_with_the_key_
 
 
 @pytest.mark.django_db
-def test_older_failure_waits_for_a_person_if_a_newer_one_succeeds_that_was_claimed_before(
+def test_older_failure_waits_for_a_person_if_a_newer_failure_that_was_claimed_earlier_succeeds(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     older, newer = capture_in_order(2)

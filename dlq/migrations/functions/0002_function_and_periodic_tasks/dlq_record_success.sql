@@ -9,8 +9,8 @@
 -- If a later attempt is running when the success is recorded, the failure stays open until the later attempt ends.
 --
 -- The function returns {is_recorded, outcome}.
--- If the attempt had already ended, the function changes nothing. `is_recorded` is then false.
--- `outcome` is then the outcome of the attempt.
+-- If the attempt had already ended, the function changes nothing and `is_recorded` is false.
+-- `outcome` is the outcome that is stored in the attempt when the function returns.
 CREATE OR REPLACE FUNCTION public.dlq_record_success(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

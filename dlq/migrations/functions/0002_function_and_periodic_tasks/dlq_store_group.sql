@@ -9,8 +9,8 @@
 --
 -- The function never waits for another transaction that captures an error of the same group, unless the group is new.
 -- The function updates the time at which the group was last seen, and the versions of the group.
--- The update is skipped if the time is less than ten seconds old and the version is not new.
--- The update is also skipped if another transaction has locked the row of the group.
+-- A group that was seen in the last ten seconds is not updated, unless the version of the code is new to the group.
+-- A group whose row another transaction has locked is not updated either.
 --
 -- An acknowledged group has regressed if an error of the group occurs in a new version of the code.
 -- A group whose latest failures are all closed has regressed if an error occurs after seven days without an error.
