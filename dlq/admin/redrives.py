@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -115,6 +116,9 @@ class RedriveAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         # Redrives are started from the list of failures, so the list of redrives has no button to add one.
         return False
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        raise PermissionDenied
 
     def may_act(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("dlq.change_failure"))

@@ -19,6 +19,7 @@ from psycopg import sql
 from hotelagent.celery import app
 from hotelagent.embedded import processes
 from tests import servers
+from tests.broker import close_broker_connections
 from tests.dlq.worker_tasks import RUNS
 
 
@@ -26,7 +27,7 @@ from tests.dlq.worker_tasks import RUNS
 def prefork_worker(*, include: str = "tests.dlq.worker_tasks") -> Iterator[Any]:
     """Run a Celery worker with two forked processes. The worker imports the tasks of the modules `include`."""
     app.conf.update(broker_url=settings.REDIS_URL)
-    app.close()
+    close_broker_connections()
     worker = processes.start(
         [
             *(sys.executable, "-m", "celery", "--quiet", "-A", "hotelagent.celery", "worker"),

@@ -21,7 +21,9 @@ from tenants.scopes import Role
 
 
 def create_failure(name: str) -> Failure:
-    failure = Failure.objects.create(is_task=False, name=name, payload={}, expires_at=timezone.now() + timedelta(days=1))
+    failure = Failure.objects.create(
+        is_task=False, name=name, payload={}, expires_at=timezone.now() + timedelta(days=1)
+    )
     Attempt.objects.create(failure=failure, number=0)
     return failure
 

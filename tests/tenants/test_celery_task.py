@@ -34,6 +34,7 @@ from tenants.context import (
 from tenants.errors import TooManyDeliveries
 from tenants.models import Hotel, Redelivery
 from tenants.queue.celery_task import HOTEL_HEADER, HotelTask
+from tests.broker import close_broker_connections
 
 runs: list[Any] = []
 
@@ -63,7 +64,7 @@ def worker(db: None, unpersistent_connections: None) -> Iterator[Any]:
         app, concurrency=2, pool="threads", perform_ping_check=False, loglevel="ERROR"
     ) as worker:
         yield worker
-    app.close()
+    close_broker_connections()
 
 
 def wait_for(count: int) -> list[Any]:
@@ -196,7 +197,7 @@ def test_celery_message_contains_the_id_of_the_hotel_but_not_its_name(
 ) -> None:
     app.conf.update(broker_url=settings.REDIS_URL)
     note.delay("x")
-    app.close()
+    close_broker_connections()
     with redis.Redis.from_url(redis_url) as client:
         message = json.loads(client.lrange(f"{settings.REDIS_KEY_PREFIX}:celery", 0, 0)[0])
     assert message["headers"][HOTEL_HEADER] == str(in_hotel.id)

@@ -15,6 +15,7 @@ from hotelagent.celery import app
 from hotelagent.embedded import processes
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
+from tests.broker import close_broker_connections
 from tests.tenants.prefork import REPORTS, report
 
 TASKS = 30
@@ -43,7 +44,7 @@ def test_task_in_a_forked_process_runs_in_the_context_of_its_sender(
         ],
         output=subprocess.DEVNULL,
     )
-    app.close()
+    close_broker_connections()
     with redis.Redis.from_url(redis_url) as client:
         try:
             deadline = time.monotonic() + 60

@@ -14,6 +14,7 @@ from dlq.models import Failure
 from dlq.retries import runner
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
+from tests.broker import close_broker_connections
 from tests.dlq.conftest import Lamp, capture_failure, failing_task, reload
 
 
@@ -70,6 +71,7 @@ def test_failure_whose_task_cannot_be_sent_is_kept_with_its_payload_and_schedule
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(current_app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
+    close_broker_connections()
     payload = {"args": [-1], "kwargs": {"colour": "blue"}}
     captured = services.capture(
         is_task=True, source="tests", name=failing_task.name, payload=payload, error=ValueError("dark")

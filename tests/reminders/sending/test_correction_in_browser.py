@@ -55,7 +55,7 @@ def test_manager_corrects_the_address_of_a_failed_reminder_and_it_is_sent(
         screenshot(page, "failure")
         page.get_by_label("E-mail address").fill("ana@example.com")
         page.get_by_role("button", name="Correct and send again").click()
-        expect(page.get_by_text("The correction was saved")).to_be_visible()
+        expect(page.get_by_text("The corrected data were saved")).to_be_visible()
         corrected = page.get_by_role("row", name="E-mail address ana@exmaple.com ana@example.com")
         expect(corrected).to_be_visible()
         with hotel_context(hotel):
