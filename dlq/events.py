@@ -195,7 +195,7 @@ GROUP_ANNOTATED = register(
 )
 GROUP_JOINED = register(
     "failure_group.joined",
-    description=_("{actor} joined failures of {name} to the group {into}"),
+    description=_("{actor} moved a group of failures of {name} into the group {into}"),
     fields=(
         "name",
         "into",

@@ -61,7 +61,10 @@ def clean_up(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.release")
 def release(ids: list[str]) -> None:
-    """Schedule the retries that were parked during a pause that has ended. `ids` contains one id, the hotel's."""
+    """Schedule the retries that became due while retries were paused. Runs after the end of the pause.
+
+    `ids` is the list of ids that every task of the due queue gets. It contains only the id of the hotel.
+    """
     pauses.release()
     due.complete(kind=policy.RELEASE_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
 

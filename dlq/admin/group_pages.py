@@ -21,8 +21,8 @@ MUTES: dict[str, tuple[Any, datetime.timedelta | None, int | None]] = {
     "hour": (gettext_lazy("for one hour"), datetime.timedelta(hours=1), None),
     "day": (gettext_lazy("for one day"), datetime.timedelta(days=1), None),
     "week": (gettext_lazy("for one week"), datetime.timedelta(days=7), None),
-    "10": (gettext_lazy("until 10 more failures"), None, 10),
-    "100": (gettext_lazy("until 100 more failures"), None, 100),
+    "10": (gettext_lazy("until the group has 10 more failures"), None, 10),
+    "100": (gettext_lazy("until the group has 100 more failures"), None, 100),
 }
 MAX_CHOICES = 100
 

@@ -59,7 +59,7 @@ def _show_operation(operation: dict[str, Any], kind: Kind, *, may_view: bool) ->
 
 
 def _secret_changes(failure: Failure) -> Patch:
-    """Return an operation for each secret value that the correction replaced.
+    """Return one JSON Patch operation for each secret value that the correction replaced.
 
     The operation contains a placeholder instead of the new value.
     """

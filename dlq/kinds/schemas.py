@@ -64,7 +64,7 @@ def errors_by_field(problems: list[SchemaProblem]) -> dict[str, list[str]]:
 
 
 def _plain(value: Any) -> Any:
-    """Return the value as plain JSON: tuples become lists, and UUIDs, dates, decimals and bytes become texts."""
+    """Return the value as plain JSON: tuples become lists, and UUIDs, dates, decimals and bytes become strings."""
     match value:
         case dict():
             return {str(key): _plain(item) for key, item in value.items()}
@@ -108,7 +108,7 @@ def _problems(error: ValidationError, declared: frozenset[str]) -> Iterator[Sche
         case "format":
             message = TranslatableMessage(_("The value must have the format {format}."), format=rule)
         case "additionalProperties" | "unevaluatedProperties":
-            message = TranslatableMessage(_("There are values with names that the schema does not allow."))
+            message = TranslatableMessage(_("The schema does not allow some of these fields."))
         case "anyOf" | "oneOf":
             message = TranslatableMessage(
                 _("The value must match one of the alternatives that the schema allows.")

@@ -16,8 +16,8 @@ DECLARE
     found char(16) := original;
     following char(16);
 BEGIN
-    -- The services reject rules that would assign an error to the same group again and again.
-    -- If such rules exist nevertheless, this limit of the loop ensures that the capture of a failure ends.
+    -- The services reject rules that form a cycle, such as two groups that are joined to each other.
+    -- If a cycle exists nevertheless, this limit of the loop ensures that the capture of a failure ends.
     FOR step IN 1..10 LOOP
         SELECT coalesce(
             (SELECT split.rule ->> 'fingerprint'

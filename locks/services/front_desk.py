@@ -128,7 +128,7 @@ def _end(
 
 
 def _check_movable(allocation_id: UUID) -> None:
-    """Lock an allocation, and check that it can be moved because it still occupies its room.
+    """Lock an allocation, and check that it still occupies its room. Otherwise it cannot be moved.
 
     Raises HoldNotFound, AllocationStateError or HoldExpired.
     """

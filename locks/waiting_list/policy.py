@@ -11,7 +11,7 @@ MAX_ENTRIES_PER_CLIENT = 500
 MAX_ENTRIES_PER_SESSION = 10
 
 #: Time after which a new entry is processed again, because a room may become free while the entry is being created.
-#: The transactions that create the entry and free the room can't see each other's uncommitted changes.
+#: The transaction that creates the entry can't see a room that another transaction frees but has not committed.
 #: When the entry is processed again, both transactions have ended.
 PROCESS_AGAIN_AFTER = datetime.timedelta(seconds=20)
 #: Delay before an entry is processed again because a suitable room was locked by another transaction.

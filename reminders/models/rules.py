@@ -74,7 +74,7 @@ class Rule(models.Model):
     late_policy = models.CharField(
         _("late booking"), max_length=8, choices=LateBookingPolicy, default=LateBookingPolicy.SKIP
     )
-    # `room_types` and `sources` are limited to 20 items, so that a row fits into a page.
+    # `room_types` and `sources` are limited to 20 items, so that a row fits into one page of PostgreSQL (8 kB).
     # The table therefore needs no TOAST table.
     room_types = ArrayField(
         models.CharField(max_length=40), verbose_name=_("room types"), default=list, blank=True, size=20

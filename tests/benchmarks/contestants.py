@@ -1,9 +1,9 @@
 """Processes for the implementations that a benchmark compares.
 
-The benchmarks compare hotelagent with other projects for the same purpose, such as django-tenants. The code calls each
-of the compared implementations a side, and a project that hotelagent is compared with a peer. The functions of a side
-are in a module `side_*.py` of this package. They run in a separate process, because a process can configure Django only
-once. All sides use the same server, with separate databases.
+The benchmarks compare hotelagent with other projects for the same purpose, such as django-tenants. In the code, a
+"peer" is one of these other projects, and a "side" is hotelagent or a peer. The functions of a side are in a module
+`side_*.py` of this package. They run in a separate process, because a process can configure Django only once. All sides
+use the same server, with separate databases.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def _hotels(count: int) -> Iterator[Contestant]:
 
 
 def _measure(operation: str, *contestants: Contestant) -> list[list[float]]:
-    """Measure a function of `side_ours` several times in each of the processes, alternately.
+    """Call a function of the module `side_ours` several times in each process. The processes take turns.
 
     Return a list of durations in milliseconds for each process.
     """

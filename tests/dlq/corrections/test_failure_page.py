@@ -279,7 +279,7 @@ def test_actions_of_the_page_depend_on_the_status(staff: Client, hotel: Hotel, f
         (FailureStatus.PERMANENT, "The work is not tried again automatically", True),
         (FailureStatus.IN_DOUBT, "It is unknown whether the work was done", True),
         (FailureStatus.RETRYING, "The work is being tried again now", False),
-        (FailureStatus.RESOLVED, "It succeeded", False),
+        (FailureStatus.RESOLVED, "The work succeeded", False),
         (FailureStatus.DISCARDED, "The failure was discarded", False),
     ):
         with hotel_context(hotel):

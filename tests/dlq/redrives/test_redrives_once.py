@@ -42,7 +42,10 @@ def run_in_process_that_is_killed(work: Callable[[], object]) -> None:
 
 
 def advance_and_die(redrive: Redrive, *, steps: int, before_commit: bool) -> None:
-    """Make steps of the redrive, and die in the last one: before its commit, or before the next step."""
+    """Execute this number of steps of the redrive, and then kill the process.
+
+    With `before_commit`, the process is killed before the last step is committed, otherwise after its commit.
+    """
     step, made = progress._step, 0
 
     def step_or_die(redrive: Redrive) -> object:
