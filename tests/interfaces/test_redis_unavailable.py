@@ -9,7 +9,6 @@ import pytest
 import redis
 from django.core.cache import caches
 from django.test import Client
-from kombu import pools
 from waffle.models import Switch
 
 from hotelagent.celery import app
@@ -18,6 +17,7 @@ from hotelagent.embedded.servers.valkey import THROWAWAY, Valkey
 from tenants import tasks
 from tenants.context import platform_context
 from tenants.models import Hotel, HotelStatus
+from tests.broker import close_broker_connections
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,18 +47,12 @@ def degraded_redis(
     caches_before = settings.CACHES
     settings.CACHES = {name: {**cache, "LOCATION": server.url()} for name, cache in caches_before.items()}
     monkeypatch.setattr(app.conf, "broker_url", server.url())
-    _close_broker_connections()
+    close_broker_connections()
     yield request.param
     process.terminate()
     process.wait(10)
     monkeypatch.undo()
-    _close_broker_connections()
-
-
-def _close_broker_connections() -> None:
-    pools.reset()
-    app._pool = None  # type: ignore[attr-defined]
-    app.amqp._producer_pool = None  # type: ignore[attr-defined]
+    close_broker_connections()
 
 
 def test_hotel_added_while_redis_is_unavailable_stays_in_the_status_provisioning(

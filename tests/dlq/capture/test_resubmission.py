@@ -70,7 +70,7 @@ def test_deletion_before_the_copy_is_sent_loses_the_failure_if_the_connection_is
 def test_failure_whose_task_cannot_be_sent_is_kept_with_its_payload_and_scheduled_again(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(current_app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(current_app.conf, "broker_url", "redis://127.0.0.1:1/0")
     close_broker_connections()
     payload = {"args": [-1], "kwargs": {"colour": "blue"}}
     captured = services.capture(
