@@ -196,6 +196,7 @@ def test_celery_message_contains_the_id_of_the_hotel_but_not_its_name(
     in_hotel: Hotel, redis_url: str
 ) -> None:
     app.conf.update(broker_url=settings.REDIS_URL)
+    close_broker_connections()
     note.delay("x")
     close_broker_connections()
     with redis.Redis.from_url(redis_url) as client:

@@ -78,6 +78,8 @@ def test_failure_whose_task_cannot_be_sent_is_kept_with_its_payload_and_schedule
     )
     services.retry(failure_id=captured.id)
     runner.retry_due(failure_id=captured.id)
+    monkeypatch.undo()
+    close_broker_connections()
     failure = Failure.objects.get()
     assert (failure.status, failure.payload, failure.retries) == ("scheduled", payload, 1)
     assert "OperationalError" in failure.error_type
