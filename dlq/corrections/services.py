@@ -19,6 +19,7 @@ from dlq.kinds.schemas import errors_by_field, find_problems
 from dlq.models import Failure
 from dlq.payloads import StoredPayload, json_values, secret_fields, to_stored
 from dlq.payloads.secret_fields import PLACEHOLDER
+from dlq.retries import ordering
 
 #: A correction with this version is made without a check of the failure's current version.
 ANY_VERSION = "*"
@@ -48,9 +49,10 @@ def correct_and_retry(*, failure_id: uuid.UUID, version: str, change: Callable[[
     FailureStateError as `services.retry` does.
     """
     with transaction.atomic():
-        failure: Failure | None = Failure.objects.select_for_update().filter(id=failure_id).first()
-        if failure is None:
-            raise FailureNotFound(_("There is no failure {id}.").format(id=failure_id))
+        try:
+            failure = ordering.lock_failure(failure_id)
+        except Failure.DoesNotExist:
+            raise FailureNotFound(_("There is no failure {id}.").format(id=failure_id)) from None
         if version not in {ANY_VERSION, failure.version}:
             raise FailureConflict(
                 _(

@@ -109,7 +109,7 @@ def resolve_here(failure: Failure) -> None:
     """
     if not connection.in_atomic_block:
         raise TransactionManagementError("Call resolve_here() in the transaction.atomic() block of the work.")
-    current = _lock(failure.id)
+    current = ordering.lock_failure(failure.id)
     if (current.status, current.attempt) != (FailureStatus.RETRYING, failure.attempt):
         raise AttemptLost(f"Attempt {failure.attempt} of the failure {failure.id} is not running any more.")
     record_success(failure_id=failure.id, number=failure.attempt)
@@ -143,7 +143,7 @@ def record_lost(*, failure_id: uuid.UUID, number: int) -> bool:
     Return False and change nothing if the attempt has ended or has extended its lease.
     """
     with transaction.atomic():
-        failure = _lock(failure_id)
+        failure = ordering.lock_failure(failure_id)
         if failure.claimed_until is None or failure.claimed_until > database_now():
             return False
         error = AttemptLost(TranslatableMessage(gettext_noop("The worker did not report a result in time.")))
@@ -174,7 +174,7 @@ def record_failure(
     else:
         report = error
     with transaction.atomic():
-        failure = _lock(failure_id)
+        failure = ordering.lock_failure(failure_id)
         open_outcomes = [AttemptOutcome.RUNNING] if is_lost else [AttemptOutcome.RUNNING, AttemptOutcome.LOST]
         report = payloads.hide_values(report, failure)
         fields = report.as_fields(name=failure.name)
@@ -225,7 +225,7 @@ def resolve_work(*, work_keys: Collection[str]) -> None:
     with transaction.atomic():
         waiting = Failure.objects.filter(work_key__in=work_keys, status__in=WAITING_STATUSES)
         for failure_id in waiting.order_by("id").values_list("id", flat=True):
-            failure = _lock(failure_id)
+            failure = ordering.lock_failure(failure_id)
             if failure.status in WAITING_STATUSES:
                 _resolve(failure, number=failure.attempt)
 
@@ -237,13 +237,6 @@ def _resolve(failure: Failure, *, number: int) -> None:
             "SELECT dlq_resolve(%s, %s, %s, %s)",
             [failure.id, number, current_tenant().id, json.dumps(actor_as_json())],
         )
-
-
-def _lock(failure_id: uuid.UUID) -> Failure:
-    """Lock the ordering key of the failure, and then the failure. Return the failure."""
-    ordering.lock(Failure.objects.values_list("ordering_key", flat=True).get(id=failure_id))
-    failure: Failure = Failure.objects.select_for_update().get(id=failure_id)
-    return failure
 
 
 def _hotel_id() -> str | None:

@@ -28,6 +28,16 @@ def lock(ordering_key: str) -> None:
             cursor.execute("SELECT dlq_lock_order(%s, %s)", [current_tenant().id, ordering_key])
 
 
+def lock_failure(failure_id: uuid.UUID) -> Failure:
+    """Lock the ordering key of a failure, and then the failure. Return the failure.
+
+    Raises Failure.DoesNotExist.
+    """
+    lock(Failure.objects.values_list("ordering_key", flat=True).get(id=failure_id))
+    failure: Failure = Failure.objects.select_for_update().get(id=failure_id)
+    return failure
+
+
 def waiting_reason(failure: Failure) -> str:
     """Return why the failure waits because of its ordering key, or "" if the ordering key is not a reason to wait.
 

@@ -2,19 +2,22 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
+from django.db import connection, transaction
 
 from audit.selectors import timeline
 from dlq import services
 from dlq.corrections.services import correct_and_retry
 from dlq.models import Failure, FailureStatus
+from dlq.retries import ordering
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
-from tests.dlq.conftest import Lamp, capture_failure, reload
+from tests.dlq.conftest import NAME, Lamp, LampError, capture_failure, reload
 from tests.dlq.redrives.test_redrives_once import run_in_process_that_is_killed
-from tests.dlq.retries.test_claims import run_concurrently
+from tests.dlq.retries.test_claims import run_concurrently, wait_until_blocked
 
 
 def die(**_arguments: object) -> None:
@@ -69,3 +72,33 @@ def test_two_corrections_of_a_failure_at_the_same_time_store_one_and_refuse_the_
     assert sorted(type(result).__name__ for result in results) == ["FailureConflict", "NoneType"]
     with hotel_context(hotel):
         assert reload(failure).corrections == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_correction_and_claim_of_a_failure_with_an_ordering_key_do_not_deadlock(
+    hotel: Hotel, lamp: Lamp
+) -> None:
+    with hotel_context(hotel):
+        failure_id = services.capture(
+            is_task=False, source="tests", name=NAME, payload={"lamp": 1}, error=LampError("no current"),
+            ordering_key="booking 1",
+        ).id  # fmt: skip
+
+    def correct() -> None:
+        try:
+            with hotel_context(hotel):
+                correct_and_retry(failure_id=failure_id, version="*", change=lambda _payload: {"lamp": 2})
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with hotel_context(hotel), transaction.atomic():
+            # A claim locks the ordering key first, and the failure afterwards.
+            ordering.lock("booking 1")
+            correction = pool.submit(correct)
+            wait_until_blocked(1)
+            Failure.objects.filter(id=failure_id).update(occurrences=2)
+        correction.result()
+    with hotel_context(hotel):
+        failure = Failure.objects.get(id=failure_id)
+        assert (failure.occurrences, failure.corrected_payload) == (2, {"lamp": 2})
