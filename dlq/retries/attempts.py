@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
@@ -33,17 +33,17 @@ from dlq.models import (
     FailureStatus,
 )
 from dlq.retries import ordering, schedule
-from dlq.retries.rows import failure_from_json
 from hotelagent.core.messages import TranslatableMessage
 from tenants.context import current_tenant
 from tenants.database.clock import database_now
-from tenants.database.functions import call_function
+from tenants.database.functions import JsonRows, call_function
 from tenants.errors import TooManyDeliveries
 
 log = structlog.get_logger(__name__)
 
 #: The number of failures that `claim_next` reads beyond its limit.
 SPARE_CANDIDATES = 50
+_FAILURES: Final = JsonRows(Failure)
 
 
 def claim(
@@ -69,7 +69,7 @@ def claim(
             "is_dispatched": is_dispatched,
         },
     )
-    return None if row is None else failure_from_json(row)
+    return None if row is None else _FAILURES.instance(row)
 
 
 def claim_next(*, names: Collection[str], lease: timedelta, limit: int = 1) -> list[Failure]:

@@ -21,10 +21,9 @@ from django.db.models.functions import Now
 
 from reminders.models import Reminder, ReminderStatus, Reservation
 from reminders.sending import mail_settings
-from reminders.sending.json_rows import JsonRows
 from reminders.sending.mail_settings import MailSettings
 from reminders.sending.states import SendingEvent, apply_event
-from tenants.database.functions import call_function
+from tenants.database.functions import JsonRows, call_function
 
 #: The time after which a claim expires. It is much longer than the time limit of a batch (`batch.TIME_LIMIT`).
 CLAIM_TIMEOUT: timedelta = timedelta(seconds=180)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reminders.models import EmailBranding, Rule, Template
-from reminders.sending.json_rows import JsonRows
 from tenants.context import current_hotel
+from tenants.database.functions import JsonRows
 
 #: The maximum number of hotels in the cache of a process. The mail settings of a hotel take about 30 kB.
 MAX_CACHED_HOTELS: Final = 1_000
