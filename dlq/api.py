@@ -168,8 +168,7 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def filter_queryset(self, queryset: QuerySet[Failure]) -> QuerySet[Failure]:
         """Return the failures that a redrive with the same criteria covers."""
-        criteria = {name: value for name, value in self.form.cleaned_data.items() if value not in (None, "")}
-        selection = FailureSelection(**{**criteria, "status": tuple(criteria["status"])})
+        selection = FailureSelection.from_values(self.form.cleaned_data)
         return queryset.filter(selection.condition())
 
 

@@ -1,5 +1,6 @@
 """The selection of failures by criteria. Lists, redrives and exports use the same criteria."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
@@ -34,6 +35,12 @@ class FailureSelection:
     until: datetime | None = None
     text: str = ""
     ordering_key: str = ""
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Return the selection with these values of a form or a serializer. Empty values select all failures."""
+        criteria = {name: value for name, value in values.items() if value not in (None, "")}
+        return cls(**{**criteria, "status": tuple(sorted(criteria.get("status", ())))})
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.status) - set(FailureStatus.values)):

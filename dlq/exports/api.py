@@ -48,8 +48,7 @@ class ExportView(HotelAPIView):
         serializer.is_valid(raise_exception=True)
         data: dict[str, Any] = dict(serializer.validated_data)
         export_format = ExportFormat(data.pop("type"))
-        criteria = {name: value for name, value in data.items() if value not in (None, "")}
-        selection = FailureSelection(**{**criteria, "status": tuple(sorted(criteria.get("status", ())))})
+        selection = FailureSelection.from_values(data)
         lines = export(
             selection.queryset(),
             export_format=export_format,

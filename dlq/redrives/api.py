@@ -215,8 +215,7 @@ class RedriveViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
         serializer = StartSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = serializer.validated_data
-        criteria = {name: value for name, value in data["selection"].items() if value not in (None, "")}
-        selection = FailureSelection(**{**criteria, "status": tuple(sorted(criteria.get("status", ())))})
+        selection = FailureSelection.from_values(data["selection"])
         options = RedriveOptions(**{field.name: data[field.name] for field in fields(RedriveOptions)})
         if data["dry_run"]:
             return Response(PreviewSerializer(services.preview(selection=selection, options=options)).data)
