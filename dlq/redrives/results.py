@@ -73,7 +73,7 @@ class Entries:
         attempts, stored = self._attempts().values_list("failure_id"), self._stored().values_list("id")
         page = attempts.union(stored, all=True).order_by(self.order.replace("pk", "failure_id"))[part]
         ids = [failure_id for (failure_id,) in page]
-        failures = Failure.objects.in_bulk(ids)
+        failures = _with_result(Failure.objects.all()).in_bulk(ids)
         by_failure = {attempt.failure_id: attempt for attempt in self._attempts().filter(failure__in=ids)}
         return [_entry(failures[failure_id], by_failure.get(failure_id)) for failure_id in ids]
 
@@ -84,28 +84,26 @@ class Entries:
         return attempts.filter(outcome__in=self.results & set(AttemptOutcome)) if self.results else attempts
 
     def _stored(self) -> QuerySet[Failure]:
-        stored: QuerySet[Failure] = Failure.objects.filter(
+        reached = Failure.objects.filter(
             redrive=self.redrive.id, id__lte=self.redrive.cursor, **dict(self.bounds)
         )
-        result = Case(
-            When(_NOT_NEEDED, then=Value(RedriveResult.CLOSED)),
-            default=F("redrive_result"),
-            output_field=CharField(),
-        )
-        stored = stored.annotate(result=result).order_by()
-        if self.results:
-            stored = stored.filter(result__in=self.results)
-        return stored
+        stored: QuerySet[Any] = _with_result(reached).order_by()
+        return stored.filter(result__in=self.results) if self.results else stored
 
 
 #: The failure was scheduled by a redrive, and was closed or changed before a worker began the retry.
 _NOT_NEEDED = Q(redrive_result=RedriveResult.WAITING) & ~Q(status=FailureStatus.SCHEDULED)
 
 
-def _entry(failure: Failure, attempt: Attempt | None) -> Entry:
-    if attempt is not None:
-        return Entry(failure, RedriveResult(attempt.outcome), attempt)
-    is_waiting = failure.redrive_result == RedriveResult.WAITING
-    if is_waiting and failure.status != FailureStatus.SCHEDULED:
-        return Entry(failure, RedriveResult.CLOSED, None)
-    return Entry(failure, RedriveResult(failure.redrive_result), None)
+def _with_result(failures: QuerySet[Failure]) -> Any:
+    """Annotate the failures with `result`: what the latest redrive did with a failure that has no attempt."""
+    result = Case(
+        When(_NOT_NEEDED, then=Value(RedriveResult.CLOSED)),
+        default=F("redrive_result"),
+        output_field=CharField(),
+    )
+    return failures.annotate(result=result)
+
+
+def _entry(failure: Any, attempt: Attempt | None) -> Entry:
+    return Entry(failure, RedriveResult(attempt.outcome if attempt else failure.result), attempt)
