@@ -4,11 +4,9 @@ import datetime
 
 from django.db import connection, transaction
 
-from audit.services import record
-from dlq import events
 from dlq.policy import REDRIVE_DUE
 from dlq.redrives import coverage
-from dlq.redrives.models import ACTIVE_STATUSES, UNFINISHED_STATUSES, Redrive, RedriveStatus, StopReason
+from dlq.redrives.models import ACTIVE_STATUSES, UNFINISHED_STATUSES, Redrive, StopReason
 from dlq.retention.models import FailureSettings
 from tenants.context import current_tenant
 from tenants.database.clock import database_now
@@ -42,12 +40,4 @@ def stop_lost_redrives() -> None:
         cursor.execute(_WITHOUT_DUE_ITEM, [list(ACTIVE_STATUSES), tenant.id, REDRIVE_DUE])
         lost = Redrive.objects.filter(id__in=[row[0] for row in cursor.fetchall()])
         for redrive in lost.filter(status__in=ACTIVE_STATUSES).order_by("id").select_for_update():
-            redrive.stop_reason = StopReason.RESTORED
-            coverage.end(redrive, RedriveStatus.STOPPED)
-            record(
-                events.REDRIVE_STOPPED,
-                subject=("redrive", redrive.id),
-                reason=redrive.stop_reason,
-                succeeded=redrive.succeeded,
-                failed=redrive.failed,
-            )
+            coverage.stop(redrive, StopReason.RESTORED)

@@ -11,12 +11,12 @@ from uuid import UUID
 from django.db.models import Case, F, QuerySet, Value, When
 
 from audit.registry import EventType
-from audit.services import record_many
+from audit.services import record, record_many
 from dlq import events, policy
 from dlq.kinds.registry import find_kind
 from dlq.models import OPEN_STATUSES, WAITING_STATUSES, Failure, FailureStatus
 from dlq.payloads import find_payload_problems
-from dlq.redrives.models import Redrive, RedriveResult, RedriveStatus
+from dlq.redrives.models import Redrive, RedriveResult, RedriveStatus, StopReason
 from dlq.redrives.refusals import BLOCKING_STATUSES, TRAITS, Traits, refusal, with_traits
 from dlq.retries import ordering, schedule
 from dlq.selection import FailureSelection
@@ -136,6 +136,19 @@ def end(redrive: Redrive, status: RedriveStatus) -> None:
     redrive.ended_at = database_now()
     redrive.save()
     cancel_step(redrive)
+
+
+def stop(redrive: Redrive, reason: StopReason) -> None:
+    """End the locked redrive early, save it, and record the reason."""
+    redrive.stop_reason = reason
+    end(redrive, RedriveStatus.STOPPED)
+    record(
+        events.REDRIVE_STOPPED,
+        subject=("redrive", redrive.id),
+        reason=reason,
+        succeeded=redrive.succeeded,
+        failed=redrive.failed,
+    )
 
 
 def schedule_step(redrive: Redrive, *, at: datetime) -> None:

@@ -62,7 +62,8 @@ def _step(redrive: Redrive) -> timedelta | None:
     redrive.failed = outcomes[AttemptOutcome.FAILED] + outcomes[AttemptOutcome.LOST]
     pending = redrive.scheduled - redrive.succeeded - redrive.failed
     if reason := _stop_reason(redrive):
-        _stop(redrive, reason)
+        coverage.withdraw(redrive)
+        coverage.stop(redrive, reason)
         return None
     if pending and not outcomes[AttemptOutcome.RUNNING]:
         # Failures that were closed before an attempt began have no result, so the waiting failures are counted.
@@ -129,19 +130,6 @@ def _delay(redrive: Redrive, now: datetime, *, has_room: bool) -> timedelta:
     if not has_room:
         return min(max((now - redrive.started_at) / 20, MIN_DELAY), MAX_DELAY)
     return _NOW if redrive.rate is None else max(redrive.paced_until - now, MIN_DELAY)
-
-
-def _stop(redrive: Redrive, reason: StopReason) -> None:
-    coverage.withdraw(redrive)
-    redrive.stop_reason = reason
-    coverage.end(redrive, RedriveStatus.STOPPED)
-    record(
-        events.REDRIVE_STOPPED,
-        subject=("redrive", redrive.id),
-        reason=reason,
-        succeeded=redrive.succeeded,
-        failed=redrive.failed,
-    )
 
 
 def _finish(redrive: Redrive) -> None:
