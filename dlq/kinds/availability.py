@@ -1,14 +1,25 @@
 """The check whether this version of the application has the code to process a failure."""
 
+from typing import Protocol
+
 from celery.exceptions import NotRegistered
 
 from dlq.kinds.namespaces import is_external
 from dlq.kinds.registry import find_kind
-from dlq.models import Failure
 from tenants.queue.celery_task import get_task
 
 
-def has_code(failure: Failure) -> bool:
+class NamedWork(Protocol):
+    """A failure, or the properties of a failure that say which code processes it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def is_task(self) -> bool: ...
+
+
+def has_code(failure: NamedWork) -> bool:
     """Return whether this version has the retry handler or the Celery task of the failure.
 
     A failure of another system needs no code here. A failure without code is kept. If it is scheduled, it is retried

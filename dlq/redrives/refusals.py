@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 
-from celery.exceptions import NotRegistered
 from django.db.models import Q, QuerySet
 
+from dlq.kinds.availability import has_code
 from dlq.kinds.namespaces import is_external, is_retryable
 from dlq.kinds.registry import find_kind
 from dlq.models import Failure, FailureStatus
 from dlq.payloads.stored import EXACT_TYPE
 from dlq.redrives.models import Redrive, RedriveAction, RedriveResult
-from tenants.queue.celery_task import get_task
 
 #: A failure with one of these statuses waits for a person, and so do later failures with its ordering key.
 BLOCKING_STATUSES = (FailureStatus.PERMANENT, FailureStatus.IN_DOUBT)
@@ -46,7 +45,7 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
         return RedriveResult.ALREADY_RUNNING
     if redrive.action == RedriveAction.DISCARD:
         return None
-    if not _can_be_retried(traits):
+    if not (is_retryable(find_kind(traits.name), is_task=traits.is_task) and has_code(traits)):
         return RedriveResult.NO_HANDLER
     if not traits.is_corrected and traits.original_type not in {"", EXACT_TYPE}:
         return RedriveResult.UNREADABLE
@@ -61,15 +60,3 @@ def _doubt(traits: Traits) -> RedriveResult | None:
     if traits.status == FailureStatus.IN_DOUBT and not is_idempotent:
         return RedriveResult.IN_DOUBT
     return RedriveResult.OVERTAKEN if traits.is_overtaken else None
-
-
-def _can_be_retried(traits: Traits) -> bool:
-    """Return whether a worker of this deployment or a handler of another system can process the failure again."""
-    if not is_retryable(find_kind(traits.name), is_task=traits.is_task):
-        return False
-    if is_external(traits.name) or not traits.is_task:
-        return True
-    try:
-        return get_task(traits.name) is not None
-    except NotRegistered:
-        return False
