@@ -7,7 +7,7 @@ the values of open fields are shown without the permission to view payloads, and
 from collections.abc import Sequence
 from typing import Any
 
-from dlq.kinds.fields import mask
+from dlq.kinds.fields import mask, overlaps
 from dlq.kinds.registry import Kind
 from dlq.payloads.secret_fields import PLACEHOLDER
 from hotelagent.core.redaction import redact_text
@@ -75,16 +75,11 @@ def is_open(kind: Kind, keys: Keys) -> bool:
 
 
 def _is_within(fields: Sequence[str], keys: Keys) -> bool:
-    return any(len(parts) <= len(keys) and _overlap(parts, keys) for parts in map(_parts, fields))
+    return any(len(parts) <= len(keys) and overlaps(parts, keys) for parts in map(_parts, fields))
 
 
 def _parts(field: str) -> list[str]:
     return field.split(".")
-
-
-def _overlap(parts: list[str], keys: Keys) -> bool:
-    """Return whether one of the two fields is, or contains, the other field."""
-    return all(part in {"*", str(key)} for part, key in zip(parts, keys, strict=False))
 
 
 def mask_secrets(kind: Kind, value: Any, keys: Keys = ()) -> Any:
@@ -95,7 +90,7 @@ def mask_secrets(kind: Kind, value: Any, keys: Keys = ()) -> Any:
     """
     if is_secret(kind, keys):
         return PLACEHOLDER
-    inside = [parts[len(keys) :] for parts in map(_parts, kind.secret_fields) if _overlap(parts, keys)]
+    inside = [parts[len(keys) :] for parts in map(_parts, kind.secret_fields) if overlaps(parts, keys)]
     return mask(value, [".".join(parts) for parts in inside], text=PLACEHOLDER)
 
 

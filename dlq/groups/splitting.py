@@ -18,6 +18,7 @@ from dlq import events
 from dlq.errors import FailureGroupConflict, InvalidSplit
 from dlq.groups.models import FailureGroup
 from dlq.groups.state import lock_group
+from dlq.kinds.fields import overlaps
 from dlq.kinds.registry import find_kind
 from hotelagent.core.ids import uuid7
 
@@ -253,10 +254,7 @@ def _is_protected(name: str, field: str) -> bool:
     """
     kind = find_kind(name)
     keys = field.split(".")
-    return any(
-        all(declared in ("*", key) for declared, key in zip(path.split("."), keys, strict=False))
-        for path in (*kind.personal_fields, *kind.secret_fields)
-    )
+    return any(overlaps(path.split("."), keys) for path in (*kind.personal_fields, *kind.secret_fields))
 
 
 def _record(event: Any, group: FailureGroup, **data: object) -> None:

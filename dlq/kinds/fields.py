@@ -11,6 +11,14 @@ from typing import Any
 Path = tuple[str | int, ...]
 
 
+def overlaps(parts: Sequence[str], keys: Sequence[str | int]) -> bool:
+    """Return whether one of two fields is, or contains, the other field.
+
+    `parts` is the declared path of a field, split at the dots. `keys` are the keys and positions of the other field.
+    """
+    return all(part in {"*", str(key)} for part, key in zip(parts, keys, strict=False))
+
+
 def find_values(payload: Any, fields: Sequence[str]) -> dict[Path, Any]:
     """Return the values of the fields in the payload, by their keys and positions. Missing fields are left out."""
     return {path: value for field in fields for path, value in _find(payload, field.split("."), ())}
