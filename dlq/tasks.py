@@ -53,9 +53,7 @@ def continue_redrives(ids: list[str]) -> None:
 @shared_task(base=HotelTask, name="dlq.tasks.clean_up")
 def clean_up(ids: list[str]) -> None:
     """Clean up the failures of a hotel once a day. `ids` contains one id, the hotel's."""
-    redrives.clean_up()
-    retention.clean_up()
-    _continue_regrouping()
+    _clean_up()
     due.complete(kind=policy.CLEAN_UP_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
 
 
@@ -102,9 +100,7 @@ def send_alert() -> None:
 @shared_task(base=HotelTask, name="dlq.tasks.clean_up_platform")
 def clean_up_platform() -> None:
     """Delete old failures of the platform. Celery beat sends this task once a day."""
-    redrives.clean_up()
-    retention.clean_up()
-    _continue_regrouping()
+    _clean_up()
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.retry_platform_due")
@@ -118,7 +114,7 @@ def retry_platform_due() -> None:
     runner.retry_all(selectors.due_failures(limit=PLATFORM_BATCH_SIZE), seconds=BATCH_SECONDS)
 
 
-@shared_task(base=HotelTask, name="dlq.tasks.count_groups")
+@shared_task(base=HotelTask, name=counts.COUNT_TASK)
 def count_groups() -> None:
     """Count the failures of all groups. Pages of groups send this task if the stored counts are too old."""
     counts.store_counts()
@@ -138,6 +134,8 @@ def regroup() -> None:
                 return
 
 
-def _continue_regrouping() -> None:
+def _clean_up() -> None:
+    redrives.clean_up()
+    retention.clean_up()
     if splitting.groups_to_regroup():
         regroup.try_delay()

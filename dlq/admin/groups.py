@@ -17,7 +17,6 @@ from dlq import services, tasks
 from dlq.admin.figures import daily_chart
 from dlq.admin.group_pages import chart_of, describe_counts, describe_mute, form_choices, perform, state_of
 from dlq.groups import counts, splitting, state, titles
-from dlq.groups.counts import GroupCounts
 from dlq.groups.models import FailureGroup, GroupState
 from dlq.kinds.subjects import find_subjects
 from dlq.models import Failure
@@ -60,7 +59,7 @@ class OpenFailuresFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() == "all":
             return queryset
-        return counts.with_open_failures(queryset, is_live=counts.counted_live())
+        return counts.with_open_failures(queryset)
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -99,7 +98,7 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         """Return the list, with the counts and the subject of the latest failure of each displayed group."""
         changelist = super().get_changelist_instance(request)
         shown = list(changelist.result_list)
-        known = self._count(shown, with_days=True)
+        known = counts.counts_of(shown, with_days=True)
         latest = _latest_failures(shown)
         subjects = find_subjects(latest.values())
         for group in shown:
@@ -165,7 +164,7 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         )
 
     def _page_context(self, request: HttpRequest, group: Any, *, may_act: bool) -> dict[str, Any]:
-        known = self._count([group], with_days=True)[group.pk]
+        known = counts.counts_of([group], with_days=True)[group.pk]
         latest = list(Failure.objects.filter(fingerprint=group.pk).order_by("-id")[:LATEST])
         subjects = find_subjects(latest)
         joined = FailureGroup.objects.filter(joined_to=group.pk).order_by("created_at", "pk")
@@ -238,12 +237,6 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
             text = ngettext("%d failure was discarded.", "%d failures were discarded.", count)
         if count:
             self.message_user(request, text % count, messages.SUCCESS)
-
-    def _count(self, groups: list[FailureGroup], *, with_days: bool) -> dict[str, GroupCounts]:
-        is_live = counts.counted_live()
-        if not is_live and counts.needs_counting(groups):
-            tasks.count_groups.try_delay()
-        return counts.counts_of(groups, with_days=with_days, is_live=is_live)
 
 
 def _latest_failures(groups: list[FailureGroup]) -> dict[str, Failure]:

@@ -50,7 +50,7 @@ class GroupFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields = ["state", "is_open", "name", "error_type", "assigned_to", "since"]
 
     def filter_open(self, queryset: Any, _name: str, value: bool) -> QuerySet[FailureGroup]:
-        is_open = counts.with_open_failures(queryset, is_live=counts.counted_live())
+        is_open = counts.with_open_failures(queryset)
         return is_open if value else queryset.exclude(pk__in=is_open.values("pk"))
 
 
@@ -194,10 +194,7 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
 
     def _serialize(self, groups: Any, *, many: bool = False) -> Any:
         shown = groups if many else [groups]
-        is_live = counts.counted_live()
-        known = counts.counts_of(shown, with_days=not many, is_live=is_live)
-        if not is_live and counts.needs_counting(shown):
-            tasks.count_groups.try_delay()
+        known = counts.counts_of(shown, with_days=not many)
         context = {**self.get_serializer_context(), "counts": known}
         return self.get_serializer_class()(groups, many=many, context=context).data
 

@@ -20,11 +20,14 @@ from django.utils import timezone
 from dlq.groups.models import FailureGroup, GroupQuerySet
 from dlq.models import OPEN_STATUSES, Failure
 from hotelagent.core.ids import first_uuid7_at
+from tenants.queue.celery_task import get_task
 
 #: If the tenant has more failures than this, the failures of groups are counted in the background.
 MAX_COUNTED_LIVE = 10_000
 #: Stored numbers are counted again if they are older than this and someone opens a page that displays them.
 MAX_AGE = datetime.timedelta(minutes=1)
+#: The Celery task that counts the failures of all groups in the background.
+COUNT_TASK = "dlq.tasks.count_groups"
 #: Number of days for which captured and closed failures are counted.
 DAYS = 14
 
@@ -75,21 +78,22 @@ def counted_live() -> bool:
     return Failure.objects.order_by()[: MAX_COUNTED_LIVE + 1].count() <= MAX_COUNTED_LIVE
 
 
-def counts_of(
-    groups: Collection[FailureGroup], *, with_days: bool, is_live: bool | None = None
-) -> dict[str, GroupCounts]:
+def counts_of(groups: Collection[FailureGroup], *, with_days: bool) -> dict[str, GroupCounts]:
     """Return a dict that maps the fingerprints of the groups to their numbers of failures.
 
-    If `with_days` is False, the numbers for each day may be missing.
+    If `with_days` is False, the numbers for each day may be missing. If the numbers are stored and too old, the task
+    that counts them is sent.
     """
     if not groups:
         return {}
-    if counted_live() if is_live is None else is_live:
+    if counted_live():
         return _count([group.fingerprint for group in groups], with_days=with_days)
+    if _needs_counting(groups):
+        get_task(COUNT_TASK).try_delay()
     return {group.fingerprint: _stored(group) for group in groups}
 
 
-def needs_counting(groups: Collection[FailureGroup]) -> bool:
+def _needs_counting(groups: Collection[FailureGroup]) -> bool:
     """Return whether stored numbers of these groups are missing or too old.
 
     Return True at most once a minute for each tenant, so that the caller can start the count.
@@ -99,13 +103,13 @@ def needs_counting(groups: Collection[FailureGroup]) -> bool:
     return is_due and cache.add("dlq:groups:counting", True, MAX_AGE.total_seconds())
 
 
-def with_open_failures(groups: GroupQuerySet, *, is_live: bool) -> GroupQuerySet:
+def with_open_failures(groups: GroupQuerySet) -> GroupQuerySet:
     """Return the groups that have open failures.
 
-    If `is_live` is false, the stored counts are used. A group without stored counts, or with an error after its last
-    count, is returned too, because this group may have open failures.
+    If the tenant has many failures, the stored counts are used. A group without stored counts, or with an error after
+    its last count, is returned too, because this group may have open failures.
     """
-    if is_live:
+    if counted_live():
         open_failures = Failure.objects.filter(fingerprint=OuterRef("pk"), status__in=OPEN_STATUSES)
         return groups.filter(Exists(open_failures))
     return groups.filter(
