@@ -66,11 +66,6 @@ def current_pauses() -> Pauses:
     return Pauses(row[0], tuple(row[1])) if row else Pauses()
 
 
-def is_paused(name: str) -> bool:
-    """Return whether the retries of failures with this name are paused."""
-    return current_pauses().cover(name)
-
-
 def pause(*, name: str = "") -> bool:
     """Pause the retries of failures with this name, or of all failures. Return False if they were already paused.
 

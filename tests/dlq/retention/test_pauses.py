@@ -91,7 +91,7 @@ def test_pause_of_one_hotel_does_not_affect_another_hotel(
     with hotel_context(hotel):
         pauses.pause()
     with hotel_context(other_hotel):
-        assert not pauses.is_paused(NAME)
+        assert not pauses.current_pauses().cover(NAME)
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM public.dlq_failuresettings")
             assert cursor.fetchone() == (0,)
@@ -236,7 +236,7 @@ def test_manager_pauses_a_kind_in_the_admin(staff: Client, hotel: Hotel) -> None
     assert f"Paused: {NAME}" in page
     staff.post(f"{PAGE}pause/", {"name": NAME, "action": "resume"})
     with hotel_context(hotel):
-        assert not pauses.is_paused(NAME)
+        assert not pauses.current_pauses().cover(NAME)
 
 
 def test_front_desk_can_see_the_settings_but_not_pause_retries(hotel: Hotel) -> None:
