@@ -7,9 +7,8 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
@@ -25,9 +24,7 @@ from dlq.retention.pauses import Pauses
 from dlq.retries import attempts, schedule
 from hotelagent.core.messages import TranslatableMessage
 from tenants.database.clock import database_now
-from tenants.queue.celery_task import SUCCESS_DELAYS, WORK_HEADER, get_task
-
-log = structlog.get_logger(__name__)
+from tenants.queue.celery_task import WORK_HEADER, get_task, store_success
 
 # A retried Celery task has these headers. The first two identify the attempt that the result of the task belongs to.
 FAILURE_HEADER = "dlq_failure"
@@ -140,21 +137,15 @@ def _retry(failure_id: uuid.UUID, kind: Kind) -> None:
 
 
 def _record_success(failure: Failure) -> None:
-    """Record that the work was done. If the database is not available, try again after each of SUCCESS_DELAYS.
+    """Record that the work was done. If the database is not available, try again after some seconds.
 
     If that fails too, the attempt is lost when its lease ends. Work that is not idempotent is then in doubt.
     """
-    for delay in (*SUCCESS_DELAYS, None):
-        try:
-            attempts.record_success(failure_id=failure.id, number=failure.attempt)
-        except (OperationalError, InterfaceError):
-            log.exception("failure.success_not_stored", failure=str(failure.id), attempt=failure.attempt)
-            close_old_connections()
-            if delay is None:
-                raise
-            time.sleep(delay)
-        else:
-            return
+    store_success(
+        lambda: attempts.record_success(failure_id=failure.id, number=failure.attempt),
+        work=f"attempt {failure.attempt} of the failure {failure.id}",
+        errors=(OperationalError, InterfaceError),
+    )
 
 
 def end_killed_attempt(*, failure_id: uuid.UUID, number: int) -> None:

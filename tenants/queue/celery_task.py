@@ -9,7 +9,7 @@ import datetime
 import logging
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
@@ -55,7 +55,7 @@ MAX_DELAY = datetime.timedelta(minutes=1)
 #: If a failure cannot be stored, a worker waits this number of seconds before it returns the message to the broker.
 REQUEUE_DELAY = 5.0
 #: If the success of a task cannot be stored, a worker tries again after each of these delays in seconds.
-SUCCESS_DELAYS = (1.0, 2.0, 4.0, 8.0)
+SUCCESS_DELAYS: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
 
 
 class HotelTask(DjangoTask[Any, Any]):
@@ -195,16 +195,10 @@ class HotelTask(DjangoTask[Any, Any]):
 
         Errors of receivers never make the task fail.
         """
-        for delay in (*SUCCESS_DELAYS, None):
-            try:
-                task_succeeded.send(type(self), task=self)
-            except Exception:
-                logger.exception("the success of %s[%s] could not be stored", self.name, self.request.id)
-                close_old_connections()
-                if delay is not None:
-                    time.sleep(delay)
-            else:
-                return
+        with contextlib.suppress(Exception):
+            store_success(
+                lambda: task_succeeded.send(type(self), task=self), work=f"{self.name}[{self.request.id}]"
+            )
 
     def _context_headers(self) -> dict[str, str]:
         headers = {}
@@ -287,6 +281,26 @@ def get_task(name: str) -> Any:
 def _import_task_modules() -> None:
     """Import all modules with tasks. The result is cached, because each call would take 100 ms for an unknown task."""
     current_app.loader.import_default_modules()
+
+
+def store_success(
+    store: Callable[[], object], *, work: str, errors: tuple[type[Exception], ...] = (Exception,)
+) -> None:
+    """Call `store`, which stores that work was done. If it raises one of the errors, call it again after a delay.
+
+    The delays are SUCCESS_DELAYS. Raises the error of the last call. `work` names the work in the log.
+    """
+    for delay in (*SUCCESS_DELAYS, None):
+        try:
+            store()
+        except errors:
+            logger.exception("the success of %s could not be stored", work)
+            close_old_connections()
+            if delay is None:
+                raise
+            time.sleep(delay)
+        else:
+            return
 
 
 def send_on_commit(task_name: str, *args: Any) -> None:

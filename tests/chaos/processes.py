@@ -75,7 +75,7 @@ def _shorten_timeouts() -> None:
     from django.conf import settings  # noqa: PLC0415 - needs django.setup()
 
     from dlq.redrives import progress  # noqa: PLC0415
-    from dlq.retries import runner, schedule  # noqa: PLC0415
+    from dlq.retries import schedule  # noqa: PLC0415
     from reminders.sending import batch, claims  # noqa: PLC0415
     from tenants.queue import celery_task, due  # noqa: PLC0415
 
@@ -86,7 +86,6 @@ def _shorten_timeouts() -> None:
     }  # fmt: skip
     progress.MIN_DELAY = REDRIVE_DELAY
     schedule.HANDLER_LEASE, schedule.QUEUE_LEASE = HANDLER_LEASE, QUEUE_LEASE
-    setattr(runner, "SUCCESS_DELAYS", SUCCESS_DELAYS)  # noqa: B010 - imported into the module
     celery_task.SUCCESS_DELAYS, celery_task.REQUEUE_DELAY = SUCCESS_DELAYS, REQUEUE_DELAY
     claims.CLAIM_TIMEOUT, batch.TIME_LIMIT, batch.FIRST_DELAY = CLAIM_TIMEOUT, BATCH_TIME_LIMIT, RETRY_DELAY
     for kind in due.kinds().values():
