@@ -24,7 +24,8 @@ from dlq.retention.pauses import Pauses
 from dlq.retries import attempts, schedule
 from hotelagent.core.messages import TranslatableMessage
 from tenants.database.clock import database_now
-from tenants.queue.celery_task import WORK_HEADER, get_task, store_success
+from tenants.queue.celery_task import WORK_HEADER, get_task
+from tenants.queue.success import store_success
 
 # A retried Celery task has these headers. The first two identify the attempt that the result of the task belongs to.
 FAILURE_HEADER = "dlq_failure"

@@ -9,7 +9,7 @@ import datetime
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
@@ -35,6 +35,7 @@ from tenants.context import (
 )
 from tenants.errors import HotelSuspended, TooManyDeliveries
 from tenants.models import HotelStatus
+from tenants.queue.success import store_success
 from tenants.signals import task_failed, task_succeeded
 
 logger = logging.getLogger(__name__)
@@ -54,8 +55,6 @@ MAX_DELIVERIES = 4
 MAX_DELAY = datetime.timedelta(minutes=1)
 #: If a failure cannot be stored, a worker waits this number of seconds before it returns the message to the broker.
 REQUEUE_DELAY = 5.0
-#: If the success of a task cannot be stored, a worker tries again after each of these delays in seconds.
-SUCCESS_DELAYS: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
 
 
 class HotelTask(DjangoTask[Any, Any]):
@@ -281,26 +280,6 @@ def get_task(name: str) -> Any:
 def _import_task_modules() -> None:
     """Import all modules with tasks. The result is cached, because each call would take 100 ms for an unknown task."""
     current_app.loader.import_default_modules()
-
-
-def store_success(
-    store: Callable[[], object], *, work: str, errors: tuple[type[Exception], ...] = (Exception,)
-) -> None:
-    """Call `store`, which stores that work was done. If it raises one of the errors, call it again after a delay.
-
-    The delays are SUCCESS_DELAYS. Raises the error of the last call. `work` names the work in the log.
-    """
-    for delay in (*SUCCESS_DELAYS, None):
-        try:
-            store()
-        except errors:
-            logger.exception("the success of %s could not be stored", work)
-            close_old_connections()
-            if delay is None:
-                raise
-            time.sleep(delay)
-        else:
-            return
 
 
 def send_on_commit(task_name: str, *args: Any) -> None:

@@ -77,7 +77,7 @@ def _shorten_timeouts() -> None:
     from dlq.redrives import progress  # noqa: PLC0415
     from dlq.retries import schedule  # noqa: PLC0415
     from reminders.sending import batch, claims  # noqa: PLC0415
-    from tenants.queue import celery_task, due  # noqa: PLC0415
+    from tenants.queue import celery_task, due, success  # noqa: PLC0415
 
     settings.EMAIL_TIMEOUT = MAIL_TIMEOUT
     # A message of a killed worker returns to the queue after this time. Production waits for 300 seconds.
@@ -86,7 +86,7 @@ def _shorten_timeouts() -> None:
     }  # fmt: skip
     progress.MIN_DELAY = REDRIVE_DELAY
     schedule.HANDLER_LEASE, schedule.QUEUE_LEASE = HANDLER_LEASE, QUEUE_LEASE
-    celery_task.SUCCESS_DELAYS, celery_task.REQUEUE_DELAY = SUCCESS_DELAYS, REQUEUE_DELAY
+    success.SUCCESS_DELAYS, celery_task.REQUEUE_DELAY = SUCCESS_DELAYS, REQUEUE_DELAY
     claims.CLAIM_TIMEOUT, batch.TIME_LIMIT, batch.FIRST_DELAY = CLAIM_TIMEOUT, BATCH_TIME_LIMIT, RETRY_DELAY
     for kind in due.kinds().values():
         due.register(

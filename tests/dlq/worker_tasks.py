@@ -18,7 +18,7 @@ from dlq.kinds.registry import Kind, failure_kind, register_kind
 from dlq.models import Failure
 from dlq.retries import attempts, runner
 from tenants.context import platform_context
-from tenants.queue import celery_task
+from tenants.queue import celery_task, success
 from tenants.queue.celery_task import HotelTask
 
 # Tests wait less for messages that return to the broker.
@@ -129,4 +129,4 @@ def note_results(**_kwargs: object) -> None:
         return is_recorded
 
     attempts.record_success = record_and_note
-    celery_task.SUCCESS_DELAYS = (0.5, 0.5)
+    success.SUCCESS_DELAYS = (0.5, 0.5)

@@ -1,0 +1,32 @@
+"""Store that work was done, even if the database is unavailable for some seconds after the work."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.db import close_old_connections
+
+logger = logging.getLogger(__name__)
+
+#: If a success cannot be stored, the process tries again after each of these delays in seconds.
+SUCCESS_DELAYS: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
+
+
+def store_success(
+    store: Callable[[], object], *, work: str, errors: tuple[type[Exception], ...] = (Exception,)
+) -> None:
+    """Call `store`, which stores that work was done. If it raises one of the errors, call it again after a delay.
+
+    The delays are SUCCESS_DELAYS. Raises the error of the last call. `work` names the work in the log.
+    """
+    for delay in (*SUCCESS_DELAYS, None):
+        try:
+            store()
+        except errors:
+            logger.exception("the success of %s could not be stored", work)
+            close_old_connections()
+            if delay is None:
+                raise
+            time.sleep(delay)
+        else:
+            return
