@@ -40,7 +40,7 @@ class HotelNotSet(TenantNotSet):
 
 
 class TenantMismatch(RuntimeError):
-    """A model instance that belongs to one tenant is used in the context of another."""
+    """A model instance that belongs to one tenant is used in the context of another tenant."""
 
     def __init__(self, model: str, schema: str, current_schema: str) -> None:
         super().__init__(
@@ -51,7 +51,7 @@ class TenantMismatch(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A hotel or the platform. It has the properties that each request needs, so they are available without a query.
+    """A hotel or the platform, with the properties that each request needs, so that no query is needed to read them.
 
     `id` is None for the platform and for the template schema. Statements run as the PostgreSQL role `role`, which is
     None if roles are disabled.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class DomainError(Exception):
     """An error that tells the caller why an operation is not possible. The errors of all apps are subclasses.
 
-    `code` is the class name in kebab case. It is part of the problem type `/problems/<code>` (RFC 9457). `status` is
+    `code` is the class name in kebab case, and is part of the problem type `/problems/<code>` (RFC 9457). `status` is
     the HTTP status, and `title` the title of the problem. `detail` is a message for people that describes this
     occurrence of the error. `extra` contains further JSON-serializable members of the problem document.
     """
@@ -52,7 +52,7 @@ class InvalidDomain(DomainError):
 
 
 class InvalidTimeZone(DomainError):
-    """The time zone is not known to PostgreSQL, whose time zone database may be older than the package tzdata."""
+    """The database server does not know the time zone. Choose another time zone with the same local time."""
 
     code = "invalid-time-zone"
     status = 422
@@ -79,7 +79,7 @@ class HotelNotFound(DomainError):
 class HotelStateError(DomainError):
     """`status` is the hotel's current status.
 
-    Only an active hotel can be suspended, and only the suspension of a suspended hotel can be lifted.
+    Only an active hotel can be suspended, and only a suspended hotel can be resumed.
     """
 
     code = "hotel-state-error"
@@ -127,7 +127,7 @@ class RedisUnavailable(DomainError):
 
 
 class HotelSuspended(DomainError):
-    """The task did not run, because its hotel is suspended. It runs when the hotel is resumed."""
+    """The task did not run, because its hotel is suspended. The task runs when the hotel is resumed."""
 
     code = "hotel-suspended"
     status = 503

@@ -129,8 +129,8 @@ def _read_version() -> int:
 def _read_table(version: int) -> Table:
     """Read the routing table from the database.
 
-    `version` is the version number that was read before this call. If a change is committed in between, the version
-    number differs at the next check, and the table is read again.
+    The caller reads the version number `version` before this function reads the table. If a change is committed between
+    the two reads, the next check finds a different version number, and the table is read again.
 
     An error in this function would affect all hotels. The tables of hotels and domains therefore have only column types
     whose values can always be converted to Python values.

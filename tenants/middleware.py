@@ -56,7 +56,7 @@ class HotelMiddleware:
 
 
 def _in_context(response: HttpResponseBase, context: _Context) -> HttpResponseBase:
-    """Return the response. If it is streamed, enter `context` again for each chunk.
+    """Return the response. If the response is streamed, enter `context` again for each chunk of the response.
 
     The server requests the chunks after the middleware has returned the response and left the context.
     """

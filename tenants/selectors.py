@@ -1,4 +1,4 @@
-"""Queries about hotels. They need the platform's context."""
+"""Queries about hotels, to be run in the platform's context."""
 
 from uuid import UUID
 

@@ -6,7 +6,7 @@ is sent in the transaction of the operation. If a receiver raises an exception, 
 
 from django.dispatch import Signal
 
-# Signals about a hotel. They are sent in the platform's context, with the arguments `hotel` and `detail`.
+# Signals about a hotel, sent in the platform's context with the arguments `hotel` and `detail`.
 # The argument `detail` is a dict that can be serialized as JSON.
 hotel_created = Signal()
 hotel_suspended = Signal()
@@ -18,12 +18,12 @@ hotel_restored = Signal()
 domain_added = Signal()
 domain_removed = Signal()
 
-# Signal that a restored hotel has the tables of this version. It is sent before the hotel is activated.
-# The signal is sent in the platform's context, with the argument `hotel`.
+# Signal that all migrations were applied to a restored hotel, sent before the hotel is activated.
+# The signal `restored_hotel_migrated` is sent in the platform's context with the argument `hotel`.
 # If a receiver of `restored_hotel_migrated` raises an exception, the hotel stays suspended.
 restored_hotel_migrated = Signal()
 
-# Signals about a guest contact. They are sent in the platform's context, with the arguments `hotel` and `contact`.
+# Signals about a guest contact, sent in the platform's context with the arguments `hotel` and `contact`.
 contact_added = Signal()
 contact_removed = Signal()
 
@@ -37,10 +37,10 @@ task_succeeded = Signal()
 # Signal about a refused request, sent with `request`, `user` and the missing `permission` (a scope or admin path).
 permission_denied = Signal()
 
-# Signals about a staff account. They are sent in the context of the account's tenant, with the argument `user`.
+# Signals about a staff account, sent in the context of the account's tenant with the argument `user`.
 staff_added = Signal()
 staff_password_set = Signal()
 
-# Signals about an API key. They are sent in the context of the key's tenant, with the argument `key`.
+# Signals about an API key, sent in the context of the key's tenant with the argument `key`.
 api_key_created = Signal()
 api_key_revoked = Signal()

@@ -53,12 +53,15 @@ def create(
     requested = sorted(set(scopes))
     unknown = [scope for scope in requested if scope not in available]
     if unknown:
-        detail = _("Unknown scopes: {scopes}.").format(scopes=", ".join(unknown))
+        detail = _("These scopes are not available: {scopes}. Choose from: {known}.").format(
+            scopes=", ".join(unknown), known=", ".join(sorted(available))
+        )
         raise InvalidScope(detail, known=sorted(available))
     if not requested:
         raise InvalidScope(_("Select at least one scope."), known=sorted(available))
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidExpiry(_("The expiry {time} is in the past.").format(time=expires_at.isoformat()))
+        detail = _("The expiry {time} is in the past. Choose a time in the future.")
+        raise InvalidExpiry(detail.format(time=expires_at.isoformat()))
     prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _character in range(_PREFIX_LENGTH))
     secret = secrets.token_urlsafe(32)
     with transaction.atomic():

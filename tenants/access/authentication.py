@@ -50,7 +50,11 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         key = api_keys.verify(text.strip())
         if key is None:
-            raise AuthenticationFailed(_("The API key is not valid."))
+            raise AuthenticationFailed(
+                _(
+                    "The API key is not valid. Check that the key is complete and has not expired or been revoked."
+                )
+            )
         api_keys.record_use(key)
         return ApiClient(key), key
 

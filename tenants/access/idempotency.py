@@ -1,7 +1,7 @@
 """Stored responses to POST requests with an `Idempotency-Key`.
 
-Stored responses are looked up by client, URL and Idempotency-Key. They are encrypted with a key that is derived from
-the Idempotency-Key. The Idempotency-Key is not stored, so only the client can read the secrets in a stored response.
+A stored response is looked up by client, URL and Idempotency-Key. The response is encrypted with a key that is derived
+from the Idempotency-Key. The Idempotency-Key is not stored, so only the client can read the secrets in the response.
 """
 
 import hashlib

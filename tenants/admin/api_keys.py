@@ -1,6 +1,6 @@
 """The admin of API keys.
 
-Keys can be created and revoked. They cannot be deleted, because the audit trail refers to them.
+Keys can be created and revoked, but not deleted, because the audit trail refers to the keys.
 """
 
 import datetime
@@ -31,7 +31,7 @@ LIFETIMES = [("30", _("30 days")), ("90", _("90 days")), ("365", _("1 year")), (
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The form for a new API key. It has no fields for the prefix and the secret, which are generated."""
+    """The form for a new API key. The form has no fields for the prefix and the secret, which are generated."""
 
     name = forms.CharField(
         label=_("Name"),

@@ -41,7 +41,7 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
                 "value",
                 _("The hotel already has this contact.")
                 if existing.hotel_id == cleaned["hotel"].pk
-                else _("The contact belongs to another hotel."),
+                else _("The contact belongs to another hotel. Remove the contact from that hotel first."),
             )
         return cleaned | {"value": value}
 

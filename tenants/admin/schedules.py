@@ -86,15 +86,17 @@ class PeriodicTaskAdmin(PlatformModelAdmin):
         try:
             return str(task.interval or task.crontab or "")
         except ValidationError:
-            return gettext("The time zone of the crontab is not known.")
+            return gettext("The time zone of the crontab is not known. Choose another crontab.")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        # The query does not join the table of crontabs.
-        # Loading a crontab with an unknown time zone would make the whole list fail.
+        # The query does not load the crontabs, because one crontab with an unknown time zone would make it fail.
         return super().get_queryset(request).select_related("interval")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Return the task, but omit a crontab whose time zone is unknown, so that staff can choose another crontab."""
+        """Return the periodic task. If the time zone of the task's crontab is unknown, set the crontab to None.
+
+        Without this change, the form could not be displayed. Staff can choose another crontab in the form.
+        """
         task = super().get_object(request, object_id, from_field)
         if task is not None and not readable_crontabs().filter(pk=task.crontab_id).exists():
             task.crontab = None

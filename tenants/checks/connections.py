@@ -139,8 +139,8 @@ def _share_server_connection(first: Any, second: Any, marker: str) -> bool:
         first_cursor.execute(f"SET hotelagent.probe TO '{marker}'")
         first_cursor.execute("SELECT pg_backend_pid()")
         (pid,) = first_cursor.fetchone()
-        # Autocommit is used, because a transaction of the first session would keep the pooler's server connection.
-        # If the pooler had no other server connection, the second session would then wait forever.
+        # Autocommit is used, because an open transaction of the first session would keep a server connection.
+        # With only one server connection, the second session would wait forever for the first session's transaction.
         query = "SELECT pg_backend_pid(), current_setting('hotelagent.probe', true)"
         second_cursor.execute(query)
         if second_cursor.fetchone() in {(pid, marker), (pid, None), (pid, "")}:

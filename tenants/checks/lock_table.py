@@ -13,7 +13,7 @@ from tenants.context import PUBLIC_SCHEMA, platform_context
 from tenants.database import catalog, quoting
 
 #: For each connection and each prepared transaction, the lock table has space for `max_locks_per_transaction` locks.
-#: https://www.postgresql.org/docs/current/runtime-config-locks.html
+#: PostgreSQL documents max_locks_per_transaction at https://www.postgresql.org/docs/current/runtime-config-locks.html.
 _SETTINGS = """
 SELECT current_setting('max_locks_per_transaction')::int,
     current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int,

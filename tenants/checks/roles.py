@@ -34,7 +34,7 @@ def check_roles_setting(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
     **_options: Any,
 ) -> list[CheckMessage]:
-    """Warn if the setting DATABASE_ROLES is off, because PostgreSQL roles do not separate the hotels then."""
+    """Warn if the setting DATABASE_ROLES is off, because no PostgreSQL roles then separate the hotels."""
     if settings.DATABASE_ROLES:
         return []
     messages: list[CheckMessage] = [

@@ -8,9 +8,9 @@ from django.db import InterfaceError, InternalError, OperationalError
 
 #: For these SQLSTATEs psycopg raises InternalError, although the database is only temporarily unavailable.
 _UNAVAILABLE_SQLSTATES = {
-    "25006",  # read_only_sql_transaction: during a failover, the pooler may connect to a read-only standby
-    "25P03",  # idle_in_transaction_session_timeout: the server closed the connection of an idle transaction
-    "25P04",  # transaction_timeout: the server closed the connection because the transaction took too long
+    "25006",  # The transaction is read-only. During a failover, a pooler may connect to a read-only standby.
+    "25P03",  # The server closed the connection, because the transaction was idle for too long.
+    "25P04",  # The server closed the connection, because the transaction took too long.
     # If a pooler loses its connection to the server, COMMIT fails in psycopg with "received 2 results".
     # The error "received 2 results" has no SQLSTATE.
     None,

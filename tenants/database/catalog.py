@@ -1,12 +1,12 @@
 """Queries of PostgreSQL's catalog whose duration does not depend on the number of hotels.
 
 `pg_class` has no index that starts with the schema, so a query for the relations of one schema reads the rows of all
-hotels. `pg_depend` has such an index. It contains a row for each relation in a schema, because the relation depends on
-the schema.
+hotels. `pg_depend` has an index that starts with the schema, and contains a row for each relation in a schema, because
+each relation depends on its schema.
 """
 
 #: An SQL query for the ids of the tables, views and sequences of a schema.
-#: %(schema)s is the schema's quoted name. If there is no such schema, the query returns no rows.
+#: The parameter %(schema)s is the schema's quoted name. If there is no such schema, the query returns no rows.
 RELATIONS_OF_SCHEMA = (
     "SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass "
     "AND d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = to_regnamespace(%(schema)s)"

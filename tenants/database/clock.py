@@ -1,4 +1,7 @@
-"""The clock of the database server. Due times are compared with it, because the clocks of other machines may differ."""
+"""The clock of the database server.
+
+Due times are compared with this clock, because the clocks of other machines may be wrong.
+"""
 
 import datetime
 

@@ -47,9 +47,9 @@ def call_function(function: LiteralString, argument: Mapping[str, Any]) -> Any:
 
 
 class JsonRows(Generic[M]):
-    """A converter from JSON rows of one table, which a function returned, to model instances.
+    """A converter for the rows that a database function returns as JSON. Each row becomes an instance of the model.
 
-    Missing columns become deferred fields.
+    A column that is missing in the JSON becomes a deferred field.
     """
 
     def __init__(self, model: type[M]) -> None:

@@ -1,10 +1,10 @@
 """Checks that a model instance is used only in the context of the tenant that it belongs to.
 
-Without these checks, an instance that is loaded in one hotel's context and saved in another's would be inserted into
-the other hotel, and a lazy relation would read the other hotel's rows. Every instance therefore carries the tenant in
-whose context it was loaded or created. Django records the database alias of an instance in `_state.db`, and asks the
-router with the instance before it saves, deletes, refreshes or follows a relation. The router therefore returns an
-alias that carries the tenant (`alias_for`), and checks that the instance belongs to the current tenant
+Without these checks, an instance that is loaded in the context of hotel A and saved in the context of hotel B would be
+inserted into hotel B, and a lazy relation would read rows of hotel B. Every instance therefore stores the tenant in
+whose context the instance was loaded or created. Django records the database alias of an instance in `_state.db`, and
+calls the router with the instance before it saves, deletes, refreshes or follows a relation. The router therefore
+returns an alias that stores the tenant (`alias_for`), and checks that the instance belongs to the current tenant
 (`check_instance`). Copies and pickles of an instance keep its tenant.
 
 Models whose tables are only in the platform's schema are exempt, because they use the same table in every context.

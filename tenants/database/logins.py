@@ -1,6 +1,6 @@
 """The two PostgreSQL roles that log in: the owner on the direct connection, and the runtime login that serves requests.
 
-This module lists the settings and attributes that the runtime login needs. `migrate` applies them.
+This module lists the settings and attributes that the runtime login needs, and that `migrate` sets.
 """
 
 import logging
@@ -24,7 +24,7 @@ SETTINGS_OF_ANY_LOGIN = {
     # Our statements read few rows, so JIT compilation would cost more time than it saves.
     "jit": "off",
     # The default random_page_cost is made for hard disks.
-    # With the default, PostgreSQL scans a small table completely instead of using an index.
+    # With the default random_page_cost, PostgreSQL scans a small table completely instead of using an index.
     # Database functions cache their query plans. A cached plan would still scan a table that has grown meanwhile.
     # PostgreSQL replaces the cached plan only when the table is analyzed again.
     "random_page_cost": "1.1",

@@ -1,4 +1,6 @@
-"""Table privileges of the database roles that serve requests: read and write, unless an app restricts them.
+"""Table privileges of the database roles that serve requests.
+
+The roles may read and write each table, unless an app restricts the privileges on the table.
 
 Example, in an app's `ready()`: `privileges.declare_table_privileges("audit.event", "SELECT, INSERT")`.
 """
@@ -11,7 +13,7 @@ READ_WRITE = "SELECT, INSERT, UPDATE, DELETE"
 _READ_ONLY_TABLES = ("django_migrations", "tenants_schematemplate")
 _declared: dict[str, str] = {}
 #: The letter for each privilege in access control lists, in the order in which PostgreSQL prints the letters.
-#: https://www.postgresql.org/docs/current/ddl-priv.html
+#: PostgreSQL documents the letters at https://www.postgresql.org/docs/current/ddl-priv.html.
 _ACL_LETTERS = {"INSERT": "a", "SELECT": "r", "UPDATE": "w", "DELETE": "d"}
 
 

@@ -1,7 +1,7 @@
 """The PostgreSQL role of each hotel, with its privileges in the hotel's schema.
 
 The roles protect against mistakes in our code: a statement that reaches the wrong schema fails with "permission
-denied". They do not protect against SQL injection, because injected SQL could run RESET ROLE.
+denied". The roles do not protect against SQL injection, because injected SQL could run RESET ROLE.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class SchemaRelations:
 
 
 def list_relations(cursor: CursorWrapper, schema: str) -> SchemaRelations:
-    """Return the tables and sequences of the schema that need grants."""
+    """Return the tables and sequences of the schema on which the hotel's role needs privileges."""
     cursor.execute(
         f"SELECT c.relname::text, c.relkind = 'S' FROM ({catalog.RELATIONS_OF_SCHEMA}) AS relation "  # noqa: S608
         "JOIN pg_class c ON c.oid = relation.objid WHERE c.relkind IN ('r', 'p') OR c.relkind = 'S' AND NOT EXISTS ("
@@ -100,7 +100,7 @@ def drop_role(cursor: CursorWrapper, *, role: str, logins: DatabaseLogins) -> No
     """Drop a hotel's role, the objects that it owns in this database, and its privileges. Drop its schema first.
 
     A hotel's role can own large objects, temporary tables of sessions that are still open, and objects that an
-    administrator gave to it. Raises DatabaseError if objects of other owners depend on them.
+    administrator gave to it. Raises DatabaseError if objects of other owners depend on the role's objects.
     """
     name = quoting.identifier(role)
     cursor.execute(
@@ -110,7 +110,7 @@ def drop_role(cursor: CursorWrapper, *, role: str, logins: DatabaseLogins) -> No
         [role],
     )
     if cursor.fetchone()[0]:
-        # DROP OWNED requires the privileges of the role. Creating a role does not grant them to the creator.
+        # DROP OWNED requires the privileges of the role, which the creator of a role does not get automatically.
         inherit = " WITH INHERIT TRUE" if logins.server_version >= MEMBERSHIP_OPTIONS_SINCE else ""
         cursor.execute(f"GRANT {name} TO CURRENT_USER{inherit}; DROP OWNED BY {name}")
     cursor.execute(f"DROP ROLE IF EXISTS {name}")
@@ -130,13 +130,13 @@ def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
     return sorted(row[0] for row in cursor.fetchall())
 
 
-#: A query for the hotels whose privileges differ from those that `create_role_sql` and `grants_sql` grant.
-#: The query reads pg_class once for all hotels. A subquery per hotel would read it once for each hotel.
-#: %(tables)s lists the tables on which hotel roles have fewer privileges than on other tables.
-#: %(allowed)s lists the privileges on each of these tables, separated by commas.
-#: %(letters)s lists the privileges of %(allowed)s in the notation of access control lists (ACLs).
+#: A query for the hotels whose privileges differ from the privileges that `create_role_sql` and `grants_sql` grant.
+#: The query reads pg_class once for all hotels. A subquery per hotel would read pg_class once for each hotel.
+#: The parameter %(tables)s lists the tables on which hotel roles have fewer privileges than on other tables.
+#: The parameter %(allowed)s lists the privileges of hotel roles on each table of %(tables)s.
+#: The parameter %(letters)s lists the privileges of %(allowed)s in the notation of access control lists (ACLs).
 #: The ACLs of most hotels have exactly the text that provisioning creates, and comparing this text is fast.
-#: If the text of an ACL differs, the query compares its privileges one by one, which takes longer.
+#: If the text of an ACL differs from the text that provisioning creates, its privileges are compared one by one.
 #: `IN` and `NOT IN` are evaluated with a hash table. A join might compare each hotel with each role membership.
 _PRIVILEGE_DRIFT = """
 WITH restricted AS (

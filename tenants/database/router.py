@@ -1,7 +1,7 @@
 """The database router.
 
-It limits migrations to the schemas in which a table is placed (tenants/database/placement.py), and refuses model
-instances that belong to another tenant (tenants/database/instances.py).
+The router limits migrations to the schemas in which a table is placed (tenants/database/placement.py), and refuses
+model instances that belong to another tenant (tenants/database/instances.py).
 """
 
 from typing import Any

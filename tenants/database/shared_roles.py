@@ -6,7 +6,7 @@ from tenants.database import catalog, privileges, quoting
 from tenants.database.logins import DatabaseLogins, apply_runtime_settings
 from tenants.database.roles import create_role_if_missing_sql, group_role
 
-#: Privileges of hotel roles on the shared tables. Row-level security limits them to the rows of the hotel.
+#: Privileges of hotel roles on the shared tables. Row-level security limits the privileges to the rows of the hotel.
 HOTEL_PRIVILEGES = {
     "django_content_type": "SELECT",
     "tenants_hotel": "SELECT",

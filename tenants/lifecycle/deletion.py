@@ -30,7 +30,7 @@ from tenants.signals import hotel_deleted
 
 @dataclass(frozen=True, slots=True)
 class DeletionCertificate:
-    """A record of a deletion. It contains names of objects and numbers of rows, but none of the deleted data."""
+    """A record of a deletion, with names of objects and numbers of rows, but without any of the deleted data."""
 
     hotel_id: str
     slug: str

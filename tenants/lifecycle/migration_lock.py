@@ -16,7 +16,7 @@ T = TypeVar("T")
 #: The two keys of the advisory lock: "hot" and "mig" in ASCII.
 _ADVISORY_LOCK = (0x686F74, 0x6D6967)
 #: The maximum time for which a migration waits for a lock.
-#: The time is short, because other transactions wait behind the migration.
+#: The timeout is short, because other transactions must wait while the migration waits for the lock.
 LOCK_TIMEOUT = "2s"
 MAX_ATTEMPTS = 6
 
@@ -25,10 +25,10 @@ MAX_ATTEMPTS = 6
 def hold_migration_lock() -> Iterator[None]:
     """Return a context manager that holds this database's migration lock.
 
-    Raises MigrationConflict immediately if another process holds it.
+    Raises MigrationConflict immediately if another process holds the lock.
 
-    The lock is a session advisory lock, so use this inside `direct_connection()`. PostgreSQL releases the lock if the
-    process is killed.
+    The lock is a session advisory lock, so use this context manager inside `direct_connection()`. PostgreSQL releases
+    the lock if the process is killed.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", _ADVISORY_LOCK)

@@ -11,7 +11,7 @@ from hotelagent.core.domains import ascii_domain
 from tenants.errors import InvalidDomain, InvalidSlug
 
 SLUG_LENGTH = 40
-#: Slugs that hotels can't use. They are reserved for the platform, or are usual host names of common services.
+#: Slugs that hotels can't use, because the platform reserves them or common services have such host names.
 RESERVED_SLUGS = frozenset(
     [
         "admin",
@@ -105,7 +105,7 @@ def valid_slug(slug: str) -> str:
         )
     if lowered in RESERVED_SLUGS or lowered.startswith("xn--"):
         raise InvalidSlug(
-            _("The slug {slug} is reserved. Choose another one.").format(slug=lowered), slug=slug
+            _("The slug {slug} is reserved. Choose another slug.").format(slug=lowered), slug=slug
         )
     return lowered
 

@@ -39,12 +39,12 @@ def provision_hotel(hotel_id: UUID) -> Hotel:
 
 
 def build_hotel(hotel: Hotel) -> Hotel:
-    """Create the hotel's schema, role and privileges, and activate it, in the caller's transaction.
+    """Create the hotel's schema, role and privileges, and activate the hotel, in the caller's transaction.
 
     Needs the direct connection, and the caller must have locked or inserted the hotel's row.
     """
-    # The lock makes `migrate` wait for the end of this transaction, so that `migrate` also migrates this hotel.
-    # The lock also prevents the concurrent creation of hotels, because a new hotel invalidates many cache entries.
+    # The row lock on the schema template makes `migrate` wait for this transaction, and then migrate this hotel too.
+    # The row lock also prevents the concurrent creation of hotels, because each new hotel invalidates cache entries.
     # Every database connection must process about 2,500 invalidations of its catalog caches for each new hotel.
     # A connection that has more than 4,096 unprocessed invalidations must discard all of its catalog caches.
     template = next(

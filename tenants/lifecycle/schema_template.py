@@ -19,12 +19,12 @@ from tenants.lifecycle.schema_description import compute_fingerprint
 from tenants.models import SchemaTemplate
 
 SCHEMA = "hotel_template"
-#: The tenant for work in the template schema. It is not a hotel and has no role.
+#: The tenant for work in the template schema. This tenant is not a hotel and has no role.
 TEMPLATE_TENANT = Tenant(
     id=None, slug="", schema=SCHEMA, role=None, name="", time_zone="UTC", language="en", status="template"
 )
 
-#: The table `django_migrations` of hotels. It needs fewer relations than Django's own table.
+#: The table `django_migrations` of hotels, which needs fewer relations than Django's own table with this name.
 #: The column `app` is shorter than in Django's table, so the table needs no TOAST table.
 #: The id is computed from the app and the name, so the table needs no sequence.
 MIGRATIONS_TABLE = """

@@ -42,7 +42,7 @@ def take_hotel_id() -> UUID:
 
 
 def refill_sql(logins: DatabaseLogins) -> str:
-    """Return the SQL statements that create BATCH spare roles, or an empty string if there are still spare roles.
+    """Return the SQL statements that create BATCH spare roles, or an empty string if the database has spare roles.
 
     This function inserts a `SpareRole` row for each new role. To create the roles, the caller must execute the returned
     statements in the same transaction. Needs the direct connection and the context of the platform.
@@ -52,7 +52,7 @@ def refill_sql(logins: DatabaseLogins) -> str:
         (database,) = cursor.fetchone()
     if SpareRole.objects.filter(database=database).exists():
         return ""
-    # The remaining rows name another database. They exist because this database is a copy of the other database.
+    # If this database is a copy, its spare roles were created for the original database, so delete their rows.
     SpareRole.objects.all().delete()
     spare = SpareRole.objects.bulk_create(SpareRole(database=database) for _ in range(BATCH))
     return "".join(roles.create_role_sql(role=role_name(new.hotel_id), logins=logins) for new in spare)

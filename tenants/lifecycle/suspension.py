@@ -42,8 +42,8 @@ def _change_status(hotel_id: UUID, expected: HotelStatus, new: HotelStatus) -> H
     if hotel is None:
         raise HotelNotFound
     if changed != 1:
-        detail = _("The status of {hotel} is {status}. It must be {expected}.").format(
-            hotel=hotel.slug, status=hotel.get_status_display(), expected=expected.label
-        )
+        detail = _(
+            "{hotel} has the status {status}. For this operation, the status must be {expected}."
+        ).format(hotel=hotel.slug, status=hotel.get_status_display(), expected=expected.label)
         raise HotelStateError(detail, status=hotel.status)
     return hotel

@@ -13,7 +13,7 @@ from tenants.models import Hotel
 from tenants.selectors import get_hotel
 
 #: The HTTP statuses of errors that an invalid argument causes, such as the slug of an unknown hotel.
-#: If the command fails with one of these errors, its exit code is 2.
+#: A command that fails with an error with one of these HTTP statuses has the exit code 2.
 _USAGE_STATUSES = (404, 422)
 
 

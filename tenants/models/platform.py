@@ -10,8 +10,9 @@ from tenants.models.hotels import Hotel
 class DueItem(models.Model):
     """An item that a hotel has to process at a given time.
 
-    It contains no personal data. The dispatcher can claim the item from `claim_at` on. Initially, `claim_at` equals
-    `due_at`. Each claim sets it to the end of the lease, so that the item is processed again if the worker dies.
+    A due item contains no personal data. The dispatcher can claim the item from `claim_at` on. Initially, `claim_at`
+    equals `due_at`. Each claim starts a lease, the time within which a worker must complete the item, and sets
+    `claim_at` to the end of the lease. If the worker dies, the item is claimed again after the lease.
     """
 
     pk = models.CompositePrimaryKey("hotel_id", "kind", "item_id")

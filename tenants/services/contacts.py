@@ -1,7 +1,7 @@
-"""Guests' phone numbers and e-mail addresses, and the hotel that each belongs to.
+"""Operations on guest contacts. A contact is a phone number or e-mail address of a guest, and belongs to one hotel.
 
-A contact belongs to one hotel. There is no default hotel for an unknown contact. The audit trail, logs and errors
-refer to a contact by its id: the phone number or address is stored in its row only, so deleting the row erases it.
+There is no default hotel for an unknown contact. The audit trail, logs and errors contain only the id of a contact. The
+phone number or e-mail address is stored only in the contact's row, so deleting the row deletes the personal data.
 """
 
 from uuid import UUID
@@ -52,7 +52,9 @@ def add_contact(*, hotel_id: UUID, kind: ContactKind, value: str) -> tuple[Conta
         hotel = get_locked_hotel(hotel_id)
         [contact] = ContactIdentifier.objects.raw(_INSERT, [new_id, hotel.id, kind, normalized])
         if contact.hotel_id != hotel.id:
-            raise ContactConflict(_("The contact belongs to another hotel. Remove it from that hotel first."))
+            raise ContactConflict(
+                _("The contact belongs to another hotel. Remove the contact from that hotel first.")
+            )
         is_new = contact.id == new_id
         if is_new:
             contact_added.send(Hotel, hotel=hotel, contact=contact)
@@ -99,7 +101,7 @@ def _normalize_phone(value: str) -> str:
 def _normalize_email(value: str) -> str:
     local_part, _at, domain = value.strip().rpartition("@")
     try:
-        # Call encode() first. It rejects the Kelvin sign (U+212A), which lower() would turn into the letter k.
+        # Call encode() before lower(), because lower() would turn the Kelvin sign (U+212A) into the letter k.
         address = f"{local_part.encode('ascii').decode().lower()}@{ascii_domain(domain)}"
         validate_email(address)
     except (UnicodeError, ValidationError):

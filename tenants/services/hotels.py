@@ -118,7 +118,7 @@ def add_domain(*, hotel_id: UUID, host: str) -> Domain:
 def remove_domain(*, hotel_id: UUID, host: str) -> None:
     """Remove a custom domain from a hotel.
 
-    Links to the domain in e-mails to guests still work until its DNS record changes or another hotel uses it.
+    Links to the domain in old e-mails work until the domain's DNS record changes or another hotel uses the domain.
 
     Raises HotelNotFound, DomainNotFound.
     """
@@ -136,7 +136,8 @@ def remove_domain(*, hotel_id: UUID, host: str) -> None:
 def update_hosts(*, hotel_id: UUID, slug: str | None = None, domains: Iterable[str] | None = None) -> Hotel:
     """Change the hotel's slug, replace its custom domains with `domains`, or both. None means no change.
 
-    If it raises HotelNotFound, InvalidSlug, SlugConflict, InvalidDomain or DomainConflict, nothing is changed.
+    Runs in one transaction. Raises HotelNotFound, InvalidSlug, SlugConflict, InvalidDomain, DomainConflict. If an error
+    is raised, nothing is changed.
     """
     with platform_context(), transaction.atomic():
         hotel = get_locked_hotel(hotel_id)
@@ -195,8 +196,11 @@ def _insert_domain(hotel: Hotel, host: str) -> Domain:
     try:
         domain.save(force_insert=True)
     except IntegrityError:
-        detail = _("The domain {domain} is already in use.").format(domain=domain.host)
-        raise DomainConflict(detail, host=host) from None
+        detail = _(
+            "The domain {domain} is already in use. Remove the domain from the hotel that uses it, or choose another "
+            "domain."
+        )
+        raise DomainConflict(detail.format(domain=domain.host), host=host) from None
     return domain
 
 
@@ -208,8 +212,8 @@ def _check_time_zone(time_zone: str) -> None:
     except DataError as error:
         raise InvalidTimeZone(
             _(
-                "The database does not know the time zone {time_zone}. Choose another one with the same local time, or "
-                "upgrade the database."
+                "The database does not know the time zone {time_zone}. Choose another time zone with the same local "
+                "time, or upgrade the database."
             ).format(time_zone=time_zone),
             time_zone=time_zone,
         ) from error
@@ -228,4 +232,6 @@ def _release_former_host(host: str, new_user: Hotel) -> None:
 
 
 def _slug_conflict(slug: str) -> SlugConflict:
-    return SlugConflict(_("The slug {slug} is already in use.").format(slug=slug), slug=slug)
+    return SlugConflict(
+        _("The slug {slug} is already in use. Choose another slug.").format(slug=slug), slug=slug
+    )

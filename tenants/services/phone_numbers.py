@@ -27,8 +27,8 @@ def normalize_phone_number(text: str) -> str:
 
     - Mexico: numbers have no 1 after the country code. Mobile numbers had this 1 until 2019, and still have it in
       WhatsApp.
-    - Argentina: numbers have no 9 after the country code and no 15 after the area code. Both only mark a mobile line,
-      and callers use the 9, the 15 or neither.
+    - Argentina: numbers have no 9 after the country code and no 15 after the area code. The 9 and the 15
+      only mark a mobile line, and callers dial the 9, the 15 or neither.
     - Brazil: mobile numbers have the ninth digit, a 9 that was added until 2016.
     - Italy: numbers of fixed lines keep the leading zero, and mobile numbers have no leading zero.
 
@@ -87,7 +87,7 @@ def _with_other_zeros(number: PhoneNumber, digits: str) -> Iterator[PhoneNumber]
 
 
 def _with_digits(number: PhoneNumber, digits: str) -> PhoneNumber:
-    """Return the number with everything after the country code replaced by `digits`, including their leading zeros."""
+    """Return the number with the same country code, followed by `digits`. Leading zeros of `digits` are kept."""
     if digits == phonenumbers.national_significant_number(number):
         return number
     zeros = len(digits) - len(digits.lstrip("0"))

@@ -21,7 +21,9 @@ def available_roles() -> list[Role]:
 
 
 def create_staff(*, username: str, role: str, full_name: str = "", email: str = "") -> tuple[User, str]:
-    """Create a staff account for the current tenant and return it with its random password, which is not stored.
+    """Create a staff account for the current tenant. Return the account and its random password.
+
+    Only the hash of the password is stored, so the password cannot be shown again.
 
     Raises InvalidRole, UsernameConflict.
     """
@@ -41,8 +43,8 @@ def create_staff(*, username: str, role: str, full_name: str = "", email: str = 
             )
             staff_added.send(User, user=user)
     except IntegrityError as error:
-        detail = _("The user name {username} is already in use.").format(username=username)
-        raise UsernameConflict(detail) from error
+        detail = _("The user name {username} is already in use. Choose another user name.")
+        raise UsernameConflict(detail.format(username=username)) from error
     return user, password
 
 

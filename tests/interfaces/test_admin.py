@@ -241,7 +241,7 @@ def test_suspending_a_suspended_hotel_shows_an_error_and_lifting_the_suspension_
         hotel.refresh_from_db()
     assert hotel.status == HotelStatus.SUSPENDED
     again = operator.post("/admin/tenants/hotel/", {"action": "suspend", **selection}, follow=True)
-    assert b"It must be active" in again.content
+    assert b"the status must be active" in again.content
     operator.post("/admin/tenants/hotel/", {"action": "resume", **selection})
     with platform_context():
         hotel.refresh_from_db()

@@ -164,9 +164,9 @@ def find_misplaced_rows(database: IsolationDatabase) -> list[str]:
 
 
 def count_written_markers(database: IsolationDatabase) -> int:
-    """Return the number of rows in the `marker` tables of all hotels that the workload inserted.
+    """Return the number of rows that the workload has inserted into the `marker` tables of all hotels.
 
-    The workload inserts rows with `n` >= 1000. Rows with smaller numbers existed before.
+    The workload inserts rows with `n` >= 1000. Rows with smaller numbers existed before the workload started.
     """
     with psycopg.connect(database.superuser_url) as connection:
         total = 0

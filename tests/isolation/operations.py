@@ -34,7 +34,7 @@ class WrongHotel(AssertionError):
 
 @dataclass(frozen=True)
 class Scene:
-    """The arguments of an operation: `name` is the hotel that it works for, and `other` is a different hotel.
+    """The arguments of an operation. `name` is the hotel whose rows the operation uses, and `other` is another hotel.
 
     The context manager `enter` sets the current hotel and can be nested. The threads of `pool` have no current hotel
     until the operation calls `enter` in them.
@@ -83,7 +83,7 @@ def write(scene: Scene) -> int:
 def update(scene: Scene) -> int:
     """Write the name of the current hotel to one row of the hotel's table.
 
-    If the statement changed another hotel's row instead, the check at the end of the test would find this name there.
+    If the statement changed another hotel's row, the check at the end of the test would find the wrong name in the row.
     """
     if Marker.objects.filter(n=5).update(hotel=scene.name, n=F("n")) != 1:
         raise WrongHotel(f"{scene.name} does not have exactly one row with n=5")
@@ -129,7 +129,8 @@ def rolled_back(scene: Scene) -> int:
 def raw_savepoint(scene: Scene) -> int:
     """Roll back to a savepoint that was set in the context of another hotel.
 
-    The rollback restores the other hotel's role and search_path. Later statements must use those of the current hotel.
+    The rollback restores the role and the search_path of the other hotel. Later statements must nevertheless use the
+    role and the search_path of the current hotel.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         with scene.enter(scene.other):

@@ -29,7 +29,7 @@ def create_failure(name: str) -> Failure:
 
 
 def loaded_attempt() -> Attempt:
-    """Return the only `Attempt` of the current hotel. The failure that it refers to is not loaded yet."""
+    """Return the only `Attempt` of the current hotel. The related failure of the attempt is not loaded yet."""
     return Attempt.objects.get()
 
 

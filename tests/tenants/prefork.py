@@ -1,4 +1,7 @@
-"""A Celery task that reports where it runs. A worker imports it with `--include tests.tenants.prefork`."""
+"""A Celery task that reports the hotel, schema, role and process in which the task runs.
+
+A worker imports this module with `--include tests.tenants.prefork`.
+"""
 
 import os
 

@@ -58,7 +58,7 @@ def clear_runs() -> None:
 
 @pytest.fixture
 def worker(db: None, unpersistent_connections: None) -> Iterator[Any]:
-    """Start a Celery worker with two threads. Its broker is the Redis server of the tests."""
+    """Start a Celery worker with two threads, whose broker is the Redis server of the tests."""
     app.conf.update(broker_url=settings.REDIS_URL)
     with start_worker(
         app, concurrency=2, pool="threads", perform_ping_check=False, loglevel="ERROR"

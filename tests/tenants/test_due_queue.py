@@ -32,9 +32,9 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """Replace the broker with a list that records the batches that the dispatcher sends. Return the list.
+    """Return a list that records the batches of due items that the dispatcher sends. The list replaces the broker.
 
-    Each item is a pair of a hotel id and a list of item ids.
+    The list contains a pair for each batch: the id of the hotel, and the list of the due items' ids.
     """
     sent: Sent = []
 

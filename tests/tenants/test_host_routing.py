@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def cache(settings: object) -> Iterator[host_routing.RoutingCache]:
-    """Return a routing cache. Its thread looks for changes in the database, as in production."""
+    """Return a routing cache with a thread that checks the database for changes, as in production."""
     settings.ROUTING_CHECK_SECONDS = 0.4  # type: ignore[attr-defined]
     cache = host_routing.RoutingCache()
     yield cache

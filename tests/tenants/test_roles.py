@@ -1,6 +1,6 @@
 """Tests of roles and privileges in the database.
 
-Provisioning and `migrate` create them, and `migrate` repairs them.
+Provisioning and `migrate` create the roles and privileges, and `migrate` repairs wrong privileges.
 """
 
 import json

@@ -93,7 +93,7 @@ def test_schedule_pages_with_a_crontab_in_an_unknown_time_zone_return_200(
 ) -> None:
     tasks = operator.get("/admin/django_celery_beat/periodictask/")
     assert tasks.status_code == 200
-    assert "The time zone of the crontab is not known." in tasks.text
+    assert "The time zone of the crontab is not known. Choose another crontab." in tasks.text
     assert task_in_unknown_zone.name in tasks.text
     change = operator.get(f"/admin/django_celery_beat/periodictask/{task_in_unknown_zone.pk}/change/")
     assert change.status_code == 200

@@ -1,6 +1,6 @@
 """Tests of hotels with a time zone, language or status that a process does not know.
 
-Such a row can come from a restored backup, or from another version of the code or of the tzdata package.
+Rows with such values can come from a restored backup, or from another version of the code or of the tzdata package.
 """
 
 import io
@@ -43,7 +43,7 @@ def update_hotel_row(hotel: Hotel, **values: str) -> None:
 
 @pytest.fixture
 def spoiled(hotel: Hotel) -> Hotel:
-    """Set the time zone of Hotel Alpha to one that this process does not know, and return the hotel."""
+    """Set the time zone of Hotel Alpha to a name that this process does not know, and return the hotel."""
     update_hotel_row(hotel, time_zone=UNKNOWN)
     return hotel
 

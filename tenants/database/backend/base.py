@@ -1,8 +1,8 @@
 """A Django PostgreSQL backend that sends the current tenant's schema and role with every statement.
 
-It extends django-tenants' backend and keeps its API for an explicit schema (set_tenant, set_schema, schema_name).
-Unlike that backend, it does not set the search_path of the session and never falls back to `public`. See
-tenants/database/README.md.
+This backend extends the backend of django-tenants and keeps the methods of django-tenants that select a schema
+(set_tenant, set_schema, schema_name). The backend of django-tenants sets the search_path of the session, and can fall
+back to `public`. This backend does neither. The file tenants/database/README.md explains the design.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ REFUSED_OPTIONS = {
     "assume_role": "each statement sets the role of its hotel",
     "cursor_factory": "the cursor of this backend sends the hotel with each statement",
 }
-#: Names for UTC. If the server's time zone is one of them (often Etc/UTC), statements do not set the time zone.
+#: Names for UTC. If the server's time zone has one of these names, statements do not set the time zone.
 UTC_NAMES = {"UTC", "Etc/UTC", "UCT", "Etc/UCT", "Universal", "Etc/Universal", "Zulu", "Etc/Zulu"}
 
 
@@ -49,7 +49,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
         self.tenant: Any = None
         self._schema_name: str | None = None
         self.introspection = HotelIntrospection(self)
-        # Django uses NO_DB_ALIAS to create databases. It connects to the database `postgres`, which has no hotels.
+        # Django creates databases with the alias NO_DB_ALIAS, a connection to the database `postgres` without hotels.
         self.direct = bool(settings_dict.get("DIRECT")) or alias == NO_DB_ALIAS
 
     # Connecting
@@ -169,8 +169,8 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 def _loader_for(zone: Any) -> type[BaseTzLoader]:
     """Return a psycopg loader class that converts timestamps to `zone`.
 
-    psycopg's own loader would use the time zone of the connection. But each statement sets another time zone with
-    SET LOCAL.
+    psycopg's own loader would use the time zone of the session, which differs from the time zone that each statement
+    sets with SET LOCAL.
     """
 
     class Loader(BaseTzLoader):  # type: ignore[misc]

@@ -1,7 +1,8 @@
 """The cursor that sends each statement together with SET statements for the tenant's schema and role.
 
-It overrides the methods of psycopg's ClientCursor (version 3.3) that send statements, and keeps the methods that read
-results. psycopg sends BEGIN in a separate round trip. This cursor sends BEGIN together with the first statement.
+This cursor overrides the methods of psycopg's ClientCursor (version 3.3) that send statements, and keeps the methods
+that read results. psycopg sends BEGIN in a separate round trip. This cursor sends BEGIN together with the first
+statement.
 """
 
 from __future__ import annotations
@@ -46,12 +47,12 @@ BATCH_BYTES = 256 * 1024
 class HotelCursor(CursorMixin, ClientCursor[Any]):
     """A psycopg cursor that binds parameters on the client.
 
-    It refuses prepared statements and binary results, because they do not work through a pooler.
+    The cursor refuses prepared statements and binary results, because a transaction pooler supports neither.
     """
 
     __slots__ = ("_prefix",)
-    #: The SET statements that were sent before the last statement.
-    #: PostgreSQL counts the position of an error from the first SET statement, so their length is subtracted.
+    #: The SET statements that were sent before the last statement of the caller.
+    #: PostgreSQL counts the position of an error from the first SET statement, so this cursor corrects the position.
     _prefix: Prefix
     _conn: HotelConnection
 

@@ -26,7 +26,7 @@ _HINTS = {
 
 
 def statement_error(result: object, *, prefix: Prefix, in_prefix: bool, encoding: str) -> errors.Error:
-    """Return the database error in `result`. Its position and line number refer to the caller's statement.
+    """Return the database error in `result`, with a position and a line number in the caller's statement.
 
     `in_prefix` is true if one of the SET statements before the caller's statement failed.
     """

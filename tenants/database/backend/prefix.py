@@ -39,7 +39,7 @@ def build_prefix(
 ) -> Prefix:
     """Return SET statements for the search path, the role and the time zone. None means that the value is not set.
 
-    `level="SESSION"` is only for the direct connection and statements that cannot run in a transaction block.
+    Use `level="SESSION"` only on the direct connection, for statements that cannot run in a transaction block.
     Raises ValueError if a schema name is not valid.
     """
     for schema in path:

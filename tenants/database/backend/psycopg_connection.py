@@ -1,4 +1,4 @@
-"""The psycopg connection that Django's connection object uses. It sends SET statements before each statement."""
+"""The psycopg connection that Django's connection object uses, and that sends SET statements before each statement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tenants.database.backend.statements import GRAMMAR_VERSION, PLAIN, Statemen
 IDLE = TransactionStatus.IDLE
 INERROR = TransactionStatus.INERROR
 
-#: Kinds of statements that are sent without the tenant's SET statements. They read no table or must be sent alone.
+#: The kinds of statements that are sent without SET statements, because they read no table or must be sent alone.
 _WITHOUT_PREFIX = {
     StatementKind.TRANSACTION_CONTROL,
     StatementKind.TRANSACTION_MODE,
@@ -51,11 +51,11 @@ class HotelConnection(psycopg.Connection[Any]):
 
     direct = False
     uses_roles = True
-    #: True while Django's introspection lists the tables of the tenant's schema, without the shared tables.
+    #: If true, the search path contains only the tenant's schema. True while Django's introspection lists the tables.
     own_schema_only = False
     #: The time zone that is set with each statement, or None if the server's default is already Django's time zone.
     time_zone_override: str | None = None
-    #: A function that is called if no tenant context is set. It returns the search path or raises TenantNotSet.
+    #: The function that returns the search path, or raises TenantNotSet, if no tenant context is set.
     explicit_search_path: Callable[[], tuple[str, ...]]
 
     def prefix_for(self, statement: Statement) -> Prefix:
@@ -136,7 +136,7 @@ class HotelConnection(psycopg.Connection[Any]):
     # The methods below raise an error, because psycopg would send statements without selecting the tenant.
 
     def _start_query(self) -> PQGen[None]:
-        # psycopg's own cursor classes call this method before they send a statement. HotelCursor does not call it.
+        # The cursor classes of psycopg call this method before they send a statement, but HotelCursor does not.
         _refuse("Another cursor class of psycopg", "the cursor of django.db.connection")
 
     def cursor(self, name: str = "", **options: Any) -> Any:

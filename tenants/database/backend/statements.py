@@ -31,7 +31,7 @@ class StatementKind(Enum):
 
     PLAIN = auto()
     TRANSACTION_CONTROL = auto()  # BEGIN, COMMIT, SAVEPOINT ...
-    #: SET CONSTRAINTS ALL and SET TRANSACTION. They are allowed in query strings with several statements.
+    #: SET CONSTRAINTS ALL and SET TRANSACTION, which are allowed in query strings with several statements.
     TRANSACTION_MODE = auto()
     #: Statements that cannot run in a transaction block, such as VACUUM.
     NON_TRANSACTIONAL = auto()
@@ -107,7 +107,7 @@ _SAVEPOINTS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
 _PLACEHOLDER = re.compile(r"%(?:%|(?:\([^)]+\))?.)", re.DOTALL)
 _PLACEHOLDER_LIST = re.compile(r"(?<!%)%s(?:\s*,\s*%s)+")
 _ROW_LIST = re.compile(r"\(%s\)(?:\s*,\s*\(%s\))+")
-#: A query with more than this number of characters is long. If it has placeholders, it is shortened before parsing.
+#: A query with more than this number of characters is long. A long query with placeholders is shortened before parsing.
 #: Long queries without placeholders are not cached, because they are usually generated and rarely repeated.
 _LONG_TEXT = 4096
 #: A query with placeholders is cached if it has at most this number of characters.

@@ -41,7 +41,7 @@ _CHUNK_SIZE = 1 << 20
 
 
 class RowDigest:
-    """Computes the number and the SHA-256 of rows in COPY's text format.
+    """A counter for the rows of a table, which also computes the SHA-256 of the rows in COPY's text format.
 
     Each row is one line, because COPY escapes line breaks inside values.
     """

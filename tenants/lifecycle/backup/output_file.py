@@ -58,7 +58,7 @@ def _create_locked(path: Path) -> tuple[int, str]:
 def _delete_abandoned_files(folder: Path) -> None:
     """Delete unfinished backup files that no process has locked, because their writers have ended."""
     for path in folder.glob(f".*{_SUFFIX}"):
-        # OSError means that another process is writing the file, or that it belongs to another user.
+        # OSError means that another process is writing the file, or that the file belongs to another user.
         with contextlib.suppress(OSError), path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()

@@ -84,7 +84,7 @@ class TableSource:
 
 #: The query for the columns of a schema's tables.
 #: The query reads pg_type and pg_index in subqueries, which find each row by its key.
-#: With joins instead of subqueries, PostgreSQL might read all rows of both tables, including those of other hotels.
+#: Joins would be slower, because PostgreSQL might read all rows of pg_type and pg_index, also those of other hotels.
 _COLUMNS = f"""
 SELECT c.relname::text, a.attname::text, a.attcollation <> 0,
     (SELECT t.typcategory NOT IN ('N', 'B', 'D', 'T', 'R') AND t.typname <> 'uuid'

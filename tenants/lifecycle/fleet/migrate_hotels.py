@@ -34,7 +34,7 @@ class FleetResult:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-#: A callback for the progress of `migrate`. It receives the slug of each finished hotel, and the error text or None.
+#: A callback that receives the slug of each migrated or failed hotel, and the error text or None.
 Progress = Callable[[str, str | None], None]
 HotelOutcome = tuple[Hotel, str | None]
 
@@ -42,8 +42,8 @@ HotelOutcome = tuple[Hotel, str | None]
 def migrate_hotels(hotels: list[Hotel], *, jobs: int, progress: Progress) -> FleetResult:
     """Apply the missing migrations to these hotels, with `jobs` hotels at a time.
 
-    Needs the direct connection, the platform's context and the migration lock. A hotel that fails stays unchanged, and
-    the others are migrated.
+    Needs the direct connection, the platform's context and the migration lock. If the migration of a hotel fails, this
+    hotel is unchanged, and the remaining hotels are migrated.
     """
     result = FleetResult()
     for group in group_by_applied_migrations(hotels):

@@ -15,7 +15,7 @@ AppliedMigrations = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class HotelGroup:
-    """A group of hotels in which the same migrations are applied. They can be migrated with the same SQL statements."""
+    """Hotels in which the same migrations are applied, so that the same SQL statements can migrate all of them."""
 
     applied: AppliedMigrations
     hotels: list[Hotel]

@@ -20,9 +20,10 @@ Plan = list[tuple[Migration, bool]]
 
 
 class SchemaMigrator:
-    """Migrates schemas to the latest migrations with Django. The same migrations must be applied in all of the schemas.
+    """An object that migrates several schemas to the latest migrations with Django's migration executor.
 
-    The plan and the project state are computed once, for all schemas. An instance must be used in one thread only.
+    Before the first call of `migrate`, the same migrations must be applied in all of the schemas. The plan and the
+    project state are computed once, for all schemas. An instance must be used in one thread only.
     """
 
     def __init__(self, tenant: Tenant) -> None:
@@ -54,7 +55,7 @@ class SchemaMigrator:
             return frozenset(self.executor.recorder.applied_migrations())
 
     def migrate(self, tenant: Tenant) -> list[str]:
-        """Apply the migration plan to the tenant's schema. Return the SQL statements that changed it, in order.
+        """Apply the migration plan to the tenant's schema. Return the SQL statements that the plan executed, in order.
 
         The plan runs in one transaction. If a migration is not atomic (CREATE INDEX CONCURRENTLY), each migration is
         committed separately, and after an error the schema keeps the migrations before the one that failed.

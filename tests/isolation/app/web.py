@@ -42,7 +42,7 @@ class MarkerSerializer(serializers.ModelSerializer[Marker]):
 
 
 class Markers(generics.ListAPIView[Marker]):
-    """A view that lists rows of the test table `marker`. Its queryset is evaluated when the response is rendered."""
+    """A view that lists rows of the test table `marker`. The query runs only when the response is rendered."""
 
     authentication_classes = [SessionAuthentication]
     permission_classes = [IsAuthenticated]
