@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from hotelagent.core import ids
 from locks import policy, selectors, services
 from locks.errors import HoldExpired
 from tests.locks.conftest import SomeNights
@@ -28,6 +29,8 @@ def wrong_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     nanoseconds: Callable[[], int] = time.time_ns
     monkeypatch.setattr(time, "time", lambda: seconds() + offset)
     monkeypatch.setattr(time, "time_ns", lambda: nanoseconds() + offset * 10**9)
+    # Ids increase within a process. The next tests must not continue from an id of this fixture's clock.
+    monkeypatch.setattr(ids, "_last_timestamp", 0)
     now = timezone.now
     monkeypatch.setattr(timezone, "now", lambda: now() + datetime.timedelta(seconds=offset))
 
