@@ -1,4 +1,7 @@
-"""The identifiers by which failures refer to the reservations of a guest."""
+"""The ids of a guest's reservations and reminders, which failures in the dead-letter queue contain.
+
+The erasure of a guest's data searches the dead-letter queue for these ids.
+"""
 
 from collections.abc import Iterator
 
@@ -10,7 +13,10 @@ from reminders.models import Reminder, Reservation
 
 @identifier_finder
 def ids_of_reservations(identifier: str) -> Iterator[str]:
-    """Yield the ids of the reservations with this e-mail address, phone number or number, and of their reminders."""
+    """Yield the ids of the guest's reservations and of their reminders.
+
+    `identifier` is the e-mail address or the phone number of the guest, or the number of a reservation.
+    """
     reservations = Reservation.objects.filter(
         Q(guest_email__iexact=identifier) | Q(guest_phone=identifier) | Q(external_id=identifier)
     )

@@ -1,4 +1,7 @@
-"""The errors of reservations, calendars and reminders. `code` is the last part of the problem type URL."""
+"""The errors of reservations, calendars and reminders.
+
+`code` is the last part of the URL that identifies the type of the error in API responses (`type` in RFC 9457).
+"""
 
 from enum import StrEnum
 from typing import Any
@@ -17,7 +20,7 @@ class ReservationNotFound(DomainError):
 
 
 class InvalidReservation(DomainError):
-    """Some fields are not valid. `errors` maps each of these fields to its error messages."""
+    """Some fields of the reservation are not valid. `errors` maps each of these fields to its error messages."""
 
     code = "invalid-reservation"
     status = 422
@@ -33,7 +36,7 @@ class ReservationConflict(DomainError):
 
 
 class ReservationStateError(DomainError):
-    """The operation is not allowed in the current status of the reservation (`status_now`)."""
+    """The operation is not allowed in the current status of the reservation. `status_now` contains this status."""
 
     code = "reservation-state-error"
     title = _("The status of the reservation does not allow this operation")
@@ -48,14 +51,17 @@ class ReminderNotFound(DomainError):
 
 
 class ReminderStateError(DomainError):
-    """The operation is not allowed in the current status of the reminder (`status_now`)."""
+    """The operation is not allowed in the current status of the reminder. `status_now` contains this status."""
 
     code = "reminder-state-error"
     title = _("The status of the reminder does not allow this operation")
 
 
 class InvalidTemplate(DomainError):
-    """The template has a syntax error or uses an unknown variable. `part` is `subject`, `text` or `html`."""
+    """The template has a syntax error or uses an unknown variable.
+
+    `part` names the part of the template that has the error: `subject`, `text` or `html`.
+    """
 
     code = "invalid-template"
     status = 422
@@ -146,7 +152,7 @@ class FileImportNotFound(DomainError):
 
 
 class FileImportStateError(DomainError):
-    """The operation is not allowed in the current status of the uploaded file (`status_now`)."""
+    """The operation is not allowed in the current status of the uploaded file. `status_now` contains this status."""
 
     code = "file-import-state-error"
     title = _("The status of the file does not allow this operation")

@@ -15,7 +15,7 @@ UNDELIVERED_REASONS = {
     "rejected": gettext_noop("the mail provider refused to send the message"),
     "failed": gettext_noop("the mail provider could not send the message"),
 }
-#: Labels for the causes in audit events: error codes, `worker-lost`, and the event types of e-mail providers.
+#: The labels of the causes that audit events contain. A cause is an error code or an event type of an e-mail provider.
 ERROR_LABELS = {
     "mail-rejected": _("the mail server rejected the message"),
     "mail-deferred": _("the mail server did not accept the message in time"),

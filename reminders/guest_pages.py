@@ -69,7 +69,7 @@ def logo(request: HttpRequest, digest: str, extension: str) -> HttpResponse:  # 
 def _masked(address: str) -> str:
     """Return the address with only its first character and its domain readable.
 
-    The e-mail with the link to this page may have been forwarded to another person.
+    The e-mail with the link to this page may have been forwarded to a person who should not see the whole address.
     """
     name, _at, host = address.rpartition("@")
     return f"{name[:1]}…@{host}"

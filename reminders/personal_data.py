@@ -46,5 +46,5 @@ declare_columns("reminders_template", kept=("language", "subject", "html", "text
 declare_columns("reminders_emailbranding", kept=("colour", "logo", "logo_type", "logo_digest"))
 # Masked copies omit linked calendars, because a linked calendar would import bookings of real guests.
 omit_rows("reminders_linkedcalendar")
-# Uploaded files contain guests' personal data.
+# Masked copies omit uploaded files, because the files contain guests' personal data.
 omit_rows("reminders_fileimport")

@@ -16,7 +16,10 @@ from tenants.queue.celery_task import HotelTask
 
 @shared_task(base=HotelTask, name="reminders.tasks.send_due")
 def send_due(ids: list[str]) -> None:
-    """Send the due reminders (see `batch.send_due`). This task handles due items of the kind `reminder`."""
+    """Send the due reminders (see `batch.send_due`).
+
+    `ids` are the ids of reminders that are due according to the due queue, the table of work with a due time.
+    """
     batch.send_due([uuid.UUID(id_) for id_ in ids], transport=smtp.thread_transport())
 
 
@@ -28,14 +31,17 @@ def replan_reservations(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="reminders.tasks.replan_all")
 def replan_all(ids: list[str]) -> None:
-    """Plan all reminders of the hotel again, and remove the due items with these ids from the due queue."""
+    """Plan all reminders of the hotel again.
+
+    `ids` are the ids of the entries in the due queue that requested the planning. The task removes these entries.
+    """
     replan.replan_all()
     due.cancel(kind=due_kinds.REPLAN_ALL, ids=[uuid.UUID(id_) for id_ in ids])
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.sync_calendars")
 def sync_calendars(ids: list[str]) -> None:
-    """Import the linked calendars that are due, one after the other.
+    """Import the linked calendars whose next import is due, one after the other.
 
     If a calendar has failed repeatedly, the task `sync_calendar` imports it again, so that the failure is recorded. If
     that task can't be started, because the message broker is unavailable, this task fails after all imports.

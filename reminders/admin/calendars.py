@@ -21,7 +21,7 @@ from reminders.reservations.calendars import services
 from reminders.reservations.calendars.download import normalize_url
 from tenants.errors import DomainError
 
-#: The maximum number of date ranges that are shown for one event. A repeating event may have hundreds.
+#: The maximum number of date ranges that are shown for one event. A repeating event may have hundreds of ranges.
 _MAX_SPANS = 6
 
 
@@ -48,9 +48,9 @@ class LinkCalendarForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(LinkedCalendar, site=hotel_site)
 class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
-    """The admin pages for linked calendars.
+    """The admin pages for linked calendars, which are iCalendar URLs that channels publish for a room.
 
-    Linked calendars can be added and deleted but not changed, so a new URL needs a new linked calendar.
+    Staff can add and delete a linked calendar, but can't change its URL.
     """
 
     icon = "calendar_add_on"
@@ -170,6 +170,10 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
 
 def _dates_parsed(problem: dict[str, Any]) -> dict[str, Any]:
-    """Return the problem with its date strings parsed, so that the page formats the dates in the user's language."""
+    """Return a copy of the import problem in which date objects replace the date strings.
+
+    The page can then format the dates in the user's language. If the problem has more than `_MAX_SPANS` date ranges,
+    only the first ones are kept, and `more_nights` is the number of omitted date ranges.
+    """
     nights = [{name: parse_date(text) for name, text in span.items()} for span in problem["nights"]]
     return problem | {"nights": nights[:_MAX_SPANS], "more_nights": max(0, len(nights) - _MAX_SPANS)}

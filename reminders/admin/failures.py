@@ -46,7 +46,7 @@ for error in (MailRejected, MailDeferred, InvalidTemplate):
 
 @subject_finder(FAILURE_NAME)
 def subjects_of_failures(failures: Sequence[Failure]) -> dict[UUID, Subject]:
-    """Return the title and the link to display for each failure, by failure id.
+    """Return the title and the link that the page shows for each failed reminder, by failure id.
 
     The title names the reminder. The link leads to the reservation, where staff can correct the e-mail address.
     """
@@ -66,7 +66,7 @@ def subjects_of_failures(failures: Sequence[Failure]) -> dict[UUID, Subject]:
 
 @subject_finder(IMPORT_TASK)
 def subjects_of_failed_imports(failures: Sequence[Failure]) -> dict[UUID, Subject]:
-    """Return the file name and the link to the page of the file for each failed task, by failure id."""
+    """Return the file name and the link that the page shows for each failed file import, by failure id."""
     if current_tenant().id is None:
         return {}
     import_ids = {failure.id: _parse_uuid(_first_import(failure.payload)) for failure in failures}
@@ -82,9 +82,9 @@ def subjects_of_failed_imports(failures: Sequence[Failure]) -> dict[UUID, Subjec
 
 
 def _first_import(payload: dict[str, Any]) -> object:
-    """Return the first argument of the failed task, which is the id of the imported file.
+    """Return the id of the imported file, which is the first id in the arguments of the failed task.
 
-    Return None if the payload does not have this form. Other systems can report failures with any payload.
+    Return None if the payload contains no such id. Other systems can report failures with any payload.
     """
     match payload.get("args"):
         case [[import_id, *_others]]:

@@ -67,7 +67,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class DateReading:
-    """A column of ambiguous dates, with an example and its two possible readings as text."""
+    """A column of ambiguous dates such as 03/04/2026, with an example and its two possible readings as text."""
 
     column: str
     example: str

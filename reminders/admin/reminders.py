@@ -38,7 +38,7 @@ _NEEDS_ATTENTION = (ReminderStatus.UNKNOWN, ReminderStatus.FAILED)
 _PENDING = (ReminderStatus.SENDING, ReminderStatus.SCHEDULED)
 
 _SEND_NOW = ("send_now", _("Send now"))
-#: The buttons on a reminder's page, by status. Each button is a pair of an admin action name and a label.
+#: The buttons on a reminder's page, by reminder status. A button consists of the name of an admin action and a label.
 _BUTTONS = {
     ReminderStatus.SCHEDULED: (_SEND_NOW, ("cancel", _("Cancel reminder"))),
     ReminderStatus.SKIPPED: (_SEND_NOW,),
@@ -85,7 +85,11 @@ class ReminderAdmin(ReadOnlyModelAdmin):
               "recipient", "attempts", "transmission_started_at", "error"]  # fmt: skip
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """Order by urgency: reminders that need attention, pending ones (earliest first), others (latest first)."""
+        """Order the reminders by urgency.
+
+        Reminders that need attention come first. Pending reminders come next, beginning with the earliest planned time.
+        All other reminders come last, beginning with the latest planned time.
+        """
         group = Case(When(status__in=_NEEDS_ATTENTION, then=0), When(status__in=_PENDING, then=1), default=2)
         earliest = Case(When(status__in=_PENDING, then=F("planned_for")))
         return [group, earliest, "-planned_for", "-id"]

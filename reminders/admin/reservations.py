@@ -1,4 +1,4 @@
-"""Admin pages for reservations, and the guest names on the room board."""
+"""Admin pages for reservations, and the guest names on the page that shows which rooms are occupied."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -80,7 +80,7 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
     ]
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """Order by arrival, with past stays at the end."""
+        """Order the reservations by arrival date. Reservations whose stay has ended come last."""
         is_past = Case(When(departure__lt=today(), then=1), default=0)
         return [is_past, "arrival", "id"]
 

@@ -66,7 +66,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_name(self) -> str:
         """Return the name to store.
 
-        The form displays the translated name of a default rule. If the user did not change it, the stored name is kept.
+        The form displays the translated name of a default rule. If the user did not change this name, the stored name
+        is kept.
         """
         name: str = self.cleaned_data["name"]
         return name if "name" in self.changed_data else self.instance.name
@@ -130,7 +131,10 @@ class RuleAdmin(HotelModelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Also show template errors at the top of the page, because the tab with the templates may be closed."""
+        """Render the page, and also show template errors at the top of the page.
+
+        The tab with the templates may be closed, so the user might not see the errors there.
+        """
         for inline in context["inline_admin_formsets"]:
             for error in inline.formset.non_form_errors():
                 self.message_user(request, error, messages.ERROR)

@@ -124,8 +124,9 @@ class CalendarFeedView(HotelAPIView):
         """Get the nights that are not for sale as an iCalendar feed.
 
         Give this URL to a channel, with `room` or `room_type`, or subscribe to the URL in a calendar app. The feed
-        contains the nights of stays, live holds and closures. Without `room` and `room_type`, the feed contains the
-        nights of all rooms and of reservations without a room. The feed never contains guest data.
+        contains the nights of stays, of holds that have not expired, and of closures (nights on which a room is out of
+        service). Without `room` and `room_type`, the feed contains the nights of all rooms and of reservations without
+        a room. The feed never contains guest data.
         """
         query = FeedQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)

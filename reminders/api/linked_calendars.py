@@ -1,4 +1,4 @@
-"""/api/v1/calendars/: calendars of channels that are linked to a room."""
+"""/api/v1/calendars/: linked calendars. A linked calendar is an iCalendar URL that a channel publishes for a room."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class LinkedCalendarFilter(django_filters.FilterSet):  # type: ignore[misc]
 class LinkedCalendarViewSet(
     IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, HotelViewSet
 ):
-    """Calendars of channels that are linked to a room and imported every half hour."""
+    """Linked calendars: iCalendar URLs that channels publish for a room. They are imported every half hour."""
 
     queryset = LinkedCalendar.objects.select_related("room")
     serializer_class = LinkedCalendarSerializer
@@ -117,7 +117,10 @@ class LinkedCalendarViewSet(
         return Response(LinkedCalendarSerializer(calendar).data, status=status.HTTP_201_CREATED)
 
     def perform_destroy(self, instance: LinkedCalendar) -> None:
-        """Unlink a calendar. Imported reservations are kept, but imported closures are removed."""
+        """Unlink a calendar. Imported reservations are kept.
+
+        Imported closures, which are nights that the channel marks as not available, are removed.
+        """
         services.unlink_calendar(instance.id)
 
     @extend_schema(request=None, responses={202: LinkedCalendarSerializer})

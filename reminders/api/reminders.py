@@ -29,7 +29,7 @@ class ReminderFilter(django_filters.FilterSet):  # type: ignore[misc]
     planned_until = django_filters.IsoDateTimeFilter(
         field_name="planned_for", lookup_expr="lt", help_text=f"Planned before this time. {_TIME_ZONE}"
     )
-    # These filters compare ids. Model choice filters would return an error if there is no object with the id.
+    # These filters compare ids. A ModelChoiceFilter would return an error if no object has the requested id.
     rule = django_filters.UUIDFilter(field_name="rule_id")
     reservation = django_filters.UUIDFilter(field_name="reservation_id")
 

@@ -47,7 +47,7 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
     required_scopes = {"GET": "reservations:read", "POST": "reservations:write"}
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Get a reservation. The `ETag` identifies its version."""
+        """Get a reservation. The `ETag` header identifies the version of the reservation."""
         return _response_with_etag(self.get_object())
 
     @extend_schema(
@@ -61,7 +61,7 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
     def cancel(self, request: Request, pk: str) -> Response:
         """Cancel a reservation.
 
-        Its room becomes available and its reminders are cancelled.
+        The room of the reservation becomes available, and the scheduled reminders of the reservation are cancelled.
         """
         cancel_reservation(reservation_id=self.get_object().id)
         return _response_with_etag(self.get_object())
@@ -114,7 +114,8 @@ class ReservationByNumberView(HotelAPIView):
     def put(self, request: Request, external_id: str) -> Response:
         """Create or update a reservation.
 
-        Its reminders are planned again in the same transaction. Sending the same values again changes nothing.
+        The reminders of the reservation are planned again in the same transaction. A second request with the same
+        values changes nothing.
         """
         serializer = PutReservationSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

@@ -23,7 +23,7 @@ def error_message(error: DomainError) -> str:
     """
     if not (isinstance(error, InvalidFile) and error.choice):
         return error.detail
-    # The msgid below is not translated, because the reason and the hint are separated by a space in every language.
+    # This msgid has no translation, because a space separates the reason and the hint in every language.
     return TranslatableMessage(
         "{reason} {hint}", reason=error.detail, hint=TranslatableMessage(_HINTS[error.choice])
     )

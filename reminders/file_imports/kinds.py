@@ -94,7 +94,7 @@ class Progress:
 
 
 class Work(Protocol):
-    """The argument of `Kind.process` that stores the progress of a check or an import and checks the time limit."""
+    """The interface of the object through which `Kind.process` stores its progress and checks the time limit."""
 
     @property
     def is_dry_run(self) -> bool: ...

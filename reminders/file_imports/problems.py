@@ -1,7 +1,8 @@
-"""Storage of the rows that were not fully imported, and their report as a CSV file.
+"""Storage of the problems of an import, and a CSV report of the problems.
 
-Each batch of an import appends one gzip member with JSON lines. Concatenated members are a valid gzip file (RFC 1952,
-section 2.2), so appending does not require reading earlier members.
+A problem is a row or a cell that was not imported. Each batch of an import appends one gzip member with JSON lines.
+Concatenated members are a valid gzip file (RFC 1952, section 2.2), so appending does not require reading earlier
+members.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from hotelagent.core.text import without_formula
 class Problem:
     """A rejected row or an ignored cell.
 
-    `number` is the number of the booking or the room. `column` and `value` are those of the cell, or empty if the
-    problem concerns the whole row. `reason` and `detail` are messages in the language of the reader.
+    `number` is the number of the booking or the room. `column` is the name of the cell's column, and `value` is the
+    text of the cell. Both are empty if the problem concerns the whole row. `reason` and `detail` are messages in the
+    language of the reader.
     """
 
     line: int

@@ -37,7 +37,10 @@ PROFILES: Mapping[str, str] = {name: profile.title for name, profile in built_in
 
 
 class ReservationFiles:
-    """The kind of files that have a row for each booking, or for each room of a booking."""
+    """The implementation of `Kind` for files of reservations.
+
+    Such a file has a row for each booking, or for each room of a booking.
+    """
 
     fields = tuple(
         ImportField(known.name, known.label, known.is_required, is_joinable=known.name == "guest_name")
@@ -120,9 +123,9 @@ def _problem(error: RowError) -> Problem:
 
 
 def _counts(report: ImportReport) -> dict[str, Any]:
-    """Return a dict with the counts that the admin page of the import shows, and with the whole report.
+    """Return the counts that the admin page of the import shows, together with the whole report.
 
-    The whole report is stored, because an import that was interrupted continues with the counts of the stored report.
+    The whole report is stored because an interrupted import continues counting from the stored report.
     """
     return {
         "created": report.created,

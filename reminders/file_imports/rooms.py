@@ -26,7 +26,10 @@ _SAMPLED_ROWS = 50
 
 
 class RoomFiles:
-    """Files that have a row for each room. An import does not change existing rooms."""
+    """The implementation of `Kind` for files of rooms, which have a row for each room.
+
+    Existing rooms are not changed.
+    """
 
     fields = tuple(
         ImportField(name, _LABELS[name], name in rooms_file.REQUIRED_FIELDS)

@@ -1,6 +1,7 @@
 """The services for uploaded files: staff can upload, check, import, stop and delete a file.
 
-Each operation runs in one transaction and changes the status by compare-and-set. The import itself is in `worker.py`.
+Each service runs in one transaction. It changes the status only if the current status allows the operation. The import
+itself is in `worker.py`.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _RESEND_AFTER = timedelta(seconds=15)
 
 
 def upload_file(*, kind: ImportKind, name: str, content: bytes) -> FileImport:
-    """Store an uploaded file and the recognized columns. Raises InvalidFile if the file can't be read."""
+    """Store an uploaded file and its recognized columns. Raises InvalidFile if the file can't be read."""
     if len(content) > MAX_FILE_SIZE or _unpacked_size(content) > MAX_UNPACKED_SIZE:
         raise InvalidFile(
             _(
@@ -106,7 +107,10 @@ def request_check(uploaded: FileImport) -> None:
 
 
 def start_import(uploaded: FileImport) -> None:
-    """Let a worker import the checked file. Raises FileImportStateError unless the status is `checked`."""
+    """Let a worker import the checked file.
+
+    Raises FileImportStateError if the status of the file is not CHECKED.
+    """
     actor = current_actor()
     with transaction.atomic():
         _change_status(
@@ -129,16 +133,20 @@ def start_import(uploaded: FileImport) -> None:
 
 
 def resume(uploaded: FileImport) -> None:
-    """Let a worker continue a check or an import that an error interrupted. Raises FileImportStateError."""
+    """Let a worker continue a check or an import that an error interrupted.
+
+    Raises FileImportStateError if the status of the file is neither CHECKING nor IMPORTING.
+    """
     with transaction.atomic():
         _change_status(uploaded, uploaded.status, expected=(ImportStatus.CHECKING, ImportStatus.IMPORTING))
         enqueue(uploaded.id)
 
 
 def stop(uploaded: FileImport) -> None:
-    """Stop a check or an import. Rows that have already been imported are kept. Raises FileImportStateError.
+    """Stop a check or an import. Rows that have already been imported are kept.
 
-    The worker notices the new status at the end of its current batch, and rolls the batch back.
+    The worker notices the new status at the end of its current batch, and rolls the batch back. Raises
+    FileImportStateError if no worker has to check or import the file.
     """
     is_import = uploaded.status == ImportStatus.IMPORTING
     with transaction.atomic():
@@ -209,7 +217,7 @@ def _unpacked_size(content: bytes) -> int:
     return size
 
 
-#: The progress fields of a `FileImport` when a check or an import starts with the first row of the file.
+#: The values of the progress fields when a check or an import starts with the first row of the file.
 _FIRST_ROW: Mapping[str, Any] = {
     "finished_rows": 0,
     "counts": {},
@@ -243,7 +251,7 @@ def _state_error(uploaded: FileImport) -> FileImportNotFound | FileImportStateEr
 
 
 def _subject(uploaded: FileImport) -> tuple[str, UUID]:
-    """Return the subject of audit events: the name of the file's model in the admin, and the id of the file."""
+    """Return the model name and the id of the file, which identify the file in audit events."""
     return uploaded.admin_model, uploaded.id
 
 

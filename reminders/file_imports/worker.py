@@ -34,7 +34,7 @@ from tenants.queue import due
 logger = logging.getLogger(__name__)
 
 #: A worker that checks or imports a file renews its lease on the file after each batch of rows.
-#: If the lease ends, another worker continues.
+#: If the lease ends, another worker continues the work on the file.
 #: The lease is longer than the time that a worker needs between two batches.
 LEASE = timedelta(seconds=120)
 #: After this number of seconds, a worker stops between two batches and continues the import in a new Celery task.
@@ -58,7 +58,8 @@ class TimeUp(Exception):
 def run(import_id: UUID) -> None:
     """Check or import a file, depending on its status. Do nothing if another worker is processing the file.
 
-    An error in the file is stored for staff. Other errors are raised, so that the failure is recorded and retried.
+    An error in the content of the file is stored, so that staff can see the error. Other errors are raised, so that the
+    dead-letter queue records the failure and retries the task.
     """
     claimed = _claim(import_id)
     if claimed is None:
@@ -84,7 +85,10 @@ def run(import_id: UUID) -> None:
 
 
 def _claim(import_id: UUID) -> FileImport | None:
-    """Acquire the lease of a file that must be checked or imported. Return None if that is not possible."""
+    """Acquire the lease of the file, so that no other worker processes the file.
+
+    Return None if another worker has the lease, or if the file does not have to be checked or imported.
+    """
     with transaction.atomic():
         active = FileImport.objects.filter(id=import_id, status__in=ACTIVE_STATUSES)
         free = Q(lease_ends_at__isnull=True) | Q(lease_ends_at__lt=Now())
@@ -123,7 +127,10 @@ def _append(column: str, content: bytes) -> Func:
 
 
 class _Work:
-    """The work of one worker on one file. `save` and the other methods store the progress in the database."""
+    """The check or import of one file by one worker.
+
+    The methods store the progress of the worker in the database, and end the work of the worker on the file.
+    """
 
     def __init__(self, claimed: FileImport) -> None:
         self._claimed = claimed

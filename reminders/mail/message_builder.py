@@ -35,7 +35,7 @@ _MAX_HEADER_LINE = 78
 class _HeaderPolicy(Compat32):
     """Python's default policy for writing headers, with a shortcut for headers that fit on one line.
 
-    Python also runs its slow folding algorithm for headers that need no folding.
+    The default policy runs a slow folding algorithm even for headers that need no folding.
     """
 
     def fold_binary(self, name: str, value: Any) -> bytes:
@@ -47,14 +47,14 @@ class _HeaderPolicy(Compat32):
 
 
 class ReminderMessage(EmailMultiAlternatives):
-    """A message that is written faster than Django's messages, with the same content.
+    """An e-mail message with the same content as Django's message, but written faster.
 
-    Python chooses a boundary by searching all parts of the message with a new regular expression. Here the boundaries
-    are random instead, so they do not occur in the parts. Together with `_HeaderPolicy`, this saves two thirds of the
-    time for writing a message.
+    To choose a MIME boundary, Python searches all parts of the message with a new regular expression. This class uses
+    random boundaries instead, which do not occur in the parts. Together with `_HeaderPolicy`, the random boundaries
+    save two thirds of the time for writing a message.
     """
 
-    def message(self) -> Any:  # type: ignore[override]  # the stubs declare a parameter that Django 6 added
+    def message(self) -> Any:  # type: ignore[override]  # The stubs declare a parameter that Django 5 lacks.
         message: Any = super().message()
         token = secrets.token_hex(16)
         for number, part in enumerate(message.walk()):

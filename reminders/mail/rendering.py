@@ -62,11 +62,10 @@ class RenderedMessage:
 
 
 def select_template(templates: Iterable[Template], *, languages: Iterable[str]) -> Template | None:
-    """Return the template in the first of the languages that has a template.
+    """Return the template in the first language of `languages` for which there is a template.
 
-    If no language has a template, return the English template. Without an English template, return any template.
-
-    A template in "pt" also matches the language "pt-br".
+    A template in "pt" also matches the language "pt-br". If no template matches, return the English template. Without
+    an English template, return any template.
     """
     by_language = {template.language.lower(): template for template in templates}
     for language in (*languages, FALLBACK_LANGUAGE):
@@ -191,7 +190,7 @@ def long_date(day: date, *, language: str) -> str:
 
 
 def _isolate(name: str, *, language: str) -> str:
-    """Return the name, enclosed in Unicode isolates if its writing direction differs from that of the text."""
+    """Return the name, enclosed in Unicode isolates if the name and the text have different writing directions."""
     if name.isascii() and not _is_right_to_left(language):
         return name
     other_direction = {"L"} if _is_right_to_left(language) else _RIGHT_TO_LEFT

@@ -49,7 +49,8 @@ class LinkedCalendar(models.Model):
     #: The `CalendarReport` of the last import. The `detail` of each event is a translatable message.
     last_report = models.JSONField(_("last result"), null=True, editable=False)
 
-    #: The UIDs of bookings that the last import did not find. They are cancelled if the next import does not find them.
+    #: The UIDs of bookings that the last import did not find in the calendar.
+    #: A booking is cancelled if the next import does not find its UID either.
     missing_uids = ArrayField(models.CharField(max_length=64), default=list, editable=False)
     #: The number of consecutive imports that found no event at all.
     empty_imports = models.PositiveSmallIntegerField(default=0, editable=False)

@@ -63,15 +63,14 @@ class Reservation(models.Model):
     #: The digest is empty for bookings from an iCalendar file, and null for bookings that come from no calendar.
     calendar_digest = models.BinaryField(max_length=32, null=True, editable=False)
     #: The UID of the calendar event, which identifies the booking within its calendar.
-    #: An import reads all bookings of its calendar with one query.
-    #: So the columns `calendar_digest` and `calendar_uid` need no index.
+    #: Imports read all bookings of a calendar at once, so `calendar_digest` and `calendar_uid` have no index.
     calendar_uid = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
-        # This is a unique constraint, because `unique=True` on the column would also create an unneeded index for LIKE.
+        # The number has a UniqueConstraint, because `unique=True` would also create an unneeded index for LIKE.
         constraints = [
             models.UniqueConstraint(fields=["external_id"], name="reminders_reservation_external_id"),
             models.CheckConstraint(

@@ -17,7 +17,8 @@ from reminders.local_time import hotel_time_zone, local_date, local_to_utc
 from reminders.models import GuestFilter, Reminder, Reservation, ReservationStatus, Rule
 from reminders.planning.schedule import ONE_DAY
 
-# Compares with `<` instead of `<=`, because a booking that begins when another ends belongs to the same visit.
+# The query requires a departure before the day of arrival (`<` instead of `<=`).
+# If a booking begins on the day on which another booking of the guest ends, both bookings belong to the same visit.
 _RETURNING = """
 SELECT r.id FROM reminders_reservation r
 WHERE r.id = ANY(%s::uuid[]) AND r.guest_email <> '' AND EXISTS (
@@ -27,7 +28,7 @@ WHERE r.id = ANY(%s::uuid[]) AND r.guest_email <> '' AND EXISTS (
 )
 """
 
-# Selects the guest's e-mails that were sent today or that must be sent today before this reminder.
+# The query selects the guest's e-mails that were sent today or that must be sent today before this reminder.
 # The query uses the index on the e-mail address of reservations and the unique index of reminders.
 _EMAILS_OF_THE_DAY = """
 SELECT r.transmission_started_at IS NOT NULL AS has_started, rule.guest_cap
@@ -82,10 +83,11 @@ def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list
 def has_reached_daily_cap(reminder: Reminder, *, now: datetime) -> bool:
     """Return whether the guest gets as many other e-mails today as the reminder's rule allows for one day.
 
-    Days begin and end in the hotel's time zone. Counts the e-mails that were sent, and pending e-mails that go first:
-    those with a lower rule order or, if the order is equal, an earlier planned time. Two workers that check at the
-    same time come to the same result, because each worker sees the other worker's reminder. An e-mail that is planned
-    while this reminder is being sent is not counted.
+    Days begin and end in the hotel's time zone. The count includes e-mails that were sent today, and pending e-mails
+    that take precedence over this reminder. A pending e-mail takes precedence if its rule has a lower `order` or, if
+    the order is equal, if its planned time is earlier. Two workers that check at the same time come to the same result,
+    because each worker sees the other worker's reminder. An e-mail that is planned while this reminder is being sent is
+    not counted.
     """
     cap = reminder.rule.guest_cap
     if cap is None:

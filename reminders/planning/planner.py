@@ -76,7 +76,7 @@ COPY reminders_reminder (id, reservation_id, rule_id, arrival, planned_for, send
     attempts, recipient) FROM STDIN
 """
 #: Each transaction that plans reminders takes this lock in shared mode before it reads the rules.
-#: The transaction holds the lock until it ends.
+#: A transaction that plans reminders holds this lock until the transaction ends.
 _LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared('reminders_rule'::regclass::oid::bigint)"
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock('reminders_rule'::regclass::oid::bigint)"
 _REPLACED = [ReminderStatus.SCHEDULED, ReminderStatus.CANCELLED, ReminderStatus.SKIPPED]
@@ -150,7 +150,7 @@ def _planned(
 
 
 def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_PlannedReminder]) -> int:
-    """Cancel each scheduled reminder of the reservations, unless the reminder is in `planned`.
+    """Cancel the scheduled reminders of the reservations, except for the reminders in `planned`.
 
     Return the number of cancelled reminders.
     """

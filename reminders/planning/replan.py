@@ -39,10 +39,10 @@ def schedule_full_replan(*, after: timedelta = _TIME_ZONE_DELAY) -> None:
 
 
 def schedule_replan_of_other_stays(reservation: Reservation, *, addresses: Collection[str]) -> None:
-    """Schedule a task that plans the reminders of these guests' other reservations again.
+    """Schedule a task that plans the reminders of other reservations with these e-mail addresses again.
 
     Runs in the caller's transaction. A worker plans the reminders later, because locking the other reservations here
-    could deadlock with changes to them.
+    could cause a deadlock with transactions that change these reservations.
     """
     now = timezone.now()
     others = guest_history.other_stays(reservation, addresses=addresses)
@@ -54,8 +54,8 @@ def replan_requested(ids: Sequence[uuid.UUID]) -> None:
 
     The reminders of each reservation are planned in a separate transaction. The transaction locks the reservation,
     removes the planning request, and then reads the other data, such as the guest's other stays. Transactions that
-    change such data take their locks in the same order. So this function reads a concurrent change, or the transaction
-    of the change adds a new planning request.
+    change such data take their locks in the same order. Therefore no change is missed: either this function reads the
+    change, or the transaction that makes the change adds a new planning request.
     """
     for id_ in ids:
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Services that create, change and cancel a reservation. Its reminders are planned in the same transaction."""
+"""Services that create, change and cancel reservations. Reminders are planned in the same transaction."""
 
 from __future__ import annotations
 
@@ -55,10 +55,11 @@ ANY_VERSION = "*"
 def upsert_reservation(
     *, external_id: str, version: str | None = None, **fields: Unpack[ReservationFields]
 ) -> tuple[Reservation, bool]:
-    """Create the reservation with this PMS number, or update it. Return the reservation and whether it is new.
+    """Create the reservation with this PMS number, or update it if it exists.
 
-    If `version` is given (`Reservation.version` or ANY_VERSION), the reservation must exist and have this version.
-    A second call with the same values changes nothing. Raises InvalidReservation or ReservationConflict.
+    Return the reservation, and True if it was created. If `version` is given (`Reservation.version` or ANY_VERSION),
+    the reservation must exist and have this version. A second call with the same values changes nothing. Raises
+    InvalidReservation or ReservationConflict.
     """
     requested = _validate(Reservation(**_normalize({**fields, "external_id": external_id})))
     with transaction.atomic():

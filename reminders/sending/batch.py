@@ -123,7 +123,7 @@ class Batch:
                 outcome = self._send_or_store_outcome(remaining.pop(0))
                 counts[outcome] += 1
                 if outcome == "server_unavailable" and remaining:
-                    # Postpone the remaining reminders. Otherwise each of them might wait for a timeout.
+                    # The remaining reminders are postponed, because each of them might have to wait for a timeout.
                     counts["postponed"] += len(remaining)
                     outcomes.postpone(
                         remaining,
@@ -199,7 +199,7 @@ class Batch:
 
     def _start_transmission(self, reminder: Reminder, *, recipient: str) -> None:
         try:
-            _retry_without_database(
+            _retry_while_database_is_unavailable(
                 lambda: outcomes.start_transmission(reminder, recipient=recipient, accepted=self._accepted)
             )
         except ClaimLost:
@@ -210,7 +210,9 @@ class Batch:
     def store_sent(self) -> None:
         """Store that the last message was sent, and remove all reminders that were sent from the due queue."""
         if self._accepted or self._sent_ids:
-            _retry_without_database(lambda: outcomes.finish_sent(self._accepted, sent_ids=self._sent_ids))
+            _retry_while_database_is_unavailable(
+                lambda: outcomes.finish_sent(self._accepted, sent_ids=self._sent_ids)
+            )
             self._accepted, self._sent_ids = None, []
 
 
@@ -246,8 +248,8 @@ def _retry_delay(attempts: int) -> timedelta:
     return delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter is not a secret
 
 
-def _retry_without_database(write: Callable[[], None]) -> None:
-    """Call `write`, and repeat the call for up to `DATABASE_TIMEOUT` seconds while the database is not available.
+def _retry_while_database_is_unavailable(write: Callable[[], None]) -> None:
+    """Call `write`. While the database is unavailable, repeat the call for up to `DATABASE_TIMEOUT` seconds.
 
     `write` must be idempotent.
     """

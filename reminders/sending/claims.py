@@ -77,7 +77,10 @@ def claim_due(ids: Collection[uuid.UUID], *, now: datetime) -> ClaimedBatch | No
 
 
 def claim_failed(reminder: Reminder, *, send_until: datetime) -> bool:
-    """Claim a failed reminder so that it can be sent again, and refresh the instance. Return whether it was claimed."""
+    """Claim a failed reminder so that it can be sent again, and refresh the instance.
+
+    Return whether the claim succeeded.
+    """
     is_claimed = apply_event(
         reminder,
         SendingEvent.RETRY_CLAIMED,

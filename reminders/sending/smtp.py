@@ -151,7 +151,7 @@ def _send_message(backend: SmtpBackend, message: EmailMessage, before_data: Befo
             )
         ) from error
     except BaseException:
-        # The server may be waiting for the rest of the message. It would then read the QUIT command as message text.
+        # The server may be waiting for the rest of the message, and would read the QUIT command as message text.
         backend.drop_connection()
         raise
 

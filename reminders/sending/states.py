@@ -79,7 +79,7 @@ TRANSITIONS: Final[Mapping[tuple[ReminderStatus, SendingEvent], ReminderStatus]]
     (UNKNOWN, SendingEvent.RETURNED): FAILED,
 }
 
-#: Only the worker that has claimed a reminder may apply these events to it.
+#: The events that only the worker that has claimed the reminder may apply.
 #: `apply_event` compares the reminder's `attempts` with the worker's value, to check that the claim is still valid.
 CLAIM_EVENTS: Final = frozenset(
     {

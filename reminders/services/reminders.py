@@ -25,7 +25,7 @@ from reminders.sending.outcomes import FAILURE_NAME
 from reminders.sending.states import SendingEvent, apply_event, is_allowed
 from tenants.queue import due
 
-#: The error messages for operations that the status of a reminder does not allow. They also say what to do.
+#: The error messages for operations that the status of a reminder does not allow. Each message says what to do.
 _STATUS_MESSAGES = {
     ReminderStatus.SCHEDULED: gettext_lazy(
         "This reminder is scheduled and has not been sent yet. Use “Send now” to send it immediately."
@@ -40,7 +40,7 @@ _STATUS_MESSAGES = {
     ReminderStatus.FAILED: gettext_lazy("This reminder failed. Use “Send again” to send it."),
 }
 
-#: The messages by skip reason. They explain why a reminder can't be sent now and what to do.
+#: For each skip reason, the message that explains why a reminder can't be sent now and what to do.
 _SKIP_MESSAGES = {
     SkipReason.WINDOW_PASSED: gettext_lazy("The stay has begun, so it is too late for this reminder."),
     SkipReason.NO_EMAIL: gettext_lazy(

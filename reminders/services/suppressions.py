@@ -1,4 +1,4 @@
-"""Services that add addresses to the suppression list and remove them."""
+"""Services that change the suppression list, which contains the addresses that receive no reminders."""
 
 from __future__ import annotations
 

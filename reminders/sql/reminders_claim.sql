@@ -1,21 +1,23 @@
 -- Claims reminders for a worker, and returns everything that the worker needs to send them.
 --
--- The parameter `request` is a JSON object with these keys:
--- `ids` contains the ids of the reminders that are due, as a PostgreSQL array literal.
--- `now` is the current time. Reminders whose planned time is later are not claimed.
--- `claim_timeout` is the number of seconds after which a claim expires if the transmission has not started.
--- `known_revision` is the revision of the mail settings that the worker has cached, or null.
+-- The parameter `request` is a JSON object.
+-- The key `ids` contains the ids of the reminders that are due, as a PostgreSQL array literal.
+-- The key `now` contains the current time. Reminders whose planned time is later are not claimed.
+-- The key `claim_timeout` contains the number of seconds after which a claim expires if no transmission has started.
+-- The key `known_revision` contains the revision of the mail settings that the worker has cached, or null.
 --
 -- A reminder is claimed if it is scheduled and due, or if its claim expired before the transmission had started.
 -- Reminders that another transaction has locked are skipped, so that workers don't wait for each other.
 --
--- The function returns null if no reminder was claimed, otherwise an object with these keys:
--- `claimed` is an array of objects with the keys `reminder` (a row), `reservation` (a row) and `is_suppressed`.
--- `revision` is the current revision of the hotel's mail settings.
--- `rules`, `templates` and `branding` are the mail settings. They are omitted if `revision` equals `known_revision`.
--- `branding` is null if the hotel has not changed the default branding.
+-- The function returns a JSON object, or null if no reminder was claimed.
+-- The key `claimed` contains an array of objects with the keys `reminder`, `reservation` and `is_suppressed`.
+-- The values of `reminder` and `reservation` are rows of their tables.
+-- The key `revision` contains the current revision of the hotel's mail settings.
+-- The keys `rules`, `templates` and `branding` contain the hotel's mail settings.
+-- The mail settings are omitted if `revision` equals `known_revision`.
+-- The value of `branding` is null if the hotel has not changed the default branding.
 --
--- The revision is read after the reminders are claimed. It includes all settings that were committed before the claim.
+-- The revision is read after the reminders are claimed, so it covers all settings that were committed before the claim.
 CREATE OR REPLACE FUNCTION public.reminders_claim(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -20,7 +20,7 @@ from reminders.errors import InvalidFile
 MAX_BYTES = 5_000_000
 
 #: A line break within a long line (folding in RFC 5545, section 3.1). It may separate the bytes of one character.
-#: A line that consists only of spaces is not joined to the previous line, because it may be a line of its own.
+#: A line that consists only of spaces is not joined to the previous line, because it may be a separate, empty line.
 _FOLD = re.compile(rb"(?:\r?\r?\n|\r)[ \t](?=[^\r\n])")
 _LINE_BREAK = re.compile(r"\r?\r?\n|\r")
 #: Matches the start of a line such as BEGIN:VEVENT or END:VEVENT. If the line is damaged, more text may follow.
@@ -28,8 +28,8 @@ _BOUNDARY = re.compile(r"\s*(BEGIN|END)\s*[:;]\s*([A-Z-]*)", re.IGNORECASE)
 _METHOD_CANCEL = re.compile(r"\s*METHOD\s*:\s*CANCEL\s*\Z", re.IGNORECASE)
 #: Matches lines that show that an event has begun although its BEGIN:VEVENT is damaged.
 _EVENT_LINE = re.compile(r"\s*(UID|DTSTART|DTEND|DURATION|SUMMARY)\s*[:;]", re.IGNORECASE)
-#: Components that are never inside an event.
-#: If such a component begins inside an event, the line END:VEVENT of the event is damaged, and the event ends there.
+#: The iCalendar components that are never inside an event.
+#: If one of these components begins inside an event, the END:VEVENT line of the event is damaged.
 _TOP_LEVEL = ("VCALENDAR", "VEVENT", "VTIMEZONE", "VTODO", "VJOURNAL", "VFREEBUSY")
 #: The pattern matches the names of Python codecs that decode a charset.
 #: Python also has codecs for other purposes. Some of them, such as Punycode, may need hours for a large file.
@@ -127,7 +127,7 @@ class _Splitter:
         self._calendars = self._ended_calendars = 0
         self._is_cancellation = False
         self._event: list[str] | None = None
-        # The parts of the current event that have not ended, such as an alarm, with the index of their first line.
+        # The unfinished components inside the current event, such as an alarm, with the index of their first line.
         self._nested: list[tuple[str, int]] = []
         self._time_zone: list[str] | None = None
         self._loose_lines: list[str] = []  # The lines outside of events and time zones.

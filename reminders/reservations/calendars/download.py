@@ -21,7 +21,7 @@ from hotelagent.core.public_addresses import URLNotAllowed
 from reminders.errors import CalendarUnavailable, InvalidCalendarUrl
 from reminders.reservations.calendars.content import MAX_BYTES
 
-#: The User-Agent begins with "Mozilla", like that of a browser, because some servers refuse all others.
+#: The User-Agent begins with "Mozilla", as in browsers, because some servers refuse all other clients.
 _USER_AGENT = "Mozilla/5.0 (compatible; hotelagent-calendars/1)"
 #: The maximum duration of a download in seconds, including redirects.
 TIMEOUT = 20.0

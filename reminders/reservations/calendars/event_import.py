@@ -48,7 +48,7 @@ from tenants.errors import DomainError
 
 SOURCE = "iCalendar"
 _Outcome = Literal["created", "updated", "cancelled", "unchanged"]
-#: Errors that do not come from the content of a calendar. The whole import fails and is repeated later.
+#: Errors that do not come from the content of a calendar. They stop the whole import, which is repeated later.
 UNRELATED_ERRORS = (SoftTimeLimitExceeded, OperationalError, InterfaceError)
 
 log = structlog.get_logger(__name__)

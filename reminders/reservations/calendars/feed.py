@@ -1,8 +1,8 @@
 """The availability of rooms as an iCalendar feed.
 
-The feed contains no guest data, because the URL of the feed is often shared. The feed contains every allocation that
-occupies a room, so that channels don't sell these nights. These allocations are stays of reservations, stays that were
-confirmed through the REST API, live holds and closures.
+The feed contains no guest data, because the URL of the feed is often shared. The feed contains all nights on which a
+room is occupied, so that channels don't sell these nights. A room is occupied by stays of reservations, stays that were
+confirmed through the REST API, holds that have not expired, and closures.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ _TAKES_A_ROOM = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """Nights that are not for sale. `changed_at` is the time of the last change."""
+    """An event of the feed, which represents nights that are not for sale.
+
+    `changed_at` is the time of the last change.
+    """
 
     uid: str
     check_in: date

@@ -128,7 +128,10 @@ def parse_calendar(text: str, *, zone: ZoneInfo, today: date) -> ParsedCalendar:
 
 
 class _Interpreter:
-    """Converts the events of one calendar into bookings, cancellations and closures, and adds these to `parsed`."""
+    """A converter that turns the events of one calendar into bookings, cancellations and closures.
+
+    The converter adds its results to `parsed`.
+    """
 
     def __init__(
         self, parsed: ParsedCalendar, events: Sequence[Event], expansion: Expansion, *, today: date
@@ -223,7 +226,7 @@ class _Interpreter:
         return False
 
     def _has_own_uid(self, event: Event) -> bool:
-        """Return whether the event has a UID that it does not share with events on other dates."""
+        """Return whether the event has a UID that no event on other dates has."""
         return len(self._newest.get(event.uid, ())) == 1
 
     def _expand(self, event: Event) -> None:

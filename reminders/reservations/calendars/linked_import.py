@@ -37,7 +37,7 @@ def import_download(calendar: LinkedCalendar, download: Download) -> dict[str, A
     report = result.report
     empty_imports = 0 if report.events else calendar.empty_imports + 1
     # A channel may publish an incomplete or empty calendar by mistake.
-    # Bookings that are missing from such a calendar are not cancelled yet.
+    # Bookings that are missing from an incomplete or empty calendar are not cancelled yet.
     is_trusted = parsed.is_complete and not 0 < empty_imports < EMPTY_IMPORTS_BEFORE_CANCELLATION
     expected = _expected_reservations(calendar, today=today)
     missing = expected.keys() - result.uids

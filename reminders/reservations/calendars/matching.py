@@ -19,8 +19,9 @@ EXPECTED_STATUSES = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)
 
 @dataclass(frozen=True, slots=True)
 class CalendarSource:
-    """The calendar from which events are imported, and the room of its bookings, or None.
+    """The calendar from which events are imported.
 
+    `digest` identifies the calendar. `room` is the room that the bookings get, or None for an imported file.
     `closure_reference` and `closure_reason` identify the closures that were imported from the calendar.
     """
 
@@ -42,11 +43,11 @@ class ReservationFinder:
         self._own_uids = own_uids
 
     def by_uid(self, uid: str, nights: Span | None = None) -> Reservation | None:
-        """Return the reservation of this calendar that has this UID, or None.
+        """Return the reservation of this calendar for the event with this UID, or None.
 
-        If several events of an import have the same UID, their reservations are stored with UIDs from `dates_uid()`. If
-        no reservation has the UID itself, the reservation with the UID from `dates_uid()` for these nights is returned.
-        The UID of this reservation is then replaced with the UID of the event.
+        If events on several dates had the same UID, their reservations were stored with UIDs from `dates_uid()`.
+        Therefore, if no reservation has the UID itself, the reservation with the UID from `dates_uid()` for these
+        nights is returned. Its stored UID is then replaced with the UID of the event.
         """
         id_ = self._ids.get(uid)
         if id_ is None and nights is not None:
@@ -60,8 +61,8 @@ class ReservationFinder:
     def by_dates(self, uid: str, nights: Span) -> Reservation | None:
         """Return the reservation of this calendar for exactly these nights.
 
-        If there is no such reservation, the reservation with the UID `uid` is returned, or None. Reservations whose UID
-        is in `own_uids` are not searched by their nights, because each of them belongs to the event with that UID.
+        If there is no such reservation, return the reservation with the UID `uid`, or None. The search by nights omits
+        reservations whose UID is in `own_uids`, because they belong to the event with that UID.
         """
         on_these_nights = self._own_reservations().filter(
             arrival=nights[0], departure=nights[1], status__in=EXPECTED_STATUSES

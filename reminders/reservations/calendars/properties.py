@@ -148,9 +148,10 @@ def add_duration(start: date | datetime, text: str) -> date | datetime:
 
 
 def are_whole_days(start: Property, end: Property | None) -> bool:
-    """Return whether start and end are midnight in UTC. Some systems write the dates of a stay this way.
+    """Return whether the start and the end of an event are both written as midnight in UTC.
 
-    If the times were converted, stays in America would begin and end one day early.
+    Some systems write the dates of a stay as midnight in UTC. Such times must not be converted to the hotel's time
+    zone: stays in America would begin and end one day early.
     """
     return all(found is not None and found.value.strip().endswith("T000000Z") for found in (start, end))
 

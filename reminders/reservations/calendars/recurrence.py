@@ -54,7 +54,9 @@ class Expansion:
         zone = start.tzinfo if isinstance(start, datetime) else None
         duration = _naive(end, zone) - _naive(start, zone)
         excluded = {
-            moment.date() for found in properties.all("EXDATE") for moment in self._moments(found, zone)
+            moment.date()
+            for found in properties.all("EXDATE")
+            for moment in self._property_dates(found, zone)
         }
         spans = []
         for occurrence in self._occurrences(properties, _naive(start, zone), zone):
@@ -71,11 +73,11 @@ class Expansion:
     def _occurrences(
         self, properties: Properties, start: datetime, zone: tzinfo | None
     ) -> Iterator[datetime]:
-        self._check_deadline()  # dateutil may need seconds to find the first occurrence
+        self._check_deadline()  # dateutil may need seconds to find the first occurrence of a rule.
         occurrences = rruleset()
         occurrences.rdate(start)
         for found in properties.all("RDATE"):
-            for moment in self._moments(found, zone):
+            for moment in self._property_dates(found, zone):
                 occurrences.rdate(moment)
         for found in properties.all("RRULE"):
             occurrences.rrule(rrulestr(_rule(found.value, zone), dtstart=start, ignoretz=True))
@@ -91,7 +93,7 @@ class Expansion:
         if time.monotonic() > self._deadline:
             raise ValueError(TranslatableMessage(_("The rule of the repeating event is too complex.")))
 
-    def _moments(self, found: Property, zone: tzinfo | None) -> list[datetime]:
+    def _property_dates(self, found: Property, zone: tzinfo | None) -> list[datetime]:
         """Return the dates in an RDATE or EXDATE property. For a period of time, return its beginning."""
         return [
             _naive(read_date("RDATE", Property(found.params, text), time_zones=self._time_zones), zone)
@@ -112,9 +114,10 @@ def recurrence_day(properties: Properties, *, start: date | datetime, time_zones
 
 
 def _rule(text: str, zone: tzinfo | None) -> str:
-    """Return the rule with UNTIL converted to a naive datetime in the event's local time.
+    """Return the recurrence rule with its UNTIL date as a local time without a time zone.
 
-    `rrulestr` ignores time zones, because it is called with a naive start and `ignoretz`.
+    The local time is in the event's time zone. `rrulestr` ignores time zones, because it is called with a naive start
+    and `ignoretz`.
     """
     parts = dict(part.strip().partition("=")[::2] for part in text.upper().split(";") if part.strip())
     # dateutil would never return if the INTERVAL were 0.

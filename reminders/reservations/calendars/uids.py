@@ -35,7 +35,10 @@ def dates_uid(uid: str, nights: Span) -> str:
 
 
 def reservation_numbers(uid: str, *, digest: bytes) -> tuple[str, str]:
-    """Return two numbers for a new reservation. The second is used if another system already uses the first."""
+    """Return two possible numbers for a new reservation.
+
+    The second number is used if a reservation from another system already has the first number.
+    """
     return uid, _with_digest(uid, digest + uid.encode())
 
 

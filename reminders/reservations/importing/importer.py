@@ -86,9 +86,8 @@ class Importer:
         self._on_progress(self._report.rows, survey.row_count)
         if self._report.has_changes and not self._options.dry_run:
             if rules_filter_guests():
-                # The file may list a guest's later stay before the guest's earlier stay.
-                # The import then planned the reminders of the later stay as for a new guest.
-                # All stays are stored now, so planning all reminders again corrects these reminders.
+                # If the file lists a later stay of a guest first, this stay was planned as the stay of a new guest.
+                # All stays are stored now, so planning all reminders again corrects the reminders of such stays.
                 self._report.reminders += replan_all()
             self._report.rooms_created += Room.objects.count() - rooms_before
             self._record_event()
@@ -137,8 +136,8 @@ class Importer:
     def _bookings(self, survey: Survey, *, skip: int) -> Iterator[Booking]:
         """Yield the bookings that can be stored, with their rooms. Pass each error to `on_error`.
 
-        The first `skip` rows were stored by an import that was interrupted. They are not yielded again, and are read
-        only so that the other rows get the same rooms.
+        An interrupted import has already stored the first `skip` rows, so their bookings are not yielded again. These
+        rows are only read so that the other rows get the same rooms as in the interrupted import.
         """
         rooms = {} if self._options.dry_run else ensure_rooms(survey.rooms.required_rooms)
         positions = count()
@@ -172,9 +171,10 @@ class Importer:
     def _with_rooms(
         self, booking: Booking, survey: Survey, positions: Iterator[int], rooms: dict[str, list[int]]
     ) -> Booking | RowError | None:
-        """Return the booking with its rooms. If it has several rows, the first row gets the rooms of all its rows.
+        """Return the booking with its rooms.
 
-        Return None for a further row, or a RowError if the dates of the further row are different.
+        If a booking has several rows, its first row gets the rooms of all its rows. For each further row, return None,
+        or a RowError if the dates differ from the dates in the first row.
         """
         booking.has_all_rooms = self._has_room_columns or bool(survey.joined)
         joined = survey.joined.get(booking.number)

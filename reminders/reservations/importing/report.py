@@ -17,8 +17,8 @@ from reminders.reservations.importing.values.dates import DateOrder
 class ImportReport:
     """The counts of one import.
 
-    `rows` is the total number of created, updated, unchanged, joined and rejected rows. If the file contains several
-    hotels, only the rows of the chosen hotel are counted.
+    `rows` is the total number of created, updated, unchanged, joined and rejected rows. A joined row is a further row
+    of a booking with several rows. If the file contains several hotels, only the rows of the chosen hotel are counted.
     """
 
     rows: int = 0

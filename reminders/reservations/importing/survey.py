@@ -1,7 +1,7 @@
-"""Functions that read a whole file of bookings before it is imported.
+"""Functions that read a whole file of bookings before the file is imported.
 
-They find the order of day and month in dates, find booking numbers that occur in several rows, and assign rooms to
-the stays.
+The functions find the order of day and month in dates, find booking numbers that occur in several rows, and assign
+rooms to the stays.
 """
 
 from __future__ import annotations
@@ -31,14 +31,17 @@ class JoinedBooking:
     status: str | None
     takes_room: bool = False
     room_types: list[str] = field(default_factory=list)
-    #: For each room of the booking, the index of its stay in the list of stays of `RoomAssignment`.
+    #: For each room of the booking, the number that `RoomAssignment.add` returned for the stay in the room.
     positions: list[int] = field(default_factory=list)
     room_names: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class Survey:
-    """What was found by reading the whole file before the import. `row_count` includes rejected rows."""
+    """The results of reading the whole file before the import.
+
+    `row_count` is the number of rows, including rejected rows.
+    """
 
     row_count: int = 0
     dates: dict[str, DateColumn] = field(default_factory=dict)
@@ -75,8 +78,7 @@ def survey_stays(survey: Survey, rows: Rows, *, parser: RowParser) -> None:
             _add_rooms(survey.rooms, stay.room_types, stay.arrival, stay.departure)
     for booking in survey.joined.values():
         if booking.takes_room:
-            # The next export may list the rows of the booking in a different order.
-            # Without sorting, the room types of the booking's stays would then change.
+            # The room types are sorted, because the next export may list the rows of the booking in a different order.
             booking.room_types.sort()
             booking.positions = _add_rooms(
                 survey.rooms, booking.room_types, booking.arrival, booking.departure

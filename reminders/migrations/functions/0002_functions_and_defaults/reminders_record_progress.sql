@@ -1,13 +1,15 @@
 -- Records the progress of a worker between two messages, in one round trip and one commit.
 --
--- The parameter `request` is a JSON object. All its keys are optional:
--- `sent` is the reminder whose message the mail server has accepted: {id, attempts, sent_at, actor, event_data}.
--- `finished` is an array literal with reminder ids. Sent reminders in the array are removed from the due queue.
--- `hotel` is the id of the hotel to which the reminders in `finished` belong.
--- `next` is the reminder whose message the worker transmits next:
--- {id, attempts, reservation, reservation_version, recipient}.
+-- The parameter `request` is a JSON object whose keys are all optional.
+-- The key `sent` describes the reminder whose message the mail server has accepted.
+-- The value of `sent` is an object with the keys `id`, `attempts`, `sent_at`, `actor` and `event_data`.
+-- The key `finished` contains an array literal with reminder ids.
+-- Reminders in the array `finished` whose status is `sent` are removed from the due queue.
+-- The key `hotel` contains the id of the hotel to which the reminders in `finished` belong.
+-- The key `next` describes the reminder whose message the worker transmits next.
+-- The value of `next` has the keys `id`, `attempts`, `reservation`, `reservation_version` and `recipient`.
 --
--- `attempts` identifies the claim: the statements change nothing if another worker has claimed the reminder.
+-- The number `attempts` identifies a claim. Nothing is changed if another worker has claimed the reminder.
 -- A second call with the same request changes nothing, so the worker can repeat the call if the connection is lost.
 --
 -- The function returns whether the transmission of the message `next` may start.

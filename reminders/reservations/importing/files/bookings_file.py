@@ -42,8 +42,9 @@ Stream = BinaryIO | gzip.GzipFile
 class BookingsFile:
     """A file of bookings that can be read several times. Every method raises InvalidFile if the file can't be read.
 
-    If `encoding` or `delimiter` is empty, its value is detected. `column_names` are the column names that the caller
-    expects. They help to find the header. The caller closes an uploaded file.
+    If `encoding` or `delimiter` is empty, its value is detected. `column_names` are column names that the caller
+    expects, in addition to the known names, and help to find the header row. An uploaded file stays open, so the caller
+    must close it.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class BookingsFile:
         self._source = source
         self.name = name or (source.name if isinstance(source, Path) else getattr(source, "name", ""))
         names = known_names(column_names)
-        with self._open() as stream, self._reporting():
+        with self._open() as stream, self._read_errors_as_invalid_file():
             kind = detect_kind(stream.read(_SAMPLE_SIZE))
         if kind == "csv":
             encoding, delimiter, skipped = self._csv_format(encoding, delimiter, names)
@@ -85,7 +86,7 @@ class BookingsFile:
         return ((line, row) for line, row in self._all_rows() if line > self.format.header_line and any(row))
 
     def _all_rows(self) -> Iterator[Row]:
-        with self._open() as stream, self._reporting():
+        with self._open() as stream, self._read_errors_as_invalid_file():
             if self.format.kind == "xlsx":
                 yield from workbook.read_rows(stream)
                 return
@@ -110,13 +111,13 @@ class BookingsFile:
             ) from error
 
     def _encoding(self) -> str:
-        with self._open() as stream, self._reporting():
+        with self._open() as stream, self._read_errors_as_invalid_file():
             return detect_encoding(stream)
 
     def _csv_format(self, encoding: str, delimiter: str, names: Collection[str]) -> tuple[str, str, int]:
         """Return the encoding, the delimiter, and the number of `sep=` lines before the header (0 or 1)."""
         encoding = encoding or self._encoding()
-        with self._open() as stream, self._reporting(), _text(stream, encoding) as text:
+        with self._open() as stream, self._read_errors_as_invalid_file(), _text(stream, encoding) as text:
             lines = list(itertools.islice(text, _SAMPLE_LINES))
         named = separator_line(lines[0]) if lines else None
         if named:
@@ -124,12 +125,16 @@ class BookingsFile:
         return encoding, delimiter or detect_delimiter(lines, names=names), 0
 
     def _read_keys(self) -> list[str]:
-        with self._open() as stream, self._reporting(), _text(stream, self.format.encoding) as text:
+        with (
+            self._open() as stream,
+            self._read_errors_as_invalid_file(),
+            _text(stream, self.format.encoding) as text,
+        ):
             return json_lines.read_keys(text)
 
     @contextlib.contextmanager
-    def _reporting(self) -> Iterator[None]:
-        """Raise InvalidFile instead of the errors that reading a damaged file raises."""
+    def _read_errors_as_invalid_file(self) -> Iterator[None]:
+        """Raise InvalidFile in place of an error that occurs while a damaged file is read."""
         try:
             yield
         except UnicodeError as error:

@@ -22,7 +22,7 @@ from reminders.reservations.importing.values.countries import country_code
 from reminders.reservations.importing.values.errors import Reason, length_detail
 
 _EMPTY = frozenset({"", "-", "NULL", "null", "NA", "N/A", "n/a", "None", "#N/A"})
-#: Exceptions to `_EMPTY`: a guest may be called None, and the country code of Namibia is NA.
+#: Some fields accept words that mean “empty” elsewhere: a guest may be called None, and NA is the code of Namibia.
 #: A dash as an e-mail address or phone number is an invalid value, so staff see that the guest can't be contacted.
 _EMPTY_BY_FIELD = {
     "guest_name": _EMPTY - {"None"}, "country": _EMPTY - {"NA"}, "guest_email": _EMPTY - {"-"},

@@ -27,9 +27,10 @@ class DateOrder(StrEnum):
     MONTH_FIRST = "month-first"
 
 
-#: Day 0 in Excel: https://learn.microsoft.com/en-us/office/troubleshoot/excel/1900-and-1904-date-system
+#: Excel stores a date as the number of days since this date.
+#: See https://learn.microsoft.com/en-us/office/troubleshoot/excel/1900-and-1904-date-system
 _EXCEL_EPOCH = date(1899, 12, 30)
-#: Excel's day numbers from October 1954 to January 2119. Other numbers are not treated as dates.
+#: The Excel day numbers that are read as dates, from October 1954 to January 2119. Other numbers are not dates.
 _EXCEL_DAYS = range(20_000, 80_000)
 _SERIAL = re.compile(r"\d{5}(\.\d+)?")
 _NUMERIC = re.compile(r"(\d{1,2})[./\- ]{1,2}(\d{1,2})[./\- ]{1,2}(\d{4}|\d{2})")
@@ -128,15 +129,15 @@ def _only_order(first: int, second: int) -> DateOrder | None:
     return DateOrder.MONTH_FIRST if second > 12 else None
 
 
-#: Maximum share of the dates in a column that may contradict the column's order of day and month.
-#: Up to this share, each of these dates is an error of its cell. If the share is larger, the order is unknown.
+#: The maximum share of the dates in a column that may contradict the order of day and month in the other dates.
+#: If the share is smaller, each contradicting date is reported as an error. If it is larger, the order is unknown.
 #: If the number of ambiguous dates exceeds this share of the unambiguous dates, the user must choose an order.
 _MAX_CONTRADICTION = 0.05
 
 
 @dataclass(slots=True)
 class DateColumn:
-    """Counts how many dates in one column show that the day comes first, or that the month comes first.
+    """The number of dates in one column that show that the day comes first, or that the month comes first.
 
     For example, the date 13/04/2026 shows that the day comes first.
     """
@@ -179,7 +180,7 @@ class DateColumn:
 
     @property
     def order(self) -> DateOrder | None:
-        """Return the order of day and month in the column, or None if its dates are ambiguous or contradictory."""
+        """Return the order of day and month in the column, or None if the dates are ambiguous or contradictory."""
         few, many = sorted((self.day_first, self.month_first))
         if many == 0 or few > max(1, many * _MAX_CONTRADICTION) or few == many:
             return None
@@ -189,7 +190,7 @@ class DateColumn:
     def needs_order(self) -> bool:
         """Return whether the user has to choose the order of day and month for this column.
 
-        The result is False if only a few of the dates are ambiguous. The ambiguous dates are then reported as errors.
+        If only a few of the dates are ambiguous, the result is False, and the ambiguous dates are reported as errors.
         """
         return (
             self.undecided > max(1, self.certain * _MAX_CONTRADICTION) if self.certain else self.undecided > 0
@@ -238,8 +239,8 @@ class AmbiguousDates(InvalidFile):
 def decide_orders(columns: Mapping[str, DateColumn], *, date_format: str = "") -> dict[str, DateOrder | None]:
     """Return the order of day and month in each column, by column key.
 
-    If all dates of a column are ambiguous, the order of the other columns is used, because one program wrote the whole
-    file. If `date_format` is not empty, it is the order of all columns. Raises AmbiguousDates.
+    If `date_format` is not empty, all columns have this order. If all dates of a column are ambiguous, the order of the
+    other columns is used, because one program wrote the whole file. Raises AmbiguousDates.
     """
     if date_format:
         return dict.fromkeys(columns, DateOrder(date_format))

@@ -40,9 +40,10 @@ def normalize_word(word: str) -> str:
 
 
 def status_words(*extensions: Mapping[str, str]) -> dict[str, str]:
-    """Return a dictionary that maps normalized words to reservation statuses.
+    """Return a dictionary that maps normalized status words to reservation statuses.
 
-    If several extensions contain a word, the last one determines its status. Raises InvalidFile.
+    Each mapping in `extensions` adds status words, such as those of a vendor's profile. If several mappings contain a
+    word, the last mapping determines its status. Raises InvalidFile.
     """
     words = dict(STATUSES)
     for extension in extensions:
