@@ -8,9 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import openpyxl
 from django.utils.translation import gettext_noop as _
-from openpyxl.utils.exceptions import InvalidFileException
 
 from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import InvalidFile
@@ -22,6 +20,10 @@ _MIDNIGHT = datetime.time()
 
 def read_rows(stream: BinaryIO | gzip.GzipFile) -> Iterator[tuple[int, list[str]]]:
     """Yield the row number and the cells of each row of the first worksheet. Raises InvalidFile."""
+    # The import of openpyxl takes a tenth of the start time of a process, and most processes never read a workbook.
+    import openpyxl  # noqa: PLC0415
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
+
     try:
         with zipfile.ZipFile(stream) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
