@@ -2,8 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +13,9 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.servers import skip_or_fail_in_ci
+
+#: The type of the fixture `open_as_manager`, which opens the page at a path in a browser.
+OpenPage = Callable[..., AbstractContextManager[Page]]
 
 
 @contextmanager

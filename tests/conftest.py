@@ -3,7 +3,8 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -20,6 +21,12 @@ from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
 from tenants.scopes import HOTEL_SCOPES, Role
 from tests import servers
+from tests.gunicorn import running_gunicorn
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.browser import OpenPage
 
 ALPHA_HOST = "alpha.localhost"
 
@@ -154,6 +161,30 @@ def smtp(settings: Any) -> Iterator[servers.MailServer]:
         settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
         settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
         yield server
+
+
+@pytest.fixture(scope="module")
+def gunicorn_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Start gunicorn with its production configuration, and return the port that it listens on."""
+    with running_gunicorn(tmp_path_factory.mktemp("gunicorn")) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Start and return Chromium. Tests that use the browser are skipped if Chromium is not installed."""
+    from tests.browser import start_browser  # noqa: PLC0415 - the import of Playwright takes a third of a second
+
+    with start_browser() as started:
+        yield started
+
+
+@pytest.fixture
+def open_as_manager(browser: "Browser", live_server: Any, staff: Client) -> "OpenPage":
+    """Return a function that opens a page of the admin of the hotel Alpha in a browser, as the hotel's manager."""
+    from tests.browser import open_page  # noqa: PLC0415 - as above
+
+    return partial(open_page, browser, live_server, staff)
 
 
 @pytest.fixture(scope="session")

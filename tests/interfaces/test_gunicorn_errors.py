@@ -2,35 +2,12 @@
 
 import email
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from hotelagent.embedded import paths, ports, processes
-from tests import servers
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Start gunicorn and return the port that it listens on."""
-    folder, port = tmp_path_factory.mktemp("gunicorn"), ports.find_free_port()
-    configuration = ("-c", "deploy/gunicorn.conf.py", "--bind", f"{ports.LOOPBACK}:{port}")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *configuration, "hotelagent.wsgi"],
-            cwd=paths.CHECKOUT, env=dict(os.environ), stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        servers.wait_until_listening(process, port, folder / "log", timeout=60)
-        yield port
-    finally:
-        processes.stop(process, signal_number=signal.SIGTERM, timeout=10)
+from hotelagent.embedded import ports
 
 
 def exchange(port: int, request: bytes) -> tuple[int, Any, dict[str, Any]]:
@@ -57,9 +34,9 @@ def exchange(port: int, request: bytes) -> tuple[int, Any, dict[str, Any]]:
     ],
 )
 def test_request_that_gunicorn_refuses_returns_a_problem_document(
-    port: int, request_bytes: bytes, status: int, problem_type: str
+    gunicorn_port: int, request_bytes: bytes, status: int, problem_type: str
 ) -> None:
-    received_status, headers, problem = exchange(port, request_bytes)
+    received_status, headers, problem = exchange(gunicorn_port, request_bytes)
     assert (received_status, headers["Content-Type"]) == (status, "application/problem+json")
     assert (problem["status"], problem["type"]) == (status, problem_type)
     assert problem["title"]

@@ -1,6 +1,5 @@
 """Tests that every error of the REST API is a problem document."""
 
-import re
 from collections.abc import Callable
 from html import unescape
 from typing import Any
@@ -11,9 +10,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from hotelagent.rest.problems import all_problems
-from tenants.errors import DomainError
 from tenants.models import Hotel
-from tests.architecture.test_translations import subclasses
 from tests.interfaces.conftest import HOST
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("urls_of_test_views")]
@@ -152,9 +149,3 @@ def test_problem_title_and_detail_are_in_the_language_of_the_client(client: APIC
 def test_page_that_explains_a_problem_is_in_english_for_clients_of_any_language(hotel: Hotel) -> None:
     browser = Client(SERVER_NAME=HOST, headers={"Accept-Language": "es"})
     assert "The request is malformed" in browser.get("/problems/bad-request").text
-
-
-def test_code_of_each_domain_error_is_its_class_name_in_kebab_case() -> None:
-    for error in subclasses(DomainError):
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", error.__name__)
-        assert error.code == words.lower() or error.__module__.startswith("tests.")

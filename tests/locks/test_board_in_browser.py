@@ -2,32 +2,24 @@
 
 import datetime
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from locks import services
 from locks.models import Allocation
 from tenants.models import Hotel
-from tests.browser import open_page, screenshot, start_browser
+from tests.browser import OpenPage, screenshot
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import fill_200_rooms
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with start_browser() as started:
-        yield started
-
-
 @pytest.fixture
-def page(browser: Browser, live_server: Any, staff: Client) -> Iterator[Page]:
+def page(open_as_manager: OpenPage) -> Iterator[Page]:
     """The room board, opened in a browser by a signed-in user."""
-    with open_page(browser, live_server, staff, "/admin/locks/room/board/") as page:
+    with open_as_manager("/admin/locks/room/board/") as page:
         yield page
         screenshot(page, "board")
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import uuid
@@ -15,32 +14,14 @@ from django.test import Client
 
 from dlq.models import Attempt, Failure
 from dlq.retries import runner
-from hotelagent.embedded import paths, ports, processes
+from hotelagent.embedded import paths, ports
 from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel
-from tests import servers
 from tests.dlq.external.clients import expire_lease, make_due
 from tests.dlq.workers import wait_for
 
 CLIENT = paths.CHECKOUT / "dlq/static/dlq/example_client.py"
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Start gunicorn and return the port that it listens on."""
-    folder, port = tmp_path_factory.mktemp("gunicorn"), ports.find_free_port()
-    configuration = ("-c", "deploy/gunicorn.conf.py", "--bind", f"{ports.LOOPBACK}:{port}")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *configuration, "hotelagent.wsgi"],
-            cwd=paths.CHECKOUT, env=dict(os.environ), stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        servers.wait_until_listening(process, port, folder / "log", timeout=60)
-        yield port
-    finally:
-        processes.stop(process, signal_number=signal.SIGTERM, timeout=10)
 
 
 class ExampleClient:
@@ -80,9 +61,9 @@ class ExampleClient:
 
 
 @pytest.fixture
-def client(transactional_db: None, hotel: Hotel, port: int) -> Iterator[ExampleClient]:
+def client(transactional_db: None, hotel: Hotel, gunicorn_port: int) -> Iterator[ExampleClient]:
     with hotel_context(hotel):
-        yield ExampleClient(hotel, port)
+        yield ExampleClient(hotel, gunicorn_port)
     connection.close()
 
 

@@ -1,25 +1,15 @@
 """Tests of the pages of groups in a browser: what a clerk sees and does when reminders fail."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from dlq.groups.models import FailureGroup
 from tenants.context import hotel_context
 from tenants.models import Hotel
-from tests.browser import open_page, screenshot, start_browser
+from tests.browser import OpenPage, screenshot
 from tests.dlq.conftest import Lamp, capture_failure
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with start_browser() as started:
-        yield started
 
 
 @pytest.fixture
@@ -35,9 +25,9 @@ def no_horizontal_scroll(page: Page) -> bool:
 
 
 def test_clerk_opens_a_group_acknowledges_it_and_discards_its_failures(
-    browser: Browser, live_server: Any, staff: Client, hotel: Hotel, groups: None
+    open_as_manager: OpenPage, hotel: Hotel, groups: None
 ) -> None:
-    with open_page(browser, live_server, staff, "/admin/dlq/failuregroup/") as page:
+    with open_as_manager("/admin/dlq/failuregroup/") as page:
         screenshot(page, "groups")
         row = page.locator("tr", has_text="the lamp is dark")
         expect(row).to_contain_text("3 failures")
@@ -53,14 +43,12 @@ def test_clerk_opens_a_group_acknowledges_it_and_discards_its_failures(
         assert FailureGroup.objects.filter(acknowledged_at__isnull=False).count() == 1
 
 
-def test_pages_of_groups_fit_on_a_phone(
-    browser: Browser, live_server: Any, staff: Client, hotel: Hotel, groups: None
-) -> None:
+def test_pages_of_groups_fit_on_a_phone(open_as_manager: OpenPage, hotel: Hotel, groups: None) -> None:
     with hotel_context(hotel):
         fingerprint = FailureGroup.objects.values_list("pk", flat=True).order_by("pk")[0]
     for path in ("", f"{fingerprint}/change/"):
         phone = {"viewport": {"width": 390, "height": 844}}
-        with open_page(browser, live_server, staff, f"/admin/dlq/failuregroup/{path}", **phone) as page:
+        with open_as_manager(f"/admin/dlq/failuregroup/{path}", **phone) as page:
             page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
             screenshot(page, f"groups-phone{len(path)}")
             assert no_horizontal_scroll(page)

@@ -3,17 +3,15 @@
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from celery.contrib.testing.worker import start_worker
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from hotelagent.celery import app
 from reminders.models import Reservation
 from tenants.models import Hotel, User
-from tests.browser import open_page, screenshot, start_browser
+from tests.browser import OpenPage, screenshot
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
@@ -28,12 +26,6 @@ FIELDS = ("number", "arrival", "departure", "adults", "room_type", "guest_name",
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with start_browser() as started:
-        yield started
-
-
 @pytest.fixture
 def worker(transactional_db: None, redis_url: str, unpersistent_connections: None) -> Iterator[None]:
     with start_worker(app, perform_ping_check=False, pool="solo", loglevel="WARNING"):
@@ -41,13 +33,11 @@ def worker(transactional_db: None, redis_url: str, unpersistent_connections: Non
 
 
 @pytest.fixture(params=["en", "es"])
-def page(
-    request: pytest.FixtureRequest, browser: Browser, live_server: Any, staff: Client, in_hotel: Hotel
-) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, open_as_manager: OpenPage, in_hotel: Hotel) -> Iterator[Page]:
     """Return the page, once in English on a desktop, and once in Spanish on a phone without JavaScript."""
     User.objects.update(language=request.param)
     options = {**PHONE, "java_script_enabled": False} if request.param == "es" else {}
-    with open_page(browser, live_server, staff, "/admin/reminders/reservationimport/", **options) as page:
+    with open_as_manager("/admin/reminders/reservationimport/", **options) as page:
         yield page
 
 

@@ -11,7 +11,14 @@ from reminders.reservations.importing.values.countries import country_code
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("pt", "PRT"), ("PRT", "PRT"), ("Alemania", "DEU"), ("ドイツ", "DEU"), ("U.S.A.", "USA"), ("Atlantis", None)],
+    [
+        ("pt", "PRT"),
+        ("PRT", "PRT"),
+        ("Alemania", "DEU"),
+        ("ドイツ", "DEU"),
+        ("U.S.A.", "USA"),
+        ("Atlantis", None),
+    ],
 )
 def test_country_code_is_found_for_codes_and_for_names_in_any_language(text: str, code: str | None) -> None:
     assert country_code(text) == code

@@ -1,12 +1,9 @@
 """Browser test of a correction: a manager opens a failed reminder, corrects the e-mail address and sends it again."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from django.test import Client
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from audit.selectors import timeline
 from dlq.models import Failure, FailureStatus
@@ -16,22 +13,10 @@ from reminders.sending import batch
 from reminders.services.reminders import send_now
 from tenants.context import hotel_context
 from tenants.models import Hotel
-from tests.browser import open_page, screenshot, start_browser
+from tests.browser import OpenPage, screenshot
 from tests.servers import MailServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with start_browser() as started:
-        yield started
-
-
-@pytest.fixture
-def open_as_manager(browser: Browser, live_server: Any, staff: Client) -> Callable[..., Any]:
-    """Return a function that opens a page of the admin in a browser."""
-    return partial(open_page, browser, live_server, staff)
 
 
 @pytest.fixture
@@ -46,7 +31,7 @@ def failure(book: Callable[..., Reservation], smtp: MailServer) -> Failure:
 
 
 def test_manager_corrects_the_address_of_a_failed_reminder_and_it_is_sent(
-    open_as_manager: Callable[..., Any], hotel: Hotel, failure: Failure, smtp: MailServer
+    open_as_manager: OpenPage, hotel: Hotel, failure: Failure, smtp: MailServer
 ) -> None:
     with open_as_manager("/admin/dlq/failure/") as page:
         screenshot(page, "failures")
@@ -72,9 +57,7 @@ def test_manager_corrects_the_address_of_a_failed_reminder_and_it_is_sent(
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "es-ES"])
-def test_page_of_a_failure_fits_a_phone(
-    open_as_manager: Callable[..., Any], failure: Failure, locale: str
-) -> None:
+def test_page_of_a_failure_fits_a_phone(open_as_manager: OpenPage, failure: Failure, locale: str) -> None:
     phone = {"viewport": {"width": 360, "height": 740}, "locale": locale}
     for name, path in (("failures", ""), ("failure", f"{failure.id}/change/")):
         with open_as_manager(f"/admin/dlq/failure/{path}", **phone) as page:
