@@ -70,7 +70,7 @@ def test_runtime_login_check_with_a_superuser_reports_e027_and_missing_settings(
     superuser.close()
 
 
-def test_runtime_login_check_with_jit_on_reports_w023_and_the_statement_that_turns_it_off(
+def test_runtime_login_check_with_jit_on_prints_the_statement_that_disables_jit(
     connected: IsolationDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     messages = checks.check_runtime_login(databases=DEFAULT)
@@ -89,7 +89,7 @@ def test_runtime_login_check_with_jit_on_reports_w023_and_the_statement_that_tur
             superuser.execute(statement.replace("SET jit TO 'off'", "RESET jit").encode())
 
 
-def test_runtime_login_check_reports_only_i020_if_settings_were_stored_after_the_session_began(
+def test_runtime_login_check_in_a_session_older_than_the_settings_reports_i020(
     connected: IsolationDatabase,
 ) -> None:
     with (

@@ -241,7 +241,7 @@ def in_new_york(connected: IsolationDatabase) -> Iterator[IsolationDatabase]:
         )
 
 
-def test_connection_uses_djangos_time_zone_if_the_login_role_has_another_time_zone(
+def test_connection_ignores_the_time_zone_of_the_login_role(
     in_new_york: IsolationDatabase,
 ) -> None:
     noon = datetime.datetime(2026, 7, 1, 12, tzinfo=datetime.UTC)

@@ -190,7 +190,7 @@ def test_callproc_runs_in_the_hotels_schema(cursor: Any) -> None:
     assert cursor.fetchone()[0][0].startswith("hotel_")
 
 
-def test_function_called_without_a_cursor_runs_in_the_hotels_schema_and_is_committed(
+def test_call_function_runs_in_the_hotels_schema_and_commits(
     connected: IsolationDatabase,
 ) -> None:
     with hotel_context(connected.tenant(1)):
@@ -238,7 +238,7 @@ def test_errors_raised_by_call_function_equal_the_errors_of_a_cursor(connected: 
                 call_function("write_marker", {})
 
 
-def test_function_called_without_a_cursor_is_recorded_by_capture_queries_context(
+def test_call_function_is_recorded_by_capture_queries_context(
     connected: IsolationDatabase,
 ) -> None:
     with hotel_context(connected.tenant(0)), CaptureQueriesContext(connection) as seen, transaction.atomic():

@@ -100,7 +100,7 @@ def test_loading_a_deferred_field_of_an_instance_of_another_hotel_is_refused(hot
         _ = failure.name
 
 
-def test_instance_from_an_iterator_belongs_to_the_hotel_in_whose_context_the_query_was_sent(
+def test_instance_from_an_iterator_belongs_to_the_hotel_that_was_queried(
     hotel: Hotel,
 ) -> None:
     with hotel_context(hotel):
@@ -115,7 +115,7 @@ def test_instance_from_an_iterator_belongs_to_the_hotel_in_whose_context_the_que
         failure.save()
 
 
-def test_iterator_that_prefetches_rows_outside_the_context_of_its_hotel_raises_tenant_mismatch(
+def test_iterator_that_prefetches_outside_its_hotels_context_raises_tenant_mismatch(
     hotel: Hotel,
 ) -> None:
     with hotel_context(hotel):
@@ -133,7 +133,7 @@ def test_model_instance_of_a_hotel_is_refused_in_the_platform_context(hotel: Hot
         staff.save()
 
 
-def test_instance_created_without_a_tenant_belongs_to_the_hotel_in_which_it_is_saved(hotel: Hotel) -> None:
+def test_instance_created_without_a_tenant_belongs_to_the_hotel_that_saves_it(hotel: Hotel) -> None:
     room = Room(number="1", room_type="suite")
     room._state.db = None
     with hotel_context(hotel):
@@ -142,7 +142,7 @@ def test_instance_created_without_a_tenant_belongs_to_the_hotel_in_which_it_is_s
         room.save()
 
 
-def test_new_instance_belongs_to_the_hotel_in_which_it_was_saved() -> None:
+def test_instance_created_in_a_hotel_can_be_saved_again_in_this_hotel() -> None:
     failure = create_failure("new")
     with transaction.atomic():
         failure.save()

@@ -116,7 +116,7 @@ def test_classify_returns_the_kind_of_a_statement(text: str, kind: StatementKind
 
 
 @pytest.mark.parametrize(("text", "kind"), KINDS)
-def test_classify_returns_the_same_kind_for_a_statement_that_is_too_long_to_be_cached(
+def test_classify_of_a_statement_too_long_for_the_cache_returns_its_kind(
     text: str, kind: StatementKind
 ) -> None:
     assert classify(text + " " * 5000).kind is kind
@@ -160,7 +160,7 @@ def test_classify_template_with_placeholders_for_values_returns_plain(text: str)
         "SELECT 1 AS %s",
     ],
 )
-def test_statement_is_not_classified_if_its_kind_depends_on_the_values_of_placeholders(text: str) -> None:
+def test_classify_template_returns_none_if_the_kind_depends_on_placeholder_values(text: str) -> None:
     assert classify_template(text) is None
 
 

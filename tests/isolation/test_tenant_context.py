@@ -59,7 +59,7 @@ def test_nested_context_restores_the_outer_tenant_after_an_exception(
         current_tenant()
 
 
-def test_current_hotel_outside_a_hotel_context_raises_an_error_that_names_hotel_context() -> None:
+def test_current_hotel_without_a_hotel_raises_an_error_that_names_hotel_context() -> None:
     with pytest.raises(TenantNotSet, match="hotel_context"):
         current_hotel()
     with platform_context(), pytest.raises(HotelNotSet, match="hotel_context"):
@@ -127,7 +127,7 @@ def test_query_that_names_the_schema_of_another_hotel_is_denied(connected: Isola
         query(f"SELECT * FROM {connected.tenant(1).schema}.marker")
 
 
-def test_runtime_login_that_has_not_set_a_hotel_role_cannot_read_hotel_tables(
+def test_runtime_login_without_a_hotel_role_cannot_read_hotel_tables(
     connected: IsolationDatabase,
 ) -> None:
     with psycopg.connect(connected.runtime_url, autocommit=True) as bare, pytest.raises(psycopg.Error):
@@ -188,7 +188,7 @@ def test_statement_after_an_error_and_a_rollback_runs_in_the_current_hotel(
             connection.set_autocommit(True)
 
 
-def test_statement_for_a_hotel_without_a_schema_fails_and_does_not_use_public(
+def test_statement_for_a_hotel_without_a_schema_does_not_use_public(
     connected: IsolationDatabase,
 ) -> None:
     missing = replace(connected.tenant(0), schema="hotel_gone")
@@ -196,7 +196,7 @@ def test_statement_for_a_hotel_without_a_schema_fails_and_does_not_use_public(
         query("SELECT hotel FROM marker")
 
 
-def test_statement_for_a_hotel_without_a_role_raises_an_error_that_names_the_cause(
+def test_statement_for_a_hotel_without_a_role_fails_and_names_the_cause(
     connected: IsolationDatabase,
 ) -> None:
     missing = replace(connected.tenant(0), role="hotel_gone")
@@ -215,7 +215,7 @@ def test_statement_for_a_hotel_with_an_invalid_schema_name_raises_value_error(
         query("SELECT 1")
 
 
-def test_set_schema_is_refused_in_a_tenant_context_and_works_without_a_context(
+def test_set_schema_works_only_if_no_tenant_context_is_set(
     connected: IsolationDatabase,
 ) -> None:
     explicit: Any = connection
@@ -250,7 +250,7 @@ def test_introspection_lists_the_tables_of_the_current_schema_only(connected: Is
         assert "shared_only" in connection.introspection.table_names()
 
 
-def test_query_in_a_receiver_of_connection_created_runs_in_the_platform_context(
+def test_receiver_of_the_signal_connection_created_queries_the_platform_schema(
     connected: IsolationDatabase,
 ) -> None:
     results: list[Any] = []
@@ -300,7 +300,7 @@ def test_is_usable_method_of_a_connection_works_without_a_tenant(connected: Isol
         "CREATE DATABASE other",
     ],
 )
-def test_statement_that_changes_the_session_raises_an_error_that_names_the_direct_connection(
+def test_statement_that_changes_the_session_is_refused_on_the_runtime_connection(
     connected: IsolationDatabase, statement: str
 ) -> None:
     with hotel_context(connected.tenant(0)):
@@ -323,7 +323,7 @@ def test_temporary_table_of_the_session_does_not_hide_a_hotels_table(connected: 
         connection.connection.pgconn.exec_(b"DROP TABLE pg_temp.marker")
 
 
-def test_parameter_in_a_quoted_placeholder_that_adds_a_forbidden_statement_is_refused(
+def test_quoted_placeholder_whose_value_adds_a_statement_is_refused(
     connected: IsolationDatabase,
 ) -> None:
     with hotel_context(connected.tenant(0)), pytest.raises(NotSupportedError, match="DISCARD"):
@@ -353,7 +353,7 @@ def test_statement_that_is_nested_too_deeply_to_be_classified_is_not_sent(
 @pytest.mark.parametrize(
     "statements", ["SELECT 1; COMMIT; SELECT 2", "BEGIN; SELECT 1; END", "SELECT 1; ROLLBACK TO SAVEPOINT x"]
 )
-def test_transaction_control_among_several_statements_is_refused(
+def test_query_string_with_transaction_control_and_other_statements_is_refused(
     connected: IsolationDatabase, statements: str
 ) -> None:
     with hotel_context(connected.tenant(0)), pytest.raises(ProgrammingError, match="without their hotel"):

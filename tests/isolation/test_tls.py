@@ -122,7 +122,7 @@ def is_encrypted() -> bool:
     return bool(connection.connection.pgconn.ssl_in_use)
 
 
-def test_runtime_and_direct_connections_are_encrypted_and_run_statements_in_the_current_hotel(
+def test_runtime_connection_and_direct_connection_are_encrypted(
     connected: EncryptedServers,
 ) -> None:
     for number in (0, 1):

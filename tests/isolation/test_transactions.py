@@ -120,7 +120,7 @@ def test_set_local_by_the_caller_lasts_until_the_end_of_the_transaction(
         assert query("SHOW lock_timeout") == ("0",)
 
 
-def test_statement_after_a_manual_begin_commit_or_rollback_runs_in_the_current_hotel(
+def test_statement_after_manual_transaction_control_runs_in_the_current_hotel(
     connected: IsolationDatabase,
 ) -> None:
     with hotel_context(connected.tenant(0)):
@@ -160,7 +160,7 @@ def test_database_errors_are_raised_as_the_exceptions_of_django(connected: Isola
             query("SELECT %s", [1, 2])
 
 
-def test_statement_not_allowed_in_a_transaction_fails_with_an_error_that_names_direct_connection(
+def test_statement_that_cannot_run_in_a_transaction_is_refused(
     connected: IsolationDatabase,
 ) -> None:
     with psycopg.connect(connected.superuser_url, autocommit=True) as owner:
@@ -204,7 +204,7 @@ def test_statement_after_a_keyboard_interrupt_runs_in_the_current_hotel(
             assert query("SELECT hotel FROM marker LIMIT 1") == ("h2",)
 
 
-def test_statement_after_a_lost_server_connection_reconnects_and_runs_in_the_current_hotel(
+def test_statement_after_a_lost_connection_runs_in_the_current_hotel(
     connected: IsolationDatabase,
 ) -> None:
     with hotel_context(connected.tenant(1)):

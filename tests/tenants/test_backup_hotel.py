@@ -41,9 +41,7 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_backup_hotel_writes_a_private_file_that_contains_a_manifest_and_the_rows(
-    hotel: Hotel, file: Path
-) -> None:
+def test_backup_hotel_writes_a_private_file_with_a_manifest_and_rows(hotel: Hotel, file: Path) -> None:
     with hotel_context(hotel):
         User.objects.create_user(username="ana", password=None, role="manager")
     result = backup(file)
@@ -247,9 +245,7 @@ def kill_backup(hotel: Hotel, file: Path) -> None:
     )  # fmt: skip
 
 
-def test_backup_hotel_that_was_killed_leaves_no_backup_file_and_can_be_run_again(
-    hotel: Hotel, file: Path
-) -> None:
+def test_killed_backup_hotel_leaves_no_backup_file_and_can_be_repeated(hotel: Hotel, file: Path) -> None:
     kill_backup(hotel, file)
     assert not file.exists()
     assert sql.query("SELECT count(*) FROM audit_event WHERE event = 'hotel.backed_up'") == [(0,)]
@@ -272,7 +268,7 @@ def test_backup_hotel_keeps_the_temporary_file_of_a_running_backup(hotel: Hotel,
         assert files_in(file.parent) == sorted([temporary_file.name, "alpha.hotel"])
 
 
-def test_backup_hotel_creates_another_temporary_file_if_a_concurrent_backup_deleted_the_first(
+def test_backup_hotel_replaces_a_temporary_file_that_another_backup_deleted(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flock, other_backups = fcntl.flock, [file.with_name("other.hotel")]

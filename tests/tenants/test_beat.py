@@ -107,7 +107,7 @@ def set_tick(**values: object) -> None:
         PeriodicTask.objects.filter(name="tenants.tasks.tick").update(interval=second, **values)
 
 
-def test_task_whose_last_run_is_in_the_future_is_sent_after_its_interval(sent: list[str]) -> None:
+def test_task_with_a_future_last_run_is_sent_after_its_interval(sent: list[str]) -> None:
     """The time of the last run is in the future if the clock of the previous leader's machine was fast."""
     set_tick(last_run_at=timezone.now() + datetime.timedelta(hours=1))
     only = scheduler("only")
@@ -117,7 +117,7 @@ def test_task_whose_last_run_is_in_the_future_is_sent_after_its_interval(sent: l
         time.sleep(max(0.0, min(only.tick(), 0.1)))
 
 
-def test_beat_uses_the_database_clock_if_the_clock_of_the_beat_machine_differs(
+def test_beat_uses_the_database_clock_and_not_its_machines_clock(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hour = datetime.timedelta(hours=1)
@@ -175,7 +175,7 @@ def test_interval_changed_in_the_admin_is_used_by_a_running_scheduler(sent: list
         time.sleep(max(0.0, min(running.tick(), 0.1)))  # like the loop of Celery beat
 
 
-def test_lease_cannot_be_acquired_by_another_holder_before_it_is_released(platform: None) -> None:
+def test_lease_can_be_acquired_by_a_second_holder_only_after_release(platform: None) -> None:
     assert leases.acquire(name="x", holder="a", seconds=20)
     assert leases.acquire(name="x", holder="a", seconds=20)
     assert not leases.acquire(name="x", holder="b", seconds=20)

@@ -75,7 +75,7 @@ def wait_for(count: int) -> list[Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_task_runs_with_the_hotel_and_the_request_id_of_the_code_that_sent_it(
+def test_task_runs_with_the_hotel_and_the_request_id_of_its_sender(
     worker: Any, hotel: Hotel, other_hotel: Hotel
 ) -> None:
     for each_hotel in (hotel, other_hotel, hotel):
@@ -96,9 +96,7 @@ def test_retry_of_a_task_runs_in_the_same_hotel(worker: Any, hotel: Hotel) -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_task_sent_with_delay_on_commit_runs_in_the_hotel_that_was_current_at_the_call(
-    worker: Any, hotel: Hotel
-) -> None:
+def test_task_sent_with_delay_on_commit_runs_in_the_callers_hotel(worker: Any, hotel: Hotel) -> None:
     with platform_context(), transaction.atomic():
         with hotel_context(hotel):
             note.delay_on_commit("x")
@@ -128,9 +126,7 @@ def test_task_called_as_a_function_runs_in_the_callers_context(hotel: Hotel) -> 
     assert runs[0][0] == "alpha"
 
 
-def test_task_sent_by_two_hotels_runs_in_both_hotels_at_the_same_time(
-    hotel: Hotel, other_hotel: Hotel
-) -> None:
+def test_same_task_of_two_hotels_runs_concurrently_in_both_hotels(hotel: Hotel, other_hotel: Hotel) -> None:
     barrier = threading.Barrier(2)
     results = []
 
@@ -162,7 +158,7 @@ def test_task_sent_by_two_hotels_runs_in_both_hotels_at_the_same_time(
     [{"countdown": 61}, {"eta": timezone.now() + datetime.timedelta(hours=1)}],
     ids=["countdown", "eta"],
 )
-def test_apply_async_with_a_delay_of_more_than_a_minute_raises_value_error(
+def test_apply_async_with_a_delay_over_one_minute_raises_value_error(
     in_hotel: Hotel, options: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError, match="due queue"):

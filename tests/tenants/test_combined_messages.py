@@ -49,7 +49,7 @@ def handle(*batches: tuple[Hotel, list[str]], redelivered: bool = False) -> None
         task.pop_request()
 
 
-def test_message_for_several_hotels_runs_the_task_in_the_context_of_each_hotel(
+def test_message_for_several_hotels_runs_the_task_once_in_each_hotel(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     handle((hotel, ["1"]), (other_hotel, ["2", "3"]))
@@ -57,7 +57,7 @@ def test_message_for_several_hotels_runs_the_task_in_the_context_of_each_hotel(
     assert sent_alone == []
 
 
-def test_items_of_a_hotel_whose_task_fails_are_sent_again_in_a_separate_message(
+def test_items_whose_task_fails_are_sent_again_in_a_separate_message(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     handle((hotel, ["bad"]), (other_hotel, ["1"]))
@@ -77,7 +77,7 @@ def test_redelivered_message_for_several_hotels_is_split_into_one_message_per_ho
     assert sent_alone == [(str(hotel.id), ["1"]), (str(other_hotel.id), ["2"])]
 
 
-def test_due_items_that_remain_when_the_time_limit_ends_are_sent_in_separate_messages(
+def test_items_remaining_after_the_time_limit_are_sent_in_separate_messages(
     hotel: Hotel, other_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "MESSAGE_SECONDS", -1.0)
@@ -85,7 +85,7 @@ def test_due_items_that_remain_when_the_time_limit_ends_are_sent_in_separate_mes
     assert [ids for _hotel, ids in sent_alone] == [["1"], ["2"]]
 
 
-def test_items_of_a_suspended_hotel_are_skipped_in_a_message_for_several_hotels(
+def test_message_for_several_hotels_skips_items_of_a_suspended_hotel(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     services.suspend_hotel(hotel_id=hotel.id)
@@ -111,7 +111,7 @@ def test_items_of_different_kinds_are_sent_in_separate_messages(kind: due.ItemKi
     ]
 
 
-def test_items_of_different_hotels_are_sent_in_separate_messages_if_their_kind_requires_it() -> None:
+def test_kind_without_combine_hotels_is_sent_in_one_message_per_hotel() -> None:
     due.register(kind="slow", task="tests.slow")
     batches = [dispatch.Batch(uuid4(), due.kinds()["slow"], ["x"]) for _ in range(3)]
     assert [len(group) for group in dispatch.group_by_message(batches)] == [1, 1, 1]

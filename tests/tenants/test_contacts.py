@@ -90,7 +90,7 @@ def test_normalized_contact_is_the_same_for_all_spellings(kind: ContactKind, tex
     ],
 )
 @pytest.mark.django_db
-def test_hotel_of_a_phone_number_is_found_however_the_number_is_written(
+def test_phone_number_in_any_notation_resolves_to_its_hotel(
     hotel: Hotel, other_hotel: Hotel, stored: str, asked: str
 ) -> None:
     add(hotel, PHONE, stored)
@@ -162,7 +162,7 @@ def test_contact_resolves_to_its_hotel_until_the_contact_is_removed(hotel: Hotel
 
 
 @pytest.mark.django_db
-def test_contact_of_a_suspended_hotel_is_not_resolved_and_cannot_be_added_to_another_hotel(
+def test_contact_of_a_suspended_hotel_stays_reserved_and_is_not_resolved(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     add(hotel, EMAIL, "guest@example.com")
@@ -175,7 +175,7 @@ def test_contact_of_a_suspended_hotel_is_not_resolved_and_cannot_be_added_to_ano
 
 
 @pytest.mark.django_db
-def test_adding_a_contact_that_the_hotel_already_has_changes_nothing_and_records_no_event(
+def test_adding_a_contact_again_changes_nothing_and_records_no_event(
     hotel: Hotel,
 ) -> None:
     first, _ = add(hotel, EMAIL, "guest@example.com")
@@ -185,7 +185,7 @@ def test_adding_a_contact_that_the_hotel_already_has_changes_nothing_and_records
 
 
 @pytest.mark.django_db
-def test_adding_a_contact_of_another_hotel_raises_contact_conflict_without_naming_the_hotel(
+def test_contact_conflict_does_not_name_the_hotel_that_has_the_contact(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     mine, _ = add(hotel, EMAIL, "guest@example.com")
@@ -274,7 +274,7 @@ def is_blocking() -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_adding_a_contact_to_two_hotels_at_the_same_time_fails_for_the_second_hotel(
+def test_adding_a_contact_to_two_hotels_concurrently_fails_for_the_second_hotel(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     result = race(
@@ -287,7 +287,7 @@ def test_adding_a_contact_to_two_hotels_at_the_same_time_fails_for_the_second_ho
 
 
 @pytest.mark.django_db(transaction=True)
-def test_adding_a_contact_twice_at_the_same_time_creates_one_contact(hotel: Hotel) -> None:
+def test_adding_a_contact_twice_concurrently_creates_one_contact(hotel: Hotel) -> None:
     def add_phone() -> bool:
         return add(hotel, PHONE, "+34600123456")[1]
 
@@ -307,7 +307,7 @@ def test_adding_a_contact_while_another_hotel_removes_it_succeeds(hotel: Hotel, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_adding_a_contact_while_the_hotel_is_being_deleted_raises_hotel_not_found() -> None:
+def test_adding_a_contact_during_the_hotels_deletion_raises_hotel_not_found() -> None:
     with platform_context():
         leaving = Hotel.objects.create(slug="leaving", name="Leaving", schema="hotel_leaving")
     result = race(

@@ -64,14 +64,14 @@ def test_dumps_of_two_different_schemas_differ() -> None:
     ["", "a" * 41, "admin", "WWW", "api", "platform", "mail", "localhost", "template", "-a", "a-", "a_b", "a b",
      'a"b', "a'b", "a;b", "ñ", "xn--hotel", "a.b", "public"],
 )  # fmt: skip
-def test_creation_of_a_hotel_with_an_invalid_or_reserved_slug_raises_invalid_slug(slug: str) -> None:
+def test_create_hotel_with_an_invalid_or_reserved_slug_raises_invalid_slug(slug: str) -> None:
     before = sql.list_schemas()
     with pytest.raises(InvalidSlug):
         services.create_hotel(slug=slug, name="X")
     assert sql.list_schemas() == before
 
 
-def test_creation_of_a_hotel_with_a_slug_that_differs_only_in_case_raises_slug_conflict() -> None:
+def test_create_hotel_with_a_used_slug_in_uppercase_raises_slug_conflict() -> None:
     with pytest.raises(SlugConflict):
         services.create_hotel(slug="ALPHA", name="X")
 
@@ -89,7 +89,7 @@ def test_creation_of_a_hotel_with_a_slug_that_differs_only_in_case_raises_slug_c
         "☃.example",
     ],
 )
-def test_creation_of_a_hotel_with_an_invalid_domain_raises_invalid_domain(host: str) -> None:
+def test_create_hotel_with_an_invalid_domain_raises_invalid_domain(host: str) -> None:
     with pytest.raises(InvalidDomain):
         services.create_hotel(slug="sol", name="X", domains=[host])
 
@@ -103,7 +103,7 @@ def test_new_hotel_keeps_the_letters_of_an_internationalized_domain() -> None:
         }
 
 
-def test_creation_of_a_hotel_with_a_domain_in_use_leaves_nothing_behind() -> None:
+def test_create_hotel_with_a_domain_in_use_leaves_nothing_behind() -> None:
     services.create_hotel(slug="first", name="First", domains=["inn.example"])
     before = sql.list_schemas()
     with pytest.raises(DomainConflict):
@@ -113,14 +113,14 @@ def test_creation_of_a_hotel_with_a_domain_in_use_leaves_nothing_behind() -> Non
         assert not Hotel.objects.filter(slug="second").exists()
 
 
-def test_creation_of_a_hotel_with_a_schema_name_in_use_appends_a_number_to_the_schema_name() -> None:
+def test_create_hotel_appends_a_number_to_a_used_schema_name() -> None:
     a = services.create_hotel(slug="a-b", name="A")
     services.rename_hotel(hotel_id=a.id, slug="c")
     b = services.create_hotel(slug="a-b", name="B")
     assert (a.schema, b.schema) == ("hotel_a_b", "hotel_a_b_2")
 
 
-def test_failed_creation_of_a_hotel_leaves_nothing_behind_and_can_be_repeated() -> None:
+def test_create_hotel_that_fails_leaves_nothing_behind_and_can_be_repeated() -> None:
     roles = []
 
     def fail(*, hotel: Hotel, **_: Any) -> None:
@@ -140,13 +140,13 @@ def test_failed_creation_of_a_hotel_leaves_nothing_behind_and_can_be_repeated() 
     assert services.create_hotel(slug="sol", name="Sol").status == HotelStatus.ACTIVE
 
 
-def test_creation_of_a_hotel_with_a_database_error_raises_provisioning_failed() -> None:
+def test_create_hotel_with_a_database_error_raises_provisioning_failed() -> None:
     sql.execute("UPDATE tenants_schematemplate SET before = 'SELECT nonsense;'")
     with pytest.raises(ProvisioningFailed, match="nonsense"):
         services.create_hotel(slug="sol", name="Sol")
 
 
-def test_creation_of_a_hotel_without_a_schema_template_raises_an_error_that_names_migrate() -> None:
+def test_create_hotel_without_a_schema_template_fails_and_names_migrate() -> None:
     sql.execute("DELETE FROM tenants_schematemplate")
     with pytest.raises(SchemaTemplateNotFound, match="migrate"):
         services.create_hotel(slug="sol", name="Sol")
@@ -177,7 +177,7 @@ def test_concurrent_calls_to_provision_hotel_create_one_hotel() -> None:
     assert results == ["active", "active"]
 
 
-def test_row_value_that_equals_the_template_schema_name_is_copied_unchanged_to_a_new_hotel() -> None:
+def test_create_hotel_copies_a_value_equal_to_the_template_schema_name() -> None:
     row = "('tenants', 'hotel_template', now())"
     sql.execute(f"INSERT INTO hotel_template.django_migrations (app, name, applied) VALUES {row}")
     with direct_connection(), platform_context():
@@ -214,7 +214,7 @@ def test_second_new_hotel_uses_a_spare_role_and_changes_no_role_memberships() ->
         assert not User.objects.exists()
 
 
-def test_spare_role_of_a_hotel_that_could_not_be_created_is_used_for_the_next_hotel() -> None:
+def test_spare_role_is_used_again_after_a_failed_creation() -> None:
     services.create_hotel(slug="first", name="First")
     spare = _list_spare_roles()
     with pytest.raises(InvalidDomain):
@@ -223,7 +223,7 @@ def test_spare_role_of_a_hotel_that_could_not_be_created_is_used_for_the_next_ho
     assert services.create_hotel(slug="second", name="Second").id == spare[0]
 
 
-def test_spare_role_of_the_original_database_is_not_used_in_a_copied_database() -> None:
+def test_copied_database_does_not_use_spare_roles_of_the_original_database() -> None:
     services.create_hotel(slug="first", name="First")
     sql.execute("UPDATE tenants_sparerole SET database = 1")
     copied = _list_spare_roles()

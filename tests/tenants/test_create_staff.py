@@ -23,7 +23,7 @@ def create_staff(*arguments: str) -> dict[str, Any]:
     return output
 
 
-def test_create_staff_creates_an_account_that_can_log_in_and_records_an_event(hotel: Hotel) -> None:
+def test_create_staff_creates_a_usable_account_and_records_an_event(hotel: Hotel) -> None:
     rosa = create_staff("rosa", "--hotel", "alpha", "--role", "manager", "--email", "rosa@example.com")
     browser = Client(SERVER_NAME=ALPHA_HOST)
     login = {"username": "rosa", "password": rosa["password"], "next": "/admin/"}

@@ -150,7 +150,7 @@ def test_deletion_of_an_unknown_hotel_raises_an_error() -> None:
         deletion.delete_hotel(hotel_id=uuid7(), confirm="sol")
 
 
-def test_deletion_of_a_hotel_that_is_also_in_another_database_raises_deletion_conflict() -> None:
+def test_deletion_of_a_hotel_copied_to_another_database_raises_deletion_conflict() -> None:
     """The test database is a copy of a template database, so the hotel alpha exists in both databases."""
     with platform_context():
         alpha = services.suspend_hotel(hotel_id=Hotel.objects.get(slug="alpha").id)
@@ -235,7 +235,7 @@ def create_temporary_table(session: psycopg.Connection, hotel: Hotel) -> None:
     session.execute("RESET ROLE")
 
 
-def test_deletion_while_a_session_uses_a_table_that_the_hotels_role_owns_raises_deletion_conflict(
+def test_deletion_with_a_locked_table_of_the_hotels_role_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migration_lock, "MAX_ATTEMPTS", 1)
@@ -249,7 +249,7 @@ def test_deletion_while_a_session_uses_a_table_that_the_hotels_role_owns_raises_
     erase_hotel(confirm="sol")
 
 
-def test_deletion_of_a_hotel_with_a_view_on_a_table_that_the_hotels_role_owns_raises_deletion_conflict(
+def test_deletion_with_a_dependent_view_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection
 ) -> None:
     superuser.execute(
@@ -269,7 +269,7 @@ def test_deletion_of_a_hotel_with_a_view_on_a_table_that_the_hotels_role_owns_ra
         superuser.execute("DROP SCHEMA reports CASCADE")
 
 
-def test_deletion_of_a_hotel_with_a_role_that_the_owner_may_not_drop_raises_deletion_conflict(
+def test_deletion_with_a_role_that_cannot_be_dropped_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection
 ) -> None:
     ((owner, version),) = sql.query("SELECT current_user::text, current_setting('server_version_num')::int")
@@ -283,7 +283,7 @@ def test_deletion_of_a_hotel_with_a_role_that_the_owner_may_not_drop_raises_dele
     erase_hotel(confirm="sol")
 
 
-def test_search_for_remaining_data_before_the_deletion_finds_all_data_of_the_hotel(sol: Hotel) -> None:
+def test_find_remaining_data_before_the_deletion_finds_all_data(sol: Hotel) -> None:
     certificate = deletion.DeletionCertificate(
         hotel_id=str(sol.id), slug="sol", schema=sol.schema, role=sol.role, tables={}, shared={}, redis_keys=0
     )
@@ -299,7 +299,7 @@ def test_search_for_remaining_data_before_the_deletion_finds_all_data_of_the_hot
         ]
 
 
-def test_erase_hotel_that_was_killed_has_changed_nothing_and_can_be_run_again(sol: Hotel) -> None:
+def test_killed_erase_hotel_changes_nothing_and_can_be_repeated(sol: Hotel) -> None:
     """The command is killed while it waits for a row lock.
 
     By then it has deleted most data, but has not committed.

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
         (["createsuperuser", "--username", "eva"], "create_staff"),
     ],
 )
-def test_django_command_that_does_not_support_hotels_names_the_command_to_use_instead(
+def test_django_command_without_support_for_hotels_names_a_replacement(
     command: list[str], instead: str
 ) -> None:
     result = subprocess.run(
@@ -80,7 +80,7 @@ def log_in(host: str, username: str, password: str) -> int:
 @pytest.mark.parametrize(
     ("host", "tenant"), [(ALPHA_HOST, ["--hotel", "alpha"]), ("localhost", ["--platform"])]
 )
-def test_changepassword_sets_the_password_ends_sessions_and_records_an_event(
+def test_changepassword_ends_all_sessions_and_records_an_event(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch, host: str, tenant: list[str]
 ) -> None:
     browser = Client(SERVER_NAME=host)

@@ -91,7 +91,7 @@ def test_functions_in_the_database_have_the_definitions_in_the_sql_files() -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_change_in_an_sql_file_is_detected_as_a_difference_from_the_installed_functions() -> None:
+def test_changed_sql_file_differs_from_the_installed_functions() -> None:
     texts = sources("tenants")
     texts["tenants_routing_changed"] = texts["tenants_routing_changed"].replace("version + 1", "version + 2")
     with direct_connection(), platform_context():
@@ -112,7 +112,7 @@ def test_make_sql_migration_without_a_change_writes_nothing(copied_app: Path) ->
     assert [path.name for path in copied_app.iterdir()] == ["sql", "migrations"]
 
 
-def test_make_sql_migration_installs_new_and_changed_files_and_names_the_replaced_copies(
+def test_make_sql_migration_installs_new_and_changed_files(
     copied_app: Path,
 ) -> None:
     (copied_app / "sql" / "locks_new.sql").write_text("SELECT 1;\n")

@@ -95,7 +95,7 @@ def test_routing_change_by_a_queryset_update_takes_effect_within_a_second(
     assert tenant.status == "suspended"
 
 
-def test_host_lookup_reloads_a_changed_routing_table_if_the_refresh_thread_has_stopped(
+def test_host_lookup_without_a_refresh_thread_reloads_a_changed_table(
     cache: host_routing.RoutingCache, hotel: Hotel
 ) -> None:
     lookup(cache, "alpha.localhost")

@@ -37,7 +37,7 @@ LONGEST_MESSAGE = TranslatableMessage(
 )
 
 
-def test_schema_of_a_hotel_has_at_most_the_allowed_number_of_tables_indexes_and_sequences(
+def test_hotel_schema_has_at_most_the_allowed_number_of_relations(
     hotel: Hotel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tables, indexes, sequences = sql.count_relations(hotel.schema)
@@ -85,7 +85,7 @@ COLUMN_SIZES = {
 }
 
 
-def test_new_hotel_has_no_toast_tables_for_tables_whose_rows_fit_into_a_database_page(hotel: Hotel) -> None:
+def test_tables_with_short_rows_have_no_toast_table(hotel: Hotel) -> None:
     rows = sql.query(
         "SELECT c.relname::text, c.reltoastrelid <> 0, a.attname::text, a.atttypmod FROM pg_class c "
         "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attlen = -1 AND a.attnum > 0 AND a.attstorage = 'p' "

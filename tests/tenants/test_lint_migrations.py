@@ -68,7 +68,7 @@ def test_lint_of_an_initial_migration_finds_no_problem(add_migration: AddMigrati
         ),
     ],
 )
-def test_lint_finds_operations_that_lock_tables_for_a_long_time_or_break_the_running_code(
+def test_lint_finds_operations_that_are_unsafe_on_a_running_system(
     add_migration: AddMigration, operation: Any, rule: str
 ) -> None:
     add_migration("locks", [operation])
@@ -112,7 +112,7 @@ def test_lint_finds_problems_in_migrations_of_platform_tables(add_migration: Add
     assert rules() == {"require-concurrent-index-creation"}
 
 
-def test_lint_reports_a_problem_once_if_hotels_and_the_platform_have_the_table(
+def test_lint_reports_a_problem_of_platform_and_hotel_tables_only_once(
     add_migration: AddMigration,
 ) -> None:
     add_migration("audit", [migrations.AddIndex("event", models.Index(fields=["ip"], name="by_ip"))])

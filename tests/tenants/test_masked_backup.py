@@ -87,7 +87,7 @@ def test_masked_backup_contains_no_personal_data(
     assert sorted(value for value in personal_values if value in masked) == []
 
 
-def test_hotel_restored_from_a_masked_backup_works_and_sends_no_email_to_guests(
+def test_hotel_restored_from_a_masked_backup_sends_no_email_to_guests(
     populated: PopulatedHotel, file: Path, smtp: MailServer
 ) -> None:
     result = backup(file, "sol", masked=True)
@@ -129,7 +129,7 @@ def test_hotel_restored_from_a_masked_backup_works_and_sends_no_email_to_guests(
         assert Reservation.objects.filter(guest_email__endswith="@guests.example").exists()
 
 
-def test_hotel_restored_from_a_masked_backup_accepts_no_credentials_of_the_original_hotel(
+def test_hotel_restored_from_a_masked_backup_refuses_the_original_credentials(
     populated: PopulatedHotel, file: Path
 ) -> None:
     backup(file, "sol", masked=True)

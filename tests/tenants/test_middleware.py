@@ -118,7 +118,7 @@ def test_streaming_response_produces_each_chunk_in_the_context_of_its_hotel(hote
     assert closed == [hotel.schema]
 
 
-def test_streaming_response_that_is_closed_early_is_cleaned_up_in_its_hotels_context(hotel: Hotel) -> None:
+def test_early_closed_streaming_response_is_cleaned_up_in_its_hotels_context(hotel: Hotel) -> None:
     closed = []
 
     def rows() -> Iterator[str]:
@@ -188,7 +188,7 @@ def test_actor_of_a_request_without_login_is_anonymous(in_hotel: Hotel) -> None:
         (1, "", "127.0.0.1"),
     ],
 )
-def test_client_ip_is_the_x_forwarded_for_entry_that_the_outermost_trusted_proxy_added(
+def test_client_ip_is_the_entry_that_the_outermost_trusted_proxy_added(
     settings: object, hops: int, forwarded: str, expected: str
 ) -> None:
     settings.TRUSTED_PROXY_HOPS = hops  # type: ignore[attr-defined]

@@ -67,7 +67,7 @@ def test_migrate_applies_a_migration_to_the_template_and_every_hotel(add_migrati
     )
 
 
-def test_hotels_migrated_with_recorded_sql_have_the_same_schema_as_the_hotel_that_django_migrated(
+def test_recorded_sql_and_django_migrate_hotels_to_the_same_schema(
     add_migration: AddMigration,
 ) -> None:
     """Django migrates the first hotel, alpha, and its statements are recorded.
@@ -104,7 +104,7 @@ def test_new_table_is_granted_to_the_role_of_each_hotel(add_migration: AddMigrat
             assert cursor.fetchone()
 
 
-def test_migrate_without_new_migrations_runs_the_same_number_of_statements_for_more_hotels() -> None:
+def test_migrate_without_new_migrations_runs_no_statements_per_hotel() -> None:
     def count_statements() -> int:
         with direct_connection(), platform_context(), CaptureQueriesContext(connection) as queries:
             call_command("migrate", verbosity=0)
@@ -117,7 +117,7 @@ def test_migrate_without_new_migrations_runs_the_same_number_of_statements_for_m
     assert count_statements() == before
 
 
-def test_hotel_whose_migration_fails_is_unchanged_and_the_others_are_migrated(
+def test_failed_migration_of_one_hotel_does_not_affect_other_hotels(
     add_migration: AddMigration,
 ) -> None:
     services.create_hotel(slug="third", name="Third")

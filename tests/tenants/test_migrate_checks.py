@@ -23,7 +23,7 @@ def migrate(**environment: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.pooler
-def test_migrate_with_a_pooler_as_direct_connection_is_refused_and_leaves_no_lock(
+def test_migrate_through_a_pooler_is_refused_and_leaves_no_lock(
     hotel: Hotel, pgbouncer: servers.PgBouncer
 ) -> None:
     """The migration lock belongs to a database session.

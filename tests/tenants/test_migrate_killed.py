@@ -66,7 +66,7 @@ def test_migrate_killed_while_django_migrates_a_hotel_leaves_the_hotel_unchanged
     assert migrate_again() == ["alpha", "beta", "third"]
 
 
-def test_migrate_killed_while_it_runs_recorded_statements_in_a_hotel_leaves_the_hotel_migrated(
+def test_migrate_killed_during_recorded_statements_leaves_the_hotel_migrated(
     missing_migration: str,
 ) -> None:
     """`migrate` records the SQL statements for the first hotel, and runs the same statements for the other hotels.
@@ -87,7 +87,7 @@ def test_migrate_killed_while_it_runs_recorded_statements_in_a_hotel_leaves_the_
     [(False, True), (True, False)],
     ids=["server finishes", "server is killed too"],
 )
-def test_migrate_after_a_run_killed_during_a_concurrent_index_creation_leaves_a_valid_index(
+def test_migrate_after_a_killed_concurrent_index_creation_leaves_a_valid_index(
     add_migration: AddMigration, kill_backend: bool, is_valid: bool
 ) -> None:
     """The killed run does not record the migration.

@@ -78,7 +78,7 @@ def test_environment_variable_pgoptions_is_not_passed_to_pg_dump(
     assert run_with(monkeypatch, django_settings.DATABASE_DIRECT_URL)["PGOPTIONS"] == ""
 
 
-def test_database_url_with_a_secret_that_would_appear_in_the_arguments_is_refused(
+def test_secret_parameter_without_an_environment_variable_is_refused(
     recorder: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match="sslpassword") as error:

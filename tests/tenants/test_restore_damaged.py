@@ -30,13 +30,13 @@ def test_restore_hotel_from_a_missing_file_fails_with_a_usage_error(tmp_path: Pa
 @pytest.mark.parametrize(
     "content", [b"", b"-- PostgreSQL database dump\n", b"PK\x03\x04" + b"\0" * 600, bytes(70_000)]
 )
-def test_restore_hotel_from_another_kind_of_file_is_refused(file: Path, content: bytes) -> None:
+def test_restore_hotel_from_an_unrelated_file_is_refused(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(CommandError, match="is not a file that `backup_hotel` wrote"):
         restore(file)
 
 
-def test_restore_hotel_from_a_zip_file_that_is_not_a_backup_is_refused(file: Path) -> None:
+def test_restore_hotel_from_an_unrelated_zip_file_is_refused(file: Path) -> None:
     with zipfile.ZipFile(file, "w") as packed:
         packed.writestr("manifest.json", "{}")
     with pytest.raises(CommandError, match="is not a file that `backup_hotel` wrote"):
@@ -67,9 +67,7 @@ def test_flipped_bit_anywhere_in_a_backup_file_is_detected(sol: Hotel, file: Pat
             pass
 
 
-def test_restore_hotel_from_a_later_backup_format_names_the_version_that_supports_it(
-    sol: Hotel, file: Path
-) -> None:
+def test_restore_hotel_from_a_later_format_names_the_required_version(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
     file.write_bytes(
         file.read_bytes().replace(

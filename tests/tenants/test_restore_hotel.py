@@ -121,7 +121,7 @@ def test_restore_hotel_records_the_digest_of_the_file(sol: Hotel, file: Path) ->
     assert event.description.endswith("restored the hotel sol from a backup")
 
 
-def test_restore_hotel_does_not_rename_a_column_that_has_the_name_of_the_schema(file: Path) -> None:
+def test_restore_hotel_does_not_rename_a_column_named_like_the_schema(file: Path) -> None:
     """The hotel with the slug `id` has the schema `hotel_id`. Columns with the name `hotel_id` must not be renamed."""
     hotel = services.create_hotel(slug="id", name="Id")
     sql.execute(
@@ -139,7 +139,7 @@ def test_restore_hotel_does_not_rename_a_column_that_has_the_name_of_the_schema(
 # Migrations
 
 
-def test_restore_hotel_of_an_older_backup_migrates_the_hotel_before_it_is_active(
+def test_restore_hotel_from_an_older_backup_migrates_the_hotel_before_activation(
     sol: Hotel, file: Path, add_migration: AddMigration
 ) -> None:
     backup(file, "sol")
@@ -172,7 +172,7 @@ def test_restore_hotel_with_a_failing_migration_keeps_the_hotel_suspended(
     assert len(populated_hotel.read_rows("hotel_sol")["locks_room"]) == 2
 
 
-def test_restore_hotel_of_a_backup_from_a_later_version_is_refused(
+def test_restore_hotel_from_a_backup_of_a_later_version_is_refused(
     sol: Hotel, file: Path, tmp_path: Path
 ) -> None:
     sql.execute(
@@ -269,9 +269,7 @@ def test_restore_hotel_during_a_migration_is_refused(sol: Hotel, file: Path) -> 
     assert state.is_unchanged()
 
 
-def test_restore_hotel_that_was_killed_leaves_nothing_behind_and_can_be_run_again(
-    sol: Hotel, file: Path
-) -> None:
+def test_killed_restore_hotel_leaves_nothing_behind_and_can_be_repeated(sol: Hotel, file: Path) -> None:
     """The command is killed while it waits for a lock.
 
     By then it has created the schema, the rows and the role.

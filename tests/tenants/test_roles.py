@@ -61,9 +61,7 @@ def test_hotel_role_is_denied_access_to_the_platforms_tables(hotel: Hotel, table
         execute(f"SELECT * FROM public.{table}")
 
 
-def test_hotel_role_reads_its_own_row_of_the_hotel_table_and_cannot_change_it(
-    hotel: Hotel, other_hotel: Hotel
-) -> None:
+def test_hotel_role_can_read_but_not_change_its_hotels_row(hotel: Hotel, other_hotel: Hotel) -> None:
     with hotel_context(hotel):
         assert list(Hotel.objects.values_list("slug", flat=True)) == [hotel.slug]
         with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
@@ -193,7 +191,7 @@ def test_migrate_without_a_runtime_login_role_prints_the_statement_that_creates_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_hotel_created_with_database_roles_off_has_no_role_and_system_checks_report_warnings(
+def test_hotel_created_with_database_roles_off_has_no_role(
     settings: Settings,
 ) -> None:
     settings.DATABASE_ROLES = False
@@ -224,7 +222,7 @@ def test_check_reports_a_runtime_login_that_inherits_privileges_before_postgresq
 
 
 @pytest.mark.django_db(transaction=True)
-def test_check_warns_if_the_runtime_login_is_a_member_of_too_many_roles(
+def test_check_warns_if_the_runtime_login_has_too_many_roles(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = {message.id for message in role_checks.check_roles(None, databases=["default"])}
@@ -257,7 +255,7 @@ def test_database_owner_that_has_set_a_hotels_role_cannot_read_other_hotels(hote
 
 
 @pytest.mark.django_db(transaction=True)
-def test_drop_role_sql_drops_the_role_of_a_hotel_whose_schema_was_dropped() -> None:
+def test_drop_role_drops_the_role_of_a_hotel_without_a_schema() -> None:
     hotel = services.create_hotel(slug="short-lived", name="Short Lived")
     sql.execute(f"DROP SCHEMA {hotel.schema} CASCADE")
     with direct_connection(), platform_context(), connection.cursor() as cursor:
@@ -267,7 +265,7 @@ def test_drop_role_sql_drops_the_role_of_a_hotel_whose_schema_was_dropped() -> N
     assert hotel.role not in sql.list_hotel_roles()
 
 
-def test_due_items_of_a_hotel_are_written_with_the_role_of_the_hotel(
+def test_hotel_role_schedules_and_cancels_due_items_of_its_hotel(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(due._kinds, "test", due.ItemKind("test", "t", 10, due.LEASE, daily=False))

@@ -54,7 +54,7 @@ def test_crontab_that_matches_a_future_time_is_saved(operator: Client, fields: d
         assert CrontabSchedule.objects.exists()
 
 
-def test_error_for_an_invalid_crontab_field_does_not_say_that_the_schedule_never_runs(
+def test_error_for_an_invalid_crontab_field_omits_the_never_runs_message(
     operator: Client,
 ) -> None:
     response = operator.post(ADD, crontab(minute="sixty"))
@@ -101,7 +101,7 @@ def test_schedule_pages_with_a_crontab_in_an_unknown_time_zone_return_200(
     assert operator.get(ADD).status_code == 200
 
 
-def test_another_schedule_can_be_chosen_for_a_task_in_an_unknown_time_zone(
+def test_task_in_an_unknown_time_zone_can_get_another_schedule(
     operator: Client, task_in_unknown_zone: PeriodicTask
 ) -> None:
     url = f"/admin/django_celery_beat/periodictask/{task_in_unknown_zone.pk}/change/"

@@ -106,7 +106,7 @@ def test_fingerprint_does_not_depend_on_rows_privileges_and_dropped_columns(curs
     assert compute_fingerprint(cursor, "hotel_alpha") == original
 
 
-def test_backup_of_a_hotel_whose_schema_equals_the_template_schema_does_not_run_pg_dump(
+def test_backup_of_a_schema_equal_to_the_template_runs_no_pg_dump(
     tmp_path: Path, started_programs: list[str]
 ) -> None:
     backup(tmp_path / "alpha.hotel")
@@ -115,7 +115,7 @@ def test_backup_of_a_hotel_whose_schema_equals_the_template_schema_does_not_run_
     assert sorted_dump("hotel_copy") == sorted_dump("hotel_alpha")
 
 
-def test_backup_contains_an_index_that_exists_only_in_the_schema_of_the_hotel(
+def test_backup_contains_an_index_that_only_this_hotel_has(
     tmp_path: Path, started_programs: list[str]
 ) -> None:
     sql.execute("CREATE INDEX more ON hotel_alpha.locks_room (number DESC)")
@@ -125,7 +125,7 @@ def test_backup_contains_an_index_that_exists_only_in_the_schema_of_the_hotel(
     assert sorted_dump("hotel_copy") == sorted_dump("hotel_alpha")
 
 
-def test_backup_after_a_migration_of_all_hotels_does_not_run_pg_dump(
+def test_backup_after_a_migration_of_all_hotels_runs_no_pg_dump(
     tmp_path: Path, started_programs: list[str], add_migration: AddMigration
 ) -> None:
     """The template and the hotels get the new column in different ways, but their fingerprints must be equal."""
@@ -143,7 +143,7 @@ def test_backup_after_a_migration_of_all_hotels_does_not_run_pg_dump(
     assert started_programs == []
 
 
-def test_stored_scripts_of_the_template_schema_equal_the_pg_dump_output_for_a_hotel(
+def test_stored_template_scripts_equal_the_pg_dump_output_for_a_hotel(
     hotel: Hotel, cursor: CursorWrapper
 ) -> None:
     stored = schema_template.read_definitions(cursor, hotel.schema)
@@ -154,7 +154,7 @@ def test_stored_scripts_of_the_template_schema_equal_the_pg_dump_output_for_a_ho
     assert list(map(sql.normalize_lists, stored)) == list(map(sql.normalize_lists, dumped))
 
 
-def test_migrate_after_a_change_to_the_template_schema_updates_the_script_that_creates_hotels() -> None:
+def test_migrate_after_a_template_change_updates_the_script_for_new_hotels() -> None:
     sql.execute("CREATE INDEX more ON hotel_template.locks_room (number DESC)")
     call_command("migrate", verbosity=0)
     newer = services.create_hotel(slug="newer", name="Newer")

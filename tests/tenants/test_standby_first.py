@@ -112,9 +112,7 @@ def wait_until_paused(standby: postgres.Postgres) -> None:
         connection.execute("SELECT pg_wal_replay_pause()")
 
 
-def test_creation_and_backup_of_a_hotel_use_the_primary_if_a_standby_is_listed_first(
-    pair: Pair, tmp_path: Path
-) -> None:
+def test_hotel_creation_and_backup_use_the_primary_and_not_the_standby(pair: Pair, tmp_path: Path) -> None:
     pair.execute("ALTER TABLE hotel_template.locks_room ADD COLUMN newest integer")
     pair.execute(
         "INSERT INTO hotel_template.django_migrations (app, name, applied) VALUES ('locks', '9999_newest', now())"

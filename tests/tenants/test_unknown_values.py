@@ -56,7 +56,7 @@ def platform_staff(db: None) -> Client:
     return client
 
 
-def test_other_hotels_and_the_platform_are_served_if_one_time_zone_is_unknown(spoiled: Hotel) -> None:
+def test_unknown_time_zone_of_one_hotel_does_not_affect_other_hotels(spoiled: Hotel) -> None:
     client = Client()
     assert client.get("/api/docs/", headers={"host": "beta.localhost"}).status_code == 200
     assert client.get("/admin/login/", headers={"host": "localhost"}).status_code == 200
@@ -71,7 +71,7 @@ def test_hotel_with_an_unknown_time_zone_responds_with_503(spoiled: Hotel, clien
     assert "time zone" in page.content.decode()
 
 
-def test_system_check_with_an_unknown_time_zone_names_the_hotel(spoiled: Hotel) -> None:
+def test_system_check_names_the_hotel_with_an_unknown_time_zone(spoiled: Hotel) -> None:
     [message] = check_values_of_hotels(databases=["default"])
     assert message.id == "tenants.E028"
     assert UNKNOWN in message.msg
@@ -79,7 +79,7 @@ def test_system_check_with_an_unknown_time_zone_names_the_hotel(spoiled: Hotel) 
     assert check_values_of_hotels(databases=None) == []
 
 
-def test_system_check_with_a_time_zone_that_postgresql_does_not_know_reports_an_error(
+def test_system_check_reports_a_time_zone_unknown_to_postgresql(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     update_hotel_row(hotel, time_zone=UNKNOWN)
@@ -106,7 +106,7 @@ def test_platform_staff_can_correct_an_unknown_time_zone(spoiled: Hotel, platfor
 
 
 @pytest.mark.parametrize("values", [{"status": "frozen"}, {"language": "xx"}])
-def test_admin_and_other_hotels_work_if_a_hotel_has_an_unknown_status_or_language(
+def test_unknown_status_or_language_of_one_hotel_does_not_break_the_admin(
     hotel: Hotel, platform_staff: Client, values: dict[str, str]
 ) -> None:
     update_hotel_row(hotel, **values)
@@ -123,9 +123,7 @@ def test_fields_of_the_routing_table_do_not_convert_database_values(model: Any) 
 
 
 @pytest.mark.parametrize("name", ["localtime", "Factory", "posixrules", UNKNOWN, "europe/lisbon", ""])
-def test_invalid_time_zone_is_refused_by_the_command_the_services_and_the_api(
-    hotel: Hotel, name: str
-) -> None:
+def test_invalid_time_zone_is_refused_by_commands_services_and_api(hotel: Hotel, name: str) -> None:
     with pytest.raises(CommandError, match="IANA time zone") as error:
         call_command("create_hotel", "sol", "--timezone", name)
     assert error.value.returncode == 2
@@ -143,7 +141,7 @@ def test_invalid_time_zone_is_refused_by_the_command_the_services_and_the_api(
     assert response.json()["errors"][0]["pointer"] == "/time_zone"
 
 
-def test_time_zones_come_from_the_pinned_tzdata_package_and_not_from_the_machine() -> None:
+def test_time_zones_come_from_the_tzdata_package_and_not_the_machine() -> None:
     program = (
         "import django; django.setup(); from hotelagent.core.time_zones import known_time_zones as k; "
         "import zoneinfo; print(len(k()), zoneinfo.TZPATH, zoneinfo.ZoneInfo('Europe/Lisbon'))"
@@ -167,7 +165,7 @@ def _environment() -> dict[str, str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_beat_runs_the_other_tasks_if_one_crontab_has_an_unknown_time_zone(
+def test_beat_skips_only_tasks_whose_time_zone_is_unknown(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with platform_context():
@@ -186,7 +184,7 @@ def test_beat_runs_the_other_tasks_if_one_crontab_has_an_unknown_time_zone(
     assert [message.id for message in check_values_of_hotels(databases=["default"])] == ["tenants.E031"]
 
 
-def test_time_zone_that_postgresql_does_not_know_is_refused_for_new_and_changed_hotels(
+def test_time_zone_unknown_to_postgresql_cannot_be_set_for_a_hotel(
     hotel: Hotel, platform_staff: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = {*known_time_zones(), UNKNOWN}  # as if the package tzdata were newer than PostgreSQL's database

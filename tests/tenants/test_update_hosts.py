@@ -27,9 +27,7 @@ def patch(client: APIClient, hotel: Hotel, **body: Any) -> Any:
     return client.patch(f"/api/v1/hotels/{hotel.id}/", body)
 
 
-def test_patch_with_a_slug_and_domains_replaces_the_slug_and_the_domains_of_the_hotel(
-    platform_api: APIClient, hotel: Hotel
-) -> None:
+def test_patch_with_a_slug_and_domains_replaces_both(platform_api: APIClient, hotel: Hotel) -> None:
     services.add_domain(hotel_id=hotel.id, host="old.example")
     services.add_domain(hotel_id=hotel.id, host="kept.example")
     response = patch(platform_api, hotel, slug="Renamed", domains=["KEPT.example", "new.example"])
@@ -47,9 +45,7 @@ def test_patch_with_a_slug_and_domains_replaces_the_slug_and_the_domains_of_the_
         }
 
 
-def test_patch_of_a_hotel_keeps_the_slug_or_domains_if_the_request_omits_them(
-    platform_api: APIClient, hotel: Hotel
-) -> None:
+def test_patch_of_a_hotel_keeps_values_missing_in_the_request(platform_api: APIClient, hotel: Hotel) -> None:
     services.add_domain(hotel_id=hotel.id, host="kept.example")
     assert patch(platform_api, hotel, slug="renamed").json()["domains"] == ["kept.example"]
     assert patch(platform_api, hotel, domains=[]).json()["slug"] == "renamed"
@@ -84,7 +80,5 @@ def test_patch_of_a_hotel_with_an_invalid_value_changes_nothing(
     assert host_routing.resolve("new.example") is None
 
 
-def test_patch_by_an_api_client_of_the_hotel_instead_of_the_platform_returns_404(
-    api: APIClient, hotel: Hotel
-) -> None:
+def test_patch_request_to_the_hotels_host_returns_404(api: APIClient, hotel: Hotel) -> None:
     assert patch(api, hotel, slug="renamed").status_code == 404

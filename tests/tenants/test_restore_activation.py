@@ -72,9 +72,7 @@ def test_restore_hotel_with_discard_due_discards_overdue_items_and_activates_the
         assert DueItem.objects.get(hotel_id=sol.id).item_id == later
 
 
-def test_failure_whose_retry_is_discarded_at_the_restore_is_in_doubt_immediately(
-    sol: Hotel, file: Path
-) -> None:
+def test_restored_failure_with_a_discarded_retry_is_in_doubt(sol: Hotel, file: Path) -> None:
     with hotel_context(sol):
         overdue, later = [
             capture(is_task=True, source="tests", name=name, payload={}, error=ZeroDivisionError()).id
@@ -89,9 +87,7 @@ def test_failure_whose_retry_is_discarded_at_the_restore_is_in_doubt_immediately
     assert found == {overdue: "in_doubt", later: "scheduled"}
 
 
-def test_restored_hotel_is_suspended_if_requested_or_if_it_was_suspended_at_the_backup(
-    sol: Hotel, file: Path
-) -> None:
+def test_restored_hotel_stays_suspended_if_requested_or_suspended_before(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
     delete(sol)
     assert restore(file, suspended=True)["suspension_reasons"] == ["you requested it"]
@@ -150,7 +146,7 @@ def test_restore_hotel_without_database_roles_creates_no_role(sol: Hotel, file: 
     assert "hotel_sol" in sql.list_schemas()
 
 
-def test_restore_hotel_whose_role_is_used_in_another_database_gets_a_new_id(hotel: Hotel, file: Path) -> None:
+def test_restored_hotel_whose_role_is_in_use_gets_a_new_id(hotel: Hotel, file: Path) -> None:
     """The test's database is a copy of a template database. The role of the hotel alpha has privileges in both
     databases.
     """
