@@ -17,8 +17,8 @@ _OTHER_OUTCOMES = (Ignore, Reject, Retry, Terminated, WorkerLostError, SystemExi
 class HotelRequest(Request):
     """A Celery message for a HotelTask, in the parent process of a worker.
 
-    `_is_stored` is None until the parent process reports a failure of the task. Afterwards, it is true if the failure
-    was stored and false if not.
+    `_is_stored` is None until the parent process reports a failure of the task. After the report, `_is_stored` says
+    whether the failure was stored.
     """
 
     _is_stored: bool | None = None
@@ -48,9 +48,9 @@ class HotelRequest(Request):
             super().acknowledge()
 
     def _store_failure(self, error: BaseException) -> None:
-        """Send the signal `task_failed`, unless this has already been done.
+        """Send the signal `task_failed` to store the failure, unless the signal has already been sent.
 
-        Its receivers read the hotel's id from the task's request, so the request is set while the signal is sent.
+        The receivers of the signal read the hotel's id from the task's request, so the request is set meanwhile.
         """
         if self._is_stored is None:
             task: Any = self.task

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 HOTEL_HEADER = "hotel"
 REQUEST_ID_HEADER = "request"
 #: The header with the kind of the due items in the message. Only messages that the due queue sends have this header.
-#: The due queue sends these messages again until the due items are processed.
+#: The due queue sends a message with this header again until its due items are processed.
 DUE_HEADER = "due"
 #: An id that several messages for the same work share, so that their deliveries are counted together.
 WORK_HEADER = "work"
@@ -58,10 +58,10 @@ REQUEUE_DELAY = 5.0
 
 
 class HotelTask(DjangoTask[Any, Any]):
-    """A Celery task that runs in the context of the tenant that sent it: a hotel or the platform.
+    """A Celery task that runs in the context of the tenant that sent the task: a hotel or the platform.
 
     Use `@shared_task(base=HotelTask, name="reminders.tasks.send_due")`. The task does not run if its hotel is no
-    longer active. Threads share the task object, so it holds no state.
+    longer active. Threads share the task object, so the object holds no state.
 
     The signals `task_failed` and `task_succeeded` are sent before the message is acknowledged. If the failure cannot
     be stored, for example because PostgreSQL is down, the message returns to the broker and the task runs again.
@@ -107,7 +107,7 @@ class HotelTask(DjangoTask[Any, Any]):
         """
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
 
-        # Django logs the name of an on_commit callback that fails. A `partial` has no name, so this is a function.
+        # The callback is a function and not a `partial`, because Django logs the name of a callback that fails.
         def send() -> None:
             self.apply_async(args, kwargs, **options)
 
@@ -146,7 +146,7 @@ class HotelTask(DjangoTask[Any, Any]):
     def message_headers(self) -> dict[str, Any]:
         """Return the headers of the current message.
 
-        Celery stores them as attributes of the request or, if tasks run eagerly, in `request.headers`.
+        Celery stores the headers as attributes of the request or, if tasks run eagerly, in `request.headers`.
         """
         return {**vars(self.request), **(self.request.headers or {})}
 
@@ -167,7 +167,7 @@ class HotelTask(DjangoTask[Any, Any]):
         return str(work_id or self.request.id)
 
     def _send_separately(self, due_ids: list[str]) -> None:
-        """Send each due item of the current message in its own message, so that a failed item cannot affect the others.
+        """Send each due item of the current message in its own message, so that a failed item affects no other item.
 
         If the broker is unavailable, the due queue sends the items after their lease has ended.
         """
@@ -238,7 +238,10 @@ class HotelTask(DjangoTask[Any, Any]):
         return bool((self.request.delivery_info or {}).get("redelivered"))
 
     def _count_delivery(self) -> None:
-        """Count a repeated delivery of this work. Raises TooManyDeliveries after MAX_DELIVERIES deliveries."""
+        """Count a repeated delivery of the work that the current message contains.
+
+        Raises TooManyDeliveries after MAX_DELIVERIES deliveries.
+        """
         with platform_context(), connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO tenants_redelivery (task_id, deliveries, created_at) VALUES (%s, 2, now()) "
@@ -278,7 +281,7 @@ def get_task(name: str) -> Any:
 
 @cache
 def _import_task_modules() -> None:
-    """Import all modules with tasks. The result is cached, because each call would take 100 ms for an unknown task."""
+    """Import all modules with tasks. Cached, because an import takes 100 ms and is tried for each unknown task."""
     current_app.loader.import_default_modules()
 
 

@@ -34,7 +34,7 @@ COMBINED_TASK = "tenants.tasks.handle_due"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Due items of the same hotel and kind that a dispatcher has claimed. The claim lasts until their lease ends."""
+    """Due items of the same hotel and kind that a dispatcher has claimed until the lease of the items ends."""
 
     hotel_id: UUID
     kind: ItemKind
@@ -44,8 +44,8 @@ class Batch:
 def dispatch_due_items() -> int:
     """Send all due items to their Celery tasks and return their number. Needs the platform's context.
 
-    Each claim is committed before its items are sent. If this process dies before it sends them, the items are sent
-    when their lease ends.
+    Each claim is committed before the claimed items are sent. If this process dies between the commit and the sending,
+    a later run sends the items after their lease has ended.
     """
     started = time.monotonic()
     sent = 0

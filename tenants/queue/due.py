@@ -20,7 +20,10 @@ LEASE = datetime.timedelta(seconds=300)
 
 @dataclass(frozen=True, slots=True)
 class ItemKind:
-    """A kind of due item. The Celery task `task` is called with a list of item ids in the hotel's context."""
+    """A kind of work in the due queue, such as reminders, with the name of the Celery task that does this work.
+
+    The task is called in the hotel's context, with a list of ids of due items.
+    """
 
     name: str
     task: str
@@ -68,7 +71,7 @@ def register(
 
 
 def kinds() -> dict[str, ItemKind]:
-    """Return a dict that maps the name of each registered kind of due items to the kind."""
+    """Return the registered kinds of due items, as a dict from name to ItemKind."""
     return dict(_kinds)
 
 

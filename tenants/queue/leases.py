@@ -1,4 +1,4 @@
-"""Leader election with a database row that expires. Unlike a session lock, it works through a transaction pooler."""
+"""Leader election with a database row that expires. A session lock would not work through a transaction pooler."""
 
 from django.db import connection
 

@@ -1,6 +1,6 @@
 """The Prometheus metrics of the due queue.
 
-They have no hotel label, because it would create a time series for each hotel.
+The metrics have no hotel label, because such a label would create a time series for each hotel.
 """
 
 from django.db import connection
@@ -16,7 +16,7 @@ TICK = histogram("hotelagent_due_tick_seconds", "Duration of a tick of the due q
 
 
 def oldest_due() -> float:
-    """Return the age in seconds of the oldest due item that is not completed, even if a worker has claimed it.
+    """Return the seconds since the oldest due item became due. Items that a worker has claimed are included.
 
     The `claim_at` of a due item is never later than one lease from now. The query therefore also filters by `claim_at`,
     which has an index.

@@ -1,4 +1,4 @@
-"""Store that work was done, even if the database is unavailable for some seconds after the work."""
+"""Repeated attempts to store that work was done, if the database is unavailable for some seconds after the work."""
 
 import logging
 import time
@@ -15,9 +15,10 @@ SUCCESS_DELAYS: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
 def store_success(
     store: Callable[[], object], *, work: str, errors: tuple[type[Exception], ...] = (Exception,)
 ) -> None:
-    """Call `store`, which stores that work was done. If it raises one of the errors, call it again after a delay.
+    """Call `store`, which stores that work was done. If `store` raises one of the errors, call `store` again.
 
-    The delays are SUCCESS_DELAYS. Raises the error of the last call. `work` names the work in the log.
+    SUCCESS_DELAYS contains the delays between the calls. Raises the error of the last call. The log names the work with
+    the text `work`.
     """
     for delay in (*SUCCESS_DELAYS, None):
         try:
