@@ -1,0 +1,69 @@
+"""Checkpoints: signed statements about the size and the root of a log (https://c2sp.org/tlog-checkpoint)."""
+
+import base64
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from audit.transparency.errors import InvalidCheckpoint
+from audit.transparency.merkle import HASH_SIZE
+from audit.transparency.notes import PrivateKey, PublicKey, open_note, sign_note
+
+_TEXT = re.compile(
+    r"(?P<origin>[^\n]+)\n(?P<size>0|[1-9][0-9]{0,18})\n(?P<root>[A-Za-z0-9+/]{43}=)\n(?P<extensions>(?:[^\n]+\n)*)"
+)
+_MAX_SIZE = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The size and the root of the log that `origin` names. Extension lines are opaque."""
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text that is signed."""
+        root = base64.b64encode(self.root).decode()
+        return "".join(f"{line}\n" for line in (self.origin, self.size, root, *self.extensions))
+
+
+def parse_checkpoint(text: str) -> Checkpoint:
+    """Return the checkpoint with this text, without signatures. Raises InvalidCheckpoint."""
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise InvalidCheckpoint(
+            "The text is not a checkpoint: an origin, a size and a root, each on one line."
+        )
+    root = base64.b64decode(match["root"])
+    checkpoint = Checkpoint(
+        match["origin"], int(match["size"]), root, tuple(match["extensions"].split("\n")[:-1])
+    )
+    # The text of a root that is not canonical base64 differs, so that one checkpoint has one text only.
+    if len(root) != HASH_SIZE or checkpoint.size > _MAX_SIZE or checkpoint.text != text:
+        raise InvalidCheckpoint("The size or the root of the checkpoint is malformed.")
+    return checkpoint
+
+
+def sign_checkpoint(checkpoint: Checkpoint, keys: Iterable[PrivateKey]) -> str:
+    """Return the checkpoint as a note that each key has signed. Raises InvalidCheckpoint for malformed values."""
+    parse_checkpoint(checkpoint.text)
+    return sign_note(checkpoint.text, keys)
+
+
+def open_checkpoint(
+    note: str, keys: Iterable[PublicKey], *, origin: str
+) -> tuple[Checkpoint, list[PublicKey]]:
+    """Return the checkpoint in a note, and the keys that have signed it.
+
+    Raises InvalidNote or a subclass if none of the keys has signed the note, and InvalidCheckpoint if the note is not
+    a checkpoint of the log `origin`.
+    """
+    text, signers = open_note(note, keys)
+    checkpoint = parse_checkpoint(text)
+    if checkpoint.origin != origin:
+        raise InvalidCheckpoint(f"The checkpoint belongs to the log {checkpoint.origin} and not to {origin}.")
+    return checkpoint, signers
