@@ -15,19 +15,19 @@ from tenants.queue.celery_task import HotelTask
 
 @shared_task(base=HotelTask, name="tenants.tasks.tick")
 def tick() -> int:
-    """Send all due items to their Celery tasks and return the number of items."""
+    """Send the items of the due queue whose time has come to their Celery tasks. Return the number of items."""
     return dispatch.dispatch_due_items()
 
 
 @shared_task(base=HotelTask, name=dispatch.COMBINED_TASK, bind=True)
 def handle_due(self: HotelTask, kind_name: str, batches: list[tuple[str, list[str]]]) -> None:
-    """Process a Celery message that contains items of the due queues of several hotels."""
+    """Process a Celery message that contains items of the due queue for several hotels."""
     dispatch.handle_combined_message(kind_name=kind_name, batches=batches, redelivered=self.is_redelivered)
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.schedule_daily")
 def schedule_daily() -> int:
-    """Schedule the daily items of each active hotel and return the number of new items."""
+    """Add the daily work of each active hotel to the due queue. Return the number of new items."""
     return due.schedule_daily()
 
 

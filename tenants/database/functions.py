@@ -31,7 +31,7 @@ def call_function(function: LiteralString, argument: Mapping[str, Any]) -> Any:
     used.
     """
     text = json.dumps(argument)
-    # The proxy django.db.connection would look up the connection for each attribute, so look it up once here.
+    # The proxy django.db.connection is not used, because it looks up the connection again for each attribute.
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.execute_wrappers or connection.queries_logged:
         with connection.cursor() as cursor:

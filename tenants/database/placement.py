@@ -41,7 +41,7 @@ APPS = {
     "reminders": Placement.HOTEL,
 }
 
-#: The placement of each model of the app `tenants`, and of models whose placement differs from that of their app.
+#: The placement of each model of the app `tenants`, and of models whose placement differs from their app's placement.
 #: The platform and each hotel have separate users and API keys.
 MODELS = {
     "tenants.user": Placement.BOTH,

@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from tenants.database import catalog, quoting
 
 #: A query for the ids and names of the schema's tables.
-#: `_DEFINITIONS` finds the rows of the system catalogs by these table ids, so PostgreSQL can use the catalogs' indexes.
+#: `_DEFINITIONS` finds rows of the system catalogs by the ids of tables, so PostgreSQL can use the catalogs' indexes.
 _TABLES = f"""
 SELECT c.oid, c.relname FROM ({catalog.RELATIONS_OF_SCHEMA}) AS relation
 JOIN pg_class c ON c.oid = relation.objid AND c.relkind = 'r'
@@ -70,7 +70,7 @@ LIMIT 1
 
 #: Pattern for the array in `column IN ('a', 'b')`, as PostgreSQL prints the condition for a varchar column.
 #: After CREATE TABLE, the printed condition casts the whole array to text[]. After a restore, it casts each element.
-#: `_cast_elements` converts the form after CREATE TABLE to the form after a restore.
+#: The function `_cast_elements` converts the condition to the form that PostgreSQL prints after a restore.
 _ARRAY_OF_TEXTS = re.compile(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?")
 
 

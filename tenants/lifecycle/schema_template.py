@@ -65,7 +65,7 @@ _STORAGE_IN_CREATE_TABLE_SINCE = 160000
 #: The pattern does not match inside the values of a statement, which may contain the same text.
 _SCHEMA_IN_DATA = re.compile(rf"^(INSERT INTO |SELECT pg_catalog\.setval\('){SCHEMA}\.", re.MULTILINE)
 #: The first statement of a script that creates a hotel's schema.
-#: This setting allows the script to create functions before the tables to which the functions refer.
+#: The setting check_function_bodies is off, because the script creates functions before the tables that they use.
 PREAMBLE = "SET LOCAL check_function_bodies = false;\n"
 #: The placeholder for the schema name in a stored script. SQL and values never contain its private-use characters.
 PLACEHOLDER = "\ue000hotel\ue000"
@@ -223,7 +223,7 @@ def _declare_storage_in_tables(before: str) -> str:
 
 
 def _dump_sections(schema: str, *sections: str, options: Sequence[str]) -> list[str]:
-    """Return a list with the SQL text of each of the given sections of a pg_dump.
+    """Dump a schema with pg_dump. Return a list that contains the SQL text of each requested section.
 
     pg_dump runs only once, because most of its time goes into reading the catalog of all hotels. pg_restore then splits
     the dump into sections.

@@ -10,7 +10,7 @@ from celery.app.task import Context
 from celery.exceptions import Ignore, Reject, Retry, Terminated, TimeLimitExceeded, WorkerLostError
 from celery.worker.request import Request
 
-#: Errors that are not stored as failures: the task did not fail, or the broker delivers its message again.
+#: With these errors, the task has not failed, or the broker delivers the task's message again. No failure is stored.
 _OTHER_OUTCOMES = (Ignore, Reject, Retry, Terminated, WorkerLostError, SystemExit, KeyboardInterrupt)
 
 

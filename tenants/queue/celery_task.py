@@ -47,7 +47,7 @@ REQUEST_ID_HEADER = "request"
 DUE_HEADER = "due"
 #: An id that several messages for the same work share, so that their deliveries are counted together.
 WORK_HEADER = "work"
-#: Exceptions that sending a task raises if the broker (Redis) is unreachable, full or read-only.
+#: The exceptions that Celery raises for a new task if the broker (Redis) is unreachable, full or read-only.
 BROKER_ERRORS = (OperationalError, RedisError, OSError)
 #: A Celery message is not run again after this number of deliveries.
 MAX_DELIVERIES = 4

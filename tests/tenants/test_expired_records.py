@@ -1,4 +1,4 @@
-"""Tests of the daily deletion of expired sessions, and of the end of sessions when an account is deactivated."""
+"""Tests that expired sessions are deleted daily, and that sessions of deactivated accounts end."""
 
 import datetime
 from typing import Any

@@ -123,7 +123,7 @@ def test_routing_thread_continues_after_a_database_error(
 
 
 def test_forked_process_starts_its_own_routing_thread(cache: host_routing.RoutingCache, hotel: Hotel) -> None:
-    """gunicorn and Celery load the application before they fork.
+    """Both gunicorn and Celery load the application before they fork.
 
     Threads do not continue in the forked processes.
     """

@@ -62,7 +62,7 @@ def elsewhere(names: dict[str, str]) -> Iterator[str]:
         connection.execute(f"DROP ROLE {names['owner']}")
 
 
-def test_restore_hotel_on_another_deployment_restores_every_row_and_stays_suspended(
+def test_hotel_restored_on_another_deployment_has_all_rows_and_is_suspended(
     smtp: MailServer, tmp_path: Path, names: dict[str, str], elsewhere: str
 ) -> None:
     hotel = populated_hotel.create_populated_hotel("sol", folder=tmp_path, smtp=smtp).hotel

@@ -206,7 +206,7 @@ def test_hotel_created_with_database_roles_off_has_no_role(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_check_reports_a_runtime_login_that_inherits_privileges_before_postgresql_16(
+def test_check_on_postgresql_15_reports_a_login_that_inherits_privileges(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"inheriting_{os.getpid()}"

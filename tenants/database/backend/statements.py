@@ -22,7 +22,7 @@ from typing import Any
 
 import pgparse
 
-#: pgparse 1.x parses SQL with the grammar of this major version of PostgreSQL.
+#: The package pgparse (version 1.x) parses SQL with the grammar of this major version of PostgreSQL.
 GRAMMAR_VERSION = 17
 
 
@@ -62,7 +62,7 @@ class Statement:
 PLAIN = Statement(StatementKind.PLAIN)
 
 #: Types of statements that do not change the session. Statements of these types are PLAIN.
-#: `_classify_utility` determines the kind of statements whose type is not listed here.
+#: The function `_classify_utility` determines the kind of statements whose type is not listed here.
 _PLAIN_TYPES = frozenset(
     {
         "SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "LockStmt", "TruncateStmt", "FetchStmt",
@@ -184,7 +184,7 @@ def _syntax_tree(text: str) -> tuple[list[dict[str, Any]] | None, str]:
 
 
 def _walk(tree: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the name and value of every member of every node of the syntax tree."""
+    """Yield each node member in the syntax tree, as a pair of name and value."""
     pending = [tree]
     while pending:
         node = pending.pop()

@@ -86,7 +86,7 @@ class Finding:
 
 
 class SquawkNotInstalled(RuntimeError):
-    """squawk is not installed. Install requirements/development.txt."""
+    """The linter squawk is not installed. Install requirements/development.txt."""
 
 
 def find_problems() -> list[Finding]:

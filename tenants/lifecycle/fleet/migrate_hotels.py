@@ -68,7 +68,7 @@ def _migrate_group(group: HotelGroup, *, jobs: int) -> Iterator[HotelOutcome]:
     remaining = list(group.hotels)
     scripts: list[MigrationScript] = []
     while remaining and not scripts:
-        # The data of a hotel can make its migration fail, so the SQL is recorded in the first hotel that succeeds.
+        # A hotel's data can make its migration fail, so the SQL of the first hotel that is migrated is recorded.
         first = remaining.pop(0)
         yield first, _error_of(partial(_migrate_and_record, migrator, first, scripts))
     yield from _run_in_parallel(remaining, jobs, lambda: ScriptReplay(scripts[0]))

@@ -70,7 +70,7 @@ def plan_fleet(slugs: list[str] | None) -> list[PlanStep]:
 
 
 def _target_version() -> str:
-    """Return the schema version that a schema has when all migrations are applied."""
+    """Return the schema version after all migrations, which is a digest of the names of the migrations."""
     with hotel_context(schema_template.TEMPLATE_TENANT):
         executor = MigrationExecutor(connection)
         applied = set(executor.recorder.applied_migrations())

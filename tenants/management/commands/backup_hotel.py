@@ -1,4 +1,4 @@
-"""`backup_hotel`: back up one hotel to one file."""
+"""The command `backup_hotel`, which backs up one hotel to one file."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`changepassword`: set the password of a staff account of a hotel or of the platform."""
+"""The command `changepassword`, which sets the password of a staff account of a hotel or of the platform."""
 
 import getpass
 import sys

@@ -1,4 +1,4 @@
-"""`clearsessions`: delete the expired sessions of the platform and of all hotels."""
+"""The command `clearsessions`, which deletes the expired sessions of the platform and of all hotels."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`create_api_key`: create an API key and print it once."""
+"""The command `create_api_key`, which creates an API key and prints the key once."""
 
 import datetime
 import re

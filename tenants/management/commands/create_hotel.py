@@ -1,4 +1,4 @@
-"""`create_hotel`: create a hotel that is active when the command returns."""
+"""The command `create_hotel`, which creates a hotel that is active when the command ends."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`create_staff`: create a staff account and print its password once."""
+"""The command `create_staff`, which creates a staff account and prints the account's password once."""
 
 from typing import Any
 

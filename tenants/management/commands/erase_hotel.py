@@ -1,4 +1,4 @@
-"""`erase_hotel`: delete a suspended hotel with all its data."""
+"""The command `erase_hotel`, which deletes a suspended hotel with all its data."""
 
 import sys
 from typing import Any

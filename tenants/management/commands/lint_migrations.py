@@ -1,4 +1,7 @@
-"""`lint_migrations`: find migrations that lock tables for a long time or break the running version of the code."""
+"""The command `lint_migrations`, which finds migrations that are unsafe on a running system.
+
+Such migrations lock tables for a long time or break the version of the code that is running.
+"""
 
 import json
 import sys

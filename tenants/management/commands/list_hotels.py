@@ -1,4 +1,4 @@
-"""`list_hotels`: list all hotels with their status and hosts."""
+"""The command `list_hotels`, which lists all hotels with their status and hosts."""
 
 import io
 from typing import Any

@@ -1,4 +1,4 @@
-"""`make_sql_migration`: write a migration that installs an app's new and changed database functions."""
+"""The command `make_sql_migration`, which writes a migration for the new and changed database functions of an app."""
 
 import sys
 from pathlib import Path

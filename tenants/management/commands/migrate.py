@@ -1,4 +1,4 @@
-"""`migrate`: migrate the platform's schema, the template schema and every hotel."""
+"""The command `migrate`, which migrates the platform's schema, the template schema and every hotel."""
 
 import json
 import os

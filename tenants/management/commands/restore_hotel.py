@@ -1,4 +1,4 @@
-"""`restore_hotel`: restore a hotel from a backup file."""
+"""The command `restore_hotel`, which restores a hotel from a backup file."""
 
 from pathlib import Path
 from typing import Any

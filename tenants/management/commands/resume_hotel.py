@@ -1,4 +1,4 @@
-"""`resume_hotel`: lift the suspension of a hotel."""
+"""The command `resume_hotel`, which lifts the suspension of a hotel."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`suspend_hotel`: suspend a hotel and keep its data."""
+"""The command `suspend_hotel`, which suspends a hotel and keeps the hotel's data."""
 
 from typing import Any
 
