@@ -1,4 +1,4 @@
-"""The routing table from host names to tenants. Each process keeps it in memory.
+"""The routing table from host names to tenants, which each process keeps in memory.
 
 A lookup needs no query, not even for an unknown host. Triggers on the tables of hotels and domains increment a version
 number. A thread reads this version regularly and reloads the table after a change, so a change takes effect in all

@@ -100,10 +100,9 @@ def mask_name(column: str) -> str:
 
 
 def mask_email(column: str) -> str:
-    """Return the SQL expression that replaces an e-mail address with an address at example.com, a domain that accepts
-    no mail.
+    """Return the SQL expression that replaces an e-mail address with an address at example.com.
 
-    https://www.rfc-editor.org/rfc/rfc2606
+    The domain example.com accepts no mail, because RFC 2606 (https://www.rfc-editor.org/rfc/rfc2606) reserves it.
     """
     return _unless_empty(column, f"left(encode({_digest(column)}, 'hex'), 16) || '@example.com'")
 
@@ -111,7 +110,7 @@ def mask_email(column: str) -> str:
 def mask_phone(column: str) -> str:
     """Return the SQL expression that replaces a phone number with a number that Ofcom reserves for films.
 
-    https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama
+    Ofcom lists these numbers at https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama.
     """
     return _unless_empty(
         column, f"'+447700900' || lpad((get_byte({_digest(column)}, 0) * 3 % 1000)::text, 3, '0')"

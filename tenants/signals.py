@@ -29,7 +29,7 @@ contact_removed = Signal()
 
 # Signals about a Celery task, sent outside of any tenant's context. The argument `task` is the Celery task.
 # The attribute `task.request` describes the Celery message that the worker processed.
-# The signal `task_failed` also has the argument `error`.
+# The signal `task_failed` has the arguments `task` and `error`.
 # If a receiver of `task_failed` raises an exception, the broker delivers the Celery message again.
 task_failed = Signal()
 task_succeeded = Signal()

@@ -91,7 +91,7 @@ class ApiKeyAdmin(HotelModelAdmin):
 
     @display(description=_("status"))
     def status_text(self, key: ApiKey) -> str:
-        """Return the key's status as plain text. The list of keys shows it as a coloured badge instead."""
+        """Return the key's status as plain text. The list of keys shows a coloured badge instead of this text."""
         _code, text = self.status_badge(key)
         return str(text)
 

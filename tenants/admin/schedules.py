@@ -1,6 +1,6 @@
 """The platform admin of Celery beat's periodic tasks.
 
-Migrations create the tasks. Staff change or disable them here.
+Migrations create the periodic tasks. Staff can change or disable a task on these pages.
 """
 
 from typing import Any

@@ -119,7 +119,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
 
 
 def _own_account_form(form: "type[forms.ModelForm[User]]") -> "type[forms.ModelForm[User]]":
-    """Return a form for users who edit their own account. The form rejects changes that could lock them out."""
+    """Return a form for users who edit their own account. The form rejects changes that could lock the user out."""
 
     class OwnAccountForm(form):  # type: ignore[valid-type,misc]
         def clean(self) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class ContactsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
     required_scopes = {"GET": "contacts:read", "POST": "contacts:write", "DELETE": "contacts:write"}
 
     def get_queryset(self) -> QuerySet[ContactIdentifier]:
-        # The OpenAPI schema generator also calls this method. `hotel_id` is then missing, so get() is used.
+        # The OpenAPI schema generator calls this method without `hotel_id`, so get() is used.
         return super().get_queryset().filter(hotel_id=self.kwargs.get("hotel_id"))
 
     def list(self, request: Request, hotel_id: str) -> Response:

@@ -98,8 +98,8 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
     def create(self, request: Request) -> Response:
         """Create a hotel.
 
-        A background task provisions it, usually within seconds. The `status` is `provisioning` until the hotel is
-        ready.
+        A background task provisions the hotel, usually within seconds. The `status` is `provisioning` until the hotel
+        is ready.
         """
         serializer = NewHotelSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -121,7 +121,7 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change a hotel's slug and custom domains.
 
-        If one of the changes is not possible, none is made.
+        If one of the changes is not possible, the hotel is not changed.
         """
         serializer = HostsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

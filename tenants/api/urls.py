@@ -1,4 +1,4 @@
-"""The URLs of the platform's REST API. Only the platform's host serves them."""
+"""The URLs of the platform's REST API, which only the platform's host serves."""
 
 from django.urls import path
 from rest_framework.routers import SimpleRouter

@@ -9,7 +9,10 @@ from django.db import connection
 
 
 def database_now() -> datetime.datetime:
-    """Return the database's current time as an aware datetime. Unlike SQL's now(), it advances inside a transaction."""
+    """Return the database's current time as an aware datetime.
+
+    Within a transaction, two calls return different times, whereas SQL's now() always returns the same time.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime.datetime = cursor.fetchone()[0]

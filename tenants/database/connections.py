@@ -144,10 +144,11 @@ def allows_plaintext(database: dict[str, Any]) -> bool:
 
 @contextmanager
 def direct_connection() -> Iterator[DatabaseWrapper]:
-    """Replace this thread's `default` connection with a direct connection that logs in as the owner. Close it on exit.
+    """Replace this thread's `default` connection with a direct connection that logs in as the owner.
 
-    Can be nested: the inner context uses the outer connection. The runtime connection stays open and is restored on
-    exit, even after an exception. Raises DirectConnectionError inside an open atomic() of the runtime connection.
+    The direct connection is closed on exit. Can be nested: the inner context uses the outer connection. The runtime
+    connection stays open and is restored on exit, even after an exception. Raises DirectConnectionError inside an open
+    atomic() of the runtime connection.
     """
     runtime: Any = connections[DEFAULT_DB_ALIAS]
     if runtime.direct:
@@ -175,11 +176,12 @@ def direct_settings() -> dict[str, Any]:
 
 
 def execute_script(statements: str) -> None:
-    """Execute a script of SQL statements in one round trip, without a cursor. Use it inside `direct_connection()`.
+    """Execute a script of SQL statements in one round trip, without a cursor.
 
-    A cursor would be slower, because it parses the script and creates a Python object for each result. If no
-    transaction is open, PostgreSQL runs the script in an implicit transaction. No `search_path` is set, so the script
-    must qualify its names or set the path itself. Raises Django's database errors.
+    Use this function inside `direct_connection()`. A cursor would be slower, because the cursor parses the script and
+    creates a Python object for each result. If no transaction is open, PostgreSQL runs the script in an implicit
+    transaction. No `search_path` is set, so the script must qualify its names or set the path itself. Raises Django's
+    database errors.
     """
     connection.ensure_connection()
     with connection.wrap_database_errors:

@@ -1,8 +1,8 @@
 """The migration operation that installs database functions from SQL files.
 
 The functions of the app `locks`, for example, are in `locks/sql/<function>.sql`. Each function is installed once, in
-the shared schema `public`, for all hotels. It runs with the privileges and the search path of its caller, so it uses
-the tables of the caller's hotel.
+the shared schema `public`, for all hotels. A function runs with the privileges and the search path of its caller,
+and so uses the tables of the caller's hotel.
 
 `manage.py make_sql_migration locks` writes a migration that installs the changed files. The migration installs its own
 copies (`locks/migrations/functions/<migration>/<function>.sql`), so it stays the same when the files change later.

@@ -59,8 +59,8 @@ class DatabaseLogins:
 def runtime_login(owner: str) -> str:
     """Return the name of the role that DATABASE_URL logs in as, or `owner` if the URL has no user name.
 
-    Supabase's pooler expects `role.project` as the user name and logs in as `role`.
-    https://supabase.com/docs/guides/database/connecting-to-postgres
+    Supabase's pooler expects `role.project` as the user name and logs in as `role`
+    (https://supabase.com/docs/guides/database/connecting-to-postgres).
     """
     runtime: dict[str, Any] = settings.DATABASES["default"]
     user = str(runtime.get("USER") or owner)

@@ -22,7 +22,8 @@ def qualified_name(schema: str, relation: str) -> str:
 def literal(value: str) -> str:
     """Return the value as a string literal that does not depend on `standard_conforming_strings`.
 
-    https://www.postgresql.org/docs/current/sql-syntax-lexical.html
+    A value with backslashes becomes an escape string, `E'...'`. PostgreSQL documents string literals at
+    https://www.postgresql.org/docs/current/sql-syntax-lexical.html.
     """
     escaped = value.replace("'", "''")
     if "\\" in escaped:

@@ -175,7 +175,7 @@ WHERE h.role IS NULL
 
 
 def find_privilege_drift(cursor: CursorWrapper, logins: DatabaseLogins) -> list[Hotel]:
-    """Return the hotels whose role, memberships or privileges differ from what provisioning creates."""
+    """Return the hotels whose role, memberships or privileges differ from those of a newly provisioned hotel."""
     restricted = privileges.restricted_tables()
     cursor.execute(
         _PRIVILEGE_DRIFT,

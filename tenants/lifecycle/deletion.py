@@ -49,9 +49,9 @@ class DeletionCertificate:
 def delete_hotel(*, hotel_id: UUID, confirm: str) -> DeletionCertificate:
     """Delete a suspended hotel: its schema, role, rows in the shared tables, and keys in Redis.
 
-    A deletion cannot be undone, so `confirm` must be the hotel's slug. When this returns, the deletion is committed and
-    a check has found no remaining data. Uses the direct connection. Holds the migration lock, because a migration whose
-    schema is dropped while it runs would change the tables in `public` instead. If this raises
+    A deletion cannot be undone, so `confirm` must be the hotel's slug. When the function returns, the deletion is
+    committed and a check has found no remaining data. Uses the direct connection. Holds the migration lock, because a
+    migration whose schema is dropped while it runs would change the tables in `public` instead. If the function raises
     HotelNotFound, DeletionConflict, MigrationConflict or RedisUnavailable, nothing was deleted. Raises
     DeletionIncomplete if data remain after the commit.
     """

@@ -72,7 +72,7 @@ def _role_sql(hotel: Hotel, relations: roles.SchemaRelations) -> str:
     with connection.cursor() as cursor:
         logins = get_database_logins(cursor)
     return (
-        # A spare role was created in advance. For a hotel with this role, the SQL of create_role_sql changes nothing.
+        # For a hotel whose role was created in advance (a spare role), the SQL of create_role_sql changes nothing.
         roles.create_role_sql(role=hotel.role, logins=logins)
         + spare_roles.refill_sql(logins)
         + roles.grants_sql(schema=hotel.schema, role=hotel.role, relations=relations)

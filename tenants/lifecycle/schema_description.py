@@ -1,7 +1,7 @@
 """A description of the definitions in a schema. Two schemas with equal descriptions have the same definitions.
 
-pg_dump reads the catalog of all hotels. A description reads the catalog rows of one schema only, so its time does not
-depend on the number of hotels.
+To compute a description, PostgreSQL reads the catalog rows of one schema only, so the duration does not depend on the
+number of hotels. pg_dump is slower, because it reads the catalog of all hotels.
 """
 
 import hashlib
@@ -69,7 +69,8 @@ LIMIT 1
 """  # noqa: S608 - constants
 
 #: Pattern for the array in `column IN ('a', 'b')`, as PostgreSQL prints the condition for a varchar column.
-#: After CREATE TABLE, the printed condition casts the whole array to text[]. After a restore, it casts each element.
+#: After CREATE TABLE, the printed condition casts the whole array to text[].
+#: After a restore from a dump, the printed condition casts each element of the array.
 #: The function `_cast_elements` converts the condition to the form that PostgreSQL prints after a restore.
 _ARRAY_OF_TEXTS = re.compile(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?")
 

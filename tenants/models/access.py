@@ -28,7 +28,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """The account of a member of staff. The row is stored in the schema of their hotel or of the platform."""
+    """A staff account of a hotel or of the platform. The accounts of a hotel are stored in the hotel's schema."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     username = models.CharField(_("user name"), max_length=150)

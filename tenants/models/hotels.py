@@ -86,8 +86,8 @@ class Hotel(models.Model):
     def role(self) -> str:
         """Return the name of the PostgreSQL role that has privileges on this hotel's schema only.
 
-        The name contains the hotel's id, so it is unique on the database server. The row-level security policies of the
-        shared tables compare the name with `current_user`.
+        The name contains the hotel's id, so the name is unique on the database server. The row-level security policies
+        of the shared tables compare the name with `current_user`.
         """
         return role_name(self.id)
 

@@ -152,7 +152,7 @@ class HotelTask(DjangoTask[Any, Any]):
 
     @property
     def due_ids(self) -> list[str]:
-        """Return the ids of the due items in the current message, or an empty list if the due queue did not send it."""
+        """Return the ids of the due items in the current message. Empty if the due queue did not send the message."""
         return list((self.request.args or [[]])[0]) if DUE_HEADER in self.message_headers else []
 
     @property

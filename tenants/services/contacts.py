@@ -20,7 +20,7 @@ from tenants.services.hotels import get_locked_hotel
 from tenants.services.phone_numbers import InvalidPhoneNumber, normalize_phone_number
 from tenants.signals import contact_added, contact_removed
 
-#: Maximum length of an e-mail address. https://www.rfc-editor.org/errata/eid1690
+#: Maximum length of an e-mail address, according to https://www.rfc-editor.org/errata/eid1690.
 EMAIL_LENGTH = 254
 
 # DO UPDATE returns the existing row without changing the value. DO NOTHING would return no row.

@@ -221,7 +221,7 @@ def executemany(scene: Scene) -> int:
 def call_database_function(scene: Scene) -> int:
     """Call a database function with `call_function`, which does not use a cursor.
 
-    If the database backend is that of django-tenants, nothing is done, because this backend needs a cursor.
+    With the database backend of django-tenants, this operation does nothing, because that backend needs a cursor.
     """
     if settings.DATABASES["default"]["ENGINE"] != "tenants.database.backend":
         return 0

@@ -211,7 +211,7 @@ def test_celery_application_imports_all_tasks() -> None:
 def test_get_task_in_a_web_process_imports_the_task_modules() -> None:
     """Workers import the task modules when they start.
 
-    Web processes do not, so `get_task` must import them.
+    Web processes do not, so `get_task` must import the task modules.
     """
     code = (
         "import django; django.setup(); from tenants.queue.celery_task import get_task; "

@@ -302,7 +302,7 @@ def test_find_remaining_data_before_the_deletion_finds_all_data(sol: Hotel) -> N
 def test_killed_erase_hotel_changes_nothing_and_can_be_repeated(sol: Hotel) -> None:
     """The command is killed while it waits for a row lock.
 
-    By then it has deleted most data, but has not committed.
+    By then the command has deleted most data, but has not committed.
     """
     kill_while_waiting_for_lock(
         "erase_hotel", "sol", "--confirm", "sol",

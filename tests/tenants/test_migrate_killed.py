@@ -1,4 +1,4 @@
-"""Tests of `migrate` when it is killed.
+"""Tests that kill the command `migrate`.
 
 Each hotel is either migrated or unchanged. The next run migrates the remaining hotels.
 """

@@ -272,7 +272,7 @@ def test_restore_hotel_during_a_migration_is_refused(sol: Hotel, file: Path) -> 
 def test_killed_restore_hotel_leaves_nothing_behind_and_can_be_repeated(sol: Hotel, file: Path) -> None:
     """The command is killed while it waits for a lock.
 
-    By then it has created the schema, the rows and the role.
+    By then the command has created the schema, the rows and the role.
     """
     with hotel_context(sol):
         rooms.ensure_rooms({"single": 20})

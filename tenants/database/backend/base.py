@@ -123,7 +123,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
     def create_cursor(self, name: str | None = None) -> Any:
         if name:
             self.connection.refuse_named_cursor()
-        # _configure_connection() registers the time zone loader once. Django would register it for each cursor.
+        # _configure_connection() registers the time zone loader once. Django would register the loader for each cursor.
         return HotelCursor(self.connection)
 
     @async_unsafe

@@ -36,7 +36,7 @@ COMMAND_OK = ExecStatus.COMMAND_OK
 FATAL_ERROR = ExecStatus.FATAL_ERROR
 SUCCESS = (ExecStatus.TUPLES_OK, COMMAND_OK, ExecStatus.EMPTY_QUERY)
 
-#: PostgreSQL may refuse statements of these kinds if they are sent together with other statements.
+#: The kinds of statements that PostgreSQL may refuse if they are sent together with other statements.
 #: The kind UNKNOWN includes statements of newer PostgreSQL versions that the SQL parser does not know yet.
 _RUN_ALONE = {StatementKind.NON_TRANSACTIONAL, StatementKind.UNKNOWN}
 

@@ -118,7 +118,7 @@ class HotelConnection(psycopg.Connection[Any]):
             self.wait(self.execute_without_prefix("SELECT 1"))
 
     def call_function(self, function: LiteralString, argument: str) -> str | None:
-        """Call a database function without creating a cursor, and return its result. Argument and result are jsonb."""
+        """Call a database function without a cursor, and return the result. Argument and result have the type jsonb."""
         with self.lock:
             return self.wait(self._call_function_gen(function, argument))
 

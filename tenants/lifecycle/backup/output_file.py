@@ -1,4 +1,4 @@
-"""The output file of a backup. Only its owner can read it, and it exists only if it is complete."""
+"""The output file of a backup. Only the owner can read the file, and the file exists only if it is complete."""
 
 import contextlib
 import fcntl
@@ -46,7 +46,7 @@ def new_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
 def _create_locked(path: Path) -> tuple[int, str]:
     while True:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
-        # On a file system without support for locks, flock() raises OSError. Unfinished files are never deleted there.
+        # On a file system without support for locks, flock() raises OSError, and unfinished files are never deleted.
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:

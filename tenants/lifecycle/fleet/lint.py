@@ -106,7 +106,7 @@ def find_problems() -> list[Finding]:
 
 
 def _find_linted_migrations(loader: MigrationLoader) -> list[tuple[str, str]]:
-    """Return the project's migrations except those marked `initial`, which run before any code uses the tables."""
+    """Return the project's migrations, except initial migrations, which run before any code uses the tables."""
     our_apps = {
         app.label
         for app in apps.get_app_configs()

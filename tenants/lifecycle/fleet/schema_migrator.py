@@ -58,7 +58,7 @@ class SchemaMigrator:
         """Apply the migration plan to the tenant's schema. Return the SQL statements that the plan executed, in order.
 
         The plan runs in one transaction. If a migration is not atomic (CREATE INDEX CONCURRENTLY), each migration is
-        committed separately, and after an error the schema keeps the migrations before the one that failed.
+        committed separately, and after an error the schema keeps the migrations before the failed migration.
         """
         with hotel_context(tenant), record_schema_statements() as statements:
             if not self.atomic:
