@@ -1,0 +1,139 @@
+"""The format of exports of the audit trail, which `deploy/verify_trail.py` verifies without this project.
+
+`audit/transparency/README.md` describes the format. The lines of an export are written in an order in which they can be
+verified one by one, with little memory.
+"""
+
+import base64
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from heapq import merge
+from itertools import islice
+from typing import Any, NamedTuple
+
+from audit.transparency.checkpoints import parse_checkpoint
+from audit.transparency.merkle import HASH_SIZE
+from audit.transparency.resources import TilePath
+from audit.transparency.tiles import (
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    Tile,
+    TileReader,
+    first_hashes,
+    partial_tiles,
+)
+
+FORMAT = "hotelagent-audit-export/1"
+#: The number of tiles that are read with one call of the reader. A tile has 8 KiB.
+_TILES_PER_CALL = 64
+
+
+class ExportedEvent(NamedTuple):
+    """An event as an export contains it.
+
+    entry: the bytes whose hash is the leaf at `position`.
+    personal: for each personal field the salt and the value, or the digest if the value is erased or left out.
+    """
+
+    position: int
+    entry: bytes
+    personal: Mapping[str, Mapping[str, Any]]
+
+
+def export_lines(
+    *,
+    note: str,
+    start: int,
+    end: int,
+    events: Iterable[ExportedEvent],
+    read_tiles: TileReader,
+    earlier_sizes: Collection[int] = (),
+) -> Iterator[str]:
+    """Return the lines of an export of the positions from `start` to `end - 1`, each with a newline.
+
+    note: the signed checkpoint that the export is verified with. The log may be larger in the meantime.
+    events: the events in the order of their positions. A missing event is left out and found by the verifier.
+    earlier_sizes: the sizes of earlier checkpoints outside the range that someone will compare with the export.
+
+    Raises TileNotFound or InvalidTile if the log has no valid tiles for these positions.
+    """
+    checkpoint = parse_checkpoint(note.rpartition("\n\n")[0] + "\n")
+    size = checkpoint.size
+    partial = partial_tiles(size)
+    contents = read_tiles(partial.keys())
+    yield _line(
+        {
+            "format": FORMAT,
+            "origin": checkpoint.origin,
+            "checkpoint": note,
+            "from": start,
+            "to": end,
+            "tiles": [
+                _tile_member(tile, first_hashes(contents, tile, width)) for tile, width in partial.items()
+            ],
+        }
+    )
+    remaining = iter(events)
+    event = next(remaining, None)
+    count = 0
+    for tile, hashes in _full_tiles(size, start, end, earlier_sizes, read_tiles):
+        yield _line(_tile_member(tile, hashes))
+        while tile.level == 0 and event is not None and event.position < (tile.number + 1) * TILE_WIDTH:
+            yield _event_line(event)
+            event = next(remaining, None)
+            count += 1
+    while event is not None:  # the events whose hashes are in the partial tile of the header
+        yield _event_line(event)
+        event = next(remaining, None)
+        count += 1
+    yield _line({"events": count})
+
+
+def _full_tiles(
+    size: int, start: int, end: int, earlier_sizes: Collection[int], read_tiles: TileReader
+) -> Iterator[tuple[Tile, bytes]]:
+    """Return the full tiles of an export with their contents, in the order of the log. A tile of a higher level comes
+    before the tiles below it.
+    """
+    last = (end - 1) // TILE_WIDTH if start < end else -1
+    covered = (Tile(0, number) for number in range(start // TILE_WIDTH, last + 1))
+    earlier = sorted((tile for other in earlier_sizes for tile in partial_tiles(other)), key=_order)
+    tiles = _with_parents(size, merge(earlier, covered, key=_order))
+    while batch := list(islice(tiles, _TILES_PER_CALL)):
+        contents = read_tiles(batch)
+        for tile in batch:
+            yield tile, first_hashes(contents, tile, TILE_WIDTH)
+
+
+def _with_parents(size: int, tiles: Iterable[Tile]) -> Iterator[Tile]:
+    """Return the full ones of the tiles, each once and after the full tiles above it."""
+    current: dict[int, int] = {}
+    for level, number in tiles:
+        path = []
+        while (number + 1) << TILE_HEIGHT * (level + 1) <= size:
+            path.append(Tile(level, number))
+            level, number = level + 1, number >> TILE_HEIGHT  # noqa: PLW2901 - continues with the tile above
+        for tile in reversed(path):
+            if current.get(tile.level) != tile.number:
+                current[tile.level] = tile.number
+                yield tile
+
+
+def _order(tile: Tile) -> tuple[int, int]:
+    """Return the first position that the tile covers, and its level so that higher levels come first."""
+    return tile.number << TILE_HEIGHT * (tile.level + 1), -tile.level
+
+
+def _tile_member(tile: Tile, hashes: bytes) -> dict[str, str]:
+    path = TilePath(tile.level, tile.number, len(hashes) // HASH_SIZE)
+    return {"tile": str(path), "hashes": base64.b64encode(hashes).decode()}
+
+
+def _event_line(event: ExportedEvent) -> str:
+    return _line(
+        {"position": event.position, "entry": event.entry.decode(), "personal": dict(event.personal)}
+    )
+
+
+def _line(members: Mapping[str, Any]) -> str:
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":")) + "\n"
