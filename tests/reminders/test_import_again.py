@@ -67,7 +67,7 @@ def with_new_dates(row: Row) -> Row:
 
 
 def with_other_status(row: Row) -> Row:
-    """Return the row with another status: confirmed bookings become cancelled, and cancelled bookings confirmed."""
+    """Return the row with another status: a confirmed booking becomes cancelled, and a cancelled booking confirmed."""
     if row["status"] == "Canceled":
         return as_exported_on(row | {"status": "Check-Out", "status_date": row["check_out"]}, TODAY)
     return row | {"status": "Canceled", "status_date": min(row["check_in"], TODAY)}
@@ -191,14 +191,12 @@ def test_second_import_changes_only_the_reservations_that_changed_in_the_file(
     third = run(file)
     assert (third["created"], third["updated"], third["unchanged"]) == (0, 0, len(rows))
     assert_stored(after)
-    # Importing the first file again undoes the changes. Reservations that are not in it are kept.
+    # Importing the first file again undoes the changes. Reservations that are not in the first file are kept.
     run(write_rows(tmp_path / "half.csv", half))
     assert_stored([*half, *(row for row in after if row["booking_id"] not in before)])
 
 
-def test_stays_that_exchange_their_dates_in_an_import_both_keep_their_room(
-    in_hotel: Hotel, tmp_path: Path
-) -> None:
+def test_import_that_swaps_the_dates_of_two_stays_keeps_their_room(in_hotel: Hotel, tmp_path: Path) -> None:
     first = ["A,2030-05-10,2030-05-12,2,S,,Ana,,", "B,2030-05-12,2030-05-14,2,S,,Eva,,"]
     run(write_lines(tmp_path / "1.csv", *first, header=HEADER))
     room = Allocation.objects.values_list("room", flat=True).distinct().get()
@@ -231,7 +229,7 @@ def test_import_overwrites_changes_by_staff_except_where_the_file_has_empty_cell
     assert reservation.stay is not None
     assert Reminder.objects.filter(status="scheduled").count() == 2
     assert run(file)["unchanged"] == 1
-    # A file without a status column keeps the cancellation.
+    # The import of a file without a status column keeps the reservation cancelled.
     cancel_reservation(reservation_id=reservation.id)
     header = "id,arrival,departure,adults"
     assert run(write_lines(tmp_path / "2.csv", "A,2030-05-11,2030-05-12,2", header=header))["updated"] == 1
@@ -239,7 +237,7 @@ def test_import_overwrites_changes_by_staff_except_where_the_file_has_empty_cell
     assert (updated.status, f"{updated.arrival}", updated.stay_id) == ("cancelled", "2030-05-11", None)
 
 
-def test_second_import_keeps_a_room_chosen_by_staff_and_assigns_a_room_if_the_stay_was_cancelled(
+def test_second_import_keeps_a_room_that_staff_chose_and_replaces_a_cancelled_stay(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     lines = (f"{n},2030-05-10,2030-05-12,2,S,,Ana,," for n in "ABC")
@@ -261,7 +259,7 @@ def test_second_import_keeps_a_room_chosen_by_staff_and_assigns_a_room_if_the_st
     assert {s.check_out.day for s in Allocation.objects.filter(status="confirmed")} == {13}
 
 
-def test_import_of_a_repeated_booking_number_stores_the_first_row_and_rejects_the_others(
+def test_import_stores_only_the_first_row_of_a_repeated_booking_number(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     others = (f"N{n},2030-06-{1 + n % 28:02},2030-06-30,2,S,,Ana,," for n in range(2_500))

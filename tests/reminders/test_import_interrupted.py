@@ -94,7 +94,7 @@ print(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
 """
 
 
-def test_import_of_a_file_with_five_times_as_many_rows_uses_no_more_memory(tmp_path: Path) -> None:
+def test_import_of_five_times_as_many_rows_needs_no_more_memory(tmp_path: Path) -> None:
     def max_memory(rows: int, hotel: str) -> int:
         file = write_bookings(tmp_path / f"{rows}.csv", rows)
         result = subprocess.run(
@@ -116,11 +116,11 @@ def test_import_of_a_file_with_five_times_as_many_rows_uses_no_more_memory(tmp_p
         return int(re.findall(r"\d+", result.stdout)[-1])
 
     small, large = max_memory(4_000, "beta"), max_memory(20_000, "alpha")
-    # KiB. The additional 16,000 rows need about 100 bytes each for rooms and booking numbers: 1.5 MiB.
+    # The values are in KiB. Each of the 16,000 additional rows needs about 100 bytes, in total 1.5 MiB.
     assert large - small < 4 * 1024, (small, large)
 
 
-def test_admin_displays_import_as_the_creator_of_an_imported_stay(
+def test_admin_shows_the_word_import_as_the_creator_of_imported_stays(
     in_hotel: Hotel, staff: Client, tmp_path: Path
 ) -> None:
     report_of(start_import(write_bookings(tmp_path / "bookings.csv", 1)))

@@ -174,18 +174,14 @@ def test_booking_without_name_and_email_is_stored_and_its_reminders_are_skipped(
         assert (reminder.status, reminder.skip_reason) == ("skipped", "no_email")
 
 
-def test_booking_without_a_name_but_with_an_email_address_is_stored_with_the_address(
-    in_hotel: Hotel, tmp_path: Path
-) -> None:
+def test_booking_with_an_email_address_but_no_name_is_stored(in_hotel: Hotel, tmp_path: Path) -> None:
     header = "id,arrival,departure,adults,guest,email"
     run(write_lines(tmp_path / "1.csv", "A,2030-05-10,2030-05-12,2,,ana@guests.example", header=header))
     stored = Reservation.objects.get()
     assert (stored.guest_name, stored.guest_email) == ("", "ana@guests.example")
 
 
-def test_import_stores_the_status_from_the_file_even_if_the_status_contradicts_the_dates(
-    in_hotel: Hotel, tmp_path: Path
-) -> None:
+def test_import_stores_a_status_even_if_it_contradicts_the_dates(in_hotel: Hotel, tmp_path: Path) -> None:
     lines = [VALID_LINE, VALID_LINE.replace("R1", "R2").replace("Check-Out", "No-Show")]
     report = run(write_lines(tmp_path / "bookings.csv", *lines))
     assert report["created_by_status"] == {"checked_out": 1, "no_show": 1}
@@ -308,7 +304,7 @@ def test_csv_file_with_semicolons_from_a_european_spreadsheet_is_imported(
         (b"\x1f\x8bbroken", "broken"),
     ],
 )
-def test_import_of_an_unreadable_file_fails_with_a_message_that_names_the_problem(
+def test_import_of_an_unreadable_file_fails_and_names_the_problem(
     in_hotel: Hotel, tmp_path: Path, content: bytes, message: str
 ) -> None:
     path = tmp_path / "broken"
@@ -325,7 +321,7 @@ def test_import_of_an_unreadable_file_fails_with_a_message_that_names_the_proble
         (["number"], "--map needs a field and a column"),
     ],
 )
-def test_import_with_an_invalid_column_mapping_fails_with_a_message_that_names_the_problem(
+def test_import_with_an_invalid_column_mapping_fails_and_names_the_problem(
     in_hotel: Hotel, tmp_path: Path, columns: list[str], message: str
 ) -> None:
     with pytest.raises(CommandError, match=message):
@@ -382,5 +378,5 @@ def test_memory_of_a_dry_run_import_does_not_grow_with_the_number_of_rows(
 
     peak(100)
     small, large = peak(2_500), peak(7_500)
-    # Bytes for each row: 20 for the stay, about 75 for the hash of its number, and the reserve of sets and arrays.
+    # A row needs 20 bytes for its stay, about 75 for the hash of its number, and reserves of sets and arrays.
     assert large - small < 5_000 * 150

@@ -26,15 +26,15 @@ from tenants.models import DueItem, Hotel
 from tests import bookings
 from tests.bookings import Row
 
-#: Commit after every message, because one transaction of two years of changes would keep all dead rows.
+#: The simulation commits after every message, because a transaction of two years would keep all dead rows.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(7200)]
 LISBON = ZoneInfo("Europe/Lisbon")
 ONE_DAY = timedelta(days=1)
 TEN, BEFORE_TEN = time(10), time(9, 59, 59)
 IS_WHOLE = os.environ.get("REPLAY") == "whole"
-#: Around the last Sunday of March 2016, when the clocks in Lisbon went forward.
+#: The simulated days include the last Sunday of March 2016, when the clocks in Lisbon went forward.
 SAMPLE = {"first": date(2016, 3, 22), "last": date(2016, 3, 31)}
-#: Booking number, days before arrival, date of sending.
+#: A sent reminder is a tuple of booking number, days before arrival, and date of sending.
 SentReminder = tuple[str, int, str]
 
 
@@ -46,7 +46,8 @@ def valid_rows(hotel: str) -> list[Row]:
 def expected_reminders(rows: list[Row]) -> set[SentReminder]:
     """Return the reminders that must be sent.
 
-    A reminder is expected if its booking is made by the day on which the reminder is due and not cancelled by then.
+    A reminder must be sent if the booking was made by the day on which the reminder is due, and was not cancelled by
+    that day.
     """
     reminders = set()
     for row in rows:

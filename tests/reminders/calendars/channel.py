@@ -1,4 +1,7 @@
-"""A local HTTP server that imitates a booking channel in tests. The server publishes a calendar, or fails."""
+"""A local HTTP server that imitates a booking channel in tests.
+
+The server publishes a calendar. A test can make the server respond with an error, a redirect or an incomplete calendar.
+"""
 
 from tests.web import QuietHandler, ScriptedServer
 
@@ -40,9 +43,10 @@ class _Handler(QuietHandler):
 class Channel(ScriptedServer):
     """An HTTP server that publishes the calendar of a booking channel.
 
-    Each request is handled with the next item of `responses`: an HTTP status, the target of a redirect, or a fault
-    (`hang`, `drip`, `short` or `endless`). For the status 200, the server sends the calendar with `headers`, or 304
-    if the client already has this version. Clients without "Mozilla" in their User-Agent are refused.
+    Each request is handled with the next item of `responses`: an HTTP status, the target of a redirect, or the name of
+    a fault. `hang` sends no response, `drip` sends one byte at a time, `short` ends the response too early, and
+    `endless` never ends the response. For the status 200, the server sends the calendar with `headers`, or responds
+    with 304 if the client already has the current calendar. Clients without "Mozilla" in their User-Agent are refused.
     """
 
     def __init__(self, content: bytes) -> None:

@@ -194,7 +194,7 @@ def test_repeating_event_with_an_unclear_title_closes_its_nights_and_is_reported
     assert "Repeating" in problem["detail"]
 
 
-def test_many_rules_that_never_apply_do_not_keep_a_worker_busy(
+def test_import_of_recurrence_rules_without_occurrences_ends_within_seconds(
     link: Link, rooms: list[Room], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reminders.reservations.calendars.recurrence.MAX_SECONDS", 0.3)
@@ -224,7 +224,7 @@ def test_many_rules_that_never_apply_do_not_keep_a_worker_busy(
         ("FREQ=DAILY;INTERVAL=0", ["2027-04-01"]),
     ],
 )
-def test_repeating_closure_closes_the_nights_of_its_recurrence_rule(
+def test_repeating_closure_closes_every_occurrence_of_its_recurrence_rule(
     link: Link, rooms: list[Room], monkeypatch: pytest.MonkeyPatch, rule: str, expected: list[str]
 ) -> None:
     monkeypatch.setattr("reminders.reservations.calendars.recurrence.MAX_SECONDS", 0.3)
@@ -289,7 +289,7 @@ def test_guest_name_in_latin_1_is_read_correctly_whatever_charset_the_channel_de
 @pytest.mark.parametrize(
     ("charset", "name"), [("koi8-r", "Иванов"), ("utf-16", "Müller"), ("iso-8859-1", "Ивáнов")]
 )
-def test_guest_name_is_decoded_with_the_declared_charset_unless_it_is_valid_utf_8(
+def test_guest_name_that_is_not_utf_8_is_decoded_with_the_declared_charset(
     link: Link, charset: str, name: str
 ) -> None:
     text = feed("last-booking-cancelled-1").decode().replace("Reserved", name)
@@ -357,7 +357,7 @@ def test_calendar_linked_again_with_a_new_url_takes_over_its_earlier_reservation
     assert nights("confirmed", rooms[0]) == [("2027-06-01", "2027-06-06")]
 
 
-def test_reservation_from_another_system_whose_number_equals_the_uid_of_an_event_is_not_changed(
+def test_reservation_with_the_same_number_as_an_event_uid_is_not_changed(
     link: Link, book: Callable[..., Reservation]
 ) -> None:
     book("only-1@test", "2028-01-01", "2028-01-03", guest_name="Other Guest", guest_email="")
@@ -370,7 +370,7 @@ def test_reservation_from_another_system_whose_number_equals_the_uid_of_an_event
     }  # fmt: skip
 
 
-def test_booking_replaces_an_earlier_closure_of_the_same_nights_by_its_channel(
+def test_channel_can_replace_its_closure_with_a_booking_of_the_same_nights(
     link: Link, rooms: list[Room]
 ) -> None:
     calendar, channel = link(feed("sliding-block-day1"))
@@ -379,7 +379,7 @@ def test_booking_replaces_an_earlier_closure_of_the_same_nights_by_its_channel(
     report = sync(calendar)
     assert (report["created"], report["without_room"]) == (1, [])
     assert nights("confirmed", rooms[0])[-1] == ("2027-08-29", "2027-11-02")
-    # The booking becomes shorter, and the channel closes the rest.
+    # The booking becomes shorter, and the channel closes the remaining nights.
     channel.content = (
         feed("sliding-block-day1")
         .replace(b"20271102", b"20271002")
@@ -403,7 +403,7 @@ def test_booking_that_includes_a_closed_night_gets_no_stay_and_closes_its_other_
         ]  # fmt: skip
 
 
-def test_events_with_the_same_uid_are_reported_and_the_nights_of_all_are_occupied(
+def test_events_with_the_same_uid_are_reported_and_occupy_all_their_nights(
     link: Link, rooms: list[Room]
 ) -> None:
     event = "BEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:{}\r\nDTEND;VALUE=DATE:{}\r\nSUMMARY:Roe\r\nEND:VEVENT\r\n"

@@ -90,9 +90,7 @@ def parse(lines: list[str]) -> list[Entry]:
 
 
 @given(line=st.integers(0, len(LINES) - 1), garbage=GARBAGE)
-def test_garbage_in_any_line_affects_at_most_one_event_whose_nights_are_still_closed(
-    line: int, garbage: str
-) -> None:
+def test_garbage_in_a_line_affects_at_most_one_event_and_frees_no_nights(line: int, garbage: str) -> None:
     entries = parse([*LINES[:line], garbage, *LINES[line + 1 :]])
     understood = [set(nights_of(entry)) for entry in entries if not isinstance(entry, EventProblem)]
     taken = {night for entry in entries for night in nights_of(entry)}

@@ -19,7 +19,7 @@ from tests.reminders.conftest import Clock
 
 pytestmark = pytest.mark.django_db
 FEED = "/api/v1/reservations.ics"
-#: A summary and the nights of an event of the feed.
+#: The title, the first night and the departure date of an event in the feed.
 Published = tuple[str, str, str]
 
 
@@ -130,7 +130,7 @@ def test_feed_of_a_room_type_contains_the_nights_on_which_no_room_is_left(
     assert read("&room_type=double") == []
     services.acquire_hold(rooms=[rooms[1].id], nights=nights(5, 10))
     assert read("&room_type=double") == [("Not available", "2030-05-05", "2030-05-08")]
-    # A reservation without a room needs one of the rooms, too.
+    # A reservation without an assigned room also needs a room of its room type.
     put(api, room_type="double", arrival="2030-05-09", departure="2030-05-11")
     assert read("&room_type=double") == [
         ("Not available", "2030-05-05", "2030-05-08"), ("Not available", "2030-05-09", "2030-05-10")
@@ -148,7 +148,7 @@ def test_feed_of_a_room_type_contains_the_nights_on_which_no_room_is_left(
         ("&room_type=dubble", 404),
     ],
 )
-def test_feed_rejects_parameters_that_would_show_occupied_rooms_as_free(
+def test_feed_request_with_an_invalid_parameter_or_unknown_room_is_rejected(
     feed_url: str, rooms: list[Room], parameters: str, status: int
 ) -> None:
     assert anonymous_client().get(f"{feed_url}{parameters}").status_code == status
@@ -180,7 +180,7 @@ def test_calendar_feed_of_one_hotel_can_be_imported_by_another_hotel(
     assert beta.post(IMPORT, content, content_type="text/calendar").json()["created"] == 1
 
 
-def test_feed_token_gives_access_only_to_the_feed_and_must_have_no_other_scope(
+def test_feed_accepts_only_tokens_whose_only_scope_is_the_feed(
     api: APIClient, feed_url: str, hotel: Hotel
 ) -> None:
     assert anonymous_client().get(FEED).status_code == 401

@@ -124,7 +124,7 @@ def test_import_converts_event_times_to_dates_in_the_time_zone_of_the_hotel(
     assert dates == {"1": ("10", "12"), "2": ("10", "12"), "3": ("10", "11")}
 
 
-def test_import_reports_calendar_events_that_cannot_be_read_and_imports_the_others(
+def test_unreadable_calendar_event_is_reported_and_all_other_events_are_imported(
     api: APIClient, hotel: Hotel
 ) -> None:
     counts = import_events(

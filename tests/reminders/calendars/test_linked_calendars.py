@@ -116,7 +116,7 @@ OTHER = STAY.replace("1418fb94e984-1", "other").replace("203005", "203006")
 PAST = "UID:past\nDTSTART;VALUE=DATE:20300430\nDTEND;VALUE=DATE:20300502\nSUMMARY:Reserved"
 
 
-def test_booking_missing_from_two_imports_is_cancelled_and_reinstated_when_it_reappears(
+def test_booking_missing_from_two_imports_is_cancelled_until_the_calendar_contains_it_again(
     linked: LinkedCalendar, channel: Channel, clock: Clock
 ) -> None:
     clock("2030-05-01 12:00")
@@ -146,7 +146,7 @@ def test_booking_missing_from_two_imports_is_cancelled_and_reinstated_when_it_re
 CLOSURE = "UID:b1\nDTSTART;VALUE=DATE:{}\nDTEND;VALUE=DATE:{}\nSUMMARY:CLOSED - Not available"
 
 
-def test_closure_in_a_linked_calendar_closes_the_nights_on_which_the_room_is_free(
+def test_closure_in_a_linked_calendar_closes_only_nights_without_a_stay(
     linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     def publish(*events: str) -> set[tuple[str, str]]:
@@ -162,7 +162,7 @@ def test_closure_in_a_linked_calendar_closes_the_nights_on_which_the_room_is_fre
     before = set(Allocation.objects.values_list("id", flat=True))
     assert publish(STAY, closure) == {("05-08", "05-10"), ("05-12", "05-15")}
     assert set(Allocation.objects.values_list("id", flat=True)) == before
-    # The guest cancels, so these nights can be closed, too.
+    # The guest cancels the stay, so the nights from 10 to 12 May can be closed, too.
     assert publish(f"{STAY}\nSTATUS:CANCELLED", closure) == {("05-08", "05-15")}
     assert publish(CLOSURE.format("20300509", "20300511")) == {("05-09", "05-11")}
     channel.content = calendar().encode()  # an empty calendar is ignored
@@ -210,7 +210,7 @@ def test_unchanged_calendar_is_requested_with_its_etag_and_is_not_imported_again
     assert linked.last_success_at == linked.last_attempt_at
 
 
-def test_booking_without_a_free_room_is_reported_and_gets_the_room_when_it_is_free(
+def test_booking_of_a_closed_room_is_reported_and_gets_a_stay_after_reopening(
     linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     nights = Nights(date(2030, 5, 10), date(2030, 5, 11))

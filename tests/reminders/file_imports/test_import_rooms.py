@@ -45,7 +45,7 @@ def test_import_rooms_adds_rooms_and_changes_nothing_when_repeated(hotel: Hotel,
     assert (suite.room_type, suite.floor, suite.capacity) == ("suite", None, 2)
 
 
-def test_import_rooms_reports_the_line_numbers_of_invalid_rows_and_adds_the_other_rooms(
+def test_import_rooms_adds_valid_rows_and_reports_the_lines_of_invalid_rows(
     hotel: Hotel, tmp_path: Path
 ) -> None:
     rows = [
@@ -109,7 +109,7 @@ def test_import_rooms_accepts_all_file_formats_that_the_admin_page_accepts(
         assert list(Room.objects.values_list("number", "room_type", "floor")) == [("101", "Tür", 1)]
 
 
-def test_import_rooms_refuses_a_file_of_another_kind_with_exit_code_1(hotel: Hotel, tmp_path: Path) -> None:
+def test_import_rooms_with_a_pdf_file_exits_with_code_1(hotel: Hotel, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="PDF document") as error:
         run(tmp_path / "rooms.csv", b"%PDF-1.7")
     assert error.value.returncode == 1

@@ -34,7 +34,10 @@ def worker(transactional_db: None, redis_url: str, unpersistent_connections: Non
 
 @pytest.fixture(params=["en", "es"])
 def page(request: pytest.FixtureRequest, open_as_manager: OpenPage, in_hotel: Hotel) -> Iterator[Page]:
-    """Return the page, once in English on a desktop, and once in Spanish on a phone without JavaScript."""
+    """Return a browser page. Tests that use this fixture run twice.
+
+    The first page is in English on a desktop. The second page is in Spanish on a phone without JavaScript.
+    """
     User.objects.update(language=request.param)
     options = {**PHONE, "java_script_enabled": False} if request.param == "es" else {}
     with open_as_manager("/admin/reminders/reservationimport/", **options) as page:

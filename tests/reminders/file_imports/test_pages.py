@@ -89,7 +89,7 @@ def test_upload_page_explains_why_a_file_cannot_be_read(staff: Client) -> None:
         (b"\xff\xfe\x00\xd8", "Guarde el archivo como CSV con la codificación UTF-8 e inténtelo de nuevo."),
     ],
 )
-def test_error_of_a_file_is_shown_in_spanish_without_options_of_the_command(
+def test_spanish_file_error_on_the_page_names_no_command_line_options(
     staff: Client, in_hotel: Hotel, content: bytes, message: str
 ) -> None:
     User.objects.update(language="es")
@@ -146,7 +146,7 @@ def test_details_in_the_report_are_in_the_language_of_the_reader(staff: Client, 
     }
 
 
-def test_every_choice_that_a_file_needs_has_a_hint_for_the_page_and_for_the_command() -> None:
+def test_every_choice_for_a_file_has_a_hint_on_page_and_command_line() -> None:
     for choice in FileChoice:
         error = InvalidFile("The reason.", choice=choice)
         assert error_message(error).startswith("The reason. ")

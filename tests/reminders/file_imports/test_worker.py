@@ -202,7 +202,7 @@ def stop_in_other_connection(uploaded: FileImport) -> None:
     connection.close()
 
 
-def test_worker_that_reaches_its_time_limit_leaves_the_remaining_rows_to_a_new_task(
+def test_remaining_rows_after_the_time_limit_are_imported_by_a_new_task(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     monkeypatch.setattr(storing, "BATCH_SIZE", 1)
@@ -239,7 +239,7 @@ def test_import_continues_after_an_unexpected_error_that_is_shown_to_staff(
     assert (reload(uploaded).status, reload(uploaded).error_message) == ("finished", "")
 
 
-def test_file_import_whose_worker_dies_before_the_first_batch_is_due_again_when_the_lease_ends(
+def test_import_of_a_worker_killed_before_its_first_batch_becomes_due_again(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploaded = upload(*ROWS)

@@ -70,13 +70,13 @@ def test_order_of_day_and_month_in_a_column_is_determined_from_all_rows(
     assert decide_orders({"arrival": column(values)}) == {"arrival": order}
 
 
-def test_order_of_day_and_month_in_an_ambiguous_column_is_taken_from_the_other_columns() -> None:
+def test_ambiguous_date_column_gets_the_date_order_of_the_other_columns() -> None:
     columns = {"arrival": column(["03/04/2026"]), "departure": column(["13/04/2026"])}
     assert decide_orders(columns) == {"arrival": DAY_FIRST, "departure": DAY_FIRST}
 
 
 @pytest.mark.django_db
-def test_file_with_ambiguous_dates_is_rejected_with_both_possible_dates_until_a_format_is_given(
+def test_file_with_ambiguous_dates_is_rejected_unless_a_date_format_is_given(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     file = write_lines(tmp_path / "1.csv", "A,03/04/2030,05/04/2030,2029-12-01", header=HEADER)
@@ -103,7 +103,7 @@ def test_ambiguous_date_in_one_optional_cell_is_ignored(in_hotel: Hotel, tmp_pat
 
 
 @pytest.mark.django_db
-def test_date_order_of_a_column_with_thousands_of_different_times_needs_little_memory(
+def test_detecting_the_date_order_of_many_different_timestamps_needs_little_memory(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     result = DateColumn("booked_on")

@@ -30,7 +30,7 @@ ROWS = [
      f"+34 600 000 00{n}", "ESP", "Double", "confirmed", f"1{n}/04/2030", f"1{n}/03/2030", "Direct", "es"]
     for n in range(5)
 ]  # fmt: skip
-#: These columns decide whether a booking exists.
+#: A row is rejected if its value in one of these columns is not valid.
 ESSENTIAL = {"reservation_id", "arrival", "departure"}
 FIELDS = {
     "adults": ("adults",), "children": ("children",), "guest_name": ("guest_name",), "email": ("guest_email",),
@@ -53,7 +53,10 @@ pytestmark = pytest.mark.django_db
 
 
 def imported(rows: list[list[str]]) -> tuple[dict[str, dict[str, Any]], list[RowError], set[str]]:
-    """Import the rows. Return the values by booking number, the errors, and the numbers of bookings with a room."""
+    """Import the rows.
+
+    Return the stored values by booking number, the errors, and the numbers of bookings with a room.
+    """
     text = io.StringIO(newline="")
     csv.writer(text).writerows([HEADER, *rows])
     errors: list[RowError] = []

@@ -6,7 +6,7 @@ from reminders.reservations.importing.columns.fields import FIELDS
 from reminders.reservations.importing.columns.mapping import missing_fields, propose_mapping
 from reminders.reservations.importing.columns.profiles import built_in_profiles, detect_profile
 
-#: Header rows after the documentation that the profiles name.
+#: The header rows of exports, as in the vendors' documentation to which the profiles refer.
 HEADERS = {
     "mews": "Number,Group name,Last name,First name,Email,Telephone,Customer nationality,Status,Created,Canceled,"
     "Arrival,Departure,Person count,Requested category,Space category,Space number,Origin",

@@ -54,7 +54,7 @@ def test_cloudbeds_export_is_imported_completely_without_options(in_hotel: Hotel
     assert dates(reservations["CB0002"]) == ("2026-12-03", "2026-12-05")
     countries = [reservations[number].country for number in sorted(reservations)]
     assert countries == ["PHL", "DEU", "USA", "FRA", "NLD", "ITA"]
-    # The other date columns of the file prove that the day is first.
+    # The other date columns of the file prove that the day comes before the month.
     assert reservations["CB0001"].booked_on == date(2026, 11, 10)
     assert reservations["CB0004"].status_date == date(2026, 11, 12)
     first = reservations["CB0001"]

@@ -29,7 +29,7 @@ Book = Callable[..., Reservation]
 def booked(book: Book) -> Reservation:
     """Return a reservation whose arrival is in nine days.
 
-    The test uses the real clock, because the login session depends on it.
+    The clock is not simulated, because the login session of the test expires by the real clock.
     """
     arrival = timezone.now().date() + timedelta(days=9)
     return book("R1", f"{arrival}", f"{arrival + timedelta(days=2)}")
@@ -174,7 +174,7 @@ def test_saving_a_rule_schedules_the_replanning_of_reminders(staff: Client, book
     assert planned_for - reminder.planned_for == timedelta(days=1)
 
 
-def test_action_that_sends_a_test_email_sends_the_template_to_the_logged_in_user(
+def test_sending_a_test_message_delivers_the_template_to_the_logged_in_user(
     staff: Client, booked: Reservation, smtp: MailServer
 ) -> None:
     User.objects.update(email="manager@example.com")
@@ -253,7 +253,7 @@ def test_auditor_cannot_change_the_suppression_list_or_the_branding(hotel: Hotel
     assert auditor.post("/admin/reminders/emailbranding/1/change/", {"colour": "#000000"}).status_code == 403
 
 
-def test_action_that_sends_a_test_email_for_a_user_without_an_email_address_sends_nothing(
+def test_sending_a_test_message_without_a_user_address_shows_an_error(
     staff: Client, booked: Reservation, smtp: MailServer
 ) -> None:
     template = Template.objects.get(language="pt", rule__offset_days=1)

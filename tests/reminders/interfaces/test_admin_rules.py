@@ -36,7 +36,7 @@ def form_data(rule: Rule, *, name: str) -> dict[str, object]:
     return data
 
 
-def test_default_rule_saved_by_a_spanish_user_keeps_its_english_name_in_the_database(
+def test_default_rule_saved_in_spanish_is_stored_with_its_english_name(
     staff: Client, in_hotel: object
 ) -> None:
     rule = Rule.objects.get(name="7 days before arrival")

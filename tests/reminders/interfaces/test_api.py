@@ -41,7 +41,7 @@ def test_put_creates_or_updates_a_reservation_and_get_returns_it(api: APIClient,
         assert Reservation.objects.count() == 1
 
 
-def test_put_of_a_reservation_with_an_invalid_value_returns_an_error_for_the_field(api: APIClient) -> None:
+def test_put_with_an_invalid_value_returns_an_error_that_names_the_field(api: APIClient) -> None:
     for change, pointer in (
         ({"departure": "2030-05-10"}, "/departure"),
         ({"adults": 0}, "/adults"),
@@ -82,7 +82,7 @@ def test_cancelling_a_reservation_after_check_out_returns_a_state_error(api: API
     assert (response.status_code, response.json()["type"]) == (409, "/problems/reservation-state-error")
     assert "can't be cancelled" in response.json()["detail"]
     assert api.get(URL).json()["status"] == "checked_out"
-    # The hotel's PMS may set any status.
+    # The hotel's property management system may set any status of a reservation.
     assert put(api, status="cancelled").json()["status"] == "cancelled"
 
 

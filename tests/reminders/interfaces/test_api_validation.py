@@ -167,7 +167,9 @@ def test_guest_name_is_stored_on_one_line_and_otherwise_unchanged(put: Put, name
     assert put(guest_name=name).json()["guest_name"] == stored
 
 
-def test_reservation_number_with_extra_whitespace_is_the_same_reservation(put: Put, hotel: Hotel) -> None:
+def test_reservation_number_with_extra_whitespace_identifies_the_same_reservation(
+    put: Put, hotel: Hotel
+) -> None:
     assert put("R 1").status_code == 201
     assert put(" R\t 1 ").status_code == 200
     with hotel_context(hotel):

@@ -22,7 +22,10 @@ Book = Callable[..., Reservation]
 
 @contextmanager
 def count_increase(name: str, **labels: str) -> Iterator[list[float]]:
-    """Yield an empty list. At the end of the `with` block, append the increase of the Prometheus metric to the list."""
+    """Yield an empty list.
+
+    At the end of the `with` block, append the increase of the Prometheus counter to the list.
+    """
     increase: list[float] = []
     before = REGISTRY.get_sample_value(name, labels) or 0
     yield increase
@@ -77,7 +80,7 @@ def test_sent_reminder_increases_the_metrics_for_sent_reminders_and_lateness(
         ("window_passed", lambda: Reminder.objects.update(send_until=datetime(2030, 5, 2, tzinfo=UTC))),
     ],
 )
-def test_skipped_reminder_increases_the_metric_with_the_reason(
+def test_skipped_reminder_increases_the_metric_of_its_skip_reason(
     booked: Reservation, clock: Clock, reason: str, prevent_sending: Callable[[], object]
 ) -> None:
     prevent_sending()
@@ -94,7 +97,7 @@ def test_skipped_reminder_increases_the_metric_with_the_reason(
 @pytest.mark.parametrize(
     ("answer", "outcome"), [("550 5.1.1 no such mailbox", "failed"), ("451 4.3.0 try later", "postponed")]
 )
-def test_rejected_message_increases_the_metric_with_its_outcome(
+def test_rejected_message_increases_the_metric_of_its_outcome(
     booked: Reservation, clock: Clock, smtp: MailServer, answer: str, outcome: str
 ) -> None:
     smtp.refuse("r1@example.com", answer)
@@ -104,7 +107,7 @@ def test_rejected_message_increases_the_metric_with_its_outcome(
     assert refused == [1]
 
 
-def test_message_with_an_unknown_outcome_increases_the_metric(
+def test_message_with_an_unknown_outcome_increases_the_unknown_outcome_metric(
     booked: Reservation, clock: Clock, smtp: MailServer
 ) -> None:
     smtp.drop()
@@ -114,7 +117,7 @@ def test_message_with_an_unknown_outcome_increases_the_metric(
     assert unknown == [1]
 
 
-def test_reminder_skipped_by_the_daily_cap_increases_the_metric(
+def test_reminder_skipped_by_the_daily_cap_increases_the_skip_metric(
     book: Book, booked: Reservation, clock: Clock
 ) -> None:
     Rule.objects.filter(offset_days=1).update(guest_cap=1)
@@ -130,10 +133,10 @@ MORNING = datetime(2030, 5, 8, 20, tzinfo=UTC)  # 10:00 on 9 May in Kiritimati, 
 
 @pytest.fixture
 def kiritimati(hotel: Hotel, clock: Clock) -> Iterator[None]:
-    """Set the time zone of the hotel to Kiritimati and create eleven reminders.
+    """Set the time zone of the hotel to Kiritimati (UTC+14) and create eleven reminders.
 
-    Nine are planned for 9 May in Kiritimati, one for an hour before that day begins, and one for an hour after
-    that day ends.
+    Nine reminders are planned for 9 May in Kiritimati, one for an hour before that day begins, and one for an hour
+    after that day ends.
     """
     clock("2030-05-08 20:00")
     hotel.time_zone = "Pacific/Kiritimati"

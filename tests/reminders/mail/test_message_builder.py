@@ -107,7 +107,7 @@ def test_reply_to_header_contains_the_email_address_of_the_hotel() -> None:
     assert message.message()["Reply-To"] == "reception@sol.example"
 
 
-def test_headers_with_a_special_hotel_name_and_a_long_unsubscribe_link_can_be_parsed() -> None:
+def test_headers_with_a_special_hotel_name_and_a_long_link_are_parsable() -> None:
     hotel = dataclasses.replace(HOTEL, name="Müller, Söhne & Co. Hotel")
     branding = branding_context(
         hotel, branding=EmailBranding(), base_url="https://a-long-name.hotels.example"
@@ -142,7 +142,7 @@ def test_message_equals_the_message_of_django_except_for_the_mime_boundaries(sub
     assert ours.as_bytes(linesep="\r\n") == reference.as_bytes(linesep="\r\n")
 
 
-def test_boundaries_of_two_messages_differ() -> None:
+def test_mime_boundaries_of_two_messages_differ() -> None:
     boundaries = set(
         re.findall(rb'boundary="(.+)"', raw_message(build_reminder()) + raw_message(build_reminder()))
     )

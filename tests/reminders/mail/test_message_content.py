@@ -36,8 +36,8 @@ def send(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., EmailMessa
     def send(stored: dict[str, Any] | None = None, **fields: Any) -> EmailMessage | None:
         """Book a stay, send the reminder, and return the message that the mail server received, or None.
 
-        The reservation is created by the service, with the values in `fields`. The values in `stored` are then written
-        directly to the columns of its row, without validation.
+        The reservation is created by the service, with the values in `fields`. After that, the values in `stored` are
+        written directly to the columns of the reservation, without validation.
         """
         clock("2030-05-09 12:00")
         reservation = book("R1", "2030-05-10", "2030-05-12", **fields)
@@ -85,7 +85,7 @@ def test_emojis_in_guest_names_arrive_unchanged(send: Callable[..., EmailMessage
 
 
 @pytest.mark.parametrize("name", ["שלום עליכם", "مرحبا بالعالم"])
-def test_right_to_left_name_in_a_left_to_right_message_is_isolated(
+def test_right_to_left_name_in_an_english_message_gets_unicode_isolates(
     send: Callable[..., EmailMessage | None], name: str
 ) -> None:
     Template.objects.update(subject="{{ guest_name }}, see you")
@@ -112,7 +112,7 @@ def test_direction_override_characters_are_removed_from_guest_names(
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in part(mail, "html") + part(mail, "plain")
 
 
-def test_guest_name_of_ten_thousand_characters_is_rejected_with_the_name_of_the_field(
+def test_guest_name_of_ten_thousand_characters_is_rejected_with_a_field_error(
     api: APIClient, book: Book
 ) -> None:
     with pytest.raises(InvalidReservation, match="guest_name: Ensure this value has at most 200 characters"):

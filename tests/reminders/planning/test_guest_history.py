@@ -28,7 +28,7 @@ def welcome(in_hotel: Hotel) -> Rule:
 
 
 def statuses() -> dict[str, str]:
-    """Plan the reminders of all reservations in the due queue again, and return the status of each reminder."""
+    """Carry out the replanning of reservations that the due queue requests, and return the status of each reminder."""
     requested = DueItem.objects.filter(kind="replan_reservation").values_list("item_id", flat=True)
     tasks.replan_reservations([str(id_) for id_ in requested])
     assert not requested.all().exists()
@@ -94,9 +94,9 @@ def test_guest_filter_of_a_rule_is_checked_again_before_sending(
 
 @pytest.fixture
 def three_rules(in_hotel: Hotel, clock: Clock) -> None:
-    """Create the rules A, B and C. Their column `order` sorts them as C, A, B.
+    """Create the rules A, B and C, which the column `order` sorts as C, A, B.
 
-    Each rule sends a reminder one day before arrival. Each rule allows one e-mail per guest and day.
+    Each rule sends a reminder one day before arrival, and allows a guest one e-mail per day.
     """
     clock("2030-05-01 12:00")
     Rule.objects.update(is_active=False)
@@ -125,7 +125,7 @@ def send_all(clock: Clock, now: str = "2030-05-09 09:30", *, one_by_one: bool = 
 
 @pytest.mark.parametrize("one_by_one", [True, False])
 @pytest.mark.usefixtures("three_rules")
-def test_limit_of_one_email_per_guest_and_day_sends_only_the_reminder_of_the_first_rule(
+def test_daily_cap_of_one_email_allows_only_the_reminder_of_the_first_rule(
     book: Book, clock: Clock, smtp: MailServer, one_by_one: bool
 ) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
@@ -148,7 +148,7 @@ def test_daily_cap_counts_reminders_of_all_reservations_of_an_email_address(
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_send_now_for_a_guest_who_has_reached_the_daily_limit_raises_an_error(
+def test_send_now_for_a_guest_at_the_daily_cap_raises_an_error(
     book: Book, clock: Clock, smtp: MailServer
 ) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)

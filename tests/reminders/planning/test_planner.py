@@ -56,7 +56,7 @@ def test_reservation_stored_again_without_changes_keeps_its_reminders(book: Book
     assert list(Reminder.objects.order_by("id").values()) == before
 
 
-def test_change_of_dates_replaces_the_reminders_and_a_change_back_restores_the_first_reminders(
+def test_changing_the_dates_replaces_the_reminders_and_changing_back_restores_them(
     book: Book, clock: Clock
 ) -> None:
     clock("2030-05-01 12:00")
@@ -119,7 +119,7 @@ def test_reminders_of_a_late_booking_are_skipped_or_sent_according_to_the_rule(
     assert list(due_times().values()) == ["2030-05-09 22:30"]
 
 
-def test_reminder_skipped_after_its_send_window_stays_skipped_when_the_guest_changes(
+def test_reminder_skipped_after_its_send_window_stays_skipped_after_a_guest_name_change(
     book: Book, clock: Clock
 ) -> None:
     clock("2030-05-09 22:30")
@@ -216,7 +216,7 @@ def test_invalid_reservation_is_rejected_with_the_name_of_the_field(
 @pytest.mark.parametrize(
     ("zone", "arrival", "planned_for"),
     [
-        # The nights of the changes to and from daylight saving time. 02:30 occurs once in each.
+        # Daylight saving time begins and ends in these nights. The local time 02:30 occurs once in each night.
         ("Europe/Lisbon", "2030-04-01", "2030-03-31 01:30"),
         ("Europe/Lisbon", "2030-10-28", "2030-10-27 02:30"),
         ("America/Santiago", "2030-09-09", "2030-09-08 05:30"),
@@ -224,7 +224,7 @@ def test_invalid_reservation_is_rejected_with_the_name_of_the_field(
         ("Pacific/Kiritimati", "2030-05-10", "2030-05-08 12:30"),
     ],
 )
-def test_reminder_at_0230_on_the_day_of_a_clock_change_is_planned_at_the_right_utc_time(
+def test_reminder_at_0230_on_a_clock_change_day_has_the_right_utc_time(
     *, book: Book, clock: Clock, in_hotel: Hotel, zone: str, arrival: str, planned_for: str
 ) -> None:
     clock("2030-01-01 12:00")

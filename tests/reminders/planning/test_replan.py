@@ -108,7 +108,7 @@ def test_deactivation_of_a_rule_cancels_its_reminders_until_the_rule_is_activate
         ({"is_active": False}, ("cancelled", "", "2030-11-18 10:00")),
     ],
 )
-def test_change_of_a_rule_months_after_departure_updates_reminders_of_guests_who_have_left(
+def test_change_of_a_rule_with_a_long_offset_updates_reminders_of_past_stays(
     book: Book, week: Rule, clock: Clock, fields: dict[str, Any], expected: tuple[str, str, str]
 ) -> None:
     Rule.objects.filter(id=week.id).update(anchor="departure", offset_days=190)
@@ -118,7 +118,7 @@ def test_change_of_a_rule_months_after_departure_updates_reminders_of_guests_who
     assert planned_reminder() == expected
 
 
-def test_new_rule_for_emails_months_after_departure_schedules_reminders_for_guests_who_have_left(
+def test_new_rule_with_a_long_offset_schedules_reminders_for_past_stays(
     book: Book, week: Rule, clock: Clock
 ) -> None:
     book("R1", "2030-05-10", "2030-05-12")
@@ -128,7 +128,7 @@ def test_new_rule_for_emails_months_after_departure_schedules_reminders_for_gues
     assert planned_reminder() == ("scheduled", "", "2030-11-18 10:00")
 
 
-def test_time_zone_changed_while_the_hotel_is_suspended_is_used_after_it_is_resumed(
+def test_time_zone_change_of_a_suspended_hotel_takes_effect_after_it_is_resumed(
     book: Book, week: Rule, in_hotel: Hotel
 ) -> None:
     book("R1", "2030-05-20", "2030-05-22")
@@ -221,7 +221,7 @@ def test_replan_requested_while_the_reservation_is_being_replanned_is_not_lost(
         replanned = pool.submit(worker)
         assert is_planning.wait(10)
         requested = pool.submit(client)
-        # The request waits for the worker, which has removed the due item and not committed yet.
+        # The new planning request waits, because the worker has removed the due item but has not committed yet.
         assert not wait([requested], timeout=0.5).done
         may_finish.set()
         replanned.result(10)

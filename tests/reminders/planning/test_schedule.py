@@ -67,7 +67,7 @@ def test_send_windows_for_consecutive_arrivals_are_on_consecutive_days(zone: Zon
     assert {at.astimezone(zone).time() for at in planned} == {time(2, 30)}
 
 
-def test_offset_in_days_keeps_the_local_time_and_offset_in_hours_counts_elapsed_hours() -> None:
+def test_day_offset_keeps_the_local_time_and_hour_offset_counts_elapsed_hours() -> None:
     """The day before the arrival has only 23 hours, because daylight saving time begins."""
     stay: Any = {
         "arrival": date(2030, 3, 31),

@@ -16,7 +16,7 @@ from tests.servers import MailServer
 
 pytestmark = pytest.mark.django_db
 LISBON = ZoneInfo("Europe/Lisbon")
-#: Around the last Sunday of March 2016, when the clocks in Lisbon went forward.
+#: The simulated days include the last Sunday of March 2016, when the clocks in Lisbon went forward.
 FIRST, LAST = date(2016, 3, 26), date(2016, 3, 28)
 
 

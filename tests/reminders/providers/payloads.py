@@ -1,4 +1,7 @@
-"""Webhook requests that mail providers send about a message to r1@example.com, in the formats that they document."""
+"""Webhook requests that mail providers send about a message to r1@example.com.
+
+The requests have the formats that the providers document.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from tenants.models import Hotel
 
 SECRET = "provider:a-password-of-some-length"
 MAILGUN_KEY = "key-of-mailgun"
-#: Settings of Anymail with all providers.
+#: Settings of the Anymail library with secrets for all mail providers.
 ANYMAIL = {
     "WEBHOOK_SECRET": SECRET, "AMAZON_SES_CLIENT_PARAMS": {"region_name": "eu-west-1"}, "BREVO_API_KEY": "x",
     "MAILGUN_API_KEY": MAILGUN_KEY, "POSTMARK_SERVER_TOKEN": "x", "RESEND_API_KEY": "x", "SPARKPOST_API_KEY": "x",
@@ -48,7 +51,7 @@ def post_event(provider: str, payload: object, *, secret: str = SECRET) -> int:
 def postmark(data: Data, record: str = "Bounce", **more: Any) -> dict[str, Any]:
     """Return an event in the format of Postmark.
 
-    https://postmarkapp.com/developer/webhooks/webhooks-overview
+    The format is documented at https://postmarkapp.com/developer/webhooks/webhooks-overview
     """
     about: dict[str, dict[str, Any]] = {
         "Bounce": {
@@ -78,7 +81,7 @@ def postmark(data: Data, record: str = "Bounce", **more: Any) -> dict[str, Any]:
 def mailgun(data: Data, event: str = "failed", **more: Any) -> dict[str, Any]:
     """Return an event in the format of Mailgun.
 
-    https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads
+    The format is documented at https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads
     """
     stamp, token = "1529006854", "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0"
     signature = hmac.new(MAILGUN_KEY.encode(), f"{stamp}{token}".encode(), hashlib.sha256).hexdigest()
@@ -100,7 +103,7 @@ def mailgun(data: Data, event: str = "failed", **more: Any) -> dict[str, Any]:
 def brevo(data: Data, event: str = "hard_bounce", **more: Any) -> dict[str, Any]:
     """Return an event in the format of Brevo.
 
-    https://developers.brevo.com/docs/transactional-webhooks
+    The format is documented at https://developers.brevo.com/docs/transactional-webhooks
     """
     return {
         "event": event, "email": TO, "id": 26224, "date": "2030-05-03 14:01:00", "ts": EPOCH,
@@ -113,7 +116,7 @@ def brevo(data: Data, event: str = "hard_bounce", **more: Any) -> dict[str, Any]
 def resend(data: Data, kind: str = "bounced", **more: Any) -> dict[str, Any]:
     """Return an event in the format of Resend. The event contains the tags of the message, but not its headers.
 
-    https://resend.com/docs/webhooks/event-types
+    The format is documented at https://resend.com/docs/webhooks/event-types
     """
     about = {"bounced": {"bounce": {
         "message": "The recipient's email address is on the suppression list because it has a recent history of "
@@ -133,7 +136,7 @@ def resend(data: Data, kind: str = "bounced", **more: Any) -> dict[str, Any]:
 def sparkpost(data: Data, kind: str = "bounce", **more: Any) -> list[dict[str, Any]]:
     """Return an event in the format of SparkPost.
 
-    https://developers.sparkpost.com/api/webhooks/
+    The format is documented at https://developers.sparkpost.com/api/webhooks/
     """
     within = {"open": "track_event", "list_unsubscribe": "unsubscribe_event"}.get(kind, "message_event")
     details = {
@@ -153,7 +156,7 @@ def sparkpost(data: Data, kind: str = "bounce", **more: Any) -> list[dict[str, A
 def amazon(data: Data, kind: str = "Bounce", **more: Any) -> dict[str, Any]:
     """Return an event in the format of Amazon SES.
 
-    https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html
+    The format is documented at https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html
     """
     about: dict[str, dict[str, Any]] = {
         "Bounce": {
@@ -192,7 +195,7 @@ def amazon(data: Data, kind: str = "Bounce", **more: Any) -> dict[str, Any]:
 def amazon_subscribes() -> dict[str, Any]:
     """Return the request by which Amazon SNS asks the webhook to confirm the subscription.
 
-    https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html
+    The format is documented at https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html
     """
     return {
         "Type": "SubscriptionConfirmation", "MessageId": "22b80b92", "Token": "2336412f37fb687f5d51e6e2425c464de257eb",

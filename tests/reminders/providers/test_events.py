@@ -92,9 +92,9 @@ def _secrets(settings: Any) -> None:
 
 @pytest.fixture
 def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
-    """Create a reservation with two reminders, send the first reminder and return it.
+    """Create a reservation with two reminders, send the first reminder, and return the first reminder.
 
-    The second reminder is due six days after the first.
+    The second reminder is due six days after the first reminder.
     """
     clock("2030-05-03 12:00")
     book("R1", "2030-05-10", "2030-05-12")
@@ -124,7 +124,7 @@ def test_required_events_of_every_mail_provider_are_covered_by_tests() -> None:
 
 
 @pytest.mark.parametrize("event", PROVIDER_EVENTS, ids=": ".join)
-def test_provider_event_sets_the_status_of_the_reminder_and_decides_whether_the_next_reminder_is_sent(
+def test_provider_event_updates_the_reminder_and_may_prevent_the_next_reminder(
     sent: Reminder, hotel: Hotel, clock: Clock, smtp: MailServer, event: tuple[str, str]
 ) -> None:
     provider, meaning = event

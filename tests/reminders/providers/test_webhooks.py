@@ -120,7 +120,7 @@ def test_bounce_reported_before_the_message_is_stored_as_sent_is_not_overwritten
 ) -> None:
     """A worker stores that it has sent a message only when it starts to send the next message.
 
-    The mail provider can report a bounce before the worker stores this.
+    The mail provider can report a bounce before the worker has stored that the message was sent.
     """
     clock("2030-05-09 12:00")
     for number in ("R1", "R2"):
@@ -177,7 +177,7 @@ def test_webhook_without_a_configured_secret_returns_404(sent: Reminder, hotel: 
 @pytest.mark.parametrize(
     "path", ["/anymail/pigeon/tracking/", "/anymail/sendgrid/tracking/", "/anymail/postmark/inbound/"]
 )
-def test_webhook_url_with_an_unknown_provider_a_wrong_path_or_a_wrong_host_returns_404(path: str) -> None:
+def test_webhook_url_with_a_wrong_provider_path_or_host_returns_404(path: str) -> None:
     assert Client(SERVER_NAME="localhost").post(path).status_code == 404
     assert Client(SERVER_NAME="alpha.localhost").post("/anymail/postmark/tracking/").status_code == 404
 

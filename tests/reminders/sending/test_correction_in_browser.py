@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pyte
 
 @pytest.fixture
 def failure(book: Callable[..., Reservation], smtp: MailServer) -> Failure:
-    """Return the failure of a reminder to an address that the mail server refuses."""
+    """Return the dead-letter queue entry of a reminder whose address the mail server refused."""
     smtp.refuse("ana@exmaple.com")
     reservation = book("R1", "2030-05-10", "2030-05-12", guest_email="ana@exmaple.com")
     reminder = Reminder.objects.filter(reservation=reservation).order_by("planned_for")[0]

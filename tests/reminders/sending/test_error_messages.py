@@ -29,7 +29,7 @@ ADMIN = "/admin/reminders"
 def reminder(book: Book) -> Reminder:
     """Return a reminder that is due now.
 
-    The clock is not simulated, because the validity of the test's login session depends on the real time.
+    The clock is not simulated, because the login session of the test expires by the real clock.
     """
     now = timezone.now()
     booked = book("R1", f"{now.date() + timedelta(days=9)}", f"{now.date() + timedelta(days=11)}")

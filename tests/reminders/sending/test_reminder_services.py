@@ -47,7 +47,7 @@ def reminder(book: Book, clock: Clock) -> Reminder:
         ({}, {"guests": "returning"}, "The rule does not apply"),
     ],
 )
-def test_send_now_raises_an_error_that_contains_the_reason_why_workers_would_skip_the_reminder(
+def test_send_now_of_a_reminder_that_workers_would_skip_raises_an_error(
     reminder: Reminder, of_reservation: dict[str, Any], of_rule: dict[str, Any], message: str
 ) -> None:
     Reservation.objects.update(**of_reservation or {"guest_name": "Ana"})
@@ -58,7 +58,7 @@ def test_send_now_raises_an_error_that_contains_the_reason_why_workers_would_ski
     assert reminder.planned_for.isoformat() == "2030-05-03T09:00:00+00:00"
 
 
-def test_sending_a_reminder_now_to_a_suppressed_address_raises_an_error_with_the_reason(
+def test_send_now_to_a_suppressed_address_raises_an_error_with_the_reason(
     reminder: Reminder,
 ) -> None:
     add_suppression(email="R1@example.com")
@@ -90,7 +90,7 @@ def test_settling_a_scheduled_reminder_raises_an_error(reminder: Reminder) -> No
         settle_unknown(reminder_id=reminder.id, was_sent=True)
 
 
-def test_failed_reminder_that_staff_send_now_is_retried_and_its_failure_is_resolved(
+def test_send_now_retries_a_failed_reminder_and_resolves_its_failure(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     Reminder.objects.filter(id=reminder.id).update(status="failed")

@@ -47,7 +47,7 @@ def is_queued(reminder: Reminder) -> bool:
     return DueItem.objects.filter(kind="reminder", item_id=reminder.id).exists()
 
 
-def test_sent_reminder_stores_the_recipient_records_an_event_and_leaves_the_due_queue(
+def test_sending_a_reminder_stores_the_recipient_and_an_event_and_empties_the_queue(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     assert is_queued(reminder)
@@ -60,7 +60,7 @@ def test_sent_reminder_stores_the_recipient_records_an_event_and_leaves_the_due_
     assert event.data == {"number": "R1", "rule": "1 day before arrival", "attempts": 1}
 
 
-def test_reminder_is_sent_in_the_language_of_the_guest_with_the_name_of_the_hotel(
+def test_reminder_contains_the_hotel_name_and_uses_the_language_of_the_guest(
     book: Book, clock: Clock, smtp: MailServer, in_hotel: Hotel
 ) -> None:
     clock("2030-05-09 12:00")
@@ -93,7 +93,7 @@ def test_reminder_that_was_already_sent_is_not_sent_again(reminder: Reminder, sm
     assert len(smtp.accepted) == 1
 
 
-def test_reminders_that_are_due_at_the_same_time_are_sent_in_the_order_of_their_rules(
+def test_reminders_due_at_the_same_time_are_sent_in_rule_order(
     book: Book, clock: Clock, smtp: MailServer
 ) -> None:
     clock("2030-05-01 12:00")
@@ -231,7 +231,7 @@ def test_all_reminders_are_postponed_if_the_mail_server_is_unavailable(
     assert set(Reminder.objects.filter(skip_reason="").values_list("status", flat=True)) == {"scheduled"}
 
 
-def test_reminder_becomes_unknown_and_is_not_sent_again_if_the_server_disconnects_before_its_reply(
+def test_reminder_is_not_sent_again_if_the_server_disconnects_before_its_reply(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     smtp.drop()
@@ -241,7 +241,7 @@ def test_reminder_becomes_unknown_and_is_not_sent_again_if_the_server_disconnect
     assert not is_queued(reminder)
     assert send(reminder) == {}
     assert len(smtp.accepted) == 1
-    # Only a person has it sent again. Then both messages have the same Message-ID.
+    # If a person sends the reminder again, both messages have the same Message-ID.
     settle_unknown(reminder_id=reminder.id, was_sent=False)
     send_now(reminder_id=reminder.id)
     send(reminder)
@@ -249,7 +249,7 @@ def test_reminder_becomes_unknown_and_is_not_sent_again_if_the_server_disconnect
     assert len(smtp.accepted) == 2
 
 
-def test_reminder_has_an_unknown_outcome_if_the_server_does_not_reply_to_the_message_in_time(
+def test_reminder_has_an_unknown_outcome_if_the_server_does_not_reply_in_time(
     reminder: Reminder, smtp: MailServer, settings: Any
 ) -> None:
     settings.EMAIL_TIMEOUT = 0.3

@@ -197,7 +197,7 @@ def test_before_data_is_called_before_the_first_byte_of_the_message(
 ) -> None:
     """The function `before_data` of the worker stores that the transmission has started.
 
-    No part of the message may be sent before that.
+    No part of the message may be sent before the call of `before_data`.
     """
     received: list[bytes] = []
     send(before_data=lambda: received.extend(server.received))
