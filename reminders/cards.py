@@ -39,7 +39,7 @@ def reminders_today(_request: HttpRequest) -> Card:
     return Card(
         title=_("Reminders to send today"),
         value=summary.due_today,
-        note=_("%(sent)d sent, %(late)d late, %(unknown)d unknown")
+        note=_("%(sent)d sent, %(late)d late, %(unknown)d with an unknown outcome")
         % {"sent": summary.sent_today, "late": summary.late, "unknown": summary.unknown},
         url=reverse("admin:reminders_reminder_changelist"),
         icon="mail",

@@ -34,7 +34,9 @@ def reservation_by_number(external_id: str) -> Reservation:
     external_id = single_line(external_id)  # as when it was stored
     reservation = Reservation.objects.select_related("stay__room").filter(external_id=external_id).first()
     if reservation is None:
-        raise ReservationNotFound(_("There is no reservation {number}.").format(number=external_id))
+        raise ReservationNotFound(
+            _("There is no reservation with the number {number}.").format(number=external_id)
+        )
     return reservation
 
 

@@ -128,7 +128,8 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
         kinds = {
             "rejected": gettext("The event was not imported. Its nights are closed."),
             "without_room": gettext(
-                "The booking was imported without a room. Its nights on which the room was free are closed."
+                "The booking was imported without a room, because the room is not free on all nights. "
+                "The free nights are closed."
             ),
             "warnings": gettext("Imported"),
         }

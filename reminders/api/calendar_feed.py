@@ -91,7 +91,7 @@ class FeedQuerySerializer(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "room" in attrs and "room_type" in attrs:
-            raise serializers.ValidationError(_("Use either room or room_type."))
+            raise serializers.ValidationError(_("Use only one of the parameters room and room_type."))
         return attrs
 
 

@@ -38,7 +38,7 @@ class LinkCalendarSerializer(StrictSerializer):
     import_closures = serializers.BooleanField(
         default=True,
         help_text="Whether the room is closed on nights that the channel marks “Not available”. Booking.com "
-        "marks its own bookings this way, too.",
+        "also marks its own bookings “Not available”.",
     )
 
 
@@ -82,7 +82,7 @@ class LinkedCalendarFilter(django_filters.FilterSet):  # type: ignore[misc]
 class LinkedCalendarViewSet(
     IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, HotelViewSet
 ):
-    """Linked calendars: iCalendar URLs that channels publish for a room. They are imported every half hour."""
+    """Linked calendars: iCalendar URLs that channels publish for a room and that workers import every half hour."""
 
     queryset = LinkedCalendar.objects.select_related("room")
     serializer_class = LinkedCalendarSerializer

@@ -39,7 +39,7 @@ class ReminderFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 class ReminderViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
-    """The reminders of the hotel, which are e-mails to guests. They include skipped, cancelled and failed reminders."""
+    """The reminders of the hotel, which are e-mails to guests, including skipped, cancelled and failed reminders."""
 
     queryset = selectors.reminders()
     serializer_class = ReminderSerializer

@@ -72,7 +72,7 @@ class FileContent:
     profile_title: str = ""
     ambiguous_dates: Sequence[AmbiguousDate] = ()
     statuses: Sequence[StatusWord] = ()
-    #: The hotels in the file. If there are several, staff must choose one of them.
+    #: The hotels in the file. If the file contains several hotels, staff must choose one hotel.
     hotels: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:

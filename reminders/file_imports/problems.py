@@ -26,8 +26,8 @@ class Problem:
     """A rejected row or an ignored cell.
 
     `number` is the number of the booking or the room. `column` is the name of the cell's column, and `value` is the
-    text of the cell. Both are empty if the problem concerns the whole row. `reason` and `detail` are messages in the
-    language of the reader.
+    text of the cell. If the problem concerns the whole row, `column` and `value` are empty. `reason` and `detail` are
+    messages in the language of the reader.
     """
 
     line: int

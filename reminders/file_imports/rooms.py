@@ -88,7 +88,10 @@ def open_rooms_file(source: Source) -> BookingsFile:
 
 
 def _indexes(file: BookingsFile, settings: Mapping[str, Any]) -> dict[str, int]:
-    """Return the column index of each field. The header determines the columns unless staff have chosen them."""
+    """Return the column index of each field.
+
+    If staff have not chosen the columns, the header determines the columns.
+    """
     if not (chosen := settings.get("columns")):
         return rooms_file.detect_columns(file.header)
     return {field: file.header.index(column) for field, column in chosen.items() if column in file.header}

@@ -1,6 +1,6 @@
 """The services for uploaded files: staff can upload, check, import, stop and delete a file.
 
-Each service runs in one transaction. It changes the status only if the current status allows the operation. The import
+Each service runs in one transaction, and changes the status only if the current status allows the operation. The import
 itself is in `worker.py`.
 """
 
@@ -33,7 +33,7 @@ from tenants.database.clock import database_now
 from tenants.queue import due
 from tenants.queue.celery_task import send_on_commit
 
-#: The maximum size of an uploaded file in bytes. It is below the 10 MB that the reverse proxy accepts.
+#: The maximum size of an uploaded file in bytes. The limit is below the 10 MB that the reverse proxy accepts.
 MAX_FILE_SIZE = 8_000_000
 #: The maximum size of an uncompressed file in bytes. A small compressed file can contain a very large file.
 MAX_UNPACKED_SIZE = 50_000_000
@@ -213,7 +213,11 @@ def _unpacked_size(content: bytes) -> int:
             while size <= MAX_UNPACKED_SIZE and (block := stream.read(1 << 20)):
                 size += len(block)
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise InvalidFile(_("The compressed file is damaged.")) from error
+        raise InvalidFile(
+            _(
+                "The compressed file is damaged. Compress the original file again, or upload it without compression."
+            )
+        ) from error
     return size
 
 

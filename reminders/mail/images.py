@@ -38,7 +38,10 @@ class Logo:
 def read_logo(content: bytes) -> Logo:
     """Return the logo if it is a PNG or JPEG image, which all e-mail clients display. Raises InvalidLogo."""
     if len(content) > MAX_BYTES:
-        raise InvalidLogo(_("The file is too large (limit: %(limit)d kB).") % {"limit": MAX_BYTES // 1000})
+        raise InvalidLogo(
+            _("The file is too large (limit: %(limit)d kB). Upload a smaller file.")
+            % {"limit": MAX_BYTES // 1000}
+        )
     if content.startswith(_PNG_START) and content[12:16] == b"IHDR":
         content_type, size = "image/png", (_integer(content[16:20]), _integer(content[20:24]))
         is_complete = _PNG_END in content
@@ -52,7 +55,9 @@ def read_logo(content: bytes) -> Logo:
     width, height = size
     if not (0 < width <= MAX_PIXELS and 0 < height <= MAX_PIXELS):
         raise InvalidLogo(
-            _("The image has %(width)d x %(height)d pixels (limit: %(limit)d x %(limit)d).")
+            _(
+                "The image has %(width)d x %(height)d pixels (limit: %(limit)d x %(limit)d). Upload a smaller image."
+            )
             % {"width": width, "height": height, "limit": MAX_PIXELS}
         )
     if not is_complete:

@@ -115,7 +115,10 @@ def build_message(
     if size > MAX_SIZE:
         raise MailRejected(
             TranslatableMessage(
-                _("The message is too large: {size} kB with its attachment (limit: {limit} kB)."),
+                _(
+                    "The message is too large: {size} kB with its attachment (limit: {limit} kB). "
+                    "Shorten the template of the rule."
+                ),
                 size=size // 1000,
                 limit=MAX_SIZE // 1000,
             )

@@ -39,7 +39,7 @@ def validate_template(*, subject: str, text: str, html: str) -> None:
     """
     for part, source, is_html in (("subject", subject, False), ("text", text, False), ("html", html, True)):
         if len(source) > MAX_LENGTH:
-            message = _("The text is too long: %(length)d characters (limit: %(limit)d).")
+            message = _("The text is too long: %(length)d characters (limit: %(limit)d). Shorten the text.")
             raise InvalidTemplate(message % {"length": len(source), "limit": MAX_LENGTH}, part=part)
         if forbidden := _FORBIDDEN.search(source):
             message = _("Templates can't use the tag or filter “%(name)s”. Remove it from the template.")
@@ -58,7 +58,7 @@ def _validate_compiled(part: str, source: str, *, is_html: bool) -> None:
     except TemplateSyntaxError as error:
         raise InvalidTemplate(str(error), part=part) from error
     if _has_nested_loops(compiled):
-        raise InvalidTemplate(_("Loops can't be nested."), part=part)
+        raise InvalidTemplate(_("A loop can't contain another loop. Remove one of the loops."), part=part)
     if unknown := sorted(used_variables(compiled.nodelist) - TEMPLATE_VARIABLES):
         raise InvalidTemplate(
             _("Unknown variable: %(unknown)s. Available variables: %(available)s.")

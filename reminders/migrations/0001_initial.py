@@ -406,7 +406,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         choices=[
-                            ("late_booking", "booked too late"),
+                            ("late_booking", "booked too late for this reminder"),
                             ("window_passed", "send window has ended"),
                             ("no_email", "no e-mail address"),
                             ("suppressed", "address on the suppression list"),
@@ -545,8 +545,8 @@ class Migration(migrations.Migration):
                     "import_closures",
                     models.BooleanField(
                         default=True,
-                        help_text="Close the room on nights that the channel marks “Not available”. Booking.com marks its own bookings this way, too.",
-                        verbose_name="import closures",
+                        help_text="Close the room on nights that the channel marks “Not available”. Booking.com also marks its own bookings “Not available”.",
+                        verbose_name="import closed nights",
                     ),
                 ),
                 ("host", models.CharField(editable=False, max_length=253, verbose_name="host")),

@@ -25,11 +25,11 @@ class LinkedCalendar(models.Model):
     room = models.ForeignKey(Room, models.CASCADE, db_index=False, related_name="+", verbose_name=_("room"))
     name = models.CharField(_("channel"), max_length=60)
     import_closures = models.BooleanField(
-        _("import closures"),
+        _("import closed nights"),
         default=True,
         help_text=_(
-            "Close the room on nights that the channel marks “Not available”. Booking.com marks its own "
-            "bookings this way, too."
+            "Close the room on nights that the channel marks “Not available”. Booking.com also "
+            "marks its own bookings “Not available”."
         ),
     )
     host = models.CharField(_("host"), max_length=253, editable=False)

@@ -13,8 +13,8 @@ from reminders.models.rules import Rule
 class ReminderStatus(models.TextChoices):
     """The status of a reminder. `reminders.sending.states` defines the transitions between statuses.
 
-    `UNKNOWN` means that the mail server may have accepted the message but did not confirm it. Such a reminder is
-    never sent again automatically.
+    `UNKNOWN` means that the mail server may have accepted the message but did not confirm it. A reminder with the
+    status `UNKNOWN` is never sent again automatically.
     """
 
     SCHEDULED = "scheduled", _("scheduled")
@@ -29,7 +29,7 @@ class ReminderStatus(models.TextChoices):
 class SkipReason(models.TextChoices):
     """The reason why a reminder was not sent."""
 
-    LATE_BOOKING = "late_booking", _("booked too late")
+    LATE_BOOKING = "late_booking", _("booked too late for this reminder")
     WINDOW_PASSED = "window_passed", _("send window has ended")
     NO_EMAIL = "no_email", _("no e-mail address")
     SUPPRESSED = "suppressed", _("address on the suppression list")

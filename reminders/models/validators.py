@@ -18,7 +18,7 @@ validate_language = RegexValidator(
     code="language",
 )
 
-#: Accepts two-letter and three-letter country codes (ISO 3166-1), because imported files use both.
+#: Accepts country codes with two or three letters (ISO 3166-1), because imported files contain both kinds of codes.
 validate_country = RegexValidator(
     r"\A[A-Za-z]{2,3}\Z", _("Enter a country code such as ESP or ES (ISO 3166)."), code="country"
 )

@@ -96,7 +96,8 @@ def plan_reminders(
     """Create, move and cancel the reminders of the reservations as the hotel's rules require.
 
     Runs in the caller's transaction. `now` is the time at which the reservations were booked or changed. Callers may
-    pass `are_new=True` only if none of the reservations has reminders. Existing reminders are then not looked up.
+    pass `are_new=True` only if none of the reservations has reminders. In this case, no existing reminders are looked
+    up.
     """
     with metrics.PLANNER.time(), transaction.atomic():
         with connection.cursor() as cursor:

@@ -1,6 +1,6 @@
 """Calculation of when a reminder is planned, until when it may be sent, and how late bookings are treated.
 
-These functions don't access the database.
+The functions of this module don't access the database.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ def is_about(event: AnymailTrackingEvent, address: str) -> bool:
     """Return whether the event is about a message to this address.
 
     Amazon SES reports the address that returned the message. If the recipient forwards e-mails, the reported address
-    differs from the recipient's. Therefore the original recipients are compared if the event lists them.
+    differs from the recipient's. Therefore the address is compared with the original recipients if the event lists
+    them.
     """
     recipients = _nested(event.esp_event, "mail").get("destination") or [event.recipient]
     normalized = {_normalized(str(recipient)) for recipient in recipients}

@@ -16,7 +16,7 @@ _TEMPORARY_STATUSES = frozenset({401, 403, 429, 503})
 _TEMPORARY_AMAZON_ERRORS = frozenset(
     {"LimitExceededException", "SendingPausedException", "AccountSuspendedException"}
 )
-#: Exceptions that mean that no request was sent. They are listed by name, so that no HTTP client is imported.
+#: The names of exceptions that mean that no request was sent. With names, no HTTP client must be imported.
 _NOT_SENT_ERRORS = frozenset(
     {
         # requests, and urllib3 below it

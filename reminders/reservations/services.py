@@ -69,7 +69,7 @@ def upsert_reservation(
         stored = reservations.filter(external_id=requested.external_id).first()
         if stored is None:
             raise ReservationConflict(
-                _("There is no reservation {number}.").format(number=requested.external_id)
+                _("There is no reservation with the number {number}.").format(number=requested.external_id)
             )
         if version not in {None, ANY_VERSION, stored.version}:
             raise ReservationConflict(

@@ -185,7 +185,10 @@ class Batch:
         if template is None:
             raise InvalidTemplate(
                 TranslatableMessage(
-                    _("The rule {rule} has no template."), rule=TranslatableMessage(reminder.rule.name)
+                    _(
+                        "The rule {rule} has no template. Add a template to the rule, then send the reminder again."
+                    ),
+                    rule=TranslatableMessage(reminder.rule.name),
                 )
             )
         message = build_message(reminder, template=template, recipient=recipient, branding=self._branding)
@@ -242,7 +245,7 @@ def _store_error(
 def _retry_delay(attempts: int) -> timedelta:
     """Return the delay until the next attempt.
 
-    The delay doubles with each attempt, up to `MAX_DELAY`. It is then changed at random by up to 20 %.
+    The delay doubles with each attempt, up to `MAX_DELAY`. The resulting delay is changed at random by up to 20 %.
     """
     delay: timedelta = min(FIRST_DELAY * 2.0 ** min(attempts - 1, 10), MAX_DELAY)
     return delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter is not a secret

@@ -25,7 +25,7 @@ from reminders.sending.mail_settings import MailSettings
 from reminders.sending.states import SendingEvent, apply_event
 from tenants.database.functions import JsonRows, call_function
 
-#: The time after which a claim expires. It is much longer than the time limit of a batch (`batch.TIME_LIMIT`).
+#: The time after which a claim expires. A claim lasts much longer than a batch may take (`batch.TIME_LIMIT`).
 CLAIM_TIMEOUT: timedelta = timedelta(seconds=180)
 
 _UNFINISHED = (ReminderStatus.SCHEDULED, ReminderStatus.SENDING)

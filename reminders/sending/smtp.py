@@ -211,7 +211,7 @@ class _SmtpSession(smtplib.SMTP):
     def data(self, msg: Any) -> tuple[int, bytes]:
         """Send the DATA command, call `before_data`, then send the message.
 
-        This method overrides the method of smtplib.
+        This method overrides the method `data` of `smtplib.SMTP`.
         """
         self.putcmd("data")
         code, reply = self.getreply()

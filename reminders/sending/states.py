@@ -79,7 +79,7 @@ TRANSITIONS: Final[Mapping[tuple[ReminderStatus, SendingEvent], ReminderStatus]]
     (UNKNOWN, SendingEvent.RETURNED): FAILED,
 }
 
-#: The events that only the worker that has claimed the reminder may apply.
+#: The events that may only be applied by the worker that has claimed the reminder.
 #: `apply_event` compares the reminder's `attempts` with the worker's value, to check that the claim is still valid.
 CLAIM_EVENTS: Final = frozenset(
     {

@@ -38,7 +38,7 @@ def set_colour(*, colour: str) -> None:
 def set_logo(*, logo: Logo | None) -> None:
     """Replace the logo of the hotel's e-mails, or remove the logo (None).
 
-    E-mails that were sent earlier then show the alternative text instead of the previous logo.
+    E-mails that were sent before the change will show the alternative text instead of the previous logo.
     """
     if logo is None:
         _update("logo", **_NO_LOGO)

@@ -44,7 +44,7 @@ _STATUS_MESSAGES = {
 _SKIP_MESSAGES = {
     SkipReason.WINDOW_PASSED: gettext_lazy("The stay has begun, so it is too late for this reminder."),
     SkipReason.NO_EMAIL: gettext_lazy(
-        "The guest has no e-mail address. Add one to the reservation, then send the reminder."
+        "The guest has no e-mail address. Add an address to the reservation, then send the reminder."
     ),
     SkipReason.SUPPRESSED: gettext_lazy(
         "The guest's address is on the suppression list. Remove it from the list if the guest wants e-mails again."

@@ -1,4 +1,4 @@
--- Claims reminders for a worker, and returns everything that the worker needs to send them.
+-- This function claims reminders for a worker, and returns the data that the worker needs to send the reminders.
 --
 -- The parameter `request` is a JSON object.
 -- The key `ids` contains the ids of the reminders that are due, as a PostgreSQL array literal.

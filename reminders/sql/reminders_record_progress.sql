@@ -1,4 +1,4 @@
--- Records the progress of a worker between two messages, in one round trip and one commit.
+-- This function records the progress of a worker between two messages, in one round trip and one commit.
 --
 -- The parameter `request` is a JSON object whose keys are all optional.
 -- The key `sent` describes the reminder whose message the mail server has accepted.

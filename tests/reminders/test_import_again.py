@@ -272,7 +272,7 @@ def test_import_stores_only_the_first_row_of_a_repeated_booking_number(
     )
     report = run(file, rejects=tmp_path / "rejects.csv")
     assert (report["created"], report["rejected_by_reason"]) == (2_501, {"duplicate number": 1})
-    assert "the first row with this number is in line 2" in (tmp_path / "rejects.csv").read_text()
+    assert "The first row with this number is in line 2." in (tmp_path / "rejects.csv").read_text()
     assert (run(file)["updated"], Reservation.objects.get(external_id="A").guest_name) == (0, "Ana")
 
 

@@ -227,7 +227,9 @@ def test_output_of_the_import_shows_the_counts_and_the_first_ten_rejected_rows(
     output = output_of(write_lines(tmp_path / "bookings.csv", VALID_LINE, *rejected))
     assert output.startswith("Imported bookings.csv in ")
     assert "1 new, 0 updated, 0 unchanged, 12 rejected" in output
-    assert 'line 3: R2: check_out "2030-02-03": no nights (from 2030-02-03 to 2030-02-03)' in output
+    assert (
+        'line 3: R2: check_out "2030-02-03": no nights (The stay is from 2030-02-03 to 2030-02-03.)' in output
+    )
     assert output.count("no nights") == 10
     assert "and 2 more. Use --rejects FILE" in output
 

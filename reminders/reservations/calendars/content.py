@@ -1,8 +1,8 @@
 """Functions that decode a calendar file and split its text into the lines of each event.
 
-The library `icalendar` parses a file as a whole and stops at the first damaged line between two events. Here the file
-is split into its events first, so a damaged line affects only the event that contains the line. `ical_parser.py` parses
-the lines of each event with the library.
+The library `icalendar` parses a file as a whole and stops at the first damaged line between two events. This module
+splits the file into its events first, so a damaged line affects only the event that contains the line. `ical_parser.py`
+parses the lines of each event with the library.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reminders.errors import InvalidFile
 
 MAX_BYTES = 5_000_000
 
-#: A line break within a long line (folding in RFC 5545, section 3.1). It may separate the bytes of one character.
+#: A line break within a long line (RFC 5545, section 3.1). The break may separate the bytes of one character.
 #: A line that consists only of spaces is not joined to the previous line, because it may be a separate, empty line.
 _FOLD = re.compile(rb"(?:\r?\r?\n|\r)[ \t](?=[^\r\n])")
 _LINE_BREAK = re.compile(r"\r?\r?\n|\r")
@@ -32,7 +32,7 @@ _EVENT_LINE = re.compile(r"\s*(UID|DTSTART|DTEND|DURATION|SUMMARY)\s*[:;]", re.I
 #: If one of these components begins inside an event, the END:VEVENT line of the event is damaged.
 _TOP_LEVEL = ("VCALENDAR", "VEVENT", "VTIMEZONE", "VTODO", "VJOURNAL", "VFREEBUSY")
 #: The pattern matches the names of Python codecs that decode a charset.
-#: Python also has codecs for other purposes. Some of them, such as Punycode, may need hours for a large file.
+#: Python also has codecs for other purposes. Some other codecs, such as Punycode, may need hours for a large file.
 _TEXT_CHARSET = re.compile(r"utf|iso|cp|koi8|mac|big5|gb|euc|shift|johab")
 #: Servers often declare these charsets for files in UTF-8. Browsers treat all of them as Windows-1252.
 _LATIN_CHARSETS = frozenset({"ascii", "iso8859-1", "cp1252"})
@@ -71,7 +71,10 @@ def decode(content: bytes, *, charset: str = "") -> str:
     if len(content) > MAX_BYTES:
         raise InvalidFile(
             TranslatableMessage(
-                _("The calendar is too large: {size:,} bytes (limit: {limit:,})."),
+                _(
+                    "The calendar is too large: {size:,} bytes (limit: {limit:,}). "
+                    "Use a calendar that covers a shorter period."
+                ),
                 size=len(content),
                 limit=MAX_BYTES,
             )

@@ -111,7 +111,9 @@ def _decompress(body: bytes, encoding: str) -> bytes:
         if coding in {"gzip", "x-gzip", "deflate"}:
             body = _inflate(body)
         elif coding != "identity":
-            text = _("The channel uses the compression {encoding}, which is not supported.")
+            text = _(
+                "The channel uses the compression {encoding}, which is not supported. Ask the channel to use gzip."
+            )
             raise CalendarUnavailable(TranslatableMessage(text, encoding=coding[:40]))
     return body
 
@@ -151,8 +153,18 @@ def _follow_redirects(url: str, headers: dict[str, str]) -> Response:
             url = urljoin(url, response.headers.get("location", ""))
         except ValueError:
             raise CalendarUnavailable(
-                TranslatableMessage(_("The channel redirects to an invalid URL."))
+                TranslatableMessage(
+                    _(
+                        "The channel redirects to an invalid URL. Link the calendar again with its current URL."
+                    )
+                )
             ) from None
     raise CalendarUnavailable(
-        TranslatableMessage(_("Too many redirects (limit: {limit})."), limit=_MAX_REDIRECTS)
+        TranslatableMessage(
+            _(
+                "Too many redirects (limit: {limit}). Open the URL in a browser, then link the calendar with the URL "
+                "that the browser shows."
+            ),
+            limit=_MAX_REDIRECTS,
+        )
     )

@@ -48,7 +48,7 @@ from tenants.errors import DomainError
 
 SOURCE = "iCalendar"
 _Outcome = Literal["created", "updated", "cancelled", "unchanged"]
-#: Errors that do not come from the content of a calendar. They stop the whole import, which is repeated later.
+#: Errors that do not come from the content of a calendar stop the whole import, which is repeated later.
 UNRELATED_ERRORS = (SoftTimeLimitExceeded, OperationalError, InterfaceError)
 
 log = structlog.get_logger(__name__)
@@ -240,7 +240,7 @@ class _Importer:
         return None
 
     def _exclude_from_closures(self, room: int, span: Span) -> None:
-        """Reopen the nights of `span` that this calendar has closed, so that its booking can occupy them."""
+        """Reopen the nights of `span` that this calendar has closed, so that the booking can occupy these nights."""
         exclude_from_closures(
             room=room,
             span=span,

@@ -1,4 +1,7 @@
-"""The reader for a single calendar event. It never fails: if a value can't be read, the event has a `problem`."""
+"""The reader for a single calendar event.
+
+The reader never raises an error. If a value can't be read, the attribute `problem` of the event contains the reason.
+"""
 
 from __future__ import annotations
 

@@ -45,10 +45,10 @@ _GUEST = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A booking from a calendar. `guest_name` and `guest_email` are empty if the event has none.
+    """A booking from a calendar. If the event has no guest name or address, `guest_name` or `guest_email` is empty.
 
-    If `is_matched_by_dates` is True, the event has no unique UID. The event then belongs to the stored booking with the
-    same dates. If no stored booking has these dates, a new booking is created, whose `uid` is derived from the dates.
+    If `is_matched_by_dates` is True, the event has no unique UID, so it belongs to the stored booking with the same
+    dates. If no stored booking has these dates, a new booking is created, whose `uid` is derived from the dates.
     """
 
     uid: str

@@ -28,7 +28,7 @@ class Expansion:
     """The calculation of the dates on which the repeating events of one calendar take place.
 
     Only dates from today to a maximum date, the horizon, are calculated. `reaches_horizon` is True if an event repeats
-    after the horizon. A later import of the same calendar then closes more nights.
+    after the horizon. In this case, a later import of the same calendar closes more nights.
     """
 
     def __init__(self, *, zone: ZoneInfo, today: date, time_zones: TimeZones) -> None:

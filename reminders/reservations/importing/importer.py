@@ -189,7 +189,7 @@ class Importer:
             return None
         else:
             detail = TranslatableMessage(
-                _("the first row with this number is in line {line}"), line=joined.first_line
+                _("The first row with this number is in line {line}."), line=joined.first_line
             )
             return RowError(booking.line, booking.number, "", "", Reason.DUPLICATE_NUMBER, detail)
         if rooms:

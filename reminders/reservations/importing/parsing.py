@@ -175,7 +175,7 @@ class _Row:
         if len(self.cells) < self.parser.essential_width:
             expected = len(self.parser.header) or self.parser.essential_width
             detail = TranslatableMessage(
-                _("{count} of {expected} columns"), count=len(self.cells), expected=expected
+                _("The row has {count} of {expected} columns."), count=len(self.cells), expected=expected
             )
             raise self.rejected("", Reason.TOO_FEW_COLUMNS, detail)
         number = self.text("number")
@@ -188,7 +188,7 @@ class _Row:
         if nights < 1:
             raise self.rejected("departure", Reason.NO_NIGHTS, dates_detail(arrival, departure))
         if not FIRST_DAY <= arrival <= LAST_DAY:
-            message = _("{date} is not between {first} and {last}")
+            message = _("The date {date} is not between {first} and {last}.")
             days = {"date": f"{arrival}", "first": f"{FIRST_DAY}", "last": f"{LAST_DAY}"}
             raise self.rejected("arrival", Reason.INVALID_DATE, TranslatableMessage(message, **days))
         if nights > MAX_NIGHTS:

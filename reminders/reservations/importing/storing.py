@@ -61,7 +61,7 @@ def compare_batch(bookings: Sequence[Booking]) -> BatchResult:
 
 
 def store_batch(bookings: Sequence[Booking]) -> BatchResult:
-    """Create the reservations that the hotel does not have, and update those that differ from the file.
+    """Create the reservations that the hotel does not have, and update reservations that differ from the file.
 
     All changes are made in one transaction. Booking numbers must be unique within the batch. Raises RoomContention.
     """

@@ -136,13 +136,13 @@ def test_details_in_the_report_are_in_the_language_of_the_reader(staff: Client, 
     response: Any = staff.get(f"{RESERVATIONS}{uploaded.id}/report/")
     report = b"".join(response.streaming_content).decode("utf-8-sig")
     details = {row["Línea"]: row["Detalle"] for row in csv.DictReader(io.StringIO(report))}
-    assert details.pop("6").endswith("no está entre 1970-01-01 y 2199-12-31")
+    assert details.pop("6").endswith("no está entre 1970-01-01 y 2199-12-31.")
     assert details == {
-        "2": "del 2031-07-01 al 2031-07-01",
-        "3": "41 caracteres, límite: 40",
-        "4": "de 1 a 100",
-        "5": "2 de 5 columnas",
-        "8": "la primera fila con este número está en la línea 7",
+        "2": "La estancia es del 2031-07-01 al 2031-07-01.",
+        "3": "El valor tiene 41 caracteres. El límite es 40.",
+        "4": "Indique un número de 1 a 100.",
+        "5": "La fila tiene 2 de 5 columnas.",
+        "8": "La primera fila con este número está en la línea 7.",
     }
 
 

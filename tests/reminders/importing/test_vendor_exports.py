@@ -310,9 +310,9 @@ def test_profile_written_by_a_hotel_maps_columns_statuses_and_dates(in_hotel: Ho
     [
         ("columns = 1", "must be tables"),
         ("[columns]\nnumber = 1", "must be a column name or a list"),
-        ('[statuses]\nX = "gone"', 'the status of "X" must be one of: booked'),
+        ('[statuses]\nX = "gone"', 'The status of "X" must be one of: booked'),
         ('date_format = "dmy"', "day-first or month-first"),
-        ("colums = 1", "unknown key colums"),
+        ("colums = 1", "Unknown key: colums"),
         ("=", "Invalid"),
     ],
 )

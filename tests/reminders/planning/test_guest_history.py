@@ -22,7 +22,7 @@ ANA = "ana@example.com"
 
 @pytest.fixture
 def welcome(in_hotel: Hotel) -> Rule:
-    """Return the only active rule. It sends a reminder one day before arrival, and only to returning guests."""
+    """Return the only active rule, which sends a reminder one day before arrival to returning guests only."""
     Rule.objects.update(is_active=False)
     return Rule.objects.create(name="welcome back", offset_days=1, send_at=time(10), guests="returning")
 

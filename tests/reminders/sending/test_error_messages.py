@@ -91,8 +91,8 @@ CASES = [
     ),
     (
         no_template,
-        "The rule 7 days before arrival has no template.",
-        "La regla 7 días antes de la llegada no tiene plantilla.",
+        "The rule 7 days before arrival has no template. Add a template to the rule,",
+        "La regla 7 días antes de la llegada no tiene plantilla. Añada una plantilla a la regla y",
     ),
     (too_large, "kB with its attachment (limit: 500 kB)", "kB con su adjunto (límite: 500 kB)"),
     (

@@ -95,7 +95,7 @@ def _profile(path: Path, content: Mapping[str, Any]) -> Profile:
         return InvalidFile(f"{path}: {TranslatableMessage(msgid, **params)}")
 
     if unknown := sorted(content.keys() - _KEYS):
-        message = _("unknown key {key}. The keys are: {known}.")
+        message = _("Unknown key: {key}. The keys are: {known}.")
         raise refuse(message, key=", ".join(unknown), known=", ".join(sorted(_KEYS)))
     columns, statuses = content.get("columns", {}), content.get("statuses", {})
     if not isinstance(columns, dict) or not isinstance(statuses, dict):
@@ -106,17 +106,17 @@ def _profile(path: Path, content: Mapping[str, Any]) -> Profile:
     }
     if not all(names and all(isinstance(n, str) and n for n in names) for names in candidates.values()):
         raise refuse(
-            _('a value of [columns] must be a column name or a list of names, such as "Name" or ["A", "B"].')
+            _('A value of [columns] must be a column name or a list of names, such as "Name" or ["A", "B"].')
         )
     for word, status in statuses.items():
         if status not in ReservationStatus.values:
-            message = _('the status of "{word}" must be one of: {known}.')
+            message = _('The status of "{word}" must be one of: {known}.')
             raise refuse(message, word=word, known=", ".join(ReservationStatus.values))
     if (date_format := content.get("date_format", "")) not in _DATE_FORMATS:
-        raise refuse(_("date_format must be day-first or month-first."))
+        raise refuse(_("The value of date_format must be day-first or month-first."))
     detect = content.get("detect", [])
     if not isinstance(detect, list) or not all(isinstance(name, str) for name in detect):
-        raise refuse(_("detect must be a list of column names."))
+        raise refuse(_("The value of detect must be a list of column names."))
     return Profile(
         name=path.stem,
         title=str(content.get("title", path.stem)),

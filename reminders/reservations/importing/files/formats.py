@@ -139,7 +139,7 @@ def detect_delimiter(lines: Sequence[str], *, names: Collection[str]) -> str:
 def known_names(additional: Collection[str] = ()) -> set[str]:
     """Return all known column names in normalized form.
 
-    These are the names of the fields, the names in the built-in profiles, and the names in `additional`.
+    The known names are the names of the fields, the names in the built-in profiles, and the names in `additional`.
     """
     profiles = built_in_profiles().values()
     names = {normalize_name(name) for profile in profiles for name in profile.column_names()}

@@ -21,7 +21,7 @@ def read_keys(lines: Iterable[str]) -> list[str]:
     for line in itertools.islice(lines, _SAMPLE_LINES):
         keys |= dict.fromkeys(_cells(line) or {})
     if not keys:
-        message = _("The file has no JSON object. Each line must be an object.")
+        message = _("The file contains no JSON object. Each line must be a JSON object.")
         raise InvalidFile(TranslatableMessage(message))
     return list(keys)
 

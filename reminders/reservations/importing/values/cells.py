@@ -81,7 +81,10 @@ def parse_adults(text: str) -> int:
 @functools.lru_cache(maxsize=1024)
 def parse_room_count(text: str) -> int:
     if not 1 <= (count := parse_count(text)) <= MAX_ROOMS:
-        raise CellError(Reason.INVALID_NUMBER, TranslatableMessage(_("from 1 to {limit}"), limit=MAX_ROOMS))
+        raise CellError(
+            Reason.INVALID_NUMBER,
+            TranslatableMessage(_("Enter a number from 1 to {limit}."), limit=MAX_ROOMS),
+        )
     return count
 
 

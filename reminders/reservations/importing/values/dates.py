@@ -28,7 +28,7 @@ class DateOrder(StrEnum):
 
 
 #: Excel stores a date as the number of days since this date.
-#: See https://learn.microsoft.com/en-us/office/troubleshoot/excel/1900-and-1904-date-system
+#: Microsoft documents this at https://learn.microsoft.com/en-us/office/troubleshoot/excel/1900-and-1904-date-system
 _EXCEL_EPOCH = date(1899, 12, 30)
 #: The Excel day numbers that are read as dates, from October 1954 to January 2119. Other numbers are not dates.
 _EXCEL_DAYS = range(20_000, 80_000)
@@ -137,7 +137,7 @@ _MAX_CONTRADICTION = 0.05
 
 @dataclass(slots=True)
 class DateColumn:
-    """The number of dates in one column that show that the day comes first, or that the month comes first.
+    """The counts of the dates in one column that show that the day comes first, or that the month comes first.
 
     For example, the date 13/04/2026 shows that the day comes first.
     """
@@ -201,7 +201,8 @@ class DateColumn:
 class AmbiguousColumn:
     """A column of dates for which both orders of day and month are possible.
 
-    `example` is a cell of the column. `readings` maps each order of day and month to the date that the cell then means.
+    `example` is a cell of the column. `readings` maps each order of day and month to the date that the example has in
+    this order.
     """
 
     column: str

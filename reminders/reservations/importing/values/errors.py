@@ -27,7 +27,7 @@ class Reason(TextChoices):
     NO_ADULTS = "no adults", _("A booking must have at least one adult.")
     UNKNOWN_STATUS = "unknown status", _("This reservation status is not known.")
     UNKNOWN_COUNTRY = "unknown country", _("This is not the name or the code of a country.")
-    UNKNOWN_LANGUAGE = "unknown language", _("This is not a language code.")
+    UNKNOWN_LANGUAGE = "unknown language", _("This is not a language code such as es or pt-br.")
     INVALID_EMAIL = "invalid e-mail address", _("This is not a valid e-mail address.")
     INVALID_PHONE = "invalid phone number", _("This is not a phone number.")
     TOO_LONG = "value too long", _("The value is too long.")
@@ -56,11 +56,13 @@ class RowError:
 def length_detail(text: str, limit: int) -> TranslatableMessage:
     """Return the detail text of the error for a value with more than `limit` characters."""
     return TranslatableMessage(
-        gettext_noop("{length} characters, limit: {limit}"), length=len(text), limit=limit
+        gettext_noop("The value has {length} characters. The limit is {limit}."),
+        length=len(text),
+        limit=limit,
     )
 
 
 def dates_detail(arrival: date, departure: date) -> TranslatableMessage:
     """Return the detail text of the error for a stay with an invalid number of nights."""
-    message = gettext_noop("from {arrival} to {departure}")
+    message = gettext_noop("The stay is from {arrival} to {departure}.")
     return TranslatableMessage(message, arrival=arrival.isoformat(), departure=departure.isoformat())
