@@ -1,17 +1,77 @@
-"""Celery's connection to Redis. A worker continues if Redis is killed while the worker is running a task."""
+"""Celery's connection to Redis. No message is lost if a worker is killed, and a worker survives a restart of Redis."""
 
+from queue import Empty
+from time import monotonic, time
 from typing import Any
 
-from kombu.transport import redis
+from kombu.transport import redis, virtual
+from redis.exceptions import OutOfMemoryError
+
+#: A Lua script that takes the next message from the queues KEYS[3], KEYS[4] and so on, in this order.
+#:
+#: The script returns the key of the queue and the message, or nil if all queues are empty. In the same step, the script
+#: stores the message where kombu keeps messages that are not acknowledged: in the hash KEYS[1] and in the sorted set
+#: KEYS[2] with the time ARGV[1]. The script does not store the message if the flag of its queue is 0 (ARGV[2] for
+#: KEYS[3] and so on), or if the message is not valid.
+#:
+#: RPOP is the first command, because Redis then allows the script to store the message even if the memory is full.
+TAKE_MESSAGE = """
+for i = 3, #KEYS do
+    local message = redis.call('RPOP', KEYS[i])
+    if message then
+        if ARGV[i - 1] == '1' then
+            pcall(function()
+                local properties = cjson.decode(message).properties
+                local origin = properties.delivery_info
+                local stored = '[' .. message .. ',' .. cjson.encode(origin.exchange) .. ','
+                    .. cjson.encode(origin.routing_key) .. ']'
+                redis.call('HSET', KEYS[1], properties.delivery_tag, stored)
+                redis.call('ZADD', KEYS[2], ARGV[1], properties.delivery_tag)
+            end)
+        end
+        return {KEYS[i], message}
+    end
+end
+"""
+
+
+class QoS(redis.QoS):
+    """kombu's record of the messages that a channel has not acknowledged. A full Redis does not end the worker."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Store the message again, which updates its time. If Redis is full, the message of the script remains."""
+        try:
+            super().append(message, delivery_tag)
+        except OutOfMemoryError:
+            virtual.QoS.append(self, message, delivery_tag)
 
 
 class Channel(redis.Channel):
-    """A kombu channel that raises ConnectionError if its transport to Redis is closed.
+    """A kombu channel that takes messages safely, and that raises ConnectionError if its transport is closed.
+
+    kombu 5.7 takes a message with BRPOP, and stores the message as not acknowledged with a second command. If the
+    worker is killed between the two commands, the message is lost. This class takes and stores the message in one
+    script. If the worker is killed after the script, another worker returns the message to its queue after the
+    visibility timeout.
+
+    A script cannot wait for a message. So an idle channel sends BLMOVE before the script. BLMOVE waits until the queue
+    has a message, and moves this message to the place where the message already is. BLMOVE waits for one queue only.
+    If a channel has several queues or priorities, an idle channel takes messages of the others within a second.
 
     When the connection to Redis is lost, kombu 5.7 can close the transport without closing the channel. The next use of
     the channel, such as the acknowledgement of a message, then raises AttributeError. Celery handles connection errors
     only, so the AttributeError ends the worker.
     """
+
+    QoS = QoS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._queues_without_acknowledgement: set[str] = set()
+        #: Whether the last script found no message, so the channel waits for a message before the next script.
+        self._is_idle = False
+        #: Whether Redis rejected the last BLMOVE, because its memory is full.
+        self._is_redis_full = False
+        super().__init__(*args, **kwargs)
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         """Return the parameters of a connection to Redis. Raise ConnectionError if the transport is closed."""
@@ -19,6 +79,59 @@ class Channel(redis.Channel):
             raise ConnectionError("The connection to Redis is closed.")
         parameters: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]
         return parameters
+
+    def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
+        """Start a consumer. If it does not acknowledge messages, do not store the messages of the queue."""
+        if no_ack:
+            self._queues_without_acknowledgement.add(queue)
+        else:
+            self._queues_without_acknowledgement.discard(queue)
+        return super().basic_consume(queue, no_ack, *args, **kwargs)
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Send the commands that take the next message. kombu calls `_brpop_read` when Redis replies.
+
+        `timeout` is the maximum number of seconds that an idle channel waits for a message.
+        """
+        names = self._queue_cycle.consume(len(self.active_queues))  # type: ignore[attr-defined]
+        if not names:
+            return
+        queues = [(name, priority) for priority in self.priority_steps for name in names]
+        keys = [self.unacked_key, self.unacked_index_key]
+        keys += [self._q_for_pri(name, priority) for name, priority in queues]  # type: ignore[attr-defined]
+        keys = [self.global_keyprefix + key for key in keys]
+        flags = [int(name not in self._queues_without_acknowledgement) for name, _priority in queues]
+        commands: list[tuple[str | float, ...]] = [("EVAL", TAKE_MESSAGE, len(keys), *keys, time(), *flags)]
+        if self._is_idle:
+            commands.insert(0, self._wait_command(keys[2], timeout or self.brpop_timeout))
+        connection = self._in_poll = self.client.connection
+        self._brpop_sent_at = monotonic()
+        connection.send_packed_command(connection.pack_commands(commands))
+
+    def _wait_command(self, queue: str, timeout: float) -> tuple[str | float, ...]:
+        """Return a command that ends when the queue has a message, or after `timeout` seconds.
+
+        A full Redis rejects BLMOVE immediately. The command is then a BRPOP of a key that never exists, so the channel
+        waits for the timeout.
+        """
+        if self._is_redis_full:
+            return ("BRPOP", f"{queue}{self.sep}never", timeout)
+        return ("BLMOVE", queue, queue, "RIGHT", "RIGHT", timeout)
+
+    def _brpop_read(self, **options: Any) -> Any:
+        """Read the replies of Redis, and deliver the message to its consumer. Raise Empty if there is no message."""
+        has_waited, self._is_idle = self._is_idle, False
+        if has_waited:
+            try:
+                self.client.parse_response(self.client.connection, "BLMOVE")
+                self._is_redis_full = False
+            except OutOfMemoryError:
+                self._is_redis_full = True
+        try:
+            return super()._brpop_read(**options)  # type: ignore[misc]
+        except Empty:
+            self._is_idle = True
+            raise
 
 
 class Transport(redis.Transport):

@@ -21,7 +21,7 @@ from hotelagent.settings.environment import Environment
 from tests.certificates import Certificate
 from tests.interfaces.test_production_settings import ENVIRONMENT
 
-#: Connects every client of Redis and prints the outcome.
+#: Connects every client of Redis and prints the outcome. The broker sends and receives a message.
 CLIENTS = """
 import django
 django.setup()
@@ -34,6 +34,9 @@ from tenants.context import platform_context
 def broker():
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=5)
+        queue = connection.SimpleQueue("test-tls")
+        queue.put("message")
+        queue.get(timeout=5).ack()
 
 def read_back(name):
     # The caches report no errors of Redis: a value that cannot be stored is missing afterwards.
