@@ -72,7 +72,7 @@ class LinkedCalendar(models.Model):
 
     @property
     def number_of_problems(self) -> int:
-        """Return the number of events in the last import that staff should check."""
+        """Return how many events of the last import staff should check."""
         report = self.last_report or {}
         return sum(len(report.get(name, ())) for name in _PROBLEM_LISTS)
 

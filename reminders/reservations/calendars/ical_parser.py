@@ -188,7 +188,7 @@ class _Interpreter:
         has_own_uid = self._has_own_uid(event)
         if event.has_invalid_email:
             detail = TranslatableMessage(
-                _("The guest's e-mail address is not valid, so it was not imported.")
+                _("The guest's e-mail address is not valid, so the address was not imported.")
             )
             self._warn(event, detail)
         return Booking(

@@ -57,7 +57,9 @@ def column_indexes(
     Raises InvalidFile if `require` is true and a required field has no column.
     """
     if require and (missing := missing_fields(mapping)):
-        message = _("The file has no recognized column for: {fields}. Its columns are: {columns}.")
+        message = _(
+            "The file has no recognized column for: {fields}. The columns of the file are: {columns}."
+        )
         raise InvalidFile(
             TranslatableMessage(message, fields=", ".join(missing), columns=", ".join(header)),
             choice=FileChoice.COLUMNS,
@@ -79,7 +81,7 @@ def _split(column: str, names: Mapping[str, str]) -> list[str]:
     parts = _parts(column, names)
     if absent := [part for part in parts if part not in names]:
         written = column if absent == [normalize_name(column)] else ", ".join(absent)
-        message = _("The file has no column named {column}. Its columns are: {columns}.")
+        message = _("The file has no column named {column}. The columns of the file are: {columns}.")
         raise InvalidFile(
             TranslatableMessage(message, column=written, columns=", ".join(names.values())),
             choice=FileChoice.COLUMNS,

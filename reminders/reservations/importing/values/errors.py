@@ -31,7 +31,7 @@ class Reason(TextChoices):
     INVALID_EMAIL = "invalid e-mail address", _("This is not a valid e-mail address.")
     INVALID_PHONE = "invalid phone number", _("This is not a phone number.")
     TOO_LONG = "value too long", _("The value is too long.")
-    TOO_FEW_COLUMNS = "too few columns", _("The row is shorter than the header.")
+    TOO_FEW_COLUMNS = "too few columns", _("The row has fewer cells than the header.")
     UNREADABLE = "unreadable row", _("The row can't be read.")
 
 
