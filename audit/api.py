@@ -3,19 +3,48 @@
 from typing import Any
 
 import django_filters
+from django.db.models import IntegerChoices
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.routers import SimpleRouter
 
 from audit import registry
 from audit.models import Event
+from audit.registry import Outcome, Severity
 from hotelagent.rest.views import HotelReadOnlyViewSet
+
+
+class _LabelledField(serializers.ChoiceField):
+    """A number of an IntegerChoices class, which the API shows as the lowercase name of its member."""
+
+    def __init__(self, choices: type[IntegerChoices], **options: Any) -> None:
+        self._names = {member.value: member.name.lower() for member in choices}
+        super().__init__([(name, name) for name in self._names.values()], read_only=True, **options)
+
+    def to_representation(self, value: Any) -> str:
+        return self._names[value]
 
 
 class EventSerializer(serializers.ModelSerializer[Event]):
     description = serializers.CharField(
         read_only=True,
         help_text="What happened, in the language of the `Accept-Language` header if it is supported.",
+    )
+    severity = _LabelledField(Severity, help_text="How urgently people should look at the event.")
+    outcome = _LabelledField(Outcome, help_text="Whether the operation was done.")
+    actor_label = serializers.CharField(read_only=True, help_text="The name of the actor, or its id or kind.")
+    initiator_label = serializers.CharField(
+        read_only=True, help_text="The name or id of the person or API key that started a task or command."
+    )
+    ip = serializers.CharField(read_only=True, allow_null=True, help_text="The IP address of the client.")
+    user_agent = serializers.CharField(read_only=True)
+    data: Any = serializers.JSONField(
+        source="fields", read_only=True, help_text="The fields of the event, without the erased fields."
+    )
+    erased_fields = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="The names of the personal fields that were erased.",
     )
 
     class Meta:
@@ -24,15 +53,25 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "id",
             "at",
             "event",
+            "version",
+            "severity",
+            "outcome",
             "description",
             "actor_kind",
             "actor_id",
             "actor_label",
+            "initiator_kind",
+            "initiator_id",
+            "initiator_label",
             "ip",
+            "user_agent",
             "request_id",
+            "task_id",
+            "idempotency_key",
             "subject_kind",
             "subject_id",
             "data",
+            "erased_fields",
         ]
         read_only_fields = fields
 

@@ -9,7 +9,8 @@ class AuditConfig(AppConfig):
     verbose_name = _("Audit trail")
 
     def ready(self) -> None:
-        # Database roles that serve requests may not change or delete events. A trigger also stops the table's owner.
-        privileges.declare_table_privileges("audit.event", "SELECT, INSERT")
+        # Database roles that serve requests may not change or delete events, except to erase personal values.
+        # Triggers also stop the table's owner.
+        privileges.declare_table_privileges("audit.event", "SELECT, INSERT", update=["personal"])
 
         from audit import checks, listeners  # noqa: F401, PLC0415 - these register themselves

@@ -23,14 +23,8 @@ def check_description_placeholders(
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
             for event_type in registry.all_types():
-                placeholders = {
-                    name
-                    for _text, name, _spec, _conversion in string.Formatter().parse(
-                        str(event_type.description)
-                    )
-                    if name
-                }
-                if unknown := sorted(placeholders - event_type.fields - {"actor", "subject"}):
+                placeholders = _placeholders(str(event_type.description))
+                if unknown := sorted(placeholders - event_type.all_fields - {"actor", "subject"}):
                     errors.append(
                         Error(
                             f"The description of the event {event_type.name} in '{language}' contains {unknown}.",
@@ -39,3 +33,7 @@ def check_description_placeholders(
                         )
                     )
     return errors
+
+
+def _placeholders(description: str) -> set[str]:
+    return {name for _text, name, _spec, _conversion in string.Formatter().parse(description) if name}

@@ -12,17 +12,14 @@ from audit.registry import EventType
 from audit.services import record, record_in_own_transaction
 from hotelagent.admin import signals as admin_signals
 from tenants import signals as tenant_signals
-from tenants.context import Actor, actor_context, current_actor
+from tenants.context import actor_context, changed_actor
 from tenants.models import ApiKey, ContactIdentifier, Hotel, User
 
 
 @receiver(user_logged_in)
 def _logged_in(*, user: User, **_: Any) -> None:
-    # During the login the current actor is still anonymous, so only its IP address and request id are used here.
-    request_actor = current_actor()
-    with actor_context(
-        Actor("user", str(user.pk), user.username, request_actor.ip, request_actor.request_id)
-    ):
+    # During the login the current actor is still anonymous, so only the origin of the request is used here.
+    with actor_context(changed_actor(kind="user", id=str(user.pk), label=user.username)):
         record(events.LOGGED_IN, subject=("user", user.pk))
 
 

@@ -1,12 +1,16 @@
-"""The audit trail's table, with one row per event. A trigger rejects UPDATE, DELETE and TRUNCATE."""
+"""The audit trail's table, with one row per event. Triggers reject all changes but the erasure of personal values."""
 
-from django.core.serializers.json import DjangoJSONEncoder
+from typing import Any
+
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models import Func, Q
+from django.db.models.functions import Cast, Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from audit import registry
 from audit.errors import EventTypeNotFound
+from audit.registry import Outcome, Severity
 from hotelagent.core.ids import uuid7
 
 
@@ -21,29 +25,49 @@ class ActorKind(models.TextChoices):
     ANONYMOUS = "anonymous", _("anonymous")
 
 
-#: Actors that are displayed as "hotelagent", because neither a person nor an API client requested the operation.
+#: Actors that are displayed as "hotelagent" or as their initiator, because they only run code of this project.
 _AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
+#: The keys of `personal` that are not fields of the event type.
+_ORIGIN = frozenset({"actor", "initiator"})
 
 
 class Event(models.Model):
-    """An entry of the audit trail: an operation that was performed or denied. The row never changes.
+    """An entry of the audit trail: an operation that was performed, was denied or failed.
 
     Events are ordered by `id`, a UUIDv7 from the clock of the process that records the event. The displayed time `at`
-    comes from the database clock. Events refer to people and objects by kind and id, and contain no names or addresses
-    of guests.
+    comes from the database clock. `transaction` is the number of the database transaction that recorded the event.
+
+    `data` has the plain fields of the event type. `personal` is null or has an object for each personal field:
+    {"salt", "value"}, or {"digest"} after the field was erased. The personal values of the actor and of the initiator
+    have the keys `actor` and `initiator`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     at = models.DateTimeField(_("time"), db_default=Now(), editable=False)
+    transaction = models.BigIntegerField(
+        db_default=Cast(
+            Cast(Func(function="pg_current_xact_id"), models.TextField()), models.BigIntegerField()
+        ),
+        editable=False,
+    )
     event = models.CharField(_("event"), max_length=60)
+    #: The version of the event type with which the event was recorded.
+    version = models.SmallIntegerField(_("version"), default=1)
+    severity = models.SmallIntegerField(_("severity"), choices=Severity, default=Severity.INFO)
+    outcome = models.SmallIntegerField(_("outcome"), choices=Outcome, default=Outcome.SUCCESS)
     actor_kind = models.CharField(_("actor kind"), max_length=12, choices=ActorKind)
     actor_id = models.CharField(_("actor ID"), max_length=64, blank=True)
-    actor_label = models.CharField(_("actor"), max_length=200, blank=True)
-    ip = models.GenericIPAddressField(_("IP address"), null=True)
+    #: The person or API key that started the task or the command. Null if the actor acted directly.
+    initiator_kind = models.CharField(_("initiator kind"), max_length=12, choices=ActorKind, null=True)
+    initiator_id = models.CharField(_("initiator ID"), max_length=64, null=True)
     request_id = models.CharField(_("request ID"), max_length=64, blank=True)
+    task_id = models.CharField(_("task ID"), max_length=64, blank=True)
+    #: The id of the request's Idempotency-Key, under which the response is stored (`tenants.access.idempotency`).
+    idempotency_key = models.CharField(_("idempotency key"), max_length=64, blank=True)
     subject_kind = models.CharField(_("subject kind"), max_length=40, blank=True)
     subject_id = models.CharField(_("subject ID"), max_length=64, blank=True)
-    data = models.JSONField(_("data"), default=dict, encoder=DjangoJSONEncoder)
+    data = models.JSONField(_("data"), default=dict)
+    personal = models.JSONField(_("personal data"), null=True)
 
     class Meta:
         verbose_name = _("event")
@@ -53,6 +77,21 @@ class Event(models.Model):
             # The index for the history of an object, which is the subject of its events.
             # The index omits `subject_kind`, because objects of different kinds rarely have the same id.
             models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
+            # The index for the events of a person, with those of the tasks that the person started.
+            models.Index(Coalesce("initiator_id", "actor_id"), "id", name="audit_event_actor"),
+            models.Index(fields=["event", "id"], name="audit_event_event"),
+            models.Index(
+                fields=["request_id", "id"], condition=Q(request_id__gt=""), name="audit_event_request"
+            ),
+            models.Index(fields=["task_id", "id"], condition=Q(task_id__gt=""), name="audit_event_task"),
+            # The index for denied, failed and severe events.
+            models.Index(
+                fields=["id"],
+                condition=Q(outcome__gt=Outcome.SUCCESS) | Q(severity__gte=Severity.WARNING),
+                name="audit_event_notable",
+            ),
+            # The index for sealing, which reads the newest transactions. Rows are stored nearly in their order.
+            BrinIndex(fields=["transaction"], name="audit_event_transaction"),
         ]
 
     def __str__(self) -> str:
@@ -63,12 +102,58 @@ class Event(models.Model):
         return f"{self.subject_kind} {self.subject_id}".strip()
 
     @property
+    def fields(self) -> dict[str, Any]:
+        """The plain fields of the event, and its personal fields that are not erased."""
+        return {**self.data} | {name: value for name, value in self._values.items() if name not in _ORIGIN}
+
+    @property
+    def erased_fields(self) -> list[str]:
+        """The names of the personal fields whose values were erased."""
+        return sorted(name for name, stored in (self.personal or {}).items() if "digest" in stored)
+
+    @property
+    def actor_label(self) -> str:
+        """The name of the actor, or the id or kind of the actor if the name is not stored."""
+        return str(self._origin("actor").get("label") or self.actor_id or self.actor_kind)
+
+    @property
+    def initiator_label(self) -> str:
+        """The name of the initiator, or the id of the initiator if the name is not stored. Empty without initiator."""
+        return str(self._origin("initiator").get("label") or self.initiator_id or "")
+
+    @property
+    def ip(self) -> str | None:
+        """The IP address of the client."""
+        address = self._origin("actor").get("ip")
+        return None if address is None else str(address)
+
+    @property
+    def user_agent(self) -> str:
+        return str(self._origin("actor").get("user_agent", ""))
+
+    @property
     def description(self) -> str:
         """The description in the active language, or the raw data if the event's type no longer exists."""
-        actor = "hotelagent" if self.actor_kind in _AUTOMATIC else self.actor_label
-        actor = actor or self.get_actor_kind_display()
         try:
             event_type = registry.get(self.event)
         except EventTypeNotFound:
-            return f"{actor}: {self.event} {self.subject} {self.data}"
-        return event_type.describe(actor=actor, subject=self.subject, data=self.data)
+            return f"{self._displayed_actor}: {self.event} {self.subject} {self.fields}"
+        return event_type.describe(
+            actor=self._displayed_actor, subject=self.subject, data=self.fields, version=self.version
+        )
+
+    @property
+    def _displayed_actor(self) -> str:
+        if self.actor_kind in _AUTOMATIC:
+            return self.initiator_label or "hotelagent"
+        label = self._origin("actor").get("label")
+        is_program = self.actor_kind == ActorKind.COMMAND
+        return str(label or (self.actor_id if is_program else "") or self.get_actor_kind_display())
+
+    def _origin(self, name: str) -> dict[str, Any]:
+        return dict(self._values.get(name, {}))
+
+    @property
+    def _values(self) -> dict[str, Any]:
+        stored = self.personal or {}
+        return {name: member["value"] for name, member in stored.items() if "value" in member}

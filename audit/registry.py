@@ -1,12 +1,18 @@
-"""The registry of event types. A type has a name, the names of its fields, and a description for people.
+"""The registry of event types. A type has a name, its fields, a severity, an outcome and a description for people.
 
 Each app registers its types in its `events.py`:
 
     HOLD_ACQUIRED = register("hold.acquired", description=_("{actor} held room {room}"), fields=("room",))
 
+The values of personal fields are stored with a salt apart from the plain fields, so that they can be erased. The values
+of secret fields are not stored. The trail shows only that the field was set.
+
 A description may contain `{actor}`, `{subject}` and the fields of the event. The description is translated when an
 event is displayed, so stored events do not depend on a language. If the values of a field are codes such as
 "late_booking", `labels` maps the codes to texts for display.
+
+If the fields or the meaning of a type change, its version is increased. `earlier` keeps the descriptions of the earlier
+versions, so that older events remain readable.
 """
 
 from __future__ import annotations
@@ -17,8 +23,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from django.db.models import IntegerChoices
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
+from django.utils.translation import pgettext_lazy
 
 from audit.errors import EventTypeConflict, EventTypeNotFound, InvalidEventFields, InvalidEventType
 
@@ -27,42 +35,71 @@ if TYPE_CHECKING:
 
 #: The name of an event type consists of a subject, a dot and a verb, such as "hold.acquired".
 _NAME = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
-_RESERVED_FIELDS = frozenset({"actor", "subject", "event"})
+_RESERVED_FIELDS = frozenset({"actor", "initiator", "subject", "event", "cut"})
 _DATE_PREFIX = re.compile(r"\d{4}-\d\d-\d\d(?:T|\Z)")
 _DATE_LENGTH = len("2030-05-01")
-#: Field names that an event type may not use, because such fields would contain personal data.
-#: Personal data could not be erased from the append-only audit trail.
-_PERSONAL_FIELDS = frozenset(
-    {"email", "guest", "guest_email", "guest_name", "guest_phone", "phone", "to", "recipient"}
-)
-
 #: The label of each code of a field.
 Labels: TypeAlias = "Mapping[str, str | StrPromise]"
 
 _types: dict[str, EventType] = {}
 
 
+class Severity(IntegerChoices):
+    """How urgently people should look at an event."""
+
+    INFO = 1, pgettext_lazy("severity", "information")
+    NOTICE = 2, pgettext_lazy("severity", "notice")
+    WARNING = 3, pgettext_lazy("severity", "warning")
+    CRITICAL = 4, pgettext_lazy("severity", "critical")
+
+
+class Outcome(IntegerChoices):
+    """Whether the operation that an event is about was done."""
+
+    SUCCESS = 1, pgettext_lazy("event outcome", "done")
+    DENIED = 2, pgettext_lazy("event outcome", "denied")
+    FAILED = 3, pgettext_lazy("event outcome", "failed")
+
+
 @dataclass(frozen=True, slots=True)
 class EventType:
+    """An event type. `fields` has the names of the plain fields only. The three sets of fields are disjoint."""
+
     name: str
     description: str | StrPromise
     fields: frozenset[str]
+    personal: frozenset[str] = frozenset()
+    secret: frozenset[str] = frozenset()
+    version: int = 1
+    severity: Severity = Severity.INFO
+    outcome: Outcome = Outcome.SUCCESS
     labels: Mapping[str, Labels] = field(default_factory=dict, hash=False)
+    earlier: Mapping[int, str | StrPromise] = field(default_factory=dict, hash=False)
+
+    @property
+    def all_fields(self) -> frozenset[str]:
+        return self.fields | self.personal | self.secret
 
     def check_fields(self, names: Iterable[str]) -> None:
         """Raise InvalidEventFields unless `names` are exactly the fields of this type."""
         names = frozenset(names)
-        if names != self.fields:
-            missing, unknown = sorted(self.fields - names), sorted(names - self.fields)
+        if names != self.all_fields:
+            missing, unknown = sorted(self.all_fields - names), sorted(names - self.all_fields)
             raise InvalidEventFields(f"{self.name}: missing fields {missing}, unknown fields {unknown}.")
 
-    def describe(self, *, actor: str, subject: str, data: Mapping[str, object]) -> str:
-        """Return the description in the active language. Missing fields of older events are displayed as `?`."""
+    def describe(
+        self, *, actor: str, subject: str, data: Mapping[str, object], version: int | None = None
+    ) -> str:
+        """Return the description of an event of this version in the active language. The default is this version.
+
+        Missing and erased fields are displayed as `?`.
+        """
         values = {
             name: self.labels.get(name, {}).get(str(value)) or _format_value(value)
             for name, value in data.items()
         }
-        return str(self.description).format_map(_Values(values, actor=actor, subject=subject))
+        description = self.earlier.get(version or self.version, self.description)
+        return str(description).format_map(_Values(values, actor=actor, subject=subject))
 
 
 def _format_value(value: object) -> object:
@@ -90,31 +127,57 @@ def register(
     *,
     description: str | StrPromise,
     fields: Iterable[str] = (),
+    personal: Iterable[str] = (),
+    secret: Iterable[str] = (),
+    version: int = 1,
+    severity: Severity = Severity.INFO,
+    outcome: Outcome = Outcome.SUCCESS,
     labels: Mapping[str, Labels] | None = None,
+    earlier: Mapping[int, str | StrPromise] | None = None,
 ) -> EventType:
     """Register and return an event type.
 
-    Call this function at import time. Raises EventTypeConflict, InvalidEventType.
+    `fields`, `personal` and `secret` are the names of the plain, personal and secret fields. `earlier` maps each
+    earlier version to its description. Call this function at import time. Raises EventTypeConflict, InvalidEventType.
     """
+    if name in _types:
+        raise EventTypeConflict(f"The event type {name!r} is already registered.")
+    event_type = EventType(
+        name=name,
+        description=description,
+        fields=frozenset(fields),
+        personal=frozenset(personal),
+        secret=frozenset(secret),
+        version=version,
+        severity=severity,
+        outcome=outcome,
+        labels=labels or {},
+        earlier=earlier or {},
+    )
+    _check(event_type)
+    _types[name] = event_type
+    return event_type
+
+
+def _check(event_type: EventType) -> None:
+    """Raise InvalidEventType if the name, a field or a version of the type is invalid."""
+    name = event_type.name
     if not _NAME.fullmatch(name):
         raise InvalidEventType(
             f"{name!r} is not a valid name. Use lowercase words with a dot between subject and verb, "
             "such as 'hold.acquired'."
         )
-    if name in _types:
-        raise EventTypeConflict(f"The event type {name!r} is already registered.")
-    fields = frozenset(fields)
-    if reserved := sorted(fields & _RESERVED_FIELDS):
+    if reserved := sorted(event_type.all_fields & _RESERVED_FIELDS):
         raise InvalidEventType(f"{name}: the field names {reserved} are reserved.")
-    if personal := sorted(fields & _PERSONAL_FIELDS):
+    kinds = (event_type.fields, event_type.personal, event_type.secret)
+    if len(event_type.all_fields) != sum(len(kind) for kind in kinds):
         raise InvalidEventType(
-            f"{name}: the fields {personal} would store personal data, which cannot be erased from the trail. "
-            "Refer to people by their ids."
+            f"{name}: a field can be plain, personal or secret, but only one of the three."
         )
-    _types[name] = event_type = EventType(
-        name=name, description=description, fields=fields, labels=labels or {}
-    )
-    return event_type
+    if set(event_type.earlier) != set(range(1, event_type.version)):
+        raise InvalidEventType(
+            f"{name}: `earlier` must have the description of each version before {event_type.version}."
+        )
 
 
 def get(name: str) -> EventType:

@@ -1,32 +1,41 @@
-"""Functions that record events in the audit trail. The actor, IP address and request id come from `tenants.context`."""
+"""Functions that record events in the audit trail. The actor, the request and the task come from `tenants.context`."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any
 
 import structlog
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
 from audit import registry
 from audit.models import Event
+from audit.recording.origin import actor_as_json
+from audit.recording.values import add_salts, split_fields
 from audit.registry import EventType
 from hotelagent.core.ids import uuid7
-from tenants.context import current_actor
+from hotelagent.core.text import storable
 from tenants.database.connections import start_on_second_connection
+
+__all__ = ["actor_as_json", "record", "record_in_own_transaction", "record_many"]
 
 log = structlog.get_logger(__name__)
 
 #: Maximum number of seconds that `record_in_own_transaction` waits until its second connection has committed.
 TIMEOUT_SECONDS = 1.0
 
-_LABEL_LENGTH = 200
+_ID_LENGTH = 64
 
 # All rows are passed as one JSON parameter, because thousands of separate parameters would slow down imports.
 _INSERT_MANY = """
-INSERT INTO audit_event (id, event, actor_kind, actor_id, actor_label, ip, request_id, subject_kind, subject_id, data)
-SELECT new.id, %s, %s, %s, %s, %s::inet, %s, new.kind, new.subject, new.data
-FROM json_to_recordset(%s) AS new (id uuid, kind text, subject text, data jsonb)
+INSERT INTO audit_event (
+    event, version, severity, outcome, actor_kind, actor_id, initiator_kind, initiator_id, request_id, task_id,
+    idempotency_key, id, subject_kind, subject_id, data, personal)
+SELECT %(event)s, %(version)s, %(severity)s, %(outcome)s, %(actor_kind)s, %(actor_id)s, %(initiator_kind)s,
+    %(initiator_id)s, %(request_id)s, %(task_id)s, %(idempotency_key)s,
+    new.id, new.subject_kind, new.subject_id, new.data, new.personal
+FROM json_to_recordset(%(rows)s) AS new (
+    id uuid, subject_kind text, subject_id text, data jsonb, personal jsonb)
 """
 
 #: The kind and the id of the object that an event is about, such as ("hold", id).
@@ -86,59 +95,52 @@ def record_many(event_type: EventType, events: Iterable[tuple[Subject | None, Ma
     Use this function if the history of each subject must show the event. An operation on very many objects should
     record one event with a summary instead.
     """
-    rows = [
-        {"id": uuid7(), "kind": kind, "subject": str(identifier), "data": fields}
-        for (kind, identifier), fields in _check_events(event_type, events)
-    ]
-    if rows:
-        actor = current_actor()
-        values = [
-            event_type.name,
-            actor.kind,
-            actor.id,
-            actor.label[:_LABEL_LENGTH],
-            actor.ip,
-            actor.request_id or "",
-        ]
-        with connection.cursor() as cursor:
-            cursor.execute(_INSERT_MANY, [*values, json.dumps(rows, cls=DjangoJSONEncoder)])
-    return len(rows)
-
-
-def _check_events(
-    event_type: EventType, events: Iterable[tuple[Subject | None, Mapping[str, object]]]
-) -> Iterator[tuple[Subject, Mapping[str, object]]]:
     event_type = registry.get(event_type.name)
-    for subject, fields in events:
-        event_type.check_fields(fields)
-        yield subject or ("", ""), fields
+    origin = actor_as_json()
+    rows = [{"id": str(uuid7()), **_row(event_type, origin, subject, fields)} for subject, fields in events]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT_MANY, {**_columns(event_type, origin), "rows": json.dumps(rows)})
+    return len(rows)
 
 
 def _build_event(event_type: EventType, subject: Subject | None, fields: Mapping[str, object]) -> Event:
     event_type = registry.get(event_type.name)
-    event_type.check_fields(fields)
-    actor = current_actor()
-    kind, identifier = subject or ("", "")
-    return Event(
-        event=event_type.name,
-        actor_kind=actor.kind,
-        actor_id=actor.id,
-        actor_label=actor.label[:_LABEL_LENGTH],
-        ip=actor.ip,
-        request_id=actor.request_id or "",
-        subject_kind=kind,
-        subject_id=str(identifier),
-        data=fields,
-    )
+    origin = actor_as_json()
+    return Event(**_columns(event_type, origin), **_row(event_type, origin, subject, fields))
 
 
-def actor_as_json() -> dict[str, str | None]:
-    """Return the current actor as the value of the `actor` parameter of the database function `audit_record`."""
-    actor = current_actor()
+def _columns(event_type: EventType, origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that have the same value in all events of one call."""
+    initiator = origin.get("initiator", {})
     return {
-        "kind": actor.kind,
-        "id": actor.id,
-        "label": actor.label[:_LABEL_LENGTH],
-        "ip": actor.ip,
-        "request_id": actor.request_id or "",
+        "event": event_type.name,
+        "version": event_type.version,
+        "severity": event_type.severity,
+        "outcome": event_type.outcome,
+        "actor_kind": origin["kind"],
+        "actor_id": origin["id"],
+        "initiator_kind": initiator.get("kind"),
+        "initiator_id": initiator.get("id"),
+        "request_id": origin["request_id"],
+        "task_id": origin["task_id"],
+        "idempotency_key": origin["idempotency_key"],
+    }
+
+
+def _row(
+    event_type: EventType,
+    origin: Mapping[str, Any],
+    subject: Subject | None,
+    fields: Mapping[str, object],
+) -> dict[str, Any]:
+    """Return the columns that differ between the events of one call. Raises InvalidEventFields."""
+    event_type.check_fields(fields)
+    data, personal = split_fields(event_type, fields)
+    kind, identifier = subject or ("", "")
+    return {
+        "subject_kind": kind,
+        "subject_id": storable(str(identifier)[:_ID_LENGTH]),
+        "data": data,
+        "personal": add_salts({**origin["personal"], **personal}),
     }

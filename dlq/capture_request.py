@@ -15,11 +15,11 @@ from dlq.error_reports import ErrorReport, hide_texts, report_exception
 from dlq.kinds.namespaces import is_retryable
 from dlq.kinds.registry import Kind, find_kind
 from dlq.kinds.schemas import find_problems
-from dlq.payloads.json_values import valid_text
 from dlq.payloads.secret_fields import hidden_texts
 from dlq.policy import MAX_AGE, SUSPENDED_MAX_AGE
 from dlq.retries import schedule
 from hotelagent.core.ids import uuid7
+from hotelagent.core.text import storable
 from tenants.context import current_actor, current_tenant
 from tenants.errors import HotelSuspended
 
@@ -126,12 +126,12 @@ def _work_key(source: str, name: str, payload: payloads.StoredPayload) -> str:
 
 def _key(key: str) -> str:
     """Return the key, or a digest of a key that is too long. Two long keys with the same beginning stay different."""
-    key = valid_text(key)
+    key = storable(key)
     return key if len(key) <= MAX_KEY_LENGTH else hashlib.sha256(key.encode()).hexdigest()
 
 
 def _cut(text: str, length: int) -> str:
-    return valid_text(text[:length])
+    return storable(text[:length])
 
 
 def _base64(content: bytes | None) -> str | None:

@@ -12,6 +12,7 @@ from django.utils import translation
 
 from hotelagent.core.messages import TranslatableMessage, message_from_json, message_to_json
 from hotelagent.core.redaction import REDACTED, redact_text
+from hotelagent.core.text import storable
 
 MAX_TYPE_LENGTH = 150
 MAX_LOCATION_LENGTH = 300
@@ -152,15 +153,13 @@ def _report_exception(error: BaseException) -> ErrorReport:
     report = report_texts(
         type=_qualified_name(type(error)), message=message, traceback="".join(exception.format())
     )
-    return replace(
-        report, location=_valid_text(_location(exception.stack)), translatable_message=translatable
-    )
+    return replace(report, location=storable(_location(exception.stack)), translatable_message=translatable)
 
 
 def report_texts(*, type: str, message: str, traceback: str = "") -> ErrorReport:  # noqa: A002
     """Return the report of an error that another system describes. The message and traceback are redacted and cut."""
     return ErrorReport(
-        type=_valid_text(type)[:MAX_TYPE_LENGTH],
+        type=storable(type)[:MAX_TYPE_LENGTH],
         message=_redact(_cut_end(message, MAX_MESSAGE_LENGTH + _MARGIN))[:MAX_MESSAGE_LENGTH],
         traceback=_redact(_cut_start(traceback, MAX_TRACEBACK_LENGTH + _MARGIN))[-MAX_TRACEBACK_LENGTH:],
     )
@@ -223,14 +222,10 @@ def _redact_value(value: Any) -> Any:
     return _redact(value) if isinstance(value, str) else value
 
 
-def _valid_text(text: str) -> str:
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-
-
 def _redact(text: str) -> str:
     for pattern, replacement in _ROW_VALUES:
         text = pattern.sub(replacement, text)
-    return redact_text(_valid_text(text))
+    return redact_text(storable(text))
 
 
 def _qualified_name(cls: type) -> str:

@@ -81,7 +81,9 @@ class HasTenant(Protocol):
 class Actor:
     """The person, API key or program that performs an operation, as the audit trail records it.
 
-    `label` is a copy of the name, so that the trail is readable after the user or key is deleted.
+    `id` is not personal: the primary key of a user or key, or the name of a task or command. `label` is a copy of the
+    name, so that the trail is readable after the user or key is deleted. `initiator` is the person or key that started
+    a task or command, or None if the actor acts directly.
     """
 
     kind: Literal["user", "key", "task", "command", "system", "anonymous"]
@@ -89,6 +91,13 @@ class Actor:
     label: str
     ip: str | None = None
     request_id: str | None = None
+    #: Whether `ip` is the address of the connection, because the expected proxies did not name the client.
+    ip_is_peer: bool = False
+    user_agent: str = ""
+    task_id: str = ""
+    #: The id of the request's Idempotency-Key (`tenants.access.idempotency.IdempotentRequest`).
+    idempotency_key: str = ""
+    initiator: Actor | None = None
 
 
 PUBLIC_SCHEMA = "public"
@@ -159,6 +168,12 @@ def actor_context(actor: Actor) -> AbstractContextManager[Actor]:
 def current_actor() -> Actor:
     """Return the current actor, or SYSTEM if none is set."""
     return _actor.get()
+
+
+def changed_actor(**changes: Any) -> Actor:
+    """Return the current actor with some changed values. Unlike `dataclasses.replace`, this accepts a lazy actor."""
+    actor = current_actor()
+    return Actor(**{name: getattr(actor, name) for name in Actor.__slots__} | changes)
 
 
 def make_cache_key(key: str, key_prefix: str, version: int) -> str:

@@ -141,7 +141,7 @@ class RedriveAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
 
     @display(description=_("requested by"))
     def requested_by(self, redrive: Redrive) -> str:
-        return str(redrive.actor.get("label", ""))
+        return redrive.actor_label
 
     def start_view(self, request: HttpRequest) -> HttpResponse:
         """Preview and start a redrive. The filter in the query string selects the failures."""

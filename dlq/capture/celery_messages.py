@@ -14,8 +14,8 @@ from dlq import services
 from dlq.capture_request import MAX_NAME_LENGTH, Origin, ordering_key_of
 from dlq.kinds.registry import find_kind
 from dlq.payloads import StoredPayload
-from dlq.payloads.json_values import valid_text
 from dlq.retries import attempts, ordering, runner
+from hotelagent.core.text import storable
 from tenants import host_routing
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.errors import TooManyDeliveries
@@ -189,8 +189,9 @@ def _message_context(headers: dict[str, Any], *, name: str, task_id: str) -> Ite
     if hotel_id and hotel is None:
         raise LookupError(f"{name} ran for the hotel {hotel_id}, which no longer exists.")
     # The request id, the task id and the name of the task come from the message and can contain any characters.
-    # `valid_text` removes the characters that the audit trail cannot store.
-    request_id = valid_text(str(headers.get(REQUEST_ID_HEADER) or "")) or None
-    actor = Actor("task", valid_text(task_id), valid_text(name)[:MAX_NAME_LENGTH], request_id=request_id)
+    # `storable` removes the characters that the audit trail cannot store.
+    request_id = storable(str(headers.get(REQUEST_ID_HEADER) or "")) or None
+    task_name = storable(name)[:MAX_NAME_LENGTH]
+    actor = Actor("task", task_name, task_name, request_id=request_id, task_id=storable(task_id))
     with hotel_context(hotel) if hotel else platform_context(), actor_context(actor):
         yield

@@ -12,6 +12,8 @@ from typing import Any
 
 from kombu.utils.json import JSONEncoder, object_hook
 
+from hotelagent.core.text import storable
+
 _TAG = frozenset({"__type__", "__value__"})
 #: The tag of a dict whose keys JSON would change, or that looks like a tag. Its value is a list of pairs.
 _PAIRS = "pairs"
@@ -61,20 +63,15 @@ def readable(value: Any) -> Any:
     """Return a copy of a JSON value in which the parts that jsonb rejects or changes are replaced."""
     match value:
         case str():
-            return valid_text(value)
+            return storable(value)
         case float() if not math.isfinite(value) or (value.is_integer() and "e" in repr(value)):
             return str(value)
         case list():
             return [readable(item) for item in value]
         case dict():
-            return {valid_text(key): readable(item) for key, item in value.items()}
+            return {storable(key): readable(item) for key, item in value.items()}
         case _:
             return value
-
-
-def valid_text(text: str) -> str:
-    """Return the text without characters that PostgreSQL cannot store: NUL and lone surrogates."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from dlq.kinds.registry import Kind, find_kind
 from dlq.kinds.schemas import SchemaProblem, find_problems
 from dlq.models import OPEN_STATUSES, Failure
 from dlq.payloads import json_values, secret_fields
+from hotelagent.core.text import storable
 
 #: The media type of stored bytes from which the exact payload can be restored.
 EXACT_TYPE = "application/vnd.hotelagent.payload+json"
@@ -62,7 +63,7 @@ def to_stored(payload: Any, *, kind: Kind, failure_id: UUID, is_valid: bool = Tr
         exact = None if readable == tagged else json.dumps(tagged).encode()
     except Exception:  # noqa: BLE001 - a payload may contain any object, and be nested to any depth
         text = json_values.to_text(public)
-        readable = {"text": json_values.valid_text(text[:MAX_READABLE_TEXT])}
+        readable = {"text": storable(text[:MAX_READABLE_TEXT])}
         return StoredPayload(readable, text.encode("utf-8", "surrogatepass"), TEXT_TYPE, secrets, digest)
     return StoredPayload(readable, exact, EXACT_TYPE if exact else "", secrets, digest)
 

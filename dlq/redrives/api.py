@@ -112,7 +112,7 @@ class StartSerializer(StrictSerializer):
 
 class RedriveSerializer(serializers.ModelSerializer[Redrive]):
     refused = serializers.DictField(child=serializers.IntegerField(), read_only=True, help_text=_REFUSED_HELP)
-    requested_by = serializers.CharField(source="actor.label", read_only=True)
+    requested_by = serializers.CharField(source="actor_label", read_only=True)
 
     class Meta:
         model = Redrive

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from audit.recording.origin import actor_from_json
 from hotelagent.core.ids import uuid7
 
 #: An id that is less than the ids of all failures.
@@ -149,6 +150,10 @@ class Redrive(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}: {self.get_status_display()}"
+
+    @property
+    def actor_label(self) -> str:
+        return actor_from_json(self.actor).label
 
     @property
     def is_retry(self) -> bool:

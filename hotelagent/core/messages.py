@@ -7,6 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext
 
+from hotelagent.core.text import storable
+
 #: Maximum length of a stored msgid or parameter in characters. A longer text, such as a mail server's reply, is cut.
 MAX_LENGTH = 500
 #: Maximum size of a stored message in bytes, as JSON text.
@@ -71,4 +73,4 @@ def _param_to_json(value: Any) -> Any:
 
 
 def _storable(text: str) -> str:
-    return text[:MAX_LENGTH].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    return storable(text[:MAX_LENGTH])

@@ -17,6 +17,14 @@ def single_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def storable(text: str) -> str:
+    """Return the text with a replacement character for each character that PostgreSQL refuses, also within JSON.
+
+    PostgreSQL refuses NUL characters and lone surrogates.
+    """
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
 #: Spreadsheet programs interpret a cell that begins with one of these characters as a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 

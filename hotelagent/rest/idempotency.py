@@ -21,6 +21,7 @@ from hotelagent.rest import problems
 from hotelagent.rest.errors import PROBLEM_JSON, problem_document
 from hotelagent.rest.problems import Problem
 from tenants.access import idempotency
+from tenants.context import actor_context, changed_actor
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -61,7 +62,8 @@ class IdempotentMixin(APIView):
                 return _error_response(request, problems.KEY_REUSED)
             if stored is not None:
                 return _replay(stored)
-            response = self._call_handler(handler, request, *args, **kwargs)
+            with actor_context(changed_actor(idempotency_key=str(idempotent_request.id))):
+                response = self._call_handler(handler, request, *args, **kwargs)
             if response.status_code >= problems.SERVER_ERROR.status:
                 transaction.set_rollback(True)
             else:

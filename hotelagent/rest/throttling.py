@@ -27,7 +27,7 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
 from hotelagent.core import metrics
-from tenants.access.actors import client_ip
+from tenants.access.client_address import client_address
 from tenants.context import current_tenant
 
 if TYPE_CHECKING:  # avoids a circular import: REST framework's views import this module
@@ -142,7 +142,7 @@ def policy_and_client(request: Request) -> tuple[str, str]:
     """Return the name of the client's rate limit (in DEFAULT_THROTTLE_RATES) and a text that identifies the client."""
     if request.user and request.user.is_authenticated:
         return "client", f"{type(request.user).__name__}:{request.user.pk}"
-    return "anonymous", client_ip(request._request) or ""
+    return "anonymous", client_address(request._request).ip or ""
 
 
 def redis_key(client: str) -> str:

@@ -233,6 +233,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     # Names of enums in generated API clients. Without an entry here, the name of an enum could contain a hash.
     "ENUM_NAME_OVERRIDES": {
+        "ActorKind": "audit.models.ActorKind",
         "ContactKind": "tenants.models.ContactKind",
         "FailureStatus": "dlq.models.FailureStatus",
         "HotelStatus": "tenants.models.HotelStatus",

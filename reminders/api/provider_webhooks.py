@@ -57,7 +57,7 @@ def receive_event(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) ->
         return
     caller = current_actor()
     # The mail provider is the actor of the audit events. The actor's kind is `key`, as for clients with an API key.
-    actor = Actor(kind="key", id="", label=esp_name, ip=caller.ip, request_id=caller.request_id)
+    actor = Actor(kind="key", id=esp_name, label=esp_name, ip=caller.ip, request_id=caller.request_id)
     with hotel_context(hotel), actor_context(actor):
         process_event(reminder_id=reminder_id, event=event)
 

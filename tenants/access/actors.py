@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.request import Request
 
 from tenants.access.authentication import ApiClient
+from tenants.access.client_address import client_address
 from tenants.context import Actor
 from tenants.models import User
 
@@ -25,8 +25,11 @@ def api_actor(request: Request) -> Actor:
 
 
 def _actor(user: Any, request: HttpRequest) -> Actor:
+    address = client_address(request)
     origin: dict[str, Any] = {
-        "ip": client_ip(request),
+        "ip": address.ip,
+        "ip_is_peer": address.is_peer,
+        "user_agent": request.headers.get("User-Agent", ""),
         "request_id": getattr(request, "request_id", None),
     }
     match user:
@@ -36,20 +39,3 @@ def _actor(user: Any, request: HttpRequest) -> Actor:
             return Actor("user", str(user.pk), user.get_username(), **origin)
         case _:
             return Actor("anonymous", "", "anonymous", **origin)
-
-
-def client_ip(request: HttpRequest) -> str | None:
-    """Return the client's IP address.
-
-    Each proxy appends one entry to `X-Forwarded-For`: the address of the client or the proxy that sent the request.
-    Entries before those of our own proxies are set by the client and can be forged, so we use entry number
-    `settings.TRUSTED_PROXY_HOPS` from the end. If the setting is 0, the header is ignored.
-    """
-    hops = settings.TRUSTED_PROXY_HOPS
-    if hops:
-        forwarded = [
-            part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()
-        ]
-        if forwarded:
-            return str(forwarded[-min(hops, len(forwarded))])
-    return str(request.META.get("REMOTE_ADDR") or "") or None

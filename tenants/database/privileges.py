@@ -5,30 +5,56 @@ The roles may read and write each table, unless an app restricts the privileges 
 Example, in an app's `ready()`: `privileges.declare_table_privileges("audit.event", "SELECT, INSERT")`.
 """
 
+from collections.abc import Iterable
+
 from django.apps import apps
+
+from tenants.database import quoting
 
 READ_WRITE = "SELECT, INSERT, UPDATE, DELETE"
 
 #: Tables that only `migrate` writes.
 _READ_ONLY_TABLES = ("django_migrations", "tenants_schematemplate")
 _declared: dict[str, str] = {}
+#: The columns that may be updated in tables without the privilege UPDATE on the whole table.
+_updatable_columns: dict[str, tuple[str, ...]] = {}
 #: The letter for each privilege in access control lists, in the order in which PostgreSQL prints the letters.
 #: PostgreSQL documents the letters at https://www.postgresql.org/docs/current/ddl-priv.html.
 _ACL_LETTERS = {"INSERT": "a", "SELECT": "r", "UPDATE": "w", "DELETE": "d"}
 
 
-def declare_table_privileges(model_label: str, allowed: str) -> None:
+def declare_table_privileges(model_label: str, allowed: str, *, update: Iterable[str] = ()) -> None:
     """Limit the hotel roles and the runtime login to the given privileges on the model's table.
 
-    Call this function in `AppConfig.ready()`. `migrate` grants the privileges.
+    `update` names the columns that they may update if `allowed` lacks UPDATE. Call this function in
+    `AppConfig.ready()`. `migrate` grants the privileges.
     """
     _declared[model_label] = allowed
+    _updatable_columns[model_label] = tuple(sorted(update))
 
 
 def restricted_tables() -> dict[str, str]:
     """Return the tables on which roles have fewer privileges than READ_WRITE, with the privileges of each table."""
     tables = {apps.get_model(label)._meta.db_table: allowed for label, allowed in _declared.items()}
     return {**dict.fromkeys(_READ_ONLY_TABLES, "SELECT"), **tables}
+
+
+def updatable_columns() -> dict[str, tuple[str, ...]]:
+    """Return the tables of which roles may update some columns only, with the sorted names of these columns."""
+    return {
+        apps.get_model(label)._meta.db_table: columns
+        for label, columns in _updatable_columns.items()
+        if columns
+    }
+
+
+def restricted_grants() -> dict[str, str]:
+    """Return the privileges of `restricted_tables`, as the statement GRANT expects them, with those on columns."""
+    columns = updatable_columns()
+    return {
+        table: f"{allowed}, UPDATE ({quoting.identifiers(*columns[table])})" if table in columns else allowed
+        for table, allowed in restricted_tables().items()
+    }
 
 
 def acl_letters(allowed: str) -> str:

@@ -76,7 +76,7 @@ def grants_sql(*, schema: str, role: str, relations: SchemaRelations) -> str:
     The statements name each table and sequence. ON ALL TABLES IN SCHEMA would be slower, because it reads pg_class six
     times, and pg_class lists the tables of all hotels.
     """
-    restricted = privileges.restricted_tables()
+    restricted = privileges.restricted_grants()
     grantee = quoting.identifier(role)
 
     def qualified(names: list[str]) -> str:
@@ -135,12 +135,14 @@ def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
 #: The parameter %(tables)s lists the tables on which hotel roles have fewer privileges than on other tables.
 #: The parameter %(allowed)s lists the privileges of hotel roles on each table of %(tables)s.
 #: The parameter %(letters)s lists the privileges of %(allowed)s in the notation of access control lists (ACLs).
+#: The parameter %(columns)s lists the columns of each table of %(tables)s that hotel roles may update.
 #: The ACLs of most hotels have exactly the text that provisioning creates, and comparing this text is fast.
 #: If the text of an ACL differs from the text that provisioning creates, its privileges are compared one by one.
 #: `IN` and `NOT IN` are evaluated with a hash table. A join might compare each hotel with each role membership.
 _PRIVILEGE_DRIFT = """
 WITH restricted AS (
-    SELECT * FROM unnest(%(tables)s::text[], %(allowed)s::text[], %(letters)s::text[]) AS r (relname, allowed, letters)
+    SELECT * FROM unnest(%(tables)s::text[], %(allowed)s::text[], %(letters)s::text[], %(columns)s::text[])
+        AS r (relname, allowed, letters, columns)
 ), owner AS (
     SELECT trim('{}' FROM acldefault('r', %(owner)s::regrole)::text) AS privileges
 ), hotels AS MATERIALIZED (
@@ -162,12 +164,20 @@ WITH restricted AS (
     WHERE c.relkind IN ('r', 'p') AND c.relacl::text IS DISTINCT FROM '{' || owner.privileges || ',' || hotels.rolname
         || '=' || coalesce(restricted.letters, 'arwd') || '/' || %(owner_name)s || '}'
     GROUP BY 1
+), columns AS MATERIALIZED (
+    SELECT c.relnamespace AS namespace
+    FROM pg_class c JOIN hotels ON hotels.namespace = c.relnamespace
+    JOIN restricted ON restricted.relname = c.relname::text AND restricted.columns > ''
+    WHERE (SELECT string_agg(attname, ',' ORDER BY attname)
+           FROM pg_attribute, aclexplode(attacl) a WHERE attrelid = c.oid AND a.privilege_type = 'UPDATE')
+          IS DISTINCT FROM restricted.columns
 )
 SELECT h.id FROM hotels h
 WHERE h.role IS NULL
    OR h.role NOT IN (SELECT roleid FROM pg_auth_members WHERE member = %(runtime)s::regrole)
    OR h.role NOT IN (SELECT member FROM pg_auth_members WHERE roleid = %(group)s::regrole)
    OR h.namespace IN (SELECT namespace FROM tables WHERE drifted)
+   OR h.namespace IN (SELECT namespace FROM columns)
    OR (SELECT array_agg(a.privilege_type) FROM aclexplode(h.nspacl) a WHERE a.grantee = h.role)
       IS DISTINCT FROM ARRAY['USAGE']
    OR EXISTS (SELECT FROM aclexplode(h.nspacl) a WHERE a.grantee NOT IN (h.role, %(owner)s::regrole))
@@ -177,12 +187,14 @@ WHERE h.role IS NULL
 def find_privilege_drift(cursor: CursorWrapper, logins: DatabaseLogins) -> list[Hotel]:
     """Return the hotels whose role, memberships or privileges differ from those of a newly provisioned hotel."""
     restricted = privileges.restricted_tables()
+    columns = privileges.updatable_columns()
     cursor.execute(
         _PRIVILEGE_DRIFT,
         {
             "tables": list(restricted),
             "allowed": [",".join(sorted(allowed.split(", "))) for allowed in restricted.values()],
             "letters": [privileges.acl_letters(allowed) for allowed in restricted.values()],
+            "columns": [",".join(columns.get(table, ())) for table in restricted],
             "owner": quoting.identifier(logins.owner),
             "owner_name": logins.owner,
             "runtime": quoting.identifier(logins.runtime),

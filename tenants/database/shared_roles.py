@@ -84,7 +84,7 @@ def _privileges_sql(cursor: CursorWrapper, logins: DatabaseLogins) -> str:
     outsiders = ", ".join(["PUBLIC", *(quoting.identifier(row[0]) for row in cursor.fetchall())])
     group, runtime = quoting.identifier(group_role()), quoting.identifier(logins.runtime)
     all_tables = ", ".join(quoting.qualified_name("public", table) for table in tables)
-    restricted = privileges.restricted_tables()
+    restricted = privileges.restricted_grants()
     lines = [
         f"REVOKE ALL ON SCHEMA public FROM {outsiders};",
         f"GRANT USAGE ON SCHEMA public TO {group};",

@@ -28,7 +28,7 @@ class HotelCommand(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Print the result as one JSON document.")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        actor = Actor(kind="command", id=_login(), label=self.__module__.rpartition(".")[2])
+        actor = command_actor(self.__module__.rpartition(".")[2])
         try:
             with platform_context(), actor_context(actor):
                 self.run(**options)
@@ -72,6 +72,12 @@ def hotel_as_json(hotel: Hotel) -> dict[str, Any]:
         "language": hotel.language,
         "domains": [domain.host for domain in hotel.domains.all()],
     }
+
+
+def command_actor(name: str) -> Actor:
+    """Return the actor of a command. The label contains the name of the operating system's user."""
+    login = _login()
+    return Actor(kind="command", id=name, label=f"{name} ({login})" if login else name)
 
 
 def _login() -> str:

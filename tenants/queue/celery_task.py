@@ -211,7 +211,11 @@ class HotelTask(DjangoTask[Any, Any]):
     def _context(self) -> Iterator[None]:
         headers = self.message_headers
         actor = Actor(
-            kind="task", id=str(self.request.id), label=self.name, request_id=headers.get(REQUEST_ID_HEADER)
+            kind="task",
+            id=self.name,
+            label=self.name,
+            request_id=headers.get(REQUEST_ID_HEADER),
+            task_id=str(self.request.id),
         )
         hotel_id = headers.get(HOTEL_HEADER)
         with self.in_hotel(hotel_id) if hotel_id else platform_context(), actor_context(actor):

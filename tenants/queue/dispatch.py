@@ -3,7 +3,6 @@
 The cost depends on the number of due items, not on the number of hotels. If no item is due, one query is run.
 """
 
-import dataclasses
 import logging
 import time
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from uuid import UUID
 from celery.exceptions import Ignore
 from django.db import close_old_connections, connection, transaction
 
-from tenants.context import actor_context, current_actor
+from tenants.context import actor_context, changed_actor
 from tenants.errors import HotelSuspended
 from tenants.queue import due, metrics
 from tenants.queue.celery_task import BROKER_ERRORS, DUE_HEADER, HOTEL_HEADER, get_task
@@ -185,7 +184,7 @@ def handle_combined_message(
     """
     kind = due.kinds()[kind_name]
     task = get_task(kind.task)
-    actor = dataclasses.replace(current_actor(), label=task.name)
+    actor = changed_actor(id=task.name, label=task.name)
     started = time.monotonic()
     for hotel_id, ids in batches:
         if redelivered or time.monotonic() - started > MESSAGE_SECONDS:

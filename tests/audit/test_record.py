@@ -167,11 +167,10 @@ def test_record_many_stores_the_same_values_as_record(
         for subject in (("lamp", uuid.UUID(int=1)), None):
             record(lamp_lit, subject=subject, **fields)
             record_many(lamp_lit, [(subject, fields)])
-    stored = [
-        {name: value for name, value in row.items() if name not in {"id", "at"}}
-        for row in Event.objects.filter(event="lamp.lit").order_by("id").values()
-    ]
-    assert len(stored) == 4
+    rows = list(Event.objects.filter(event="lamp.lit").order_by("id").values())
+    salts = [(row["personal"] or {})["actor"].pop("salt") for row in rows]
+    stored = [{name: value for name, value in row.items() if name not in {"id", "at"}} for row in rows]
+    assert len(stored) == len(set(salts)) == 4
     assert (stored[0], stored[2]) == (stored[1], stored[3])
 
 
@@ -196,6 +195,6 @@ def test_event_recorded_in_the_platforms_context_is_in_the_platforms_trail(
 def test_description_of_an_event_whose_type_is_not_registered_contains_the_raw_data(
     in_hotel: Hotel, as_ana: Actor
 ) -> None:
-    event = Event(event="long.gone", actor_kind="user", actor_label="ana", data={"room": 7})
+    event = Event(event="long.gone", actor_kind="user", data={"room": 7})
     assert "long.gone" in event.description
     assert "7" in event.description

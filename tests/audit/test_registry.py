@@ -26,16 +26,35 @@ def test_event_type_with_an_invalid_name_raises_invalid_event_type(name: str) ->
         registry.register(name, description="")
 
 
-@pytest.mark.parametrize("field", ["actor", "subject", "event"])
+@pytest.mark.parametrize("field", ["actor", "initiator", "subject", "event", "cut"])
 def test_event_type_with_a_reserved_field_raises_invalid_event_type(field: str) -> None:
     with pytest.raises(InvalidEventType, match=field):
         registry.register("lamp.lit", description="", fields=(field,))
 
 
-@pytest.mark.parametrize("field", ["guest_name", "email", "phone"])
-def test_event_type_with_a_personal_data_field_raises_invalid_event_type(field: str) -> None:
-    with pytest.raises(InvalidEventType, match="personal"):
-        registry.register("lamp.lit", description="", fields=(field,))
+def test_event_type_with_a_field_of_two_kinds_raises_invalid_event_type() -> None:
+    with pytest.raises(InvalidEventType, match="only one"):
+        registry.register("lamp.lit", description="", fields=("room",), personal=("room",))
+
+
+@pytest.mark.parametrize("earlier", [{}, {1: "a", 2: "b"}, {2: "b"}])
+def test_event_type_without_the_descriptions_of_all_earlier_versions_raises_invalid_event_type(
+    earlier: dict[int, str],
+) -> None:
+    with pytest.raises(InvalidEventType, match="each version before 2"):
+        registry.register("lamp.lit", description="", version=2, earlier=earlier)
+
+
+def test_event_of_an_earlier_version_keeps_its_description() -> None:
+    lit = registry.register(
+        "lamp.lit",
+        description="{actor} lit {lamp}",
+        fields=("lamp",),
+        version=2,
+        earlier={1: "{actor} lit the lamp in {room}"},
+    )
+    assert lit.describe(actor="Ana", subject="", data={"room": 7}, version=1) == "Ana lit the lamp in 7"
+    assert lit.describe(actor="Ana", subject="", data={"lamp": 3}, version=2) == "Ana lit 3"
 
 
 def test_unknown_event_type_name_raises_event_type_not_found() -> None:

@@ -165,10 +165,13 @@ def _fill_hotel(
         INSERT INTO tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
         SELECT hotel.id, 'hold', made.id, now() + interval '1 day', now() + interval '1 day', 0
         FROM made, tenants_hotel hotel WHERE hotel.slug = '{slug}';
-        INSERT INTO audit_event (id, event, actor_kind, actor_id, actor_label, request_id, subject_kind,
-            subject_id, data)
-        SELECT uuidv7(), 'hold.acquired', 'key', number / {HOLDS_PER_CLIENT}, 'Bench', '', 'hold', id,
-            jsonb_build_object('room', room_number, 'check_in', check_in) FROM made;
+        INSERT INTO audit_event (id, event, version, severity, outcome, actor_kind, actor_id, request_id, task_id,
+            idempotency_key, subject_kind, subject_id, data, personal)
+        SELECT uuidv7(), 'hold.acquired', 1, 1, 1, 'key', number / {HOLDS_PER_CLIENT}, '', '', '', 'hold', id,
+            jsonb_build_object('room', room_number, 'check_in', check_in),
+            jsonb_build_object('actor', jsonb_build_object(
+                'salt', encode(uuid_send(gen_random_uuid()), 'base64'), 'value', jsonb_build_object('label', 'Bench')))
+        FROM made;
         DROP TABLE made;
         ANALYZE locks_room, locks_allocation, tenants_dueitem, audit_event
         """

@@ -234,7 +234,7 @@ def test_platform_staff_can_add_and_remove_a_contact(operator: Client, hotel: Ho
     assert operator.post(f"{LIST}{contact.pk}/delete/", {"post": "yes"}).status_code == 302
     assert stored_contacts() == []
     with platform_context():
-        events = Event.objects.filter(actor_label="operator", event__startswith="contact.")
+        events = Event.objects.filter(personal__actor__value__label="operator", event__startswith="contact.")
         assert sorted(events.values_list("event", flat=True)) == ["contact.added", "contact.removed"]
 
 

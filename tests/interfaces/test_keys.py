@@ -167,7 +167,7 @@ def test_audit_event_of_the_command_create_api_key_names_the_command_as_actor(ho
     )
     with hotel_context(hotel):
         event = timeline(kind="api_key", identifier=ApiKey.objects.get().id)[0]
-    assert (event.actor_kind, event.actor_label) == ("command", "create_api_key")
+    assert (event.actor_kind, event.actor_id) == ("command", "create_api_key")
 
 
 @pytest.mark.parametrize(

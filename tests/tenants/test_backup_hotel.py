@@ -61,7 +61,7 @@ def test_backup_hotel_records_the_digest_of_the_file_but_not_its_path(file: Path
     result = backup(file)
     with platform_context():
         event = Event.objects.get(event="hotel.backed_up")
-    assert (event.actor_label, event.data["slug"]) == ("backup_hotel", "alpha")
+    assert (event.actor_id, event.data["slug"]) == ("backup_hotel", "alpha")
     assert event.data["detail"]["sha256"] == result["sha256"]
     assert str(file.parent) not in json.dumps(event.data)
 

@@ -31,7 +31,7 @@ def test_create_staff_creates_a_usable_account_and_records_an_event(hotel: Hotel
     assert browser.get("/admin/").status_code == 200
     with hotel_context(hotel):
         event = timeline(kind="user", identifier=rosa["id"]).get(event="staff.added")
-        assert (event.actor_label, event.data) == ("create_staff", {"role": "manager"})
+        assert (event.actor_id, event.data) == ("create_staff", {"role": "manager"})
 
 
 def test_create_staff_with_the_option_platform_creates_a_platform_account(hotel: Hotel) -> None:

@@ -99,7 +99,7 @@ def test_erase_hotel_records_a_deletion_certificate_without_personal_data(sol: H
     certificate = erase_hotel(confirm="sol")
     with platform_context():
         event = Event.objects.get(event="hotel.deleted")
-    assert (event.actor_kind, event.actor_label) == ("command", "erase_hotel")
+    assert (event.actor_kind, event.actor_id) == ("command", "erase_hotel")
     assert (event.subject_kind, event.subject_id) == ("hotel", str(sol.id))
     assert event.data == {"slug": "sol", "detail": certificate}
     assert "guest@" not in json.dumps(event.data)

@@ -94,7 +94,7 @@ def test_changepassword_ends_all_sessions_and_records_an_event(
     assert browser.get("/admin/").status_code == 302
     with hotel_context(hotel) if host == ALPHA_HOST else platform_context():
         event = timeline(kind="user", identifier=str(eva.pk)).get(event="staff.password_set")
-        assert event.actor_label == "changepassword"
+        assert event.actor_id == "changepassword"
 
 
 @pytest.mark.parametrize(

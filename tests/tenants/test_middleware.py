@@ -12,11 +12,13 @@ from django.template.response import TemplateResponse
 from django.test import Client, RequestFactory
 from django.utils.functional import SimpleLazyObject
 
+from audit.models import Event
 from tenants import services
-from tenants.access.actors import client_ip
+from tenants.access.client_address import client_address, parse_address
 from tenants.context import TenantNotSet, current_actor, current_tenant, platform_context, tenant_or_none
 from tenants.middleware import ActorMiddleware, HotelMiddleware
 from tenants.models import Hotel, User
+from tenants.scopes import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -181,16 +183,68 @@ def test_actor_of_a_request_without_login_is_anonymous(in_hotel: Hotel) -> None:
 @pytest.mark.parametrize(
     ("hops", "forwarded", "expected"),
     [
-        (0, "6.6.6.6", "127.0.0.1"),
-        (1, "6.6.6.6, 10.1.1.1", "10.1.1.1"),
-        (2, "6.6.6.6, 9.9.9.9, 10.1.1.1", "9.9.9.9"),
-        (2, "9.9.9.9", "9.9.9.9"),
-        (1, "", "127.0.0.1"),
+        (0, "6.6.6.6", ("127.0.0.1", False)),
+        (1, "6.6.6.6, 10.1.1.1", ("10.1.1.1", False)),
+        (1, "6.6.6.6, 10.1.1.1:5678", ("10.1.1.1", False)),
+        (2, "6.6.6.6, 9.9.9.9, 10.1.1.1", ("9.9.9.9", False)),
+        (2, ", ,\x00, 9.9.9.9, 10.1.1.1", ("9.9.9.9", False)),
+        (2, "9.9.9.9", ("127.0.0.1", True)),
+        (1, "", ("127.0.0.1", True)),
+        (1, "6.6.6.6, unknown", ("127.0.0.1", True)),
+        (1, "6.6.6.6, " + "1" * 10_000, ("127.0.0.1", True)),
     ],
 )
-def test_client_ip_is_the_entry_that_the_outermost_trusted_proxy_added(
-    settings: object, hops: int, forwarded: str, expected: str
+def test_client_address_is_the_entry_of_the_outermost_trusted_proxy_or_the_marked_address_of_the_connection(
+    settings: object, hops: int, forwarded: str, expected: tuple[str, bool]
 ) -> None:
     settings.TRUSTED_PROXY_HOPS = hops  # type: ignore[attr-defined]
     headers = {"x-forwarded-for": forwarded} if forwarded else {}
-    assert client_ip(request_for("alpha.localhost", **headers)) == expected
+    assert client_address(request_for("alpha.localhost", **headers)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        (" 192.0.2.1:5678 ", "192.0.2.1"),
+        ("2001:DB8::0:1", "2001:db8::1"),
+        ("[::1]:80", "::1"),
+        ("[::1]", "::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("[fe80::1%25eth0]:443", "fe80::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("", None),
+        ("unknown", None),
+        ("_hidden", None),
+        ("192.0.2.1:", None),
+        ("192.0.2.1:http", None),
+        ("192.0.2.1:5678:9", None),
+        ("[::1", None),
+        ("[::1]80", None),
+        ("192.0.2.256", None),
+        ("192.0.2.1; DROP TABLE", None),
+        ("1" * 1000, None),
+    ],
+)
+def test_address_of_a_client_is_parsed_with_port_and_zone_and_is_none_if_it_is_invalid(
+    text: str, address: str | None
+) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("forwarded", ["1.2.3.4:5678", "unknown", "fe80::1%eth0", "'; --", "\x1b[31m"])
+def test_denied_request_with_an_unusual_client_address_is_denied_and_recorded(
+    settings: object, in_hotel: Hotel, forwarded: str
+) -> None:
+    settings.TRUSTED_PROXY_HOPS = 1  # type: ignore[attr-defined]
+    client = Client(SERVER_NAME="alpha.localhost")
+    desk = User.objects.create_user(username="desk", password=None, role=Role.FRONT_DESK)
+    client.force_login(desk)
+    denied = client.get("/admin/audit/event/", headers={"X-Forwarded-For": forwarded})
+    assert denied.status_code == 403
+    assert Event.objects.get(event="access.denied", actor_id=str(desk.pk)).ip in {
+        "1.2.3.4",
+        "fe80::1",
+        "127.0.0.1",
+    }

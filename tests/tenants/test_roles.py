@@ -107,6 +107,24 @@ def test_migrate_stores_the_settings_of_the_runtime_login() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "statement",
+    ["GRANT UPDATE (data) ON {table} TO {role}", "REVOKE UPDATE (personal) ON {table} FROM {role}"],
+)
+def test_migrate_repairs_privileges_on_columns(hotel: Hotel, statement: str) -> None:
+    sql.execute(statement.format(table=f"{hotel.schema}.audit_event", role=hotel.role))
+    assert migrate_and_list_repaired() == [hotel.slug]
+    columns = sql.query(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass "
+        "AND has_column_privilege(%s, attrelid, attnum, 'UPDATE') AND attnum > 0",
+        f"{hotel.schema}.audit_event",
+        hotel.role,
+    )
+    assert columns == [("personal",)]
+    assert migrate_and_list_repaired() == []
+
+
+@pytest.mark.django_db(transaction=True)
 def test_migrate_lets_only_the_owner_create_temporary_tables(hotel: Hotel, settings: Settings) -> None:
     runtime = settings.DATABASES["default"]["USER"]
     query = "SELECT has_database_privilege(%s, current_database(), 'TEMPORARY')"

@@ -23,8 +23,9 @@ from reminders.reservations.importing.values.dates import DateOrder
 from reminders.reservations.importing.values.errors import RowError
 from reminders.reservations.importing.values.statuses import status_words
 from tenants import selectors
-from tenants.context import Actor, actor_context, hotel_context, platform_context
+from tenants.context import actor_context, hotel_context, platform_context
 from tenants.errors import DomainError
+from tenants.management.hotel_command import command_actor
 
 #: If a file cannot be imported without a choice, the hint says which option to use.
 HINTS = {
@@ -129,7 +130,7 @@ exit codes:
 
     def handle(self, **options: Any) -> None:
         import_options = _import_options(options)
-        actor = Actor(kind="command", id="import_reservations", label="import_reservations")
+        actor = command_actor("import_reservations")
         try:
             with platform_context():
                 hotel = selectors.get_hotel(slug=options["hotel"])

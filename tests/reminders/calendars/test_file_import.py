@@ -235,7 +235,7 @@ def test_import_command_imports_a_calendar_from_a_url_or_a_file(
     (tmp_path / "feed.ics").write_text(calendar(STAY))
     assert run(str(tmp_path / "feed.ics"))["unchanged"] == 1
     with hotel_context(hotel):
-        assert Event.objects.get(event="reservation.created").actor_label == "import_calendar"
+        assert Event.objects.get(event="reservation.created").actor_id == "import_calendar"
     for file_or_url in (f"{channel}?token=secret", str(tmp_path / "none.ics")):
         with pytest.raises(CommandError, match="can't be read") as raised:
             call_command("import_calendar", file_or_url, hotel="alpha")

@@ -1,22 +1,36 @@
 -- Records an event in the audit trail and returns the id of the event. Other database functions call this function.
 --
 -- actor: who performed the operation, as returned by audit.services.actor_as_json. Null means "system".
--- event_data: a JSON object with the fields of the event type
+-- event_data: a JSON object with the plain fields of the event type
+-- personal_data: a JSON object with the personal fields of the event type, or null
+-- type_version, event_severity, event_outcome: the values that the event type has in its registration
 --
 -- The event type and the fields are not checked here. The tests of the apps that call this function check them.
 CREATE OR REPLACE FUNCTION public.audit_record(
-    actor jsonb, event_type text, subject_type text, subject text, event_data jsonb
+    actor jsonb, event_type text, subject_type text, subject text, event_data jsonb, personal_data jsonb DEFAULT NULL,
+    type_version integer DEFAULT 1, event_severity integer DEFAULT 1, event_outcome integer DEFAULT 1
 ) RETURNS uuid
 LANGUAGE plpgsql AS $$
 DECLARE
     event_id uuid := tenants_uuid7();
+    personal_values jsonb := coalesce(actor -> 'personal', '{}') || coalesce(personal_data, '{}');
+    salted jsonb;
 BEGIN
+    IF personal_values <> '{}' THEN
+        -- A UUID of version 4 has 122 random bits of a cryptographic generator.
+        salted := (
+            SELECT jsonb_object_agg(field, jsonb_build_object(
+                'salt', encode(uuid_send(gen_random_uuid()), 'base64'), 'value', value))
+            FROM jsonb_each(personal_values) AS fields (field, value));
+    END IF;
     INSERT INTO audit_event (
-        id, event, actor_kind, actor_id, actor_label, ip, request_id, subject_kind, subject_id, data)
+        id, event, version, severity, outcome, actor_kind, actor_id, initiator_kind, initiator_id, request_id, task_id,
+        idempotency_key, subject_kind, subject_id, data, personal)
     VALUES (
-        event_id, event_type, coalesce(actor ->> 'kind', 'system'), coalesce(actor ->> 'id', ''),
-        coalesce(actor ->> 'label', 'system'), (actor ->> 'ip')::inet, coalesce(actor ->> 'request_id', ''),
-        subject_type, subject, event_data);
+        event_id, event_type, type_version, event_severity, event_outcome, coalesce(actor ->> 'kind', 'system'),
+        coalesce(actor ->> 'id', ''), actor #>> '{initiator,kind}', actor #>> '{initiator,id}',
+        coalesce(actor ->> 'request_id', ''), coalesce(actor ->> 'task_id', ''),
+        coalesce(actor ->> 'idempotency_key', ''), subject_type, subject, event_data, salted);
     RETURN event_id;
 END
 $$;

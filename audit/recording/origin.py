@@ -1,0 +1,77 @@
+"""The origin of an event: the actor, the initiator, the request and the task, as the trail stores them.
+
+Names, addresses and user agents are personal data. They are stored apart from the other parts, so that they can be
+erased.
+"""
+
+from typing import Any
+
+from hotelagent.core.text import storable
+from tenants.context import Actor, current_actor
+
+_LABEL_LENGTH = 200
+_USER_AGENT_LENGTH = 200
+_ID_LENGTH = 64
+
+
+def actor_as_json() -> dict[str, Any]:
+    """Return the current actor as the value of the `actor` parameter of the database function `audit_record`.
+
+    The keys `kind`, `id`, `request_id`, `task_id` and `idempotency_key` are texts. `initiator` is absent, or has the
+    keys `kind` and `id`. `personal` has the personal values of the actor and of the initiator.
+    """
+    actor = current_actor()
+    origin: dict[str, Any] = {
+        "kind": actor.kind,
+        "id": _identifier(actor.id),
+        "request_id": _identifier(actor.request_id or ""),
+        "task_id": _identifier(actor.task_id),
+        "idempotency_key": _identifier(actor.idempotency_key),
+        "personal": {},
+    }
+    if personal := _personal(actor):
+        origin["personal"]["actor"] = personal
+    if actor.initiator is not None:
+        origin["initiator"] = {"kind": actor.initiator.kind, "id": _identifier(actor.initiator.id)}
+        if personal := _personal(actor.initiator):
+            origin["personal"]["initiator"] = personal
+    return origin
+
+
+def actor_from_json(origin: dict[str, Any]) -> Actor:
+    """Return the actor that `actor_as_json` converted."""
+    initiator = origin.get("initiator")
+    personal = origin["personal"]
+    return Actor(
+        kind=origin["kind"],
+        id=origin["id"],
+        request_id=origin["request_id"] or None,
+        task_id=origin["task_id"],
+        idempotency_key=origin["idempotency_key"],
+        initiator=Actor(**initiator, **_with_label(personal.get("initiator"), initiator["id"]))
+        if initiator
+        else None,
+        **_with_label(personal.get("actor"), origin["id"] or origin["kind"]),
+    )
+
+
+def _with_label(personal: dict[str, Any] | None, default: str) -> dict[str, Any]:
+    return {"label": default, **(personal or {})}
+
+
+def _personal(actor: Actor) -> dict[str, Any]:
+    """Return what is personal of an actor. The name of a program is not personal, because it equals the id or kind."""
+    personal: dict[str, Any] = {}
+    if actor.label not in {"", actor.id, actor.kind}:
+        personal["label"] = storable(actor.label[:_LABEL_LENGTH])
+    if actor.ip:
+        personal["ip"] = storable(actor.ip[:_ID_LENGTH])
+    if actor.ip_is_peer:
+        personal["ip_is_peer"] = True
+    if actor.user_agent:
+        personal["user_agent"] = storable(actor.user_agent[:_USER_AGENT_LENGTH])
+    return personal
+
+
+def _identifier(text: str) -> str:
+    return storable(text[:_ID_LENGTH])
