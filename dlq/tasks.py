@@ -120,7 +120,7 @@ def count_groups() -> None:
     counts.store_counts()
 
 
-@shared_task(base=HotelTask, name="dlq.tasks.regroup")
+@shared_task(base=HotelTask, name=splitting.REGROUP_TASK)
 def regroup() -> None:
     """Move failures to the groups that the rules assign them to, after rules were changed.
 

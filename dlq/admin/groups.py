@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import display
 
-from dlq import services, tasks
+from dlq import services
 from dlq.admin.figures import daily_chart
 from dlq.admin.group_pages import chart_of, describe_counts, describe_mute, form_choices, perform, state_of
-from dlq.groups import counts, splitting, state, titles
+from dlq.groups import counts, state, titles
 from dlq.groups.models import FailureGroup, GroupState
 from dlq.kinds.subjects import find_subjects
 from dlq.models import Failure
@@ -201,8 +201,6 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         except DomainError as error:
             self.message_user(request, str(error.detail), messages.ERROR)
             return
-        if splitting.groups_to_regroup():
-            tasks.regroup.delay_on_commit()
         if text:
             self.message_user(request, text, messages.SUCCESS)
 

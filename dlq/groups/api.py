@@ -12,7 +12,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
-from dlq import tasks
 from dlq.groups import counts, splitting, state
 from dlq.groups.models import FailureGroup, GroupState
 from dlq.groups.serializers import (
@@ -157,14 +156,14 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         group that it was split from undoes the split.
         """
         splitting.join(fingerprint=self.get_object().pk, into=self._body(JoinSerializer)["into"])
-        return self._regrouped()
+        return self._detail()
 
     @extend_schema(request=None, responses={200: GroupDetailSerializer, **CONFLICTS})
     @action(detail=True, methods=["post"])
     def separate(self, request: Request, pk: str) -> Response:
         """Undo the join of a group. The failures and new errors of the separated group belong to this group again."""
         splitting.separate(fingerprint=self.get_object().pk)
-        return self._regrouped()
+        return self._detail()
 
     @extend_schema(request=SplitSerializer, responses={200: GroupDetailSerializer, **CONFLICTS})
     @action(detail=True, methods=["post"])
@@ -176,18 +175,13 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         condition = SplitCondition(**self._body(SplitSerializer))
         new = splitting.split(fingerprint=self.get_object().pk, condition=condition)
         self.kwargs["pk"] = new
-        return self._regrouped()
+        return self._detail()
 
     def _body(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
         serializer = serializer_class(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         body: dict[str, Any] = serializer.validated_data
         return body
-
-    def _regrouped(self) -> Response:
-        if splitting.groups_to_regroup():
-            tasks.regroup.delay_on_commit()
-        return self._detail()
 
     def _detail(self) -> Response:
         return Response(self._serialize(self.get_object()))

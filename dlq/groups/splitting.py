@@ -21,12 +21,15 @@ from dlq.groups.state import lock_group
 from dlq.kinds.fields import overlaps
 from dlq.kinds.registry import find_kind
 from hotelagent.core.ids import uuid7
+from tenants.queue.celery_task import get_task
 
 #: Maximum number of rules that split one group. Each capture of an error of the group may check all these rules.
 MAX_SPLITS = 20
 MAX_CONDITION_LENGTH = 300
 #: Number of failures that move to another group in one transaction.
 BATCH_SIZE = 500
+#: The Celery task that calls `regroup` for all groups whose rules have changed.
+REGROUP_TASK = "dlq.tasks.regroup"
 
 # Each attempt of a failure stores the fingerprint of its error.
 # The group of the failure is found by the fingerprint of the latest error.
@@ -93,8 +96,8 @@ class SplitCondition:
 def join(*, fingerprint: str, into: str) -> int:
     """Join a group to another group. Existing failures and later errors of the group belong to the other group then.
 
-    Return the number of failures that moved. If `FailureGroup.regroup_before` is not null afterwards, call `regroup` to
-    move the remaining failures. If the group was split from the other group, the split rule is removed.
+    Return the number of failures that moved in this call. The others move after the commit, in the task REGROUP_TASK.
+    If the group was split from the other group, the split rule is removed.
 
     Raises FailureGroupNotFound. Raises FailureGroupConflict if the groups are the same, or if the other group was
     itself joined to a group.
@@ -131,14 +134,14 @@ def join(*, fingerprint: str, into: str) -> int:
             versions=list(dict.fromkeys([*target.versions, *group.versions]))[:50],
         )
         _record(events.GROUP_JOINED, group, into=into)
-        return _move_batch(fingerprint)
+        return _move_first_batch(fingerprint)
 
 
 def separate(*, fingerprint: str) -> int:
-    """Undo `join`: assign the errors of this group to this group again. Return the number of failures that moved back.
+    """Undo `join`: assign the errors of this group to this group again.
 
-    If `FailureGroup.regroup_before` of the other group is not null afterwards, call `regroup` to move the remaining
-    failures. Raises FailureGroupNotFound. Raises FailureGroupConflict if the group was split from the other group.
+    Return the number of failures that moved back in this call. The others move after the commit, in the task
+    REGROUP_TASK. Raises FailureGroupNotFound. Raises FailureGroupConflict if the group was split from the other group.
     """
     with transaction.atomic():
         group = lock_group(fingerprint)
@@ -153,7 +156,7 @@ def separate(*, fingerprint: str) -> int:
         FailureGroup.objects.filter(fingerprint=fingerprint).update(joined_to=None)
         FailureGroup.objects.filter(fingerprint=former).update(regroup_before=uuid7())
         _record(events.GROUP_SEPARATED, group, former=former)
-        return _move_batch(former)
+        return _move_first_batch(former)
 
 
 def split(*, fingerprint: str, condition: SplitCondition) -> str:
@@ -161,8 +164,7 @@ def split(*, fingerprint: str, condition: SplitCondition) -> str:
 
     If the group was split by this condition before, return the fingerprint of the existing group.
 
-    The function moves at most one batch of failures. If `FailureGroup.regroup_before` of the group is not null after
-    the call, call `regroup` to move the rest.
+    The function moves at most one batch of failures. The others move after the commit, in the task REGROUP_TASK.
 
     Raises FailureGroupNotFound. Raises InvalidSplit if the group has too many rules or the field is personal or secret.
     """
@@ -200,7 +202,7 @@ def split(*, fingerprint: str, condition: SplitCondition) -> str:
             splits=[*rules, {**rule, "fingerprint": new}], regroup_before=uuid7()
         )
         _record(events.GROUP_SPLIT, group, new=new)
-        _move_batch(fingerprint)
+        _move_first_batch(fingerprint)
     return new
 
 
@@ -212,13 +214,28 @@ def regroup(*, fingerprint: str) -> bool:
     with transaction.atomic():
         lock_group(fingerprint)
         _move_batch(fingerprint)
-        return FailureGroup.objects.filter(fingerprint=fingerprint, regroup_before__isnull=False).exists()
+        return _has_remaining(fingerprint)
 
 
 def groups_to_regroup() -> list[str]:
     """Return the fingerprints of the groups that have failures which may belong to another group."""
     waiting = FailureGroup.objects.filter(regroup_before__isnull=False)
     return list(waiting.order_by("fingerprint").values_list("fingerprint", flat=True))
+
+
+def _move_first_batch(fingerprint: str) -> int:
+    """Move a batch of failures of the locked group, and send the task that moves the remaining failures.
+
+    Return the number of failures that moved.
+    """
+    moved = _move_batch(fingerprint)
+    if _has_remaining(fingerprint):
+        get_task(REGROUP_TASK).delay_on_commit()
+    return moved
+
+
+def _has_remaining(fingerprint: str) -> bool:
+    return FailureGroup.objects.filter(fingerprint=fingerprint, regroup_before__isnull=False).exists()
 
 
 def _move_batch(fingerprint: str) -> int:

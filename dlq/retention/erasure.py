@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import CharField, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models.functions import Cast, Concat, Greatest
 from django.utils.translation import gettext as _
 
 from audit.services import record
@@ -28,6 +28,7 @@ from dlq.models import OPEN_STATUSES, Attempt, Failure, FailureStatus
 from dlq.policy import FAILURE_DUE
 from dlq.retention.clean_up import delete_personal_data_of
 from dlq.retention.models import Erasure
+from dlq.retries import ordering
 from hotelagent.core import encryption
 from tenants.context import current_hotel, current_tenant
 from tenants.database.clock import database_now
@@ -114,6 +115,10 @@ def _erase(digests: set[bytes]) -> ErasureResult:
 
 @transaction.atomic
 def _erase_failures(ids: list[uuid.UUID]) -> ErasureResult:
+    # Transactions that close failures lock their ordering keys first.
+    keys = sorted(set(Failure.objects.filter(id__in=ids).values_list("ordering_key", flat=True)) - {""})
+    for key in keys:
+        ordering.lock(key)
     locked = Failure.objects.filter(id__in=ids).order_by("id").select_for_update()
     still_open = [failure for failure in locked if failure.status in OPEN_STATUSES]
     open_ids = [failure.id for failure in still_open]
@@ -133,9 +138,25 @@ def _erase_failures(ids: list[uuid.UUID]) -> ErasureResult:
     )
     if not current_tenant().is_platform:
         due.cancel(kind=FAILURE_DUE, ids=open_ids)
+    _wait_for_running_attempts(still_open)
+    for key in keys:
+        ordering.wake_next(key)
     for failure in still_open:
         record(events.DISCARDED, subject=("failure", failure.id), name=failure.name, was=failure.status)
     return ErasureResult(failures=len(ids), discarded=len(open_ids), attempts=attempts)
+
+
+def _wait_for_running_attempts(erased: list[Failure]) -> None:
+    """Delay the failures that follow an erased failure until the running attempt of the erased failure has ended.
+
+    The attempt cannot be stopped. It has ended, or is lost, when its lease ends.
+    """
+    for failure in erased:
+        if failure.ordering_key and failure.claimed_until:
+            following = Failure.objects.filter(
+                ordering_key=failure.ordering_key, status=FailureStatus.SCHEDULED, next_retry_at__isnull=False
+            )
+            following.update(next_retry_at=Greatest("next_retry_at", failure.claimed_until))
 
 
 def _erase_groups(digests: set[bytes]) -> int:

@@ -12,6 +12,9 @@ from dlq import services
 from dlq.kinds import registry
 from dlq.kinds.registry import Kind
 from dlq.models import Failure
+from tenants.context import platform_context
+from tenants.database.clock import database_now
+from tenants.models import DueItem
 from tenants.queue.celery_task import HotelTask
 
 NAME = "tests.lamp"
@@ -101,3 +104,9 @@ def make_due(failure: Failure) -> None:
 
 def reload(failure: Failure) -> Failure:
     return Failure.objects.get(id=failure.id)
+
+
+def is_due(failure: Failure) -> bool:
+    """Return whether the due queue calls a worker for the failure now."""
+    with platform_context():
+        return DueItem.objects.filter(item_id=failure.id, due_at__lte=database_now()).exists()

@@ -134,6 +134,27 @@ def test_large_group_moves_in_batches(in_hotel: Hotel, lamp: Lamp, monkeypatch: 
     assert splitting.groups_to_regroup() == []
 
 
+def test_change_of_the_rules_of_a_large_group_sends_the_task_that_moves_the_remaining_failures(
+    in_hotel: Hotel,
+    lamp: Lamp,
+    eager: None,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    monkeypatch.setattr(splitting, "BATCH_SIZE", 2)
+    dark = capture("the lamp is dark")
+    away = [capture("the lamp is away", number=number) for number in range(5)]
+    with django_capture_on_commit_callbacks(execute=True):
+        join(fingerprint=away[0].fingerprint, into=dark.fingerprint)
+    assert set(fingerprints(*away)) == {dark.fingerprint}
+    with django_capture_on_commit_callbacks(execute=True):
+        separate(fingerprint=away[0].fingerprint)
+    assert set(fingerprints(*away)) == {away[0].fingerprint}
+    with django_capture_on_commit_callbacks(execute=True):
+        new = split(fingerprint=away[0].fingerprint, condition=SplitCondition(source="tests"))
+    assert set(fingerprints(*away)) == {new}
+
+
 def test_rules_that_would_form_a_circle_are_refused(in_hotel: Hotel, lamp: Lamp) -> None:
     first, second = capture("the lamp is dark"), capture("the lamp is away")
     join(fingerprint=first.fingerprint, into=second.fingerprint)

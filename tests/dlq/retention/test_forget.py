@@ -14,10 +14,11 @@ from dlq.groups.models import FailureGroup
 from dlq.models import Attempt, Failure
 from dlq.retention import erasure
 from dlq.retention.models import Erasure
+from dlq.retries import attempts, runner
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
 from tenants.services import create_hotel
-from tests.dlq.conftest import Lamp, capture_failure, reload
+from tests.dlq.conftest import Lamp, capture_failure, is_due, make_due, reload
 from tests.tenants import backups
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +77,34 @@ def test_identifier_is_found_in_every_text_of_a_failure_and_in_the_note_of_its_g
     assert result == {"failures": 5, "discarded": 4, "attempts": 5, "groups": 1}
     stored = [*Failure.objects.values(), *Attempt.objects.values(), *FailureGroup.objects.values()]
     assert NUMBER not in str(stored)
+
+
+def test_erasure_makes_the_next_failure_with_the_same_ordering_key_due(in_hotel: Hotel, lamp: Lamp) -> None:
+    first = capture_failure(to=EMAIL, ordering_key="booking:7", retry=False)
+    second, third = (capture_failure(step=step, ordering_key="booking:7") for step in (2, 3))
+    for waiting in (second, third):
+        make_due(waiting)
+        runner.retry_due(failure_id=waiting.id)  # the worker finds that the failure waits for the older one
+    assert (is_due(second), is_due(third)) == (False, False)
+    assert forget()["failures"] == 1
+    assert (is_due(second), is_due(third)) == (True, False)
+    runner.retry_due(failure_id=second.id)
+    assert (reload(first).status, reload(second).status) == ("discarded", "resolved")
+
+
+def test_erasure_during_an_attempt_delays_the_next_failure_until_the_lease_ends(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    first = capture_failure(to=EMAIL, ordering_key="booking:7")
+    following = capture_failure(ordering_key="booking:7")
+    for failure in (first, following):
+        make_due(failure)
+    claimed = attempts.claim(failure_id=first.id)
+    assert claimed
+    assert forget()["discarded"] == 1
+    assert reload(following).next_retry_at == claimed.claimed_until
+    assert not is_due(following)
+    assert attempts.claim(failure_id=following.id) is None
 
 
 def test_erasure_is_recorded_without_the_identifier(in_hotel: Hotel, lamp: Lamp) -> None:

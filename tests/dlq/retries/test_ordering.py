@@ -18,10 +18,18 @@ from dlq.kinds import registry
 from dlq.kinds.registry import Kind
 from dlq.models import Failure
 from dlq.retries import attempts, ordering, runner
-from tenants.context import hotel_context, platform_context
-from tenants.database.clock import database_now
-from tenants.models import DueItem, Hotel
-from tests.dlq.conftest import NAME, Lamp, LampError, capture_failure, failing_task, make_due, reload
+from tenants.context import hotel_context
+from tenants.models import Hotel
+from tests.dlq.conftest import (
+    NAME,
+    Lamp,
+    LampError,
+    capture_failure,
+    failing_task,
+    is_due,
+    make_due,
+    reload,
+)
 
 BOOKING = "booking:7"
 
@@ -36,12 +44,6 @@ def capture_in_order(count: int, *, key: str = BOOKING) -> list[Failure]:
 
 def statuses(failures: list[Failure]) -> list[str]:
     return [reload(failure).status for failure in failures]
-
-
-def is_due(failure: Failure) -> bool:
-    """Return whether the due queue calls a worker for the failure now."""
-    with platform_context():
-        return DueItem.objects.filter(item_id=failure.id, due_at__lte=database_now()).exists()
 
 
 @pytest.mark.django_db
