@@ -72,7 +72,7 @@ class FailureSettingsAdmin(ChangesAuditedByServices, HotelModelAdmin):
             if request.POST.get("action") == "resume":
                 pauses.resume(name=name)
                 text = _(
-                    "The retries are resumed. Retries that became due during the pause start one after the other."
+                    "The retries are resumed. Retries that became due during the pause are made one after the other."
                 )
             else:
                 pauses.pause(name=name)

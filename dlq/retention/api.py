@@ -56,7 +56,8 @@ class ResumeView(HotelAPIView):
     def post(self, request: Request) -> Response:
         """Resume paused retries.
 
-        The retries that became due during the pause are made one after the other, 20 per second.
+        The retries that became due during the pause are made one after the other, 20 per second. The age limit of 7
+        days begins again for their failures.
         """
         pauses.resume(name=_kind(request))
         return _current()

@@ -2,8 +2,8 @@
 
 While a kind is paused, failures are captured as usual, but no retry starts. A retry that becomes due is parked: the
 failure stays scheduled and has no time of its next retry, and its due item is due in the year 9999. So parked failures
-cost nothing, and no age limit applies to them. Resuming releases them at a limited rate, so that a repaired system does
-not receive all retries at the same moment. As after a retry that a person requested, the age limit begins again.
+cost nothing. Resuming releases them at a limited rate, so that a repaired system does not receive all retries at the
+same moment. The age limit of a parked failure begins again then, as after a retry that a person requested.
 
 A failure of the platform has no due item. The periodic task that retries these failures leaves paused ones out.
 """

@@ -19,7 +19,7 @@ from hotelagent.core.metrics import counter
 from locks.webhooks import events, policy
 from locks.webhooks.errors import WebhookDeliveryFailed, WebhookDeliveryNotFound
 from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
-from locks.webhooks.pausing import disable_webhook, pause_deliveries
+from locks.webhooks.pausing import pause_deliveries, turn_off_webhook
 from locks.webhooks.transport import is_success, send_event
 from tenants.database.clock import database_now
 from tenants.errors import DomainError
@@ -159,11 +159,11 @@ def _mark_webhook_failing(webhook: Webhook, *, status: int) -> None:
         failing_since=Coalesce("failing_since", now),
         backoff_until=now + datetime.timedelta(seconds=policy.BACKOFF_SECONDS),
     )
-    latest_start = now - datetime.timedelta(days=policy.DISABLE_AFTER_DAYS)
+    latest_start = now - datetime.timedelta(days=policy.TURN_OFF_AFTER_DAYS)
     if status == _GONE:
-        disable_webhook(webhook, reason=events.GONE)
+        turn_off_webhook(webhook, reason=events.GONE)
     elif webhook.failing_since and webhook.failing_since < latest_start:
-        disable_webhook(webhook, reason=events.FAILING)
+        turn_off_webhook(webhook, reason=events.FAILING)
 
 
 def _give_up(delivery: WebhookDelivery, *, error: str) -> None:

@@ -42,14 +42,14 @@ WEBHOOK_SECRET_ROTATED = register(
     description=_("{actor} rotated the signing secret of the webhook to {host}"),
     fields=("host", "previous_secret_expires_at"),
 )
-WEBHOOK_DISABLED = register(
-    "webhook.disabled",
+WEBHOOK_TURNED_OFF = register(
+    "webhook.turned_off",
     description=_("The webhook to {host} was turned off: {reason}"),
     fields=("host", "reason"),
     labels={
         "reason": {
             GONE: _("the receiving server responded with 410 Gone"),
-            FAILING: format_lazy(_("all attempts failed for {days} days"), days=policy.DISABLE_AFTER_DAYS),
+            FAILING: format_lazy(_("all attempts failed for {days} days"), days=policy.TURN_OFF_AFTER_DAYS),
         }
     },
 )

@@ -42,11 +42,13 @@ def resume_deliveries(webhook_id: UUID) -> None:
     due.schedule(kind="webhook", items=[(row["id"], row["now"]) for row in resumed])
 
 
-def disable_webhook(webhook: Webhook, *, reason: str) -> None:
+def turn_off_webhook(webhook: Webhook, *, reason: str) -> None:
     """Turn the webhook off and record the reason, in the caller's transaction. Do nothing if it is off already.
 
     `reason` is `events.GONE` or `events.FAILING`.
     """
     if Webhook.objects.filter(id=webhook.id, active=True).update(active=False):
         pause_deliveries(webhook.id)
-        record(events.WEBHOOK_DISABLED, subject=("webhook", webhook.id), host=host_of(webhook), reason=reason)
+        record(
+            events.WEBHOOK_TURNED_OFF, subject=("webhook", webhook.id), host=host_of(webhook), reason=reason
+        )

@@ -10,7 +10,7 @@ RETRY_DELAYS = (10, 30, 120, 600, 3600, 10_800, 21_600, 43_200)
 #: After a failed request, no request is sent to the webhook for this number of seconds.
 BACKOFF_SECONDS = 30
 #: A webhook is turned off if all attempts fail for this number of days.
-DISABLE_AFTER_DAYS = 3
+TURN_OFF_AFTER_DAYS = 3
 
 #: `hold.expiring_soon` is published this many seconds before a hold expires.
 EXPIRY_WARNING_SECONDS = 120

@@ -20,7 +20,7 @@ from reminders.models import FIRST_RULES, Reservation, Rule, Template
 from reminders.planning.replan import schedule_full_replan
 
 #: These limits repeat the check constraints in the database, so that the form shows errors next to the field.
-_MIN_VALUES = {"window_hours": 1, "guest_cap": 1}
+_MIN_VALUES = {"window_hours": 1, "daily_limit": 1}
 _MAX_VALUES = {"offset_days": 730, "offset_hours": 17_520, "window_hours": 720}
 #: Maps the fields of a rule that contain a list of values to columns of reservations.
 #: A rule with an empty list applies to all reservations.
@@ -121,7 +121,7 @@ class RuleAdmin(HotelModelAdmin):
             _("Conditions"),
             {"fields": ["guests", ("room_types", "sources"), ("min_nights", "max_nights")]},
         ),
-        (_("Order and daily limit of the e-mails to a guest"), {"fields": [("order", "guest_cap")]}),
+        (_("Order and daily limit of the e-mails to a guest"), {"fields": [("order", "daily_limit")]}),
     ]
 
     @display(description=_("name"), ordering="name")

@@ -343,7 +343,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "guest_cap",
+                    "daily_limit",
                     models.PositiveSmallIntegerField(
                         blank=True,
                         help_text="The reminder is skipped if the guest would receive more than this many e-mails that day. Leave blank for no limit.",
@@ -367,7 +367,8 @@ class Migration(migrations.Migration):
                         name="reminders_rule_window_within_a_month",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("guest_cap__gte", 1)), name="reminders_rule_cap_of_one_or_more"
+                        condition=models.Q(("daily_limit__gte", 1)),
+                        name="reminders_rule_daily_limit_of_one_or_more",
                     ),
                 ],
             },
@@ -411,7 +412,7 @@ class Migration(migrations.Migration):
                             ("no_email", "no e-mail address"),
                             ("suppressed", "address on the suppression list"),
                             ("reservation_changed", "rule no longer applies to the reservation"),
-                            ("guest_cap", "daily limit of e-mails reached"),
+                            ("daily_limit", "daily limit of e-mails reached"),
                             ("manual", "set manually"),
                         ],
                         default="",

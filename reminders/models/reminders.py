@@ -34,7 +34,7 @@ class SkipReason(models.TextChoices):
     NO_EMAIL = "no_email", _("no e-mail address")
     SUPPRESSED = "suppressed", _("address on the suppression list")
     RESERVATION_CHANGED = "reservation_changed", _("rule no longer applies to the reservation")
-    GUEST_CAP = "guest_cap", _("daily limit of e-mails reached")
+    DAILY_LIMIT = "daily_limit", _("daily limit of e-mails reached")
     MANUAL = "manual", _("set manually")
 
 

@@ -93,7 +93,7 @@ class Rule(models.Model):
             "field is sent first."
         ),
     )
-    guest_cap = models.PositiveSmallIntegerField(
+    daily_limit = models.PositiveSmallIntegerField(
         _("daily limit per guest"),
         null=True,
         blank=True,
@@ -118,7 +118,9 @@ class Rule(models.Model):
                 condition=Q(window_hours__gte=1, window_hours__lte=720),
                 name="reminders_rule_window_within_a_month",
             ),
-            models.CheckConstraint(condition=Q(guest_cap__gte=1), name="reminders_rule_cap_of_one_or_more"),
+            models.CheckConstraint(
+                condition=Q(daily_limit__gte=1), name="reminders_rule_daily_limit_of_one_or_more"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -31,7 +31,7 @@ WHERE r.id = ANY(%s::uuid[]) AND r.guest_email <> '' AND EXISTS (
 # The query selects the guest's e-mails that were sent today or that must be sent today before this reminder.
 # The query uses the index on the e-mail address of reservations and the unique index of reminders.
 _EMAILS_OF_THE_DAY = """
-SELECT r.transmission_started_at IS NOT NULL AS has_started, rule.guest_cap
+SELECT r.transmission_started_at IS NOT NULL AS has_started, rule.daily_limit
 FROM reminders_reservation v JOIN reminders_reminder r ON r.reservation_id = v.id
 JOIN reminders_rule rule ON rule.id = r.rule_id
 WHERE lower(v.guest_email) = lower(%(email)s) AND r.id <> %(id)s AND (
@@ -80,7 +80,7 @@ def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list
     return list(others.values_list("id", flat=True))
 
 
-def has_reached_daily_cap(reminder: Reminder, *, now: datetime) -> bool:
+def has_reached_daily_limit(reminder: Reminder, *, now: datetime) -> bool:
     """Return whether the guest gets as many other e-mails today as the reminder's rule allows for one day.
 
     Days begin and end in the hotel's time zone. The count includes e-mails that were sent today, and pending e-mails
@@ -89,8 +89,8 @@ def has_reached_daily_cap(reminder: Reminder, *, now: datetime) -> bool:
     because each worker sees the other worker's reminder. An e-mail that is planned while this reminder is being sent is
     not counted.
     """
-    cap = reminder.rule.guest_cap
-    if cap is None:
+    limit = reminder.rule.daily_limit
+    if limit is None:
         return False
     zone = hotel_time_zone()
     today = local_date(now, zone=zone)
@@ -106,6 +106,6 @@ def has_reached_daily_cap(reminder: Reminder, *, now: datetime) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_EMAILS_OF_THE_DAY, parameters)
         emails = 0
-        for has_started, cap_of_its_rule in cursor.fetchall():
-            emails += has_started or cap_of_its_rule is None or emails < cap_of_its_rule
-    return emails >= cap
+        for has_started, limit_of_its_rule in cursor.fetchall():
+            emails += has_started or limit_of_its_rule is None or emails < limit_of_its_rule
+    return emails >= limit

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from reminders.local_time import hotel_time_zone
 from reminders.models import Reminder, SkipReason
-from reminders.planning.guest_history import has_reached_daily_cap
+from reminders.planning.guest_history import has_reached_daily_limit
 from reminders.planning.schedule import manual_send_deadline, rule_applies
 
 
@@ -29,7 +29,7 @@ def skip_reason(
         return SkipReason.NO_EMAIL
     if is_suppressed:
         return SkipReason.SUPPRESSED
-    return SkipReason.GUEST_CAP if has_reached_daily_cap(reminder, now=now) else None
+    return SkipReason.DAILY_LIMIT if has_reached_daily_limit(reminder, now=now) else None
 
 
 def manual_deadline(reminder: Reminder, *, now: datetime) -> datetime:

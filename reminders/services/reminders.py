@@ -165,11 +165,11 @@ def _obstacle(reminder: Reminder, *, now: datetime) -> str | None:
         return None
     if reason == SkipReason.RESERVATION_CHANGED:
         return _change_of_reservation(reminder)
-    if reason == SkipReason.GUEST_CAP:
+    if reason == SkipReason.DAILY_LIMIT:
         return _(
-            "The guest already gets the maximum number of e-mails for today (%(cap)d). "
+            "The guest already gets the maximum number of e-mails for today (%(limit)d). "
             "Send the reminder tomorrow, or raise the daily limit of the rule."
-        ) % {"cap": reminder.rule.guest_cap}
+        ) % {"limit": reminder.rule.daily_limit}
     return str(_SKIP_MESSAGES[reason])
 
 

@@ -1,4 +1,4 @@
-"""Tests of webhook deliveries: retries, the final attempt and disabling of webhooks that fail."""
+"""Tests of webhook deliveries: retries, the final attempt and how failing webhooks are turned off."""
 
 from typing import Any
 from uuid import UUID
@@ -150,7 +150,7 @@ def test_final_attempt_of_a_delivery_is_enqueued_as_a_separate_task(
     assert DueItem.objects.filter(kind="webhook").count() == 1
 
 
-def test_response_410_gone_disables_the_webhook_and_pauses_its_deliveries(
+def test_response_410_gone_turns_the_webhook_off_and_pauses_its_deliveries(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.responses = [410]
@@ -159,7 +159,7 @@ def test_response_410_gone_disables_the_webhook_and_pauses_its_deliveries(
     send_due_deliveries()
     webhook_and_secret[0].refresh_from_db()
     assert not webhook_and_secret[0].active
-    [event] = events_of("webhook.disabled")
+    [event] = events_of("webhook.turned_off")
     assert event.data == {"host": "127.0.0.1", "reason": "gone"}
     assert set(WebhookDelivery.objects.values_list("status", flat=True)) == {"paused"}
     make_deliveries_due()
@@ -168,7 +168,7 @@ def test_response_410_gone_disables_the_webhook_and_pauses_its_deliveries(
     assert not DueItem.objects.filter(kind="webhook").exists()
 
 
-def test_webhook_that_fails_for_days_is_disabled(
+def test_webhook_that_fails_for_days_is_turned_off(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.responses = [503]

@@ -189,7 +189,7 @@ def test_error_of_a_delivery_is_shown_in_the_language_of_the_reader(
             assert text in response.content.decode(), page
 
 
-def test_audit_trail_translates_the_reason_for_disabling_a_webhook(
+def test_audit_trail_translates_the_reason_for_turning_a_webhook_off(
     staff: Client, receiver: Receiver, pending_delivery: None
 ) -> None:
     receiver.responses = [410]

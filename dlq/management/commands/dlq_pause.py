@@ -11,7 +11,8 @@ from tenants.management.hotel_command import HotelCommand, add_tenant_arguments,
 class Command(HotelCommand):
     help = (
         "Pause the retries of failures with one name, or of all failures of a hotel or of the platform. Failures are "
-        "captured as usual, and their age limit does not end during the pause. dlq_resume ends the pause.  "
+        "captured as usual. If the retry of a failure becomes due during the pause, the age limit of 7 days begins "
+        "again when dlq_resume ends the pause.  "
         "Examples: dlq_pause --hotel resort --kind reminders.send; dlq_pause --hotel resort"
     )
 

@@ -10,8 +10,8 @@ from tenants.management.hotel_command import HotelCommand, add_tenant_arguments,
 
 class Command(HotelCommand):
     help = (
-        "End a pause that dlq_pause or the admin began. The retries that became due in the meantime are made one after "
-        "the other.  "
+        "End a pause that dlq_pause, the REST API or the admin began. The retries that became due during the pause are "
+        "made one after the other, and the age limit of 7 days begins again for their failures.  "
         "Examples: dlq_resume --hotel resort --kind reminders.send; dlq_resume --hotel resort"
     )
 

@@ -19,7 +19,7 @@ from dlq import selectors, services, tasks
 from dlq.kinds import registry
 from dlq.kinds.registry import Kind
 from dlq.models import Failure
-from dlq.policy import FAILURE_DUE, NEVER, RELEASE_DUE
+from dlq.policy import FAILURE_DUE, MAX_AGE, NEVER, RELEASE_DUE
 from dlq.retention import pauses
 from dlq.retries import attempts, runner
 from tenants.context import hotel_context, platform_context
@@ -109,6 +109,21 @@ def test_paused_failure_does_not_become_permanent_when_its_age_limit_passes(
     pauses.release()
     retry(failure)
     assert reload(failure).status == "resolved"
+
+
+def test_age_limit_begins_again_only_for_failures_whose_retry_became_due_during_the_pause(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
+    pauses.pause(name=NAME)
+    parked, later = due_failure(), capture_failure(number=2)
+    for failure in (parked, later):
+        retry(failure)
+    pauses.resume(name=NAME)
+    pauses.release()
+    released = reload(parked)
+    assert released.next_retry_at
+    assert released.expires_at == released.next_retry_at + MAX_AGE > parked.expires_at
+    assert reload(later).expires_at == later.expires_at
 
 
 def test_failure_that_is_not_paused_becomes_permanent_when_its_age_limit_passes(

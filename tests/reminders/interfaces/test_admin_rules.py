@@ -74,7 +74,7 @@ def test_content_security_policy_allows_the_dark_mode_style_of_the_template_prev
         ({"offset_hours": 17_521}, "less than or equal to 17520"),
         ({"window_hours": 0}, "greater than or equal to 1"),
         ({"window_hours": 721}, "less than or equal to 720"),
-        ({"guest_cap": 0}, "greater than or equal to 1"),
+        ({"daily_limit": 0}, "greater than or equal to 1"),
         ({"min_nights": 5, "max_nights": 4}, "less than the minimum"),
     ],
 )

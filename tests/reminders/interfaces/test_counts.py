@@ -117,13 +117,13 @@ def test_message_with_an_unknown_outcome_increases_the_unknown_outcome_metric(
     assert unknown == [1]
 
 
-def test_reminder_skipped_by_the_daily_cap_increases_the_skip_metric(
+def test_reminder_skipped_by_the_daily_limit_increases_the_skip_metric(
     book: Book, booked: Reservation, clock: Clock
 ) -> None:
-    Rule.objects.filter(offset_days=1).update(guest_cap=1)
+    Rule.objects.filter(offset_days=1).update(daily_limit=1)
     book("R2", "2030-05-10", "2030-05-12", guest_email="r1@example.com")
     clock("2030-05-09 10:00")
-    with count_increase("hotelagent_reminders_skipped_total", reason="guest_cap") as skipped:
+    with count_increase("hotelagent_reminders_skipped_total", reason="daily_limit") as skipped:
         send_all()
     assert skipped == [1]
 

@@ -102,7 +102,7 @@ def three_rules(in_hotel: Hotel, clock: Clock) -> None:
     Rule.objects.update(is_active=False)
     rule = Rule.objects.get(offset_days=1)
     for name, order in (("A", 20), ("B", 30), ("C", 10)):
-        copy = Rule.objects.create(name=name, offset_days=1, send_at=time(10), order=order, guest_cap=1)
+        copy = Rule.objects.create(name=name, offset_days=1, send_at=time(10), order=order, daily_limit=1)
         template = rule.templates.first()
         assert template is not None
         template.pk, template.rule, template._state.adding = None, copy, True
@@ -130,20 +130,20 @@ def test_daily_cap_of_one_email_allows_only_the_reminder_of_the_first_rule(
 ) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
     assert send_all(clock, one_by_one=one_by_one) == {
-        "A R1": "guest_cap", "B R1": "guest_cap", "C R1": "sent"
+        "A R1": "daily_limit", "B R1": "daily_limit", "C R1": "sent"
     }  # fmt: skip
     assert len(smtp.to(ANA)) == 1
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_daily_cap_counts_reminders_of_all_reservations_of_an_email_address(
+def test_daily_limit_counts_reminders_of_all_reservations_of_an_email_address(
     book: Book, clock: Clock, smtp: MailServer
 ) -> None:
     Rule.objects.exclude(name="C").update(is_active=False)
     for number in ("R1", "R2", "R3"):
         book(number, "2030-05-10", "2030-05-12", guest_email=ANA)
     book("R4", "2030-05-10", "2030-05-12", guest_email="eva@example.com")
-    assert send_all(clock) == {"C R1": "sent", "C R2": "guest_cap", "C R3": "guest_cap", "C R4": "sent"}
+    assert send_all(clock) == {"C R1": "sent", "C R2": "daily_limit", "C R3": "daily_limit", "C R4": "sent"}
     assert len(smtp.accepted) == 2
 
 
@@ -158,28 +158,28 @@ def test_send_now_for_a_guest_at_the_daily_cap_raises_an_error(
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_daily_cap_does_not_count_skipped_reminders(book: Book, clock: Clock, smtp: MailServer) -> None:
+def test_daily_limit_does_not_count_skipped_reminders(book: Book, clock: Clock, smtp: MailServer) -> None:
     """The reminders of the rules A, B and C are due on the same day. The reminder of rule C is sent first.
 
     Rules A and C allow one e-mail a day for each guest, so the reminder of rule A is skipped. Rule B allows two e-mails
     a day. The skipped reminder of rule A does not count for rule B, so the reminder of rule B is sent.
     """
-    Rule.objects.filter(name="B").update(guest_cap=2)
+    Rule.objects.filter(name="B").update(daily_limit=2)
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
-    assert send_all(clock) == {"A R1": "guest_cap", "B R1": "sent", "C R1": "sent"}
+    assert send_all(clock) == {"A R1": "daily_limit", "B R1": "sent", "C R1": "sent"}
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_reminder_of_a_rule_without_a_daily_cap_is_always_sent(
+def test_reminder_of_a_rule_without_a_daily_limit_is_always_sent(
     book: Book, clock: Clock, smtp: MailServer
 ) -> None:
-    Rule.objects.filter(name="B").update(guest_cap=None)
+    Rule.objects.filter(name="B").update(daily_limit=None)
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
-    assert send_all(clock) == {"A R1": "guest_cap", "B R1": "sent", "C R1": "sent"}
+    assert send_all(clock) == {"A R1": "daily_limit", "B R1": "sent", "C R1": "sent"}
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_daily_cap_counts_each_day_separately(book: Book, clock: Clock, smtp: MailServer) -> None:
+def test_daily_limit_counts_each_day_separately(book: Book, clock: Clock, smtp: MailServer) -> None:
     Rule.objects.filter(name="A").update(offset_days=2)
     Rule.objects.filter(name="B").update(is_active=False)
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
@@ -188,10 +188,10 @@ def test_daily_cap_counts_each_day_separately(book: Book, clock: Clock, smtp: Ma
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_daily_cap_does_not_count_cancelled_reminders(book: Book, clock: Clock, smtp: MailServer) -> None:
+def test_daily_limit_does_not_count_cancelled_reminders(book: Book, clock: Clock, smtp: MailServer) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
     Reminder.objects.filter(rule__name="C").update(status="cancelled", skip_reason="manual")
-    assert send_all(clock) == {"A R1": "sent", "B R1": "guest_cap", "C R1": "manual"}
+    assert send_all(clock) == {"A R1": "sent", "B R1": "daily_limit", "C R1": "manual"}
 
 
 @pytest.mark.usefixtures("three_rules")
