@@ -5,9 +5,9 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
-from dlq.retention import erasure
+from dlq.erasure import services as erasure
+from dlq.erasure.models import Erasure
 from dlq.retention.clean_up import end_lost_retries
-from dlq.retention.models import Erasure
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tenants.signals import hotel_restored, hotel_resumed, restored_hotel_migrated
@@ -43,4 +43,4 @@ def apply_pending_erasures(*, hotel: Hotel, **_kwargs: Any) -> None:
     If the restored hotel could not be migrated, the data are erased when the hotel is resumed.
     """
     with hotel_context(hotel):
-        erasure.apply_again()
+        erasure.apply_pending()

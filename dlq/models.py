@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from dlq.alerts import models as _alerts  # noqa: F401 - Django finds an app's models here
+from dlq.erasure import models as _erasure  # noqa: F401
 from dlq.groups.models import FailureGroup, FingerprintField
 from dlq.redrives import models as _redrives  # noqa: F401
 from dlq.retention import models as _retention  # noqa: F401

@@ -7,6 +7,7 @@ from celery import shared_task
 
 from dlq import policy, selectors
 from dlq.alerts import digest, figures
+from dlq.erasure import services as erasure
 from dlq.groups import counts, splitting
 from dlq.redrives import clean_up as redrives
 from dlq.redrives import progress
@@ -53,6 +54,7 @@ def continue_redrives(ids: list[str]) -> None:
 @shared_task(base=HotelTask, name="dlq.tasks.clean_up")
 def clean_up(ids: list[str]) -> None:
     """Clean up the failures of a hotel once a day. `ids` contains one id, the hotel's."""
+    erasure.apply_pending()
     _clean_up()
     due.complete(kind=policy.CLEAN_UP_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
 
@@ -132,6 +134,15 @@ def regroup() -> None:
             if time.monotonic() - started > BATCH_SECONDS:
                 regroup.try_delay()
                 return
+
+
+@shared_task(base=HotelTask, name=erasure.ERASE_TASK)
+def erase() -> None:
+    """Finish the erasures of guests from the hotel's failures that took too long for a request.
+
+    If this task is lost, the daily clean-up does the rest of the work.
+    """
+    erasure.apply_pending()
 
 
 def _clean_up() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from django.db.models import Q
 
-from dlq.retention.erasure import identifier_finder
+from dlq.erasure.search import identifier_finder
 from reminders.models import Reminder, Reservation
 
 

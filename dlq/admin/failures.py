@@ -24,6 +24,7 @@ from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from dlq import services
+from dlq.admin.erasure import ErasureMixin
 from dlq.admin.explanations import work_label
 from dlq.admin.exports import ExportMixin
 from dlq.admin.failure_page import FailurePage
@@ -72,7 +73,7 @@ class WorkFilter(DropdownFilter):  # type: ignore[misc]
 
 @admin.register(Failure, site=hotel_site)
 @admin.register(Failure, site=platform_site)
-class FailureAdmin(ExportMixin, FailurePage):
+class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
     icon = "error"
     menu_order = 0
     stylesheets = ("dlq/failures.css", "dlq/failure.css")
@@ -121,6 +122,7 @@ class FailureAdmin(ExportMixin, FailurePage):
         context = {
             "redrives_url": reverse(f"{self.admin_site.name}:dlq_redrive_changelist"),
             "redrive_url": self._redrive_url(request, "retry") if self.has_act_permission(request) else "",
+            "erase_url": reverse("admin:dlq_failure_erase") if self.has_erase_permission(request) else "",
         }
         page: HttpResponse = super().changelist_view(request, {**context, **(extra_context or {})})
         return page

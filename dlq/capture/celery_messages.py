@@ -38,6 +38,7 @@ OWN_TASKS = frozenset(
         "dlq.tasks.watch_all",
         "dlq.tasks.count_groups",
         "dlq.tasks.regroup",
+        "dlq.tasks.erase",
         "dlq.tasks.send_alert",
     }
 )

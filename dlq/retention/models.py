@@ -11,7 +11,6 @@ from typing import TypeVar
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
@@ -166,19 +165,3 @@ class CleanUpProgress(TenantRow):
     remaining = ArrayField(models.UUIDField(), default=list)
 
     objects = TenantRowManager()
-
-
-class Erasure(models.Model):
-    """The keyed digest of an e-mail address, phone number or other identifier whose data a hotel has erased.
-
-    An older backup still contains the data. When it is restored, the erasures of the hotel are applied again. The table
-    is in the platform's schema only, is not part of backups, and has no foreign key to the hotel: an erasure is kept if
-    the hotel is deleted and then restored. The value cannot be found without SECRET_KEY.
-    """
-
-    pk = models.CompositePrimaryKey("hotel_id", "digest")
-    hotel_id = models.UUIDField()
-    digest = models.BinaryField(max_length=32)
-    created_at = models.DateTimeField(db_default=Now())
-    #: Whether a restore brought back data to which the erasure was not applied yet.
-    is_pending = models.BooleanField(default=False)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from dlq.models import Failure
-from dlq.retention import erasure
+from dlq.erasure import services as erasure
 from dlq.services import capture
 from reminders.models import Reminder, Reservation
 from reminders.sending.outcomes import FAILURE_NAME

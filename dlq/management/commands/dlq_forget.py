@@ -1,12 +1,11 @@
 """`dlq_forget`: erase the data of one guest from the failures of a hotel or of the platform."""
 
 import sys
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from dlq.retention import erasure
+from dlq.erasure import services as erasure
 from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, tenant_context
 
 
@@ -44,4 +43,4 @@ class Command(HotelCommand):
             f"Data were erased from {result.failures} failures, {result.attempts} attempts and {result.groups} groups. "
             f"{result.discarded} failures were open and are discarded."
         )
-        self.write_result(text, asdict(result), as_json=options["json"])
+        self.write_result(text, result.numbers(), as_json=options["json"])

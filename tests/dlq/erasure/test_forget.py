@@ -10,10 +10,10 @@ from django.core.management import CommandError, call_command
 
 from audit.models import Event
 from dlq import services
+from dlq.erasure import services as erasure
+from dlq.erasure.models import Erasure
 from dlq.groups.models import FailureGroup
 from dlq.models import Attempt, Failure
-from dlq.retention import erasure
-from dlq.retention.models import Erasure
 from dlq.retries import attempts, runner
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
@@ -170,4 +170,4 @@ def test_erasure_is_repeated_when_a_backup_from_before_the_erasure_is_restored(
     again = backups.restore(file, slug="sol-again")
     with hotel_context(backups.get_hotel(again["slug"])):
         assert Failure.objects.get(id=failure.id).payload["to"] == EMAIL
-        assert erasure.apply_again() == erasure.ErasureResult()
+        assert erasure.apply_pending() == erasure.ErasureResult()

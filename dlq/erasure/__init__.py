@@ -1,0 +1,1 @@
+"""The erasure of one guest's data from failures."""

@@ -1,0 +1,209 @@
+"""The erasure of one guest from the failures of a hotel or of the platform.
+
+The guest is identified by an e-mail address, a phone number or a reservation number. Every failure that contains the
+identifier in its payload or texts loses its personal data. Work that needs the erased data is discarded.
+"""
+
+import time
+import uuid
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat, Greatest
+from django.utils.translation import gettext as _
+
+from audit.services import record
+from dlq import events
+from dlq.erasure import search
+from dlq.erasure.models import Erasure
+from dlq.groups.models import FailureGroup
+from dlq.models import OPEN_STATUSES, Attempt, Failure, FailureStatus
+from dlq.policy import FAILURE_DUE
+from dlq.retention.clean_up import delete_personal_data_of
+from dlq.retries import ordering
+from tenants.context import current_hotel, current_tenant
+from tenants.database.clock import database_now
+from tenants.queue import due
+from tenants.queue.celery_task import get_task
+
+#: The Celery task that calls `apply_pending`.
+ERASE_TASK = "dlq.tasks.erase"
+#: The maximum number of failures that a preview shows.
+SAMPLE_SIZE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureResult:
+    """The numbers of failures, discarded failures, attempts and groups from which data were erased.
+
+    If `is_complete` is False, the time limit has ended the erasure before all failures were searched.
+    """
+
+    failures: int = 0
+    discarded: int = 0
+    attempts: int = 0
+    groups: int = 0
+    is_complete: bool = True
+
+    def numbers(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in ("failures", "discarded", "attempts", "groups")}
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an erasure would do: the number of failures and how many of them are open, with the oldest failures.
+
+    If `is_complete` is False, the time limit has ended the search, and the numbers are too low.
+    """
+
+    failures: int
+    open: int
+    groups: int
+    sample: list[Failure]
+    is_complete: bool
+
+
+def preview(identifier: str, *, seconds: float) -> Preview:
+    """Return what the erasure of a guest would do. The search stops after `seconds`. Raises InvalidIdentifier."""
+    started = time.monotonic()
+    digests = search.digests_of(identifier)
+    groups = len(search.find_groups(digests))
+    failures, still_open, sample, is_complete = 0, 0, list[Failure](), True
+    for found in search.find_failures(digests):
+        failures += len(found)
+        still_open += sum(failure.status in OPEN_STATUSES for failure in found)
+        sample += found[: SAMPLE_SIZE - len(sample)]
+        if time.monotonic() - started > seconds:
+            is_complete = False
+            break
+    return Preview(failures, still_open, groups, sample, is_complete)
+
+
+def forget(identifier: str) -> ErasureResult:
+    """Erase a guest from the failures of the current tenant, and return what was erased.
+
+    Each batch of failures is committed separately. If the process dies, the daily clean-up of the hotel does the rest.
+    The erasure is recorded without the identifier. Raises InvalidIdentifier.
+    """
+    digests = search.digests_of(identifier)
+    _register(digests)
+    return _erase(digests)
+
+
+def forget_within(identifier: str, *, seconds: float) -> ErasureResult:
+    """Erase a guest from the failures of the current hotel, and return what was erased in at most `seconds`.
+
+    If more time is needed, the task ERASE_TASK does the rest. Otherwise like `forget`. Raises HotelNotSet.
+    """
+    current_hotel()
+    digests = search.digests_of(identifier)
+    _register(digests)
+    result = _erase(digests, seconds=seconds)
+    if not result.is_complete:
+        # If the task is not sent, the daily clean-up erases the rest.
+        get_task(ERASE_TASK).try_delay()
+    return result
+
+
+def apply_pending() -> ErasureResult:
+    """Apply the erasures of the current hotel that are not finished, or that a restore has undone.
+
+    Raises HotelNotSet.
+    """
+    pending = Erasure.objects.filter(hotel_id=current_hotel().id or "", is_pending=True)
+    digests = {bytes(digest) for digest in pending.values_list("digest", flat=True)}
+    return _erase(digests) if digests else ErasureResult()
+
+
+def _register(digests: set[bytes]) -> None:
+    if hotel_id := current_tenant().id:
+        rows = [Erasure(hotel_id=hotel_id, digest=digest) for digest in sorted(digests)]
+        with transaction.atomic():
+            Erasure.objects.bulk_create(rows, ignore_conflicts=True)
+            _set_pending(digests, is_pending=True)
+
+
+def _set_pending(digests: set[bytes], *, is_pending: bool) -> None:
+    if hotel_id := current_tenant().id:
+        Erasure.objects.filter(hotel_id=hotel_id, digest__in=digests).update(is_pending=is_pending)
+
+
+def _erase(digests: set[bytes], *, seconds: float | None = None) -> ErasureResult:
+    started = time.monotonic()
+    groups = _erase_groups(digests)
+    failures, discarded, attempts, is_complete = 0, 0, 0, True
+    for found in search.find_failures(digests):
+        if found:
+            counts = _erase_failures([failure.id for failure in found])
+            failures, discarded, attempts = failures + len(found), discarded + counts[0], attempts + counts[1]
+        if seconds is not None and time.monotonic() - started > seconds:
+            is_complete = False
+            break
+    result = ErasureResult(failures, discarded, attempts, groups, is_complete)
+    with transaction.atomic():
+        if is_complete:
+            _set_pending(digests, is_pending=False)
+        record(
+            events.ERASED,
+            failures=result.failures,
+            discarded=result.discarded,
+            attempts=result.attempts,
+            groups=result.groups,
+        )
+    return result
+
+
+@transaction.atomic
+def _erase_failures(ids: list[uuid.UUID]) -> tuple[int, int]:
+    """Erase the data of these failures. Return the numbers of discarded failures and of attempts with a text."""
+    # Transactions that close failures lock their ordering keys first.
+    keys = sorted(set(Failure.objects.filter(id__in=ids).values_list("ordering_key", flat=True)) - {""})
+    for key in keys:
+        ordering.lock(key)
+    locked = Failure.objects.filter(id__in=ids).order_by("id").select_for_update()
+    still_open = [failure for failure in locked if failure.status in OPEN_STATUSES]
+    open_ids = [failure.id for failure in still_open]
+    attempts = Attempt.objects.filter(failure_id__in=ids).exclude(error_message="").count()
+    delete_personal_data_of(
+        ids,
+        # Both keys are replaced, because they can be a digest of personal data or contain a reservation number.
+        work_key=Concat(Value("erased:"), Cast("id", CharField())),
+        ordering_key="",
+    )
+    Failure.objects.filter(id__in=open_ids).update(
+        status=FailureStatus.DISCARDED,
+        next_retry_at=None,
+        claimed_until=None,
+        closed_at=database_now(),
+        discard_reason=_("The data of the guest were erased."),
+    )
+    if not current_tenant().is_platform:
+        due.cancel(kind=FAILURE_DUE, ids=open_ids)
+    _wait_for_running_attempts(still_open)
+    for key in keys:
+        ordering.wake_next(key)
+    for failure in still_open:
+        record(events.DISCARDED, subject=("failure", failure.id), name=failure.name, was=failure.status)
+    return len(open_ids), attempts
+
+
+def _wait_for_running_attempts(erased: list[Failure]) -> None:
+    """Delay the failures that follow an erased failure until the running attempt of the erased failure has ended.
+
+    The attempt cannot be stopped. It has ended, or is lost, when its lease ends.
+    """
+    for failure in erased:
+        if failure.ordering_key and failure.claimed_until:
+            following = Failure.objects.filter(
+                ordering_key=failure.ordering_key, status=FailureStatus.SCHEDULED, next_retry_at__isnull=False
+            )
+            following.update(next_retry_at=Greatest("next_retry_at", failure.claimed_until))
+
+
+def _erase_groups(digests: set[bytes]) -> int:
+    """Delete the texts of the groups that contain an identifier, and return the number of groups."""
+    found = search.find_groups(digests)
+    changes = {"note": "", "error_message": "", "translatable_message": None, "traceback": "", "splits": None}
+    FailureGroup.objects.filter(pk__in=found).update(**changes)
+    return len(found)
