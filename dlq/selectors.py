@@ -8,6 +8,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import IsNull
 
+from dlq.groups.models import FailureGroup
+from dlq.kinds.availability import has_code
 from dlq.models import EXTERNAL, WAITING_STATUSES, BlockingFailure, Failure, FailureStatus
 from dlq.redrives.models import ACTIVE_STATUSES, Redrive
 from dlq.retention.models import FailureSettings
@@ -25,19 +27,26 @@ def due_failures(*, limit: int) -> list[uuid.UUID]:
 
     These are the failures whose retry is due, whose attempt was lost, or that are too old for automatic retries.
     Failures whose retries are paused, and failures that wait for an older failure with the same ordering key, are left
-    out. A failure whose retry is postponed comes last, so failures that cannot succeed do not delay other failures.
-    Failures that other systems process are due when they expire.
+    out. Failures that this version of the application has no code for, and failures that other systems process, are due
+    only when they expire. So failures that this worker cannot retry do not delay other failures.
     """
     settings = FailureSettings.objects.read()
     if settings.is_paused:
         return []
     scheduled = Q(status=FailureStatus.SCHEDULED)
     due = scheduled & Q(next_retry_at__lte=Now()) & ~Q(name__startswith=EXTERNAL) & _IS_NOT_BLOCKED
+    due &= ~Q(name__in=_names_without_code())
     lost = Q(status=FailureStatus.RETRYING, claimed_until__lt=Now())
     expired = scheduled & Q(expires_at__lte=Now())
     found = Failure.objects.filter(due | lost | expired).exclude(name__in=settings.paused_kinds)
     found = found.order_by(Coalesce("next_retry_at", "claimed_until"), "id")
     return list(found.values_list("id", flat=True)[:limit])
+
+
+def _names_without_code() -> list[str]:
+    """Return the names of failures for which this version has no code. The names come from the few groups."""
+    names = FailureGroup.objects.order_by().values_list("name", flat=True).distinct()
+    return [name for name in names if not has_code(Failure(name=name, is_task=True))]
 
 
 #: `claimable_failures` reads this number of failures, and returns the failures with the earliest due times.

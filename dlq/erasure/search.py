@@ -76,7 +76,9 @@ def find_groups(digests: set[bytes]) -> list[str]:
     return [
         group.pk
         for group in FailureGroup.objects.only("note", "error_message", "traceback", "splits")
-        if _contains([group.note, group.error_message, group.traceback, *_strings(group.splits)], is_identifier)
+        if _contains(
+            [group.note, group.error_message, group.traceback, *_strings(group.splits)], is_identifier
+        )
     ]
 
 

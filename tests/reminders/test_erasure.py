@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dlq.models import Failure
 from dlq.erasure import services as erasure
+from dlq.models import Failure
 from dlq.services import capture
 from reminders.models import Reminder, Reservation
 from reminders.sending.outcomes import FAILURE_NAME

@@ -9,19 +9,21 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from dlq import selectors, services, tasks
+from dlq import services, tasks
 from dlq.capture_request import UNKNOWN_ORIGIN, capture_request
+from dlq.kinds import registry
 from dlq.models import Failure
 from dlq.policy import FAILURE_DUE
 from dlq.retries import attempts, runner, schedule
 from hotelagent.celery import app
 from tenants.context import hotel_context, platform_context
+from tenants.database.clock import database_now
 from tenants.models import DueItem, Hotel
 from tenants.queue import dispatch
 from tests.dlq.conftest import NAME, Lamp, LampError, capture_failure, make_due, reload
 from tests.dlq.forks import run_in_fork
 
-UNRETRYABLE = 120
+UNRETRYABLE = 10_000
 MANY = 10_001
 
 
@@ -29,14 +31,20 @@ def expire_lease(failure: Failure) -> None:
     Failure.objects.filter(id=failure.id).update(claimed_until=F("created_at") - timedelta(seconds=1))
 
 
-def capture_unretryable() -> None:
-    """Capture failures of an unknown task, all of which are due."""
-    for number in range(UNRETRYABLE):
-        payload = {"args": [number], "kwargs": {}}
-        services.capture(
-            is_task=True, source="tests", name="tests.removed", payload=payload, error=LampError()
+def capture_unretryable(count: int) -> None:
+    """Store `count` failures of an unknown task, all of which are due. One is captured, and the others are its copies."""
+    payload = {"args": [1], "kwargs": {}}
+    services.capture(is_task=True, source="tests", name="tests.removed", payload=payload, error=LampError())
+    Failure.objects.update(next_retry_at=F("created_at") - timedelta(minutes=1))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO dlq_failure SELECT copy.* FROM dlq_failure AS failure, generate_series(2, %s) AS number, "
+            "jsonb_populate_record(failure, jsonb_build_object('id', tenants_uuid7(), 'work_key', number)) AS copy",
+            [count],
         )
-    Failure.objects.update(next_retry_at=F("created_at") - timedelta(seconds=1))
+    schedule.schedule_checks(
+        list(Failure.objects.values_list("id", flat=True)), Failure.objects.all()[0].created_at
+    )
 
 
 @pytest.mark.django_db
@@ -87,40 +95,60 @@ def test_slow_worker_keeps_its_failure_or_loses_the_failure_to_one_other_worker(
 
 
 @pytest.mark.django_db
-def test_failure_of_the_platform_is_retried_although_no_worker_can_retry_older_failures(
-    platform: None, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
+def test_failure_of_the_platform_is_retried_at_once_although_no_worker_can_retry_10_000_older_failures(
+    platform: None, lamp: Lamp
 ) -> None:
-    """The test makes each failure of an unknown task due again immediately after its retry.
-
-    As a negative control, the test checks that retries in the order of capture would never reach the good failure.
-    """
-    monkeypatch.setattr(schedule, "UNKNOWN_TASK_DELAY", timedelta(0))
-    capture_unretryable()
+    """As a negative control, the test checks that the failures that are due longest do not include the good one."""
+    capture_unretryable(UNRETRYABLE)
     good = capture_failure()
     make_due(good)
-    Failure.objects.filter(id=good.id).update(next_retry_at=F("created_at"))
-    for _ in range(UNRETRYABLE // tasks.PLATFORM_BATCH_SIZE + 1):
-        first = list(Failure.objects.order_by("id").values_list("id", flat=True)[: tasks.PLATFORM_BATCH_SIZE])
-        assert good.id not in first  # in the order of capture, the good failure would never be reached
-        tasks.retry_platform_due()
+    due = Failure.objects.filter(status="scheduled").order_by("next_retry_at", "id")
+    assert good.id not in list(due.values_list("id", flat=True)[:UNRETRYABLE])
+    tasks.retry_platform_due()
     assert reload(good).status == "resolved"
-    assert len(selectors.due_failures(limit=UNRETRYABLE * 2)) == UNRETRYABLE
+    assert Failure.objects.filter(status="scheduled", retries=0).count() == UNRETRYABLE  # none was dropped
 
 
 @pytest.mark.django_db
-def test_failure_of_a_hotel_is_retried_although_no_worker_can_retry_older_failures(
-    hotel: Hotel, lamp: Lamp, eager: None
+def test_failure_of_the_platform_that_no_worker_can_retry_is_retried_when_its_task_is_deployed(
+    platform: None, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    capture_unretryable(1)
+    tasks.retry_platform_due()
+    assert Failure.objects.get().attempt == 0
+    monkeypatch.setitem(
+        registry._kinds, "tests.removed", registry.Kind(name="tests.removed", handler=lamp.handle)
+    )
+    tasks.retry_platform_due()
+    assert Failure.objects.get().status == "resolved"
+
+
+@pytest.mark.django_db
+def test_failure_of_the_platform_that_no_worker_can_retry_expires(platform: None, lamp: Lamp) -> None:
+    capture_unretryable(1)
+    Failure.objects.update(expires_at=F("created_at") - timedelta(days=1))
+    tasks.retry_platform_due()
+    assert Failure.objects.get().status == "permanent"
+
+
+@pytest.mark.django_db
+def test_failure_of_a_hotel_is_retried_although_no_worker_can_retry_10_000_older_failures(
+    hotel: Hotel, lamp: Lamp
+) -> None:
+    """One run of the dispatcher sends all due failures. As a negative control, its first claim has not reached the good
+    failure.
+    """
     with hotel_context(hotel):
-        capture_unretryable()
+        capture_unretryable(UNRETRYABLE)
         good = capture_failure()
         make_due(good)
-        for failure in Failure.objects.order_by("id"):
-            assert failure.next_retry_at
-            schedule.schedule_check(failure.id, failure.next_retry_at)
+        schedule.schedule_check(good.id, database_now())
     with platform_context():
-        dispatch.dispatch_due_items()
+        claims = [[id_ for batch in dispatch.claim() for id_ in batch.ids] for _ in range(4)]
+    assert [len(ids) for ids in claims] == [dispatch.CLAIM_LIMIT, dispatch.CLAIM_LIMIT, 1, 0]
+    assert claims[2] == [str(good.id)]
     with hotel_context(hotel):
+        tasks.retry_due([*claims[0][:100], *claims[2]])
         assert reload(good).status == "resolved"
         assert (
             Failure.objects.filter(status="scheduled", retries=0).count() == UNRETRYABLE
