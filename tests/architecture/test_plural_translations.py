@@ -1,6 +1,6 @@
 """Tests of the Spanish translations of messages with plural forms.
 
-Spanish has three forms: for 1, for whole millions, and for other numbers. A noun follows a number of whole millions with
+Spanish has three forms: for 1, for whole millions, and for other numbers. A noun follows whole millions with
 "de", as in "1 000 000 de fallos".
 """
 

@@ -32,7 +32,7 @@ def expire_lease(failure: Failure) -> None:
 
 
 def capture_unretryable(count: int) -> None:
-    """Store `count` failures of an unknown task, all of which are due. One is captured, and the others are its copies."""
+    """Store `count` failures of an unknown task, all of which are due. One is captured, and the others are copies."""
     payload = {"args": [1], "kwargs": {}}
     services.capture(is_task=True, source="tests", name="tests.removed", payload=payload, error=LampError())
     Failure.objects.update(next_retry_at=F("created_at") - timedelta(minutes=1))

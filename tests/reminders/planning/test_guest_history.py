@@ -125,7 +125,7 @@ def send_all(clock: Clock, now: str = "2030-05-09 09:30", *, one_by_one: bool = 
 
 @pytest.mark.parametrize("one_by_one", [True, False])
 @pytest.mark.usefixtures("three_rules")
-def test_daily_cap_of_one_email_allows_only_the_reminder_of_the_first_rule(
+def test_daily_limit_of_one_email_allows_only_the_reminder_of_the_first_rule(
     book: Book, clock: Clock, smtp: MailServer, one_by_one: bool
 ) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
@@ -148,7 +148,7 @@ def test_daily_limit_counts_reminders_of_all_reservations_of_an_email_address(
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_send_now_for_a_guest_at_the_daily_cap_raises_an_error(
+def test_send_now_for_a_guest_at_the_daily_limit_raises_an_error(
     book: Book, clock: Clock, smtp: MailServer
 ) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
