@@ -94,17 +94,18 @@ def references(pattern: re.Pattern[str]) -> set[tuple[str, str]]:
     }
 
 
-def file_exists(reference: str) -> bool:
-    """Return whether the reference is the path of a file in the repository, or the end of such a path."""
-    paths = {str(path.relative_to(ROOT)) for path in project_files()}
-    return reference in paths or any(path.endswith(f"/{reference}") for path in paths)
+@cache
+def ends_of_paths() -> frozenset[str]:
+    """Return the paths of all files in the repository, and the ends of these paths: `a/b.py` and `b.py`."""
+    parts = [path.relative_to(ROOT).parts for path in project_files()]
+    return frozenset("/".join(path[start:]) for path in parts for start in range(len(path)))
 
 
 def test_files_named_in_documentation_and_comments_exist() -> None:
     missing = {
         (path, name)
         for path, name in references(_FILE)
-        if name not in OTHER_FILES and not file_exists(name) and not dotted_name_exists(name)
+        if name not in OTHER_FILES and name not in ends_of_paths() and not dotted_name_exists(name)
     }
     assert sorted(missing) == []
 
@@ -151,7 +152,9 @@ def test_modules_functions_and_classes_named_in_documentation_and_comments_exist
     missing = {
         (path, name)
         for path, name in references(_DOTTED)
-        if not dotted_name_exists(name) and not file_exists(name) and not _PERMISSION_OR_CHECK.fullmatch(name)
+        if not dotted_name_exists(name)
+        and name not in ends_of_paths()
+        and not _PERMISSION_OR_CHECK.fullmatch(name)
     }
     assert sorted(missing) == []
 
