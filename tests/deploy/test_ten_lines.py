@@ -137,7 +137,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
         stack.enter_context(web.serving(proxy))
         environment = {name: value or values[name] for name, value in variables().items()}
         assert values.keys() <= environment.keys()
-        inherited = {"PATH": os.environ["PATH"], "PYTHONPYCACHEPREFIX": str(paths.HOME / "pycache")}
+        inherited = {"PATH": os.environ["PATH"], "PYTHONPYCACHEPREFIX": str(checkouts.COMPILED)}
         yield Deployment(folder, {**inherited, **environment}, proxy, certificate)
 
 

@@ -18,6 +18,8 @@ import psutil
 from hotelagent.embedded import paths, ports, processes
 
 NOBODY = (65534, 65534)
+#: The folder in which the processes of the tests store compiled modules.
+COMPILED = Path(sys.pycache_prefix or paths.HOME / "pycache")
 #: Seconds until `serve` is ready, including the creation of two hotels with their bookings.
 SERVE_TIMEOUT = 200.0
 
@@ -41,7 +43,18 @@ def copy(folder: Path) -> "Checkout":
             shutil.copy2(source, target)
     (folder / ".hotelagent").mkdir(exist_ok=True)
     (folder / ".hotelagent" / "venv").symlink_to(paths.HOME / "venv")
+    _link_compiled_modules(folder)
     return Checkout(folder)
+
+
+def _link_compiled_modules(folder: Path) -> None:
+    """Let the copy use the compiled modules of this checkout. To compile the modules of a copy takes seconds."""
+    link, target = (COMPILED / path.relative_to(path.anchor) for path in (folder, paths.CHECKOUT))
+    if link.is_symlink():
+        link.unlink()
+    shutil.rmtree(link, ignore_errors=True)  # of an earlier copy in the same folder
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target)
 
 
 @dataclass
@@ -69,8 +82,7 @@ class Checkout:
             **variables,
             "PORT": str(self.port),
             "MAIL_PORT": str(self.mail_port),
-            # The packages are compiled once and not for each copy.
-            "PYTHONPYCACHEPREFIX": str(paths.HOME / "pycache"),
+            "PYTHONPYCACHEPREFIX": str(COMPILED),
         }
 
     def manage(self, *arguments: str, as_nobody: bool = False) -> "subprocess.CompletedProcess[str]":
