@@ -46,12 +46,12 @@ def _now(clock: Clock) -> None:
 
 
 def valid_rows(hotel: str) -> list[Row]:
-    """Return the rows of an export that was made today: the valid bookings that arrive in the next five weeks.
+    """Return the valid bookings that arrive from six days ago to in two weeks, as in an export that was made today.
 
     Generated bookings contain guest data, but real bookings (BOOKINGS_FILE) contain none. The columns with guest data
     are emptied, so that both kinds of bookings have the same columns.
     """
-    rows = booking_rows(hotel, first=date(2016, 9, 12), last=date(2016, 10, 16))
+    rows = booking_rows(hotel, first=date(2016, 9, 14), last=date(2016, 10, 4))
     return [NO_GUEST | as_exported_on(row, TODAY) for row in rows if is_valid(row)]
 
 

@@ -61,7 +61,7 @@ def report_of(process: "subprocess.Popen[str]") -> dict[str, Any]:
 
 
 def test_import_that_was_killed_is_completed_by_the_next_import(in_hotel: Hotel, tmp_path: Path) -> None:
-    rows = 12_000
+    rows = 8_000
     file = write_bookings(tmp_path / "bookings.csv", rows)
     process = start_import(file)
     deadline = time.monotonic() + 60

@@ -143,8 +143,9 @@ def test_invalid_time_zone_is_refused_by_commands_services_and_api(hotel: Hotel,
 
 def test_time_zones_come_from_the_tzdata_package_and_not_the_machine() -> None:
     program = (
-        "import django; django.setup(); from hotelagent.core.time_zones import known_time_zones as k; "
-        "import zoneinfo; print(len(k()), zoneinfo.TZPATH, zoneinfo.ZoneInfo('Europe/Lisbon'))"
+        "from django.conf import settings; settings.TIME_ZONE; import zoneinfo; "
+        "from hotelagent.core.time_zones import known_time_zones as k; "
+        "print(len(k()), zoneinfo.TZPATH, zoneinfo.ZoneInfo('Europe/Lisbon'))"
     )
     outputs = {
         subprocess.run(
