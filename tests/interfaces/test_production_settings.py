@@ -12,8 +12,10 @@ import pytest
 
 from hotelagent.settings.environment import Environment
 from tests.embedded import checkout as checkouts
+from tests.programs import run_python
 
 ROOT = Path(__file__).resolve().parents[2]
+PRODUCTION = "hotelagent.settings.production"
 ENVIRONMENT = {
     "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "PLATFORM_HOST": "hotels.example",
@@ -29,11 +31,8 @@ ENVIRONMENT = {
 
 def manage(*arguments: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     inherited = {name: os.environ[name] for name in ("PATH", "PYTHONPYCACHEPREFIX") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=folder, env={**inherited, "DJANGO_SETTINGS_MODULE": "hotelagent.settings.production", **environment},
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    variables = {**inherited, "DJANGO_SETTINGS_MODULE": PRODUCTION, **environment}
+    return run_python("manage.py", *arguments, environment=variables, folder=folder)
 
 
 def run_check(**environment: str) -> subprocess.CompletedProcess[str]:
@@ -111,7 +110,11 @@ def test_command_without_a_required_package_names_the_package_without_a_tracebac
         "        if name == 'celery': raise ModuleNotFoundError('No module named celery', name=name)\n"
         "sys.meta_path.insert(0, Hider())\n"
     )
-    done = run_check(**ENVIRONMENT, PYTHONPATH=str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy"],
+        cwd=ROOT, env={"DJANGO_SETTINGS_MODULE": PRODUCTION, **ENVIRONMENT, "PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.startswith("celery is not installed")
     assert "requirements/production.txt" in done.stderr

@@ -3,8 +3,6 @@
 import socket
 import socketserver
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +14,11 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from hotelagent import checks
-from hotelagent.embedded import paths, ports
+from hotelagent.embedded import ports
 from hotelagent.settings.environment import Environment
 from tests.certificates import Certificate
 from tests.interfaces.test_production_settings import ENVIRONMENT
+from tests.programs import run_python
 
 #: Connects every client of Redis and prints the outcome. The broker sends and receives a message.
 CLIENTS = """
@@ -83,10 +82,8 @@ class TlsRedis:
     def connect(self, options: str = "") -> dict[str, str]:
         """Connect every Redis client of the project to the TLS proxy. Return the outcome by client name."""
         url = f"rediss://:{self.password}@{ports.LOOPBACK}:{self.port}/0{options}"
-        done = subprocess.run(
-            [sys.executable, "-c", CLIENTS], cwd=paths.CHECKOUT, capture_output=True, text=True, check=False,
-            env={**ENVIRONMENT, "DJANGO_SETTINGS_MODULE": "hotelagent.settings.production", "REDIS_URL": url},
-        )  # fmt: skip
+        production = {"DJANGO_SETTINGS_MODULE": "hotelagent.settings.production", "REDIS_URL": url}
+        done = run_python("-c", CLIENTS, environment={**ENVIRONMENT, **production})
         assert done.returncode == 0, done.stderr
         return dict(line.split(" ", 1) for line in done.stdout.splitlines())
 

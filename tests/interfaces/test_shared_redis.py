@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ import redis
 from pytest_django import Settings
 
 from hotelagent.checks import check_redis_prefix
-from hotelagent.embedded import paths
+from tests.programs import run_python
 
 #: Writes with every client of Redis.
 WRITE = """
@@ -24,7 +22,7 @@ from tenants.context import platform_context
 with platform_context():
     caches["default"].set("name", "written")
     caches["flags"].set("name", "written")
-    ClientThrottle.check(policy="client", client="somebody", rate=Rate(2, 60))
+    ClientThrottle.check(policy="client", client="somebody", rate=Rate(2, 86_400))
 app.send_task("tenants.tasks.tick")
 app.control.broadcast("ping")
 """
@@ -39,12 +37,12 @@ from tenants.context import platform_context
 
 with platform_context():
     cached, flag = caches["default"].get("name"), caches["flags"].get("name")
-    remaining = ClientThrottle.check(policy="client", client="somebody", rate=Rate(2, 60)).remaining
+    remaining = ClientThrottle.check(policy="client", client="somebody", rate=Rate(2, 86_400)).remaining
 with app.connection_for_read() as connection:
     queue = connection.SimpleQueue("celery")
     messages = 0
     try:
-        while queue.get(timeout=1):
+        while queue.get_nowait():
             messages += 1
     except queue.Empty:
         pass
@@ -56,10 +54,7 @@ C = {"PLATFORM_HOST": "a.example", "DATABASE_ROLE_PREFIX": "second"}
 
 
 def run(program: str, environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=paths.CHECKOUT, env={**os.environ, **environment},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = run_python("-c", program, environment={**os.environ, **environment})
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -90,7 +85,7 @@ import os
 import django; django.setup()
 from hotelagent.celery import app
 with app.connection_for_read() as connection:
-    assert connection.SimpleQueue("celery").get(timeout=2)
+    assert connection.SimpleQueue("celery").get(timeout=20)
     os._exit(0)
 """
 #: Restores the messages of dead workers, as each worker does regularly.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -33,6 +32,7 @@ from tests.isolation.isolation_database import (
 )
 from tests.isolation.test_isolation import run_workload
 from tests.isolation.workload_plan import OURS, WorkloadPlan
+from tests.programs import run_python
 
 pytestmark = pytest.mark.pooler
 
@@ -184,10 +184,8 @@ def test_production_settings_refuse_an_unencrypted_database_url(variable: str, m
     }
 
     def start() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", "from django.conf import settings; settings.DATABASES"],
-            cwd=paths.CHECKOUT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        program = "from django.conf import settings; settings.DATABASES"
+        return run_python("-c", program, environment={**os.environ, **environment})
 
     assert start().returncode == 0
     environment[variable] += f"?sslmode={mode}"

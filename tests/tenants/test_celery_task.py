@@ -5,8 +5,7 @@ Tasks run in the context of their sender, and the number of deliveries of a mess
 
 import datetime
 import json
-import subprocess
-import sys
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ from tenants.errors import TooManyDeliveries
 from tenants.models import Hotel, Redelivery
 from tenants.queue.celery_task import HOTEL_HEADER, HotelTask
 from tests.broker import close_broker_connections
+from tests.programs import run_python
 
 runs: list[Any] = []
 
@@ -204,7 +204,7 @@ def test_celery_message_contains_the_id_of_the_hotel_but_not_its_name(
 def test_celery_application_imports_all_tasks() -> None:
     """Load the application in a new process, as the command `celery -A hotelagent` does."""
     code = "from hotelagent.celery import app; app.loader.import_default_modules(); print(*sorted(app.tasks))"
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    process = run_python("-c", code, environment=os.environ)
     assert "tenants.tasks.tick" in process.stdout
 
 
@@ -217,5 +217,5 @@ def test_get_task_in_a_web_process_imports_the_task_modules() -> None:
         "import django; django.setup(); from tenants.queue.celery_task import get_task; "
         "print(get_task('tenants.tasks.provision_hotel').name)"
     )
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    process = run_python("-c", code, environment=os.environ)
     assert "tenants.tasks.provision_hotel" in process.stdout

@@ -4,9 +4,7 @@ Each command supports hotels, or fails and names the command to use instead.
 """
 
 import io
-import subprocess
-import sys
-from pathlib import Path
+import os
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -17,6 +15,7 @@ from audit.selectors import timeline
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
 from tests.conftest import ALPHA_HOST
+from tests.programs import run_python
 
 pytestmark = pytest.mark.django_db
 
@@ -34,13 +33,7 @@ pytestmark = pytest.mark.django_db
 def test_django_command_without_support_for_hotels_names_a_replacement(
     command: list[str], instead: str
 ) -> None:
-    result = subprocess.run(
-        [sys.executable, "manage.py", *command],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run_python("manage.py", *command, environment=os.environ)
     assert result.returncode == 2
     assert result.stdout == ""
     assert instead in result.stderr

@@ -2,24 +2,20 @@
 
 import os
 import subprocess
-import sys
 
 import pytest
 from django.conf import settings
 
-from hotelagent.embedded import paths
 from tenants.models import Hotel
 from tests import servers
+from tests.programs import run_python
 from tests.tenants import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def migrate(**environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-        cwd=paths.CHECKOUT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return run_python("manage.py", "migrate", "--verbosity", "0", environment={**os.environ, **environment})
 
 
 @pytest.mark.pooler

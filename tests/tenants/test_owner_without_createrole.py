@@ -5,7 +5,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -14,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from hotelagent.embedded import paths
+from tests.programs import run_python
 from tests.servers import with_database
 
 Manage = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -47,10 +46,7 @@ def manage(owner_url: str) -> Manage:
         environment = {
             "DATABASE_URL": owner_url, "DATABASE_DIRECT_URL": owner_url, "DATABASE_ROLES": str(roles),
         }  # fmt: skip
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=paths.CHECKOUT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return run_python("manage.py", *arguments, environment={**os.environ, **environment})
 
     return run
 

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,8 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from hotelagent.embedded import paths
 from tests import servers
+from tests.programs import run_python
 from tests.servers import MailServer
 from tests.tenants import populated_hotel
 from tests.tenants.backups import backup
@@ -78,10 +76,7 @@ def test_hotel_restored_on_another_deployment_has_all_rows_and_is_suspended(
     }
 
     def manage(*arguments: str) -> str:
-        result = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=paths.CHECKOUT, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        result = run_python("manage.py", *arguments, environment=environment)
         assert result.returncode == 0, result.stderr
         return result.stdout
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ import pytest
 from hotelagent.embedded import paths, ports, processes
 from hotelagent.embedded.servers import postgres
 from tests import folders, servers
+from tests.programs import run_python
 
 #: Options without which a standby cannot connect.
 REPLICATION = ("wal_level=replica", "max_wal_senders=4")
@@ -34,10 +34,7 @@ class Pair:
             connection.execute(statement.encode())
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *arguments], cwd=paths.CHECKOUT, env={**os.environ, **self.environment},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return run_python(*arguments, environment={**os.environ, **self.environment})
 
 
 @pytest.fixture(scope="module")

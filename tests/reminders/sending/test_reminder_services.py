@@ -1,7 +1,6 @@
 """Tests of the services that send a reminder, cancel a reminder, or settle a reminder whose outcome is unknown."""
 
-import subprocess
-import sys
+import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -12,7 +11,6 @@ from django.utils import translation
 from dlq.models import Failure
 from dlq.retries.runner import retry_due
 from dlq.services import capture
-from hotelagent.embedded import paths
 from reminders.errors import MailDeferred, ReminderStateError
 from reminders.models import Reminder, Reservation, Rule
 from reminders.sending import batch, claims
@@ -22,6 +20,7 @@ from reminders.sending.retries import retry_failed
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
 from reminders.services.suppressions import add_suppression
 from tenants.models import DueItem
+from tests.programs import run_python
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
 
@@ -156,4 +155,5 @@ def test_retry_handler_of_reminders_is_registered_when_django_starts() -> None:
         "import django; django.setup(); from dlq.kinds.registry import find_kind; "
         f"assert find_kind({FAILURE_NAME!r}).handler"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=paths.CHECKOUT)
+    done = run_python("-c", program, environment=os.environ)
+    assert done.returncode == 0, done.stderr
