@@ -1,21 +1,17 @@
 """A complete deployment for the chaos tests. Its parts are processes that a test can kill and restart."""
 
 import contextlib
-import json
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Self
 
 import psutil
-import psycopg
 
-from hotelagent.embedded import paths, processes
+from hotelagent.embedded import processes
 from hotelagent.embedded.servers import postgres
-from tests.chaos.processes import BEAT_LEASE, BEAT_RENEWAL
+from tests.chaos.process_starter import ProcessStarter
 from tests.servers import PgBouncer, Servers
 
 #: Commits survive a crash of the server. A crash of the machine is not tested.
@@ -48,65 +44,24 @@ class Deployment:
             self.servers.start()
             environment = self.servers.environment(postgres.DATABASE, 0)
             bouncer = self.stack.enter_context(PgBouncer(environment["DATABASE_URL"], pool_size=8))
-            self.log = (self.servers.folder / "deployment.log").open("w+b")
-            self.stack.callback(self.log.close)
-            self.program = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.processes"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, cwd=paths.CHECKOUT,
-                env={**os.environ, **environment, "DATABASE_URL": bouncer.url, "LOG_LEVEL": "WARNING",
-                     **self.environment},
-            )  # fmt: skip
-            self.stack.callback(self._end)
+            environment |= {"DATABASE_URL": bouncer.url, **self.environment}
+            log = self.servers.folder / "deployment.log"
+            self.starter = self.stack.enter_context(ProcessStarter(environment, log=log))
             undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stack.close()
 
-    def _end(self) -> None:
-        if self.program.stdin and self.program.stdout:
-            self.program.stdin.close()
-            self.program.stdout.close()
-        self.program.wait(60)
-
-    def _run(self, *command: object) -> int:
-        """Send a command to the program `tests.chaos.processes`, and return the result of the command."""
-        if not (self.program.stdin and self.program.stdout):
-            raise RuntimeError("The program has no pipes.")
-        self.program.stdin.write(json.dumps(command).encode() + b"\n")
-        self.program.stdin.flush()
-        result = self.program.stdout.readline()
-        if not result:
-            raise RuntimeError(f"The program has ended:\n{self.log_tail()}")
-        return int(result)
-
-    def log_tail(self) -> str:
-        """Return the last lines of the log that all processes write to."""
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")[-6000:]
-
     def run_function(self, name: str, *arguments: object) -> None:
         """Call a function in a process of the deployment. `tests.chaos.processes` lists them. Raises RuntimeError."""
-        if self._run("call", name, *arguments):
-            raise RuntimeError(f"{name} failed:\n{self.log_tail()}")
+        if self.starter.run("call", name, *arguments):
+            raise RuntimeError(f"{name} failed:\n{self.starter.log_tail()}")
 
     def start(self) -> None:
         """Start the Celery workers and the Celery beat processes."""
-        self.workers = [self._run("worker", *pool) for pool in self.pools]
-        self.beats = [self.start_beat(), self.start_beat()]
-
-    def start_beat(self, *, lease: int = BEAT_LEASE, renewal: float = BEAT_RENEWAL) -> int:
-        """Start a Celery beat process and return its process id.
-
-        The beat that starts first becomes the leader, which sends the periodic tasks.
-        """
-        return self._run("beat", lease, renewal)
-
-    def leader(self) -> int | None:
-        """Return the process id of the leading Celery beat, or None if no beat holds the lease."""
-        with psycopg.connect(self.servers.postgres.url(postgres.SUPERUSER), autocommit=True) as connection:
-            row = connection.execute("SELECT holder FROM tenants_lease WHERE name = 'beat'").fetchone()
-        return int(row[0].split(":")[1]) if row else None
+        self.workers = [self.starter.run("worker", *pool) for pool in self.pools]
+        self.beats = [self.starter.start_beat(), self.starter.start_beat()]
 
     # Incidents. When a method returns, a replacement for what it has killed is running.
 
@@ -114,7 +69,7 @@ class Deployment:
         """Kill a Celery worker with all processes of its pool."""
         self.interrupted += self.pools[position][1]
         os.killpg(self.workers[position], signal.SIGKILL)
-        self.workers[position] = self._run("worker", *self.pools[position])
+        self.workers[position] = self.starter.run("worker", *self.pools[position])
 
     def kill_pool_process(self, position: int = 0) -> None:
         """Kill one process of the prefork pool of a Celery worker. The worker then starts a new process."""
@@ -127,7 +82,7 @@ class Deployment:
     def kill_beat(self) -> None:
         """Kill the Celery beat process that was started first. In most cases this process is the leader."""
         os.killpg(self.beats.pop(0), signal.SIGKILL)
-        self.beats.append(self.start_beat())
+        self.beats.append(self.starter.start_beat())
 
     def restart_valkey(self) -> None:
         """Kill Valkey, the message broker, and start it again. Valkey loses its data unless it stores them on disk."""

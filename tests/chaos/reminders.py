@@ -85,7 +85,9 @@ class ReminderDeployment(Deployment):
             if (accepted := self.mail_server.accepted.total()) != last:
                 last, deadline = accepted, time.monotonic() + timeout
             if time.monotonic() > deadline:
-                raise AssertionError(f"No message for {timeout} s, after {last} messages.\n{self.log_tail()}")
+                raise AssertionError(
+                    f"No message for {timeout} s, after {last} messages.\n{self.starter.log_tail()}"
+                )
             time.sleep(0.01)
 
     def is_idle(self) -> bool:

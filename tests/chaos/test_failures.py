@@ -83,7 +83,7 @@ class FailureDeployment(Deployment):
             if time.monotonic() > deadline:
                 raise AssertionError(
                     f"No run for {TIMEOUT} s, after {last} lines. {self.queued_tasks()} queued tasks, "
-                    f"{count_due_items(self.url)} due items.\n{self.log_tail()}"
+                    f"{count_due_items(self.url)} due items.\n{self.starter.log_tail()}"
                 )
             time.sleep(0.05)
 

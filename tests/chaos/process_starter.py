@@ -1,0 +1,60 @@
+"""The program `tests.chaos.processes` as seen by a test: it starts the processes that the test kills."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from hotelagent.embedded import paths
+from tests.chaos.processes import BEAT_LEASE, BEAT_RENEWAL
+
+
+class ProcessStarter:
+    """Starts Celery workers and beats with the given environment variables, in addition to those of the test.
+
+    All processes write to the log file. The end of the context kills the processes.
+    """
+
+    def __init__(self, environment: Mapping[str, str], *, log: Path) -> None:
+        self.environment = environment
+        self.log = log
+
+    def __enter__(self) -> Self:
+        with self.log.open("wb") as log:
+            self.program = subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.processes"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=paths.CHECKOUT,
+                env={**os.environ, "LOG_LEVEL": "WARNING", **self.environment},
+            )  # fmt: skip
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.program.stdin and self.program.stdout:
+            self.program.stdin.close()
+            self.program.stdout.close()
+        self.program.wait(60)
+
+    def run(self, *command: object) -> int:
+        """Send a command to the program, and return the result of the command."""
+        if not (self.program.stdin and self.program.stdout):
+            raise RuntimeError("The program has no pipes.")
+        self.program.stdin.write(json.dumps(command).encode() + b"\n")
+        self.program.stdin.flush()
+        result = self.program.stdout.readline()
+        if not result:
+            raise RuntimeError(f"The program has ended:\n{self.log_tail()}")
+        return int(result)
+
+    def start_beat(self, *, lease: int = BEAT_LEASE, renewal: float = BEAT_RENEWAL) -> int:
+        """Start a Celery beat process and return its process id.
+
+        The beat that starts first becomes the leader, which sends the periodic tasks.
+        """
+        return self.run("beat", lease, renewal)
+
+    def log_tail(self) -> str:
+        """Return the last lines of the log."""
+        return self.log.read_text(errors="replace")[-6000:]
