@@ -403,7 +403,9 @@ def test_file_that_is_not_an_export_of_this_version_is_undetermined(
 
 
 @pytest.mark.parametrize(
-    "key", ["", "text", KEY.text, KEY.public.text[:-4], KEY.public.text.replace("hotels", "h")]
+    "key",
+    ["", "text", KEY.text, KEY.public.text[:-4], KEY.public.text.replace("hotels", "h")],
+    ids=["empty", "text", "private key", "incomplete key", "other host"],  # the same in all pytest workers
 )
 def test_file_without_a_public_key_is_undetermined(verifier: Verifier, lines: list[Line], key: str) -> None:
     verifier.keys = [key]
