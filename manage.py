@@ -21,7 +21,8 @@ def store_compiled_modules() -> None:
     """Make this process and its children store compiled Python modules in the folder .hotelagent.
 
     Without compiled modules, each process takes a few seconds longer to start. Developers may have set the variable
-    PYTHONDONTWRITEBYTECODE to keep source folders clean. It is removed, because .hotelagent is not a source folder.
+    PYTHONDONTWRITEBYTECODE to keep source folders clean. The function removes this variable from the environment,
+    because .hotelagent is not a source folder.
     """
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(HOME / "pycache"))
     sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"]
@@ -62,9 +63,8 @@ def main() -> None:
         sys.exit(str(error))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if (
-            Path(__file__).parent / package
-        ).is_dir():  # the missing module belongs to this project, not to a package
+        # If the missing module belongs to this project, the installation of packages would not help.
+        if (Path(__file__).parent / package).is_dir():
             raise
         sys.exit(not_installed(package))
 

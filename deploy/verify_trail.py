@@ -7,7 +7,7 @@ The result is the first word of the output, and the exit code:
 
     valid         0  The events are exactly those that the owner of the key has signed.
     invalid       1  They are not. The output names the first wrong position and the reason.
-    undetermined  2  The question has no answer: a file cannot be read, a key is missing, or the export is only a part.
+    undetermined  2  The program cannot decide: a file cannot be read, a key is missing, or the export is only a part.
 
 The README of audit/transparency in the source code of hotelagent describes the format of exports.
 """
@@ -34,26 +34,26 @@ HASH_SIZE = 32
 TILE_WIDTH = 256
 TILE_HEIGHT = 8
 ED25519 = b"\x01"
-#: Longer lines are refused, so that a forged export cannot use all memory. An entry has at most 64 KiB.
+#: Maximum length of a line in bytes, so that a forged export cannot use all memory. An entry has at most 64 KiB.
 LINE_LIMIT = 4 * 1024 * 1024
 EVENTS_PER_PROGRESS = 10_000
 
-# Lone surrogates are left out, because they have no UTF-8 form.
+# The pattern excludes lone surrogates, because lone surrogates have no UTF-8 form.
 LINE = r"[^\n\ud800-\udfff]+\n"
 CHECKPOINT = re.compile(rf"(?P<origin>{LINE})(0|[1-9][0-9]{{0,18}})\n([A-Za-z0-9+/]{{43}}=)\n(?:{LINE})*")
 TILE = re.compile(r"tile/([0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 
 class InvalidExport(Exception):
-    """The export does not contain what was signed."""
+    """The export differs from the log that the owner of the key has signed."""
 
 
 class Undetermined(Exception):
-    """It cannot be said whether the export is valid."""
+    """The program cannot decide whether the export is valid, for example because a file cannot be read."""
 
 
 def from_base64(text: object) -> bytes:
-    """Return the decoded bytes, or nothing if the text is not base64 in its only canonical form."""
+    """Return the decoded bytes. Return empty bytes if the text is not canonical base64 (RFC 4648, section 3.5)."""
     try:
         content = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
     except ValueError:
@@ -61,11 +61,12 @@ def from_base64(text: object) -> bytes:
     return content if base64.b64encode(content).decode() == text else b""
 
 
-# Signed notes (https://c2sp.org/signed-note) and checkpoints (https://c2sp.org/tlog-checkpoint)
+# The functions below read signed notes (https://c2sp.org/signed-note).
+# A checkpoint (https://c2sp.org/tlog-checkpoint) is a signed note about the state of a log.
 
 
 class Key(NamedTuple):
-    """A public key and its name."""
+    """A public Ed25519 key, and the name of its owner."""
 
     name: str
     raw: bytes
@@ -76,7 +77,7 @@ class Key(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """A signed statement about the size and the root of a log."""
+    """A signed statement about the number of entries in a log and the root hash of its Merkle tree."""
 
     origin: str
     size: int
@@ -85,7 +86,7 @@ class Checkpoint(NamedTuple):
 
 
 def parse_key(text: str) -> Key:
-    """Return the key with the text form `name+id+base64`."""
+    """Parse a public key in the text form `name+id+base64` and return the key."""
     name, _, rest = text.strip().partition("+")
     key_id, _, encoded = rest.partition("+")
     content = from_base64(encoded)
@@ -96,7 +97,7 @@ def parse_key(text: str) -> Key:
 
 
 def open_checkpoint(note: object, keys: list[Key]) -> Checkpoint:
-    """Return the checkpoint in a note that one of the keys has signed."""
+    """Verify that one of the keys has signed the note. Return the checkpoint that the note contains."""
     if not isinstance(note, str):
         raise InvalidExport("The checkpoint is not a text.")
     text, separator, lines = note.rpartition("\n\n")
@@ -109,7 +110,7 @@ def open_checkpoint(note: object, keys: list[Key]) -> Checkpoint:
 
 
 def find_signer(text: str, lines: list[str], keys: list[Key]) -> Key:
-    """Return the first of the keys that has signed the text. A wrong signature of a known key is an error."""
+    """Return the first signer of the text whose key is in `keys`. A wrong signature by one of the keys is an error."""
     known = {(key.name, key.id): key for key in keys}
     signer = None
     for line in lines:
@@ -133,7 +134,8 @@ def find_signer(text: str, lines: list[str], keys: list[Key]) -> Key:
     return signer
 
 
-# The Merkle tree (RFC 6962, section 2.1) in tiles (https://c2sp.org/tlog-tiles)
+# The functions below compute the hashes of the log's Merkle tree (RFC 6962, section 2.1).
+# The tree is stored in tiles (https://c2sp.org/tlog-tiles). A tile contains up to 256 neighbouring hashes of one level.
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -145,7 +147,10 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def subtree_hash(hashes: bytes) -> bytes:
-    """Return the root over concatenated hashes, whose number is a power of two."""
+    """Return the root hash of a complete subtree.
+
+    `hashes` contains the concatenated hashes of the subtree's lowest level. Their number must be a power of two.
+    """
     while len(hashes) > HASH_SIZE:
         pairs = range(0, len(hashes), 2 * HASH_SIZE)
         hashes = b"".join(hashlib.sha256(b"\x01" + hashes[at : at + 2 * HASH_SIZE]).digest() for at in pairs)
@@ -153,7 +158,10 @@ def subtree_hash(hashes: bytes) -> bytes:
 
 
 def partial_widths(size: int) -> dict[tuple[int, int], int]:
-    """Return the number of hashes in the partial tile of each level, by level and number of the tile."""
+    """Return the number of hashes in each partial tile of a tree with `size` leaves.
+
+    A tile is partial if it has fewer than 256 hashes. A key of the result is a level and the tile's number in it.
+    """
     widths = {}
     level = 0
     while size:
@@ -165,13 +173,14 @@ def partial_widths(size: int) -> dict[tuple[int, int], int]:
 
 
 def root_of(partial: dict[tuple[int, int], bytes]) -> bytes:
-    """Return the root of a tree from the hashes of its partial tiles."""
+    """Compute and return the root hash of a Merkle tree from the hashes in its partial tiles."""
     root = b""
     for _tile, hashes in sorted(partial.items()):
         count = len(hashes) // HASH_SIZE
         end = count
         while end:
-            width = end & -end  # the last complete subtree, then the larger subtree before it
+            # Each round of the loop adds the smallest complete subtree that ends at `end` to the root.
+            width = end & -end
             part = subtree_hash(hashes[(end - width) * HASH_SIZE : end * HASH_SIZE])
             root = node_hash(part, root) if root else part
             end -= width
@@ -179,9 +188,11 @@ def root_of(partial: dict[tuple[int, int], bytes]) -> bytes:
 
 
 class Tree:
-    """The tiles of the signed tree. A tile is accepted only if its root is in the tile above it.
+    """The tiles (groups of up to 256 hashes) of the signed Merkle tree.
 
-    earlier_size: the size of the previous checkpoint. Its root is computed from the tiles of the export.
+    A tile is accepted only if the tile of the next higher level contains the root hash of the tile.
+
+    `earlier_size` is the size of the previous checkpoint. `earlier_root` computes the root of the tree at that size.
     """
 
     def __init__(self, checkpoint: Checkpoint, tiles: object, earlier_size: int) -> None:
@@ -200,7 +211,7 @@ class Tree:
             raise InvalidExport("The hashes in the first line do not lead to the signed root.")
 
     def add(self, member: dict[str, Any]) -> None:
-        """Accept a full tile of the export."""
+        """Check a full tile (256 hashes) of the export and accept it. Raises InvalidExport."""
         level, number, hashes = parse_tile(member)
         above = self.hashes(level + 1, number // TILE_WIDTH)
         at = number % TILE_WIDTH * HASH_SIZE
@@ -212,7 +223,7 @@ class Tree:
         self.remember(level, number, hashes)
 
     def hashes(self, level: int, number: int) -> bytes:
-        """Return the hashes of an accepted tile, or nothing if the export does not contain the tile."""
+        """Return the hashes of an accepted tile, or empty bytes if the tile has not been accepted."""
         if (level, number) in self.partial:
             return self.partial[level, number]
         current, hashes = self.full.get(level, (-1, b""))
@@ -224,13 +235,13 @@ class Tree:
             self.earlier[level, number] = hashes[: width * HASH_SIZE]
 
     def earlier_root(self) -> bytes | None:
-        """Return the root of the tree at the earlier size, or None if the export does not have its tiles."""
+        """Return the root of the tree at `earlier_size`, or None if the export lacks tiles of that tree."""
         complete = self.earlier.keys() == self.earlier_widths.keys()
         return root_of(self.earlier) if complete else None
 
 
 def parse_tile(member: object) -> tuple[int, int, bytes]:
-    """Return the level, the number and the hashes of a tile of the export."""
+    """Parse a tile (a group of hashes) of the export. Return its level, its number in the level, and its hashes."""
     if (
         not isinstance(member, dict)
         or member.keys() != {"tile", "hashes"}
@@ -248,7 +259,10 @@ def parse_tile(member: object) -> tuple[int, int, bytes]:
 
 
 def check_event(line: dict[str, Any], position: int, end: int, tree: Tree) -> int:
-    """Check the event at a position. Return how many of its personal values are erased or left out."""
+    """Compare the event at this position of the log with its signed hash.
+
+    Return how many personal values of the event are erased or left out. Raises InvalidExport.
+    """
     if line.keys() != {"position", "entry", "personal"} or type(line["position"]) is not int:
         raise ValueError
     if position >= end:
@@ -271,7 +285,10 @@ def check_event(line: dict[str, Any], position: int, end: int, tree: Tree) -> in
 
 
 def check_personal(commitments: dict[str, str], values: dict[str, dict[str, Any]]) -> int:
-    """Compare personal values with the commitments in the signed entry. Return the number of values without a text."""
+    """Compare the personal values of an event with their commitments, the salted hashes in the signed entry.
+
+    Return the number of values that are erased or left out. Raises InvalidExport.
+    """
     if commitments.keys() != values.keys():
         raise InvalidExport("The personal fields are not those of the signed event.")
     absent = 0
@@ -295,7 +312,7 @@ def canonical_json(value: object) -> bytes:
 
 
 class Export:
-    """An export that is read line by line."""
+    """The file of an export, which is read line by line."""
 
     def __init__(self, file: BinaryIO, total_bytes: int) -> None:
         self.file = file
@@ -304,7 +321,7 @@ class Export:
         self.number_of_events: object = None
 
     def header(self) -> dict[str, Any]:
-        """Return the first line. If it is not the first line of an export, nothing can be said about the file."""
+        """Return the first line of the export. Raises Undetermined if the file is not an export in this format."""
         try:
             line = self.next_line()
         except (InvalidExport, ValueError, RecursionError):
@@ -316,7 +333,7 @@ class Export:
         return line
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Return the lines between the first and the last line, and read the last line."""
+        """Yield the lines between the first and the last line. Then check the last line."""
         line = self.next_line()
         while "events" not in line:
             yield line
@@ -343,7 +360,10 @@ class Export:
 
 
 def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object. A name that is there twice is an error, because other programs may read the other value."""
+    """Return the members of a JSON object as a dict. Raises ValueError if a name occurs twice.
+
+    JSON parsers differ in which of the two values they return.
+    """
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError
@@ -351,7 +371,7 @@ def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def verify(export: Export, keys: list[Key], previous: Checkpoint | None, *, part: bool) -> str:
-    """Return a sentence about a valid export. Raises InvalidExport or Undetermined."""
+    """Verify the export and return a sentence that describes its contents. Raises InvalidExport or Undetermined."""
     header = export.header()
     checkpoint = open_checkpoint(header.get("checkpoint"), keys)
     start, end = header.get("from"), header.get("to")

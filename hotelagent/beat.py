@@ -30,7 +30,7 @@ LEASE_SECONDS = 20
 #: Seconds between two renewals of the lease. A new leader takes over after at most LEASE_SECONDS + RENEW_SECONDS.
 RENEW_SECONDS = 5.0
 #: Maximum time by which the database clock may fall behind this process's monotonic clock between two ticks.
-#: If the difference is larger, the database clock was set back.
+#: If the database clock falls behind by more than this time, the database clock was set back.
 CLOCK_TOLERANCE = datetime.timedelta(seconds=1)
 
 
@@ -150,7 +150,8 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
             try:
                 with platform_context():
                     leases.release(name=LEASE, holder=self.holder)
-            except DatabaseError as error:  # a lease that cannot be released expires later
+            except DatabaseError as error:
+                # A lease that cannot be released expires after LEASE_SECONDS.
                 self._log_database_error(error)
             self.is_leader = False
 

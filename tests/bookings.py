@@ -69,7 +69,7 @@ def _generated(hotel: str, *, first: date, last: date) -> Iterator[Row]:
 
 
 def _with_defects(row: Row) -> Row:
-    """Return the row of a generated booking. Rows with certain booking numbers get a defect of real files."""
+    """Return the row of a generated booking. A few rows get a defect that occurs in real files, such as 0 adults."""
     number = int(row["booking_id"][1:])
     if number % 149 == 7:
         return row | {"check_out": row["check_in"], "status_date": row["check_in"]}

@@ -189,7 +189,10 @@ def open_as_manager(browser: "Browser", live_server: Any, staff: Client) -> "Ope
 
 @pytest.fixture(scope="session")
 def pgbouncer() -> Iterator[servers.PgBouncer]:
-    """Start PgBouncer in transaction mode with 3 server connections. The URL contains the runtime login role."""
+    """Start and return a PgBouncer in transaction mode with 3 server connections.
+
+    Clients log in with the runtime login role, which is part of the PgBouncer's `url`.
+    """
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     with ExitStack() as stack:

@@ -74,9 +74,9 @@ def with_database(url: str, database: str) -> str:
 class Servers:
     """PostgreSQL and Valkey servers for one test run, in a folder that no other test run uses.
 
-    durable: commits wait for the disk, as in production.
-    in_memory: the databases are stored in memory if enough memory is free. Small databases are copied faster in memory.
-    stock: run the PostgreSQL of the Debian packages with default settings.
+    If `durable` is true, commits wait for the disk, as in production. If `in_memory` is true, the databases are stored
+    in memory if enough memory is free, because small databases are copied faster in memory. If `stock` is true, the
+    PostgreSQL of the Debian packages runs with its default settings.
     """
 
     def __init__(self, *, durable: bool = False, in_memory: bool = False, stock: bool = False) -> None:
@@ -330,9 +330,9 @@ Handler = TypeVar("Handler", bound=_HasPort)
 
 
 class _BoundController(Controller):
-    """A controller that uses a listening socket.
+    """A controller of aiosmtpd that accepts connections on a socket that is already listening.
 
-    If the controller bound the port itself, another process could take the free port first. The controller waits up to
+    If the controller opened a socket itself, another process could take the free port first. The controller waits up to
     60 seconds for the start of the server's thread, because aiosmtpd's default of 5 seconds is too short on a busy
     machine.
     """

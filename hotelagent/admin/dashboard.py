@@ -1,4 +1,4 @@
-"""The start page of an admin site. It shows cards with one figure each, and larger panels. Apps register both.
+"""The start page of an admin site. Apps register cards with one figure each, and larger panels, for this page.
 
 The module `cards.py` of an app registers a function for each card. The function returns None to show no card:
 

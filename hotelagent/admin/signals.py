@@ -9,11 +9,12 @@ values are not sent, because they may be personal data. For logins, Django sends
 
 from django.dispatch import Signal
 
-#: These signals have the arguments request, user, obj and changed. The sender is the model class.
+#: The signals about changes have the arguments request, user, obj and changed. The sender is the model class.
 object_added = Signal()
 object_changed = Signal()
 object_deleted = Signal()
 
-#: Sent when staff open the history page of an object. The arguments are request, model_admin and object_id.
-#: `history_requested` has exactly one receiver, which returns the HTTP response with the history page.
+#: The signal `history_requested` is sent when staff open the history page of an object.
+#: The arguments of `history_requested` are request, model_admin and object_id.
+#: The signal `history_requested` has exactly one receiver, which returns the HTTP response with the history page.
 history_requested = Signal()

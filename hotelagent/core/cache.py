@@ -23,16 +23,16 @@ class RedisCache(redis.RedisCache):
 
 class _Client(redis.RedisCacheClient):
     def get(self, key: Any, default: Any) -> Any:
-        return _ignore_errors(super().get, key, default, result=default)
+        return _ignore_errors(super().get, key, default, default=default)
 
     def get_many(self, keys: Any) -> Any:
-        return _ignore_errors(super().get_many, keys, result={})
+        return _ignore_errors(super().get_many, keys, default={})
 
     def has_key(self, key: Any) -> bool:
-        return bool(_ignore_errors(super().has_key, key, result=False))
+        return bool(_ignore_errors(super().has_key, key, default=False))
 
     def add(self, key: Any, value: Any, timeout: Any) -> bool:
-        return bool(_ignore_errors(super().add, key, value, timeout, result=False))
+        return bool(_ignore_errors(super().add, key, value, timeout, default=False))
 
     def set(self, key: Any, value: Any, timeout: Any) -> None:
         _ignore_errors(super().set, key, value, timeout)
@@ -41,19 +41,19 @@ class _Client(redis.RedisCacheClient):
         _ignore_errors(super().set_many, data, timeout)
 
     def touch(self, key: Any, timeout: Any) -> bool:
-        return bool(_ignore_errors(super().touch, key, timeout, result=False))
+        return bool(_ignore_errors(super().touch, key, timeout, default=False))
 
     def delete(self, key: Any) -> bool:
-        return bool(_ignore_errors(super().delete, key, result=False))
+        return bool(_ignore_errors(super().delete, key, default=False))
 
     def delete_many(self, keys: Any) -> None:
         _ignore_errors(super().delete_many, keys)
 
 
-def _ignore_errors(method: Callable[..., Any], *args: Any, result: Any = None) -> Any:
-    """Call the method and return its result. If Redis raises an error, log the error and return `result`."""
+def _ignore_errors(method: Callable[..., Any], *args: Any, default: Any = None) -> Any:
+    """Call the method and return what it returns. If Redis raises an error, log the error and return `default`."""
     try:
         return method(*args)
     except RedisError as error:
         logger.warning("the cache is unavailable: %s", type(error).__name__)
-        return result
+        return default

@@ -12,8 +12,8 @@ from hotelagent.core.text import storable
 #: Maximum length of a stored msgid or parameter in characters. A longer text, such as a mail server's reply, is cut.
 MAX_LENGTH = 500
 #: Maximum size of a stored message in bytes, as JSON text.
-#: Without a limit, a row with a message might not fit into a page of the database.
-#: The table of such a row would need a TOAST table (`tenants/database/storage.py`).
+#: Without a limit, a row with a message might not fit into an 8 kB page of the database.
+#: A table whose rows always fit into a page needs no TOAST table (see `tenants/database/storage.py`).
 MAX_BYTES = 3_000
 
 

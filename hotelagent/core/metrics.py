@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 #: Histogram buckets in seconds, from the duration of a cached response to the timeout of SQL statements.
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
-#: HTTP methods that are used as label values. All others are counted as "other", because clients can send any method.
+#: HTTP methods that are used as label values. Other methods get the label "other", because clients can send any method.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Timeout for the query of a gauge. After this number of seconds, /metrics is returned without the gauge.
 GAUGE_TIMEOUT_SECONDS = 2.0
@@ -82,8 +82,8 @@ def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
 
 
 if _path:
-    # The loop renames damaged metrics files. A killed process can leave a damaged metrics file.
-    # A new process with the same process id would open this file again, and would fail because the file is damaged.
+    # The loop renames damaged metrics files, which killed processes may have left.
+    # A new process with the process id of a killed process would fail when it opens the damaged file of this id.
     for _ in read_metrics_files(Path(_path)):
         pass
 
@@ -99,13 +99,16 @@ def histogram(
 
 
 class _DatabaseMetrics(Collector):
-    """Metrics whose values are queried when `/metrics` is requested. They are omitted if the query fails or hangs."""
+    """Metrics whose values are queried from the database when a client requests `/metrics`.
+
+    The response omits the metrics if the query fails or hangs.
+    """
 
     def __init__(
         self, name: str, read: Callable[[], Iterable[Metric]], describe: Callable[[], Iterable[Metric]]
     ) -> None:
         self.name, self.read, self.describe = name, read, describe
-        # Each query has a single thread. If the query hangs, later calls of the same query wait for it and time out.
+        # Each query has a single thread. If the query hangs, later calls of the query wait for the thread and time out.
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"metrics-{name}")
 
     def collect(self) -> Iterator[Metric]:
@@ -127,8 +130,9 @@ def database_metrics(
 ) -> None:
     """Register metrics whose values come from the database.
 
-    The function `read` returns them. It is called for each request to `/metrics`, in a thread without a current hotel
-    or actor. `describe` returns the same metrics with any values, without a query.
+    The function `read` queries and returns the metrics. `read` is called for each request to `/metrics`, in a thread
+    without a current hotel or actor. The function `describe` must return metrics with the same names, without a query.
+    The values that `describe` returns are not used.
     """
     registered = _DatabaseMetrics(name, read, describe)
     REGISTRY.register(registered)
@@ -152,7 +156,7 @@ REQUESTS = histogram(
 
 
 class RequestMetricsMiddleware:
-    """Measures the duration of each request, also if another middleware returns the response.
+    """Measures the duration of each request, including requests that another middleware responds to.
 
     Health probes are not measured.
     """

@@ -94,7 +94,8 @@ def resolve(endpoint: Endpoint) -> list[str]:
 def is_public(address: IPAddress) -> bool:
     """Return whether the address is on the public internet.
 
-    An IPv6 address that embeds an IPv4 address (mapped, 6to4, Teredo, NAT64) is public only if the IPv4 address is.
+    An IPv6 address that embeds an IPv4 address (mapped, 6to4, Teredo, NAT64) is public only if the IPv4
+    address is public.
     """
     if isinstance(address, ipaddress.IPv6Address) and (embedded := _embedded_addresses(address)):
         return all(is_public(ipv4_address) for ipv4_address in embedded)

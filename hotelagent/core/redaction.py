@@ -11,7 +11,7 @@ from typing import Any
 
 REDACTED = "[redacted]"
 #: Maximum length in characters of a text that is searched for personal data.
-#: Longer texts, such as error messages of another system, are cut first. Otherwise the search could take too long.
+#: A text that exceeds this length, such as an error message of another system, is cut before the search.
 MAX_LENGTH = 30_000
 
 _SENSITIVE_NAME = re.compile(
@@ -61,7 +61,7 @@ _PATTERNS = (
     (re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}\b"), REDACTED),
     # Card numbers: 13 to 19 digits, with or without separators.
     (re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])"), REDACTED),
-    # These three patterns match phone numbers: with a country code, in groups, or as 9 to 15 digits in a row.
+    # The three patterns for phone numbers match a country code, groups of digits, or 9 to 15 digits in a row.
     (re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[\s().-]{0,2}\d){6,14}(?!\w)"), REDACTED),
     (re.compile(r"(?<![\w.:-])\(?\d{2,4}\)?[ .-]\d{3,4}[ .-]\d{4}(?![\w:-])"), REDACTED),
     (re.compile(r"(?<![\w.:/-])\d{9,15}(?![\w.:-])"), REDACTED),
@@ -103,7 +103,7 @@ def redact_event(_logger: Any, _method: str, event: Mapping[str, Any]) -> dict[s
     """Remove personal data and secrets from a log event. This is the last structlog processor before rendering."""
     return {
         # The fields `timestamp`, `level` and `logger` contain no personal data, so they are kept unchanged.
-        # Otherwise the timestamp would be redacted, because it looks like a phone number.
+        # The patterns would redact the timestamp, because the timestamp looks like a phone number.
         key: value if key in {"timestamp", "level", "logger"} else _redact_named(key, value)
         for key, value in event.items()
     }

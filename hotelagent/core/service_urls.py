@@ -21,7 +21,10 @@ class InvalidServiceURL(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ServiceURL:
-    """The parts of a server URL. `user`, `password` and `options` are decoded, `authority` and `path` are not."""
+    """The parts of a server URL.
+
+    `user`, `password` and `options` are percent-decoded. `authority` and `path` are as in the URL.
+    """
 
     variable: str
     scheme: str

@@ -1,6 +1,6 @@
-"""Error reports to Sentry and traces to an OpenTelemetry collector, both without personal data.
+"""Error reports to Sentry and traces to an OpenTelemetry collector. Neither contains personal data.
 
-Both are off by default. The settings SENTRY_DSN and OTEL_EXPORTER_OTLP_ENDPOINT turn them on.
+Error reports are sent if the setting SENTRY_DSN is set, and traces if OTEL_EXPORTER_OTLP_ENDPOINT is set.
 """
 
 from typing import Any

@@ -2,7 +2,8 @@
 
 import unicodedata
 
-# The functions below keep these two invisible characters, because Persian words and family emoji contain them.
+# The invisible characters "zero width joiner" and "zero width non-joiner" are part of Persian words and of some emoji.
+# The functions below keep the two characters.
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 

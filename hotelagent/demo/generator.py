@@ -26,7 +26,11 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)
 class Booking:
-    """A generated booking, with the date on which it will be cancelled (if ever) and whether the guest will arrive."""
+    """A generated booking, including its future.
+
+    `cancelled_on` is the date on which the guest will cancel the booking, or None. `is_no_show` means that the guest
+    will neither cancel nor arrive.
+    """
 
     number: str
     hotel: str
@@ -69,7 +73,7 @@ def _bookings_of_day(profile: HotelProfile, arrival: date, *, random: Random) ->
         _booking(profile, arrival, number=f"{profile.prefix}{arrival:%y%m%d}{position:03}", random=random)
         for position in range(1, count + 1)
     ]
-    _refuse_one_address(bookings)
+    _make_one_address_unreachable(bookings)
     return bookings
 
 
@@ -126,11 +130,11 @@ def _assigned_room_type(profile: HotelProfile, reserved: str, *, random: Random)
     return room_types[min(room_types.index(reserved) + 1, len(room_types) - 1)]
 
 
-def _refuse_one_address(bookings: list[Booking]) -> None:
-    """Give the booking that was made first an e-mail address that the development mail server rejects.
+def _make_one_address_unreachable(bookings: list[Booking]) -> None:
+    """Replace the e-mail address of one guest with an address that the development mail server rejects.
 
-    The bookings have the same arrival date, so each arrival date of the demonstration has a guest whose reminders fail.
-    Cancelled bookings and no-shows keep their addresses.
+    All bookings must have the same arrival date, so each arrival date of the demonstration has one guest whose
+    reminders fail. This guest is the one who booked earliest. Guests who will not arrive keep their addresses.
     """
     arriving = [booking for booking in bookings if booking.cancelled_on is None and not booking.is_no_show]
     if arriving:

@@ -108,7 +108,8 @@ def start(
 def has_ended(process: "subprocess.Popen[bytes]") -> bool:
     """Return whether a child process has ended, without reaping it.
 
-    The kernel does not give the process group id of the child to another process until the child is reaped.
+    The kernel keeps the process group id of the child reserved until the child is reaped. So a signal to the process
+    group cannot reach other processes.
     """
     if process.returncode is not None:
         return True
@@ -155,10 +156,9 @@ def record_children(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"
 
 
 def stop_orphans(path: Path) -> list[str]:
-    """Stop the recorded processes (`record_children`) that are still running, and return their names.
+    """Stop the processes that `record_children` wrote to the file and that still run. Return the process names.
 
-    Recorded processes can still be running if their parent process was killed, because a killed process cannot stop
-    its child processes.
+    The processes still run if their parent process was killed, because a killed process cannot stop its children.
     """
     try:
         rows = json.loads(path.read_text())

@@ -22,7 +22,7 @@ def programs(*, port: int, mail_port: int, smtp_port: int, mail_folder: Path, ru
     python = (sys.executable, "-m")
     celery = (*python, "celery", "--quiet", "-A", "hotelagent.celery")
     mail = (str(mail_folder), "--smtp-port", str(smtp_port), "--web-port", str(mail_port))
-    # gunicorn uses the configuration file of production. These options change some of its settings for development.
+    # gunicorn uses the configuration file of production. The options on the command line replace some of its settings.
     gunicorn = (
         *("--config", str(paths.CHECKOUT / "deploy" / "gunicorn.conf.py"), "--worker-tmp-dir", str(run)),
         *("--bind", f"{ports.LOOPBACK}:{port}", "--workers", str(WEB_PROCESSES)),

@@ -100,7 +100,7 @@ class _Description:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-#: The messages of these exceptions do not say what to do, so the explanation of the problem type is appended.
+#: Exceptions whose messages do not say what to do. The explanation of the problem type is appended to their messages.
 _INCOMPLETE_MESSAGES = (
     exceptions.MethodNotAllowed,
     exceptions.UnsupportedMediaType,

@@ -11,14 +11,15 @@ from rest_framework.settings import api_settings
 
 from hotelagent.rest.pagination import NewestFirstPagination
 
-if TYPE_CHECKING:  # avoids a circular import: REST framework's views import this module
+# The views of REST framework import this module, so an import of GenericViewSet at run time would be circular.
+if TYPE_CHECKING:
     from rest_framework.viewsets import GenericViewSet
 
 
 class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
     """A filter backend that refuses unknown query parameters. Otherwise a misspelt parameter would return all rows.
 
-    It is used for lists only. A view that returns a single object ignores query parameters.
+    The backend applies to lists only. A view that returns a single object ignores query parameters.
     """
 
     def filter_queryset(

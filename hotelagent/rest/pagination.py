@@ -10,7 +10,8 @@ from rest_framework.request import Request
 
 from hotelagent.rest.errors import InvalidCursor
 
-if TYPE_CHECKING:  # avoids a circular import: REST framework's views import this module
+# The views of REST framework import this module, so an import of APIView at run time would be circular.
+if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 

@@ -49,8 +49,8 @@ class JSONParser(parsers.JSONParser):
             character = error.object[error.start : error.start + 1].encode("unicode-escape").decode()
             raise ParseError(
                 _(
-                    "The JSON contains {character}, which is half of a character. "
-                    "Do not cut texts inside a character."
+                    "The JSON contains {character}, which is only one half of a surrogate pair. "
+                    "Send both halves of the character."
                 ).format(character=character)
             ) from error
         except ValueError as error:

@@ -106,7 +106,10 @@ CONFLICT = Problem(
     "conflict",
     HTTPStatus.CONFLICT,
     _("Conflict with other data"),
-    _("Other data refers to this object, or another request has changed the object."),
+    _(
+        "Other data refers to this object, or another request has changed the object. Retrieve the object again before "
+        "you repeat the request."
+    ),
 )
 IN_FLIGHT = Problem(
     "idempotency-in-flight",

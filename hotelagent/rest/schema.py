@@ -74,7 +74,10 @@ class OperationSchema(AutoSchema):
         )
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        """Return the security requirements of the operation. OpenAPI 3.1 allows scopes in all security schemes."""
+        """Return the security requirements of the operation: the ways to authenticate, each with the required scope.
+
+        OpenAPI 3.0 allows scopes for OAuth 2 only. OpenAPI 3.1 allows scopes for API keys and sessions too.
+        """
         scope = self.scope()
         return [
             {name: [scope] if scope else [] for name in requirement} for requirement in super().get_auth()

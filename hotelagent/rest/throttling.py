@@ -30,7 +30,8 @@ from hotelagent.core import metrics
 from tenants.access.client_address import client_address
 from tenants.context import current_tenant
 
-if TYPE_CHECKING:  # avoids a circular import: REST framework's views import this module
+# The views of REST framework import this module, so an import of APIView at run time would be circular.
+if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 REDIS_TIMEOUT_SECONDS = 0.25

@@ -163,7 +163,8 @@ CELERY_WORKER_CONSUMER = "dlq.capture.consumer:CapturingConsumer"
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_IGNORE_RESULT = True
-# The number is so high that Celery never closes a database connection. hotelagent.celery closes unusable ones.
+# After this number of tasks, Celery would close the database connection. With a number this high, it never does.
+# The module hotelagent.celery closes connections that are broken or too old.
 CELERY_DB_REUSE_MAX = 2**62
 CELERY_TASK_TIME_LIMIT = 240
 CELERY_TASK_SOFT_TIME_LIMIT = 200

@@ -140,7 +140,7 @@ def test_production_code_does_not_import_development_packages() -> None:
 
 
 def package_of(module: str) -> str:
-    """Return the node that stands for the module in the graph of packages, which is usually its package.
+    """Return the module's node in the graph of imports between packages. In most cases, the node is the package.
 
     Interfaces, `models` modules, `__init__` modules and modules directly in an app are separate nodes. An
     `__init__` module often imports the interfaces of sub-packages, and Django requires that the module `models`

@@ -324,7 +324,7 @@ def _original(caller: Contestant) -> Row:
 def _availability(owner: psycopg.Connection, caller: Contestant) -> list[Row]:
     """Measure the search for free rooms in two hotels, one with many past stays and one with few.
 
-    Both have 500 rooms and 25,000 future stays. In each room, a stay of three nights begins every fourth day.
+    Both hotels have 500 rooms and 25,000 future stays. In each room, a stay of three nights begins every fourth day.
     """
     for slug, first in (("bench-past", -400), ("bench-new", -4)):
         caller("make_hotel", slug, 500)

@@ -70,7 +70,9 @@ def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
 
 
 def _measure_growth(running: Servers, few: Contestant) -> Row:
-    """Measure how long claiming 100 due items takes, in a queue with few and in a queue with many other items.
+    """Measure how long it takes to claim 100 due items (entries of the due queue whose time has come).
+
+    The measurement is made in a queue with few other items and in a queue with many other items.
 
     The other items are not due yet.
     """

@@ -55,7 +55,7 @@ ON CONFLICT DO NOTHING
 
 
 def do_nothing(_failure: Failure) -> None:
-    """Succeed without doing anything, as the retry handler of the failures of the benchmark."""
+    """Do nothing. The benchmark registers this function as a retry handler whose retries always succeed."""
 
 
 # The workers import this module, so they know the handler.
@@ -124,7 +124,7 @@ def retry_failures(count: int) -> float:
 def fill(slug: str, count: int, status: str) -> None:
     """Insert `count` failures with the status `status` into the hotel `slug`.
 
-    A failure with the status "scheduled" also gets a due item, which is due in a day.
+    A failure with the status "scheduled" also gets an entry in the due queue, which becomes due in a day.
     """
     with hotel_context(_hotel(slug)), connection.cursor() as cursor:
         _insert(count, status=status, delay="1 day")

@@ -1,4 +1,4 @@
-"""The captures and the page requests that the benchmark `dlq_flood` measures."""
+"""The functions that the benchmark `dlq_flood` measures: they capture failures and request admin pages."""
 
 import time
 from functools import cache
@@ -64,7 +64,7 @@ def staff() -> Client:
 
 
 def visit_slowest_page() -> float:
-    """Request the list of groups and the page of the latest group. Return the longer duration in seconds."""
+    """Request the list of groups and the page of the latest group. Return the duration of the slower request."""
     with hotel_context(hotel()):
         fingerprint = FailureGroup.objects.order_by("-last_seen_at").values_list("pk", flat=True)[0]
     slowest = 0.0

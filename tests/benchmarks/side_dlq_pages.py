@@ -1,4 +1,4 @@
-"""The pages of the dead-letter queue that the benchmark `dlq_pages` measures, with few and with many failures."""
+"""The functions of the benchmark `dlq_pages`: they insert failures and request pages of the dead-letter queue."""
 
 from dataclasses import dataclass
 from functools import cache

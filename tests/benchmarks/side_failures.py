@@ -43,7 +43,7 @@ def _tenant(slug: str) -> Tenant:
 def fill_group(slug: str, count: int) -> None:
     """Capture a failure, and insert copies of the failure until the group has `count` failures.
 
-    The attempt and the due item of the failure are also copied.
+    The attempt and the due queue entry of the failure are also copied.
     """
     capture_once(slug, -1)
     copies = "(SELECT id AS copy_id FROM dlq_failure WHERE work_key LIKE 'copy-%') AS copies"

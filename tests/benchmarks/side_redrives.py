@@ -59,7 +59,7 @@ def fill(count: int) -> None:
 def schedule(count: int) -> float:
     """Schedule the retries of all failures with a redrive, and return the duration in seconds.
 
-    Afterwards cancel the redrive and delete its due items, so that the benchmark can repeat the measurement.
+    Afterwards cancel the redrive and delete its due queue entries, so that the benchmark can repeat the measurement.
     """
     with hotel_context(_hotel()):
         # No worker runs, so the redrive must not wait for results.

@@ -133,7 +133,7 @@ def dispatch_due() -> None:
 
 
 def count_due() -> float:
-    """Return the number of due items of all hotels."""
+    """Return the number of entries that all hotels together have in the due queue."""
     with platform_context():
         return float(DueItem.objects.count())
 

@@ -102,7 +102,7 @@ def test_redacted_values_are_json_serializable_for_any_input(value: Any) -> None
 
 
 @pytest.mark.django_db
-def test_log_line_of_a_request_contains_its_id_and_hotel_but_not_the_query_string(
+def test_request_log_line_contains_id_and_hotel_but_no_query_string(
     hotel: Hotel, caplog: pytest.LogCaptureFixture
 ) -> None:
     stream = io.StringIO()

@@ -52,7 +52,7 @@ def test_long_message_is_truncated_to_the_maximum_length() -> None:
     assert len(message_from_json(store("x" * 10_000))) == MAX_LENGTH
 
 
-def test_message_with_too_many_bytes_is_stored_as_the_beginning_of_its_formatted_text() -> None:
+def test_message_with_too_many_bytes_is_stored_as_truncated_text() -> None:
     text = "\U0001f3e8" * MAX_LENGTH
     message = TranslatableMessage("{host} is the host, {reason}.", host=text, reason=text)
     stored = store(message)

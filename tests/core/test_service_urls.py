@@ -56,7 +56,7 @@ def test_url_with_an_unencoded_but_unambiguous_password_is_accepted(password: st
         ("redis://u:pw@[hunter2/0", "the port is not a number"),
     ],
 )
-def test_error_about_an_invalid_service_url_contains_the_variable_and_the_fix_but_no_password(
+def test_error_about_an_invalid_service_url_explains_the_fix_without_the_password(
     text: str, cure: str
 ) -> None:
     with pytest.raises(InvalidServiceURL) as error:

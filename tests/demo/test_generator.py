@@ -61,7 +61,7 @@ def test_every_row_of_the_export_is_accepted_by_the_import(profile: HotelProfile
     assert len(parsed) > 400
 
 
-def test_each_arrival_date_has_one_guest_whose_email_address_the_mail_server_refuses() -> None:
+def test_each_arrival_date_has_one_guest_with_an_unreachable_email_address() -> None:
     arriving = [b for b in around_today(CITY) if b.cancelled_on is None and not b.is_no_show]
     refused = [b.arrival for b in arriving if b.guest_email.endswith(f"@{guests.REFUSED_DOMAIN}")]
     assert sorted(refused) == sorted({booking.arrival for booking in arriving})
@@ -111,7 +111,7 @@ def test_assigned_room_type_is_the_reserved_room_type_or_an_upgrade(resort: list
     assert steps[1] < steps[0] / 5
 
 
-def test_export_of_a_day_contains_only_bookings_and_statuses_known_on_that_day() -> None:
+def test_export_of_a_day_contains_nothing_that_happens_later() -> None:
     bookings = {booking.number: booking for booking in around_today(RESORT)}
     rows = {row["booking_id"]: row for row in export_rows(bookings.values(), today=TODAY)}
     assert rows.keys() == {number for number, booking in bookings.items() if booking.booked_on <= TODAY}

@@ -51,7 +51,7 @@ def check(proxy: ReverseProxy, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return deployment_checks.check_reverse_proxy()
 
 
-def test_reverse_proxy_check_with_a_proxy_that_sets_all_required_headers_reports_nothing(
+def test_reverse_proxy_check_with_a_correct_proxy_reports_nothing(
     site: int, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert check(ReverseProxy(target=site, certificate=certificate), monkeypatch) == []

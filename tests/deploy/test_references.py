@@ -118,7 +118,7 @@ def test_docker_image_contains_all_apps_of_the_project() -> None:
     assert copied == not_ignored == own_apps
 
 
-def test_pgbouncer_ini_sets_transaction_mode_and_no_option_newer_than_pgbouncer_1_18() -> None:
+def test_pgbouncer_ini_has_transaction_mode_and_works_with_pgbouncer_1_18() -> None:
     ini = (DEPLOY / "pgbouncer" / "pgbouncer.ini").read_text()
     assert re.search(r"^pool_mode = transaction$", ini, re.MULTILINE)
     # These options are newer than 1.18, the oldest supported version.

@@ -162,7 +162,7 @@ def wait_until_ready(browser: Browser, deployment: Deployment) -> None:
         time.sleep(0.2)
 
 
-def test_ten_lines_of_the_readme_name_all_environment_variables_that_production_requires() -> None:
+def test_ten_lines_of_the_readme_name_all_required_environment_variables() -> None:
     assert len(ten_lines()) == 10
     required = re.findall(
         r'^    "([A-Z_]+)": ',
@@ -172,7 +172,7 @@ def test_ten_lines_of_the_readme_name_all_environment_variables_that_production_
     assert set(required) <= variables().keys()
 
 
-def test_deployment_made_with_the_ten_lines_of_the_readme_passes_checks_and_allows_a_login(
+def test_deployment_by_the_ten_lines_of_the_readme_lets_staff_log_in(
     deployment: Deployment,
 ) -> None:
     output = {}

@@ -54,7 +54,7 @@ def test_redis_is_empty_at_the_start_of_each_test(turn: int, redis_url: str) -> 
         client.set("left", "over")
 
 
-def test_smtp_server_configured_to_refuse_a_recipient_once_accepts_the_second_email(smtp: MailServer) -> None:
+def test_smtp_server_can_refuse_the_first_email_and_accept_the_second(smtp: MailServer) -> None:
     send_mail("Hello", "Text", "desk@alpha.example", ["ana@example.com"])
     assert [message["Subject"] for message in smtp.to("ana@example.com")] == ["Hello"]
     smtp.refuse("bo@example.com", "451 4.3.2 later", times=1)
@@ -64,7 +64,7 @@ def test_smtp_server_configured_to_refuse_a_recipient_once_accepts_the_second_em
     assert len(smtp.accepted) == 2
 
 
-def test_smtp_server_drop_disconnects_the_client_after_storing_the_email(smtp: MailServer) -> None:
+def test_smtp_server_can_store_an_email_and_then_drop_the_connection(smtp: MailServer) -> None:
     smtp.drop()
     with pytest.raises(smtplib.SMTPServerDisconnected):
         EmailMessage("Hello", "Text", "desk@alpha.example", ["ana@example.com"]).send()
@@ -79,7 +79,7 @@ def test_smtp_server_that_hangs_causes_a_timeout_error_in_the_client(smtp: MailS
 
 
 @pytest.mark.pooler
-def test_pgbouncer_with_a_pool_size_of_one_gives_two_clients_the_same_server_connection(
+def test_two_clients_of_pgbouncer_can_share_one_server_connection(
     pgbouncer: PgBouncer,
 ) -> None:
     with (

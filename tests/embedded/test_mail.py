@@ -131,7 +131,7 @@ def test_email_to_busy_example_com_is_refused_twice_and_then_accepted(mailer: Ma
     assert mailer.messages()["count"] == 1
 
 
-def test_scripts_in_an_email_are_not_run_by_the_page_that_shows_the_email(mailer: Mailer) -> None:
+def test_page_that_shows_an_email_does_not_run_its_scripts(mailer: Mailer) -> None:
     mailer.send("ana@example.com", html="<script>alert(1)</script>", subject="<script>alert(2)</script>")
     email_id = mailer.messages()["messages"][0]["id"]
     with mailer.get(f"/messages/{email_id}") as page:

@@ -140,7 +140,7 @@ def test_server_starts_in_a_folder_with_a_long_path(folder: Path) -> None:
 
 
 @as_root
-def test_server_started_as_root_does_not_change_the_permissions_of_a_private_folder(folder: Path) -> None:
+def test_server_started_as_root_keeps_the_permissions_of_a_private_folder(folder: Path) -> None:
     private = folder / "private"
     private.mkdir(mode=0o700)
     with Cluster(private / "pg") as cluster:
@@ -153,7 +153,7 @@ def test_server_started_as_root_does_not_change_the_permissions_of_a_private_fol
 
 
 @as_root
-def test_postgres_has_no_linux_capabilities_if_an_unprivileged_user_can_run_its_programs(
+def test_postgres_has_no_linux_capabilities_if_other_users_can_run_its_programs(
     folder: Path,
 ) -> None:
     with Cluster(folder / "pg") as cluster:
@@ -180,7 +180,7 @@ def test_login_with_a_wrong_password_is_refused(folder: Path) -> None:
         assert stat.S_IMODE((cluster.server.home / "passwords.json").stat().st_mode) == 0o600
 
 
-def test_owner_role_is_not_a_superuser_and_runtime_login_does_not_inherit_privileges(folder: Path) -> None:
+def test_owner_role_is_no_superuser_and_runtime_login_inherits_no_privileges(folder: Path) -> None:
     with Cluster(folder / "pg") as cluster:
         cluster.start()
         with psycopg.connect(cluster.server.url(postgres.OWNER)) as connection:

@@ -132,7 +132,7 @@ def test_management_command_during_serve_uses_the_running_servers(serving: Servi
     assert status_of(serving.checkout, "/health/ready") == 200
 
 
-def test_second_serve_command_exits_with_an_error_that_names_the_url_of_the_first(serving: Serving) -> None:
+def test_second_serve_command_exits_and_names_the_url_of_the_first(serving: Serving) -> None:
     done = serving.checkout.manage("serve")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
@@ -194,7 +194,7 @@ def test_serve_command_with_a_port_in_use_exits_and_suggests_another_port(servin
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user")
-def test_command_run_by_an_ordinary_user_creates_a_database_cluster_owned_by_this_user() -> None:
+def test_database_cluster_that_an_ordinary_user_creates_belongs_to_this_user() -> None:
     folder = Path("/var/tmp") / f"hotelagent-{os.getpid()}"  # noqa: S108 - the user nobody can write there
     checkout = checkouts.copy(folder)
     try:

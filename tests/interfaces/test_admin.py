@@ -119,7 +119,7 @@ def test_auditor_cannot_add_objects_in_the_admin(
         assert not ApiKey.objects.exists()
 
 
-def test_staff_page_opened_by_the_front_desk_returns_403_and_sends_the_permission_denied_signal(
+def test_denied_admin_page_returns_403_and_sends_the_permission_denied_signal(
     staff_with_role: Callable[..., Client],
 ) -> None:
     browser = staff_with_role(Role.FRONT_DESK)
@@ -232,7 +232,7 @@ def test_session_of_an_inactive_account_is_not_valid(staff: Client, hotel: Hotel
     assert staff.get("/admin/").status_code == 302
 
 
-def test_suspending_a_suspended_hotel_shows_an_error_and_lifting_the_suspension_activates_it(
+def test_suspended_hotel_cannot_be_suspended_again_but_can_be_resumed(
     operator: Client, hotel: Hotel, settings: Any
 ) -> None:
     selection = {"_selected_action": [str(hotel.pk)]}

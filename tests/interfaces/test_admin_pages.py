@@ -37,7 +37,7 @@ def test_list_page_has_the_title_of_its_menu_item(staff: Client) -> None:
     assert re.search(r"<title>\s*Rooms \| Hotel Alpha", content)
 
 
-def test_staff_page_has_the_title_staff_and_not_the_name_of_its_app(staff: Client) -> None:
+def test_staff_list_has_the_title_staff(staff: Client) -> None:
     assert re.search(r"truncate tracking-tight\">\s*Staff", content := page(staff, "/admin/tenants/user/"))
     assert not re.search(r"truncate tracking-tight\">\s*Hotels", content)
     assert staff.get("/admin/tenants/").headers["Location"] == "/admin/"
@@ -66,7 +66,7 @@ def test_change_page_links_to_the_history(staff: Client, hotel: Hotel) -> None:
 
 
 @pytest.mark.parametrize("year", ["9999", "0", "99999999999999999999", "x"])
-def test_list_with_a_year_that_is_out_of_range_redirects_to_the_unfiltered_list(
+def test_list_filtered_by_an_impossible_year_redirects_to_the_unfiltered_list(
     staff: Client, year: str
 ) -> None:
     response = staff.get(f"/admin/reminders/reservation/?arrival__year={year}")

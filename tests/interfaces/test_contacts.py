@@ -58,7 +58,7 @@ def resolve(client: APIClient, body: dict[str, str]) -> str | None:
     return response.json()["slug"] if response.status_code == 200 else None
 
 
-def test_resolve_finds_a_contact_only_while_the_contact_exists_and_its_hotel_is_active(
+def test_resolve_finds_no_contact_that_was_removed_or_whose_hotel_is_suspended(
     client: APIClient, hotel: Hotel
 ) -> None:
     assert resolve(client, GUEST) is None
@@ -103,7 +103,7 @@ def test_repeated_request_with_an_idempotency_key_returns_the_first_response(
         assert Event.objects.filter(event="contact.added").count() == 1
 
 
-def test_adding_a_contact_of_another_hotel_returns_a_conflict_without_naming_the_hotel(
+def test_contact_of_another_hotel_causes_a_conflict_without_its_name(
     client: APIClient, hotel: Hotel, other_hotel: Hotel
 ) -> None:
     theirs = client.post(contacts_url(other_hotel), GUEST)

@@ -60,7 +60,7 @@ def test_rest_read_from_a_read_only_database_succeeds(api: APIClient) -> None:
 
 
 @pytest.mark.usefixtures("read_only")
-def test_admin_write_to_a_read_only_database_returns_a_503_page_with_retry_after(staff: Client) -> None:
+def test_admin_write_to_a_read_only_database_returns_503_with_retry_after(staff: Client) -> None:
     staff.raise_request_exception = False
     response = staff.post("/admin/locks/room/add/", {"number": "101", "room_type": "Standard", "capacity": 2})
     assert response.status_code == 503
@@ -99,7 +99,7 @@ def start_beat() -> beat.LeadingScheduler:
     return scheduler
 
 
-def test_beat_waits_while_the_database_is_read_only_and_becomes_the_leader_afterwards(
+def test_beat_waits_until_the_database_is_writable_before_it_becomes_the_leader(
     sent: list[str],
 ) -> None:
     scheduler = start_beat()

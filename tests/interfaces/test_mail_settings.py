@@ -85,7 +85,7 @@ def test_ses_url_without_boto3_raises_an_error_that_names_the_requirements_file(
         ),
     ],
 )
-def test_incomplete_provider_url_raises_an_error_that_does_not_contain_the_api_key(
+def test_incomplete_provider_url_raises_an_error_without_the_api_key(
     settings_for_url: Any, url: str, message: str
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL: ") as error:

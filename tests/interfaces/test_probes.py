@@ -174,7 +174,7 @@ def test_metrics_page_without_a_configured_token_is_served_to_this_machine_only(
     assert client.get("/metrics", REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR="10.0.0.9").status_code == 404
 
 
-def test_metrics_page_with_a_configured_token_is_served_only_to_clients_that_send_the_token(
+def test_metrics_page_with_a_configured_token_requires_the_token(
     settings: Any,
 ) -> None:
     settings.METRICS_TOKEN = "a-long-token"
@@ -228,7 +228,7 @@ def _write_metrics(directory: Path, code: str = _WRITER) -> subprocess.Completed
 @pytest.mark.parametrize(
     "content", [bytes(range(256)) * 20, b"", b"\0" * 7, b"\x10\0\0\0\0\0\0\0\xff\xff\xff\x7f1234"]
 )
-def test_metrics_page_with_one_damaged_file_shows_the_metrics_of_the_other_files(
+def test_metrics_page_leaves_out_a_damaged_metrics_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
 ) -> None:
     assert _write_metrics(tmp_path).returncode == 0
@@ -241,7 +241,7 @@ def test_metrics_page_with_one_damaged_file_shows_the_metrics_of_the_other_files
         assert "tests_total 2.0" in response.text
 
 
-def test_process_starts_despite_a_damaged_metrics_file_left_by_a_process_with_the_same_id(
+def test_process_starts_despite_a_damaged_metrics_file_of_its_process_id(
     tmp_path: Path,
 ) -> None:
     damage = (

@@ -70,7 +70,7 @@ def test_unknown_url_returns_404(client: APIClient) -> None:
     problem_of(client.get("/api/v1/no/such/thing"), 404, "not-found")
 
 
-def test_error_page_replaced_by_a_problem_document_sends_the_request_finished_signal_once(
+def test_replacing_an_error_page_sends_the_request_finished_signal_only_once(
     client: APIClient,
 ) -> None:
     """The signal request_finished closes the database connection.
@@ -124,7 +124,7 @@ def test_error_outside_of_the_api_returns_an_html_page(staff: Client) -> None:
     assert "X-Request-ID" in response
 
 
-def test_type_url_of_each_problem_opens_a_page_with_the_title_of_the_problem(
+def test_type_url_of_each_problem_opens_a_page_with_its_title(
     client_with: Callable[..., APIClient],
 ) -> None:
     browser = Client(SERVER_NAME=HOST)
@@ -146,6 +146,6 @@ def test_problem_title_and_detail_are_in_the_language_of_the_client(client: APIC
     assert problem_of(response, 404, "not-found")["title"] == "No encontrado"
 
 
-def test_page_that_explains_a_problem_is_in_english_for_clients_of_any_language(hotel: Hotel) -> None:
+def test_page_that_explains_a_problem_is_always_in_english(hotel: Hotel) -> None:
     browser = Client(SERVER_NAME=HOST, headers={"Accept-Language": "es"})
     assert "The request is malformed" in browser.get("/problems/bad-request").text

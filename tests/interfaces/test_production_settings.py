@@ -156,7 +156,7 @@ def test_environment_value_that_begins_with_a_dollar_sign_is_taken_literally(
     assert Environment().str("METRICS_TOKEN") == value
 
 
-def test_check_with_a_secret_key_that_begins_with_a_dollar_sign_reports_no_issues(deployed: Path) -> None:
+def test_check_accepts_a_secret_key_that_begins_with_a_dollar_sign(deployed: Path) -> None:
     done = run_check_in(deployed, **{**ENVIRONMENT, "SECRET_KEY": f"${ENVIRONMENT['SECRET_KEY']}"})
     assert done.returncode == 0, done.stderr
 

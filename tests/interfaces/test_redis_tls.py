@@ -80,7 +80,10 @@ class TlsRedis:
     password: str
 
     def connect(self, options: str = "") -> dict[str, str]:
-        """Connect every Redis client of the project to the TLS proxy. Return the outcome by client name."""
+        """Connect every Redis client of the project to the TLS proxy.
+
+        Return a dict that maps the name of each client to "connected", "refused" or an unexpected error.
+        """
         url = f"rediss://:{self.password}@{ports.LOOPBACK}:{self.port}/0{options}"
         production = {"DJANGO_SETTINGS_MODULE": "hotelagent.settings.production", "REDIS_URL": url}
         done = run_python("-c", CLIENTS, environment={**ENVIRONMENT, **production})
@@ -127,14 +130,14 @@ def test_all_redis_clients_refuse_the_certificate_of_an_unknown_authority(tls_re
     assert tls_redis.connect() == dict.fromkeys(CLIENT_NAMES, "refused")
 
 
-def test_all_redis_clients_accept_a_certificate_from_the_certificate_authority_that_the_url_names(
+def test_all_redis_clients_accept_a_certificate_of_the_authority_in_the_url(
     tls_redis: TlsRedis,
 ) -> None:
     options = f"?ssl_ca_certs={tls_redis.authority}"
     assert tls_redis.connect(options) == dict.fromkeys(CLIENT_NAMES, "connected")
 
 
-def test_redis_url_that_turns_verification_off_applies_to_all_clients_and_causes_a_warning(
+def test_redis_url_without_verification_works_for_all_clients_with_a_warning(
     tls_redis: TlsRedis, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = "?ssl_cert_reqs=none&ssl_check_hostname=false"

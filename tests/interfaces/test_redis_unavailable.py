@@ -91,7 +91,7 @@ def test_cache_behaves_as_if_empty_while_redis_is_unavailable(degraded_redis: st
         assert not cache.delete("a")
 
 
-def test_ready_probe_while_redis_is_unavailable_returns_503_with_the_state_of_redis(
+def test_ready_probe_without_a_writable_redis_returns_503_with_the_reason(
     degraded_redis: str,
 ) -> None:
     response = Client(SERVER_NAME="10.1.2.3").get("/health/ready")

@@ -83,13 +83,13 @@ def test_hotel_schema_and_platform_schema_share_only_the_audit_and_dlq_urls(hote
     assert shared == set()
 
 
-def test_function_missing_parts_returns_all_parts_of_an_operation_without_a_description() -> None:
+def test_undescribed_operation_is_reported_with_all_its_missing_parts() -> None:
     document: dict[str, Any] = {"paths": {"/x/": {"post": {"requestBody": {}, "responses": {"201": {}}}}}}
     assert len(missing_parts(document)) == 9
 
 
 @pytest.mark.usefixtures("urls_of_test_views")
-def test_schema_of_an_idempotent_post_lists_the_idempotency_key_header_and_its_errors(hotel: Any) -> None:
+def test_schema_of_an_idempotent_post_lists_the_key_header_and_its_errors(hotel: Any) -> None:
     clear_url_caches()
     post = schema_of(HOST)["paths"]["/api/v1/thing/"]["post"]
     assert "Idempotency-Key" in [parameter["name"] for parameter in post["parameters"]]

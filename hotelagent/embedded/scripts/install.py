@@ -67,7 +67,8 @@ def main() -> int:
     try:
         HOME.mkdir(exist_ok=True)
         with (HOME / "install.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # waits until another `make` has finished its installation
+            # If another `make` is installing the packages, flock waits until that installation has ended.
+            fcntl.flock(lock, fcntl.LOCK_EX)
             return set_up()
     except OSError as error:
         print(

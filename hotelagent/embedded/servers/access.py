@@ -18,7 +18,7 @@ from hotelagent.embedded.servers.postgres import OWNER
 #: Maximum wait for a lock in seconds. Another process can hold the lock while it creates a database cluster.
 LOCK_TIMEOUT = 60.0
 #: An address at which no server listens. Commands that need no server can run with this address.
-#: DATABASE_URL and REDIS_URL contain the address until the embedded servers have been started once.
+#: DATABASE_URL and REDIS_URL contain this unused address until the embedded servers have been started once.
 UNUSED_ADDRESS = "127.0.0.1:1"
 DEFAULT_SMTP_PORT = 1025
 

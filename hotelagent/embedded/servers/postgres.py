@@ -49,11 +49,11 @@ def bundled_binaries() -> Path:
 
 
 def recovery_progress(pid: int) -> str:
-    """Return a text that changes while the PostgreSQL server with this process id recovers from a crash.
+    """Return a text that changes as long as the PostgreSQL server with this process id makes progress in a recovery.
 
-    Until the recovery ends, the server refuses connections, because it "is starting up" or "is not yet accepting
-    connections". The text contains the title of the startup process, which names the file that is replayed, and its
-    processor time. While the startup process flushes the data folder to disk, only the processor time changes.
+    Until a recovery from a crash ends, the server refuses connections. The text consists of the title and the
+    processor time of PostgreSQL's startup process. The title names the file that is replayed. While the startup
+    process flushes the data folder to disk, only the processor time changes.
     """
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process(pid).children():
@@ -101,8 +101,8 @@ class Postgres:
         return processes.command(
             [self.binaries / program, *arguments],
             user=self.user,
-            # This share folder exists only if PostgreSQL was not installed as a package of a Linux distribution.
-            # All users can read the share folder of such a package, so the folder need not be listed.
+            # The folder `share` is next to the programs unless PostgreSQL is a package of a Linux distribution.
+            # All users can read the share folder of a Linux distribution, so that folder need not be listed.
             required_paths=[self.binaries / "postgres", self.home, *([share] if share.exists() else [])],
             death_signal=self.stop_signal,
         )
@@ -203,7 +203,7 @@ class Postgres:
             "unix_socket_directories=",
             "shared_preload_libraries=pg_stat_statements",
             "max_connections=200",
-            # The default of 64 locks is too small: a migration locks the tables of many hotels in one transaction.
+            # PostgreSQL's default of 64 locks is too small, because a migration locks the tables of many hotels.
             "max_locks_per_transaction=512",
             "max_wal_size=512MB",
             "wal_level=minimal",
