@@ -52,8 +52,8 @@ def _missing_code(failure: Failure) -> str:
 def _happened(failure: Failure) -> str:
     count = failure.attempt + 1
     times = ngettext(
-        "It was tried %(count)d time, on %(at)s.",
-        "It was tried %(count)d times, most recently on %(at)s.",
+        "The work was tried %(count)d time, on %(at)s.",
+        "The work was tried %(count)d times, most recently on %(at)s.",
         count,
     )
     return times % {"count": count, "at": _format(failure.last_seen_at)}
@@ -62,14 +62,14 @@ def _happened(failure: Failure) -> str:
 def _advice(failure: Failure, subject: Subject | None, *, may_correct: bool) -> str:
     match failure.status:
         case FailureStatus.SCHEDULED if failure.next_retry_at:
-            text = _("The work will be tried again automatically on %(at)s. You do not need to do anything.")
+            text = _("The failure will be retried automatically on %(at)s. You do not need to do anything.")
             return text % {"at": _format(failure.next_retry_at)}
         case FailureStatus.RETRYING:
-            return _("The work is being tried again now. Reload this page in a minute to see the result.")
+            return _("The failure is being retried now. Reload this page in a minute to see the result.")
         case FailureStatus.RESOLVED:
             return _("The work succeeded. There is nothing to do.")
         case FailureStatus.DISCARDED:
-            return _("The failure was discarded, so the work is not tried again.")
+            return _("The failure was discarded, so it is not retried.")
         case FailureStatus.IN_DOUBT:
             return _(
                 "It is unknown whether the work was done, because the last attempt did not report its result. "
@@ -81,7 +81,7 @@ def _advice(failure: Failure, subject: Subject | None, *, may_correct: bool) -> 
     if may_correct:
         steps.append(
             _(
-                "If the data below are wrong, correct them. The work is then tried again with the corrected data."
+                "If the data below are wrong, correct them. The failure is then retried with the corrected data."
             )
         )
     steps.append(
@@ -89,7 +89,7 @@ def _advice(failure: Failure, subject: Subject | None, *, may_correct: bool) -> 
             "When the cause is fixed, retry the failure. If the work is not needed any more, discard the failure."
         )
     )
-    return " ".join([_("The work is not tried again automatically."), *steps])
+    return " ".join([_("The failure is not retried automatically."), *steps])
 
 
 def _format(moment: object) -> str:

@@ -106,7 +106,7 @@ class FailurePage(ReadOnlyModelAdmin):
             else:
                 self.message_user(
                     request,
-                    _("The corrected data were saved. The work is tried again now."),
+                    _("The corrected data were saved. The failure will be retried shortly."),
                     messages.SUCCESS,
                 )
                 return page

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
+from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import (
@@ -149,7 +149,7 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
     def error_summary(self, failure: Failure) -> str:
         occurrences = f" ({failure.occurrences}x)" if failure.occurrences > 1 else ""
         error = ERRORS.get(failure.error_type) or failure.error_type.rpartition(".")[2]
-        text = f"{error}: {failure.localized_message}"
+        text = capfirst(f"{error}: {failure.localized_message}")
         return Truncator(text).chars(120) + occurrences
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Failure]:

@@ -57,6 +57,7 @@ class FailureSettingsAdmin(ChangesAuditedByServices, HotelModelAdmin):
     menu_order = 90
     form = FailureSettingsForm
     fieldsets = FIELDSETS
+    stylesheets = ("dlq/failures.css",)
     change_form_outer_after_template = "dlq/pauses.html"
 
     def get_urls(self) -> list[URLPattern]:

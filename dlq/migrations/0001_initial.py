@@ -574,7 +574,7 @@ class Migration(migrations.Migration):
                     "status",
                     models.CharField(
                         choices=[
-                            ("canary", "canary"),
+                            ("canary", "trial"),
                             ("running", "running"),
                             ("paused", "paused"),
                             ("finished", "finished"),
@@ -612,7 +612,7 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         default=0,
                         help_text="Retry this number of failures first. Retry the others only if all of these retries succeed.",
-                        verbose_name="canary",
+                        verbose_name="trial",
                     ),
                 ),
                 (
@@ -645,7 +645,7 @@ class Migration(migrations.Migration):
                         choices=[
                             (
                                 "canary",
-                                "One of the first retries (the canary) failed, so the other failures were not retried.",
+                                "One of the first retries failed, so the other failures were not retried.",
                             ),
                             (
                                 "failure_rate",

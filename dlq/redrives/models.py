@@ -25,7 +25,7 @@ class RedriveStatus(models.TextChoices):
     succeed. A redrive is stopped if the system ended it early, and cancelled if a person ended it.
     """
 
-    CANARY = "canary", _("canary")
+    CANARY = "canary", _("trial")
     RUNNING = "running", _("running")
     PAUSED = "paused", _("paused")
     FINISHED = "finished", pgettext_lazy("redrive", "finished")
@@ -44,7 +44,7 @@ class StopReason(models.TextChoices):
 
     CANARY = (
         "canary",
-        _("One of the first retries (the canary) failed, so the other failures were not retried."),
+        _("One of the first retries failed, so the other failures were not retried."),
     )
     FAILURE_RATE = "failure_rate", _("The percentage of failed retries exceeded the limit of the redrive.")
     RESTORED = "restored", _("The hotel was restored from a backup while the redrive was running.")
@@ -111,7 +111,7 @@ class Redrive(models.Model):
         _("retries per minute"), null=True, blank=True, help_text=_("Leave blank for no limit.")
     )
     canary = models.PositiveSmallIntegerField(
-        _("canary"),
+        _("trial"),
         default=0,
         help_text=_(
             "Retry this number of failures first. Retry the others only if all of these retries succeed."

@@ -11,6 +11,7 @@ from typing import TypeVar
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
@@ -151,7 +152,7 @@ class FailureSettings(TenantRow):
         ]
 
     def __str__(self) -> str:
-        return str(self._meta.verbose_name)
+        return capfirst(str(self._meta.verbose_name))
 
 
 class CleanUpProgress(TenantRow):

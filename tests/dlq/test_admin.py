@@ -52,7 +52,7 @@ def test_failure_page_shows_error_and_attempts(staff: Client, failure: Failure) 
     page = staff.get(f"{LIST}{failure.id}/change/").content.decode()
     assert "LampError" in page
     assert "550 no such lamp" in page
-    assert "It was tried 1 time, on" in page
+    assert "The work was tried 1 time, on" in page
     assert page.count("dlq-failed") == 1
 
 

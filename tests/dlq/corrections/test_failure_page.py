@@ -134,7 +134,7 @@ def test_staff_without_the_permission_see_masked_data_and_no_form(
     page = page_of(client, failure)
     assert "2031-07-01" in page
     assert "Values that may be personal are hidden" in page
-    for hidden in ("ana@", "Ana <Lima>", "4111", "Correct and send again"):
+    for hidden in ("ana@", "Ana <Lima>", "4111", "Correct and retry"):
         assert hidden not in page
     assert client.post(url_of(failure, "correct/"), {"version": "*"}).status_code == 403
     assert "ana@" not in client.get(url_of(failure, "payload.json")).content.decode()
@@ -276,9 +276,9 @@ def test_page_shows_a_part_of_very_large_and_deep_data(
 
 def test_actions_of_the_page_depend_on_the_status(staff: Client, hotel: Hotel, failure: Failure) -> None:
     for status, text, may_act in (
-        (FailureStatus.PERMANENT, "The work is not tried again automatically", True),
+        (FailureStatus.PERMANENT, "The failure is not retried automatically", True),
         (FailureStatus.IN_DOUBT, "It is unknown whether the work was done", True),
-        (FailureStatus.RETRYING, "The work is being tried again now", False),
+        (FailureStatus.RETRYING, "The failure is being retried now", False),
         (FailureStatus.RESOLVED, "The work succeeded", False),
         (FailureStatus.DISCARDED, "The failure was discarded", False),
     ):
@@ -286,7 +286,7 @@ def test_actions_of_the_page_depend_on_the_status(staff: Client, hotel: Hotel, f
             Failure.objects.filter(id=failure.id).update(status=status)
         page = page_of(staff, failure)
         assert text in page
-        assert ("Correct and send again" in page, 'value="discard"' in page) == (may_act, may_act)
+        assert ("Correct and retry" in page, 'value="discard"' in page) == (may_act, may_act)
 
 
 def test_page_of_an_unknown_failure_is_not_found(staff: Client, failure: Failure) -> None:

@@ -39,7 +39,7 @@ def test_manager_corrects_the_address_of_a_failed_reminder_and_it_is_sent(
         expect(page.get_by_text("no such mailbox").first).to_be_visible()
         screenshot(page, "failure")
         page.get_by_label("E-mail address").fill("ana@example.com")
-        page.get_by_role("button", name="Correct and send again").click()
+        page.get_by_role("button", name="Correct and retry").click()
         expect(page.get_by_text("The corrected data were saved")).to_be_visible()
         corrected = page.get_by_role("row", name="E-mail address ana@exmaple.com ana@example.com")
         expect(corrected).to_be_visible()
