@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -18,7 +16,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from hotelagent.embedded import paths
 from tests import servers
 from tests.isolation.isolation_database import (
     IsolationDatabase,
@@ -27,8 +24,9 @@ from tests.isolation.isolation_database import (
     find_misplaced_rows,
 )
 from tests.isolation.workload_plan import OURS, PEER, WorkloadPlan
+from tests.programs import run_python
 
-OPERATIONS = int(os.environ.get("ISOLATION_OPERATIONS", "1500"))
+OPERATIONS = int(os.environ.get("ISOLATION_OPERATIONS", "1000"))
 PEER_OPERATIONS = 400
 
 pytestmark = pytest.mark.timeout(60 + OPERATIONS // 50)
@@ -43,12 +41,8 @@ def database() -> Iterator[IsolationDatabase]:
 
 
 def run_workload(plan: WorkloadPlan) -> dict[str, Any]:
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.isolation.run_workload", json.dumps(asdict(plan))],
-        cwd=paths.CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
+    process = run_python(
+        "-m", "tests.isolation.run_workload", json.dumps(asdict(plan)), environment=os.environ
     )
     assert process.returncode == 0, process.stderr
     result: dict[str, Any] = json.loads(process.stdout)

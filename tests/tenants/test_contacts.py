@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.models import Event
@@ -125,7 +125,6 @@ def test_normalization_of_an_invalid_value_raises_invalid_contact(kind: ContactK
     assert not text or text not in error.value.detail
 
 
-@settings(max_examples=300)
 @given(
     kind=st.sampled_from(ContactKind),
     text=st.text(max_size=40) | st.emails() | st.from_regex(r"\+(52|54|55|39)[0-9]{6,13}", fullmatch=True),
