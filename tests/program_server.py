@@ -52,13 +52,16 @@ def run_program(
     os.environ.update(environment)
     os.chdir(folder)
     sys.path[0] = folder
-    option, *rest = sys.argv = arguments
+    option, *rest = arguments
     if option == "-c":
+        sys.argv = [option, *rest[1:]]
         program: dict[str, Any] = {"__name__": "__main__"}
         exec(rest[0], program)  # noqa: S102 - the program of a test
     elif option == "-m":
-        runpy.run_module(rest[0], run_name="__main__")
+        sys.argv = rest
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     else:
+        sys.argv = arguments
         runpy.run_path(option, run_name="__main__")
 
 
