@@ -17,13 +17,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.paginator import InfinitePaginator
 
 from audit.api import event_choices
 from audit.models import Event
 from audit.selectors import object_timeline
 from hotelagent.admin.base import ReadOnlyModelAdmin
+from hotelagent.admin.filters import PeriodFilter
 from hotelagent.admin.signals import history_requested
 from hotelagent.admin.sites import hotel_site, platform_site
 
@@ -49,7 +50,7 @@ class EventAdmin(ReadOnlyModelAdmin):
     menu_order = 0
     list_display = ["at", "description_column", "actor_label", "ip", "subject_link"]
     list_display_links = ["at"]
-    list_filter = [EventTypeFilter, ("actor_kind", ChoicesDropdownFilter), ("at", RangeDateTimeFilter)]
+    list_filter = [EventTypeFilter, ("actor_kind", ChoicesDropdownFilter), ("at", PeriodFilter)]
     list_filter_submit = True
     search_fields = ["=subject_id", "=request_id", "=actor_id"]
     search_help_text = _("Search by the ID of a subject, request or actor")

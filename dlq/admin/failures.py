@@ -15,8 +15,7 @@ from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
     DropdownFilter,
-    FieldTextFilter,
-    RangeDateTimeFilter,
+    TextFilter,
 )
 from unfold.decorators import display
 from unfold.forms import ActionForm
@@ -24,6 +23,7 @@ from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from dlq import services
+from dlq.admin import searches
 from dlq.admin.erasure import ErasureMixin
 from dlq.admin.explanations import work_label
 from dlq.admin.exports import ExportMixin
@@ -32,6 +32,7 @@ from dlq.events import ERRORS
 from dlq.groups.models import FailureGroup
 from dlq.kinds.subjects import find_subjects
 from dlq.models import Failure, FailureStatus
+from hotelagent.admin.filters import PeriodFilter
 from hotelagent.admin.sites import hotel_site, platform_site
 
 STATUS_COLOURS = {
@@ -71,6 +72,16 @@ class WorkFilter(DropdownFilter):  # type: ignore[misc]
         return queryset.filter(name=self.value()) if self.value() else queryset
 
 
+class GroupFilter(TextFilter):  # type: ignore[misc]
+    """Filters by the whole fingerprint, because the index cannot find a part of a fingerprint."""
+
+    title = _("group")
+    parameter_name = "fingerprint"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Failure]) -> QuerySet[Failure]:
+        return queryset.filter(fingerprint=self.value().strip()) if self.value() else queryset
+
+
 @admin.register(Failure, site=hotel_site)
 @admin.register(Failure, site=platform_site)
 class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
@@ -85,8 +96,9 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
     list_filter = [
         ("status", ChoicesDropdownFilter),
         WorkFilter,
-        ("last_seen_at", RangeDateTimeFilter),
-        ("fingerprint", FieldTextFilter),
+        ("last_seen_at", PeriodFilter),
+        GroupFilter,
+        searches.SearchedFailures,
     ]
     list_filter_submit = True
     search_fields = ["name", "error_message", "=fingerprint"]
@@ -134,7 +146,15 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
         return f"{reverse(f'{self.admin_site.name}:dlq_redrive_start')}?{query.urlencode()}"
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list, with the subjects of the displayed failures.
+
+        If the page is the last page of a search that did not read all failures, the list has `query_for_all`, the query
+        string for a search of all failures.
+        """
         changelist = super().get_changelist_instance(request)
+        if _is_list(request) and len(changelist.result_list) < changelist.list_per_page:
+            changelist.query_for_all = searches.query_for_all(request.GET)
+            changelist.max_searched = searches.MAX_SEARCHED
         subjects = find_subjects(changelist.result_list)
         for failure in changelist.result_list:
             if subject := subjects.get(failure.id):
@@ -154,7 +174,7 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Failure]:
         failures: QuerySet[Failure] = super().get_queryset(request).with_waits_for()
-        return failures
+        return failures.filter(searches.search_limit(request.GET)) if _is_list(request) else failures
 
     @display(description=_("group"))
     def group(self, failure: Failure) -> SafeString:
@@ -199,3 +219,9 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
             text = ngettext("%d failure was discarded.", "%d failures were discarded.", count)
             self.message_user(request, text % count, messages.SUCCESS)
         return None
+
+
+def _is_list(request: HttpRequest) -> bool:
+    """Return whether the request displays the list. Actions and exports process failures that the list omits."""
+    match = request.resolver_match
+    return request.method == "GET" and match is not None and match.url_name == "dlq_failure_changelist"

@@ -14,7 +14,7 @@ from dlq.models import FailureStatus
 from dlq.selection import FailureSelection
 
 #: The parameters of the list of failures that do not filter it.
-_NOT_FILTERS = {"p", "o", "all", "e", "_changelist_filters", "action"}
+_NOT_FILTERS = {"p", "o", "all", "e", "_changelist_filters", "action", "searched"}
 _RANGE = ("last_seen_at_from_0", "last_seen_at_from_1", "last_seen_at_to_0", "last_seen_at_to_1")
 
 
@@ -47,7 +47,7 @@ def selection_of(query: QueryDict) -> FailureSelection:
     criteria: dict[str, Any] = {
         "text": values.pop("q", ""),
         "name": values.pop("name", ""),
-        "fingerprint": values.pop("fingerprint", "") or values.pop("fingerprint__icontains", ""),
+        "fingerprint": values.pop("fingerprint", ""),
     }
     if status := values.pop("status__exact", ""):
         criteria["status"] = (status,)

@@ -22,18 +22,31 @@ _SENSITIVE_NAME = re.compile(
 #: Field names that match `_SENSITIVE_NAME` but whose values are neither secret nor personal. They are not redacted.
 _HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 
+# Each item is (words, pattern, replacement). Every text that the pattern matches contains one of the words, in upper or
+# lower case. The search for a word is much faster than the search for a pattern. So the pattern is used only if the
+# text contains one of its words. A pattern without words is always used.
+#
 # The pattern of passwords in URLs must come before the pattern of e-mail addresses, which matches parts of such URLs.
 # The patterns must not backtrack much. Otherwise a text of 20,000 letters could block the process for 30 seconds.
 # To limit backtracking, each pattern starts at the beginning of a run of characters or has a limited length.
 _PATTERNS = (
-    (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]{0,30}://)[^/\s@]+@", re.IGNORECASE), rf"\g<keep>{REDACTED}@"),
-    (re.compile(r"\bha_[A-Za-z0-9]+_[A-Za-z0-9_-]+"), REDACTED),
-    (re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:(?!-----END)[\s\S]){0,10000}"), REDACTED),
+    (
+        ("://",),
+        re.compile(r"(?P<keep>[a-z][a-z0-9+.-]{0,30}://)[^/\s@]+@", re.IGNORECASE),
+        rf"\g<keep>{REDACTED}@",
+    ),
+    (("ha_",), re.compile(r"\bha_[A-Za-z0-9]+_[A-Za-z0-9_-]+"), REDACTED),
+    (
+        ("-----begin",),
+        re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:(?!-----END)[\s\S]){0,10000}"),
+        REDACTED,
+    ),
     # JSON Web Tokens: a JSON object in base64 always begins with "eyJ".
-    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)*"), REDACTED),
+    (("eyj",), re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)*"), REDACTED),
     # API keys of Stripe, OpenAI, Anthropic, Brevo, GitHub, GitLab, Slack, AWS, Google and SendGrid.
     # API keys of Mailgun, Twilio, Meta, npm, PyPI, Sentry and Resend.
     (
+        (),
         re.compile(
             r"\b(?:(?:[spr]k|whsec)_\w{10,}|sk-[\w-]{16,}|xkeysib-[\w-]{16,}|xsmtpsib-[\w-]{16,}|gh[pousr]_\w{16,}"
             r"|github_pat_\w{16,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{30,}"
@@ -43,10 +56,12 @@ _PATTERNS = (
         REDACTED,
     ),
     (
+        ("bearer", "basic", "token"),
         re.compile(r"\b(?P<keep>bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE),
         rf"\g<keep> {REDACTED}",
     ),
     (
+        ("password", "passwd", "secret", "token", "authorization", "apikey", "api-key", "api_key"),
         re.compile(
             r"""(?P<keep>(?<![\w-])[\w-]*(?:password|passwd|secret|token|authorization|api[_-]?key)["']?\s*[:=]\s*)"""
             r"""(?:"[^"]*"|'[^']*'|(?!bearer|basic)[^\s,;&)}\]]+)""",
@@ -55,16 +70,24 @@ _PATTERNS = (
         rf"\g<keep>{REDACTED}",
     ),
     # The query string of a URL. A question mark that ends a sentence does not match, because a space follows it.
-    (re.compile(r"(?P<keep>/[^\s?\"'<>/]*)\?[^\s\"'<>]+"), rf"\g<keep>?{REDACTED}"),
-    (re.compile(r"(?<![\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+"), REDACTED),
+    (("?",), re.compile(r"(?P<keep>/[^\s?\"'<>/]*)\?[^\s\"'<>]+"), rf"\g<keep>?{REDACTED}"),
+    (
+        ("@",),
+        re.compile(r"(?<![\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+"),
+        REDACTED,
+    ),
     # International bank account numbers (IBANs), with or without separators.
-    (re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}\b"), REDACTED),
+    ((), re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}\b"), REDACTED),
+)
+# Every number that the next patterns match contains seven digits with at most two characters between two digits.
+_SEVEN_DIGITS = re.compile(r"\d(?:[\s().-]{0,2}\d){6}")
+_NUMBERS = (
     # Card numbers: 13 to 19 digits, with or without separators.
-    (re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])"), REDACTED),
+    re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])"),
     # The three patterns for phone numbers match a country code, groups of digits, or 9 to 15 digits in a row.
-    (re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[\s().-]{0,2}\d){6,14}(?!\w)"), REDACTED),
-    (re.compile(r"(?<![\w.:-])\(?\d{2,4}\)?[ .-]\d{3,4}[ .-]\d{4}(?![\w:-])"), REDACTED),
-    (re.compile(r"(?<![\w.:/-])\d{9,15}(?![\w.:-])"), REDACTED),
+    re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[\s().-]{0,2}\d){6,14}(?!\w)"),
+    re.compile(r"(?<![\w.:-])\(?\d{2,4}\)?[ .-]\d{3,4}[ .-]\d{4}(?![\w:-])"),
+    re.compile(r"(?<![\w.:/-])\d{9,15}(?![\w.:-])"),
 )
 
 
@@ -76,8 +99,14 @@ def redact_text(text: str) -> str:
     if len(text) > MAX_LENGTH:
         # Remove the last word of the shortened text, because the patterns do not recognize half of a secret.
         text = text[:MAX_LENGTH].rpartition(" ")[0] + " […]"
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
+    # Unlike lower(), casefold() replaces the same letters as a pattern that ignores case.
+    folded = text.casefold()
+    for words, pattern, replacement in _PATTERNS:
+        if not words or any(word in folded for word in words):
+            text = pattern.sub(replacement, text)
+    if _SEVEN_DIGITS.search(text):
+        for pattern in _NUMBERS:
+            text = pattern.sub(REDACTED, text)
     return text
 
 

@@ -15,10 +15,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from hotelagent.admin.base import ReadOnlyModelAdmin
+from hotelagent.admin.filters import PeriodFilter
 from hotelagent.admin.sites import hotel_site
 from reminders.cards import daily_chart
 from reminders.models import Reminder, ReminderStatus
@@ -73,7 +74,7 @@ class ReminderAdmin(ReadOnlyModelAdmin):
         ("status", ChoicesDropdownFilter),
         ("skip_reason", ChoicesDropdownFilter),
         ("rule", RelatedDropdownFilter),
-        ("planned_for", RangeDateTimeFilter),
+        ("planned_for", PeriodFilter),
     ]
     list_filter_submit = True
     list_select_related = ["reservation", "rule"]

@@ -3,13 +3,14 @@
 import time
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from django.core.management import call_command
 from django.test import Client
 
 from dlq import services
 from dlq.groups.models import FailureGroup
-from dlq.models import Failure
+from dlq.models import Failure, FailureStatus
 from tenants import services as tenants
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
@@ -44,15 +45,20 @@ def fail(number: int, group: int) -> None:
 def capture(first: int, count: int, group: int) -> None:
     """Capture `count` failures, each of a different reminder.
 
-    All their error messages name the mail server `SERVERS[group]`, so all the failures belong to the same group.
+    All their error messages name the mail server `SERVERS[group]`, so all the failures belong to the same group. Raises
+    RuntimeError if no retry is scheduled for a failure, for example because its payload does not match the schema.
     """
     with hotel_context(hotel()):
         for number in range(first, first + count):
             try:
                 fail(number, group)
             except MailboxFullError as error:
-                payload = {"reminder": str(number)}
-                services.capture(is_task=False, source="reminders", name=NAME, payload=payload, error=error)
+                payload = {"reminder": str(UUID(int=number))}
+                captured = services.capture(
+                    is_task=False, source="reminders", name=NAME, payload=payload, error=error
+                )
+                if captured.status != FailureStatus.SCHEDULED:
+                    raise RuntimeError(f"failure {captured.id}: {captured.status}") from error
 
 
 @cache

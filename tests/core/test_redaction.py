@@ -41,6 +41,35 @@ def test_card_numbers_account_numbers_and_keys_are_redacted(secret: str, text: s
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("HTTPS://ana:pw1234@pms.example/x", f"HTTPS://{REDACTED}@pms.example/x"),
+        ("Authorization: Bearer abcdefgh1", f"Authorization: Bearer {REDACTED}"),
+        ("BASIC abcdefgh1", f"BASIC {REDACTED}"),
+        # The long s and the Kelvin sign. A pattern that ignores case considers them equal to "s" and "k".
+        ("pa\u017f\u017fword=abc", f"pa\u017f\u017fword={REDACTED}"),
+        ("to\u212aen: abc", f"to\u212aen: {REDACTED}"),
+        ("Passwd='a b'", f"Passwd={REDACTED}"),
+        ("client_Secret=abc", f"client_Secret={REDACTED}"),
+        (
+            "api-key: abc, apikey=abc, API_KEY=abc",
+            f"api-key: {REDACTED}, apikey={REDACTED}, API_KEY={REDACTED}",
+        ),
+        ("GET /guests?name=ana", f"GET /guests?{REDACTED}"),
+        ("to ana@hotel.example", f"to {REDACTED}"),
+        ("ha_ab12_secret-part", REDACTED),
+        ("call +34 600 12 34 56", f"call {REDACTED}"),
+        ("call +34 (6)001.23", f"call {REDACTED}"),
+        ("call 0034600123456", f"call {REDACTED}"),
+        ("call (555) 123-4567", f"call {REDACTED}"),
+        ("call 600123456", f"call {REDACTED}"),
+    ],
+)
+def test_credentials_and_contact_data_are_redacted_in_any_case(text: str, expected: str) -> None:
+    assert redact_text(text) == expected
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "hotel 0198c0de-1111-7222-8333-444455556666 has 12 rooms",

@@ -1,0 +1,75 @@
+"""The limit of searches in the list of failures.
+
+No index finds a failure by its text, its name, its time or a closed status. A search for a failure that is rare would
+read all failures of the hotel. So a search reads only the newest failures, until the person requests all of them.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from dlq.admin.redrive_filters import selection_of
+from dlq.errors import InvalidSelection
+from dlq.models import CLOSED_STATUSES, Failure
+from dlq.redrives.results import CLOCK_DIFFERENCE
+from dlq.selection import FailureSelection
+from hotelagent.core.ids import first_uuid7_at
+
+#: A search reads this number of failures, unless the person requests all.
+MAX_SEARCHED = 10_000
+_PARAMETER = "searched"
+_ALL = "all"
+
+
+class SearchedFailures(admin.SimpleListFilter):
+    """The parameter of the list with which a person requests a search of all failures.
+
+    The parameter has no field among the filters. A link below the result of a search sets the parameter.
+    """
+
+    title = _("searched failures")
+    parameter_name = _PARAMETER
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Failure]) -> QuerySet[Failure]:
+        return queryset
+
+
+def search_limit(query: QueryDict) -> Q:
+    """Return the condition of the failures that a search with this filter of the list reads.
+
+    A search reads the newest MAX_SEARCHED failures of the tenant. If the filter has an end of the period, the search
+    reads the newest failures that were captured before that end. The condition matches all failures if an index finds
+    the failures that match the filter, or if the person requests a search of all failures.
+    """
+    try:
+        selection = selection_of(query)
+    except InvalidSelection:
+        return Q()
+    limit = Q()
+    if selection.until:
+        # A failure is captured before it is last seen, and its id contains the time of the capture.
+        limit = Q(id__lt=first_uuid7_at(selection.until + CLOCK_DIFFERENCE))
+    if query.get(_PARAMETER) == _ALL or not _needs_search(selection):
+        return limit
+    newest = Failure.objects.filter(limit).order_by("-id").values_list("id", flat=True)
+    oldest_searched = newest[MAX_SEARCHED - 1 : MAX_SEARCHED]
+    return limit & Q(id__gte=oldest_searched[0]) if oldest_searched else limit
+
+
+def query_for_all(query: QueryDict) -> str:
+    """Return the query string for the same search in all failures, or "" if this search reads all failures."""
+    everything = query.copy()
+    everything[_PARAMETER] = _ALL
+    everything.pop("p", None)
+    return "" if search_limit(query) == search_limit(everything) else everything.urlencode()
+
+
+def _needs_search(selection: FailureSelection) -> bool:
+    closed = set(selection.status) & set(CLOSED_STATUSES)
+    return bool(selection.text or selection.name or selection.since or selection.until or closed)
