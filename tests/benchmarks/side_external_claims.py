@@ -47,7 +47,7 @@ def prepare(hotels: dict[str, tuple[int, int]]) -> None:
 
 def _insert(count: int) -> None:
     with connection.cursor() as cursor:
-        values = {"client": CLIENT, "name": external_name(CLIENT, KIND), "count": count}
+        values: dict[str, str | int] = {"client": CLIENT, "name": external_name(CLIENT, KIND), "count": count}
         cursor.execute(_INSERT, values)
 
 

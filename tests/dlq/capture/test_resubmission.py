@@ -42,6 +42,10 @@ def move(failure: Failure, queue: list[dict[str, Any]]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_retry_that_is_interrupted_before_the_commit_changes_nothing(hotel: Hotel, lamp: Lamp) -> None:
+    """As a negative control, the failure is deleted before its copy is sent to the queue, as other tools do it.
+
+    Then neither the failure nor its copy exists.
+    """
     with hotel_context(hotel):
         failure = capture_failure(retry=False, room="1")
         with pytest.raises(DatabaseError):
@@ -51,15 +55,7 @@ def test_retry_that_is_interrupted_before_the_commit_changes_nothing(hotel: Hote
         assert (kept.status, kept.payload) == ("permanent", {"lamp": 1, "room": "1"})
         assert not DueItem.objects.filter(item_id=failure.id).exists()
 
-
-@pytest.mark.django_db(transaction=True)
-def test_deletion_before_the_copy_is_sent_loses_the_failure_if_the_connection_is_lost(
-    hotel: Hotel, lamp: Lamp
-) -> None:
-    """This test is a negative control: other tools delete a failure before they send its copy to the queue."""
-    sent: list[dict[str, Any]] = []
-    with hotel_context(hotel):
-        failure = capture_failure(retry=False)
+        sent: list[dict[str, Any]] = []
         with pytest.raises(DatabaseError):
             move(failure, sent)
         connection.close()

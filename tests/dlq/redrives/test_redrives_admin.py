@@ -10,6 +10,8 @@ from dlq import tasks
 from dlq.models import Failure
 from dlq.redrives import progress
 from dlq.redrives.models import Redrive
+from hotelagent.admin.base import MAX_SELECTED
+from hotelagent.core.ids import uuid7
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
@@ -81,6 +83,24 @@ def test_redrive_that_staff_start_shows_its_progress_and_results(
     assert "tests.gone" in results
     assert "tests.lamp" not in results
     assert "retry: “dark”" in page_of(staff, "/admin/dlq/redrive/")
+
+
+def test_redrive_of_a_filter_covers_more_failures_than_a_page_or_an_action_on_selected_failures(
+    staff: Client, hotel: Hotel, failures: list[Failure]
+) -> None:
+    """A person who resends thousands of failures page by page, 200 at a time, needs many requests in other tools."""
+    with hotel_context(hotel):
+        copies = [Failure.objects.get(id=failures[0].id) for _ in range(MAX_SELECTED)]
+        for number, copy in enumerate(copies):
+            copy.id, copy.work_key = uuid7(), f"copy {number}"
+        Failure.objects.bulk_create(copies)
+    select_all = {"action": "retry", "_selected_action": [str(failures[0].id)], "select_across": "1"}
+    start = staff.post(f"{LIST}?q=dark", select_all)["Location"]
+    staff.post(start, OPTIONS)
+    with hotel_context(hotel):
+        progress.advance(redrive_id=Redrive.objects.get().id)
+        assert Redrive.objects.get().scheduled == MAX_SELECTED + 3
+    assert set(statuses(hotel)) == {"scheduled"}
 
 
 def test_redrive_is_paused_resumed_and_cancelled_on_its_page(
