@@ -173,11 +173,17 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 @extend_schema_view(
+    list=extend_schema(
+        responses={
+            200: FailureSerializer,
+            **problem_responses((422, "`/problems/invalid-selection`: `detail` names the wrong value.")),
+        }
+    ),
     correct=extend_schema(
         request=CorrectSerializer,
         parameters=[IF_MATCH],
         responses={202: FailureDetailSerializer, **CORRECTION_ERRORS},
-    )
+    ),
 )
 class FailureViewSet(
     IdempotentMixin, PayloadMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet

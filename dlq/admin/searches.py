@@ -4,6 +4,7 @@ No index finds a failure by its text, its name, its time or a closed status. A s
 read all failures of the hotel. So a search reads only the newest failures, until the person requests all of them.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
@@ -54,7 +55,8 @@ def search_limit(query: QueryDict) -> Q:
     limit = Q()
     if selection.until:
         # A failure is captured before it is last seen, and its id contains the time of the capture.
-        limit = Q(id__lt=first_uuid7_at(selection.until + CLOCK_DIFFERENCE))
+        with suppress(OverflowError, ValueError):  # a year before 1970, or the end of the year 9999
+            limit = Q(id__lt=first_uuid7_at(selection.until + CLOCK_DIFFERENCE))
     if query.get(_PARAMETER) == _ALL or not _needs_search(selection):
         return limit
     newest = Failure.objects.filter(limit).order_by("-id").values_list("id", flat=True)

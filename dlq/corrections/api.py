@@ -56,14 +56,13 @@ class PayloadSerializer(serializers.ModelSerializer[Failure]):
     original_payload = serializers.JSONField(
         source="shown_payload.original",
         read_only=True,
-        allow_null=True,
         help_text="The payload that was captured, if the payload was corrected. Otherwise null.",
     )
     correction = serializers.JSONField(
         source="shown_payload.patch",
         read_only=True,
-        allow_null=True,
-        help_text="The JSON Patch (RFC 6902) from `original_payload` to `payload`, if the payload was corrected.",
+        help_text="The JSON Patch (RFC 6902) from `original_payload` to `payload`, if the payload was corrected. "
+        "Otherwise null.",
     )
 
     class Meta:

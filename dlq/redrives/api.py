@@ -15,7 +15,7 @@ from rest_framework.routers import SimpleRouter
 
 from dlq.models import FailureStatus
 from dlq.redrives import services
-from dlq.redrives.models import Redrive, RedriveAction, RedriveResult, RedriveStatus
+from dlq.redrives.models import Redrive, RedriveAction, RedriveResult, RedriveStatus, StopReason
 from dlq.redrives.results import Entries, Entry
 from dlq.redrives.services import RedriveOptions
 from dlq.selection import FailureSelection
@@ -112,6 +112,12 @@ class StartSerializer(StrictSerializer):
 
 class RedriveSerializer(serializers.ModelSerializer[Redrive]):
     refused = serializers.DictField(child=serializers.IntegerField(), read_only=True, help_text=_REFUSED_HELP)
+    stop_reason = serializers.ChoiceField(
+        choices=StopReason.choices,
+        allow_blank=True,
+        read_only=True,
+        help_text="Why the redrive was stopped. Empty if it was not stopped.",
+    )
     requested_by = serializers.CharField(source="actor_label", read_only=True)
 
     class Meta:

@@ -85,6 +85,14 @@ def test_search_in_a_period_reads_the_newest_failures_before_its_end(
     assert NOTICE not in page
 
 
+@pytest.mark.parametrize(("end", "is_shown"), [("0001-01-01", False), ("9999-12-31", True)])
+def test_period_with_an_extreme_end_is_accepted(
+    staff: Client, oldest: Failure, end: str, is_shown: bool
+) -> None:
+    page = get(staff, last_seen_at_to_0=end, last_seen_at_to_1="23:59:59", searched="all")
+    assert ("broken filament" in page) is is_shown
+
+
 def test_period_of_the_list_is_in_the_time_zone_of_the_hotel(
     staff: Client, hotel: Hotel, oldest: Failure
 ) -> None:
