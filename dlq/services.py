@@ -17,7 +17,7 @@ from dlq.capture_request import UNKNOWN_ORIGIN, Origin, capture_request
 from dlq.error_reports import ErrorReport
 from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, InvalidPayload
 from dlq.kinds.availability import has_code
-from dlq.kinds.namespaces import is_retryable
+from dlq.kinds.namespaces import missing_handler_reason
 from dlq.kinds.registry import find_kind
 from dlq.kinds.schemas import errors_by_field, find_problems
 from dlq.models import WAITING_STATUSES, Failure, FailureStatus
@@ -111,12 +111,8 @@ def retry(*, failure_id: uuid.UUID) -> None:
                     "retry handler and retry again, or discard the failure."
                 ).format(name=failure.name)
             )
-        if not is_retryable(kind, is_task=failure.is_task):
-            raise FailureNotRetryable(
-                _(
-                    "{name} was reported by {source}. Send it again from {source}, and then discard the failure here."
-                ).format(name=failure.name, source=failure.source)
-            )
+        if reason := missing_handler_reason(name=failure.name, source=failure.source):
+            raise FailureNotRetryable(reason)
         if problems := find_problems(kind, payloads.restore(failure)):
             raise InvalidPayload(
                 _("The payload does not match its schema: {problems}").format(

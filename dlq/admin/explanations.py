@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from dlq.events import NAMES
 from dlq.kinds.availability import has_code
+from dlq.kinds.namespaces import missing_handler_reason
 from dlq.kinds.subjects import Subject
 from dlq.models import WAITING_STATUSES, Failure, FailureStatus
 from dlq.retries import ordering
@@ -35,6 +36,7 @@ def explain(failure: Failure, subject: Subject | None, *, may_correct: bool) -> 
         title=subject.title if subject else work_label(failure.name),
         happened=_happened(failure),
         advice=_missing_code(failure)
+        or _missing_handler(failure)
         or ordering.waiting_reason(failure)
         or _advice(failure, subject, may_correct=may_correct),
     )
@@ -47,6 +49,12 @@ def _missing_code(failure: Failure) -> str:
         "This version of the application has no code for {name}. The failure is kept. It can be retried when a "
         "version that has the code is deployed."
     ).format(name=failure.name)
+
+
+def _missing_handler(failure: Failure) -> str:
+    if failure.status not in WAITING_STATUSES:
+        return ""
+    return missing_handler_reason(name=failure.name, source=failure.source)
 
 
 def _happened(failure: Failure) -> str:

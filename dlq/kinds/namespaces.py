@@ -9,6 +9,7 @@ import hashlib
 
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from dlq.kinds.registry import Kind
 from dlq.models import EXTERNAL
@@ -62,6 +63,19 @@ def is_retryable(kind: Kind, *, is_task: bool) -> bool:
     if is_external(kind.name):
         return _has_external_handler(kind.name)
     return is_task or kind.handler is not None
+
+
+def missing_handler_reason(*, name: str, source: str) -> str:
+    """Return why no other system can process a failure that was reported over REST. Return "" if one can.
+
+    Also return "" for failures of our own code.
+    """
+    if not is_external(name) or _has_external_handler(name):
+        return ""
+    text = _(
+        "{name} was reported by {source}. Send it again from {source}, and then discard the failure here."
+    )
+    return text.format(name=name, source=source)
 
 
 def _has_external_handler(name: str) -> bool:

@@ -16,6 +16,7 @@ from dlq.kinds import registry
 from dlq.kinds.registry import Kind
 from dlq.models import Failure, FailureStatus
 from dlq.payloads import restore
+from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
@@ -287,6 +288,19 @@ def test_actions_of_the_page_depend_on_the_status(staff: Client, hotel: Hotel, f
         page = page_of(staff, failure)
         assert text in page
         assert ("Correct and retry" in page, 'value="discard"' in page) == (may_act, may_act)
+
+
+def test_page_says_that_no_key_can_process_a_failure_of_another_system(
+    staff: Client, hotel: Hotel, failure: Failure
+) -> None:
+    with hotel_context(hotel):
+        Failure.objects.filter(id=failure.id).update(name="external:pms:booking.created", source="pms")
+    page = page_of(staff, failure)
+    assert "was reported by pms. Send it again from pms, and then discard the failure here." in page
+    assert "When the cause is fixed, retry the failure." not in page
+    with hotel_context(hotel):
+        api_keys.create(name="pms", scopes=["dlq:work"])
+    assert "When the cause is fixed, retry the failure." in page_of(staff, failure)
 
 
 def test_page_of_an_unknown_failure_is_not_found(staff: Client, failure: Failure) -> None:
