@@ -111,7 +111,7 @@ class Hold:
 
     @classmethod
     def of(cls, rooms: Iterable[AllocatedRoom], *, token: str | None = None) -> "Hold":
-        """Return the hold of one room, or of all rooms that were held together as a group."""
+        """Create a Hold from its allocated rooms: a single room, or the rooms that were held together as a group."""
         sorted_rooms = sorted(rooms, key=lambda room: room.room_id)
         first = sorted_rooms[0]
         id_ = first.group_id if len(sorted_rooms) > 1 and first.group_id else first.id

@@ -21,10 +21,11 @@ EXTENDED = counter("hotelagent_holds_extended_total", "Rooms whose hold was exte
 
 
 def active_holds() -> float:
-    """Return the number of live holds of all hotels, with one query of the due queue.
+    """Return the number of holds of all hotels that have not expired or ended.
 
-    Each live hold has an item in the queue. The condition on `claim_at` limits the query to the part of the index that
-    can contain holds, so the query does not read reminders that are due months later.
+    The function runs a single query of the due queue, because the queue contains the expiry of each hold. The condition
+    on `claim_at` limits the query to the maximum lifetime of a hold, so the query does not read reminders that are due
+    months later.
     """
     try:
         with platform_context(), connection.cursor() as cursor:
@@ -39,7 +40,7 @@ def active_holds() -> float:
             )
             return float(cursor.fetchone()[0])
     finally:
-        # This thread is idle until the next request for metrics, so it does not keep a connection open.
+        # The thread of a metrics query is idle until the next request for metrics, so it must not keep a connection.
         connection.close()
 
 

@@ -132,7 +132,7 @@ class Allocation(models.Model):
             ),
         ]
         indexes = [
-            # This index finds the live holds of a client. It stays small, because each hold ends within an hour.
+            # The index of a client's live holds stays small, because each hold ends within an hour.
             models.Index(
                 fields=["holder", "expires_at"],
                 condition=Q(status=AllocationStatus.HELD),

@@ -1,4 +1,4 @@
-"""Declares which columns of this app are kept or replaced in a masked copy of a hotel.
+"""Declares which columns of this app are kept or replaced in a masked backup, which contains no personal data.
 
 Tokens and references are replaced.
 """

@@ -142,7 +142,7 @@ LIMIT %(limit)s
 def allocations() -> QuerySet[Allocation]:
     """Return all allocations with their rooms, annotated with `current_status` and `seconds_left`.
 
-    The current status of an expired hold is `expired`, even if nothing has ended the hold yet.
+    If a hold has expired but its row still has the status `held`, its `current_status` is `expired`.
     """
     return Allocation.objects.select_related("room").annotate(
         current_status=Case(

@@ -58,7 +58,7 @@ def make_final_webhook_attempt(delivery_id: str) -> None:
 def delete_ended_records(ids: list[str]) -> None:
     """Delete ended holds, waiting list entries and webhook deliveries once a day.
 
-    `ids` contains only the id of the hotel.
+    In this task, `ids` contains only the id of the hotel, because the due queue has one such entry per hotel.
     """
     services.delete_ended_records()
     due.complete(kind="ended", ids=[UUID(hotel) for hotel in ids])

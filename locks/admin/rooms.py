@@ -67,7 +67,7 @@ class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
 @admin.register(Allocation, site=hotel_site)
 class AllocationAdmin(ReadOnlyModelAdmin):
-    """The admin list of allocations. Staff change allocations on the room board."""
+    """The admin list of allocations: holds, stays and closures. Staff change allocations on the room board."""
 
     icon = "hotel"
     menu_order = 20

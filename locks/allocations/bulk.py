@@ -33,7 +33,10 @@ RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class NewStay:
-    """A stay to add. If `room` is not available, `reallocate` chooses another room of the type `room_type`.
+    """A confirmed stay that `add_stays` or `reallocate` adds.
+
+    If `room` is not available, `reallocate` chooses another room of the type `room_type`, and `add_stays` rejects the
+    stay.
 
     The stays of a booking with several rooms share a `group_id`.
     """

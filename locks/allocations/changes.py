@@ -21,7 +21,7 @@ from locks.holds import AllocatedRoom
 from locks.models import Allocation, AllocationStatus, Room
 from tenants.queue import due
 
-#: The database's current time, which is compared with the expiry of holds.
+#: A query expression for the current time of the database, which is compared with the expiry of holds.
 NOW = Func(function="clock_timestamp", output_field=DateTimeField())
 
 # The result is cast to json, because psycopg decodes json values. Django configures psycopg to return jsonb as text.
@@ -61,7 +61,7 @@ def lock_rooms(ids: Collection[int]) -> None:
 
 
 def describe(ids: Sequence[UUID]) -> list[dict[str, Any]]:
-    """Return the allocations with these ids, in this order, in the format of the function `locks_describe`."""
+    """Return the allocations with these ids in the order of `ids`. Their format is that of `locks_describe`."""
     return [row["allocation"] for row in fetch_rows(_DESCRIBE, {"ids": list(ids)})]
 
 

@@ -102,8 +102,9 @@ def reopen(ids: Sequence[UUID]) -> None:
 
 
 def _free_spans(room: int, spans: Sequence[Span], *, excluded: Sequence[UUID]) -> list[Span]:
-    """Return the nights of `spans` on which the room is free, as spans. Allocations whose ids are in `excluded` are
-    ignored.
+    """Return the parts of the given spans (ranges of nights) in which the room is free.
+
+    Allocations whose ids are in `excluded` are ignored.
     """
     if not spans:
         return []

@@ -22,7 +22,7 @@ ORDER BY id FOR NO KEY UPDATE
 """
 
 # The query returns one row per room, with the dates of the room's allocations in two arrays.
-# psycopg converts arrays faster than one row per allocation.
+# The library psycopg converts arrays faster than it would convert one row per allocation.
 # `begins` and `ends` are the check-in and check-out dates of each allocation, in days since the date `first`.
 _OCCUPIED = """
 SELECT room_id, array_agg(greatest(lower(nights) - %(first)s, 0)) AS begins,
@@ -59,7 +59,7 @@ class LockedRooms:
         """
         rooms = {room_type: self.of_type(room_type) for _span, room_type in requests.values()}
         # Negative ids are placeholders for rooms that do not exist yet.
-        # These rooms are created after the loop, when the number of missing rooms is known.
+        # The missing rooms are created after the loop, when their number is known.
         placeholders: dict[str, list[int]] = {room_type: [] for room_type in rooms}
         next_placeholder = count(-1, -1)
         chosen: dict[UUID, int] = {}

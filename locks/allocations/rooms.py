@@ -1,4 +1,4 @@
-"""Creating and changing rooms."""
+"""Functions that create and change rooms, and record each change in the audit trail."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ ROOMS_PER_FLOOR = 20
 
 @dataclass(frozen=True, slots=True)
 class NewRoom:
-    """A room to be created."""
+    """The values of a room that does not exist yet. `create_room` and `add_rooms` create rooms from these values."""
 
     number: str
     room_type: str

@@ -1,1 +1,1 @@
-"""The REST API of rooms and holds. `urls` also lists the endpoints of the waiting list and of webhooks."""
+"""The REST API of rooms and holds. The module `urls` also contains the URLs of the waiting list and of webhooks."""

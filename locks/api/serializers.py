@@ -54,10 +54,9 @@ class NightsSerializer(StrictSerializer):
 
     @property
     def nights(self) -> Nights:
-        """The validated nights.
+        """The validated nights. Raises InvalidDateRange.
 
-        If `Nights` raises an error, it is not converted to a ValidationError, so the response has the error's own
-        problem type.
+        The error is not converted to a ValidationError, so that the response has the problem type of InvalidDateRange.
         """
         return Nights(self.validated_data["check_in"], self.validated_data["check_out"])
 

@@ -12,7 +12,7 @@ from hotelagent.admin.sites import hotel_site
 from locks import selectors
 from locks.board.grid import read_grid
 
-#: Choices for the number of nights. The first one is the default.
+#: Choices for the number of nights that the board shows. The first choice is the default.
 NIGHTS_CHOICES = (30, 14, 60)
 
 

@@ -109,9 +109,9 @@ def _end(
     event: EventType,
     reason: str | None = None,
 ) -> list[AllocatedRoom]:
-    """End the allocations with the status `status` that have this id or this group id, and return them.
+    """End the allocation with this id, or the allocations of the group with this id. Return the ended allocations.
 
-    Allocations with another status are neither changed nor returned.
+    Allocations whose status is not `status` are neither changed nor returned.
     """
     ended = call(
         "locks_end",
@@ -128,7 +128,7 @@ def _end(
 
 
 def _check_movable(allocation_id: UUID) -> None:
-    """Lock an allocation, and check that it still occupies its room. Otherwise it cannot be moved.
+    """Lock an allocation, and check that it still occupies its room. An allocation that has ended can't be moved.
 
     Raises HoldNotFound, AllocationStateError or HoldExpired.
     """

@@ -1,7 +1,7 @@
 """Operations for the owner of a hold: the client that has its token, or the member of staff who acquired it.
 
-Each operation is one round trip to a function of `locks/sql`. The function returns nothing if it refuses the operation.
-Only then is the hold read, to find the reason.
+Each operation is one round trip to a function of `locks/sql`. If the database function refuses the operation, it
+returns nothing, and a second query reads the hold to find the reason.
 """
 
 from collections.abc import Mapping

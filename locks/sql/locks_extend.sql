@@ -2,12 +2,13 @@
 -- Returns the extended holds in the format of the function locks_describe, or null if nothing was extended.
 -- A group is extended as a whole or not at all.
 --
--- The argument `request` is an object with these keys:
---   hotel, actor: the id of the hotel, and the actor who extends the hold, in the format of the function audit_record
---   hold: the id of a hold or of a group
---   digest: the digest of the token that the caller passed
---   staff: the logged-in member of staff in the format of the column `holder` of holds, or null for API clients
---   seconds: the number of seconds that are added to the expiry of the hold
+-- The argument `request` is a JSON object with the parameters of the extension.
+--   The key `hotel` contains the id of the hotel.
+--   The key `actor` contains the actor who extends the hold, in the format of the function audit_record.
+--   The key `hold` contains the id of a hold or of a group of holds.
+--   The key `digest` contains the digest of the token that the caller passed.
+--   The key `staff` contains the logged-in member of staff in the format of `Allocation.holder`, or null.
+--   The key `seconds` contains the number of seconds that are added to the expiry of the hold.
 CREATE OR REPLACE FUNCTION public.locks_extend(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -15,8 +16,7 @@ DECLARE
     found_holds record;
     extended jsonb := '[]';
 BEGIN
-    -- An expired hold must not be extended, and a hold may expire while the function waits for the lock.
-    -- So the function reads the time after it has locked the rows.
+    -- The function reads the time after it has locked the rows, because a hold may expire during the wait for the lock.
     SELECT count(*) AS members,
         array_agg(member.id) FILTER (WHERE member.is_extendable) AS ids,
         array_agg(least(member.expires_at + make_interval(secs => (request -> 'seconds')::int), member.max_expires_at))

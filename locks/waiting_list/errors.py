@@ -22,7 +22,7 @@ class TooManyWaitingListEntries(DomainError):
 
 
 class NoOpenOffer(DomainError):
-    """No room has been offered to this entry yet. Its `position` is its place in the waiting list."""
+    """No room has been offered to this entry yet. The `position` of the entry is its place in the waiting list."""
 
     code = "no-open-offer"
     title = _("No room has been offered yet")

@@ -60,7 +60,7 @@ class WaitingListEntry(models.Model):
             ),
         ]
         indexes = [
-            # After each change to an allocation, a query uses this index to check whether the list has open entries.
+            # After each change to an allocation, a query uses the index to check whether an open entry exists.
             models.Index(
                 fields=["joined_at"], condition=Q(status__in=OPEN_STATUSES), name="locks_waiting_open"
             ),

@@ -38,16 +38,16 @@ def process_entry(entry_id: UUID) -> None:
         if time["entry_expires_at"] <= time["now"]:
             _expire_entry(entry)
             return
-        # This write locks the due item. A transaction that frees a room thus runs before or after this transaction.
-        # If the other transaction runs before, this transaction sees the free room.
-        # If the other transaction runs afterwards, the other transaction makes the entry due again.
+        # The function `due.schedule` locks the entry's due queue row, as each transaction that frees a room does.
+        # If a room was freed before this lock, the search below finds the room.
+        # If a room is freed after this lock, the transaction that frees the room makes the entry due again.
         due.schedule(kind="waiting", items=[(entry.id, time["entry_expires_at"])])
         if not offer_free_rooms(entry):
             due.schedule(kind="waiting", items=[(entry.id, time["now"] + policy.RETRY_LOCKED_ROOM_AFTER)])
 
 
 def offer_rooms(*, rooms: Sequence[int], nights: Nights) -> None:
-    """Offer the rooms to suitable entries whose nights overlap with the given nights."""
+    """Offer the rooms to the waiting list entries that they suit and whose nights overlap with the given nights."""
     with transaction.atomic():
         for room in sorted(rooms):
             _offer_room(room, check_in=nights.check_in, check_out=nights.check_out)

@@ -12,7 +12,7 @@ MAX_ENTRIES_PER_SESSION = 10
 
 #: Time after which a new entry is processed again, because a room may become free while the entry is being created.
 #: The transaction that creates the entry can't see a room that another transaction frees but has not committed.
-#: When the entry is processed again, both transactions have ended.
+#: After this time, the transactions that ran while the entry was created have ended.
 PROCESS_AGAIN_AFTER = datetime.timedelta(seconds=20)
 #: Delay before an entry is processed again because a suitable room was locked by another transaction.
 RETRY_LOCKED_ROOM_AFTER = datetime.timedelta(seconds=2)

@@ -38,7 +38,11 @@ from tenants.queue import due
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """A request for the room `room`, or, if it is None, for any room of `room_type` with space for `guests` people."""
+    """A client's request to join the waiting list.
+
+    The client waits for the room `room`. If `room` is None, the client waits for any room of the type `room_type` that
+    has space for `guests` guests.
+    """
 
     nights: Nights
     room: int | None = None
@@ -150,7 +154,8 @@ def cancel_entry(entry_id: UUID) -> WaitingListEntry:
 def _lock_hold(hold_id: UUID) -> bool:
     """Lock the row of an offer's hold. Return False if the hold has ended.
 
-    Call this function before changing the waiting list entry. Transactions that end holds lock the rows in this order.
+    Lock the hold before the waiting list entry. Transactions that end holds lock the two rows in the same order, so
+    deadlocks cannot occur.
     """
     holds = Allocation.objects.filter(id=hold_id, status=AllocationStatus.HELD)
     return holds.select_for_update(no_key=True).first() is not None

@@ -1,6 +1,6 @@
 """SQL statements of the waiting list."""
 
-#: Finds the rooms that suit a waiting list entry and are free on all nights of the entry.
+#: The query that finds rooms that suit a waiting list entry and are free on all nights of the entry.
 #: A room with an expired hold is not free until the hold is ended.
 FREE_ROOMS = """
 SELECT room.id FROM locks_room room
@@ -13,7 +13,7 @@ WHERE locks_room_suits(
 ORDER BY room.capacity, room.id LIMIT 10
 """
 
-#: Offers a room to the waiting list entries that it suits.
+#: The statement that offers a room to the waiting list entries that the room suits.
 OFFER = """
 SELECT locks_offer(%(hotel)s, %(time_zone)s, %(room)s, daterange(%(check_in)s, %(check_out)s)) AS was_free_to_lock
 """

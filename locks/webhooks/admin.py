@@ -34,7 +34,7 @@ STATUS_COLORS = {
 #: The labels contain the event type, because developers of the receiving system know events by their types.
 EVENT_CHOICES = [(event.value, format_lazy("{} ({})", event.label, event.value)) for event in WebhookEvent]
 
-#: Choices for how long the previous secret stays valid after a rotation, in hours. The first one is the default.
+#: Choices for how many hours the previous secret stays valid after a rotation. The first choice is the default.
 OVERLAP_CHOICES = (
     (policy.DEFAULT_OVERLAP_HOURS, _("for 24 hours")),
     (policy.MAX_OVERLAP_HOURS, _("for 7 days")),

@@ -26,7 +26,7 @@ from tenants.errors import DomainError
 from tenants.queue import due
 
 #: If the final attempt has not finished after this time, the due queue enqueues the attempt again.
-#: The Celery message of the attempt may be lost.
+#: The attempt is enqueued again because the broker may have lost the Celery message of the attempt.
 FINAL_ATTEMPT_TIMEOUT = datetime.timedelta(minutes=10)
 
 _GONE = 410
@@ -139,7 +139,7 @@ def _attempt(delivery: WebhookDelivery) -> str | None:
 
 
 def _mark_sent(delivery: WebhookDelivery) -> None:
-    # The row of the webhook is locked before the row of the delivery, as in `pausing`, to prevent deadlocks.
+    # The row of the webhook is locked before the row of the delivery, as in the module `pausing`, to prevent deadlocks.
     Webhook.objects.filter(id=delivery.webhook_id, failing_since__isnull=False).update(
         failing_since=None, backoff_until=None
     )

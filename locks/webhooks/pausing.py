@@ -43,7 +43,9 @@ def resume_deliveries(webhook_id: UUID) -> None:
 
 
 def turn_off_webhook(webhook: Webhook, *, reason: str) -> None:
-    """Turn the webhook off and record the reason, in the caller's transaction. Do nothing if it is off already.
+    """Turn the webhook off and record the reason, in the caller's transaction.
+
+    Do nothing if the webhook is already off.
 
     `reason` is `events.GONE` or `events.FAILING`.
     """

@@ -12,7 +12,7 @@ BACKOFF_SECONDS = 30
 #: A webhook is turned off if all attempts fail for this number of days.
 TURN_OFF_AFTER_DAYS = 3
 
-#: `hold.expiring_soon` is published this many seconds before a hold expires.
+#: Number of seconds before the expiry of a hold at which the event `hold.expiring_soon` is published.
 EXPIRY_WARNING_SECONDS = 120
 
 #: Default and maximum number of hours for which the previous secret stays valid after a rotation.

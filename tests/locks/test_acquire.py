@@ -115,7 +115,7 @@ def test_refusal_contains_the_next_free_date_and_alternative_rooms(
     assert [room["number"] for room in extra["alternatives"]] == ["102", "103"]
 
 
-def test_acquisition_of_nights_with_an_expired_hold_ends_the_hold_and_records_its_expiry(
+def test_acquisition_ends_an_expired_hold_of_the_room_and_records_its_expiry(
     rooms: list[int], nights: SomeNights
 ) -> None:
     first = services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
@@ -149,7 +149,7 @@ def test_acquisition_of_several_rooms_ends_the_expired_hold_on_each_room(
     assert {event.subject_id for event in events_of("hold.expired")} == {str(hold.id) for hold in expired}
 
 
-def test_fencing_token_increases_with_each_hold_and_is_equal_for_all_rooms_of_a_group(
+def test_fencing_token_increases_with_each_hold_and_is_shared_by_a_group(
     rooms: list[int], nights: SomeNights
 ) -> None:
     tokens = []
@@ -180,9 +180,7 @@ def test_acquisition_by_room_type_prefers_the_smallest_room_with_enough_space(
     assert acquired == ["2", "3", "1"]
 
 
-def test_acquisition_by_room_type_without_enough_rooms_is_refused_with_the_next_free_date(
-    rooms: list[int], nights: SomeNights
-) -> None:
+def test_refusal_for_a_room_type_contains_the_next_free_date(rooms: list[int], nights: SomeNights) -> None:
     services.acquire_hold(rooms=rooms[:2], nights=nights(1, 3))
     services.acquire_hold(rooms=rooms[2:], nights=nights(1, 5))
     with pytest.raises(RoomTypeUnavailable) as refused:
@@ -198,9 +196,7 @@ def test_acquisition_by_room_type_gets_rooms_whose_holds_have_expired(
     assert services.acquire_hold_of_type(room_type="double", nights=nights(1), count=3).rooms
 
 
-def test_check_in_date_is_compared_with_the_date_in_the_hotels_time_zone(
-    in_hotel: Hotel, nights: SomeNights
-) -> None:
+def test_check_in_date_is_compared_with_the_hotels_local_date(in_hotel: Hotel, nights: SomeNights) -> None:
     services.ensure_rooms({"double": 1})
     [room] = services.ensure_rooms({})["double"]
     # These time zones are 25 hours apart, so their dates always differ.
@@ -227,7 +223,7 @@ def test_check_in_date_is_compared_with_the_date_in_the_hotels_time_zone(
     ],
     ids=["no nights", "reversed", "ten years", "one night too many", "too far in the future"],
 )
-def test_creation_of_nights_with_invalid_dates_raises_invalid_date_range(
+def test_nights_with_invalid_dates_raise_invalid_date_range(
     check_in: str, check_out: str, message: str
 ) -> None:
     with pytest.raises(InvalidDateRange, match=message):

@@ -68,7 +68,7 @@ def test_group_hold_can_be_extended_and_confirmed_but_not_released_afterwards(
     assert api.post(f"{LOCKS}{hold['id']}/release/", token).status_code == 409
 
 
-def test_token_of_a_hold_is_only_in_the_response_that_created_the_hold(
+def test_token_of_a_hold_is_returned_only_when_the_hold_is_created(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}).json()
@@ -111,14 +111,14 @@ def test_expired_hold_returns_410_to_its_owner_and_is_listed_as_expired(
         ({"check_in": "2031-05-01", "check_out": "2031-05-02", "rooms": []}, 400, "invalid"),
     ],
 )
-def test_creation_of_a_hold_with_an_invalid_value_returns_the_problem_type_of_that_value(
+def test_invalid_value_in_a_hold_request_returns_a_specific_problem_type(
     api: APIClient, rooms: list[int], body: dict[str, Any], status: int, problem: str
 ) -> None:
     response = api.post(LOCKS, {"rooms": rooms[:1], **body})
     assert (response.status_code, response.json()["type"]) == (status, f"/problems/{problem}")
 
 
-def test_creation_of_a_hold_with_an_unknown_field_returns_400_with_the_name_of_the_field(
+def test_unknown_field_in_a_hold_request_is_named_in_the_response(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     response = api.post(LOCKS, {"room": rooms[0], "chek_in": "2031-05-01", **dates(nights, 3)})

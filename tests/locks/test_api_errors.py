@@ -76,7 +76,7 @@ def test_requests_with_the_token_of_another_hold_return_invalid_hold_token(
         assert problem(api.post(f"{address}{action}/", body)) == (403, "invalid-hold-token")
 
 
-def test_requests_to_another_hotel_with_the_id_of_a_hold_return_hold_not_found(
+def test_requests_for_a_hold_of_another_hotel_return_hold_not_found(
     api: APIClient, hold: dict[str, Any], other_hotel: Hotel
 ) -> None:
     with hotel_context(other_hotel):
@@ -94,7 +94,7 @@ def test_requests_to_another_hotel_with_the_id_of_a_hold_return_hold_not_found(
     assert api.get(address).json()["status"] == "held"
 
 
-def test_confirmation_with_the_fencing_token_of_an_earlier_hold_returns_stale_fencing_token(
+def test_confirmation_with_an_earlier_fencing_token_returns_stale_fencing_token(
     api: APIClient, hold: dict[str, Any], rooms: list[int], nights: SomeNights
 ) -> None:
     api.post(f"{LOCKS}{hold['id']}/release/", {"token": hold["token"]})
@@ -120,7 +120,7 @@ def test_confirmation_with_the_fencing_token_of_an_earlier_hold_returns_stale_fe
         ([], {}, (400, "invalid")),
     ],
 )
-def test_creation_of_a_hold_with_invalid_dates_returns_a_problem_with_a_detail(
+def test_request_for_a_hold_with_invalid_dates_returns_the_reason(
     api: APIClient, rooms: list[int], check_in: Any, check_out: Any, expected: tuple[int, str]
 ) -> None:
     for rooms_wanted in ({"room": rooms[0]}, {"rooms": rooms}, {"room_type": "double"}):
@@ -154,7 +154,7 @@ def test_creation_of_a_hold_with_invalid_dates_returns_a_problem_with_a_detail(
     ],
     ids=repr,
 )
-def test_creation_of_a_hold_with_invalid_rooms_returns_400_and_holds_nothing(
+def test_request_for_a_hold_of_invalid_rooms_returns_400_and_holds_nothing(
     api: APIClient, rooms: list[int], nights: SomeNights, invalid: dict[str, Any]
 ) -> None:
     response = api.post(LOCKS, {**invalid, **dates(nights, 1)})
@@ -195,7 +195,7 @@ def test_requests_with_an_unknown_id_return_404(
     assert api.post(f"{LOCKS}{key}/{action}/", {"token": "x", **fields}).status_code == 404
 
 
-def test_creation_of_a_hold_of_several_rooms_with_one_unavailable_room_holds_none(
+def test_request_for_several_rooms_holds_none_if_one_room_is_unavailable(
     api: APIClient, hold: dict[str, Any], rooms: list[int], nights: SomeNights
 ) -> None:
     assert problem(api.post(LOCKS, {"rooms": rooms, **dates(nights, 2, 3)})) == (409, "room-unavailable")
@@ -209,7 +209,7 @@ def test_creation_of_a_hold_of_several_rooms_with_one_unavailable_room_holds_non
     assert Allocation.objects.count() == 1
 
 
-def test_create_by_a_client_with_10000_holds_reads_no_more_rows_than_the_limit(
+def test_limit_of_holds_is_checked_without_reading_all_10000_holds(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     holder = f"key:{ApiKey.objects.get().pk}"

@@ -84,7 +84,7 @@ def test_room_saved_in_the_admin_is_recorded_once_in_the_audit_trail(staff: Clie
 
 
 @pytest.mark.parametrize("page", ["room/board/", "room/", "room/add/", "allocation/"])
-def test_admin_page_of_rooms_or_allocations_with_a_held_room_returns_200(
+def test_admin_pages_of_rooms_and_allocations_open_while_a_room_is_held(
     staff: Client, rooms: list[int], nights: SomeNights, page: str
 ) -> None:
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))

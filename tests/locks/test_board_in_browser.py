@@ -24,9 +24,7 @@ def page(open_as_manager: OpenPage) -> Iterator[Page]:
         screenshot(page, "board")
 
 
-def test_click_on_a_free_night_holds_the_room_and_a_click_on_the_hold_confirms_the_hold(
-    rooms: list[int], page: Page
-) -> None:
+def test_clicks_on_the_board_hold_a_free_room_and_confirm_the_hold(rooms: list[int], page: Page) -> None:
     row = page.locator(".hb-row[data-number='102']")
     row.click(position={"x": 400, "y": 15})
     page.fill("[name=reference]", "Walk-in")

@@ -68,7 +68,7 @@ def test_confirmation_of_a_live_hold_succeeds_with_a_wrong_application_clock(
     )
 
 
-def test_rest_api_counts_seconds_by_the_database_clock(
+def test_seconds_left_in_the_rest_api_are_counted_by_the_database_clock(
     wrong_clock: None, api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     some = nights(1)

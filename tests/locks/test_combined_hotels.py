@@ -85,7 +85,7 @@ def test_one_message_expires_the_holds_of_two_hotels(
 
 
 @pytest.mark.parametrize("kind", ["hold", "expiring"])
-def test_error_in_one_hotel_does_not_affect_another_hotel_in_the_same_celery_message(
+def test_error_in_one_hotel_does_not_affect_other_hotels_in_the_message(
     hotel: Hotel, other_hotel: Hotel, nights: SomeNights, separately_enqueued: list[str], kind: str
 ) -> None:
     first, second = expired_hold(hotel, nights), expired_hold(other_hotel, nights)

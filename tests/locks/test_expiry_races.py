@@ -71,7 +71,7 @@ HOLD_EXPIRED = "SELECT expires_at <= clock_timestamp() FROM locks_allocation WHE
 
 
 @pytest.mark.parametrize("name", ["extend", "confirm"])
-def test_operation_that_waits_for_a_lock_until_the_hold_expires_raises_hold_expired(
+def test_operation_waiting_for_a_lock_raises_hold_expired_if_the_hold_expires(
     in_hotel: Hotel, hold: Hold, name: str
 ) -> None:
     expire_in_two_seconds()
@@ -100,7 +100,7 @@ def test_operation_during_the_expiry_of_the_hold_raises_hold_expired(
     assert events_of("hold.confirmed") == []
 
 
-def test_acquisition_of_a_room_during_the_confirmation_of_its_hold_waits_and_raises_room_unavailable(
+def test_acquisition_during_the_confirmation_of_a_hold_raises_room_unavailable(
     in_hotel: Hotel, hold: Hold, rooms: list[int], nights: SomeNights
 ) -> None:
     expire_in_two_seconds()

@@ -34,7 +34,7 @@ def test_force_release_of_another_owners_hold_stores_the_reason(rooms: list[int]
         services.force_release_hold(hold.id, reason="again")
 
 
-def test_moved_hold_can_only_be_confirmed_with_the_fencing_token_of_the_move(
+def test_moved_hold_can_only_be_confirmed_with_its_new_fencing_token(
     rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
@@ -117,7 +117,7 @@ def test_stay_that_overlaps_with_an_added_stay_is_rejected(rooms: list[int], nig
     assert event.data == {"added": 2, "rejected": 1}
 
 
-def test_expire_holds_ends_expired_holds_and_reschedules_the_expiry_of_the_other_holds(
+def test_function_expire_holds_ends_expired_holds_and_reschedules_other_holds(
     rooms: list[int], nights: SomeNights
 ) -> None:
     old = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

@@ -133,9 +133,7 @@ def test_expired_hold_can_be_released_but_not_extended_or_confirmed(hold: Hold) 
     services.release_hold(hold.id, token=hold.token)
 
 
-def test_operation_on_a_confirmed_or_released_hold_raises_an_error_with_the_hold_status(
-    hold: Hold, group: Hold
-) -> None:
+def test_error_about_a_confirmed_or_released_hold_contains_its_status(hold: Hold, group: Hold) -> None:
     services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
     for operation in (services.extend_hold, services.release_hold):
         with pytest.raises(HoldStateError) as refused:
@@ -156,7 +154,7 @@ def test_confirmation_of_a_group_with_an_expired_hold_confirms_nothing(group: Ho
     assert not Allocation.objects.filter(status="confirmed").exists()
 
 
-def test_confirming_a_hold_of_three_rooms_after_one_was_released_confirms_the_other_two(group: Hold) -> None:
+def test_confirmation_of_a_group_confirms_the_rooms_that_were_not_released(group: Hold) -> None:
     services.release_hold(group.rooms[0].id, token=group.token)
     confirmed = services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
     assert [room.number for room in confirmed.rooms] == ["102", "103"]
@@ -178,7 +176,7 @@ def test_cancellation_of_a_group_cancels_all_its_stays(group: Hold) -> None:
     assert not Allocation.objects.filter(status="confirmed").exists()
 
 
-def test_cancel_is_refused_for_a_hold_that_is_not_confirmed_and_for_a_wrong_token(hold: Hold) -> None:
+def test_cancel_of_an_unconfirmed_hold_or_with_a_wrong_token_is_refused(hold: Hold) -> None:
     with pytest.raises(HoldStateError) as refused:
         services.cancel_confirmed_hold(hold.id, token=hold.token)
     assert refused.value.extra == {"hold_status": "held"}

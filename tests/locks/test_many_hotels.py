@@ -1,4 +1,4 @@
-"""Tests of the memory that a database connection needs per hotel, with the functions of a benchmark and few hotels."""
+"""Tests of the memory that a database connection needs per hotel. The tests call functions of a benchmark."""
 
 import sys
 

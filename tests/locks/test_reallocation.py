@@ -31,7 +31,7 @@ AddStay = Callable[..., UUID]
 def add_stay(rooms: list[int], nights: SomeNights) -> AddStay:
     """Return a function that adds a stay to a room.
 
-    Example: `add_stay(0, 3, 2)` adds a stay of two nights in the first room. Its check-in is three days from today.
+    Example: `add_stay(0, 3, 2)` adds a stay of two nights in the first room. The check-in is three days from today.
     """
 
     def add(room: int, start: int, count: int = 1) -> UUID:
@@ -64,7 +64,7 @@ def test_reallocate_lets_stays_in_one_room_exchange_their_dates(
     assert {event.data["from_room"] for event in events_of("stay.moved")} == {"101"}
 
 
-def test_stay_whose_room_is_occupied_is_cancelled_or_gets_another_room_of_the_type(
+def test_stay_whose_room_is_occupied_changes_its_room_or_is_cancelled(
     add_stay: AddStay, rooms: list[int], nights: SomeNights
 ) -> None:
     inflexible, flexible, occupying = add_stay(0, 1), add_stay(0, 3), add_stay(0, 5)
@@ -107,7 +107,7 @@ def test_reallocate_sends_the_same_number_of_statements_for_any_number_of_stays(
     assert statements(1_000, 3) < 3 * statements(10, 1)
 
 
-def test_stay_in_a_room_of_another_type_moves_only_if_the_change_requires_the_room_type(
+def test_stay_changes_its_room_type_only_if_the_change_requires_it(
     add_stay: AddStay, rooms: list[int], nights: SomeNights
 ) -> None:
     stay, other = add_stay(0, 1), add_stay(1, 1)
@@ -121,7 +121,7 @@ def test_stay_in_a_room_of_another_type_moves_only_if_the_change_requires_the_ro
     assert room_and_check_in(other) == (rooms[1], nights(2).check_in)
 
 
-def test_reallocate_ends_an_expired_hold_on_the_new_nights_but_cancels_the_stay_for_an_active_hold(
+def test_reallocated_stay_replaces_an_expired_hold_but_not_an_active_hold(
     add_stay: AddStay, rooms: list[int], nights: SomeNights
 ) -> None:
     stay = add_stay(0, 1)

@@ -71,7 +71,7 @@ def test_room_that_becomes_free_is_offered_to_the_oldest_entry(
     ]
 
 
-def test_acquisition_of_a_free_room_before_the_worker_runs_offers_the_room_to_the_waiting_list(
+def test_acquisition_before_the_worker_runs_offers_the_room_to_the_waiting_list(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room_type="double")
@@ -81,7 +81,7 @@ def test_acquisition_of_a_free_room_before_the_worker_runs_offers_the_room_to_th
     assert status_of(entry) == "offered"
 
 
-def test_request_to_hold_rooms_that_suit_a_waiting_entry_is_refused_and_offers_a_room_to_the_entry(
+def test_requested_rooms_are_first_offered_to_the_waiting_list(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room_type="double")
@@ -93,7 +93,7 @@ def test_request_to_hold_rooms_that_suit_a_waiting_entry_is_refused_and_offers_a
     assert Allocation.objects.filter(status=AllocationStatus.HELD).count() == 2
 
 
-def test_request_to_hold_a_room_with_an_expired_hold_is_refused_and_offers_the_room_to_the_entry(
+def test_room_with_an_expired_hold_is_first_offered_to_the_waiting_list(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room=all_held[0].rooms[0].room_id)
@@ -236,7 +236,9 @@ def test_room_that_is_too_small_is_not_offered(rooms: list[int], nights: SomeNig
     assert status_of(family) == "offered"
 
 
-def test_entry_processed_after_its_check_in_date_expires(all_held: list[Hold], nights: SomeNights) -> None:
+def test_entry_expires_when_it_is_processed_after_its_check_in_date(
+    all_held: list[Hold], nights: SomeNights
+) -> None:
     entry = create(nights(1, 3), room_type="double")
     past = nights(-2, 3)
     WaitingListEntry.objects.filter(id=entry.id).update(nights=(past.check_in, past.check_out))
@@ -245,7 +247,7 @@ def test_entry_processed_after_its_check_in_date_expires(all_held: list[Hold], n
     assert not DueItem.objects.filter(kind="waiting", item_id=entry.id).exists()
 
 
-def test_processed_waiting_list_entry_is_due_again_at_the_end_of_its_check_in_date(
+def test_waiting_entry_is_due_again_when_its_check_in_date_ends(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room_type="double")
@@ -256,7 +258,7 @@ def test_processed_waiting_list_entry_is_due_again_at_the_end_of_its_check_in_da
     assert item.due_at > entry.joined_at + datetime.timedelta(hours=20)
 
 
-def test_creation_of_an_entry_for_an_unknown_room_or_a_past_date_or_above_the_limit_raises_an_error(
+def test_entry_with_an_unknown_room_past_date_or_exceeded_limit_is_refused(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(RoomNotFound):

@@ -1,4 +1,4 @@
-"""Tests that rooms go to the oldest entries under concurrent releases, offers and holds, without deadlocks."""
+"""Tests of the waiting list under concurrent releases and holds: the oldest entries get offers, without deadlocks."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -83,7 +83,7 @@ def release(hold: Hold) -> Callable[[], object]:
     return lambda: services.release_hold(hold.id, token=hold.token)
 
 
-def test_oldest_entries_get_the_rooms_while_other_clients_try_to_hold_the_rooms(
+def test_oldest_entries_get_the_rooms_that_other_clients_try_to_hold(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     concurrent = ConcurrentCalls(in_hotel)
@@ -137,7 +137,7 @@ def uncommitted(hotel: Hotel, function: Callable[[], object]) -> Iterator[thread
         thread.join(30)
 
 
-def test_entry_created_during_a_release_gets_an_offer_when_the_entry_is_processed_again(
+def test_entry_created_during_a_release_gets_an_offer_when_processed_again(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
@@ -149,7 +149,7 @@ def test_entry_created_during_a_release_gets_an_offer_when_the_entry_is_processe
     assert entry.status == "offered"
 
 
-def test_entry_is_due_again_if_a_room_is_released_while_a_worker_processes_the_entry(
+def test_room_released_while_an_entry_is_processed_makes_the_entry_due_again(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

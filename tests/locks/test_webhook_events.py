@@ -133,7 +133,7 @@ def test_move_that_fails_sends_no_event(
     assert "stay.moved" not in receiver.event_types
 
 
-def test_event_stay_cancelled_is_sent_for_cancellations_by_the_owner_and_by_staff(
+def test_event_stay_cancelled_is_sent_after_cancellations_by_owner_and_staff(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     for room in rooms[:2]:
@@ -188,7 +188,7 @@ def test_event_waiting_list_offered_contains_the_entry_but_no_token(
     assert offer["expires_at"]
 
 
-def test_event_hold_expiring_soon_is_sent_once_and_sent_again_after_the_hold_is_extended(
+def test_event_hold_expiring_soon_is_sent_again_only_after_an_extension(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

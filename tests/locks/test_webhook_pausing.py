@@ -45,7 +45,7 @@ def statuses() -> list[str]:
     return sorted(WebhookDelivery.objects.values_list("status", flat=True))
 
 
-def test_pending_deliveries_are_paused_while_the_webhook_is_off_and_sent_when_it_is_on_again(
+def test_deliveries_paused_while_the_webhook_is_off_are_sent_afterwards(
     receiver: Receiver, webhook: Webhook
 ) -> None:
     turn(webhook, on=False)
@@ -69,7 +69,7 @@ def test_events_that_occur_while_the_webhook_is_off_are_not_sent_later(
     assert len(receiver.requests) == 2
 
 
-def test_delivery_created_before_the_webhook_was_turned_off_is_paused_at_its_due_time(
+def test_delivery_that_becomes_due_while_the_webhook_is_off_is_paused(
     receiver: Receiver, webhook: Webhook
 ) -> None:
     Webhook.objects.update(active=False)  # after the deliveries were written
@@ -79,7 +79,7 @@ def test_delivery_created_before_the_webhook_was_turned_off_is_paused_at_its_due
     assert not DueItem.objects.filter(kind="webhook").exists()
 
 
-def test_final_attempt_while_the_webhook_is_off_pauses_the_delivery_without_a_failure(
+def test_final_attempt_while_the_webhook_is_off_pauses_the_delivery(
     receiver: Receiver, webhook: Webhook
 ) -> None:
     Webhook.objects.update(active=False)
@@ -90,7 +90,7 @@ def test_final_attempt_while_the_webhook_is_off_pauses_the_delivery_without_a_fa
     assert not Failure.objects.exists()
 
 
-def test_delivery_that_failed_before_the_webhook_was_turned_off_stays_in_the_dead_letter_queue(
+def test_turning_off_a_webhook_keeps_its_failures_in_the_dead_letter_queue(
     receiver: Receiver, webhook: Webhook
 ) -> None:
     receiver.responses = [503]
@@ -114,7 +114,7 @@ def test_deliveries_page_filtered_by_paused_shows_paused_deliveries(staff: Clien
 
 
 @pytest.mark.django_db(transaction=True)
-def test_delivery_that_a_worker_pauses_while_the_webhook_is_turned_on_does_not_stay_paused(
+def test_delivery_paused_while_the_webhook_is_turned_on_does_not_stay_paused(
     hotel: Hotel, webhook: Webhook, receiver: Receiver
 ) -> None:
     """A user turns the webhook on while a worker waits for the row lock of the webhook.

@@ -86,7 +86,7 @@ def test_deliver_during_the_backoff_sends_no_request(
     assert DueItem.objects.filter(kind="webhook").count() == 3
 
 
-def test_failed_delivery_is_retried_as_scheduled_until_only_the_final_attempt_is_left(
+def test_failed_delivery_is_retried_until_only_the_final_attempt_is_left(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.responses = [500]
@@ -109,7 +109,7 @@ def test_failed_delivery_is_retried_as_scheduled_until_only_the_final_attempt_is
     assert len(receiver.requests) == len(policy.RETRY_DELAYS)
 
 
-def test_final_attempt_that_fails_is_kept_in_the_dead_letter_queue_and_can_be_retried(
+def test_failed_final_attempt_can_be_retried_from_the_dead_letter_queue(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.responses = [500]
@@ -182,7 +182,7 @@ def test_webhook_that_fails_for_days_is_turned_off(
     assert webhook_and_secret[0].failing_since is None
 
 
-def test_signing_secret_is_stored_encrypted_with_the_secret_key(
+def test_signing_secret_is_encrypted_with_the_setting_secret_key(
     webhook_and_secret: tuple[Webhook, str], settings: Any
 ) -> None:
     webhook, secret = webhook_and_secret
@@ -203,7 +203,7 @@ def test_final_attempt_of_a_deleted_delivery_raises_webhook_delivery_not_found(r
         make_final_attempt(UUID(int=1))
 
 
-def test_tick_dispatches_due_deliveries_to_a_worker(
+def test_scheduler_task_tick_sends_due_deliveries_to_a_worker(
     receiver: Receiver,
     webhook_and_secret: tuple[Webhook, str],
     rooms: list[int],

@@ -1,7 +1,7 @@
 -- Returns the ids of free rooms that have the requested type and enough space for the guests, in ascending order.
 -- The result has as many rooms as requested, or fewer if not enough rooms are free.
 --
--- wait: whether the caller will wait for rooms that other transactions have locked
+-- The argument `wait` says whether the caller will wait for rooms that other transactions have locked.
 --   If `wait` is true, the rooms are chosen at random, so that callers do not all wait for the same room.
 --   If `wait` is false, rooms that other transactions have locked are skipped, so callers get different rooms.
 --   If `wait` is false, the remaining rooms with the smallest capacity are chosen, and the function locks them.

@@ -3,13 +3,14 @@
 -- A group is confirmed as a whole or not at all.
 -- The row of the hold becomes the row of the stay, so the room is never free between the hold and the stay.
 --
--- The argument `request` is an object with these keys:
---   hotel, actor: the id of the hotel, and the actor who confirms the hold, in the format of the function audit_record
---   hold: the id of the hold of one room, or the id of a group of holds that were acquired together
---   digest: the digest of the token that the caller passed
---   staff: the logged-in member of staff in the format of the column `holder` of holds, or null for API clients
---   fencing_token: the fencing token that the caller passed
---   reference: the reference of the booking, or an empty string to keep the reference of the holds
+-- The argument `request` is a JSON object with the parameters of the confirmation.
+--   The key `hotel` contains the id of the hotel.
+--   The key `actor` contains the actor who confirms the hold, in the format of the function audit_record.
+--   The key `hold` contains the id of the hold of one room, or of a group of holds that were acquired together.
+--   The key `digest` contains the digest of the token that the caller passed.
+--   The key `staff` contains the logged-in member of staff in the format of `Allocation.holder`, or null.
+--   The key `fencing_token` contains the fencing token that the caller passed.
+--   The key `reference` contains the reference of the booking. If the reference is empty, the holds keep theirs.
 CREATE OR REPLACE FUNCTION public.locks_confirm(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,6 +1,6 @@
 -- Creates and schedules a delivery of an event for each active webhook that subscribes to the event type.
 --
--- allocation: the allocation that the event is about, in the format of the function locks_describe
+-- The argument `allocation` is the allocation that the event is about, in the format of the function locks_describe.
 --   After a move, the key `moved_from` of `allocation` contains the allocation as it was before the move.
 --   After an offer to the waiting list, `allocation` contains the id of the entry as `waiting_list_entry`.
 CREATE OR REPLACE FUNCTION public.locks_create_deliveries(hotel uuid, topic text, allocation jsonb) RETURNS void

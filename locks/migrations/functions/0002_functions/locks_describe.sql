@@ -1,4 +1,4 @@
--- Returns an allocation and its room as an object, or null if no allocation has this id.
+-- Returns an allocation and its room as a JSON object, or null if no allocation has this id.
 -- The keys of the object are the fields of locks.holds.AllocatedRoom.
 CREATE OR REPLACE FUNCTION public.locks_describe(allocation_id uuid) RETURNS jsonb
 LANGUAGE plpgsql AS $$

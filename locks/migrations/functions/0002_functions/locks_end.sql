@@ -2,16 +2,17 @@
 -- Returns the ended allocations in the format of the function locks_describe.
 -- Allocations that do not have the required status, or that the caller does not own, are not changed.
 --
--- The argument `request` is an object with these keys:
---   hotel, actor: the id of the hotel, and the actor who ends the allocations, in the format of audit_record
---   allocation: the id of an allocation or of a group
---   status: the status that the allocations must have
---   new_status: the status that the allocations get
---   event: the type of the event that is published
---   event_fields: the value of the parameter event_fields of locks_publish, as the text of a PostgreSQL array
---   reason: the new reason of the allocations, or null to keep the old reason
---   digest: the digest of the token that the caller passed. If the key is missing, the owner is not checked.
---   staff: the logged-in member of staff in the format of the column `holder` of holds, or null for API clients
+-- The argument `request` is a JSON object that says which allocations are ended, and by whom.
+--   The key `hotel` contains the id of the hotel.
+--   The key `actor` contains the actor who ends the allocations, in the format of the function audit_record.
+--   The key `allocation` contains the id of an allocation or of a group of allocations.
+--   The key `status` contains the status that the allocations must have.
+--   The key `new_status` contains the status that the allocations get.
+--   The key `event` contains the type of the event that is published.
+--   The key `event_fields` contains the argument event_fields of locks_publish, as the text of a PostgreSQL array.
+--   The key `reason` contains the new reason of the allocations, or null to keep the old reason.
+--   The key `digest` contains the digest of the caller's token. If the key is missing, the owner is not checked.
+--   The key `staff` contains the logged-in member of staff in the format of `Allocation.holder`, or null.
 CREATE OR REPLACE FUNCTION public.locks_end(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -4,10 +4,10 @@
 --
 -- Returns false if another transaction has locked the room.
 -- Rooms and entries that another transaction has locked are skipped.
--- The other transaction may be waiting for the caller, so waiting for the other transaction could cause a deadlock.
--- A locked waiting list entry needs no offer: the other transaction offers it a different room or cancels the entry.
+-- A transaction that has locked a row may be waiting for the caller, so waiting for that transaction could deadlock.
+-- A locked entry needs no offer: the transaction that has locked it offers a different room or cancels the entry.
 --
--- A room with an expired hold is not offered. When a worker ends the hold, the entries are processed again.
+-- A room with an expired hold is not offered. When a worker ends the hold, the waiting list is processed again.
 CREATE OR REPLACE FUNCTION public.locks_offer(
     hotel uuid, time_zone text, offered_room int, offered_nights daterange
 ) RETURNS boolean
@@ -46,8 +46,8 @@ BEGIN
         offer_id := tenants_uuid7();
         offered_at := clock_timestamp();
         offered_until := offered_at + make_interval(secs => entry.offer_seconds);
-        -- The token of this hold is random and unknown to every client.
-        -- A client that claims the offer gets a new token.
+        -- The hold of an offer has a random token that no client knows.
+        -- A client that claims the offer gets a new token for the hold.
         INSERT INTO locks_allocation (
             id, room_id, nights, status, fencing_token, token_digest, holder, session, reference, reason,
             created_at, expires_at, max_expires_at, extensions_left)

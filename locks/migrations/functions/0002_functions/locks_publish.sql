@@ -1,13 +1,13 @@
--- Publishes a change to an allocation. Call it after the change, in the same transaction.
+-- Publishes a change to an allocation. Call this function after the change, in the same transaction.
 -- Records the audit event, schedules or cancels the expiry, creates webhook deliveries and updates the waiting list.
 -- Returns the allocation in the format of the function locks_describe.
 --
--- context: an object with the keys `hotel` and `actor`. The function audit_record describes the actor.
--- event_type: an event type of locks/events.py whose subject is an allocation, or waiting_list.offered
--- event_fields: the names of the event's fields besides room, check_in and check_out
+-- The argument `context` is a JSON object with the keys `hotel` and `actor`. The actor has the format of audit_record.
+-- The argument `event_type` is an event type of locks/events.py about an allocation, or waiting_list.offered.
+-- The argument `event_fields` contains the names of the event's fields besides room, check_in and check_out.
 --   The value of an event field is read from `details`, or from the allocation if `details` lacks the field.
--- details: additional values of the event, which are not columns of the allocation
---   After a move, the key moved_from contains the allocation as it was before the move.
+-- The argument `details` contains additional values of the event, which are not columns of the allocation.
+--   After a move, the key `moved_from` of `details` contains the allocation as it was before the move.
 CREATE OR REPLACE FUNCTION public.locks_publish(
     context jsonb, event_type text, event_fields text[], allocation_id uuid, details jsonb DEFAULT '{}'
 ) RETURNS jsonb
@@ -21,7 +21,7 @@ DECLARE
     expires_at timestamptz;
     was_scheduled boolean;
 BEGIN
-    -- The functions below are called in assignments, because an assignment is faster than the query that PERFORM runs.
+    -- Results that are not needed are assigned to variables, because an assignment is faster than PERFORM.
     FOREACH field IN ARRAY event_fields LOOP
         event_data := event_data || jsonb_build_object(field, coalesce(details -> field, allocation -> field));
     END LOOP;
@@ -34,7 +34,7 @@ BEGIN
         was_scheduled := tenants_cancel_due((context ->> 'hotel')::uuid, 'hold', allocation_id);
     END IF;
 
-    -- If the hotel has no active webhooks and no open waiting list entries, the functions below are not called.
+    -- Hotels without active webhooks and without open waiting list entries need none of the function calls below.
     IF EXISTS (SELECT FROM locks_webhook WHERE active)
         OR EXISTS (SELECT FROM locks_waitinglistentry WHERE status IN ('waiting', 'offered'))
     THEN
