@@ -1,4 +1,4 @@
-"""The system check of event descriptions. If a description uses an unknown field, its events cannot be displayed."""
+"""The system checks of event descriptions and of the key that signs the audit trails."""
 
 import string
 from collections.abc import Sequence
@@ -6,10 +6,12 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.utils import translation
 
 from audit import registry
+from audit.errors import SigningKeyError
+from audit.sealing import keys
 
 
 @register
@@ -37,3 +39,43 @@ def check_description_placeholders(
 
 def _placeholders(description: str) -> set[str]:
     return {name for _text, name, _spec, _conversion in string.Formatter().parse(description) if name}
+
+
+@register(Tags.security)
+def check_signing_key(
+    *,
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
+    **kwargs: Any,  # noqa: ARG001
+) -> list[CheckMessage]:
+    """Check that the configured key can be used. Processes that do not seal may have no key."""
+    try:
+        if keys.is_configured():
+            keys.load_signing_keys()
+    except SigningKeyError as error:
+        return [
+            Error(
+                str(error),
+                hint="The audit trails are not sealed without a key. See `manage.py audit_rotate_key --help`.",
+                id="audit.E002",
+            )
+        ]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def check_signing_key_exists(
+    *,
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
+    **kwargs: Any,  # noqa: ARG001
+) -> list[CheckMessage]:
+    """Warn if no key is configured, because nothing is sealed then."""
+    if keys.is_configured():
+        return []
+    return [
+        Warning(
+            "No key signs the audit trails, so they are not sealed, and changes by someone with access to the database "
+            "are not found.",
+            hint="Run `manage.py audit_rotate_key FILE`, and set AUDIT_SIGNING_KEY_FILE to the file.",
+            id="audit.W003",
+        )
+    ]

@@ -1,4 +1,4 @@
-"""The errors of the audit trail. They are programming errors, so API clients never see them."""
+"""The errors of the audit trail. API clients never see them: they concern developers and operators."""
 
 
 class AuditError(Exception):
@@ -19,3 +19,11 @@ class InvalidEventType(AuditError):
 
 class InvalidEventFields(AuditError):
     """The fields of an event are not exactly the fields of its type."""
+
+
+class SigningKeyError(AuditError):
+    """The key that signs the audit trail is missing or cannot be used. The message says what to do."""
+
+
+class SealingRefused(AuditError):
+    """A log is not sealed, because the stored log is not the log that was signed before. The message says why."""

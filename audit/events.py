@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from audit.registry import register
+from audit.registry import Outcome, Severity, register
 from tenants.models import ContactKind
 
 LOGGED_IN = register("staff.logged_in", description=_("{actor} logged in"))
@@ -83,4 +83,30 @@ CONTACT_REMOVED = register(
     description=_("{actor} removed a guest contact ({kind}) from the hotel {slug}"),
     fields=("slug", "kind"),
     labels={"kind": _CONTACT_KINDS},
+)
+
+KEY_ADDED = register(
+    "audit.key_added",
+    description=_("{actor} added the key {key}, which signs the audit trails"),
+    fields=("key",),
+    severity=Severity.WARNING,
+)
+KEY_REMOVED = register(
+    "audit.key_removed",
+    description=_("{actor} removed the key {key}, which signed the audit trails"),
+    fields=("key",),
+    severity=Severity.WARNING,
+)
+VERIFICATION_FAILED = register(
+    "audit.verification_failed",
+    description=_("The verification of the audit trail failed at position {position}: {reason}"),
+    fields=("position", "reason"),
+    severity=Severity.CRITICAL,
+    outcome=Outcome.FAILED,
+)
+EXPORTED = register(
+    "audit.exported",
+    description=_("{actor} exported {events} events of the audit trail, from position {first} on"),
+    fields=("first", "events", "format"),
+    severity=Severity.NOTICE,
 )

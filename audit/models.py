@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import registry
 from audit.errors import EventTypeNotFound
 from audit.registry import Outcome, Severity
+from audit.sealing import models as _sealing  # noqa: F401
 from hotelagent.core.ids import uuid7
 
 
@@ -91,7 +92,12 @@ class Event(models.Model):
                 name="audit_event_notable",
             ),
             # The index for sealing, which reads the newest transactions. Rows are stored nearly in their order.
-            BrinIndex(fields=["transaction"], name="audit_event_transaction"),
+            BrinIndex(
+                fields=["transaction"],
+                autosummarize=True,
+                pages_per_range=32,
+                name="audit_event_transaction",
+            ),
         ]
 
     def __str__(self) -> str:

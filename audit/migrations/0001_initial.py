@@ -140,7 +140,10 @@ class Migration(migrations.Migration):
                         name="audit_event_notable",
                     ),
                     django.contrib.postgres.indexes.BrinIndex(
-                        fields=["transaction"], name="audit_event_transaction"
+                        autosummarize=True,
+                        fields=["transaction"],
+                        name="audit_event_transaction",
+                        pages_per_range=32,
                     ),
                 ],
             },

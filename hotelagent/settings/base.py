@@ -189,6 +189,10 @@ TIME_ZONE = "UTC"
 use_pinned_time_zones()
 USE_TZ = True
 
+# The private keys that sign the audit trail: in the variable, or in a file. Without a key, nothing is sealed.
+AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", default="")
+AUDIT_SIGNING_KEY_FILE = env.str("AUDIT_SIGNING_KEY_FILE", default="")
+
 # Static files
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / ".hotelagent" / "static"

@@ -45,13 +45,13 @@ class HotelCommand(BaseCommand):
         self.stdout.write(json.dumps(document) if as_json else text)
 
 
-def add_tenant_arguments(parser: CommandParser, noun: str) -> None:
-    """Add the arguments `--hotel SLUG` and `--platform`. Exactly one of the two is required.
+def add_tenant_arguments(parser: CommandParser, noun: str, *, required: bool = True) -> None:
+    """Add the arguments `--hotel SLUG` and `--platform`. If `required` is true, exactly one of the two is required.
 
     `noun` names the objects of the command in the help texts. With "failures", for example, the help text of `--hotel`
     is "Use this hotel's failures."
     """
-    tenant = parser.add_mutually_exclusive_group(required=True)
+    tenant = parser.add_mutually_exclusive_group(required=required)
     tenant.add_argument("--hotel", metavar="SLUG", help=f"Use this hotel's {noun}.")
     tenant.add_argument("--platform", action="store_true", help=f"Use the platform's {noun}.")
 

@@ -1,0 +1,247 @@
+"""The shared tables of the transparency logs, and the periodic tasks that seal and verify them."""
+
+import uuid
+
+import django.db.models.deletion
+import django.db.models.functions.datetime
+from django.db import migrations, models, router
+
+import hotelagent.core.ids
+
+#: task: (every, period, description in the admin, seconds after which a waiting message expires).
+PERIODIC_TASKS = {
+    "audit.tasks.seal_all": (60, "seconds", "Seals the events of the audit trails", 120),
+}
+
+
+def add(apps, schema_editor):
+    IntervalSchedule = apps.get_model("django_celery_beat", "IntervalSchedule")
+    PeriodicTask = apps.get_model("django_celery_beat", "PeriodicTask")
+    if not router.allow_migrate_model(schema_editor.connection.alias, PeriodicTask):
+        return  # the schema of a hotel, which has no tables of Celery beat
+    for task, (every, period, description, expire_seconds) in PERIODIC_TASKS.items():
+        interval, _created = IntervalSchedule.objects.get_or_create(every=every, period=period)
+        PeriodicTask.objects.get_or_create(
+            name=task,
+            defaults={
+                "task": task,
+                "interval": interval,
+                "description": description,
+                "expire_seconds": expire_seconds,
+            },
+        )
+
+
+def remove(apps, schema_editor):
+    PeriodicTask = apps.get_model("django_celery_beat", "PeriodicTask")
+    if router.allow_migrate_model(schema_editor.connection.alias, PeriodicTask):
+        PeriodicTask.objects.filter(name__in=PERIODIC_TASKS).delete()
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = [
+        ("audit", "0001_initial"),
+        ("tenants", "0002_triggers_and_data"),
+        ("django_celery_beat", "0019_alter_periodictasks_options"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="Log",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("hotel_id", models.UUIDField(editable=False, null=True)),
+                (
+                    "origin",
+                    models.CharField(editable=False, max_length=300, unique=True, verbose_name="name"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="created",
+                    ),
+                ),
+                ("closed_at", models.DateTimeField(editable=False, null=True, verbose_name="closed")),
+                ("predecessor_size", models.BigIntegerField(editable=False, null=True)),
+                ("predecessor_root", models.BinaryField(null=True)),
+                ("size", models.BigIntegerField(default=0, editable=False, verbose_name="sealed events")),
+                ("sealed_transaction", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "sealed_id",
+                    models.UUIDField(
+                        default=uuid.UUID("00000000-0000-0000-0000-000000000000"), editable=False
+                    ),
+                ),
+                (
+                    "unsealed",
+                    models.BigIntegerField(default=0, editable=False, verbose_name="unsealed events"),
+                ),
+                (
+                    "unsealed_since",
+                    models.DateTimeField(editable=False, null=True, verbose_name="unsealed since"),
+                ),
+                ("checked_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "refusal",
+                    models.TextField(
+                        blank=True, editable=False, verbose_name="reason why the log is not sealed"
+                    ),
+                ),
+                (
+                    "first_kept",
+                    models.BigIntegerField(default=0, editable=False, verbose_name="deleted by retention"),
+                ),
+                ("kept_transaction", models.BigIntegerField(default=0, editable=False)),
+                (
+                    "kept_id",
+                    models.UUIDField(
+                        default=uuid.UUID("00000000-0000-0000-0000-000000000000"), editable=False
+                    ),
+                ),
+                ("legal_hold", models.BooleanField(default=False, verbose_name="legal hold")),
+                ("verified_at", models.DateTimeField(editable=False, null=True, verbose_name="verified")),
+                (
+                    "verification",
+                    models.CharField(blank=True, editable=False, max_length=12, verbose_name="verification"),
+                ),
+                (
+                    "verification_detail",
+                    models.TextField(blank=True, editable=False, verbose_name="result of the verification"),
+                ),
+                (
+                    "predecessor",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="audit.log",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "transparency log",
+                "verbose_name_plural": "transparency logs",
+                "db_table": "audit_log",
+                "ordering": ["origin"],
+            },
+        ),
+        migrations.CreateModel(
+            name="LogKey",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "log_id", "key", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.CharField(max_length=400)),
+                ("first_size", models.BigIntegerField()),
+                ("last_size", models.BigIntegerField(null=True)),
+                (
+                    "log",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="keys",
+                        to="audit.log",
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "audit_public_key",
+            },
+        ),
+        migrations.CreateModel(
+            name="StoredCheckpoint",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "log_id", "size", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("size", models.BigIntegerField()),
+                ("previous_size", models.BigIntegerField()),
+                ("root", models.BinaryField()),
+                ("note", models.TextField()),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "log",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="checkpoints",
+                        to="audit.log",
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "audit_checkpoint",
+            },
+        ),
+        migrations.CreateModel(
+            name="StoredTile",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "log_id",
+                        "level",
+                        "number",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("level", models.SmallIntegerField()),
+                ("number", models.BigIntegerField()),
+                ("hashes", models.BinaryField()),
+                ("ids", models.BinaryField(null=True)),
+                ("last_transaction", models.BigIntegerField(null=True)),
+                (
+                    "log",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tiles",
+                        to="audit.log",
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "audit_tile",
+            },
+        ),
+        migrations.AddConstraint(
+            model_name="log",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_at", None)),
+                fields=("hotel_id",),
+                name="audit_log_open",
+                nulls_distinct=False,
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="storedtile",
+            index=models.Index(
+                condition=models.Q(("level", 0)),
+                fields=["log", "last_transaction", "number"],
+                name="audit_tile_transaction",
+            ),
+        ),
+        migrations.RunPython(add, remove),
+    ]

@@ -1,0 +1,70 @@
+"""The private keys that sign checkpoints. They are outside the database: in a variable or in a file.
+
+Both may contain several keys, one per line. All of them sign, and a verifier needs to know only one of the keys. So a
+rotation has an overlap: the new key is added first, and the old key is removed later.
+"""
+
+import stat
+from pathlib import Path
+
+from django.conf import settings
+
+from audit.errors import SigningKeyError
+from audit.transparency.errors import InvalidKey
+from audit.transparency.notes import PrivateKey
+
+_HOW_TO_CREATE = (
+    "Create a key with `manage.py audit_rotate_key FILE`, and set AUDIT_SIGNING_KEY_FILE to the file."
+)
+
+
+def is_configured() -> bool:
+    return bool(settings.AUDIT_SIGNING_KEY or settings.AUDIT_SIGNING_KEY_FILE)
+
+
+def load_signing_keys() -> list[PrivateKey]:
+    """Return the configured private keys, at least one. The file is read at each call, so no restart is needed.
+
+    Raises SigningKeyError if no key is configured, or if a key or the file cannot be used. The message never contains a
+    key.
+    """
+    text, source = settings.AUDIT_SIGNING_KEY, "AUDIT_SIGNING_KEY"
+    if settings.AUDIT_SIGNING_KEY_FILE:
+        if text:
+            raise SigningKeyError(
+                "AUDIT_SIGNING_KEY and AUDIT_SIGNING_KEY_FILE are both set. Remove one of them."
+            )
+        source = f"AUDIT_SIGNING_KEY_FILE ({settings.AUDIT_SIGNING_KEY_FILE})"
+        text = read_key_file(Path(settings.AUDIT_SIGNING_KEY_FILE))
+    elif not text:
+        raise SigningKeyError(f"No key is configured, so the audit trail is not sealed. {_HOW_TO_CREATE}")
+    return parse_keys(text, source)
+
+
+def read_key_file(path: Path) -> str:
+    """Return the text of a key file. Raises SigningKeyError if other users can read the file."""
+    try:
+        if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+            raise SigningKeyError(
+                f"Every user of this machine can read or change the key file {path}. Run `chmod o= {path}`. "
+                "If other people use the machine, replace the key with `manage.py audit_rotate_key`."
+            )
+        return path.read_text()
+    except OSError as error:
+        raise SigningKeyError(f"The key file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SigningKeyError(f"The key file {path} does not contain text. {_HOW_TO_CREATE}") from error
+
+
+def parse_keys(text: str, source: str) -> list[PrivateKey]:
+    """Return the private keys in a text. `source` names the text in the message of a SigningKeyError."""
+    lines = text.split()
+    if not lines:
+        raise SigningKeyError(f"{source} contains no key. {_HOW_TO_CREATE}")
+    try:
+        keys = [PrivateKey.parse(line) for line in lines]
+    except InvalidKey as error:
+        raise SigningKeyError(f"{source} contains an invalid key: {error}") from error
+    if len({key.public for key in keys}) < len(keys):
+        raise SigningKeyError(f"{source} contains the same key twice. Remove one of the lines.")
+    return keys

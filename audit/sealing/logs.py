@@ -1,0 +1,112 @@
+"""The logs of the trails, and their public keys."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from audit.sealing.models import Log, LogKey, StoredCheckpoint
+from audit.transparency.notes import PublicKey
+from tenants.context import platform_context
+from tenants.database.clock import database_now
+from tenants.models import Hotel, HotelStatus
+
+
+def open_log(hotel_id: UUID | None) -> Log:
+    """Return the log of the hotel's trail, or of the platform's trail. Create the log if it does not exist."""
+    with platform_context():
+        return find_log(hotel_id) or _create_log(hotel_id)
+
+
+def find_log(hotel_id: UUID | None) -> Log | None:
+    """Return the log to which the events of a trail are appended, or None if no event of the trail was sealed yet."""
+    with platform_context():
+        return Log.objects.filter(hotel_id=hotel_id, closed_at=None).select_related("predecessor").first()
+
+
+def open_logs() -> dict[UUID | None, Log]:
+    """Return the open logs by the id of the hotel, which is None for the platform's log."""
+    with platform_context():
+        return {log.hotel_id: log for log in Log.objects.filter(closed_at=None)}
+
+
+def sealed_hotels() -> list[Hotel]:
+    """Return the hotels whose trails are sealed: those that have a schema."""
+    with platform_context():
+        return list(Hotel.objects.filter(status__in=[HotelStatus.ACTIVE, HotelStatus.SUSPENDED]))
+
+
+def _create_log(hotel_id: UUID | None, *, predecessor: Log | None = None) -> Log:
+    """Create the log of a trail. If two processes do this at the same time, both return the same log."""
+    with transaction.atomic():
+        new = Log(hotel_id=hotel_id, origin=_free_origin(hotel_id))
+        if predecessor is not None and (last := last_checkpoint(predecessor)) is not None:
+            new.predecessor = predecessor
+            new.predecessor_size, new.predecessor_root = last.size, last.root
+        Log.objects.bulk_create([new], ignore_conflicts=True)
+    return Log.objects.get(hotel_id=hotel_id, closed_at=None)
+
+
+def _free_origin(hotel_id: UUID | None) -> str:
+    """Return a name that no log of this trail has: the name of the trail, with a number from the second log on."""
+    base = f"{settings.PLATFORM_HOST}/audit/{hotel_id or 'platform'}"
+    earlier = Log.objects.filter(Q(origin=base) | Q(origin__startswith=f"{base}/")).count()
+    return f"{base}/{earlier + 1}" if earlier else base
+
+
+def close_log(log: Log) -> None:
+    """Close a log: nothing is appended to it any more."""
+    with platform_context():
+        Log.objects.filter(pk=log.pk, closed_at=None).update(closed_at=database_now())
+
+
+def replace_log(hotel_id: UUID, *, predecessor: Log | None) -> Log:
+    """Close the hotel's log if it is open, and start a new log that names the size and the root of the predecessor."""
+    with platform_context(), transaction.atomic():
+        Log.objects.filter(hotel_id=hotel_id, closed_at=None).update(closed_at=database_now())
+        return _create_log(hotel_id, predecessor=predecessor)
+
+
+def latest_log(hotel_id: UUID) -> Log | None:
+    """Return the newest log of a hotel, which may be closed because the hotel was deleted."""
+    with platform_context():
+        return Log.objects.filter(hotel_id=hotel_id).order_by("-created_at", "-id").first()
+
+
+def last_checkpoint(log: Log) -> StoredCheckpoint | None:
+    with platform_context():
+        return StoredCheckpoint.objects.filter(log=log).order_by("-size").first()
+
+
+def public_keys(log: Log) -> list[PublicKey]:
+    """Return the public keys that have signed checkpoints of the log, the newest first."""
+    with platform_context():
+        stored = LogKey.objects.filter(log=log).order_by("-first_size", "key")
+        return [PublicKey.parse(row.key) for row in stored]
+
+
+def keys_in_use() -> dict[UUID, set[str]]:
+    """Return the text forms of the public keys that signed the newest checkpoint of each log, by the id of the log."""
+    keys: dict[UUID, set[str]] = {}
+    with platform_context():
+        for log_id, key in LogKey.objects.filter(last_size=None).values_list("log_id", "key"):
+            keys.setdefault(log_id, set()).add(key)
+    return keys
+
+
+def store_key_ranges(log: Log, keys: Iterable[PublicKey], *, first_size: int, last_size: int) -> None:
+    """Store that exactly these keys sign the log from now on, in the caller's transaction.
+
+    first_size: the size of the first checkpoint that added keys have signed.
+    last_size: the size of the last checkpoint that removed keys have signed.
+    """
+    used = {key.text for key in keys}
+    stored = dict(LogKey.objects.filter(log=log).values_list("key", "last_size"))
+    if removed := [key for key, last in stored.items() if last is None and key not in used]:
+        LogKey.objects.filter(log=log, key__in=removed).update(last_size=last_size)
+    if returned := [key for key in used if stored.get(key) is not None]:
+        LogKey.objects.filter(log=log, key__in=returned).update(last_size=None)
+    if added := sorted(used - stored.keys()):
+        LogKey.objects.bulk_create([LogKey(log=log, key=key, first_size=first_size) for key in added])

@@ -1,0 +1,149 @@
+"""The shared tables of the transparency logs: one log per trail, with its tiles, checkpoints and public keys.
+
+The tables are in the schema `public`, and hotel roles have no privileges on them. They contain hashes and ids, and no
+personal data. A log is kept when its hotel is deleted.
+"""
+
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from hotelagent.core.ids import uuid7
+
+#: The smallest UUID. In `Log.sealed_id` and `Log.kept_id` it is before all events of the transaction.
+FIRST_ID = UUID(int=0)
+
+
+class Log(models.Model):
+    """The transparency log of a trail: of a hotel, or of the platform if `hotel_id` is null.
+
+    Events are sealed in the order of (transaction, id). Every event whose transaction is before `sealed_transaction`
+    is in the log, and the events of `sealed_transaction` up to `sealed_id` are too.
+
+    A restored hotel continues with a new log. `predecessor` is then its earlier log, at the size and with the root that
+    the earlier log had at the time of the restore.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # This is not a foreign key, because the log outlives the hotel.
+    hotel_id = models.UUIDField(null=True, editable=False)
+    #: The name of the log in its checkpoints. The name never changes and is never used again.
+    origin = models.CharField(_("name"), max_length=300, unique=True, editable=False)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
+    predecessor = models.ForeignKey("self", models.PROTECT, null=True, editable=False, related_name="+")
+    predecessor_size = models.BigIntegerField(null=True, editable=False)
+    predecessor_root = models.BinaryField(null=True, editable=False)
+    #: The number of sealed events.
+    size = models.BigIntegerField(_("sealed events"), default=0, editable=False)
+    sealed_transaction = models.BigIntegerField(default=0, editable=False)
+    sealed_id = models.UUIDField(default=FIRST_ID, editable=False)
+    #: The number of events that were committed but not sealed after the last run, and the time of the oldest.
+    unsealed = models.BigIntegerField(_("unsealed events"), default=0, editable=False)
+    unsealed_since = models.DateTimeField(_("unsealed since"), null=True, editable=False)
+    #: The end of the last run over all logs. Only the log of the platform has it.
+    checked_at = models.DateTimeField(null=True, editable=False)
+    #: Why the log cannot be sealed. Empty if it can be sealed.
+    refusal = models.TextField(_("reason why the log is not sealed"), blank=True, editable=False)
+    #: The position of the oldest event that retention has kept, and its transaction and id.
+    first_kept = models.BigIntegerField(_("deleted by retention"), default=0, editable=False)
+    kept_transaction = models.BigIntegerField(default=0, editable=False)
+    kept_id = models.UUIDField(default=FIRST_ID, editable=False)
+    #: Retention deletes no events of a log under legal hold.
+    legal_hold = models.BooleanField(_("legal hold"), default=False)
+    #: The result of the last verification: "valid", "invalid" or "undetermined", and what was found.
+    verified_at = models.DateTimeField(_("verified"), null=True, editable=False)
+    verification = models.CharField(_("verification"), max_length=12, blank=True, editable=False)
+    verification_detail = models.TextField(_("result of the verification"), blank=True, editable=False)
+
+    class Meta:
+        db_table = "audit_log"
+        verbose_name = _("transparency log")
+        verbose_name_plural = _("transparency logs")
+        ordering = ["origin"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["hotel_id"],
+                condition=Q(closed_at=None),
+                nulls_distinct=False,
+                name="audit_log_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.origin
+
+
+class StoredTile(models.Model):
+    """A tile of a log, with up to 256 hashes of one level (`audit.transparency.tiles`).
+
+    A tile of level 0 also has the ids of its events, 16 bytes each, in the order of their positions. It has the
+    transaction of its last event too.
+    """
+
+    pk = models.CompositePrimaryKey("log_id", "level", "number")
+    log = models.ForeignKey(Log, models.CASCADE, editable=False, db_index=False, related_name="tiles")
+    level = models.SmallIntegerField()
+    number = models.BigIntegerField()
+    hashes = models.BinaryField()
+    ids = models.BinaryField(null=True)
+    last_transaction = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "audit_tile"
+        indexes = [
+            # The index for the position of an event, which is in one of the tiles with the event's transaction.
+            models.Index(
+                fields=["log", "last_transaction", "number"],
+                condition=Q(level=0),
+                name="audit_tile_transaction",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.level}/{self.number}"
+
+
+class StoredCheckpoint(models.Model):
+    """A signed checkpoint of a log. `note` is the signed text, which contains the size and the root.
+
+    `previous_size` is the size of the checkpoint before this one. It is also signed, so missing checkpoints are found.
+    """
+
+    pk = models.CompositePrimaryKey("log_id", "size")
+    log = models.ForeignKey(Log, models.CASCADE, editable=False, db_index=False, related_name="checkpoints")
+    size = models.BigIntegerField()
+    previous_size = models.BigIntegerField()
+    root = models.BinaryField()
+    note = models.TextField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "audit_checkpoint"
+
+    def __str__(self) -> str:
+        return f"{self.size}"
+
+
+class LogKey(models.Model):
+    """A public key that has signed checkpoints of a log.
+
+    `first_size` and `last_size` are the sizes of the first and the last checkpoint with its signature. `last_size` is
+    null while the key is in use.
+    """
+
+    pk = models.CompositePrimaryKey("log_id", "key")
+    log = models.ForeignKey(Log, models.CASCADE, editable=False, db_index=False, related_name="keys")
+    #: The key in the text form `name+id+base64`.
+    key = models.CharField(max_length=400)
+    first_size = models.BigIntegerField()
+    last_size = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "audit_public_key"
+
+    def __str__(self) -> str:
+        return self.key

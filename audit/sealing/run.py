@@ -1,0 +1,117 @@
+"""One run over the trails of the platform and of all hotels. Celery beat starts a run each minute."""
+
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import structlog
+from django.db import DatabaseError
+
+from audit.errors import SealingRefused
+from audit.sealing import keys, logs, rows
+from audit.sealing.models import Log
+from audit.sealing.rows import Key
+from audit.sealing.sealer import countersign, seal, tenant_of_log
+from audit.transparency.notes import PrivateKey
+from tenants.context import PLATFORM, Tenant, platform_context
+from tenants.database.clock import database_now
+
+log = structlog.get_logger(__name__)
+
+#: The maximum duration of a run. The next run continues.
+BUDGET_SECONDS = 45.0
+
+
+@dataclass(slots=True)
+class RunResult:
+    """The number of sealed events, and what could not be sealed: a reason for each name of a log."""
+
+    sealed: int = 0
+    is_complete: bool = True
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def seal_all(*, budget_seconds: float = BUDGET_SECONDS) -> RunResult:
+    """Seal the trails of the platform and of all hotels, until nothing is left or the time budget is used up.
+
+    A trail that cannot be sealed does not stop the others. Raises SigningKeyError.
+    """
+    signing_keys = keys.load_signing_keys()
+    deadline = time.monotonic() + budget_seconds
+    result = RunResult()
+    known = logs.open_logs()
+    countersign_all(known.values(), signing_keys, result)
+    hotels = [hotel.tenant for hotel in logs.sealed_hotels()]
+    # The order is random, so that no hotel is always the last one if the budget is too small for all of them.
+    random.shuffle(hotels)
+    for tenant in [PLATFORM, *hotels]:
+        if time.monotonic() > deadline:
+            result.is_complete = False
+            log.warning("audit.sealing_not_finished", sealed=result.sealed)
+            break
+        _seal_tenant(tenant, known.get(tenant.id), signing_keys, deadline, result)
+    with platform_context():
+        Log.objects.filter(hotel_id=None, closed_at=None).update(checked_at=database_now())
+    return result
+
+
+def countersign_all(known: Iterable[Log], signing_keys: list[PrivateKey], result: RunResult) -> None:
+    """Add the signatures of new keys to the newest checkpoint of each log. Without new keys, this is one query."""
+    in_use = logs.keys_in_use()
+    configured = {key.public.text for key in signing_keys}
+    for log_ in known:
+        if log_.size and in_use.get(log_.pk) != configured:
+            try:
+                countersign(log_, signing_keys)
+            except SealingRefused as error:
+                _report(log_.origin, log_, str(error), result)
+
+
+def seal_tenant(tenant: Tenant) -> RunResult:
+    """Seal all events of one trail that can be sealed now. Raises SigningKeyError."""
+    result = RunResult()
+    known = logs.open_log(tenant.id)
+    _seal_tenant(tenant, known, keys.load_signing_keys(), time.monotonic() + 3600, result)
+    return result
+
+
+def _seal_tenant(
+    tenant: Tenant, known: Log | None, signing_keys: list[PrivateKey], deadline: float, result: RunResult
+) -> None:
+    try:
+        if known is not None and _is_sealed(tenant, known):
+            return
+        known = known or logs.open_log(tenant.id)
+        is_complete = False
+        while not is_complete and time.monotonic() < deadline:
+            batch = seal(known, tenant, signing_keys)
+            result.sealed += batch.sealed
+            is_complete = batch.is_complete
+        result.is_complete &= is_complete
+    except SealingRefused as error:
+        _report(known.origin if known else tenant.slug, known, str(error), result)
+    except DatabaseError as error:
+        # For example, the hotel was deleted during the run.
+        _report(
+            known.origin if known else tenant.slug,
+            known,
+            f"The database refused a statement: {error}",
+            result,
+        )
+
+
+def _is_sealed(tenant: Tenant, known: Log) -> bool:
+    """Return whether the log has all events, as its row says too. This is one query for each hotel without events."""
+    if known.unsealed or known.refusal:
+        return False
+    with tenant_of_log(tenant):
+        return rows.is_sealed(Key(known.sealed_transaction, known.sealed_id))
+
+
+def _report(name: str, known: Log | None, reason: str, result: RunResult) -> None:
+    result.problems[name] = reason
+    log.error("audit.sealing_refused", log=name, reason=reason)
+    if known is not None:
+        with platform_context():
+            Log.objects.filter(pk=known.pk).update(refusal=reason)

@@ -1,0 +1,145 @@
+"""The sealing of a log: committed events are appended to its tiles, and a checkpoint is signed.
+
+One database transaction writes the tiles, the checkpoint and the place up to which the log is sealed. If it is
+interrupted, nothing of it remains. A row lock makes a second sealer of the same log do nothing. Writers of events never
+wait for the sealer: it reads the events that are committed, and changes only the shared tables of the log.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from audit.errors import SealingRefused
+from audit.sealing import logs, rows
+from audit.sealing.models import Log, StoredCheckpoint
+from audit.sealing.rows import EventRow, Key
+from audit.sealing.tiles import tile_reader, write_tiles
+from audit.transparency.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
+from audit.transparency.errors import SignatureNotFound, TransparencyError
+from audit.transparency.notes import PrivateKey, open_note
+from audit.transparency.proofs import root_of
+from audit.transparency.tiles import append, partial_tiles
+from tenants.context import Tenant, hotel_context, platform_context
+
+#: The maximum number of events that one transaction seals: 64 full tiles.
+BATCH_SIZE = 64 * 256
+#: The checkpoint names the size of the checkpoint before it in this extension line, so missing checkpoints are found.
+PREVIOUS = "previous {size}"
+_COUNT_LIMIT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class SealResult:
+    """The number of events that were sealed, and whether all events that can be sealed now are sealed."""
+
+    sealed: int
+    is_complete: bool
+
+
+def seal(log: Log, tenant: Tenant, keys: Sequence[PrivateKey]) -> SealResult:
+    """Seal at most BATCH_SIZE events of a trail in one transaction, and sign a checkpoint with all keys.
+
+    `tenant` is the hotel or the platform whose log this is. Without new events, nothing is written. If another process
+    seals the log now, nothing is done. Raises SealingRefused if the log is not the log that was signed before.
+    """
+    with platform_context(), transaction.atomic():
+        locked = Log.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=log.pk).first()
+        if locked is None or locked.closed_at is not None:
+            return SealResult(0, is_complete=True)
+        with tenant_of_log(tenant):
+            horizon, following = rows.read_horizon()
+            _check_cluster(locked, following)
+            place = Key(locked.sealed_transaction, locked.sealed_id)
+            found, place = rows.read_unsealed(place, horizon, BATCH_SIZE)
+            is_complete = len(found) < BATCH_SIZE
+            unsealed = rows.count_unsealed(place, _COUNT_LIMIT)
+        if found:
+            _append(locked, found, keys)
+        locked.sealed_transaction, locked.sealed_id = place
+        locked.unsealed, locked.unsealed_since = unsealed
+        locked.refusal = ""
+        locked.save(
+            update_fields=["size", "sealed_transaction", "sealed_id", "unsealed", "unsealed_since", "refusal"]
+        )
+    return SealResult(len(found), is_complete)
+
+
+def tenant_of_log(tenant: Tenant) -> AbstractContextManager[Tenant]:
+    return platform_context() if tenant.is_platform else hotel_context(tenant)
+
+
+def _check_cluster(log: Log, following: int) -> None:
+    """Raise SealingRefused if the log was sealed with transaction numbers that this server has not reached."""
+    if log.sealed_transaction > following:
+        raise SealingRefused(
+            f"The log was sealed up to transaction {log.sealed_transaction}, but this server has only reached "
+            f"{following}: the database was copied from another server. Run `manage.py migrate`."
+        )
+
+
+def _append(log: Log, found: Sequence[EventRow], keys: Sequence[PrivateKey]) -> None:
+    """Append events to the tiles, and store a signed checkpoint."""
+    read_tiles = tile_reader(log)
+    previous = check_continues(log, keys)
+    partial = partial_tiles(log.size)
+    changed = append(log.size, read_tiles(partial.keys()), b"".join(row.leaf for row in found))
+    size = log.size + len(found)
+    stored = read_tiles(partial_tiles(size).keys() - changed.keys())
+    root = root_of(size, lambda _tiles: {**stored, **changed})
+    checkpoint = Checkpoint(log.origin, size, root, (PREVIOUS.format(size=previous),))
+    note = sign_checkpoint(checkpoint, keys)
+    write_tiles(log, changed, found)
+    StoredCheckpoint.objects.create(log=log, size=size, previous_size=previous, root=root, note=note)
+    logs.store_key_ranges(log, [key.public for key in keys], first_size=size, last_size=previous)
+    log.size = size
+
+
+def countersign(log: Log, keys: Sequence[PrivateKey]) -> None:
+    """Add the signatures of new keys to the newest checkpoint of a log, so that it has the signature of each key.
+
+    At least one of the keys must have signed the checkpoint already. Raises SealingRefused otherwise.
+    """
+    with platform_context(), transaction.atomic():
+        locked = Log.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=log.pk).first()
+        if locked is None or not locked.size:
+            return
+        check_continues(locked, keys)
+        last = StoredCheckpoint.objects.get(log=locked, size=locked.size)
+        text, signers = open_note(last.note, [key.public for key in keys])
+        new = [key for key in keys if key.public not in signers]
+        last.note += "".join(key.signature_line(text) for key in new)
+        last.save(update_fields=["note"])
+        size = locked.size
+        logs.store_key_ranges(locked, [key.public for key in keys], first_size=size, last_size=size)
+
+
+def check_continues(log: Log, keys: Sequence[PrivateKey]) -> int:
+    """Check that the stored log is the log that was signed last, and return its size. Raises SealingRefused."""
+    last = logs.last_checkpoint(log)
+    if last is None:
+        if log.size:
+            raise SealingRefused(f"The checkpoint of the log with {log.size} events is missing.")
+        return 0
+    if last.size != log.size:
+        raise SealingRefused(
+            f"The log has {log.size} events, but its newest checkpoint has {last.size}: checkpoints were deleted."
+        )
+    try:
+        # Public keys in the database are not trusted, because someone who forges a checkpoint could store a key too.
+        checkpoint, _signers = open_checkpoint(last.note, [key.public for key in keys], origin=log.origin)
+        root = root_of(log.size, tile_reader(log))
+    except SignatureNotFound as error:
+        raise SealingRefused(
+            f"{error} If you replaced the key, add the old key on another line until each log has a checkpoint with "
+            "both signatures (see `manage.py audit_rotate_key --help`)."
+        ) from error
+    except TransparencyError as error:
+        raise SealingRefused(f"The newest checkpoint or its tiles are damaged: {error}") from error
+    if (checkpoint.size, checkpoint.root) != (log.size, root):
+        raise SealingRefused(
+            f"The stored hashes of the {log.size} events do not lead to the root that was signed last: the log was "
+            "changed."
+        )
+    return log.size

@@ -1,0 +1,76 @@
+"""The results of a verification."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """Whether a trail is what was signed. UNDETERMINED: the verification was not possible."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNDETERMINED = "undetermined"
+
+
+class InvalidTrail(Exception):
+    """The trail is not what was signed. `position` is the first wrong position, or None if there is no position."""
+
+    def __init__(self, position: int | None, reason: str) -> None:
+        super().__init__(reason)
+        self.position, self.reason = position, reason
+
+
+class UndeterminedTrail(Exception):
+    """The verification of the trail is not possible. The message says why, and what to do."""
+
+
+@dataclass(slots=True)
+class TrailReport:
+    """The result for one trail.
+
+    `position` is the first wrong position, counted from zero, or None if the trail is valid or the problem has no
+    position. `notes` has what people should know about a valid trail. `note` is the newest signed checkpoint.
+    """
+
+    trail: str
+    origin: str = ""
+    status: Status = Status.VALID
+    position: int | None = None
+    reason: str = ""
+    events: int = 0
+    unsealed: int = 0
+    notes: list[str] = field(default_factory=list)
+    note: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "trail": self.trail,
+            "log": self.origin,
+            "result": self.status.value,
+            "position": self.position,
+            "reason": self.reason,
+            "events": self.events,
+            "unsealed": self.unsealed,
+            "notes": self.notes,
+        }
+
+    def __str__(self) -> str:
+        match self.status:
+            case Status.VALID:
+                unsealed = f", {self.unsealed} events are not sealed yet" if self.unsealed else ""
+                text = f"{self.trail}: valid, {self.events} events{unsealed}."
+            case Status.INVALID:
+                place = "" if self.position is None else f" at position {self.position}"
+                text = f"{self.trail}: INVALID{place}. {self.reason}"
+            case Status.UNDETERMINED:
+                text = f"{self.trail}: undetermined. {self.reason}"
+        return "\n".join([text, *(f"  {note}" for note in self.notes)])
+
+
+def overall(reports: list[TrailReport]) -> Status:
+    """Return INVALID if a trail is invalid, otherwise UNDETERMINED if a trail is undetermined or there is none."""
+    found = {report.status for report in reports}
+    if Status.INVALID in found:
+        return Status.INVALID
+    return Status.VALID if found == {Status.VALID} else Status.UNDETERMINED

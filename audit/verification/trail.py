@@ -1,0 +1,128 @@
+"""The verification of one trail: its events are read again, and the tree is computed from them.
+
+The tree must have the root of each signed checkpoint. So an event that was changed, deleted, inserted or moved is
+found, and so is a checkpoint that was changed, signed with another key, or deleted.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from uuid import UUID
+
+from audit.sealing import rows
+from audit.sealing.models import Log, StoredTile
+from audit.sealing.rows import EventRow, Key
+from audit.sealing.sealer import tenant_of_log
+from audit.sealing.tiles import ids_of, leaf_tiles
+from audit.transparency.merkle import HASH_SIZE
+from audit.transparency.tiles import TILE_WIDTH
+from audit.verification.checkpoints import SignedRoots
+from audit.verification.results import InvalidTrail
+from audit.verification.tree import GrowingTree
+from tenants.context import Tenant, platform_context
+
+#: The number of tiles whose events are read with one query.
+_TILES_PER_QUERY = 32
+
+#: Called with the number of events that were verified since the last call.
+Progress = Callable[[int], None]
+
+
+def verify_events(log: Log, tenant: Tenant, roots: SignedRoots, *, start: int, progress: Progress) -> None:
+    """Verify the events of a log from the position `start` on, and all its tiles and checkpoints.
+
+    The events before `start` are not read: their hashes are taken from the tiles. The events that retention has deleted
+    are not read either. Raises InvalidTrail at the first wrong position.
+    """
+    tree = GrowingTree()
+    start = max(start, log.first_kept)
+    sizes = roots.sizes
+    place = Key(0)
+    for tiles in _groups(log):
+        first = tree.size
+        hashes = b"".join(bytes(tile.hashes) for tile in tiles)[: (log.size - first) * HASH_SIZE]
+        ids = [event_id for tile in tiles for event_id in ids_of(tile)][: log.size - first]
+        if len(hashes) != len(ids) * HASH_SIZE:
+            raise InvalidTrail(
+                first + min(len(hashes) // HASH_SIZE, len(ids)), "A tile of the log is damaged."
+            )
+        end = first + len(ids)
+        # The last tile may have become wider in the meantime, so the log itself says where it ended.
+        is_last = end == log.size
+        last = (
+            Key(log.sealed_transaction, log.sealed_id)
+            if is_last
+            else Key(tiles[-1].last_transaction or 0, ids[-1])
+        )
+        if end > start:
+            with tenant_of_log(tenant):
+                found = rows.read_rows(place, last, len(ids) + 1)
+            _compare(first, ids, hashes, found, skipped=max(start - first, 0))
+        place = last
+        for size in tree.append_to_sizes(hashes, sizes):
+            roots.check(size, tree.root())
+        progress(len(ids))
+    if tree.size < log.size:
+        raise InvalidTrail(tree.size, "A tile of the log is missing.")
+    _check_upper_tiles(log, tree)
+
+
+def _groups(log: Log) -> Iterator[Sequence[StoredTile]]:
+    """Yield the tiles of level 0 in groups. Raises InvalidTrail if one is missing."""
+    group: list[StoredTile] = []
+    for expected, tile in enumerate(leaf_tiles(log)):
+        if tile.number != expected:
+            raise InvalidTrail(expected * TILE_WIDTH, "A tile of the log is missing.")
+        group.append(tile)
+        if len(group) == _TILES_PER_QUERY:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _compare(
+    first: int, ids: Sequence[UUID], hashes: bytes, found: Sequence[EventRow], *, skipped: int
+) -> None:
+    """Compare stored events with the ids and hashes of the log, from the position `first` on.
+
+    The first `skipped` positions are not compared. Raises InvalidTrail at the first difference.
+    """
+    events = iter(found)
+    expected, present = set(ids), {row.id for row in found}
+    for index, event_id in enumerate(ids):
+        if index < skipped:
+            if event_id in present:
+                next(events, None)
+            continue
+        position = first + index
+        row = next(events, None)
+        if row is None or row.id != event_id:
+            _raise_difference(position, event_id, row, expected, present)
+        elif row.leaf != hashes[index * HASH_SIZE : (index + 1) * HASH_SIZE]:
+            raise InvalidTrail(position, f"The event {event_id} was changed.")
+    extra = next(events, None)
+    if extra is not None:
+        raise InvalidTrail(first + len(ids), f"The event {extra.id} was inserted.")
+
+
+def _raise_difference(
+    position: int, event_id: UUID, row: EventRow | None, expected: Collection[UUID], present: Collection[UUID]
+) -> None:
+    if row is not None and row.id not in expected:
+        raise InvalidTrail(position, f"The event {row.id} was inserted.")
+    if event_id not in present:
+        raise InvalidTrail(
+            position, f"The event {event_id} is missing: it was deleted, or its transaction was changed."
+        )
+    raise InvalidTrail(position, f"The event {event_id} was moved: the order of the events was changed.")
+
+
+def _check_upper_tiles(log: Log, tree: GrowingTree) -> None:
+    """Raise InvalidTrail if a tile above level 0 differs from the computed tile, because its proofs would be wrong."""
+    with platform_context():
+        stored = {
+            (tile.level, tile.number): bytes(tile.hashes)
+            for tile in StoredTile.objects.filter(log=log, level__gt=0)
+        }
+    for (level, number), hashes in sorted(tree.upper.items()):
+        if not stored.get((level, number), b"").startswith(hashes):
+            raise InvalidTrail(number << 8 * (level + 1), f"The tile {number} of level {level} is damaged.")

@@ -1,0 +1,138 @@
+"""The verification of the trails of the platform and of hotels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError
+from django.db.models import Min
+
+from audit.errors import SigningKeyError
+from audit.models import Event
+from audit.sealing import keys, logs, rows
+from audit.sealing.models import Log, StoredTile
+from audit.sealing.rows import Key
+from audit.sealing.sealer import tenant_of_log
+from audit.sealing.tiles import ids_of, leaf_tiles, tile_reader
+from audit.transparency.errors import TransparencyError
+from audit.transparency.notes import PublicKey
+from audit.transparency.proofs import root_of
+from audit.transparency.tiles import TILE_WIDTH
+from audit.verification.checkpoints import SignedRoots
+from audit.verification.protection import check_protection
+from audit.verification.results import InvalidTrail, Status, TrailReport, UndeterminedTrail
+from audit.verification.trail import Progress, verify_events
+from hotelagent.core.ids import first_uuid7_at
+from tenants.context import Tenant, platform_context
+from tenants.database.clock import database_now
+
+#: The clocks of the processes that create the ids of events may differ from the clock of the database by this much.
+CLOCK_TOLERANCE = timedelta(days=1)
+_UNSEALED_LIMIT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of a verification.
+
+    since: the events before this time are not read. Their hashes are verified.
+    remembered: signed checkpoints of earlier verifications, by the names of the logs.
+    """
+
+    since: datetime | None = None
+    remembered: Mapping[str, str] = field(default_factory=dict)
+    progress: Progress = lambda _events: None
+
+
+def verify_trail(tenant: Tenant, options: Options | None = None) -> TrailReport:
+    """Verify one trail, and store the result in its log."""
+    report = TrailReport(trail=tenant.slug or "platform")
+    log = None
+    try:
+        public_keys = [key.public for key in keys.load_signing_keys()]
+        log = logs.find_log(tenant.id)
+        with tenant_of_log(tenant):
+            check_protection()
+        _verify(log, tenant, report, public_keys, options or Options())
+    except InvalidTrail as error:
+        report.status, report.position, report.reason = Status.INVALID, error.position, error.reason
+    except (UndeterminedTrail, SigningKeyError) as error:
+        report.status, report.reason = Status.UNDETERMINED, str(error)
+    except DatabaseError as error:
+        report.status, report.reason = Status.UNDETERMINED, f"The database refused a query: {error}".strip()
+    if log is not None:
+        _store(log, report)
+    return report
+
+
+def _verify(
+    log: Log | None, tenant: Tenant, report: TrailReport, public_keys: Sequence[PublicKey], options: Options
+) -> None:
+    if log is None:
+        raise UndeterminedTrail("No event is sealed yet. Celery beat seals the trails each minute.")
+    report.origin = log.origin
+    if log.refusal:
+        raise InvalidTrail(log.size, f"The log is not sealed any more. {log.refusal}")
+    roots = SignedRoots(log, public_keys, options.remembered.get(log.origin))
+    with tenant_of_log(tenant):
+        start = _position_at(log, options.since) if options.since else 0
+        report.unsealed, _oldest = rows.count_unsealed(
+            Key(log.sealed_transaction, log.sealed_id), _UNSEALED_LIMIT
+        )
+    verify_events(log, tenant, roots, start=start, progress=options.progress)
+    report.events = log.size - max(start, log.first_kept)
+    if roots.stored:
+        report.note = roots.stored[-1].note
+    if log.first_kept:
+        report.notes.append(f"{log.first_kept} older events were deleted by retention.")
+    if start:
+        report.notes.append(f"The events before position {start} were not read.")
+    if log.predecessor is not None:
+        report.notes.append(_compare_with_predecessor(log, log.predecessor, tenant))
+
+
+def _position_at(log: Log, since: datetime) -> int:
+    """Return the first position of a tile such that all events from `since` on are in this tile or later ones."""
+    events = Event.objects.filter(id__gte=first_uuid7_at(since - CLOCK_TOLERANCE), at__gte=since)
+    first: int | None = events.aggregate(first=Min("transaction"))["first"]
+    if first is None:
+        return log.size
+    with platform_context():
+        tile = StoredTile.objects.filter(log=log, level=0, last_transaction__gte=first)
+        number = tile.aggregate(number=Min("number"))["number"]
+    return log.size if number is None else number * TILE_WIDTH
+
+
+def _compare_with_predecessor(log: Log, predecessor: Log, tenant: Tenant) -> str:
+    """Return a sentence about the events of the earlier log that the restored hotel does not have.
+
+    Raises InvalidTrail if the earlier log is not the one that this log continues.
+    """
+    size = log.predecessor_size or 0
+    try:
+        root = root_of(size, tile_reader(predecessor))
+    except TransparencyError as error:
+        raise UndeterminedTrail(f"The earlier log {predecessor.origin} is damaged: {error}") from error
+    if root != bytes(log.predecessor_root or b""):
+        raise InvalidTrail(None, f"The earlier log {predecessor.origin} was changed after the restore.")
+    missing, first = 0, None
+    for tile in leaf_tiles(predecessor):
+        ids = ids_of(tile)[: max(size - tile.number * TILE_WIDTH, 0)]
+        with tenant_of_log(tenant):
+            present = set(Event.objects.filter(id__in=ids).values_list("id", flat=True))
+        for index, event_id in enumerate(ids):
+            position = tile.number * TILE_WIDTH + index
+            if event_id not in present and position >= predecessor.first_kept:
+                missing += 1
+                first = position if first is None else first
+    name = f"the earlier log {predecessor.origin} with {size} events"
+    if not missing:
+        return f"This log continues {name}. All of its events are present."
+    return f"This log continues {name}. {missing} of them are missing, the first at position {first}."
+
+
+def _store(log: Log, report: TrailReport) -> None:
+    with platform_context():
+        Log.objects.filter(pk=log.pk).update(
+            verified_at=database_now(), verification=report.status.value, verification_detail=str(report)
+        )
