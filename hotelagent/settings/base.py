@@ -153,7 +153,12 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Workers and beat try to connect to Redis forever. By default they would exit after 100 attempts.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # The visibility timeout exceeds CELERY_TASK_TIME_LIMIT, so Redis does not deliver a running task again.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "global_keyprefix": f"{REDIS_KEY_PREFIX}:"}
+# One worker at a time returns messages to their queues. If this worker is killed, another one starts after 10 seconds.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    "unacked_mutex_expire": 10,
+    "global_keyprefix": f"{REDIS_KEY_PREFIX}:",
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -18,7 +18,7 @@ from kombu.message import Message
 from kombu.simple import SimpleQueue
 
 from hotelagent.celery import app
-from hotelagent.core.broker import Transport
+from hotelagent.core.broker import QoS, Transport
 from hotelagent.embedded import paths
 from hotelagent.embedded.servers.valkey import THROWAWAY, Valkey
 from tests.core import killed_worker
@@ -89,6 +89,34 @@ def test_unmodified_kombu_loses_the_message_of_a_worker_that_is_killed() -> None
 
 def test_acknowledged_message_of_a_worker_that_is_killed_does_not_return() -> None:
     assert queued_after_kill("message is deleted", transport=TRANSPORT) == 0
+
+
+def test_worker_that_is_killed_while_it_restores_messages_blocks_other_workers_for_at_most_ten_seconds(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {
+        **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
+        "visibility_timeout": 0,
+        "global_keyprefix": "test:",
+    }
+    milliseconds: list[int] = []
+    with (
+        Connection(redis_url, transport=Transport, transport_options=options) as connection,
+        redis.Redis.from_url(redis_url) as client,
+    ):
+        queue = connection.SimpleQueue("test-broker")
+        queue.put("message")
+        queue.get(timeout=10)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                QoS,
+                "restore_by_tag",
+                lambda *_arguments: milliseconds.append(client.pttl("test:unacked_mutex")),
+            )
+            channel: Any = connection.default_channel
+            channel.qos.restore_visible()
+    assert len(milliseconds) == 1
+    assert 0 < milliseconds[0] <= 10_000
 
 
 def connect(url: str = settings.REDIS_URL, **options: Any) -> Connection:
