@@ -37,6 +37,7 @@ SLOWEST = (
     "deploy/test_ten_lines.py",
     "interfaces/test_production_settings.py",
     "tenants/test_owner_without_createrole.py",
+    "chaos/test_messages.py",
     "chaos/test_beat.py",
     "tenants/test_roles.py",
 )

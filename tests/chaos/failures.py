@@ -123,18 +123,6 @@ def send_work(hotels: int, count: int) -> None:
                         _send(index, numbers[index])
 
 
-def send_again(numbers: dict[str, list[int]]) -> None:
-    """Send tasks again whose messages the broker has lost, to the hotels at these positions.
-
-    Redis forgets a message if a worker is killed after it took the message and before it noted that it has it. So our
-    apps send a task again from a row in the database. This test does the same.
-    """
-    for position, hotel in enumerate(_hotels()):
-        with hotel_context(hotel):
-            for number in numbers.get(str(position), []):
-                do_task.delay(number)
-
-
 def name_of(index: int) -> str:
     """Return the kind of the work that a hotel gets at this position."""
     return KINDS[index % len(KINDS)]

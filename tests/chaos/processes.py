@@ -44,15 +44,15 @@ def main() -> None:
     """Execute the commands from standard input until the input ends."""
     django.setup()
     _shorten_timeouts()
-    # Their models need the apps. Workers know the tasks and kinds of the module `failures`.
-    from tests.chaos import failures, hotels  # noqa: PLC0415
+    # Their models need the apps. Workers know the tasks and kinds of the modules `failures` and `messages`.
+    from tests.chaos import failures, hotels, messages  # noqa: PLC0415
 
     callable_functions: dict[str, Callable[..., None]] = {
         "create_hotels": hotels.create_hotels,
         "send_work": failures.send_work,
-        "send_again": failures.send_again,
         "decide_about_doubts": failures.decide_about_doubts,
         "start_redrives": failures.start_redrives,
+        "run_killed_worker": messages.run_killed_worker,
     }
     functions: dict[str, Callable[..., None]] = {"worker": _worker, "beat": _beat}
     process_groups: list[int] = []
