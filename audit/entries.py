@@ -18,6 +18,11 @@ VERSION = 1
 #: The maximum size of an entry in bytes.
 MAX_ENTRY_BYTES = 64 * 1024
 
+# One encoder for all entries: json.dumps() would make a new encoder for each entry.
+_encode = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
+).encode
+
 
 def entry(event: "Event") -> bytes:
     """Return the entry of an event that was read from the database. Members without a value are omitted."""
@@ -57,25 +62,12 @@ def canonical_json(value: Any) -> bytes:
     """Return the JSON text of a value in its only canonical form, as UTF-8.
 
     Object members are sorted by the code points of their names. The text contains no spaces between tokens. Numbers
-    with a fraction are written as strings, because programs print these numbers in different ways. The database
-    function `audit_canonical_json` returns the same text.
+    with a fraction are texts in events that were read from the database (`ExactDecoder`), because programs print such
+    numbers in different ways. The database function `audit_canonical_json` returns the same text.
     """
-    text = json.dumps(_without_fractions(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return text.encode()
-
-
-def _without_fractions(value: Any) -> Any:
-    match value:
-        case float():
-            return repr(value)
-        case dict():
-            return {name: _without_fractions(member) for name, member in value.items()}
-        case list():
-            return [_without_fractions(element) for element in value]
-        case _:
-            return value
+    return _encode(value).encode()
 
 
 def timestamp(moment: datetime.datetime) -> str:
     """Return the time in UTC as ISO 8601 text with microseconds, such as `2030-05-01T22:30:00.000000Z`."""
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(datetime.UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -1,5 +1,6 @@
 """The audit trail's table, with one row per event. Triggers reject all changes but the erasure of personal values."""
 
+import json
 from typing import Any
 
 from django.contrib.postgres.indexes import BrinIndex
@@ -30,6 +31,16 @@ class ActorKind(models.TextChoices):
 _AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
 #: The keys of `personal` that are not fields of the event type.
 _ORIGIN = frozenset({"actor", "initiator"})
+
+
+class ExactDecoder(json.JSONDecoder):
+    """Reads a JSON number with a fraction as its text, such as "1.10".
+
+    A float would drop digits, so a changed number could be read as the same number.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(parse_float=str, **options)
 
 
 class Event(models.Model):
@@ -67,8 +78,8 @@ class Event(models.Model):
     idempotency_key = models.CharField(_("idempotency key"), max_length=64, blank=True)
     subject_kind = models.CharField(_("subject kind"), max_length=40, blank=True)
     subject_id = models.CharField(_("subject ID"), max_length=64, blank=True)
-    data = models.JSONField(_("data"), default=dict)
-    personal = models.JSONField(_("personal data"), null=True)
+    data = models.JSONField(_("data"), default=dict, decoder=ExactDecoder)
+    personal = models.JSONField(_("personal data"), null=True, decoder=ExactDecoder)
 
     class Meta:
         verbose_name = _("event")

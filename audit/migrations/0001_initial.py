@@ -5,6 +5,7 @@ import django.db.models.functions.comparison
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
+import audit.models
 import hotelagent.core.ids
 from tenants.database.function_migrations import InstallFunctions
 
@@ -109,8 +110,18 @@ class Migration(migrations.Migration):
                 ),
                 ("subject_kind", models.CharField(blank=True, max_length=40, verbose_name="subject kind")),
                 ("subject_id", models.CharField(blank=True, max_length=64, verbose_name="subject ID")),
-                ("data", models.JSONField(default=dict, verbose_name="data")),
-                ("personal", models.JSONField(null=True, verbose_name="personal data")),
+                (
+                    "data",
+                    models.JSONField(decoder=audit.models.ExactDecoder, default=dict, verbose_name="data"),
+                ),
+                (
+                    "personal",
+                    models.JSONField(
+                        decoder=audit.models.ExactDecoder,
+                        null=True,
+                        verbose_name="personal data",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "event",
