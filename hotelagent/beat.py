@@ -132,8 +132,8 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def schedule_changed(self) -> bool:
         """Return whether the schedule was changed in the admin since the last call.
 
-        The base class only checks whether the time of the last change has increased. It misses the first change, and
-        changes that are made on a machine whose clock is slow.
+        The base class only checks whether the time of the last change has increased. So the base class misses
+        the first change, and changes that are made on a machine whose clock is slow.
         """
         previous, self._last_timestamp = self._last_timestamp, self.Changes.last_change()
         return self._last_timestamp != previous

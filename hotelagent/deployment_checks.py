@@ -1,6 +1,6 @@
 """System checks of a deployment: installed packages, static files, the reverse proxy and the metrics directory.
 
-They run with `check --deploy` only. Each message names what is missing and explains how to provide it.
+The checks run with `check --deploy` only. Each message names what is missing and explains how to provide it.
 """
 
 import filecmp

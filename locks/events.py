@@ -1,6 +1,6 @@
 """The audit events of rooms, holds, stays and closures.
 
-They contain no guest names, because allocations do not store guest names.
+The events contain no guest names, because allocations do not store guest names.
 """
 
 from django.utils.translation import gettext_lazy as _

@@ -38,7 +38,7 @@ def run_python(
 
 @functools.cache
 def _server() -> "subprocess.Popen[str]":
-    """Start the program server of this pytest process. It ends with this process."""
+    """Start the program server of this pytest process. The program server ends when the pytest process ends."""
     server = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("program_server.py"))],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

@@ -154,8 +154,9 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 class ChangesAuditedByServices:
-    """Mixin for admin classes of models whose services record every change in the audit trail. It prevents the admin
-    from recording each change a second time. Put the mixin to the left of the model admin class.
+    """Mixin for admin classes of models whose services record every change in the audit trail.
+
+    The mixin prevents the admin from recording each change a second time. Put it to the left of the model admin class.
     """
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:

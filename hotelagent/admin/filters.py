@@ -1,4 +1,4 @@
-"""The filter of admin lists by a period."""
+"""A filter for admin lists that shows the rows of a period, from a start time to an end time."""
 
 from datetime import datetime
 from typing import Any
@@ -11,9 +11,9 @@ from unfold.utils import parse_datetime_str
 
 
 class PeriodFilter(RangeDateTimeFilter):  # type: ignore[misc]
-    """Filters by a period whose times are in the time zone of the hotel, like the times in the list.
+    """Filters the rows of an admin list by a period. Start and end are entered in the time zone of the hotel.
 
-    Unfold's filter takes the times for times in the time zone of the settings. An invalid time is ignored.
+    Unfold's filter would interpret the times in the time zone of the settings. Invalid times are ignored.
     """
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -97,7 +97,7 @@ def logging_config(*, json: bool, level: str) -> dict[str, Any]:
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
-            # Django's default log handlers are removed. They would print each message again, with personal data.
+            # Django's default log handlers are removed, because these handlers would print personal data.
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
             # django-structlog logs the status of each response, so Django's warnings about 4xx responses are omitted.

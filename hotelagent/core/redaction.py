@@ -19,12 +19,13 @@ _SENSITIVE_NAME = re.compile(
     r"|e_?mail|phone|guest_name|full_name|recipient|address_line|body|payload",
     re.IGNORECASE,
 )
-#: Field names that match `_SENSITIVE_NAME` but whose values are neither secret nor personal. They are not redacted.
+#: Field names that match `_SENSITIVE_NAME` but whose values are neither secret nor personal. Such values are kept.
 _HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 
-# Each item is (words, pattern, replacement). Every text that the pattern matches contains one of the words, in upper or
-# lower case. The search for a word is much faster than the search for a pattern. So the pattern is used only if the
-# text contains one of its words. A pattern without words is always used.
+# Each item consists of words, a pattern and a replacement. A pattern is applied only to texts with one of its words.
+# The reason is that a search for a word is much faster than a search for a pattern.
+# Every text that a pattern matches contains one of the words, in upper or lower case.
+# A pattern without words is applied to every text.
 #
 # The pattern of passwords in URLs must come before the pattern of e-mail addresses, which matches parts of such URLs.
 # The patterns must not backtrack much. Otherwise a text of 20,000 letters could block the process for 30 seconds.
@@ -99,7 +100,7 @@ def redact_text(text: str) -> str:
     if len(text) > MAX_LENGTH:
         # Remove the last word of the shortened text, because the patterns do not recognize half of a secret.
         text = text[:MAX_LENGTH].rpartition(" ")[0] + " […]"
-    # Unlike lower(), casefold() replaces the same letters as a pattern that ignores case.
+    # A pattern that ignores case also matches letters such as the long s, which casefold() converts but lower() keeps.
     folded = text.casefold()
     for words, pattern, replacement in _PATTERNS:
         if not words or any(word in folded for word in words):

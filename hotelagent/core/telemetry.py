@@ -45,7 +45,7 @@ def _prepare_error_report(event: Any, _hint: Any) -> Any:
 
 
 def _start_traces(endpoint: str) -> None:
-    # These libraries are imported here, because the imports are slow and most commands run without traces.
+    # The libraries for traces are imported here, because the imports are slow and most commands run without traces.
     from opentelemetry import trace  # noqa: PLC0415
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.instrumentation.celery import CeleryInstrumentor  # noqa: PLC0415

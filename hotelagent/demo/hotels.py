@@ -40,7 +40,7 @@ Logins = dict[str, dict[str, str]]
 
 
 class SetupState:
-    """Finished steps and passwords of the setup. They are stored in a file that only the current user can read."""
+    """The finished steps and the passwords of the setup, stored in a file that only the current user can read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Functions that start, identify and stop child processes. They never send a signal to an unrelated process."""
+"""Functions that start, identify and stop child processes, and never send a signal to an unrelated process."""
 
 import contextlib
 import json

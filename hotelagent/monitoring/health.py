@@ -29,7 +29,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from hotelagent.core import metrics
 from hotelagent.monitoring import readiness
 
-#: Number of seconds after which a request counts as hung. It is high, because an export may take some minutes.
+#: Number of seconds after which a request counts as hung. The number is high, because an export may take some minutes.
 HUNG_AFTER_SECONDS = 300.0
 THREAD_TIMEOUT_SECONDS = 1.0
 

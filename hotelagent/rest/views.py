@@ -1,4 +1,4 @@
-"""The base classes of all API views. They check scopes and rate limits, and set the actor for the audit trail."""
+"""The base classes of all API views, which check scopes and rate limits and set the actor for the audit trail."""
 
 from contextlib import ExitStack
 from typing import Any, ClassVar

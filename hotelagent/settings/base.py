@@ -162,7 +162,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# This consumer stores messages that Celery cannot run, such as those of unknown tasks, in the dead-letter queue.
+# This consumer class stores messages that Celery cannot run, such as those of unknown tasks, in the dead-letter queue.
 # The default consumer of Celery drops such messages.
 CELERY_WORKER_CONSUMER = "dlq.capture.consumer:CapturingConsumer"
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0

@@ -61,7 +61,7 @@ def change_room(room: Room, *, changes: Mapping[str, Any]) -> Room:
 
 
 def add_rooms(new: Sequence[NewRoom]) -> list[Room]:
-    """Create the rooms whose numbers are not in use, and return the new rooms. One audit event records all of them."""
+    """Create the rooms whose numbers are not in use, and return the new rooms. One audit event records these rooms."""
     with transaction.atomic():
         created = _insert(new)
         if created:

@@ -1,4 +1,4 @@
-"""The reasons why rooms could not be held. They are queried only after a failed attempt."""
+"""Queries for the reason why rooms could not be held. The queries run only after a failed attempt."""
 
 import datetime
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The audit events of webhooks.
 
-They contain the host of a webhook and not its URL, because the path may hold a secret of the other system.
+The events contain the host of a webhook and not its URL, because the path may hold a secret of the other system.
 """
 
 from django.utils.text import format_lazy

@@ -1,4 +1,4 @@
-"""Pausing the deliveries of a webhook while it is off, and resuming them when it is turned on again.
+"""Functions that pause the deliveries of a webhook that is turned off, and resume them when it is turned on again.
 
 Both operations lock the webhook's row before its deliveries, so that they never run at the same time. Otherwise a
 worker could pause a delivery while the webhook is turned on, and the delivery would stay paused.

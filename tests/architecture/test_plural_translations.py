@@ -36,7 +36,7 @@ def messages_in_python(source: str) -> Iterator[Message]:
 
 
 def messages() -> list[Message]:
-    """Return the messages with plural forms in all modules and templates."""
+    """Return all messages of the project's modules and templates that have plural forms."""
     found: set[Message] = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
@@ -50,7 +50,7 @@ def messages() -> list[Message]:
 
 
 def spanish(message: Message, number: int) -> str:
-    """Return the translation for this number. The placeholders are not replaced."""
+    """Return the Spanish translation of the message for this number, with its placeholders."""
     context, singular, plural = message
     with translation.override("es"):
         if context:

@@ -1,4 +1,4 @@
-"""The claims over REST that the benchmark `external_claims` measures."""
+"""The functions of the benchmark `external_claims`: they create failures and claim the failures over REST."""
 
 import time
 from functools import cache

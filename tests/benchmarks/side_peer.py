@@ -30,7 +30,7 @@ def prepare() -> None:
 def fill(start: int, count: int) -> None:
     """Create tenants before a measurement.
 
-    Their schemas are copied from a dump, which is ten times as fast as running the migrations.
+    The schemas of the tenants are copied from a dump, which is ten times as fast as running the migrations.
     """
     connection.set_schema_to_public()
     dump = pgtools.run("pg_dump", f"--schema={BASE}", "--no-owner", "--inserts", "--no-comments")

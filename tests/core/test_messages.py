@@ -1,4 +1,4 @@
-"""Tests of translatable messages. They are stored untranslated and are shown in the reader's language."""
+"""Tests of translatable messages, which are stored untranslated and are shown in the reader's language."""
 
 import copy
 import json

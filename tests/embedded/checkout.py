@@ -48,7 +48,7 @@ def copy(folder: Path) -> "Checkout":
 
 
 def _link_compiled_modules(folder: Path) -> None:
-    """Let the copy use the compiled modules of this checkout. To compile the modules of a copy takes seconds."""
+    """Let the copy use the compiled modules of this checkout, because compiling the modules again takes seconds."""
     link, target = (COMPILED / path.relative_to(path.anchor) for path in (folder, paths.CHECKOUT))
     if link.is_symlink():
         link.unlink()

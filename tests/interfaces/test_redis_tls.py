@@ -72,7 +72,7 @@ CLIENT_NAMES = ("broker", "cache", "flags", "throttle", "ready")
 class TlsRedis:
     """A TLS proxy in front of the tests' Redis server.
 
-    Its certificate is signed by an authority created for the test.
+    The certificate of the proxy is signed by an authority that is created for the test.
     """
 
     port: int

@@ -87,7 +87,7 @@ def stock_hotel(stock_server: servers.StockPostgres, django_db_blocker: Any) -> 
             connections["default"] = suite
 
 
-def test_holds_on_a_server_with_default_settings_take_milliseconds_without_jit(
+def test_connection_to_a_default_postgres_turns_jit_off_and_acquires_holds_quickly(
     stock_hotel: Hotel,
 ) -> None:
     with connection.cursor() as cursor:

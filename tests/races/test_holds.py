@@ -86,7 +86,7 @@ def plan(in_hotel: Hotel, tmp_path: Path) -> Plan:
 def pooler(db: None, settings: Any) -> Iterator[PgBouncer]:
     """Start a PgBouncer for one test and stop it afterwards.
 
-    Its open connections would prevent the next test from recreating the database.
+    Open connections of the PgBouncer would prevent the next test from recreating the database.
     """
     if find_pgbouncer() is None:
         skip_or_fail_in_ci("pgbouncer")

@@ -28,7 +28,7 @@ RUNTIME = "hotelagent_app"
 
 #: PostgreSQL options for development. PostgreSQL's defaults are kept, so that data survives a crash.
 DURABLE: tuple[str, ...] = ()
-#: PostgreSQL options for tests. They make the server faster, but a crash loses data.
+#: PostgreSQL options for tests. The options make the server faster, but a crash loses data.
 THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum_naptime=1h")
 
 #: The first PostgreSQL version that has the locale provider `builtin`.

@@ -1,1 +1,1 @@
-"""A Django project that hotelagent is compared with. It has the same apps and tables, and uses django-tenants."""
+"""A Django project that hotelagent is compared with. It uses the same apps and tables with django-tenants."""
