@@ -46,20 +46,33 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
     """Copy the template database to this pytest worker's database, at the start and after each test that commits."""
     if problem := os.environ.get("HOTELAGENT_TEST_PROBLEM"):
         pytest.fail(f"The template database could not be created:\n{problem}", pytrace=False)
-    direct_url = django_settings.DATABASE_DIRECT_URL
-    servers.clone(direct_url)
-
-    def replace_database(self: TransactionTestCase) -> None:
-        for connection in connections.all(initialized_only=True):
-            connection.close()
-        servers.clone(direct_url)
-
+    replace_database()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", replace_database)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _test: replace_database())
         yield
     with django_db_blocker.unblock():
-        for connection in connections.all(initialized_only=True):
-            connection.close()
+        close_connections()
+
+
+def close_connections() -> None:
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+
+
+def replace_database() -> None:
+    """Replace this pytest worker's database with a new copy of the template database."""
+    close_connections()
+    servers.clone(django_settings.DATABASE_DIRECT_URL)
+
+
+@pytest.fixture(scope="module")
+def unused_sequences(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Replace the database before the tests of a module that compare the sequences of hotels.
+
+    Earlier tests may have used the sequences: the rollback of a test does not reset them.
+    """
+    with django_db_blocker.unblock():
+        replace_database()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,7 +19,7 @@ from tenants.models import Hotel
 from tests.tenants import sql
 from tests.tenants.conftest import AddMigration
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unused_sequences")]
 
 ADD_FLOOR_NOTE = migrations.AddField(
     "room", "note", models.CharField(max_length=20, default="", db_default="")

@@ -15,7 +15,7 @@ from tests.tenants import manage_with_index_migration, sql
 from tests.tenants.conftest import AddMigration
 from tests.tenants.kill_command import kill_while_waiting_for_lock
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unused_sequences")]
 
 
 def last_migration(schema: str) -> str:
