@@ -19,26 +19,34 @@ TESTS = Path(__file__).parent
 FAST_LOGIN_OPTIONS = ("scram_iterations=1",)
 #: First major version of PostgreSQL with these options.
 FAST_LOGIN_VERSION = 16
-#: Test files that take more than eight seconds, the slowest first.
+#: The test files that take the longest time, the slowest first.
 SLOWEST = (
     "chaos/test_reminders.py",
     "chaos/test_failures.py",
     "embedded/test_serve.py",
-    "tenants/test_migrate.py",
-    "tenants/test_restore_hotel.py",
-    "reminders/test_import_interrupted.py",
-    "reminders/test_import_again.py",
-    "locks/test_board_in_browser.py",
-    "reminders/file_imports/test_in_browser.py",
-    "isolation/test_isolation.py",
-    "tenants/test_migrate_killed.py",
-    "isolation/test_tls.py",
-    "embedded/test_postgres.py",
     "deploy/test_ten_lines.py",
     "interfaces/test_production_settings.py",
+    "dlq/capture/test_lost_tasks.py",
+    "tenants/test_migrate.py",
+    "tenants/test_migrate_killed.py",
+    "embedded/test_postgres.py",
+    "tenants/test_standby_first.py",
+    "reminders/test_import_interrupted.py",
+    "tenants/test_restore_hotel.py",
+    "interfaces/test_shared_redis.py",
     "tenants/test_owner_without_createrole.py",
     "chaos/test_messages.py",
+    "isolation/test_isolation.py",
+    "tenants/test_deletion.py",
+    "locks/test_board_in_browser.py",
+    "reminders/file_imports/test_in_browser.py",
+    "tenants/test_restore_activation.py",
+    "tenants/test_backup_hotel.py",
+    "reminders/test_import_reservations.py",
+    "interfaces/test_admin.py",
     "chaos/test_beat.py",
+    "isolation/test_tls.py",
+    "reminders/test_whole_file.py",
     "tenants/test_roles.py",
 )
 

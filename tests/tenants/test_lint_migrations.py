@@ -115,7 +115,9 @@ def test_lint_finds_problems_in_migrations_of_platform_tables(add_migration: Add
 def test_lint_reports_a_problem_of_platform_and_hotel_tables_only_once(
     add_migration: AddMigration,
 ) -> None:
-    add_migration("audit", [migrations.AddIndex("event", models.Index(fields=["version"], name="by_version"))])
+    add_migration(
+        "audit", [migrations.AddIndex("event", models.Index(fields=["version"], name="by_version"))]
+    )
     assert len(lint.find_problems()) == 1
 
 

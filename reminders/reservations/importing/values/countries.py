@@ -77,7 +77,7 @@ def _names_by_language() -> dict[str, dict[str, str]]:
     """Return the names of each country by its two-letter code and by language, from the phonenumbers library.
 
     The names are read from the file of their module. An import of the module would also import its package, whose
-    tables of phone number prefixes take 100 MB of memory and a third of the time that a process needs to start.
+    tables of phone number prefixes take 100 MB of memory and a quarter of the time that a process needs to start.
     """
     file = Path(phonenumbers.__file__).with_name("geodata") / "locale.py"
     spec = importlib.util.spec_from_file_location("phonenumbers.geodata.locale", file)
