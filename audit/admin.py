@@ -27,6 +27,7 @@ from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.filters import PeriodFilter
 from hotelagent.admin.signals import history_requested
 from hotelagent.admin.sites import hotel_site, platform_site
+from hotelagent.core.text import visible
 
 #: Maximum number of events on a history page.
 HISTORY_LENGTH = 200
@@ -79,7 +80,8 @@ class EventAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=_("data"))
     def fields_column(self, event: Event) -> str:
-        return json.dumps(event.fields, ensure_ascii=False, indent=1)
+        text = json.dumps(event.fields, ensure_ascii=False, indent=1)
+        return "\n".join(map(visible, text.split("\n")))
 
     @admin.display(description=pgettext_lazy("audit trail", "subject"))
     def subject_link(self, event: Event) -> SafeString | str:

@@ -8,13 +8,30 @@ from tenants.models import ContactKind
 LOGGED_IN = register("staff.logged_in", description=_("{actor} logged in"))
 LOGGED_OUT = register("staff.logged_out", description=_("{actor} logged out"))
 # The event of a failed login does not store the user name: people sometimes type their password into that form field.
-LOGIN_FAILED = register("staff.login_failed", description=_("A login failed: {subject}"))
+LOGIN_FAILED = register(
+    "staff.login_failed",
+    description=_("A login failed: {subject}"),
+    severity=Severity.NOTICE,
+    outcome=Outcome.DENIED,
+)
 PASSWORD_SET = register("staff.password_set", description=_("{actor} set the password of {subject}"))
 STAFF_ADDED = register("staff.added", description=_("{actor} added {subject} as {role}"), fields=("role",))
+# `hotel` is the id of the hotel. The event is in the hotel's and the platform's trail, because a restored backup of the
+# hotel lacks it. It names nobody.
+STAFF_ERASED = register(
+    "staff.erased",
+    description=_("{actor} erased the account and the personal data of {subject}"),
+    fields=("hotel", "events"),
+    severity=Severity.NOTICE,
+)
 ACCESS_DENIED = register(
     "access.denied",
     description=_("{actor} was denied the permission {permission}"),
-    fields=("permission", "method", "path"),
+    # `route` is the name of the URL pattern, and `arguments` are the ids in the URL. The path is not stored, because a
+    # client can write anything into it.
+    fields=("permission", "method", "route", "arguments"),
+    severity=Severity.NOTICE,
+    outcome=Outcome.DENIED,
 )
 
 # `changed` lists only the names of the changed fields, because the values of the fields may be personal data.
@@ -23,6 +40,15 @@ OBJECT_CHANGED = register(
     "admin.changed", description=_("{actor} changed {subject}: {changed}"), fields=("changed",)
 )
 OBJECT_DELETED = register("admin.deleted", description=_("{actor} deleted {subject}"), fields=("changed",))
+
+# `number` denials could not be written since `since`, for example because the database was unavailable.
+EVENTS_LOST = register(
+    "audit.events_lost",
+    description=_("{number} events could not be recorded since {since}"),
+    fields=("number", "since", "types"),
+    severity=Severity.CRITICAL,
+    outcome=Outcome.FAILED,
+)
 
 API_KEY_CREATED = register(
     "api_key.created",

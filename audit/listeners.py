@@ -8,12 +8,19 @@ from django.dispatch import Signal, receiver
 from django.http import HttpRequest
 
 from audit import events
+from audit.erasure import erase_staff_member
+from audit.models import Event
 from audit.registry import EventType
 from audit.services import record, record_in_own_transaction
 from hotelagent.admin import signals as admin_signals
 from tenants import signals as tenant_signals
-from tenants.context import actor_context, changed_actor
+from tenants.context import actor_context, changed_actor, current_tenant, hotel_context, platform_context
 from tenants.models import ApiKey, ContactIdentifier, Hotel, User
+from tenants.services.staff import erase_staff
+
+#: A stored argument of a URL has at most this number of characters. At most this number of arguments is stored.
+_MAX_ARGUMENT_LENGTH = 64
+_MAX_ARGUMENTS = 8
 
 
 @receiver(user_logged_in)
@@ -46,11 +53,49 @@ def _password_set(*, user: User, **_: Any) -> None:
     record(events.PASSWORD_SET, subject=("user", user.pk))
 
 
+@receiver(tenant_signals.staff_erased)
+def _staff_erased(*, user: User, username: str, **_: Any) -> None:
+    count = erase_staff_member(user_id=user.pk, username=username)
+    hotel_id = current_tenant().id
+    fields = {"hotel": str(hotel_id or ""), "events": count}
+    record(events.STAFF_ERASED, subject=("user", user.pk), **fields)
+    if hotel_id is not None:
+        with platform_context():
+            record(events.STAFF_ERASED, subject=("user", user.pk), **fields)
+
+
+@receiver(tenant_signals.restored_hotel_migrated)
+def _erase_staff_again(*, hotel: Hotel, **_: Any) -> None:
+    """Erase the staff that were erased after the backup of the restored hotel. The platform's trail has their ids."""
+    restored = Event.objects.filter(event=events.HOTEL_RESTORED.name, subject_id=str(hotel.id))
+    originals = [event.data["detail"]["original"]["id"] for event in restored]
+    erased = Event.objects.filter(
+        event=events.STAFF_ERASED.name, data__hotel__in=[str(hotel.id), *map(str, originals)]
+    )
+    user_ids = set(erased.values_list("subject_id", flat=True))
+    with hotel_context(hotel):
+        for user in User.objects.filter(id__in=user_ids):
+            erase_staff(user_id=user.id)
+
+
 @receiver(tenant_signals.permission_denied)
 def _permission_denied(*, request: HttpRequest, permission: str, **_: Any) -> None:
+    route, arguments = _route_and_arguments(request)
     record_in_own_transaction(
-        events.ACCESS_DENIED, permission=permission, method=request.method, path=request.path_info
+        events.ACCESS_DENIED, permission=permission, method=request.method, route=route, arguments=arguments
     )
+
+
+def _route_and_arguments(request: HttpRequest) -> tuple[str, dict[str, str]]:
+    """Return the name of the request's URL pattern and the arguments of the URL. Both are empty without a pattern.
+
+    The admin takes an id of any characters from the path, so the arguments are cut.
+    """
+    match = request.resolver_match
+    if match is None:
+        return "", {}
+    arguments = list(match.kwargs.items())[:_MAX_ARGUMENTS]
+    return match.view_name, {name: str(value)[:_MAX_ARGUMENT_LENGTH] for name, value in arguments}
 
 
 @receiver(tenant_signals.api_key_created)

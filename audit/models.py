@@ -14,6 +14,7 @@ from audit.errors import EventTypeNotFound
 from audit.registry import Outcome, Severity
 from audit.sealing import models as _sealing  # noqa: F401
 from hotelagent.core.ids import uuid7
+from hotelagent.core.text import visible
 
 
 class ActorKind(models.TextChoices):
@@ -30,7 +31,7 @@ class ActorKind(models.TextChoices):
 #: Actors that are displayed as "hotelagent" or as their initiator, because they only run code of this project.
 _AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
 #: The keys of `personal` that are not fields of the event type.
-_ORIGIN = frozenset({"actor", "initiator"})
+ORIGIN = frozenset({"actor", "initiator"})
 
 
 class ExactDecoder(json.JSONDecoder):
@@ -121,7 +122,7 @@ class Event(models.Model):
     @property
     def fields(self) -> dict[str, Any]:
         """The plain fields of the event, and its personal fields that are not erased."""
-        return {**self.data} | {name: value for name, value in self._values.items() if name not in _ORIGIN}
+        return {**self.data} | {name: value for name, value in self._values.items() if name not in ORIGIN}
 
     @property
     def erased_fields(self) -> list[str]:
@@ -131,12 +132,12 @@ class Event(models.Model):
     @property
     def actor_label(self) -> str:
         """The name of the actor, or the id or kind of the actor if the name is not stored."""
-        return str(self._origin("actor").get("label") or self.actor_id or self.actor_kind)
+        return visible(str(self._origin("actor").get("label") or self.actor_id or self.actor_kind))
 
     @property
     def initiator_label(self) -> str:
         """The name of the initiator, or the id of the initiator if the name is not stored. Empty without initiator."""
-        return str(self._origin("initiator").get("label") or self.initiator_id or "")
+        return visible(str(self._origin("initiator").get("label") or self.initiator_id or ""))
 
     @property
     def ip(self) -> str | None:
@@ -146,7 +147,7 @@ class Event(models.Model):
 
     @property
     def user_agent(self) -> str:
-        return str(self._origin("actor").get("user_agent", ""))
+        return visible(str(self._origin("actor").get("user_agent", "")))
 
     @property
     def description(self) -> str:
@@ -154,7 +155,7 @@ class Event(models.Model):
         try:
             event_type = registry.get(self.event)
         except EventTypeNotFound:
-            return f"{self._displayed_actor}: {self.event} {self.subject} {self.fields}"
+            return visible(f"{self._displayed_actor}: {self.event} {self.subject} {self.fields}")
         return event_type.describe(
             actor=self._displayed_actor, subject=self.subject, data=self.fields, version=self.version
         )

@@ -29,6 +29,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import pgettext_lazy
 
 from audit.errors import EventTypeConflict, EventTypeNotFound, InvalidEventFields, InvalidEventType
+from hotelagent.core.text import visible
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -92,14 +93,14 @@ class EventType:
     ) -> str:
         """Return the description of an event of this version in the active language. The default is this version.
 
-        Missing and erased fields are displayed as `?`.
+        Missing and erased fields are displayed as `?`. Characters that could hide or reorder text are escaped.
         """
         values = {
-            name: self.labels.get(name, {}).get(str(value)) or _format_value(value)
+            name: self.labels.get(name, {}).get(str(value)) or visible(str(_format_value(value)))
             for name, value in data.items()
         }
         description = self.earlier.get(version or self.version, self.description)
-        return str(description).format_map(_Values(values, actor=actor, subject=subject))
+        return str(description).format_map(_Values(values, actor=visible(actor), subject=visible(subject)))
 
 
 def _format_value(value: object) -> object:

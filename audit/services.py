@@ -3,25 +3,27 @@
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from queue import Full
 from typing import Any
 
 import structlog
 from django.db import connection
 
-from audit import registry
+from audit import events, registry
 from audit.models import Event
 from audit.recording.origin import actor_as_json
+from audit.recording.separate import TEMPORARY_ERRORS, LostEvents, ProcessWriter
 from audit.recording.values import add_salts, split_fields
 from audit.registry import EventType
 from hotelagent.core.ids import uuid7
 from hotelagent.core.text import storable
-from tenants.database.connections import start_on_second_connection
+from tenants.context import SYSTEM, actor_context
 
 __all__ = ["actor_as_json", "record", "record_in_own_transaction", "record_many"]
 
 log = structlog.get_logger(__name__)
 
-#: Maximum number of seconds that `record_in_own_transaction` waits until its second connection has committed.
+#: Maximum number of seconds that `record_in_own_transaction` waits until the second connection has committed.
 TIMEOUT_SECONDS = 1.0
 
 _ID_LENGTH = 64
@@ -58,37 +60,38 @@ def record_in_own_transaction(
     """Record an event that is kept if the caller's transaction is rolled back.
 
     Use it for denials: a failed login, denied access or a conflict. The event is usually committed when this function
-    returns. If no second connection becomes free within TIMEOUT_SECONDS, the function returns, and the event is
-    recorded later.
+    returns. Inside a transaction, the writer of this process commits the event with a second connection. If that takes
+    longer than TIMEOUT_SECONDS, or if the database is unavailable, the function returns, and the event is recorded
+    later. Events that cannot be written are counted (`audit.recording.separate`). Raises other database errors.
     """
     event = _build_event(event_type, subject, fields)
-    if connection.in_atomic_block:
-        _save_on_thread(event)
-    else:
-        event.save(force_insert=True)
-
-
-def _save_on_thread(event: Event) -> None:
-    """Save the event in a new thread with a separate database connection. Wait for at most TIMEOUT_SECONDS.
-
-    If the thread needs longer, it continues after this function has returned.
-    """
-
-    def save() -> None:
+    if not connection.in_atomic_block:
         try:
             event.save(force_insert=True)
-        except Exception:
-            log.exception("audit.not_recorded", audit_event=event.event)
-            raise
-
-    saved = start_on_second_connection(save, name="audit-record")
+        except TEMPORARY_ERRORS:
+            log.warning("audit.recording_delayed", audit_event=event.event, exc_info=True)
+            separate_writer.current().submit(event)
+        return
     try:
-        saved.result(TIMEOUT_SECONDS)
-    except FutureTimeoutError:
+        separate_writer.current().submit(event).result(TIMEOUT_SECONDS)
+    except (FutureTimeoutError, Full, *TEMPORARY_ERRORS):
         log.warning("audit.recording_delayed", audit_event=event.event)
 
 
-def record_many(event_type: EventType, events: Iterable[tuple[Subject | None, Mapping[str, object]]]) -> int:
+def _record_lost(lost: LostEvents) -> None:
+    with actor_context(SYSTEM):
+        record(
+            events.EVENTS_LOST,
+            number=lost.types.total(),
+            since=lost.since,
+            types=dict(sorted(lost.types.items())),
+        )
+
+
+separate_writer = ProcessWriter(_record_lost)
+
+
+def record_many(event_type: EventType, rows: Iterable[tuple[Subject | None, Mapping[str, object]]]) -> int:
     """Record events of one type in the caller's transaction. Return the number of events.
 
     Each event is a pair of a subject and a mapping of fields.
@@ -97,11 +100,11 @@ def record_many(event_type: EventType, events: Iterable[tuple[Subject | None, Ma
     """
     event_type = registry.get(event_type.name)
     origin = actor_as_json()
-    rows = [{"id": str(uuid7()), **_row(event_type, origin, subject, fields)} for subject, fields in events]
-    if rows:
+    new = [{"id": str(uuid7()), **_row(event_type, origin, subject, fields)} for subject, fields in rows]
+    if new:
         with connection.cursor() as cursor:
-            cursor.execute(_INSERT_MANY, {**_columns(event_type, origin), "rows": json.dumps(rows)})
-    return len(rows)
+            cursor.execute(_INSERT_MANY, {**_columns(event_type, origin), "rows": json.dumps(new)})
+    return len(new)
 
 
 def _build_event(event_type: EventType, subject: Subject | None, fields: Mapping[str, object]) -> Event:

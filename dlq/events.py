@@ -84,7 +84,8 @@ CLAIMED = register(
 CORRECTED = register(
     "failure.corrected",
     description=_("{actor} corrected the payload of {name}: {fields}"),
-    fields=("name", "fields", "patch"),
+    fields=("name", "fields"),
+    personal=("patch",),
     labels={"name": NAMES},
 )
 PAYLOAD_VIEWED = register(
@@ -119,8 +120,8 @@ DISCARDED = register(
 )
 ERASED = register(
     "failure.erased",
-    description=_("{actor} erased the data of a guest from {failures} failures"),
-    fields=("failures", "discarded", "attempts", "groups"),
+    description=_("{actor} erased the data of a guest from {failures} failures and {events} audit events"),
+    fields=("failures", "discarded", "attempts", "groups", "events"),
 )
 EXPORTED = register(
     "failure.exported",
@@ -181,10 +182,8 @@ GROUP_UNMUTED = register(
 GROUP_ASSIGNED = register(
     "failure_group.assigned",
     description=_("{actor} assigned failures of {name} to {assignee}"),
-    fields=(
-        "name",
-        "assignee",
-    ),
+    fields=("name",),
+    personal=("assignee",),
     labels={"name": NAMES},
 )
 GROUP_ANNOTATED = register(

@@ -1,6 +1,7 @@
 """The audit events of rooms, holds, stays and closures.
 
-The events contain no guest names, because allocations do not store guest names.
+The events contain no guest names, because allocations do not store guest names. The reference of a hold
+usually is a booking number. References and the reasons that staff type are personal fields.
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -24,7 +25,8 @@ ROOMS_ADDED = register(
 HOLD_ACQUIRED = register(
     "hold.acquired",
     description=_("{actor} held room {room} from {check_in} to {check_out} until {expires_at}"),
-    fields=(*_ALLOCATION, "expires_at", "fencing_token", "reference"),
+    fields=(*_ALLOCATION, "expires_at", "fencing_token"),
+    personal=("reference",),
 )
 HOLD_REFUSED = register(
     "hold.refused",
@@ -40,7 +42,8 @@ HOLD_RELEASED = register("hold.released", description=_("{actor} released room {
 HOLD_FORCED = register(
     "hold.forced",
     description=_("{actor} released the hold on room {room} at the front desk: {reason}"),
-    fields=(*_ALLOCATION, "holder", "reason"),
+    fields=(*_ALLOCATION, "holder"),
+    personal=("reason",),
 )
 HOLD_EXPIRED = register(
     "hold.expired", description=_("The hold on room {room} expired"), fields=(*_ALLOCATION, "holder")
@@ -48,7 +51,8 @@ HOLD_EXPIRED = register(
 HOLD_CONFIRMED = register(
     "hold.confirmed",
     description=_("{actor} confirmed room {room} from {check_in} to {check_out}"),
-    fields=(*_ALLOCATION, "fencing_token", "reference"),
+    fields=(*_ALLOCATION, "fencing_token"),
+    personal=("reference",),
 )
 
 STAY_MOVED = register(
@@ -71,6 +75,7 @@ STAYS_ADDED = register(
 ROOM_CLOSED = register(
     "room.closed",
     description=_("{actor} closed room {room} from {check_in} to {check_out}: {reason}"),
-    fields=(*_ALLOCATION, "reason"),
+    fields=_ALLOCATION,
+    personal=("reason",),
 )
 ROOM_REOPENED = register("room.reopened", description=_("{actor} reopened room {room}"), fields=_ALLOCATION)

@@ -1,4 +1,7 @@
-"""The audit events of reservations and reminders. The events contain neither names nor addresses of guests."""
+"""The audit events of reservations and reminders. The events contain neither names nor addresses of guests.
+
+The booking numbers, the names of uploaded files and the names of calendars are personal fields.
+"""
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -28,15 +31,17 @@ ERROR_LABELS = {
 RESERVATION_CREATED = register(
     "reservation.created",
     description=_("{actor} created reservation {number} from {arrival} to {departure}"),
-    fields=("number", "arrival", "departure"),
+    fields=("arrival", "departure"),
+    personal=("number",),
 )
 RESERVATION_CHANGED = register(
     "reservation.changed",
     description=_("{actor} changed reservation {number}: {changed}"),
-    fields=("number", "changed"),
+    fields=("changed",),
+    personal=("number",),
 )
 RESERVATION_CANCELLED = register(
-    "reservation.cancelled", description=_("{actor} cancelled reservation {number}"), fields=("number",)
+    "reservation.cancelled", description=_("{actor} cancelled reservation {number}"), personal=("number",)
 )
 RESERVATIONS_IMPORTED = register(
     "reservation.imported",
@@ -44,66 +49,77 @@ RESERVATIONS_IMPORTED = register(
         "{actor} imported {file}: {created} reservations created, {updated} updated, {unchanged} unchanged, "
         "{rejected} rejected"
     ),
-    fields=("file", "rows", "created", "updated", "unchanged", "rejected", "stays", "rooms", "reminders"),
+    personal=("file",),
+    fields=("rows", "created", "updated", "unchanged", "rejected", "stays", "rooms", "reminders"),
 )
 IMPORT_UPLOADED = register(
     "import.uploaded",
     description=_("{actor} uploaded {file} to import {kind}"),
-    fields=("file", "kind"),
+    fields=("kind",),
+    personal=("file",),
     labels={"kind": _IMPORT_KINDS},
 )
 IMPORT_STARTED = register(
     "import.started",
     description=_("{actor} started the import of {file} ({rows} rows)"),
-    fields=("file", "kind", "rows"),
+    fields=("kind", "rows"),
+    personal=("file",),
     labels={"kind": _IMPORT_KINDS},
 )
 IMPORT_STOPPED = register(
     "import.stopped",
     description=_("{actor} stopped the import of {file} after {rows} rows"),
-    fields=("file", "kind", "rows"),
+    fields=("kind", "rows"),
+    personal=("file",),
     labels={"kind": _IMPORT_KINDS},
 )
 IMPORT_DELETED = register(
     "import.deleted",
     description=_("{actor} deleted the uploaded file {file}"),
-    fields=("file", "kind"),
+    fields=("kind",),
+    personal=("file",),
     labels={"kind": _IMPORT_KINDS},
 )
 REMINDER_SENT = register(
     "reminder.sent",
     description=_("{actor} sent the reminder “{rule}” for reservation {number}"),
-    fields=("number", "rule", "attempts"),
+    fields=("rule", "attempts"),
+    personal=("number",),
     labels={"rule": FIRST_RULES},
 )
 REMINDER_SKIPPED = register(
     "reminder.skipped",
     description=_("{actor} skipped the reminder “{rule}” for reservation {number}: {reason}"),
-    fields=("number", "rule", "reason"),
+    fields=("rule", "reason"),
+    personal=("number",),
     labels={"rule": FIRST_RULES, "reason": _SKIP_REASONS},
 )
 REMINDER_FAILED = register(
     "reminder.failed",
     description=_("{actor} could not send the reminder “{rule}” for reservation {number}: {error}"),
-    fields=("number", "rule", "error"),
+    fields=("rule", "error"),
+    personal=("number",),
     labels={"rule": FIRST_RULES, "error": ERROR_LABELS},
 )
 REMINDER_UNKNOWN = register(
     "reminder.unknown",
     description=_("It is unknown whether the reminder “{rule}” for reservation {number} was sent: {error}"),
-    fields=("number", "rule", "error"),
+    fields=("rule", "error"),
+    personal=("number",),
     labels={"rule": FIRST_RULES, "error": ERROR_LABELS},
 )
 REMINDER_CANCELLED = register(
     "reminder.cancelled",
     description=_("{actor} cancelled the reminder “{rule}” for reservation {number}"),
-    fields=("number", "rule", "was"),
+    fields=("rule", "was"),
+    personal=("number",),
     labels={"rule": FIRST_RULES},
 )
 REMINDER_SEND_REQUESTED = register(
     "reminder.send_requested",
     description=_("{actor} requested immediate sending of the reminder “{rule}” for reservation {number}"),
-    fields=("number", "rule", "was"),
+    fields=("rule", "was"),
+    personal=("number",),
     labels={"rule": FIRST_RULES},
 )
 REMINDER_SETTLED = register(
@@ -111,7 +127,8 @@ REMINDER_SETTLED = register(
     description=_(
         "{actor} recorded the outcome of the reminder “{rule}” for reservation {number}: {outcome}"
     ),
-    fields=("number", "rule", "outcome"),
+    fields=("rule", "outcome"),
+    personal=("number",),
     labels={
         "rule": FIRST_RULES,
         "outcome": {"was sent": _("sent"), "was not sent": _("not sent")},
@@ -127,18 +144,20 @@ REMINDER_UNDELIVERED = register(
     description=_(
         "{actor} reported that the reminder “{rule}” for reservation {number} was not delivered: {reason}"
     ),
-    fields=("number", "rule", "reason"),
+    fields=("rule", "reason"),
+    personal=("number",),
     labels={"rule": FIRST_RULES, "reason": ERROR_LABELS},
 )
 SUPPRESSION_UNSUBSCRIBED = register(
     "suppression.unsubscribed",
     description=_("The guest of reservation {number} unsubscribed from the hotel's e-mails"),
-    fields=("number",),
+    personal=("number",),
 )
 SUPPRESSION_REPORTED = register(
     "suppression.reported",
     description=_("{actor} reported a problem with the e-mail address of reservation {number}: {reason}"),
-    fields=("number", "reason"),
+    fields=("reason",),
+    personal=("number",),
     labels={"reason": _SUPPRESSION_REASONS},
 )
 SUPPRESSION_ADDED = register(
@@ -159,12 +178,14 @@ EMAIL_BRANDING_CHANGED = register(
 CALENDAR_LINKED = register(
     "calendar.linked",
     description=_("{actor} linked the calendar “{name}” at {host} to room {room}"),
-    fields=("name", "host", "room"),
+    fields=("host", "room"),
+    personal=("name",),
 )
 CALENDAR_UNLINKED = register(
     "calendar.unlinked",
     description=_("{actor} unlinked the calendar “{name}” at {host} from room {room}"),
-    fields=("name", "host", "room"),
+    fields=("host", "room"),
+    personal=("name",),
 )
 
 

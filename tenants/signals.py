@@ -34,12 +34,15 @@ contact_removed = Signal()
 task_failed = Signal()
 task_succeeded = Signal()
 
-# Signal about a refused request, sent with `request`, `user` and the missing `permission` (a scope or admin path).
+# Signal about a refused request, sent with `request`, `user` and the missing `permission`.
+# The permission is a scope, or the name of the URL pattern of a page of the admin.
 permission_denied = Signal()
 
 # Signals about a staff account, sent in the context of the account's tenant with the argument `user`.
 staff_added = Signal()
 staff_password_set = Signal()
+# Signal that the data of a staff account were erased, sent with `user` and the erased `username`.
+staff_erased = Signal()
 
 # Signals about an API key, sent in the context of the key's tenant with the argument `key`.
 api_key_created = Signal()

@@ -93,7 +93,7 @@ def _describe(result: ErasureResult) -> str:
                 "The data are being erased. The audit trail shows the number of failures when this is finished."
             )
         )
-    if not result.failures and not result.groups:
+    if not result.failures and not result.groups and not result.events:
         return str(_("No failure contains this value. Nothing was erased."))
     erased = ngettext(
         "The data of the guest were erased from %d failure.",

@@ -70,6 +70,12 @@ def find_failures(digests: set[bytes]) -> Iterator[list[Failure]]:
         ]
 
 
+def matcher_of_texts(digests: set[bytes]) -> Callable[[Iterable[str]], bool]:
+    """Return a function that returns whether one of the texts contains an identifier."""
+    is_identifier = _matcher(digests)
+    return lambda texts: _contains(texts, is_identifier)
+
+
 def find_groups(digests: set[bytes]) -> list[str]:
     """Return the fingerprints of the groups whose texts contain an identifier."""
     is_identifier = _matcher(digests)

@@ -1,18 +1,21 @@
-"""The erasure of one guest from the failures of a hotel or of the platform.
+"""The erasure of one guest from the failures and the audit trail of a hotel or of the platform.
 
 The guest is identified by an e-mail address, a phone number or a reservation number. Every failure that contains the
-identifier in its payload or texts loses its personal data. Work that needs the erased data is discarded.
+identifier in its payload or texts loses its personal data. Work that needs the erased data is discarded. The personal
+values of audit events that contain the identifier, or that are about the guest's reservations, are erased too.
 """
 
 import time
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import CharField, Value
 from django.db.models.functions import Cast, Concat, Greatest
 from django.utils.translation import gettext as _
 
+from audit.erasure import erase_guest
 from audit.services import record
 from dlq import events
 from dlq.erasure import search
@@ -35,19 +38,22 @@ SAMPLE_SIZE = 10
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """The numbers of failures, discarded failures, attempts and groups from which data were erased.
+    """The numbers of failures, discarded failures, attempts, groups and audit events from which data were erased.
 
-    If `is_complete` is False, the time limit has ended the erasure before all failures were searched.
+    If `is_complete` is False, the time limit has ended the erasure before everything was searched.
     """
 
     failures: int = 0
     discarded: int = 0
     attempts: int = 0
     groups: int = 0
+    events: int = 0
     is_complete: bool = True
 
-    def numbers(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in ("failures", "discarded", "attempts", "groups")}
+    def numbers(self) -> dict[str, Any]:
+        return {
+            name: getattr(self, name) for name in ("failures", "discarded", "attempts", "groups", "events")
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +146,15 @@ def _erase(digests: set[bytes], *, seconds: float | None = None) -> ErasureResul
         if seconds is not None and time.monotonic() - started > seconds:
             is_complete = False
             break
-    result = ErasureResult(failures, discarded, attempts, groups, is_complete)
+    erased_events = 0
+    if is_complete:
+        remaining = None if seconds is None else max(0.0, seconds - (time.monotonic() - started))
+        erased_events, is_complete = erase_guest(search.matcher_of_texts(digests), seconds=remaining)
+    result = ErasureResult(failures, discarded, attempts, groups, erased_events, is_complete)
     with transaction.atomic():
         if is_complete:
             _set_pending(digests, is_pending=False)
-        record(
-            events.ERASED,
-            failures=result.failures,
-            discarded=result.discarded,
-            attempts=result.attempts,
-            groups=result.groups,
-        )
+        record(events.ERASED, **result.numbers())
     return result
 
 

@@ -50,8 +50,9 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
             try:
                 return checked_view(request, *args, **kwargs)
             except PermissionDenied:
+                route = request.resolver_match.view_name if request.resolver_match else ""
                 permission_denied.send(
-                    sender=type(self), request=request, user=request.user, permission=request.path_info
+                    sender=type(self), request=request, user=request.user, permission=route
                 )
                 raise
 

@@ -26,6 +26,20 @@ def storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
+def visible(text: str) -> str:
+    """Return the text with an escape, such as `\\u202e`, for each character that could hide or reorder other text.
+
+    These are line breaks, control characters (also the escape character of terminals) and format characters such as
+    the marks for the reading direction.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() or character in _JOINERS else _escaped(character)
+        for character in text
+    )
+
+
 #: Spreadsheet programs interpret a cell that begins with one of these characters as a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -33,6 +47,11 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def without_formula(cell: str) -> str:
     """Return the text of a cell, with a leading apostrophe if a spreadsheet program would run it as a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
 def _printable(character: str) -> str:

@@ -91,7 +91,7 @@ def publish(
 
 def event_fields(event: EventType) -> list[str]:
     """Return the names of the event's fields, except for the room and the dates, in alphabetical order."""
-    return sorted(event.fields - _ALLOCATION_FIELDS)
+    return sorted(event.all_fields - _ALLOCATION_FIELDS)
 
 
 def _move_details(moved_from: Mapping[str, Any]) -> dict[str, Any]:

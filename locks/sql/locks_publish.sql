@@ -6,6 +6,7 @@
 -- The argument `event_type` is an event type of locks/events.py about an allocation, or waiting_list.offered.
 -- The argument `event_fields` contains the names of the event's fields besides room, check_in and check_out.
 --   The value of an event field is read from `details`, or from the allocation if `details` lacks the field.
+--   The fields `reference` and `reason` are personal fields of the event.
 -- The argument `details` contains additional values of the event, which are not columns of the allocation.
 --   After a move, the key `moved_from` of `details` contains the allocation as it was before the move.
 CREATE OR REPLACE FUNCTION public.locks_publish(
@@ -16,6 +17,7 @@ DECLARE
     allocation jsonb := locks_describe(allocation_id);
     event_data jsonb := jsonb_build_object(
         'room', allocation -> 'number', 'check_in', allocation -> 'check_in', 'check_out', allocation -> 'check_out');
+    personal_data jsonb;
     field text;
     event_id uuid;
     expires_at timestamptz;
@@ -23,9 +25,13 @@ DECLARE
 BEGIN
     -- Results that are not needed are assigned to variables, because an assignment is faster than PERFORM.
     FOREACH field IN ARRAY event_fields LOOP
-        event_data := event_data || jsonb_build_object(field, coalesce(details -> field, allocation -> field));
+        IF field IN ('reference', 'reason') THEN
+            personal_data := jsonb_build_object(field, coalesce(details -> field, allocation -> field));
+        ELSE
+            event_data := event_data || jsonb_build_object(field, coalesce(details -> field, allocation -> field));
+        END IF;
     END LOOP;
-    event_id := audit_record(context -> 'actor', event_type, 'hold', allocation ->> 'id', event_data);
+    event_id := audit_record(context -> 'actor', event_type, 'hold', allocation ->> 'id', event_data, personal_data);
 
     IF allocation ->> 'status' = 'held' THEN
         expires_at := tenants_schedule_due(

@@ -9,7 +9,8 @@ _DATES = ("check_in", "check_out")
 WAITING_LIST_JOINED = register(
     "waiting_list.joined",
     description=_("{actor} joined the waiting list for {requested} from {check_in} to {check_out}"),
-    fields=("requested", *_DATES, "reference"),
+    fields=("requested", *_DATES),
+    personal=("reference",),
 )
 # The database function locks_offer records waiting_list.offered when it offers a room to the waiting list.
 OFFERED = register(

@@ -16,6 +16,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils import timezone
 
+from audit.recording.values import split_fields
 from audit.services import actor_as_json, record
 from dlq.services import capture
 from hotelagent.core.messages import message_to_json
@@ -95,13 +96,15 @@ def _sent(accepted: AcceptedMessage | None) -> dict[str, Any]:
     reminder = accepted.reminder
     data = {"attempts": reminder.attempts, **events.reminder_fields(reminder)}
     events.REMINDER_SENT.check_fields(data)
+    plain, personal = split_fields(events.REMINDER_SENT, data)
     return {
         "sent": {
             "id": reminder.id.hex,
             "attempts": reminder.attempts,
             "sent_at": accepted.accepted_at.isoformat(),
             "actor": accepted.actor,
-            "event_data": data,
+            "event_data": plain,
+            "personal_data": personal,
         }
     }
 

@@ -2,7 +2,8 @@
 --
 -- The parameter `request` is a JSON object whose keys are all optional.
 -- The key `sent` describes the reminder whose message the mail server has accepted.
--- The value of `sent` is an object with the keys `id`, `attempts`, `sent_at`, `actor` and `event_data`.
+-- The value of `sent` is an object with the keys `id`, `attempts`, `sent_at`, `actor`, `event_data` and
+-- `personal_data`.
 -- The key `finished` contains an array literal with reminder ids.
 -- Reminders in the array `finished` whose status is `sent` are removed from the due queue.
 -- The key `hotel` contains the id of the hotel to which the reminders in `finished` belong.
@@ -29,7 +30,8 @@ BEGIN
           AND status IN ('sending', 'unknown');
         IF FOUND THEN
             PERFORM audit_record(
-                sent -> 'actor', 'reminder.sent', 'reminder', (sent ->> 'id')::uuid::text, sent -> 'event_data');
+                sent -> 'actor', 'reminder.sent', 'reminder', (sent ->> 'id')::uuid::text, sent -> 'event_data',
+                sent -> 'personal_data');
         END IF;
     END IF;
 

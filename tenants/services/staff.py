@@ -1,6 +1,7 @@
-"""Functions that create staff accounts and set passwords. Unlike the admin site, they require no login."""
+"""Functions that create and erase staff accounts and set passwords. Unlike the admin site, they require no login."""
 
 import secrets
+from uuid import UUID
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -11,7 +12,7 @@ from tenants.context import current_tenant
 from tenants.errors import InvalidPassword, InvalidRole, StaffNotFound, UsernameConflict
 from tenants.models import User
 from tenants.scopes import Role
-from tenants.signals import staff_added, staff_password_set
+from tenants.signals import staff_added, staff_erased, staff_password_set
 
 
 def available_roles() -> list[Role]:
@@ -54,10 +55,7 @@ def set_password(*, username: str, password: str) -> User:
     Raises StaffNotFound, InvalidPassword.
     """
     with transaction.atomic():
-        user = User.objects.select_for_update().filter(username__iexact=username).first()
-        if user is None:
-            detail = _("There is no staff member with the user name {username}.").format(username=username)
-            raise StaffNotFound(detail)
+        user = User.objects.select_for_update().get(id=find_staff(username=username).id)
         try:
             validate_password(password, user)
         except ValidationError as error:
@@ -65,4 +63,31 @@ def set_password(*, username: str, password: str) -> User:
         user.set_password(password)
         user.save(update_fields=["password"])
         staff_password_set.send(User, user=user)
+    return user
+
+
+def find_staff(*, username: str) -> User:
+    """Return the staff account of the current tenant with this user name. Raises StaffNotFound."""
+    user = User.objects.filter(username__iexact=username).first()
+    if user is None:
+        detail = _("There is no staff member with the user name {username}.").format(username=username)
+        raise StaffNotFound(detail)
+    return user
+
+
+def erase_staff(*, user_id: UUID) -> User:
+    """Erase the personal data of a member of staff from the account and the audit trail. The account is deactivated.
+
+    The account remains with its id, because other rows refer to it. Can be repeated. Raises StaffNotFound.
+    """
+    with transaction.atomic():
+        user = User.objects.select_for_update().filter(id=user_id).first()
+        if user is None:
+            raise StaffNotFound(_("There is no staff member with the id {id}.").format(id=user_id))
+        username, user.username = user.username, f"erased-{user.id.hex}"
+        user.full_name = user.email = ""
+        user.is_active = False
+        user.set_unusable_password()
+        user.save()
+        staff_erased.send(User, user=user, username=username)
     return user

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.test import Client
 
 from audit.models import Event
+from audit.registry import Outcome
 from audit.selectors import timeline
 from tenants import services
 from tenants.access import api_keys
@@ -88,7 +89,10 @@ def test_denied_api_request_is_recorded(hotel: Hotel) -> None:
     assert client.get("/api/v1/audit/").status_code == 403
     with hotel_context(hotel):
         event = Event.objects.get(event="access.denied", actor_id=str(key.pk))
-        assert event.data == {"permission": "audit:read", "method": "GET", "path": "/api/v1/audit/"}
+        assert event.data == {
+            "permission": "audit:read", "method": "GET", "route": "audit-list", "arguments": {},
+        }  # fmt: skip
+        assert event.outcome == Outcome.DENIED
 
 
 @pytest.mark.django_db
@@ -100,7 +104,25 @@ def test_denied_admin_page_is_recorded(hotel: Hotel) -> None:
     assert client.get("/admin/audit/event/").status_code == 403
     with hotel_context(hotel):
         event = Event.objects.get(event="access.denied", actor_id=str(desk.pk))
-        assert event.data["path"] == "/admin/audit/event/"
+        assert event.data["route"] == event.data["permission"] == "admin:audit_event_changelist"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ["%00", "a%09%0b", "%1b[31m", "%e2%80%ae", "%ed%a0%80", "x" * 5000])
+def test_denied_request_with_unusual_characters_in_its_path_is_denied_and_recorded(
+    hotel: Hotel, text: str
+) -> None:
+    client = Client(SERVER_NAME=HOST)
+    with hotel_context(hotel):
+        desk = User.objects.create_user(username="desk", password=None, role=Role.FRONT_DESK)
+        client.force_login(desk)
+    assert client.get(f"/admin/audit/event/{text}/change/").status_code in {302, 403, 404}
+    assert client.post(f"/admin/audit/event/{text}/delete/").status_code == 403
+    with hotel_context(hotel):
+        event = Event.objects.get(event="access.denied", actor_id=str(desk.pk), data__method="POST")
+        assert event.data["route"] == "admin:audit_event_delete"
+        assert len(event.data["arguments"]["object_id"]) <= 64
+        assert event.description.isprintable()
 
 
 @pytest.mark.django_db

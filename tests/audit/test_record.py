@@ -2,7 +2,6 @@
 
 import datetime
 import decimal
-import threading
 import uuid
 from typing import Any
 
@@ -13,7 +12,7 @@ from audit.errors import EventTypeNotFound, InvalidEventFields
 from audit.models import Event
 from audit.registry import EventType
 from audit.selectors import timeline
-from audit.services import record, record_in_own_transaction, record_many
+from audit.services import record, record_in_own_transaction, record_many, separate_writer
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.database.connections import direct_connection
 from tenants.models import Hotel
@@ -109,9 +108,7 @@ def test_event_in_a_separate_transaction_is_stored_later_if_the_event_table_is_l
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("LOCK TABLE audit_event IN EXCLUSIVE MODE")
             record_in_own_transaction(lamp_lit, subject=("lamp", 1), colour="blue")
-        for thread in threading.enumerate():
-            if thread.name == "audit-record":
-                thread.join(20)
+        assert separate_writer.current().wait_until_empty(20)
         assert timeline(kind="lamp", identifier=1).count() == 1
 
 

@@ -122,3 +122,12 @@ def test_system_check_reports_an_event_description_with_an_unknown_placeholder()
     assert {error.id for error in errors} == {"audit.E001"}
     assert "colour" in errors[0].msg
     assert "room" not in errors[0].msg
+
+
+def test_event_description_escapes_characters_that_could_hide_or_reorder_text() -> None:
+    lit = registry.register("lamp.lit", description="{actor} lit {subject}: {reason}", personal=("reason",))
+    text = lit.describe(
+        actor="A\u202ena", subject="\x1b[2Jlamp", data={"reason": "ok\r\n{actor} left \u2066\U000e0041"}
+    )
+    assert text == r"A\u202ena lit \u001b[2Jlamp: ok\u000d\u000a{actor} left \u2066\U000e0041"
+    assert text.isprintable()

@@ -26,7 +26,7 @@ def test_force_release_of_another_owners_hold_stores_the_reason(rooms: list[int]
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     services.force_release_hold(hold.id, reason="guest called")
     [event] = events_of("hold.forced")
-    assert event.data["reason"] == "guest called"
+    assert event.fields["reason"] == "guest called"
     assert Allocation.objects.get(id=hold.id).reason == "guest called"
     with pytest.raises(HoldStateError):
         services.extend_hold(hold.id, token=hold.token)
@@ -114,7 +114,7 @@ def test_stay_that_overlaps_with_an_added_stay_is_rejected(rooms: list[int], nig
     placed = services.add_stays([first, second, third])
     assert [len(placed.added), len(placed.rejected)] == [2, 1]
     [event] = events_of("stays.added")
-    assert event.data == {"added": 2, "rejected": 1}
+    assert event.fields == {"added": 2, "rejected": 1}
 
 
 def test_function_expire_holds_ends_expired_holds_and_reschedules_other_holds(

@@ -40,7 +40,7 @@ class Command(HotelCommand):
         with tenant_context(options):
             result = erasure.forget(identifier)
         text = (
-            f"Data were erased from {result.failures} failures, {result.attempts} attempts and {result.groups} groups. "
-            f"{result.discarded} failures were open and are discarded."
+            f"Data were erased from {result.failures} failures, {result.attempts} attempts, {result.groups} groups and "
+            f"{result.events} audit events. {result.discarded} failures were open and are discarded."
         )
         self.write_result(text, result.numbers(), as_json=options["json"])

@@ -136,7 +136,7 @@ def test_capture_is_recorded_in_the_audit_trail_without_the_payload(in_hotel: Ho
     failure = capture_failure(guest="Ana Silva")
     [event] = timeline(kind="failure", identifier=failure.id)
     assert event.event == "failure.captured"
-    assert "Ana" not in str(event.data)
+    assert "Ana" not in str(event.fields)
 
 
 @pytest.mark.django_db

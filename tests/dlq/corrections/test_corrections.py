@@ -99,7 +99,7 @@ def test_second_correction_keeps_the_original_payload_and_records_a_second_event
     assert corrected.payload == {"lamp": 1, "room": "1"}
     assert corrected.corrected_payload == {"lamp": 1, "room": "2", "floor": 3}
     assert corrected.corrections == 2
-    assert [event.data["fields"] for event in events_of(failure, "failure.corrected")] == [
+    assert [event.fields["fields"] for event in events_of(failure, "failure.corrected")] == [
         ["/room"],
         ["/floor"],
     ]
@@ -186,7 +186,7 @@ def test_trail_of_a_correction_contains_no_personal_and_no_secret_values(
     after = {"lamp": 2, "to": "a@guests.example.com", "card": {"number": "4222"}, "a@b.example": "x"}
     correct(failure, after)
     (event,) = events_of(failure, "failure.corrected")
-    patch = {operation["path"]: operation for operation in event.data["patch"]}
+    patch = {operation["path"]: operation for operation in event.fields["patch"]}
     assert patch == {
         "/lamp": {"op": "replace", "path": "/lamp", "value": 2},
         "/to": {"op": "replace", "path": "/to"},
@@ -202,8 +202,8 @@ def test_audit_event_of_a_correction_without_a_declared_kind_contains_paths_but_
         capture_failure(retry=False, room="1"), {"lamp": 1, "room": "2", "nights": [1, {"n": 2}]}
     )
     (event,) = events_of(failure, "failure.corrected")
-    assert sorted(event.data["fields"]) == ["/nights", "/room"]
-    assert all("value" not in operation for operation in event.data["patch"])
+    assert sorted(event.fields["fields"]) == ["/nights", "/room"]
+    assert all("value" not in operation for operation in event.fields["patch"])
     assert "corrected the payload of tests.lamp" in event.description
 
 

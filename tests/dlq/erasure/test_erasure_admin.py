@@ -68,7 +68,7 @@ def test_confirmed_erasure_erases_the_guest_and_is_recorded_without_the_identifi
     assert payloads(hotel) == [{}, {}, failures[2].payload]
     with hotel_context(hotel):
         event = Event.objects.get(event="failure.erased")
-        assert event.data == {"failures": 2, "discarded": 2, "attempts": 2, "groups": 0}
+        assert event.data == {"failures": 2, "discarded": 2, "attempts": 2, "groups": 0, "events": 0}
         assert event.actor_id == str(User.objects.get().id)
         assert EMAIL not in str(list(Event.objects.values()))
         assert [erasure.is_pending for erasure in Erasure.objects.all()] == [False]

@@ -74,7 +74,7 @@ def test_identifier_is_found_in_every_text_of_a_failure_and_in_the_note_of_its_g
     Failure.objects.filter(id=failures[3].id).update(ordering_key=NUMBER)
     FailureGroup.objects.update(note=f"see {NUMBER}")
     result = forget("--hotel", "alpha", NUMBER)
-    assert result == {"failures": 5, "discarded": 4, "attempts": 5, "groups": 1}
+    assert result == {"failures": 5, "discarded": 4, "attempts": 5, "groups": 1, "events": 0}
     stored = [*Failure.objects.values(), *Attempt.objects.values(), *FailureGroup.objects.values()]
     assert NUMBER not in str(stored)
 
@@ -111,7 +111,7 @@ def test_erasure_is_recorded_without_the_identifier(in_hotel: Hotel, lamp: Lamp)
     capture_failure(to=EMAIL)
     forget()
     event = Event.objects.get(event="failure.erased")
-    assert event.data == {"failures": 1, "discarded": 1, "attempts": 1, "groups": 0}
+    assert event.data == {"failures": 1, "discarded": 1, "attempts": 1, "groups": 0, "events": 0}
     assert EMAIL not in str(list(Event.objects.values()))
     [stored] = Erasure.objects.values()
     assert EMAIL not in str(stored)

@@ -63,7 +63,7 @@ def test_claimed_failure_has_the_reported_payload_a_lease_and_a_fencing_token(
         event = Event.objects.get(event="failure.claimed")
         assert (event.subject_id, event.actor_kind) == (failure_id, "key")
         assert event.actor_label.startswith("pms (")
-        assert "B-1" not in str(event.data)
+        assert "B-1" not in str(event.fields)
 
 
 def test_claim_returns_the_oldest_failures_first_and_each_of_them_once(pms: APIClient, hotel: Hotel) -> None:

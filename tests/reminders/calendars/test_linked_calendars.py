@@ -341,7 +341,7 @@ def test_url_of_a_linked_calendar_is_stored_encrypted_and_never_logged(
     with connection.cursor() as cursor:
         cursor.execute("SELECT c::text, encode(c.encrypted_url, 'escape') FROM reminders_linkedcalendar c")
         assert TOKEN not in "".join(cursor.fetchone())
-    assert not [event for event in Event.objects.all() if TOKEN in json.dumps(event.data)]
+    assert not [event for event in Event.objects.all() if TOKEN in json.dumps(event.fields)]
 
 
 def test_calendar_import_after_a_change_of_secret_key_reports_the_reason(

@@ -241,7 +241,7 @@ def test_staff_can_add_addresses_to_the_suppression_list_and_remove_them(
     events = Event.objects.filter(event__startswith="suppression.").order_by("id")
     assert [event.event for event in events] == ["suppression.added", "suppression.removed"]
     assert {event.actor_label for event in events} == {"manager"}
-    assert not [event for event in Event.objects.all() if "ana@example.com" in str(event.data).lower()]
+    assert not [event for event in Event.objects.all() if "ana@example.com" in str(event.fields).lower()]
 
 
 def test_auditor_cannot_change_the_suppression_list_or_the_branding(hotel: Hotel) -> None:

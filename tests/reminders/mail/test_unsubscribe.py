@@ -92,7 +92,7 @@ def test_unsubscribing_twice_suppresses_the_address_and_records_one_event(
         assert "<form" not in response.content.decode()
     assert is_unsubscribed("r1@example.com")
     [event] = Event.objects.filter(event="suppression.unsubscribed")
-    assert event.data == {"number": "R1"}
+    assert event.fields == {"number": "R1"}
     assert "r1@example.com" not in str(event.__dict__)
     assert "<form" not in guest.get(path).content.decode()
 

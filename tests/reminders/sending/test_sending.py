@@ -57,7 +57,7 @@ def test_sending_a_reminder_stores_the_recipient_and_an_event_and_empties_the_qu
     assert reminder.sent_at is not None
     assert not is_queued(reminder)
     event = Event.objects.get(event="reminder.sent", subject_id=str(reminder.id))
-    assert event.data == {"number": "R1", "rule": "1 day before arrival", "attempts": 1}
+    assert event.fields == {"number": "R1", "rule": "1 day before arrival", "attempts": 1}
 
 
 def test_reminder_contains_the_hotel_name_and_uses_the_language_of_the_guest(

@@ -1,0 +1,142 @@
+"""The erasure of personal values from recorded events. The entries of the events remain the same.
+
+An erasure replaces the salt and the value of a personal field by the commitment (`audit.entries`). The commitment does
+not reveal the value, because the random salt is gone.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
+
+from audit.entries import commitment
+from audit.models import ORIGIN, ActorKind, Event
+
+#: The number of events that are read and updated together.
+BATCH_SIZE = 1000
+
+_ERASE = """
+UPDATE audit_event SET personal = erased.personal
+FROM json_to_recordset(%s) AS erased (id uuid, personal jsonb) WHERE audit_event.id = erased.id
+"""
+_WITH_TEXT = (
+    "EXISTS (SELECT FROM jsonb_each(personal) AS field WHERE field.value -> 'value' = to_jsonb(%s::text))"
+)
+
+#: A function that returns whether one of the texts contains an identifier of the person.
+Matcher = Callable[[Iterable[str]], bool]
+
+
+class ErasedEvents(NamedTuple):
+    """The number of events with erased values. `is_complete` is False if the time limit has ended the erasure."""
+
+    events: int
+    is_complete: bool
+
+
+def erase_guest(is_match: Matcher, *, seconds: float | None = None) -> ErasedEvents:
+    """Erase a guest from the trail of the current tenant.
+
+    A personal value is erased if it contains an identifier of the guest. If the subject of an event is one of the
+    identifiers, all its personal fields are erased, and the address of an anonymous client too. Each batch is
+    committed separately unless the caller has a transaction. All events are read, because an index cannot find parts
+    of texts. The erasure stops after `seconds`. It can be repeated.
+    """
+    started = time.monotonic()
+    count, last = 0, uuid.UUID(int=0)
+    events = Event.objects.filter(personal__isnull=False).order_by("id").only(*_COLUMNS)
+    while batch := list(events.filter(id__gt=last)[:BATCH_SIZE]):
+        last = batch[-1].id
+        count += _erase_fields((event, _fields_of_guest(event, is_match)) for event in batch)
+        if seconds is not None and time.monotonic() - started > seconds:
+            return ErasedEvents(count, is_complete=False)
+    return ErasedEvents(count, is_complete=True)
+
+
+def erase_staff_member(*, user_id: uuid.UUID, username: str = "") -> int:
+    """Erase a member of staff from the trail of the current tenant, and return the number of changed events.
+
+    The name, addresses and user agents are erased from the events of which the person is the actor or initiator, all
+    personal fields from the events about the account, and each field whose value is the user name.
+    """
+    identifier = str(user_id)
+    own = Event.objects.alias(person=Coalesce("initiator_id", "actor_id")).filter(person=identifier)
+    about = Event.objects.filter(subject_kind="user", subject_id=identifier)
+    count = _erase_all(own, lambda event: _fields_of_actor(event, identifier))
+    count += _erase_all(about, lambda event: set(event.personal or {}) - ORIGIN)
+    if username:
+        named = Event.objects.extra(where=[_WITH_TEXT], params=[username])  # noqa: S610 - a constant with a parameter
+        count += _erase_all(named, lambda event: _fields_with_text(event, username))
+    return count
+
+
+_COLUMNS = ("id", "subject_id", "actor_kind", "actor_id", "initiator_kind", "initiator_id", "personal")
+
+
+def _erase_all(events: QuerySet[Event], fields_of: Callable[[Event], set[str]]) -> int:
+    count, last = 0, uuid.UUID(int=0)
+    found = events.filter(personal__isnull=False).order_by("id").only(*_COLUMNS)
+    while batch := list(found.filter(id__gt=last)[:BATCH_SIZE]):
+        last = batch[-1].id
+        count += _erase_fields((event, fields_of(event)) for event in batch)
+    return count
+
+
+def _erase_fields(events: Iterable[tuple[Event, set[str]]]) -> int:
+    """Erase these fields of these events with one statement. Return the number of changed events."""
+    rows = []
+    for event, names in events:
+        stored = event.personal or {}
+        if erased := {
+            name: {"digest": commitment(stored[name])}
+            for name in names & stored.keys()
+            if "value" in stored[name]
+        }:
+            rows.append({"id": str(event.id), "personal": stored | erased})
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_ERASE, [json.dumps(rows)])
+    return len(rows)
+
+
+def _fields_of_guest(event: Event, is_match: Matcher) -> set[str]:
+    stored = event.personal or {}
+    fields = {name for name, field in stored.items() if is_match(_texts(field.get("value")))}
+    if event.subject_id and is_match([event.subject_id]):
+        fields |= set(stored) - ORIGIN
+        if event.actor_kind == ActorKind.ANONYMOUS:
+            fields.add("actor")
+    return fields
+
+
+def _fields_of_actor(event: Event, identifier: str) -> set[str]:
+    people = {
+        "actor": (event.actor_kind, event.actor_id),
+        "initiator": (event.initiator_kind, event.initiator_id),
+    }
+    return {name for name, person in people.items() if person == (ActorKind.USER, identifier)}
+
+
+def _fields_with_text(event: Event, text: str) -> set[str]:
+    return {name for name, field in (event.personal or {}).items() if field.get("value") == text}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts and numbers in a JSON value, and the names of members."""
+    match value:
+        case None | bool():
+            return
+        case dict():
+            for name, member in value.items():
+                yield name
+                yield from _texts(member)
+        case list():
+            for element in value:
+                yield from _texts(element)
+        case _:
+            yield str(value)
