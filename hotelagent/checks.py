@@ -68,7 +68,7 @@ def check_redis(**_kwargs: Any) -> list[CheckMessage]:
 def check_redis_prefix(*, databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
     """Warn if another deployment uses the same prefix in the same Redis database.
 
-    The first deployment that runs this check stores the name of its database in Redis.
+    The first deployment that runs this check stores the name of its PostgreSQL database in Redis.
     """
     if not databases or DEFAULT_DB_ALIAS not in databases:
         return []

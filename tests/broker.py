@@ -8,7 +8,7 @@ from hotelagent.celery import app
 def close_broker_connections() -> None:
     """Make Celery open new connections, because a test has changed the URL of the broker.
 
-    `app.close()` is not used here, because it also removes the app from the apps that get new shared tasks.
+    The function does not call `app.close()`, because Celery would then not register new shared tasks in the app.
     """
     pools.reset()
     app._pool = None  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from rest_framework.exceptions import ParseError
 #: The maximum depth of nested arrays and objects. No schema of the API needs deeper JSON.
 #: A function that processes deeper JSON could exceed the recursion limit of Python.
 MAX_DEPTH = 100
-#: Maximum number of characters that an error message shows of a number. The remaining characters are cut off.
+#: An error message quotes at most this many characters of a number. The remaining characters are cut off.
 _MAX_NUMBER_LENGTH = 40
 
 

@@ -1,4 +1,4 @@
-"""The URLs of the API documentation. Their paths are the same on hotels' hosts and on the platform's host."""
+"""The URLs of the API documentation. The paths are the same on hotels' hosts and on the platform's host."""
 
 from django.urls import path
 

@@ -67,4 +67,4 @@ class HotelViewSet(HotelAPIView, GenericViewSet[Any]):
 
 
 class HotelReadOnlyViewSet(HotelAPIView, ReadOnlyModelViewSet[Any]):
-    """Base class of read-only view sets. They list the rows of a model, newest first, and return single rows."""
+    """Base class of read-only view sets, which list the rows of a model, newest first, and return single rows."""

@@ -1,5 +1,5 @@
 -- Ends the expired holds of a room that include any of the given nights, and returns the number of ended holds.
--- Until an expired hold is ended, the exclusion constraint rejects other holds on its nights.
+-- Until an expired hold is ended, the exclusion constraint rejects other holds on the same nights.
 -- The caller must have locked the room.
 --
 -- The function waits for holds that another transaction is changing, because that transaction may confirm the hold.

@@ -29,7 +29,7 @@ STATUS_COLORS = {
 
 @admin.register(WaitingListEntry, site=hotel_site)
 class WaitingListEntryAdmin(HotelModelAdmin):
-    """The list of waiting list entries. Staff can view and cancel entries. Clients create them through the REST API."""
+    """The list of waiting list entries. Clients create entries over the REST API. Staff can view and cancel entries."""
 
     icon = "hourglass_top"
     menu_order = 25

@@ -144,9 +144,10 @@ class WaitingListViewSet(IdempotentMixin, HotelViewSet):
     def create(self, request: Request) -> Response:
         """Join the waiting list.
 
-        When a room becomes free, it is held for the oldest entry that it fits. The entry's status becomes `offered`
-        and webhooks receive the event `waiting_list.offered`. Claim the offer within ten minutes. After that it
-        expires, and the room is offered to the next entry. If a room is free already, it is offered immediately.
+        When a room becomes free, the room is held for the oldest entry that it suits. The entry's status becomes
+        `offered`, and webhooks receive the event `waiting_list.offered`. Claim the offer within ten minutes. After ten
+        minutes the offer expires, and the room is offered to the next entry. A room that is already free is offered
+        immediately.
         """
         serializer = NewWaitingListEntrySerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

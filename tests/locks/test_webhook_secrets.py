@@ -25,7 +25,10 @@ def webhook_and_secret(receiver: Receiver, in_hotel: Any) -> tuple[Webhook, str]
 
 
 def verify_test_request(webhook: Webhook, receiver: Receiver, *secrets: str) -> list[bool]:
-    """Send a test request to the webhook. Return, for each secret, whether it verifies a signature of the request."""
+    """Send a test request to the webhook. Return a boolean for each secret.
+
+    The boolean is True if the receiver can verify the request with the secret.
+    """
     assert send_test_delivery(webhook.id).delivered
     headers, body = receiver.requests[-1]
     assert len(headers["webhook-signature"].split(" ")) <= 2

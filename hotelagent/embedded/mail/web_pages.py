@@ -170,7 +170,7 @@ def integer(query: dict[str, str], name: str, default: int) -> int:
 
 
 def create_server(mailbox: Mailbox, port: int) -> ThreadingHTTPServer:
-    """Return an HTTP server that listens on the loopback interface. Its method `serve_forever` runs it."""
+    """Return an HTTP server that listens on the loopback interface. The method `serve_forever` runs the server."""
     handler = type("MailboxHandler", (Handler,), {"mailbox": mailbox})
     server = ThreadingHTTPServer((LOOPBACK, port), handler)
     server.daemon_threads = True
