@@ -10,8 +10,8 @@ _STAFF = "user"
 
 
 def holder() -> str:
-    """Return the current actor in the format of `Allocation.holder`."""
-    actor = current_actor()
+    """Return the current actor, or the person who started the task, in the format of `Allocation.holder`."""
+    actor = current_actor().responsible
     return f"{actor.kind}:{actor.id}"
 
 

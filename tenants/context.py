@@ -99,6 +99,11 @@ class Actor:
     idempotency_key: str = ""
     initiator: Actor | None = None
 
+    @property
+    def responsible(self) -> Actor:
+        """The person or API key that started the task or command, or the actor itself if it acts directly."""
+        return self.initiator or self
+
 
 PUBLIC_SCHEMA = "public"
 PLATFORM = Tenant(

@@ -21,6 +21,7 @@ from tenants.context import Actor, actor_context, hotel_context, platform_contex
 from tenants.errors import TooManyDeliveries
 from tenants.queue import due
 from tenants.queue.celery_task import DUE_HEADER, HOTEL_HEADER, REQUEST_ID_HEADER, HotelTask
+from tenants.queue.initiators import initiator_in
 from tenants.signals import task_failed, task_succeeded
 
 log = structlog.get_logger(__name__)
@@ -193,6 +194,13 @@ def _message_context(headers: dict[str, Any], *, name: str, task_id: str) -> Ite
     # `storable` removes the characters that the audit trail cannot store.
     request_id = storable(str(headers.get(REQUEST_ID_HEADER) or "")) or None
     task_name = storable(name)[:MAX_NAME_LENGTH]
-    actor = Actor("task", task_name, task_name, request_id=request_id, task_id=storable(task_id))
+    actor = Actor(
+        "task",
+        task_name,
+        task_name,
+        request_id=request_id,
+        task_id=storable(task_id),
+        initiator=initiator_in(headers),
+    )
     with hotel_context(hotel) if hotel else platform_context(), actor_context(actor):
         yield

@@ -15,7 +15,7 @@ from dlq import events
 from dlq.models import AttemptOutcome
 from dlq.redrives import coverage, results
 from dlq.redrives.models import ACTIVE_STATUSES, Redrive, RedriveStatus, StopReason
-from tenants.context import actor_context
+from tenants.context import actor_context, changed_actor
 from tenants.database.clock import database_now
 
 #: Maximum number of retries that a redrive has scheduled and that have not ended yet.
@@ -48,7 +48,7 @@ def advance(*, redrive_id: uuid.UUID) -> bool:
             if redrive is None:
                 return has_scheduled
             scheduled = redrive.scheduled
-            with actor_context(actor_from_json(redrive.actor)):
+            with actor_context(changed_actor(initiator=actor_from_json(redrive.actor).responsible)):
                 delay = _step(redrive)
             has_scheduled = has_scheduled or redrive.scheduled > scheduled
         if delay != _NOW or time.monotonic() > deadline:

@@ -27,7 +27,7 @@ from reminders.file_imports.error_messages import error_message
 from reminders.file_imports.kinds import Progress, open_content
 from reminders.file_imports.services import KINDS, enqueue
 from reminders.models import ACTIVE_STATUSES, FileImport, ImportStatus
-from tenants.context import Actor, actor_context
+from tenants.context import Actor, actor_context, changed_actor
 from tenants.database.clock import database_now
 from tenants.queue import due
 
@@ -65,10 +65,10 @@ def run(import_id: UUID) -> None:
     if claimed is None:
         return
     work = _Work(claimed)
-    # The member of staff who started the import is the actor of all changes that the worker makes.
+    # The member of staff who started the import is the initiator of all changes that the worker makes.
     starter = Actor(kind="user", id=claimed.staff_id, label=claimed.staff_name)
     try:
-        with actor_context(starter):
+        with actor_context(changed_actor(initiator=starter)):
             last = KINDS[claimed.kind].process(open_content(claimed), claimed, work)
         work.finish(last)
     except LeaseLost:

@@ -35,6 +35,7 @@ from tenants.context import (
 )
 from tenants.errors import HotelSuspended, TooManyDeliveries
 from tenants.models import HotelStatus
+from tenants.queue.initiators import initiator_headers, initiator_in
 from tenants.queue.success import store_success
 from tenants.signals import task_failed, task_succeeded
 
@@ -199,8 +200,8 @@ class HotelTask(DjangoTask[Any, Any]):
                 lambda: task_succeeded.send(type(self), task=self), work=f"{self.name}[{self.request.id}]"
             )
 
-    def _context_headers(self) -> dict[str, str]:
-        headers = {}
+    def _context_headers(self) -> dict[str, Any]:
+        headers: dict[str, Any] = initiator_headers()
         if (hotel_id := current_tenant().id) is not None:
             headers[HOTEL_HEADER] = str(hotel_id)
         if request_id := current_actor().request_id:
@@ -216,6 +217,7 @@ class HotelTask(DjangoTask[Any, Any]):
             label=self.name,
             request_id=headers.get(REQUEST_ID_HEADER),
             task_id=str(self.request.id),
+            initiator=initiator_in(headers),
         )
         hotel_id = headers.get(HOTEL_HEADER)
         with self.in_hotel(hotel_id) if hotel_id else platform_context(), actor_context(actor):

@@ -19,6 +19,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from audit.events import STAFF_ADDED
+from audit.models import Event
+from audit.services import record
 from hotelagent.celery import app
 from tenants import host_routing, services
 from tenants.context import (
@@ -33,6 +36,7 @@ from tenants.context import (
 from tenants.errors import TooManyDeliveries
 from tenants.models import Hotel, Redelivery
 from tenants.queue.celery_task import HOTEL_HEADER, HotelTask
+from tenants.queue.initiators import INITIATOR_HEADER, initiator_in
 from tests.broker import close_broker_connections
 from tests.programs import run_python
 
@@ -49,6 +53,17 @@ def fail_then_note(self: Any) -> None:
     if not self.request.retries:
         raise self.retry(countdown=0)
     note("retried")
+
+
+@shared_task(base=HotelTask, name="tests.recorded")
+def recorded(value: str) -> None:
+    record(STAFF_ADDED, role=value)
+    runs.append(value)
+
+
+@shared_task(base=HotelTask, name="tests.send_recorded")
+def send_recorded(value: str) -> None:
+    recorded.delay(value)
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +101,42 @@ def test_task_runs_with_the_hotel_and_the_request_id_of_its_sender(
     assert sorted(wait_for(4)) == [
         ("", "task", None, ""), ("alpha", "task", "r-1", ""), ("alpha", "task", "r-1", ""), ("beta", "task", "r-1", ""),
     ]  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_of_a_task_name_the_person_or_key_that_started_it_also_through_another_task(
+    worker: Any, hotel: Hotel
+) -> None:
+    with hotel_context(hotel):
+        for actor in (Actor("user", "1", "ana"), Actor("key", "2", "channel"), Actor("system", "", "system")):
+            with actor_context(actor):
+                send_recorded.delay(actor.label)
+    assert sorted(wait_for(3)) == ["ana", "channel", "system"]
+    with hotel_context(hotel):
+        events = {
+            event.data["role"]: (
+                event.actor_kind,
+                event.actor_id,
+                event.initiator_kind,
+                event.initiator_label,
+            )
+            for event in Event.objects.filter(event="staff.added")
+        }
+        task_ids = set(Event.objects.filter(event="staff.added").values_list("task_id", flat=True))
+    assert events == {
+        "ana": ("task", "tests.recorded", "user", "ana"),
+        "channel": ("task", "tests.recorded", "key", "channel"),
+        "system": ("task", "tests.recorded", None, ""),
+    }
+    assert len(task_ids) == 3
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "ana", {}, {"kind": "user"}, {"kind": "root", "id": "1", "label": "a"}, {"kind": "user", "id": 1}],
+)
+def test_initiator_header_that_is_not_valid_is_ignored(header: object) -> None:
+    assert initiator_in({INITIATOR_HEADER: header}) is None
 
 
 @pytest.mark.django_db(transaction=True)

@@ -91,7 +91,9 @@ def test_import_stores_the_rows_and_records_the_person_who_started_the_import(in
     events = Event.objects.filter(event__startswith="import.").values_list("event", "subject_id")
     assert set(events) == {("import.uploaded", str(finished.id)), ("import.started", str(finished.id))}
     imported = Event.objects.get(event="reservation.imported")
-    assert (imported.data["created"], imported.actor_kind, imported.actor_label) == (2, "user", "ana")
+    assert (imported.data["created"], imported.initiator_kind, imported.initiator_id) == (2, "user", "7")
+    assert imported.initiator_label == "ana"
+    assert imported.description.startswith("ana imported")
     assert queued() == 0
 
 

@@ -1,0 +1,31 @@
+"""The initiator of a Celery task: the person, API key or command that sent the message, as a header of the message."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tenants.context import Actor, current_actor
+
+#: The name of the header. Its value is an object with the keys `kind`, `id` and `label`.
+INITIATOR_HEADER = "initiator"
+#: The kinds of actors that are recorded as initiators.
+_KINDS = frozenset({"user", "key", "command"})
+
+
+def initiator_headers() -> dict[str, dict[str, str]]:
+    """Return the header for a message of the current actor, or an empty dict if nobody started the current work.
+
+    A message that a task sends has the initiator of the task.
+    """
+    initiator = current_actor().responsible
+    if initiator.kind not in _KINDS:
+        return {}
+    return {INITIATOR_HEADER: {"kind": initiator.kind, "id": initiator.id, "label": initiator.label}}
+
+
+def initiator_in(headers: Mapping[str, Any]) -> Actor | None:
+    """Return the initiator in the headers of a message, or None if there is none or if the header is not valid."""
+    match headers.get(INITIATOR_HEADER):
+        case {"kind": "user" | "key" | "command" as kind, "id": str(id_), "label": str(label)}:
+            return Actor(kind=kind, id=id_, label=label)
+        case _:
+            return None
