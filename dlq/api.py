@@ -167,7 +167,7 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
         ]
 
     def filter_queryset(self, queryset: QuerySet[Failure]) -> QuerySet[Failure]:
-        """Return the failures that a redrive with the same criteria covers."""
+        """Filter the failures by the query parameters. A redrive with the same criteria covers the same failures."""
         selection = FailureSelection.from_values(self.form.cleaned_data)
         return queryset.filter(selection.condition())
 
@@ -188,7 +188,7 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
 class FailureViewSet(
     IdempotentMixin, PayloadMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet
 ):
-    """Failures, with their errors and attempts."""
+    """List, report, retry and discard failures. A failure is a message or task that could not be processed."""
 
     queryset = Failure.objects.all()
     detail_serializer = FailureDetailSerializer

@@ -101,7 +101,10 @@ def _is_valid(kind: Kind, payload: Any) -> bool:
 
 
 def ordering_key_of(kind: Kind, payload: Any) -> str:
-    """Return the ordering key, or "" if the kind has none or its function raises an exception for the payload."""
+    """Return what the failure is about, such as a booking. Failures with the same ordering key are retried in order.
+
+    Return "" if the kind declares no ordering key, or if its function raises an exception for the payload.
+    """
     if kind.ordering_key is None:
         return ""
     try:
@@ -125,7 +128,10 @@ def _work_key(source: str, name: str, payload: payloads.StoredPayload) -> str:
 
 
 def _key(key: str) -> str:
-    """Return the key, or a digest of a key that is too long. Two long keys with the same beginning stay different."""
+    """Return the key in a form that fits the column.
+
+    A key that is too long is replaced by its digest, so that two long keys with the same beginning stay different.
+    """
     key = storable(key)
     return key if len(key) <= MAX_KEY_LENGTH else hashlib.sha256(key.encode()).hexdigest()
 

@@ -22,8 +22,10 @@ class FailureStateError(DomainError):
 
 
 class FailureNotRetryable(DomainError):
-    """This server cannot process the message again. Only the system that reported the failure can send it again, or a
-    handler with an API key that has the name of the reporting key and the scope `dlq:work`.
+    """This server cannot process the message again, because another system reported the message.
+
+    Send the message again from that system. A handler can also process it over REST with an API key that has the same
+    name as the reporting key, and the scope `dlq:work`.
     """
 
     code = "failure-not-retryable"
@@ -79,7 +81,7 @@ class FailureGroupNotFound(DomainError):
 
 
 class FailureGroupConflict(DomainError):
-    """The groups are the same group, or an earlier join or split does not allow this join or split."""
+    """A group cannot be joined to itself, or an earlier join or split of these groups conflicts with this operation."""
 
     code = "failure-group-conflict"
     title = _("The rules of the failure groups do not allow this operation")
@@ -110,7 +112,7 @@ class AssigneeNotFound(DomainError):
 
 
 class FailureConflict(DomainError):
-    """Somebody else corrected, retried or discarded the failure, or it was retried automatically.
+    """The failure was corrected, retried or discarded since the client read the failure.
 
     The failure no longer has the version that the client sent in `If-Match`. Read the failure again.
     """
@@ -121,7 +123,7 @@ class FailureConflict(DomainError):
 
 
 class VersionRequired(DomainError):
-    """Send the `ETag` of the failure in `If-Match`, so that no correction of another person is overwritten."""
+    """Send the `ETag` of the failure in `If-Match`, so that you do not overwrite another person's correction."""
 
     code = "version-required"
     status = 428

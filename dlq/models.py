@@ -23,7 +23,7 @@ class FailureStatus(models.TextChoices):
     """The status of a failure.
 
     Scheduled and retrying failures are retried automatically. A permanent failure waits until a person retries or
-    discards it. A failure in doubt waits too, because a lost attempt may already have done its work.
+    discards it. A failure in doubt waits for a person too, because a lost attempt may already have done the work.
     """
 
     SCHEDULED = "scheduled", _("scheduled")
@@ -48,7 +48,10 @@ CLOSED_STATUSES = (FailureStatus.RESOLVED, FailureStatus.DISCARDED)
 
 
 class BlockingFailure(models.Func):
-    """The id of the older failure with the same ordering key that a failure waits for. Null if it does not wait."""
+    """A database expression for the id of the older failure with the same ordering key that must be closed first.
+
+    Null if the failure does not have to wait for another failure.
+    """
 
     function = "dlq_blocking_failure"
     output_field = models.UUIDField()
@@ -58,9 +61,9 @@ class BlockingFailure(models.Func):
 
 
 class WithTraceback(models.QuerySet[Any]):
-    """A queryset of failures or attempts that can annotate each with `traceback`, which its `FailureGroup` stores.
+    """A queryset that can annotate failures or attempts with their `traceback`, which is stored in `FailureGroup`.
 
-    Failures can also be annotated with `waits_for`.
+    The queryset can also annotate failures with `waits_for`, the id of an older failure that must be closed first.
     """
 
     def with_traceback(self) -> Any:
@@ -200,7 +203,7 @@ class Failure(models.Model):
     def idempotency_key(self) -> str:
         """A key that is the same for all attempts of this work, including the original attempt of a Celery task.
 
-        A handler passes it to external systems, so that they recognize work that they have done already.
+        A handler passes the key to external systems, so that these systems do not do the same work twice.
         """
         return self.task_id or str(self.id)
 

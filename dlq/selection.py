@@ -82,7 +82,10 @@ class FailureSelection:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """Return the selection that `as_json` converted. Raises InvalidSelection if it has an unknown criterion."""
+        """Return the selection with the criteria of this JSON object.
+
+        Raises InvalidSelection if a criterion is unknown.
+        """
         if unknown := sorted(set(value) - {field.name for field in fields(cls)}):
             raise InvalidSelection(_("Unknown criteria: {names}.").format(names=", ".join(unknown)))
         criteria = dict(value)

@@ -44,7 +44,10 @@ def due_failures(*, limit: int) -> list[uuid.UUID]:
 
 
 def _names_without_code() -> list[str]:
-    """Return the names of failures for which this version has no code. The names come from the few groups."""
+    """Return the names of failures for which this version of the application has no code.
+
+    The names are read from the table of groups, which is much smaller than the table of failures.
+    """
     names = FailureGroup.objects.order_by().values_list("name", flat=True).distinct()
     return [name for name in names if not has_code(Failure(name=name, is_task=True))]
 

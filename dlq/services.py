@@ -52,16 +52,16 @@ def capture(
     """Store a failure of the current tenant and return its id and status.
 
     The failure is stored in the caller's transaction. If that transaction can only be rolled back, because a statement
-    in it has failed, the failure is stored in a transaction of its own. One database statement stores the failure, its
+    in it has failed, the failure is stored in a separate transaction. One database statement stores the failure, its
     first attempt, its group, its due item and the audit event.
 
     `payload` is the data that a retry needs, in general a dict. It may contain personal data. The error texts are
     redacted before they are stored. `retry=False` makes the failure permanent, so it is not retried automatically. A
     payload that JSON cannot hold exactly, or that does not match the schema of its kind, makes it permanent, too.
 
-    `work_key` identifies the work. It defaults to a digest of source, name and payload. If
-    a failure with this work key is open, its `occurrences` is incremented, its error is replaced, and that failure is
-    returned. The new error is kept as a further attempt, unless a worker is retrying the failure.
+    `work_key` identifies the work. It defaults to a digest of source, name and payload. If a failure with this work key
+    is open, its `occurrences` is incremented, its error is replaced, and that failure is returned. The new error is
+    kept as a further attempt, unless a worker is retrying the failure.
 
     Failures with the same `ordering_key` are retried one at a time, oldest first. It defaults to the ordering key that
     the kind declares for the payload.

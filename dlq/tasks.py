@@ -63,7 +63,7 @@ def clean_up(ids: list[str]) -> None:
 def release(ids: list[str]) -> None:
     """Schedule the retries that became due while retries were paused. Runs after the end of the pause.
 
-    `ids` is the list of ids that every task of the due queue gets. It contains only the id of the hotel.
+    `ids` contains one id, the hotel's.
     """
     pauses.release()
     due.complete(kind=policy.RELEASE_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
@@ -95,7 +95,7 @@ def _watch() -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.send_alert")
 def send_alert() -> None:
-    """Send an e-mail about the problems with failures that were not reported yet."""
+    """Send an alert by e-mail if the current tenant has problems with failures that no alert has reported yet."""
     digest.send_if_due()
 
 
@@ -138,7 +138,7 @@ def regroup() -> None:
 
 @shared_task(base=HotelTask, name=erasure.ERASE_TASK)
 def erase() -> None:
-    """Finish the erasures of guests from the hotel's failures that took too long for a request.
+    """Finish erasures of guest data that took too long for one HTTP request.
 
     If this task is lost, the daily clean-up does the rest of the work.
     """

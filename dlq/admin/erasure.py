@@ -33,7 +33,7 @@ class ErasureForm(forms.Form):
 
 
 class ErasureMixin:
-    """Mixin for the admin class of failures. Put it to the left of the model admin class.
+    """Mixin that adds the erasure page to the admin of failures. List the mixin before the model admin class.
 
     The identifier of the guest is sent in the body of POST requests only, so that no log of URLs contains it.
     """
@@ -45,7 +45,10 @@ class ErasureMixin:
         return [path("erase/", view, name="dlq_failure_erase"), *urls]
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user may erase guests. The platform has only the command dlq_forget."""
+        """Return whether the user may erase guests here.
+
+        On the platform's site nobody may, because guests are erased there only with the command dlq_forget.
+        """
         admin: Any = self
         return admin.may_correct(request) and not current_tenant().is_platform
 

@@ -1,4 +1,4 @@
-"""What happened to a failure and what staff can do, in words for people who do not know the technology."""
+"""Explanations of failures for hotel staff: what happened, and what to do, without technical terms."""
 
 from dataclasses import dataclass
 

@@ -14,7 +14,7 @@ _PUBLIC_PARAMETERS = ("status", "is_task", "fingerprint", "last_seen_at")
 
 
 class ExportMixin:
-    """Mixin for the admin class of failures. Put it to the left of the model admin class."""
+    """Mixin that adds the export links to the list of failures. List the mixin before the model admin class."""
 
     list_after_template = "dlq/export.html"
 

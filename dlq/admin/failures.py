@@ -59,7 +59,10 @@ class DiscardForm(ActionForm):  # type: ignore[misc]
 
 
 class WorkFilter(DropdownFilter):  # type: ignore[misc]
-    """Filters by the name of the failed work. The names come from the groups, because there are few groups."""
+    """A filter by the name of the failed work.
+
+    The names are read from the table of groups, which is much smaller than the table of failures.
+    """
 
     title = _("work")
     parameter_name = "name"
@@ -73,7 +76,10 @@ class WorkFilter(DropdownFilter):  # type: ignore[misc]
 
 
 class GroupFilter(TextFilter):  # type: ignore[misc]
-    """Filters by the whole fingerprint, because the index cannot find a part of a fingerprint."""
+    """A filter by the fingerprint of the group.
+
+    The whole fingerprint must be entered, because the index cannot find a part.
+    """
 
     title = _("group")
     parameter_name = "fingerprint"
@@ -146,10 +152,12 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
         return f"{reverse(f'{self.admin_site.name}:dlq_redrive_start')}?{query.urlencode()}"
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list, with the subjects of the displayed failures.
+        """Return the list of failures.
 
-        If the page is the last page of a search that did not read all failures, the list has `query_for_all`, the query
-        string for a search of all failures.
+        The title of each failure names its subject, such as the reminder that was not sent.
+
+        A search reads only the newest failures. Its last page has a link that searches all failures. The attribute
+        `query_for_all` is the query string of this link.
         """
         changelist = super().get_changelist_instance(request)
         if _is_list(request) and len(changelist.result_list) < changelist.list_per_page:
@@ -222,6 +230,9 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
 
 
 def _is_list(request: HttpRequest) -> bool:
-    """Return whether the request displays the list. Actions and exports process failures that the list omits."""
+    """Return whether the request displays the list of failures.
+
+    The search limit applies to such requests only: actions and exports also process failures that the list leaves out.
+    """
     match = request.resolver_match
     return request.method == "GET" and match is not None and match.url_name == "dlq_failure_changelist"

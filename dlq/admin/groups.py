@@ -95,7 +95,7 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         return groups.visible() if is_list else groups
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list, with the counts and the subject of the latest failure of each displayed group."""
+        """Return the list of groups. Add to each displayed group its counts, and what its latest failure is about."""
         changelist = super().get_changelist_instance(request)
         shown = list(changelist.result_list)
         known = counts.counts_of(shown, with_days=True)
@@ -205,7 +205,10 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
             self.message_user(request, text, messages.SUCCESS)
 
     def _apply_to_failures(self, request: HttpRequest, group: FailureGroup, operation: str) -> None:
-        """Retry or discard the waiting failures of the group. Start a redrive if the group has many."""
+        """Retry or discard the waiting failures of the group.
+
+        If the group has many waiting failures, start a redrive (a background job) instead.
+        """
         reason = request.POST.get("reason", "").strip()[:300]
         if operation == "discard" and not reason:
             self.message_user(request, _("Enter a reason for discarding."), messages.ERROR)

@@ -1,4 +1,8 @@
-"""Conversion of the filter of the list of failures: to the selection of a redrive, and to a text for people."""
+"""Conversion of list filters for redrives.
+
+A redrive (a job that retries or discards many failures) needs the filter of the list as criteria, and the admin shows
+the criteria as a text.
+"""
 
 from typing import Any
 
@@ -19,7 +23,7 @@ _RANGE = ("last_seen_at_from_0", "last_seen_at_from_1", "last_seen_at_to_0", "la
 
 
 def describe_filter(criteria: dict[str, Any]) -> str:
-    """Return the criteria of a selection as a text for people."""
+    """Return a readable text for the criteria, such as "tasks only · since May 3, 2026"."""
     parts = []
     for name, value in criteria.items():
         if name == "status":
@@ -39,9 +43,9 @@ def describe_filter(criteria: dict[str, Any]) -> str:
 
 
 def selection_of(query: QueryDict) -> FailureSelection:
-    """Return the selection for the filter of the list of failures.
+    """Convert the query string of the list of failures to the criteria of a redrive.
 
-    Raises InvalidSelection if the query contains a parameter that a selection does not have.
+    Raises InvalidSelection if the query string contains a filter that a redrive does not support.
     """
     values = {name: value for name, value in query.items() if value and name not in _NOT_FILTERS}
     criteria: dict[str, Any] = {

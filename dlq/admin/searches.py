@@ -1,7 +1,7 @@
-"""The limit of searches in the list of failures.
+"""The limit on how many failures a search in the admin list reads.
 
-No index finds a failure by its text, its name, its time or a closed status. A search for a failure that is rare would
-read all failures of the hotel. So a search reads only the newest failures, until the person requests all of them.
+No index finds a failure by its text, its name, its time or a closed status, so a search could read all failures of the
+hotel. Therefore a search reads only the newest failures. A link below the result searches all failures.
 """
 
 from contextlib import suppress
@@ -19,16 +19,16 @@ from dlq.redrives.results import CLOCK_DIFFERENCE
 from dlq.selection import FailureSelection
 from hotelagent.core.ids import first_uuid7_at
 
-#: A search reads this number of failures, unless the person requests all.
+#: A search reads at most this number of failures, unless the person requests a search of all failures.
 MAX_SEARCHED = 10_000
 _PARAMETER = "searched"
 _ALL = "all"
 
 
 class SearchedFailures(admin.SimpleListFilter):
-    """The parameter of the list with which a person requests a search of all failures.
+    """A list filter for the URL parameter `searched`, which requests a search of all failures.
 
-    The parameter has no field among the filters. A link below the result of a search sets the parameter.
+    The filter is not displayed. A link below the search results sets the parameter.
     """
 
     title = _("searched failures")
@@ -42,7 +42,7 @@ class SearchedFailures(admin.SimpleListFilter):
 
 
 def search_limit(query: QueryDict) -> Q:
-    """Return the condition of the failures that a search with this filter of the list reads.
+    """Return the condition that limits which failures a search with this query string reads.
 
     A search reads the newest MAX_SEARCHED failures of the tenant. If the filter has an end of the period, the search
     reads the newest failures that were captured before that end. The condition matches all failures if an index finds
@@ -55,7 +55,7 @@ def search_limit(query: QueryDict) -> Q:
     limit = Q()
     if selection.until:
         # A failure is captured before it is last seen, and its id contains the time of the capture.
-        with suppress(OverflowError, ValueError):  # a year before 1970, or the end of the year 9999
+        with suppress(OverflowError, ValueError):  # An id cannot contain a time before 1970 or after 9999.
             limit = Q(id__lt=first_uuid7_at(selection.until + CLOCK_DIFFERENCE))
     if query.get(_PARAMETER) == _ALL or not _needs_search(selection):
         return limit
@@ -65,7 +65,7 @@ def search_limit(query: QueryDict) -> Q:
 
 
 def query_for_all(query: QueryDict) -> str:
-    """Return the query string for the same search in all failures, or "" if this search reads all failures."""
+    """Return the query string that repeats a limited search in all failures, or "" if the search has no limit."""
     everything = query.copy()
     everything[_PARAMETER] = _ALL
     everything.pop("p", None)

@@ -1,8 +1,8 @@
-"""The sending of alerts, and the decision when an alert is sent.
+"""Alert e-mails about failures: when an alert is sent, and what the alert reports.
 
 One e-mail lists all problems. A problem that was reported is not reported again while it lasts, except once a day.
-Within an hour after an e-mail, only an error that was not reported yet causes another e-mail, and not before
-`MIN_PAUSE`. So 100,000 failures of one cause in a minute cause one e-mail.
+Within an hour after an e-mail, only a new error causes another e-mail. Two e-mails are at least `MIN_PAUSE` apart. So
+100,000 failures with the same cause in a minute cause only one e-mail.
 
 If the mail server fails, the error is logged, and the alert is sent again after `MIN_PAUSE`. A failing alert is not
 captured as a failure, because that failure could cause the next alert.
@@ -91,7 +91,7 @@ def _is_within(moment: str | None, period: datetime.timedelta, now: datetime.dat
 
 
 def _current(state: dict[str, Any], now: datetime.datetime) -> dict[str, list[str]]:
-    """Return the reported problems that were last seen within the period `FORGET_AFTER`, by their keys.
+    """Return a dict with the keys of the reported problems that were seen within the last `FORGET_AFTER`.
 
     The value of each problem is a list of two times: when the problem was reported and when it was last seen.
     """
@@ -100,7 +100,7 @@ def _current(state: dict[str, Any], now: datetime.datetime) -> dict[str, list[st
 
 
 def _remember(problems: Iterable[Finding], now: datetime.datetime) -> None:
-    """Store the time `now` as the last time at which the reported problems were found."""
+    """Store `now` as the time at which the problems were last seen. Problems that were not reported are left out."""
     with transaction.atomic():
         figures = FailureFigures.objects.lock()
         reported = _current(figures.alert_state, now)

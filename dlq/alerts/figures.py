@@ -80,7 +80,7 @@ class _Count(NamedTuple):
 def measure() -> FailureFigures:
     """Count the failures of the current tenant, store the figures and return them.
 
-    If they were counted recently, return the stored figures.
+    If the failures were counted recently, return the stored figures instead of counting again.
     """
     with transaction.atomic():
         figures = FailureFigures.objects.lock()

@@ -31,9 +31,9 @@ class FailureFiguresManager(models.Manager["FailureFigures"]):
 class FailureFigures(models.Model):
     """The figures of one tenant, counted once a minute. The table is in the platform's schema only.
 
-    `totals` maps names of figures to numbers since the hotel was created. They never decrease, although old failures
-    are deleted: `settled` contains the counts of the rows that will not change any more, and only the rows from
-    `failures_from`, `attempts_from`, `events_from` and `groups_from` on are counted again.
+    `totals` maps names of figures to numbers since the hotel was created. The numbers never decrease, although old
+    failures are deleted: `settled` contains the counts of the rows that will not change any more, and only the rows
+    from `failures_from`, `attempts_from`, `events_from` and `groups_from` on are counted again.
 
     The table has no foreign key to the hotel, so the totals of a deleted hotel are kept. Otherwise the sum over all
     hotels would decrease, and Prometheus would take that for a restart of the counter.

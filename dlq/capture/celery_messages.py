@@ -100,7 +100,8 @@ def _capture_due_item(*, due_kind: str, item_id: str, retry: bool, **capture: An
 def record_successful_task(*, task: HotelTask, **_kwargs: Any) -> None:
     """Record the success of a task that retried a failure, or of a recurring due item.
 
-    If the kind of the task has ordering keys, older failures with the key of this task are overtaken by the success.
+    If the task has an ordering key, such as a booking, older failures with the same key are no longer retried
+    automatically, because a retry could undo the newer work.
     """
     headers = task.message_headers
     is_recurring = DUE_HEADER in headers and due.kinds()[headers[DUE_HEADER]].recurring

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 class CapturingConsumer(Consumer):
     """A consumer that stores unknown tasks and messages that cannot be decoded in the dead-letter queue.
 
-    A message is acknowledged after it was stored. If it cannot be stored, it returns to the broker after a delay.
+    A message is acknowledged after it was stored. A message that cannot be stored returns to the broker after a delay.
     """
 
     def on_unknown_message(self, body: Any, message: Any) -> None:

@@ -40,7 +40,7 @@ CORRECTION_ERRORS = problem_responses(
 
 
 class PayloadSerializer(serializers.ModelSerializer[Failure]):
-    """A failure with its payload. The failure has the attribute `shown_payload`."""
+    """A failure with its payload. The view sets the attribute `shown_payload` on the failure."""
 
     payload = serializers.JSONField(
         source="shown_payload.current",
@@ -99,7 +99,10 @@ class CorrectSerializer(StrictSerializer):
 
 
 class PayloadMixin(HotelViewSet):
-    """Mixin for the view set of failures. `detail_serializer` is a subclass of `PayloadSerializer`."""
+    """Mixin that lets clients read and correct the payload of a failure.
+
+    The view set defines `detail_serializer`, a subclass of `PayloadSerializer`.
+    """
 
     detail_serializer: type[PayloadSerializer]
 

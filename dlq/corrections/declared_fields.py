@@ -1,7 +1,8 @@
-"""What the kind of a failure declares about the fields of its payload, by the keys and positions that lead to a field.
+"""Queries about payload fields: does the kind of the failure declare a field as open, personal or secret?
 
-A field is open if the JSON Schema of the kind declares it and the kind declares it as neither personal nor secret. Only
-the values of open fields are shown without the permission to view payloads, and recorded in the audit trail.
+A field is identified by the keys and list positions that lead to it. A field is open if the JSON Schema of the kind
+declares it and the kind declares it as neither personal nor secret. Only the values of open fields are shown without
+the permission to view payloads, and recorded in the audit trail.
 """
 
 from collections.abc import Sequence

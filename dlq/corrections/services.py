@@ -107,9 +107,9 @@ def _to_stored(after: Any, before: Any, failure: Failure, kind: Kind) -> StoredP
 
 
 def _check_secrets(restored: Any, after: Any, before: Any, kind: Kind) -> None:
-    """Raise InvalidPayload if it is unknown which secret value a placeholder stands for.
+    """Raise InvalidPayload if it is not certain which secret value a placeholder stands for.
 
-    If the items of a list were moved, a placeholder could stand for the secret value of another list item.
+    For example, if list items were moved, a placeholder could stand for the secret value of another list item.
     """
     kept = [path for path, value in find_values(after, kind.secret_fields).items() if value == PLACEHOLDER]
     values = find_values(restored, kind.secret_fields)
@@ -127,7 +127,7 @@ def _check_secrets(restored: Any, after: Any, before: Any, kind: Kind) -> None:
 
 
 def _outer_list(payload: Any, path: Path) -> Any:
-    """Return the first list on the path in the payload, or None if the path contains no list."""
+    """Return the outermost list that contains the field at this path, or None if no list contains the field."""
     for key in path:
         if isinstance(key, int):
             return payload

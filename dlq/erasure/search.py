@@ -55,7 +55,7 @@ def digests_of(identifier: str) -> set[bytes]:
 
 
 def find_failures(digests: set[bytes]) -> Iterator[list[Failure]]:
-    """Read all failures in batches, oldest first. Yield those of each batch that contain an identifier.
+    """Read all failures in batches, oldest first. For each batch, yield the failures that contain an identifier.
 
     A batch without such a failure is yielded as an empty list, so that the caller can stop after any batch.
     """
@@ -71,7 +71,7 @@ def find_failures(digests: set[bytes]) -> Iterator[list[Failure]]:
 
 
 def matcher_of_texts(digests: set[bytes]) -> Callable[[Iterable[str]], bool]:
-    """Return a function that returns whether one of the texts contains an identifier."""
+    """Return a function that tells whether any of the given texts contains an identifier with one of these digests."""
     is_identifier = _matcher(digests)
     return lambda texts: _contains(texts, is_identifier)
 
@@ -128,7 +128,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _matcher(digests: set[bytes]) -> Callable[[str], bool]:
-    """Return a function that returns whether the digest of a normal form is one of the digests."""
+    """Return a function that tells whether a text in its normal form is one of the identifiers with these digests."""
     key = encryption.derive_key(_KEY_PURPOSE)
 
     # Payloads have many words in common, and computing a digest takes much longer than finding a result in the cache.
@@ -144,7 +144,7 @@ def _contains(texts: Iterable[str], is_identifier: Callable[[str], bool]) -> boo
 
 
 def _forms(identifier: str) -> set[str]:
-    """Return the normal forms of an identifier. An identifier that may be a phone number has two: text and number."""
+    """Return the normal forms in which an identifier is compared. A phone number has two forms: text and digits."""
     digits = _digits(identifier)
     is_phone = _PHONE.fullmatch(identifier) and len(digits) >= _MIN_DIGITS
     return {identifier.casefold(), *([f"tel:{digits}"] if is_phone else [])}

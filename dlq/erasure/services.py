@@ -100,7 +100,7 @@ def forget(identifier: str) -> ErasureResult:
 def forget_within(identifier: str, *, seconds: float) -> ErasureResult:
     """Erase a guest from the failures of the current hotel, and return what was erased in at most `seconds`.
 
-    If more time is needed, the task ERASE_TASK does the rest. Otherwise like `forget`. Raises HotelNotSet.
+    If more time is needed, the task ERASE_TASK erases the rest. Raises InvalidIdentifier and HotelNotSet.
     """
     current_hotel()
     digests = search.digests_of(identifier)
@@ -160,7 +160,10 @@ def _erase(digests: set[bytes], *, seconds: float | None = None) -> ErasureResul
 
 @transaction.atomic
 def _erase_failures(ids: list[uuid.UUID]) -> tuple[int, int]:
-    """Erase the data of these failures. Return the numbers of discarded failures and of attempts with a text."""
+    """Erase the guest's data from failures and their attempts, and discard the open failures.
+
+    Return how many failures were discarded, and from how many attempts an error message was deleted.
+    """
     # Transactions that close failures lock their ordering keys first.
     keys = sorted(set(Failure.objects.filter(id__in=ids).values_list("ordering_key", flat=True)) - {""})
     for key in keys:
@@ -171,7 +174,7 @@ def _erase_failures(ids: list[uuid.UUID]) -> tuple[int, int]:
     attempts = Attempt.objects.filter(failure_id__in=ids).exclude(error_message="").count()
     delete_personal_data_of(
         ids,
-        # Both keys are replaced, because they can be a digest of personal data or contain a reservation number.
+        # The work key can be a digest of personal data, and the ordering key can contain a reservation number.
         work_key=Concat(Value("erased:"), Cast("id", CharField())),
         ordering_key="",
     )
@@ -193,7 +196,7 @@ def _erase_failures(ids: list[uuid.UUID]) -> tuple[int, int]:
 
 
 def _wait_for_running_attempts(erased: list[Failure]) -> None:
-    """Delay the failures that follow an erased failure until the running attempt of the erased failure has ended.
+    """Delay later failures with the ordering key of an erased failure until its running attempt has ended.
 
     The attempt cannot be stopped. It has ended, or is lost, when its lease ends.
     """
@@ -206,7 +209,7 @@ def _wait_for_running_attempts(erased: list[Failure]) -> None:
 
 
 def _erase_groups(digests: set[bytes]) -> int:
-    """Delete the texts of the groups that contain an identifier, and return the number of groups."""
+    """Find the groups whose texts contain an identifier, and delete these texts. Return the number of groups."""
     found = search.find_groups(digests)
     changes = {"note": "", "error_message": "", "translatable_message": None, "traceback": "", "splits": None}
     FailureGroup.objects.filter(pk__in=found).update(**changes)

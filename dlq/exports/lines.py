@@ -94,7 +94,10 @@ def _batches(failures: QuerySet[Failure]) -> Iterator[list[Failure]]:
 
 
 def _chunks(sizes: Iterable[tuple[UUID, int]]) -> Iterator[list[UUID]]:
-    """Yield lists of ids. The payloads of a list have at most `BATCH_BYTES` bytes together, or the list has one id."""
+    """Yield lists of failure ids. The payloads of the failures in a list have at most `BATCH_BYTES` bytes in total.
+
+    A failure with a longer payload is in a list alone.
+    """
     ids: list[UUID] = []
     total = 0
     for failure_id, size in sizes:
@@ -111,7 +114,7 @@ def _row(failure: Failure, *, may_view: bool) -> dict[str, Any]:
     row = {name: getattr(failure, name) for name in COLUMNS}
     row["payload"] = hide(find_kind(failure.name), current_payload(failure))
     if not may_view:
-        # Staff write the reason, and clients choose the ordering key. Both can contain personal data.
+        # Staff write the discard reason, and clients choose the ordering key, so these texts can contain personal data.
         row |= {name: MASK for name in ("discard_reason", "ordering_key") if row[name]}
     return row
 

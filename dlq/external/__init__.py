@@ -1,1 +1,1 @@
-"""Other systems that report failures to the dead-letter queue, and that process them again over REST."""
+"""The REST interface for other systems, which report their failed messages and process these messages again."""

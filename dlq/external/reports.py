@@ -83,7 +83,7 @@ def _capture(report: Report, *, client: str, work_key: str = "") -> services.Cap
 
 
 def _attempt_id(client: str, source: str, event_id: str) -> uuid.UUID:
-    """Return the id of attempt 0 of the failure of this event.
+    """Return the id of the attempt that stores this event's original failure (attempt 0).
 
     The id is derived from the event, so the primary key of attempts ensures that each event is stored only once, even
     after its failure was closed. The id of the failure cannot be derived from the event, because ids of failures begin

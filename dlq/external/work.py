@@ -25,8 +25,8 @@ def claim(
 ) -> list[Failure]:
     """Claim at most `limit` due failures of these kinds, oldest first, and return them with their payloads.
 
-    `is_idempotent` says whether the work can safely be done twice. If not, and the lease expires, the failure is in
-    doubt and waits for a person. The access to the payloads is recorded in the audit trail.
+    `is_idempotent` says whether the work can safely be done twice. If the work cannot be done twice and the lease
+    expires, the failure is in doubt and waits for a person. The access to the payloads is recorded in the audit trail.
     """
     names = [external_name(client, kind) for kind in kinds]
     claimed = []

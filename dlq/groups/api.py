@@ -161,7 +161,10 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
     @extend_schema(request=None, responses={200: GroupDetailSerializer, **CONFLICTS})
     @action(detail=True, methods=["post"])
     def separate(self, request: Request, pk: str) -> Response:
-        """Undo the join of a group. The failures and new errors of the separated group belong to this group again."""
+        """Undo the join of this group to another group.
+
+        The failures and new errors of this group belong to this group again.
+        """
         splitting.separate(fingerprint=self.get_object().pk)
         return self._detail()
 

@@ -61,9 +61,12 @@ WHERE stored.fingerprint = counted.fingerprint
 
 @dataclass(frozen=True, slots=True)
 class GroupCounts:
-    """The numbers of failures of a group: open ones, all, and those captured and closed on each day, by ISO date.
+    """The numbers of failures of a group. `open` counts the open failures, and `total` counts all failures.
 
-    `counted_at` is None if the numbers were counted for this page. `is_known` is False if they were never counted.
+    `days` maps each ISO date to two numbers: how many failures were captured and how many were closed on this day.
+
+    `counted_at` is None if the numbers were counted for this page. `is_known` is False if the failures were never
+    counted.
     """
 
     open: int = 0
@@ -81,8 +84,8 @@ def counted_live() -> bool:
 def counts_of(groups: Collection[FailureGroup], *, with_days: bool) -> dict[str, GroupCounts]:
     """Return a dict that maps the fingerprints of the groups to their numbers of failures.
 
-    If `with_days` is False, the numbers for each day may be missing. If the numbers are stored and too old, the task
-    that counts them is sent.
+    If `with_days` is False, the numbers for each day may be missing. If stored numbers are too old, a task that counts
+    the failures again is sent.
     """
     if not groups:
         return {}

@@ -43,7 +43,10 @@ class FingerprintField(models.CharField):  # type: ignore[type-arg]
 
 
 class GroupState(models.TextChoices):
-    """What staff decided about a group. A regressed group was acknowledged or resolved, and occurred again."""
+    """What staff decided about a group.
+
+    A group is regressed if its error occurred again after the group had been acknowledged or resolved.
+    """
 
     OPEN = "open", pgettext_lazy("failure group", "new")
     REGRESSED = "regressed", _("occurred again")
@@ -70,7 +73,7 @@ class GroupQuerySet(models.QuerySet["FailureGroup"]):
 
 
 class FailureGroup(models.Model):
-    """The errors with one fingerprint: the same name, error type, location and message without its variable parts.
+    """A group of errors with one fingerprint: the same name, error type, location and constant parts of the message.
 
     A group keeps the message and traceback of its first error. The errors of the group do not store a traceback, so
     100,000 equal failures need no space for 100,000 equal tracebacks.

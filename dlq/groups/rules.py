@@ -15,7 +15,7 @@ from dlq.models import Failure
 
 
 def store_group(report: ErrorReport, failure: Failure) -> str:
-    """Return the fingerprint of the group of an error of this failure. Create the group if it does not exist.
+    """Find the group that this error of the failure belongs to, or create the group. Return the group's fingerprint.
 
     The function also records in the group that the error occurred now, in this code version.
     """

@@ -94,10 +94,10 @@ class SplitCondition:
 
 
 def join(*, fingerprint: str, into: str) -> int:
-    """Join a group to another group. Existing failures and later errors of the group belong to the other group then.
+    """Join a group to another group. From then on, the failures and new errors of the group belong to the other group.
 
-    Return the number of failures that moved in this call. The others move after the commit, in the task REGROUP_TASK.
-    If the group was split from the other group, the split rule is removed.
+    Return the number of failures that moved in this call. The task REGROUP_TASK moves the remaining failures after the
+    commit. If the group was split from the other group, the split rule is removed.
 
     Raises FailureGroupNotFound. Raises FailureGroupConflict if the groups are the same, or if the other group was
     itself joined to a group.
@@ -140,8 +140,8 @@ def join(*, fingerprint: str, into: str) -> int:
 def separate(*, fingerprint: str) -> int:
     """Undo `join`: assign the errors of this group to this group again.
 
-    Return the number of failures that moved back in this call. The others move after the commit, in the task
-    REGROUP_TASK. Raises FailureGroupNotFound. Raises FailureGroupConflict if the group was split from the other group.
+    Return the number of failures that moved back in this call. The task REGROUP_TASK moves the remaining failures after
+    the commit. Raises FailureGroupNotFound. Raises FailureGroupConflict if the group was split from the other group.
     """
     with transaction.atomic():
         group = lock_group(fingerprint)
@@ -164,7 +164,8 @@ def split(*, fingerprint: str, condition: SplitCondition) -> str:
 
     If the group was split by this condition before, return the fingerprint of the existing group.
 
-    The function moves at most one batch of failures. The others move after the commit, in the task REGROUP_TASK.
+    The function moves at most one batch of failures. The task REGROUP_TASK moves the remaining failures after the
+    commit.
 
     Raises FailureGroupNotFound. Raises InvalidSplit if the group has too many rules or the field is personal or secret.
     """

@@ -25,7 +25,7 @@ MAX_NOTE_LENGTH = 1_000
 
 
 def acknowledge(*, fingerprint: str) -> None:
-    """Mark the group as known. It needs no attention until it regresses. Raises FailureGroupNotFound."""
+    """Mark the group as known. No alert reports the group until it regresses. Raises FailureGroupNotFound."""
     with _locked(fingerprint) as group:
         if group.acknowledged_at is None:
             group.acknowledged_at, group.regressed_at = timezone.now(), None

@@ -66,9 +66,9 @@ def is_retryable(kind: Kind, *, is_task: bool) -> bool:
 
 
 def missing_handler_reason(*, name: str, source: str) -> str:
-    """Return why no other system can process a failure that was reported over REST. Return "" if one can.
+    """Return a text that explains why no other system can process a failure that was reported over REST.
 
-    Also return "" for failures of our own code.
+    Return "" if another system can process the failure, or if the failure was not reported over REST.
     """
     if not is_external(name) or _has_external_handler(name):
         return ""

@@ -93,7 +93,10 @@ def register_kind(kind: Kind) -> None:
 
 
 def find_kind(name: str) -> Kind:
-    """Return the kind of failures with this name. If no app declared the kind, return one without a handler."""
+    """Return the kind of failures with this name.
+
+    If no app declared the kind, return a default kind without a retry handler.
+    """
     return _kinds.get(name) or Kind(name=name)
 
 

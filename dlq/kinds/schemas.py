@@ -35,8 +35,8 @@ class SchemaProblem:
 def find_problems(kind: Kind, payload: Any) -> list[SchemaProblem]:
     """Return what is wrong with a payload of this kind, or an empty list if it matches the schema.
 
-    The messages contain no value of the payload, because the values can be personal or secret. They contain no key that
-    the schema does not declare, for the same reason. Never raises an exception.
+    The messages contain no value of the payload, because the values can be personal or secret. For the same reason, the
+    messages contain no key that the schema does not declare. Never raises an exception.
     """
     if kind.validator is None:
         return []

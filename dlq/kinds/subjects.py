@@ -59,7 +59,7 @@ def find_subjects(failures: Iterable[Failure]) -> dict[UUID, Subject]:
             try:
                 subjects |= finder(group)
             except Exception:
-                # The finder can raise any exception, because a payload may have any form.
-                # The page must show the failure nevertheless.
+                # A payload may have any form, so the finder can raise any exception.
+                # The exception is only logged, because the page must show the failure even if its subject is unknown.
                 log.exception("failure.subject_unknown", name=name)
     return subjects

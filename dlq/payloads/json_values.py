@@ -45,7 +45,7 @@ def tag(value: Any) -> Any:
 
 
 def untag(value: Any) -> Any:
-    """Return the value that `tag` converted. Tuples have become lists."""
+    """Convert the result of `tag` back to the original value. Tuples become lists."""
     match value:
         case list():
             return [untag(item) for item in value]

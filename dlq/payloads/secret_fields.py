@@ -41,7 +41,7 @@ def split(payload: Any, kind: Kind, *, is_valid: bool) -> tuple[Any, dict[Path, 
     if not is_valid:
         return PLACEHOLDER, {(): payload}
     found = find_values(payload, kind.secret_fields)
-    # A secret inside another secret is encrypted with it.
+    # If a secret field is inside another secret field, the outer field is encrypted as a whole.
     values = {path: found[path] for path in found if not any(path[:end] in found for end in range(len(path)))}
     return replace_values(payload, list(values), lambda _path: PLACEHOLDER), values
 
@@ -68,8 +68,8 @@ def digest(content: bytes) -> bytes:
 def merge(payload: Any, failure: Failure) -> Any:
     """Return the payload with the secret values of the failure instead of the placeholders.
 
-    The secret values are those of the last correction, if a person has corrected the payload. A placeholder that a
-    person replaced by another value keeps that value. Raises FailureNotRetryable if the secrets cannot be decrypted.
+    The secret values are those of the last correction, if a person has corrected the payload. If a person has replaced
+    a placeholder by a new value, the new value is kept. Raises FailureNotRetryable if the secrets cannot be decrypted.
     """
     is_corrected = failure.corrected_payload is not None
     values = decrypt(failure.corrected_secrets if is_corrected else failure.secrets, failure_id=failure.id)

@@ -69,9 +69,9 @@ def to_stored(payload: Any, *, kind: Kind, failure_id: UUID, is_valid: bool = Tr
 
 
 def _without_secrets(payload: StoredPayload, *, kind: Kind, failure_id: UUID) -> StoredPayload:
-    """Return the payload. Encrypt the original bytes of the payload if its kind has secret fields.
+    """Return the stored payload without readable secrets. If the kind has secret fields, encrypt the original bytes.
 
-    The original bytes may contain the secret values.
+    The original bytes are encrypted because they may contain the secret values.
     """
     if not kind.secret_fields or payload.original is None:
         return payload

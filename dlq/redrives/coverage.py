@@ -1,4 +1,6 @@
-"""The changes that a redrive makes to failures. It schedules, discards or refuses them, and withdraws retries.
+"""The changes that a redrive makes to failures. A redrive is a job that retries or discards many failures.
+
+For each failure, the redrive schedules a retry, discards the failure, or refuses to process the failure.
 
 All changes are set-based and of bounded size, and are made in the transaction that stores the redrive's progress. So
 each failure is covered once, even if a worker dies at any point.
@@ -93,7 +95,8 @@ def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
     rows = [Row(*row) for row in _lock(withdrawn)[:size].values_list("id", "name", "status")]
     _schedule(redrive, rows)
     # `redrive.withdrawn` can be too high, because failures can be closed or retried while the redrive is paused.
-    # A query that finds fewer than `size` failures has found the last withdrawn retries. The number is then set to 0.
+    # A query that finds fewer than `size` failures has found the last withdrawn retries.
+    # After such a query, `redrive.withdrawn` is set to 0.
     redrive.withdrawn = max(redrive.withdrawn - size, 0) if len(rows) == size else 0
     return len(rows)
 
@@ -165,9 +168,9 @@ def cancel_step(redrive: Redrive) -> None:
 def _uncovered(redrive: Redrive) -> QuerySet[Failure]:
     """Return the failures that the redrive has not reached, oldest first.
 
-    Failures that did not exist when the redrive started are left out. Their ids are later than `last_id`. If the clocks
-    of two servers differ, the id of a newer failure can be earlier. So `created_at`, which is the time of the database,
-    is compared as well.
+    Failures that were created after the start of the redrive are left out. Their ids are usually greater than
+    `last_id`, because ids begin with the time of creation. The clocks of two servers can differ, so `created_at`, the
+    time of the database, is compared as well.
     """
     selected = FailureSelection.from_json(redrive.selection).queryset()
     uncovered = selected.filter(

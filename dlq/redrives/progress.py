@@ -1,6 +1,6 @@
 """The progress of redrives, in steps. A step is one transaction, which also schedules the due item of the next step.
 
-If a worker dies, or the broker loses its message, the due queue sends the due item again.
+If a worker dies, or the broker loses the message of a step, the due queue sends the due item again.
 """
 
 import time
@@ -35,7 +35,7 @@ _NOW = timedelta(0)
 
 
 def advance(*, redrive_id: uuid.UUID) -> bool:
-    """Make steps of a redrive until it has to wait. Return whether retries were scheduled.
+    """Execute steps of a redrive until the redrive has to wait. Return whether retries were scheduled.
 
     Do nothing if the redrive is paused or has ended, or if another worker is making a step.
     """
@@ -99,7 +99,10 @@ def _has_more(redrive: Redrive) -> bool:
 
 
 def _room(redrive: Redrive, pending: int) -> int:
-    """Return how many failures the redrive may cover now. `_allowed_by_rate` returns the limit of the rate."""
+    """Return how many more failures the redrive may cover before it must wait for the results of pending retries.
+
+    The configured rate is a separate limit, which `_allowed_by_rate` returns.
+    """
     if not _has_more(redrive):
         return 0
     room = MAX_PENDING - pending

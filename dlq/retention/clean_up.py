@@ -115,7 +115,10 @@ def _delete_personal_data(*, before: datetime.datetime) -> None:
 
 
 def _clean_next_batch(before: datetime.datetime) -> bool:
-    """Clean the oldest failures that no earlier batch has read. Return whether there were any."""
+    """Delete the personal data of the next batch of failures, oldest first.
+
+    Return False if no unread failure is left.
+    """
     with transaction.atomic():
         progress = CleanUpProgress.objects.lock()
         start = progress.cleaned_before or _FIRST_ID
@@ -137,9 +140,10 @@ def _store_progress(progress: CleanUpProgress, **changes: Any) -> None:
 
 
 def _clean(ids: Sequence[UUID], before: datetime.datetime) -> list[UUID]:
-    """Delete the personal data of those of the failures `ids` that were closed before the time `before`.
+    """Delete the personal data of the failures with these ids if they were closed before the time `before`.
 
-    Return the ids of the other failures, which the next clean-up checks again: they are open or were closed later.
+    Return the ids of the failures that are still open or were closed later. The next clean-up checks these failures
+    again.
     """
     with transaction.atomic():
         existing = Failure.objects.filter(id__in=ids).order_by("id")

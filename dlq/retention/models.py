@@ -30,7 +30,8 @@ class TenantRowManager(models.Manager[Row]):
 
     def get_queryset(self) -> models.QuerySet[Row]:
         # With the setting DATABASE_ROLES, PostgreSQL shows a hotel only its own row.
-        # The filter is needed, because the platform sees all rows, and so does each hotel if the setting is off.
+        # The filter is needed, because the platform sees all rows.
+        # Without DATABASE_ROLES, each hotel sees all rows, too.
         return super().get_queryset().filter(hotel_id=current_tenant().id)
 
     def read(self) -> Row:

@@ -51,7 +51,7 @@ WHERE failure.id = released.id
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """What is paused: all retries of the tenant, or those of the failures with the names in `kinds`."""
+    """What is paused: all retries of the tenant, or only the retries of failures whose name is in `kinds`."""
 
     all_kinds: bool = False
     kinds: tuple[str, ...] = ()
@@ -111,7 +111,10 @@ def _schedule_release() -> None:
 
 
 def park(failure_id: uuid.UUID) -> bool:
-    """Park a scheduled failure if its retries are paused. Return whether they are paused."""
+    """Park a scheduled failure if its retries are paused. A parked failure has no due time until the pause ends.
+
+    Return whether the retries are paused.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         # `resume` waits for the lock on the settings until this transaction has ended.
         # Without this lock, `resume` could release the parked failures before this failure is parked.

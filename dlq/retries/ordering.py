@@ -1,8 +1,8 @@
 """The order of failures with the same ordering key, for example the failures of one booking.
 
-They are retried one at a time, oldest first. A failure waits until all older ones are closed, even if an older one is
-permanent. If newer work with the same key succeeds first, the older failures wait for a person, because an automatic
-retry could undo the newer work.
+Failures with the same key are retried one at a time, oldest first. A failure waits until all older failures with the
+key are closed, even if an older failure is permanent. If newer work with the same key succeeds first, the older
+failures wait for a person, because an automatic retry could undo the newer work.
 
 Transactions that claim or close failures lock the ordering key first, and the failures afterwards. The rules are in the
 database functions dlq_blocking_failure, dlq_overtake and dlq_wake_next.
@@ -56,7 +56,9 @@ def waiting_reason(failure: Failure) -> str:
 
 
 def wake_next(ordering_key: str) -> None:
-    """Make the oldest open failure with this key due. Call this function after a failure with the key was closed.
+    """Make the oldest open failure with this ordering key due.
+
+    Call this function after a failure with the key was closed.
 
     The caller has locked the key.
     """

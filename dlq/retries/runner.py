@@ -39,9 +39,9 @@ KILL_DELAY = 10.0
 def retry_due(*, failure_id: uuid.UUID, number: int | None = None) -> None:
     """Retry a failure if it is due and no other worker has claimed it. Otherwise do nothing.
 
-    If the kind of the failure has a time limit, a separate Celery message with this limit is sent for it, so that the
-    limit does not depend on the other failures of the message. `number` is the number of the attempt that this message
-    was sent for, and None in other messages. If that attempt has begun already, nothing is done.
+    If the kind of the failure has a time limit, the failure is retried by a separate Celery message with this limit, so
+    that other failures in the same message do not use up the time. `number` is the number of the attempt that such a
+    separate message was sent for, and None in other messages. If that attempt has begun already, nothing is done.
 
     Errors are recorded as the result of the attempt. Only SoftTimeLimitExceeded is raised again, because it must also
     stop the calling task.
@@ -184,7 +184,10 @@ def _send_task(failure: Failure) -> None:
 
 
 def _wait_for_handler(failure_id: uuid.UUID) -> None:
-    """Schedule a check for when the failure expires. Until then, only a handler of another system can claim it."""
+    """Schedule the next check of the failure at the time when the failure expires.
+
+    Before that time, only a handler of another system can claim the failure.
+    """
     with transaction.atomic():
         scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)
         for failure in scheduled.select_for_update():

@@ -1,7 +1,7 @@
-"""The schedule of retries: the delays between them, the leases of attempts, and the due items that start retries.
+"""The schedule of retries: the delays between retries, the leases of attempts, and the due items that start retries.
 
-The due queue starts the retries of hotels' failures. It can't contain items of the platform, so a periodic task looks
-for failures of the platform that are due.
+The due queue starts the retries of hotels' failures. The due queue cannot contain items of the platform, so a periodic
+task looks for due failures of the platform.
 """
 
 import random
@@ -31,7 +31,7 @@ QUEUE_LEASE = timedelta(hours=1)
 
 
 def retry_delay(retries: int, *, delays: Sequence[float]) -> timedelta | None:
-    """Return the delay before the next retry, or None after the last one.
+    """Return the delay before the next retry, or None if all retries have failed.
 
     `retries` is the number of failed retries. `delays` are the delays of the kind in seconds.
     """
@@ -49,7 +49,7 @@ def schedule_check(failure_id: uuid.UUID, at: datetime) -> None:
 
 
 def schedule_checks(failure_ids: Sequence[uuid.UUID], at: datetime) -> None:
-    """Schedule the task that checks each of these failures at this time, with one SQL statement."""
+    """Schedule checks of these failures at the time `at`, with one SQL statement. See `schedule_check`."""
     if not current_tenant().is_platform:
         due.schedule(kind=FAILURE_DUE, items=[(failure_id, at) for failure_id in failure_ids])
 
@@ -66,7 +66,10 @@ def cancel_checks(failure_ids: Sequence[uuid.UUID]) -> None:
 
 
 def lease_of(kind: Kind) -> timedelta:
-    """Return the lease of an attempt of this kind. It is longer than the time limit of the kind."""
+    """Return how long an attempt of this kind may run before it is lost.
+
+    This lease is longer than the kind's time limit.
+    """
     if kind.handler is None:
         return QUEUE_LEASE
     return max(HANDLER_LEASE, timedelta(seconds=2 * (kind.time_limit or 0)))

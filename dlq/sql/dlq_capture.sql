@@ -1,11 +1,12 @@
 -- Stores a failure with its first attempt, its group, its due item and its audit event, in one round trip.
 --
 -- The parameter `request` is a JSON object.
--- `id`, `is_task`, `source`, `name`, `work_key` and `ordering_key` are the values of these columns of dlq_failure.
--- `payload`, `original`, `original_type`, `secrets`, `task_id` and `request_id` are the values of further columns.
+-- `id`, `is_task`, `source`, `name`, `work_key` and `ordering_key` contain the values of columns of dlq_failure.
+-- `payload`, `original`, `original_type`, `secrets`, `task_id` and `request_id` also contain the values of columns.
 -- The members `original` and `secrets` are bytes in base64, or null.
--- `error` describes the captured error: {type, message, translatable_message, fingerprint, location, traceback}.
--- `attempt` is {worker, code_version, seconds}. `seconds` is the duration of the work that failed.
+-- `error` is an object that describes the captured error.
+-- Its keys are `type`, `message`, `translatable_message`, `fingerprint`, `location` and `traceback`.
+-- `attempt` is an object with the keys `worker`, `code_version` and `seconds` (how long the failed work took).
 -- `delay` is the number of seconds until the first retry. Null makes the failure permanent.
 -- `max_age` is the number of seconds for which the failure is retried automatically.
 -- `hotel` is the id of the hotel, or null for a failure of the platform, which has no due item.
@@ -19,7 +20,7 @@
 -- The failure belongs to the group that dlq_store_group returns for its error.
 -- Each attempt keeps the fingerprint of its own error.
 --
--- The function returns {id, status, is_new}.
+-- The function returns a JSON object with the keys `id`, `status` and `is_new`.
 CREATE OR REPLACE FUNCTION public.dlq_capture(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

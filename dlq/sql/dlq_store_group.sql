@@ -2,10 +2,10 @@
 -- The function stores the group with the fingerprint of the error, if that group does not exist yet.
 -- If that group is joined to another group or has rules, dlq_find_group finds the group of the error.
 --
--- The parameter is a JSON object with some of the keys of the parameter of dlq_capture.
--- These keys are `name`, `source`, `payload`, `actor`, `error` and `attempt`.
--- `error` is the error: {type, message, translatable_message, fingerprint, location, traceback}.
--- `attempt` is {code_version}.
+-- The parameter `request` is a JSON object with the keys `name`, `source`, `payload`, `actor`, `error` and `attempt`.
+-- `error` is an object that describes the captured error.
+-- Its keys are `type`, `message`, `translatable_message`, `fingerprint`, `location` and `traceback`.
+-- `attempt` is an object with the key `code_version`.
 --
 -- The function never waits for another transaction that captures an error of the same group, unless the group is new.
 -- The function updates the time at which the group was last seen, and the versions of the group.

@@ -54,7 +54,10 @@ class Deployment:
         self.stack.close()
 
     def run_function(self, name: str, *arguments: object) -> None:
-        """Call a function in a process of the deployment. `tests.chaos.processes` lists them. Raises RuntimeError."""
+        """Call a function in a process of the deployment. `tests.chaos.processes` lists the functions.
+
+        Raises RuntimeError.
+        """
         if self.starter.run("call", name, *arguments):
             raise RuntimeError(f"{name} failed:\n{self.starter.log_tail()}")
 
@@ -85,7 +88,10 @@ class Deployment:
         self.beats.append(self.starter.start_beat())
 
     def restart_valkey(self) -> None:
-        """Kill Valkey, the message broker, and start it again. Valkey loses its data unless it stores them on disk."""
+        """Kill Valkey, the message broker, and start it again.
+
+        Valkey loses its data unless it stores the data on disk.
+        """
         self._restart(1, signal.SIGKILL)
 
     def restart_postgres(self) -> None:

@@ -25,7 +25,7 @@ class StoredAttempt:
 
 @dataclass(frozen=True)
 class StoredFailure:
-    """A failure of a hotel. `number` is the number of the work in its payload."""
+    """A failure that a hotel has stored. `number` identifies the work that failed, and comes from the payload."""
 
     hotel: int
     id: str
@@ -38,7 +38,10 @@ class StoredFailure:
 
 @dataclass(frozen=True)
 class Run:
-    """A line of the record. `key` is the id of the failure that the handler got, or the idempotency key of a task."""
+    """A line that a run of the work has appended to the record file.
+
+    `key` is the id of the failure that the handler processes, or the idempotency key of the Celery task.
+    """
 
     event: str
     name: str
@@ -48,7 +51,10 @@ class Run:
 
 
 class Record:
-    """The file to which each run of the work appends lines. It is read while workers write to it."""
+    """The record file, to which each run of the work appends lines.
+
+    The test reads the file while workers write to it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -75,7 +81,7 @@ class Results:
 
     @cached_property
     def done(self) -> dict[int, int]:
-        """How often each work was done, by its number."""
+        """A dict that maps the number of each work to how often the work was done."""
         counts: dict[int, int] = defaultdict(int)
         for run in self.runs:
             counts[run.number] += run.event == "done"
@@ -119,7 +125,7 @@ class Results:
 
 
 def read_tables(url: str) -> list[StoredFailure]:
-    """Read the failures of all hotels. The number of a hotel is the position of its slug."""
+    """Read the failures of all hotels. `StoredFailure.hotel` is the position of the hotel in the order of the slugs."""
     failures: dict[Any, StoredFailure] = {}
     with psycopg.connect(url, autocommit=True) as connection:
         hotels = connection.execute("SELECT schema FROM tenants_hotel ORDER BY slug").fetchall()
@@ -139,7 +145,10 @@ def read_tables(url: str) -> list[StoredFailure]:
 
 
 def count_due_items(url: str, *, soon: bool = False) -> int:
-    """Count the items of failures and redrives in the due queue. `soon` leaves out those that are due much later."""
+    """Count the items of failures and redrives in the due queue.
+
+    With `soon`, items that are due much later are not counted.
+    """
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute(
             "SELECT count(*) FROM tenants_dueitem WHERE kind IN ('failure', 'redrive') "

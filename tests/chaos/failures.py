@@ -50,7 +50,7 @@ class BrokenError(Exception):
 
 @contextmanager
 def recorded_run(name: str, *, number: int, retries: int, key: str) -> Iterator[None]:
-    """Record a run of the work, and raise BrokenError in runs that are meant to fail. The block is the work.
+    """Record a run of the work, which is the `with` block. Raise BrokenError in runs that are meant to fail.
 
     `key` identifies the failure, or the task message, that the run belongs to. `retries` is the number of the retry.
     """
@@ -81,7 +81,7 @@ def _note(event: str, name: str, number: int, key: str) -> None:
 
 
 def repaired_file() -> Path:
-    """Return the path of a file. When it exists, the cause of the failures that no retry can fix is repaired."""
+    """Return the path of a marker file. Some work fails at every attempt until this file exists."""
     return Path(os.environ[RECORD] + ".repaired")
 
 
@@ -110,7 +110,7 @@ failure_kind(ORDERED, delays=DELAYS, ordering_key=lambda payload: str(payload["k
 
 
 def send_work(hotels: int, count: int) -> None:
-    """Send works to the hotels in turn. Every kind gets a quarter of them. No worker may be running yet.
+    """Send `count` works to the hotels in turn, a quarter of each kind. Call this function before workers are started.
 
     The messages fail immediately, so they are stored in the dead-letter queue. The tasks are sent to Celery's queue.
     """
@@ -148,7 +148,7 @@ def _send(index: int, number: int) -> None:
 
 
 def decide_about_doubts() -> None:
-    """Discard the failures in doubt whose work was done, as a person does who knows it. The others stay in doubt."""
+    """Discard the failures in doubt whose work was done, as a person would. The other failures stay in doubt."""
     with Path(os.environ[RECORD]).open() as record:
         done = {line["key"] for line in map(json.loads, record) if line["event"] == "done"}
     for hotel in _hotels():

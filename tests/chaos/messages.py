@@ -1,4 +1,4 @@
-"""Tasks and workers of the test that kills a worker at each step of a message."""
+"""Tasks and workers of the test that kills a worker at each step of processing a message."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def fail(number: int) -> None:
 
 
 def run_killed_worker(moment: str, settings: dict[str, Any]) -> None:
-    """Run a Celery worker with these settings until the moment, when the worker kills itself with SIGKILL."""
+    """Run a Celery worker that kills itself with SIGKILL at this step (a key of `MOMENTS`)."""
     from hotelagent.celery import app  # noqa: PLC0415 - the app needs django.setup()
 
     owner, function = MOMENTS[moment]

@@ -13,9 +13,9 @@ from tests.chaos.processes import BEAT_LEASE, BEAT_RENEWAL
 
 
 class ProcessStarter:
-    """Starts Celery workers and beats with the given environment variables, in addition to those of the test.
+    """Starts Celery workers and beats. Their environment is the test's environment with the given variables added.
 
-    All processes write to the log file. The end of the context kills the processes.
+    All processes write to the log file. The end of the `with` block kills the processes.
     """
 
     def __init__(self, environment: Mapping[str, str], *, log: Path) -> None:

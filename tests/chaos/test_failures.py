@@ -165,7 +165,7 @@ def schedule() -> list[tuple[int, Incident]]:
 
 
 def check_nothing_is_lost(results: Results) -> None:
-    """Check that every work is done, or is an open failure of its own hotel. Nothing is queued any more."""
+    """Check that no work is queued any more, and that each work is done or is an open failure of its own hotel."""
     assert not [failure for failure in results.failures if failure.hotel != failure.number % HOTELS]
     assert not [failure for failure in results.failures if failure.name != name_of(failure.number // HOTELS)]
     messages = Counter(failure.number for failure in results.failures if failure.name != TASK)
@@ -180,7 +180,7 @@ def check_nothing_is_lost(results: Results) -> None:
 
 
 def check_once(results: Results, interrupted: int) -> None:
-    """Check that attempts do not overlap, and that failures are in doubt only if an attempt was lost in the middle."""
+    """Check that attempts do not overlap. Only non-idempotent failures with a lost attempt are in doubt."""
     assert not results.overlapping_attempts()
     assert not results.overlapping_runs((IDEMPOTENT, ONCE, ORDERED))
     once = [failure for failure in results.failures if failure.name == ONCE]

@@ -1,6 +1,6 @@
-"""Test that each message is done, queued, or a failure of its own hotel, whatever process or server is killed.
+"""Test that no message is lost: each message is done, queued, or stored as a failure of its own hotel.
 
-A worker is killed at each step of a message, PostgreSQL is unavailable for a while, and Redis is killed.
+A worker is killed at each step of processing a message, PostgreSQL is unavailable for a while, and Redis is killed.
 """
 
 import base64
@@ -68,7 +68,10 @@ class Broker:
 
 @dataclass
 class Scenario:
-    """Messages of two hotels, and the places where they can be found. The number of a message is its argument."""
+    """Messages that two hotels send, and the places where the test looks for the messages afterwards.
+
+    The argument of a message is its number.
+    """
 
     broker: Broker
     starter: ProcessStarter
@@ -100,7 +103,7 @@ class Scenario:
         return {number for number, hotel, _task in self.sent if number not in found | self.failures(hotel)}
 
     def kill_worker(self, moment: str, **worker_settings: Any) -> None:
-        """Run a worker until the moment, when it kills itself."""
+        """Run a worker that kills itself at this step of processing a message (a key of `MOMENTS`)."""
         assert self.starter.run("call", "run_killed_worker", moment, worker_settings) == -signal.SIGKILL
 
     def wait_until(self, condition: Callable[[], object]) -> None:

@@ -107,6 +107,6 @@ def reload(failure: Failure) -> Failure:
 
 
 def is_due(failure: Failure) -> bool:
-    """Return whether the due queue calls a worker for the failure now."""
+    """Return whether the due queue would send a retry of this failure to a worker now."""
     with platform_context():
         return DueItem.objects.filter(item_id=failure.id, due_at__lte=database_now()).exists()

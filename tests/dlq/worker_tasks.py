@@ -102,7 +102,7 @@ def capture_by_signal(*, sender: Any, args: list[str], exception: Exception, **_
 
 
 def charge(failure: Failure) -> None:
-    """Charge a guest, which must not be done twice. Wait until the test lets the retry handler end."""
+    """Charge a guest, as an example of work that must not be done twice. Return when the test lets the handler end."""
     note_run(failure.payload["guest"])
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.blpop([f"{RUNS}.allowed"], timeout=30)

@@ -62,9 +62,9 @@ class ClaimViewSet(IdempotentMixin, HotelViewSet):
     def claim(self, request: Request) -> Response:
         """Claim failures to process them.
 
-        Returns failures of the given kinds that are due, those that have been due for the longest time first. They
-        belong to the namespace of the API key: a key with the same name has reported them. The response contains the
-        payloads as they were reported, so each claim is recorded in the audit trail.
+        Returns due failures of the given kinds. The failures that have been due for the longest time come first. You
+        get only failures that were reported with this API key, or with another API key that has the same name. The
+        response contains the payloads as they were reported, so each claim is recorded in the audit trail.
 
         Process each failure, and acknowledge it or report that it failed, before `lease_until`. If you need more time,
         extend the lease. A failure whose lease has expired is retried if you claimed it with `idempotent`, and waits

@@ -37,7 +37,11 @@ def test_process_that_is_killed_between_correction_and_retry_stores_neither_of_t
             correct_and_retry(failure_id=failure.id, version="*", change=lambda _payload: {"lamp": 2})
 
     def correct_in_two_transactions() -> None:
-        """Commit the correction separately, as a negative control: the correction remains without a retry."""
+        """Commit the correction before the retry is scheduled.
+
+        If the process is interrupted between the two transactions, the correction remains without a retry. The tests
+        use this function as a negative control.
+        """
         with hotel_context(hotel):
             Failure.objects.filter(id=failure.id).update(corrected_payload={"lamp": 2})
             services.retry(failure_id=failure.id)

@@ -26,7 +26,7 @@ EMAIL = "ana.silva@guests.example"
 
 @pytest.fixture
 def failures(hotel: Hotel, lamp: Lamp) -> list[Failure]:
-    """Store an open failure and a permanent failure with the guest's e-mail address, and one without it."""
+    """Store two open failures that contain the guest's e-mail address, and a failure that does not."""
     with hotel_context(hotel):
         return [
             capture_failure(to=EMAIL),

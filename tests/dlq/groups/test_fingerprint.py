@@ -1,4 +1,4 @@
-"""Tests of the fingerprint: occurrences of the same error have the same one, and different errors do not."""
+"""Tests of fingerprints: equal errors have the same fingerprint, and different errors have different fingerprints."""
 
 import time
 

@@ -24,7 +24,7 @@ URL = "/api/v1/dlq/groups/"
 
 @pytest.fixture
 def failures(hotel: Hotel, lamp: Lamp) -> list[Failure]:
-    """Capture two failures of one cause, and then one of another cause."""
+    """Capture two failures with the same cause, and then a failure with another cause."""
     with hotel_context(hotel):
         return [
             capture_failure(message="the lamp is dark", number=1),

@@ -88,7 +88,7 @@ def test_redrive_that_staff_start_shows_its_progress_and_results(
 def test_redrive_of_a_filter_covers_more_failures_than_a_page_or_an_action_on_selected_failures(
     staff: Client, hotel: Hotel, failures: list[Failure]
 ) -> None:
-    """A person who resends thousands of failures page by page, 200 at a time, needs many requests in other tools."""
+    """Without redrives, a person would have to select and retry the failures page by page."""
     with hotel_context(hotel):
         copies = [Failure.objects.get(id=failures[0].id) for _ in range(MAX_SELECTED)]
         for number, copy in enumerate(copies):

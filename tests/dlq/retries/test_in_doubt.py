@@ -30,7 +30,10 @@ def allow_end_of_work() -> None:
 
 
 def start_charge(guest: str) -> Failure:
-    """Start a retry of work that charges a guest and must not be done twice. Return when the worker has begun it."""
+    """Start a retry of work that charges a guest and must not be done twice.
+
+    Return as soon as the worker has begun the work.
+    """
     captured = services.capture(
         is_task=False,
         source="tests",

@@ -32,7 +32,10 @@ def expire_lease(failure: Failure) -> None:
 
 
 def capture_unretryable(count: int) -> None:
-    """Store `count` failures of an unknown task, all of which are due. One is captured, and the others are copies."""
+    """Store `count` due failures of a task that no worker knows.
+
+    To save time, only one failure is captured, and the remaining failures are copies of this failure.
+    """
     payload = {"args": [1], "kwargs": {}}
     services.capture(is_task=True, source="tests", name="tests.removed", payload=payload, error=LampError())
     Failure.objects.update(next_retry_at=F("created_at") - timedelta(minutes=1))
@@ -70,7 +73,10 @@ def test_attempt_of_a_worker_that_was_restarted_with_the_same_name_is_lost_when_
 def test_slow_worker_keeps_its_failure_or_loses_the_failure_to_one_other_worker(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
-    """A handler that extends its lease keeps its failure. The result of a handler that does not is rejected."""
+    """A handler that extends its lease keeps its failure.
+
+    If a handler does not extend its lease, its result is rejected.
+    """
 
     def extend(failure: Failure) -> None:
         expire_lease(failure)
@@ -98,7 +104,7 @@ def test_slow_worker_keeps_its_failure_or_loses_the_failure_to_one_other_worker(
 def test_failure_of_the_platform_is_retried_at_once_although_no_worker_can_retry_10_000_older_failures(
     platform: None, lamp: Lamp
 ) -> None:
-    """As a negative control, the test checks that the failures that are due longest do not include the good one."""
+    """As a negative control, the test checks that the failure is not among the failures that have been due longest."""
     capture_unretryable(UNRETRYABLE)
     good = capture_failure()
     make_due(good)
@@ -135,8 +141,9 @@ def test_failure_of_the_platform_that_no_worker_can_retry_expires(platform: None
 def test_failure_of_a_hotel_is_retried_although_no_worker_can_retry_10_000_older_failures(
     hotel: Hotel, lamp: Lamp
 ) -> None:
-    """One run of the dispatcher sends all due failures. As a negative control, its first claim has not reached the good
-    failure.
+    """The dispatcher claims due failures in batches until none is left.
+
+    As a negative control, the first batch does not contain the failure that can be retried.
     """
     with hotel_context(hotel):
         capture_unretryable(UNRETRYABLE)

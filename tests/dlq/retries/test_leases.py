@@ -146,7 +146,9 @@ def has_due_item(failure: Failure) -> bool:
 def test_due_item_is_deleted_if_another_worker_resolves_the_failure_during_the_batch(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
-    """The batch contains both failures. The other worker resolves the second one while the first one is retried.
+    """The batch contains two failures.
+
+    While this worker retries the first failure, another worker resolves the second failure.
 
     Two workers process the same failures if a batch runs for longer than the lease of its due items.
     """

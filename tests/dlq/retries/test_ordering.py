@@ -160,7 +160,10 @@ def test_failure_that_is_overtaken_during_an_attempt_is_permanent_if_the_attempt
 
 @pytest.mark.django_db(transaction=True)
 def test_failures_with_one_ordering_key_are_not_claimed_at_the_same_time(hotel: Hotel, lamp: Lamp) -> None:
-    """Claim an older failure in a transaction that is committed while another worker claims the newer one."""
+    """One transaction claims the older of two failures.
+
+    Another worker tries to claim the newer failure before the commit.
+    """
     with hotel_context(hotel):
         older, newer = capture_in_order(2)
     claimed: list[Failure | None] = []

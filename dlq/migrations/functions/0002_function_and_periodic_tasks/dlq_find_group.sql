@@ -1,7 +1,7 @@
 -- Returns the fingerprint of the group to which an error belongs after groups were joined or split.
 --
 -- `original` is the fingerprint of the error.
--- `failure` is a JSON object with `source`, `name`, `payload` and `error` ({message}).
+-- `failure` is a JSON object with the keys `source`, `name`, `payload` and `error`. `error` has the key `message`.
 --
 -- A split rule assigns the errors that meet its conditions to another group.
 -- If no split rule applies and the group was joined to another group, the error is assigned to that other group.

@@ -8,7 +8,7 @@
 -- A success is recorded even if the attempt already counts as lost, because the work is done.
 -- If a later attempt is running when the success is recorded, the failure stays open until the later attempt ends.
 --
--- The function returns {is_recorded, outcome}.
+-- The function returns a JSON object with the keys `is_recorded` and `outcome`.
 -- If the attempt had already ended, the function changes nothing and `is_recorded` is false.
 -- `outcome` is the outcome that is stored in the attempt when the function returns.
 CREATE OR REPLACE FUNCTION public.dlq_record_success(request jsonb) RETURNS jsonb
