@@ -3,13 +3,16 @@
 from typing import Any
 
 import django_filters
-from django.db.models import IntegerChoices
+from django.db.models import IntegerChoices, QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
-from audit import registry
-from audit.models import Event
+from audit.models import ActorKind, Event
+from audit.reading.search import EventSearch, event_choices
+from audit.reading.trail_reads import record_reading
 from audit.registry import Outcome, Severity
 from hotelagent.rest.views import HotelReadOnlyViewSet
 
@@ -76,42 +79,62 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         read_only_fields = fields
 
 
-def event_choices() -> list[tuple[str, str]]:
-    return [(event_type.name, event_type.name) for event_type in registry.all_types()]
+def _member_choices(choices: type[IntegerChoices]) -> list[tuple[str, str]]:
+    return [(member.name.lower(), member.name.lower()) for member in choices]
 
 
 class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
     event = django_filters.MultipleChoiceFilter(
         choices=event_choices, label=_("The event type. Repeat the parameter for several types.")
     )
-    since = django_filters.IsoDateTimeFilter(
-        field_name="at", lookup_expr="gte", label=_("Only events at this time or later.")
+    actor_kind = django_filters.ChoiceFilter(choices=ActorKind, label=_("The kind of the actor."))
+    actor_id = django_filters.CharFilter(
+        label=_("The id of the person, API key, task or command. Also finds what its tasks did.")
     )
-    until = django_filters.IsoDateTimeFilter(
-        field_name="at", lookup_expr="lt", label=_("Only events before this time.")
+    subject_kind = django_filters.CharFilter(label=_("The kind of the subject."))
+    subject_id = django_filters.CharFilter(label=_("The id of the subject."))
+    outcome = django_filters.ChoiceFilter(
+        choices=_member_choices(Outcome), label=_("Whether the operation was done.")
     )
+    severity = django_filters.ChoiceFilter(choices=_member_choices(Severity), label=_("The lowest severity."))
+    request_id = django_filters.CharFilter(label=_("The id of a request."))
+    task_id = django_filters.CharFilter(label=_("The id of a task."))
+    act = django_filters.UUIDFilter(
+        label=_("The id of an event. Finds all events of the same request, task or transaction.")
+    )
+    access = django_filters.BooleanFilter(label=_("Whether to find only the reading of personal data."))
+    text = django_filters.CharFilter(label=_("A part of a value of the event."))
+    since = django_filters.IsoDateTimeFilter(label=_("Only events at this time or later."))
+    until = django_filters.IsoDateTimeFilter(label=_("Only events before this time."))
 
-    class Meta:
-        model = Event
-        fields = [
-            "event",
-            "actor_kind",
-            "actor_id",
-            "subject_kind",
-            "subject_id",
-            "request_id",
-            "since",
-            "until",
-        ]
+    def filter_queryset(self, queryset: QuerySet[Event]) -> QuerySet[Event]:
+        """Return the found events, and record that the trail was read. Raises SearchTooBroad."""
+        values = {name: value for name, value in self.form.cleaned_data.items() if value}
+        values["events"] = values.pop("event", ())
+        for name, choices in (("outcome", Outcome), ("severity", Severity)):
+            if name in values:
+                values[name] = choices[values[name].upper()]
+        search = EventSearch(**values)
+        found = search.apply(queryset)
+        record_reading(search.names())
+        return found
 
 
 class EventViewSet(HotelReadOnlyViewSet):
-    """The events of the audit trail, newest first."""
+    """The events of the audit trail, newest first.
+
+    A search that no index serves is refused with `/problems/search-too-broad`. Reading the trail is recorded in the
+    trail, once per hour for the same client and filters.
+    """
 
     queryset = Event.objects.all()
     serializer_class = EventSerializer
     filterset_class = EventFilter
     required_scopes = {"GET": "audit:read"}
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        record_reading(["id"])
+        return super().retrieve(request, *args, **kwargs)
 
 
 router = SimpleRouter()

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import QuerySet
-from django.db.models.functions import Coalesce
 
 from audit.entries import commitment
 from audit.models import ORIGIN, ActorKind, Event
+from audit.reading.search import by_person
 
 #: The number of events that are read and updated together.
 BATCH_SIZE = 1000
@@ -65,7 +65,7 @@ def erase_staff_member(*, user_id: uuid.UUID, username: str = "") -> int:
     personal fields from the events about the account, and each field whose value is the user name.
     """
     identifier = str(user_id)
-    own = Event.objects.alias(person=Coalesce("initiator_id", "actor_id")).filter(person=identifier)
+    own = by_person(Event.objects.all(), identifier)
     about = Event.objects.filter(subject_kind="user", subject_id=identifier)
     count = _erase_all(own, lambda event: _fields_of_actor(event, identifier))
     count += _erase_all(about, lambda event: set(event.personal or {}) - ORIGIN)

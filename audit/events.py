@@ -41,6 +41,10 @@ OBJECT_CHANGED = register(
 )
 OBJECT_DELETED = register("admin.deleted", description=_("{actor} deleted {subject}"), fields=("changed",))
 
+# `filters` has the names of the filters. The event is recorded once per hour for the same person and filters.
+TRAIL_READ = register(
+    "audit.read", description=_("{actor} read the audit trail (filters: {filters})"), fields=("filters",)
+)
 # `number` denials could not be written since `since`, for example because the database was unavailable.
 EVENTS_LOST = register(
     "audit.events_lost",

@@ -74,6 +74,8 @@ class EventType:
     version: int = 1
     severity: Severity = Severity.INFO
     outcome: Outcome = Outcome.SUCCESS
+    #: Whether the event tells that somebody read or received personal data.
+    reads_personal_data: bool = False
     labels: Mapping[str, Labels] = field(default_factory=dict, hash=False)
     earlier: Mapping[int, str | StrPromise] = field(default_factory=dict, hash=False)
 
@@ -133,6 +135,7 @@ def register(
     version: int = 1,
     severity: Severity = Severity.INFO,
     outcome: Outcome = Outcome.SUCCESS,
+    reads_personal_data: bool = False,
     labels: Mapping[str, Labels] | None = None,
     earlier: Mapping[int, str | StrPromise] | None = None,
 ) -> EventType:
@@ -152,6 +155,7 @@ def register(
         version=version,
         severity=severity,
         outcome=outcome,
+        reads_personal_data=reads_personal_data,
         labels=labels or {},
         earlier=earlier or {},
     )

@@ -77,6 +77,7 @@ RETRY_REQUESTED = register(
 )
 CLAIMED = register(
     "failure.claimed",
+    reads_personal_data=True,
     description=_("{actor} claimed {name} and received its payload (attempt {attempt})"),
     fields=("name", "attempt"),
     labels={"name": NAMES},
@@ -90,6 +91,7 @@ CORRECTED = register(
 )
 PAYLOAD_VIEWED = register(
     "failure.payload_viewed",
+    reads_personal_data=True,
     description=_("{actor} viewed the payload of {name}"),
     fields=("name",),
     labels={"name": NAMES},
@@ -125,6 +127,7 @@ ERASED = register(
 )
 EXPORTED = register(
     "failure.exported",
+    reads_personal_data=True,
     description=_("{actor} exported failures (format: {format}, selection: {criteria})"),
     fields=("format", "payloads", "criteria"),
 )

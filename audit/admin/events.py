@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
@@ -17,31 +17,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.paginator import InfinitePaginator
 
-from audit.api import event_choices
+from audit.admin.filters import FILTERS, search_of
 from audit.models import Event
+from audit.reading.search import SearchTooBroad
+from audit.reading.trail_reads import record_reading
 from audit.selectors import object_timeline
 from hotelagent.admin.base import ReadOnlyModelAdmin
-from hotelagent.admin.filters import PeriodFilter
 from hotelagent.admin.signals import history_requested
 from hotelagent.admin.sites import hotel_site, platform_site
 from hotelagent.core.text import visible
 
 #: Maximum number of events on a history page.
 HISTORY_LENGTH = 200
-
-
-class EventTypeFilter(DropdownFilter):  # type: ignore[misc]
-    title = _("event type")
-    parameter_name = "event"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return event_choices()
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
-        return queryset.filter(event=self.value()) if self.value() else queryset
 
 
 @admin.register(Event, site=hotel_site)
@@ -51,10 +40,8 @@ class EventAdmin(ReadOnlyModelAdmin):
     menu_order = 0
     list_display = ["at", "description_column", "actor_label", "ip", "subject_link"]
     list_display_links = ["at"]
-    list_filter = [EventTypeFilter, ("actor_kind", ChoicesDropdownFilter), ("at", PeriodFilter)]
+    list_filter = FILTERS
     list_filter_submit = True
-    search_fields = ["=subject_id", "=request_id", "=actor_id"]
-    search_help_text = _("Search by the ID of a subject, request or actor")
     ordering = ["-id"]
     paginator = InfinitePaginator  # Django's default paginator is slow, because it counts all events.
     fields = [
@@ -71,8 +58,43 @@ class EventAdmin(ReadOnlyModelAdmin):
         "task_id",
         "subject_kind",
         "subject_id",
+        "severity",
+        "outcome",
         "fields_column",
+        "act_link",
     ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list of events. Record that it was read."""
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        record_reading(search_of(request).names())
+        return response
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show an event. Record that it was read."""
+        response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        record_reading(["id"])
+        return response
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
+    ) -> tuple[QuerySet[Event], bool]:
+        """Return the events that meet all filters. Show a message instead if no index serves the search."""
+        try:
+            return search_of(request).apply(queryset), False
+        except SearchTooBroad as error:
+            self.message_user(request, str(error.detail), messages.WARNING)
+            return queryset.none(), False
+
+    @admin.display(description=_("same act"))
+    def act_link(self, event: Event) -> SafeString:
+        """Return a link to the events of the same request, task or database transaction."""
+        url = reverse("admin:audit_event_changelist")
+        return format_html(
+            '<a class="underline" href="{}?act={}">{}</a>', url, event.pk, _("Show all events of this act")
+        )
 
     @admin.display(description=_("description"))
     def description_column(self, event: Event) -> str:
@@ -119,6 +141,7 @@ def history_page(*, request: HttpRequest, model_admin: Any, object_id: str, **_k
     can_read_trail = request.user.has_perm("audit.view_event")
     if not (can_read_trail and model_admin.has_view_or_change_permission(request, obj)):
         raise PermissionDenied
+    record_reading(["subject_id"])
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(
         request,

@@ -1,0 +1,152 @@
+"""The filters of the list of events in the admin. `search_of` combines them into one search."""
+
+import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+from unfold.contrib.filters.admin import DropdownFilter, TextFilter
+
+from audit.models import ActorKind, Event
+from audit.reading.search import EventSearch, event_choices
+from audit.registry import Outcome, Severity
+from hotelagent.admin.filters import PeriodFilter
+
+#: The attribute of a request with the start and end of the period that was entered.
+_PERIOD = "audit_period"
+
+
+class _ChoiceFilter(DropdownFilter):  # type: ignore[misc]
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
+        return queryset
+
+
+class _IdFilter(TextFilter):  # type: ignore[misc]
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
+        return queryset
+
+
+class EventTypeFilter(_ChoiceFilter):
+    title = _("event type")
+    parameter_name = "event"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return event_choices()
+
+
+class ActorKindFilter(_ChoiceFilter):
+    title = _("actor kind")
+    parameter_name = "actor_kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(ActorKind.choices)
+
+
+class OutcomeFilter(_ChoiceFilter):
+    title = _("outcome")
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(str(outcome.value), outcome.label) for outcome in Outcome]
+
+
+class SeverityFilter(_ChoiceFilter):
+    title = _("lowest severity")
+    parameter_name = "severity"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(str(severity.value), severity.label) for severity in Severity]
+
+
+class AccessFilter(_ChoiceFilter):
+    title = _("reading of personal data")
+    parameter_name = "access"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("only the reading of personal data"))]
+
+
+class ActorFilter(_IdFilter):
+    title = _("actor ID")
+    parameter_name = "actor_id"
+
+
+class SubjectFilter(_IdFilter):
+    title = _("subject ID")
+    parameter_name = "subject_id"
+
+
+class RequestFilter(_IdFilter):
+    title = _("request ID")
+    parameter_name = "request_id"
+
+
+class TaskFilter(_IdFilter):
+    title = _("task ID")
+    parameter_name = "task_id"
+
+
+class ActFilter(_IdFilter):
+    title = _("ID of an event of the same act")
+    parameter_name = "act"
+
+
+class ContentFilter(_IdFilter):
+    title = pgettext_lazy("audit trail", "text")
+    parameter_name = "text"
+
+
+class TrailPeriodFilter(PeriodFilter):
+    """The filter by period. It leaves the period to `search_of`, which also limits the range of the primary key."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
+        setattr(request, _PERIOD, (self._time("from"), self._time("to")))
+        return queryset
+
+
+def search_of(request: HttpRequest) -> EventSearch:
+    """Return the search of a request to the list of events. Values that are not valid are ignored."""
+    values = {name: request.GET.get(name, "").strip() for name in _NAMES}
+    since, until = getattr(request, _PERIOD, (None, None))
+    return EventSearch(
+        since=since,
+        until=until and until + datetime.timedelta(microseconds=1),
+        events=[values["event"]] if values["event"] else [],
+        actor_kind=values["actor_kind"],
+        actor_id=values["actor_id"],
+        subject_id=values["subject_id"],
+        outcome=next((member for member in Outcome if str(member.value) == values["outcome"]), None),
+        severity=next((member for member in Severity if str(member.value) == values["severity"]), None),
+        request_id=values["request_id"],
+        task_id=values["task_id"],
+        act=_uuid_or_none(values["act"]),
+        access=bool(values["access"]),
+        text=values["text"],
+    )
+
+
+FILTERS: list[Any] = [
+    ("at", TrailPeriodFilter),
+    EventTypeFilter,
+    ActorFilter,
+    ActorKindFilter,
+    SubjectFilter,
+    OutcomeFilter,
+    SeverityFilter,
+    AccessFilter,
+    RequestFilter,
+    TaskFilter,
+    ActFilter,
+    ContentFilter,
+]
+_NAMES = [entry.parameter_name for entry in FILTERS if not isinstance(entry, tuple)]
+
+
+def _uuid_or_none(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

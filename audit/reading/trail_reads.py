@@ -1,0 +1,26 @@
+"""The audit of the audit trail: who read it, with which filters."""
+
+from collections.abc import Iterable
+
+from django.utils import timezone
+
+from audit import events
+from audit.models import Event
+from audit.reading.search import by_person
+from audit.services import record
+from hotelagent.core.ids import first_uuid7_at
+from tenants.context import current_actor
+
+
+def record_reading(filters: Iterable[str]) -> None:
+    """Record that the current actor read the trail with these filters, once per hour for the same filters.
+
+    Only the names of the filters are recorded. Two simultaneous requests may record two events.
+    """
+    names = sorted(filters)
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    recorded = Event.objects.filter(
+        event=events.TRAIL_READ.name, id__gte=first_uuid7_at(hour), data__filters=names
+    )
+    if not by_person(recorded, current_actor().responsible.id).exists():
+        record(events.TRAIL_READ, filters=names)

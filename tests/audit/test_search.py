@@ -1,0 +1,184 @@
+"""Tests of the search for events: each filter uses an index, or the search is refused. Reading is recorded."""
+
+import datetime
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from audit.models import Event
+from audit.reading.search import EventSearch, SearchTooBroad
+from audit.registry import EventType, Outcome, Severity
+from audit.services import record
+from tenants.context import Actor, actor_context, hotel_context
+from tenants.database.connections import direct_connection
+from tenants.models import Hotel
+
+URL = "/api/v1/audit/"
+MANY = 20_000
+#: Rows that hardly differ from those that the application records. Each value of the filters is rare but the outcome.
+_FILL = f"""
+INSERT INTO audit_event (id, at, event, version, severity, outcome, actor_kind, actor_id, initiator_kind, initiator_id,
+    request_id, task_id, idempotency_key, subject_kind, subject_id, data, personal)
+SELECT (lpad(to_hex((extract(epoch FROM now() - make_interval(mins => number)) * 1000)::bigint), 12, '0')
+        || '7000' || '8000' || lpad(to_hex(number), 12, '0'))::uuid,
+    now() - make_interval(mins => number), 'type.' || number % 100, 1, CASE WHEN number % 500 = 0 THEN 3 ELSE 1 END,
+    CASE WHEN number % 500 = 1 THEN 2 ELSE 1 END, 'user', 'user-' || number % 200,
+    CASE WHEN number % 1000 = 2 THEN 'user' END, CASE WHEN number % 1000 = 2 THEN 'boss' END,
+    'request-' || number / 3, 'task-' || number / 5, '', 'room', 'room-' || number % 300, '{{}}', NULL
+FROM generate_series(1, {MANY}) AS number
+"""
+
+
+@pytest.fixture
+def many_events(hotel: Hotel) -> Iterator[None]:
+    with direct_connection(), hotel_context(hotel), connection.cursor() as cursor:
+        cursor.execute(_FILL)
+        cursor.execute("ANALYZE audit_event")
+    with hotel_context(hotel):
+        yield
+
+
+def nodes_of(search: EventSearch) -> list[dict[str, Any]]:
+    """Return the nodes of the plan of the newest page of a search."""
+    plan = json.loads(search.apply(Event.objects.all())[:51].explain(format="json"))[0]["Plan"]
+    nodes = [plan]
+    for node in nodes:
+        nodes += node.get("Plans", [])
+    return nodes
+
+
+NOW = timezone.now()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_filter_uses_its_index(many_events: None) -> None:
+    expected = {
+        "audit_event_actor": EventSearch(actor_id="user-7"),
+        "audit_event_event": EventSearch(events=["type.7"]),
+        "audit_event_subject": EventSearch(subject_id="room-7"),
+        "audit_event_request": EventSearch(request_id="request-7"),
+        "audit_event_task": EventSearch(task_id="task-7"),
+        "audit_event_notable": EventSearch(outcome=Outcome.DENIED),
+        "audit_event_pkey": EventSearch(
+            since=NOW - datetime.timedelta(days=3), until=NOW - datetime.timedelta(days=2), text="x"
+        ),
+    }
+    for index, search in expected.items():
+        nodes = nodes_of(search)
+        assert {node["Index Name"] for node in nodes if "Index Name" in node} == {index}, search
+        assert not [node for node in nodes if node["Node Type"] == "Seq Scan"], search
+    severe = nodes_of(EventSearch(severity=Severity.CRITICAL, actor_kind="user"))
+    assert {node["Index Name"] for node in severe if "Index Name" in node} == {"audit_event_notable"}
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        EventSearch(text="x"),
+        EventSearch(actor_kind="user"),
+        EventSearch(subject_kind="room"),
+        EventSearch(severity=Severity.NOTICE),
+        EventSearch(text="x", since=NOW - datetime.timedelta(days=32)),
+        EventSearch(text="x", until=NOW),
+        EventSearch(text="x", outcome=Outcome.SUCCESS),
+    ],
+)
+def test_search_that_no_index_serves_is_refused(search: EventSearch) -> None:
+    with pytest.raises(SearchTooBroad, match="at most 31 days"):
+        search.apply(Event.objects.all())
+
+
+@pytest.mark.django_db
+def test_filter_by_actor_finds_the_events_of_tasks_that_the_actor_started(
+    api: APIClient, hotel: Hotel, lamp_lit: EventType, as_ana: Actor
+) -> None:
+    with hotel_context(hotel):
+        record(lamp_lit, subject=("lamp", 1), colour="red")
+        with actor_context(Actor("task", "tests.task", "tests.task", task_id="t-1", initiator=as_ana)):
+            record(lamp_lit, subject=("lamp", 2), colour="red")
+        with actor_context(Actor("user", "8", "ben")):
+            record(lamp_lit, subject=("lamp", 3), colour="red")
+    assert [event["subject_id"] for event in api.get(URL, {"actor_id": as_ana.id}).json()["results"]] == [
+        "2",
+        "1",
+    ]
+    assert [event["subject_id"] for event in api.get(URL, {"task_id": "t-1"}).json()["results"]] == ["2"]
+
+
+@pytest.mark.django_db
+def test_text_filter_finds_plain_and_personal_values_but_not_salts_and_wildcards(
+    api: APIClient, hotel: Hotel, guest_called: EventType, as_ana: Actor
+) -> None:
+    with hotel_context(hotel):
+        for room, guest in (("101", "Ada Ñandú"), ("102", "50% off")):
+            record(guest_called, room=room, guest=guest, reason="", pin="")
+        personal = Event.objects.filter(event="guest.called")[0].personal
+        assert personal
+    found = {}
+    for text in ("ñandú", "101", "0% o", "0_ o", personal["guest"]["salt"][:12]):
+        body = api.get(URL, {"event": "guest.called", "text": text})
+        assert body.status_code in {200, 400}
+        found[text] = [event["data"]["room"] for event in body.json().get("results", [])]
+    assert list(found.values()) == [["101"], ["101"], ["102"], [], []]
+
+
+@pytest.mark.django_db
+def test_events_of_one_act_are_found_by_one_of_them(
+    api: APIClient, hotel: Hotel, lamp_lit: EventType
+) -> None:
+    with hotel_context(hotel):
+        for number, actor in enumerate(
+            [
+                Actor("user", "7", "ana", request_id="request-1"),
+                Actor("user", "7", "ana", request_id="request-1"),
+                Actor("task", "tests.task", "tests.task", task_id="t-1"),
+                Actor("task", "tests.task", "tests.task", task_id="t-1"),
+            ]
+        ):
+            with actor_context(actor):
+                record(lamp_lit, subject=("lamp", number), colour="red")
+        events = {event.subject_id: str(event.id) for event in Event.objects.filter(event="lamp.lit")}
+    for first, second in (("0", "1"), ("2", "3")):
+        body = api.get(URL, {"act": events[first]}).json()
+        assert [event["subject_id"] for event in body["results"]] == [second, first]
+    assert api.get(URL, {"act": "01a22904-9ca5-7000-a56f-b14cd8c48f83"}).json()["results"] == []
+
+
+@pytest.mark.django_db
+def test_search_that_is_too_broad_is_refused_by_the_api_and_the_admin(
+    api: APIClient, staff: Client, hotel: Hotel, lamp_lit: EventType
+) -> None:
+    refused = api.get(URL, {"text": "red"})
+    assert (refused.status_code, refused.json()["type"]) == (422, "/problems/search-too-broad")
+    with hotel_context(hotel):
+        record(lamp_lit, subject=("lamp", 1), colour="red")
+    page = staff.get("/admin/audit/event/", {"text": "red"}).content.decode()
+    assert "Add a period of at most 31 days" in page
+    assert "lamp 1" not in page
+    found = staff.get("/admin/audit/event/", {"text": "red", "subject_id": "1"}).content.decode()
+    assert "lamp 1" in found
+    assert "lamp 1" not in staff.get("/admin/audit/event/", {"outcome": "2"}).content.decode()
+
+
+@pytest.mark.django_db
+def test_reading_the_trail_is_recorded_once_per_hour_and_filters_without_their_values(
+    api: APIClient, staff: Client, hotel: Hotel
+) -> None:
+    for subject in ("secret-1", "secret-2"):
+        api.get(URL, {"subject_id": subject})
+        staff.get("/admin/audit/event/", {"subject_id": subject})
+    api.get(URL)
+    with hotel_context(hotel):
+        events = Event.objects.filter(event="audit.read")
+        assert sorted((event.actor_kind, event.data["filters"]) for event in events) == [
+            ("key", []), ("key", ["subject_id"]), ("user", ["subject_id"]),
+        ]  # fmt: skip
+        assert "secret" not in str(list(events.values()))
+        api.get(f"{URL}{events[0].id}/")
+        assert Event.objects.filter(event="audit.read", data__filters=["id"]).count() == 1
