@@ -61,9 +61,10 @@ def commitment(stored: dict[str, Any]) -> str:
 def canonical_json(value: Any) -> bytes:
     """Return the JSON text of a value in its only canonical form, as UTF-8.
 
-    Object members are sorted by the code points of their names. The text contains no spaces between tokens. Numbers
-    with a fraction are texts in events that were read from the database (`ExactDecoder`), because programs print such
-    numbers in different ways. The database function `audit_canonical_json` returns the same text.
+    Object members are sorted by the code points of their names. The text contains no spaces between tokens. The
+    decoder of events (`ExactDecoder`) returns a number with a fraction as a string, so this function encodes it as a
+    string. Programs would print the number in different ways. The database function `audit_canonical_json` returns the
+    same text.
     """
     return _encode(value).encode()
 

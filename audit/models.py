@@ -90,7 +90,7 @@ class Event(models.Model):
             # The index for the history of an object, which is the subject of its events.
             # The index omits `subject_kind`, because objects of different kinds rarely have the same id.
             models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
-            # The index for the events of a person, with those of the tasks that the person started.
+            # The index for the events of a person, including the events of tasks that the person started.
             models.Index(Coalesce("initiator_id", "actor_id"), "id", name="audit_event_actor"),
             models.Index(fields=["event", "id"], name="audit_event_event"),
             models.Index(

@@ -82,9 +82,9 @@ def _groups(log: Log) -> Iterator[Sequence[StoredTile]]:
 def _compare(
     first: int, ids: Sequence[UUID], hashes: bytes, found: Sequence[EventRow], *, skipped: int
 ) -> None:
-    """Compare stored events with the ids and hashes of the log, from the position `first` on.
+    """Compare stored events with the ids and hashes of the log. The position of the first id is `first`.
 
-    The first `skipped` positions are not compared. Raises InvalidTrail at the first difference.
+    The first `skipped` ids of `ids` are not compared. Raises InvalidTrail at the first difference.
     """
     events = iter(found)
     expected, present = set(ids), {row.id for row in found}

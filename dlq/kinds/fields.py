@@ -43,7 +43,7 @@ def _items(value: Any) -> Iterator[tuple[str | int, Any]]:
 def replace_values(payload: Any, paths: Sequence[Path], replacement: Callable[[Path], Any]) -> Any:
     """Return a copy of the payload in which the value at each path is replaced by `replacement(path)`.
 
-    All paths must exist in the payload. The values at other paths are not copied.
+    All paths must exist in the payload. The copy and the payload share the values at all other paths.
     """
     for path in paths:
         payload = _replace(payload, path, replacement(path))

@@ -139,7 +139,7 @@ class Migration(migrations.Migration):
                     "alerts_enabled",
                     models.BooleanField(
                         default=True,
-                        help_text="One e-mail lists all problems. Within an hour, only an error that has not been reported yet causes another e-mail. Muted groups cause none.",
+                        help_text="One e-mail lists all problems. In the hour after an e-mail, another e-mail is sent only if a new error occurs. Muted groups cause no e-mail.",
                         verbose_name="send alerts by e-mail",
                     ),
                 ),

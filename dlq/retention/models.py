@@ -92,8 +92,8 @@ class FailureSettings(TenantRow):
         _("send alerts by e-mail"),
         default=True,
         help_text=_(
-            "One e-mail lists all problems. Within an hour, only an error that has not been reported yet causes "
-            "another e-mail. Muted groups cause none."
+            "One e-mail lists all problems. In the hour after an e-mail, another e-mail is sent only if a new error "
+            "occurs. Muted groups cause no e-mail."
         ),
     )
     alert_recipients = ArrayField(

@@ -68,10 +68,10 @@ UNION ALL SELECT FROM tables JOIN pg_statistic_ext e ON e.stxrelid = tables.oid
 LIMIT 1
 """  # noqa: S608 - constants
 
-#: Pattern for the array in `column IN ('a', 'b')`, as PostgreSQL prints the condition for a varchar column.
-#: After CREATE TABLE, the printed condition casts the whole array to text[].
-#: After a restore from a dump, the printed condition casts each element of the array.
-#: The function `_cast_elements` converts the condition to the form that PostgreSQL prints after a restore.
+#: Pattern for the array in a CHECK constraint `column IN ('a', 'b')` of a varchar column, as PostgreSQL displays it.
+#: If CREATE TABLE created the constraint, PostgreSQL displays a cast of the whole array to text[].
+#: If pg_restore created the constraint, PostgreSQL displays a cast of each element of the array.
+#: The function `_cast_elements` converts the constraint to the text that PostgreSQL displays after pg_restore.
 _ARRAY_OF_TEXTS = re.compile(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?")
 
 

@@ -19,7 +19,7 @@ from tests.audit.transparency.exports import KEY, Trail, text_of
 
 
 def export_of(events: list[Event], folder: Path) -> list[str]:
-    """Write an export of a log with these events. Return the arguments of the verifier."""
+    """Write an export of a log with these events. Return the arguments for the verifier."""
     trail = Trail()
     trail.append([ExportedEvent(0, entry(event), event.personal or {}) for event in events])
     (folder / "export.jsonl").write_text(text_of(trail.export()))

@@ -86,7 +86,7 @@ def visit_slowest_page() -> float:
 def count_groups() -> float:
     """Return the number of groups to which the failures of the flood belong.
 
-    The error messages of the flood name the mail server `SERVERS[0]`.
+    The failures of the flood are found by the mail server `SERVERS[0]` in their error messages.
     """
     with hotel_context(hotel()):
         flood = Failure.objects.filter(error_message__contains=SERVERS[0])

@@ -113,9 +113,9 @@ register_kind(Kind(name="tests.dlq.charge", handler=charge, is_idempotent=False)
 
 @worker_process_init.connect
 def note_results(**_kwargs: object) -> None:
-    """Make the processes of a worker append to the Redis list `RESULTS` whether they could store a success.
+    """Make worker processes append "stored" or "not stored" to the Redis list `RESULTS` for each success of a retry.
 
-    The processes try to store a success three times within one second.
+    The processes try three times within one second to store a success in the database.
     """
     record_success = attempts.record_success
 

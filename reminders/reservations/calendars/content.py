@@ -32,7 +32,8 @@ _EVENT_LINE = re.compile(r"\s*(UID|DTSTART|DTEND|DURATION|SUMMARY)\s*[:;]", re.I
 #: If one of these components begins inside an event, the END:VEVENT line of the event is damaged.
 _TOP_LEVEL = ("VCALENDAR", "VEVENT", "VTIMEZONE", "VTODO", "VJOURNAL", "VFREEBUSY")
 #: The pattern matches the names of Python codecs that decode a charset.
-#: Python also has codecs for other purposes. Some other codecs, such as Punycode, may need hours for a large file.
+#: Python's codecs that are not charsets are refused.
+#: Some codecs that are not charsets, such as Punycode, need hours for a large file.
 _TEXT_CHARSET = re.compile(r"utf|iso|cp|koi8|mac|big5|gb|euc|shift|johab")
 #: Servers often declare these charsets for files in UTF-8. Browsers treat all of them as Windows-1252.
 _LATIN_CHARSETS = frozenset({"ascii", "iso8859-1", "cp1252"})

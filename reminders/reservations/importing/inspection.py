@@ -93,7 +93,7 @@ class Inspection:
 
     @property
     def is_ready(self) -> bool:
-        """Return whether the file can be imported without further choices of staff."""
+        """Return whether the file can be imported without further choices by staff."""
         return not self.missing and not self.ambiguous_dates
 
 

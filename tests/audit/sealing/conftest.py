@@ -19,7 +19,7 @@ def signing_key(settings: Any) -> PrivateKey:
 
 @pytest.fixture(autouse=True)
 def _empty_trails(request: pytest.FixtureRequest) -> None:
-    """Delete the events that other tests have recorded on a separate connection, which outlive their tests."""
+    """Delete the events of earlier tests. Events that are recorded on a separate connection are not rolled back."""
     if request.node.get_closest_marker("django_db"):
         request.getfixturevalue("transactional_db")
         for schema in ("public", *sorted(sql.list_schemas())):

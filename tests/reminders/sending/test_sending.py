@@ -276,7 +276,7 @@ def expire_claim(reminder: Reminder) -> None:
     started.update(transmission_started_at=past)
 
 
-def test_reminder_whose_worker_was_killed_before_the_transmission_is_sent(
+def test_reminder_is_sent_although_its_first_worker_was_killed_before_sending(
     reminder: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
