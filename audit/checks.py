@@ -47,9 +47,13 @@ def check_signing_key(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
     **kwargs: Any,  # noqa: ARG001
 ) -> list[CheckMessage]:
-    """Check that the configured key can be used. Processes that do not seal may have no key."""
+    """Check that the configured key can be used. Processes that do not seal may have no key.
+
+    A key file that does not exist is no error, because an error would prevent the commands that create the database
+    and the key file.
+    """
     try:
-        if keys.is_configured():
+        if keys.is_configured() and not keys.is_missing():
             keys.load_signing_keys()
     except SigningKeyError as error:
         return [
@@ -68,14 +72,14 @@ def check_signing_key_exists(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
     **kwargs: Any,  # noqa: ARG001
 ) -> list[CheckMessage]:
-    """Warn if no key is configured, because nothing is sealed then."""
-    if keys.is_configured():
+    """Warn if no key is configured or the key file does not exist, because nothing is sealed then."""
+    if keys.is_configured() and not keys.is_missing():
         return []
     return [
         Warning(
             "No key signs the audit trails, so they are not sealed, and changes by someone with access to the database "
             "are not found.",
-            hint="Run `manage.py audit_rotate_key FILE`, and set AUDIT_SIGNING_KEY_FILE to the file.",
+            hint="Set AUDIT_SIGNING_KEY_FILE to a new file, and run `manage.py audit_rotate_key FILE` with this file.",
             id="audit.W003",
         )
     ]

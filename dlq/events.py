@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 #: Display labels for the names, sources and error types of failures. The app `reminders` adds labels to this dict.
-#: The apps `locks` and `tenants` cannot add labels, because `dlq` imports them. So their labels are here.
+#: The apps `audit`, `locks` and `tenants` cannot add labels, because `dlq` imports them. So their labels are here.
 NAMES: dict[str, str | StrPromise] = {
+    "audit.tasks.seal_all": _("sealing the audit trails"),
     "locks.tasks.delete_ended_records": _("deleting old holds and offers"),
     "locks.tasks.expire_holds": _("releasing expired holds"),
     "locks.tasks.make_final_webhook_attempt": _("the last attempt to call a webhook"),

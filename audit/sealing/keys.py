@@ -22,6 +22,12 @@ def is_configured() -> bool:
     return bool(settings.AUDIT_SIGNING_KEY or settings.AUDIT_SIGNING_KEY_FILE)
 
 
+def is_missing() -> bool:
+    """Return whether AUDIT_SIGNING_KEY_FILE names a file that does not exist. `audit_rotate_key` creates the file."""
+    file = settings.AUDIT_SIGNING_KEY_FILE
+    return bool(file and not settings.AUDIT_SIGNING_KEY and not Path(file).exists())
+
+
 def load_signing_keys() -> list[PrivateKey]:
     """Return the configured private keys, at least one. The file is read at each call, so no restart is needed.
 

@@ -27,7 +27,7 @@ def begin_rotation(path: Path) -> PublicKey:
 
     Without current keys, this creates the first key. Raises SigningKeyError.
     """
-    current = keys.load_signing_keys() if keys.is_configured() else []
+    current = keys.load_signing_keys() if keys.is_configured() and not keys.is_missing() else []
     _refuse_other_file(path)
     new = PrivateKey.generate(settings.PLATFORM_HOST)
     _write(path, [new, *current])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from audit.transparency.notes import PrivateKey
 from hotelagent.settings.environment import Environment
 from tests.embedded import checkout as checkouts
 from tests.programs import run_python
@@ -26,6 +27,7 @@ ENVIRONMENT = {
     "DEFAULT_FROM_EMAIL": "Hotels <no-reply@hotels.example>",
     "TRUSTED_PROXY_HOPS": "1",
     "PROMETHEUS_MULTIPROC_DIR": "/tmp",  # noqa: S108 - the check writes no metrics
+    "AUDIT_SIGNING_KEY": PrivateKey.generate("hotels.example").text,
 }
 
 

@@ -60,6 +60,19 @@ def test_missing_key_file_is_reported(settings: Any, tmp_path: Path) -> None:
     settings.AUDIT_SIGNING_KEY_FILE = str(tmp_path / "absent")
     with pytest.raises(SigningKeyError, match="cannot be read: No such file"):
         load_signing_keys()
+    [warning] = checks.check_signing_key_exists(app_configs=None)
+    assert warning.id == "audit.W003"
+
+
+def test_missing_key_file_does_not_prevent_the_command_that_creates_the_file(
+    settings: Any, tmp_path: Path
+) -> None:
+    settings.AUDIT_SIGNING_KEY = ""
+    settings.AUDIT_SIGNING_KEY_FILE = str(tmp_path / "audit.key")
+    assert checks.check_signing_key(app_configs=None) == []
+    created = PublicKey.parse(rotate(tmp_path / "audit.key").split()[-1])
+    assert [key.public for key in load_signing_keys()] == [created]
+    assert checks.check_signing_key_exists(app_configs=None) == []
 
 
 def test_key_in_the_variable_and_in_a_file_is_ambiguous(settings: Any, tmp_path: Path) -> None:
