@@ -91,7 +91,7 @@ class Actor:
     label: str
     ip: str | None = None
     request_id: str | None = None
-    #: Whether `ip` is the address of the connection, because the expected proxies did not name the client.
+    #: True if the expected proxies did not name the client. `ip` is then the address of the TCP connection.
     ip_is_peer: bool = False
     user_agent: str = ""
     task_id: str = ""
@@ -176,7 +176,7 @@ def current_actor() -> Actor:
 
 
 def changed_actor(**changes: Any) -> Actor:
-    """Return the current actor with some changed values. Unlike `dataclasses.replace`, this accepts a lazy actor."""
+    """Return the current actor with some values changed. The current actor may be lazy."""
     actor = current_actor()
     return Actor(**{name: getattr(actor, name) for name in Actor.__slots__} | changes)
 

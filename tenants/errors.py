@@ -159,7 +159,7 @@ class ContactNotFound(DomainError):
 
 
 class ContactConflict(DomainError):
-    """A contact can belong to one hotel only. The response does not reveal which hotel it belongs to."""
+    """A contact can belong to one hotel only. The response does not reveal which hotel has the contact."""
 
     code = "contact-conflict"
     title = _("The contact belongs to another hotel")

@@ -73,7 +73,10 @@ def masked_expressions(table: str, columns: Iterable[str], *, sensitive: Iterabl
 
 
 def set_mask_key(cursor: CursorWrapper) -> None:
-    """Set the key of the masks until the end of the open transaction. Masks fail if no key is set."""
+    """Set the secret key that masks use to replace values. The key is set until the open transaction ends.
+
+    Masks fail if no key is set.
+    """
     key = salted_hmac("tenants.personal_data", "").hexdigest()
     cursor.execute(f"SET LOCAL {_KEY_SETTING} TO {quoting.literal(key)}")
 

@@ -35,7 +35,7 @@ task_failed = Signal()
 task_succeeded = Signal()
 
 # Signal about a refused request, sent with `request`, `user` and the missing `permission`.
-# The permission is a scope, or the name of the URL pattern of a page of the admin.
+# The argument `permission` is a scope, or the name of the URL pattern of an admin page.
 permission_denied = Signal()
 
 # Signals about a staff account, sent in the context of the account's tenant with the argument `user`.

@@ -15,7 +15,7 @@ from tenants.queue.celery_task import HotelTask
 
 @shared_task(base=HotelTask, name="tenants.tasks.tick")
 def tick() -> int:
-    """Send the items of the due queue whose time has come to their Celery tasks. Return the number of items."""
+    """Send the items of the due queue whose time has come to their Celery tasks. Return the number of sent items."""
     return dispatch.dispatch_due_items()
 
 

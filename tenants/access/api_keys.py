@@ -29,7 +29,7 @@ KEY_TYPE = "ha"
 #: `last_used_at` is updated at most once per minute for each key, to limit writes.
 LAST_USED_RESOLUTION = datetime.timedelta(minutes=1)
 
-#: The letters l and o and the digits 0 and 1 are missing, because they are easily confused.
+#: The alphabet of key prefixes. It lacks l, o, 0 and 1, because people easily confuse these characters.
 _PREFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _PREFIX_LENGTH = 10
 _MAX_LENGTH = 200

@@ -6,12 +6,15 @@ from typing import NamedTuple
 from django.conf import settings
 from django.http import HttpRequest
 
-#: Longer entries of X-Forwarded-For are not parsed. The longest address with port and zone is much shorter.
+#: Maximum length of an entry of X-Forwarded-For. The longest IP address with a port and a zone is much shorter.
 _MAX_LENGTH = 100
 
 
 class ClientAddress(NamedTuple):
-    """The address of a client. `is_peer` marks the address of the connection, because no proxy named the client."""
+    """The IP address of a client. `is_peer` is true if the expected proxies did not name the client.
+
+    `ip` is then the address of the TCP connection, which can be the address of a proxy.
+    """
 
     ip: str | None
     is_peer: bool
@@ -21,7 +24,7 @@ def client_address(request: HttpRequest) -> ClientAddress:
     """Return the client's IP address in its normal form. The address is None if the server does not know it.
 
     Each proxy appends one entry to `X-Forwarded-For`: the address of the client or the proxy that sent the request.
-    Entries before those of our own proxies are set by the client and can be forged, so we use entry number
+    The entries that our own proxies did not append are set by the client and can be forged. So we use entry number
     `settings.TRUSTED_PROXY_HOPS` from the end. If there are fewer entries, or if that entry is not an address, the
     request did not come through our proxies as expected, and the address of the connection is used instead.
     """
@@ -35,7 +38,9 @@ def client_address(request: HttpRequest) -> ClientAddress:
 
 
 def parse_address(text: str) -> str | None:
-    """Return the IP address in a text that may contain a port or the zone of an IPv6 address. None if it is invalid.
+    """Return the IP address in a text that may also contain a port or the zone of an IPv6 address.
+
+    Return None if the text contains no valid IP address.
 
     Examples: `192.0.2.1:5678`, `[2001:db8::1]:80` and `fe80::1%eth0`. IPv4 addresses in the form of IPv6
     (`::ffff:192.0.2.1`) are returned as IPv4 addresses.

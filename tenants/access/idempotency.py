@@ -71,7 +71,7 @@ class IdempotencyKeyReused(Exception):
 def try_lock(request: IdempotentRequest) -> bool:
     """Lock the id of the request until the end of the transaction.
 
-    Return False if another transaction holds the lock, because it is executing a request with the same id.
+    Return False if another transaction holds the lock. That transaction executes a request with the same id.
     """
     number = int.from_bytes(request.id.bytes[:8], signed=True)
     with connection.cursor() as cursor:
@@ -80,7 +80,10 @@ def try_lock(request: IdempotentRequest) -> bool:
 
 
 def find(request: IdempotentRequest) -> StoredResponse | None:
-    """Return the stored response to the request, or None. Raises IdempotencyKeyReused if the body differs."""
+    """Return the stored response to the request, or None.
+
+    Raises IdempotencyKeyReused if the response was stored for a request with a different body.
+    """
     row = IdempotencyKey.objects.filter(id=request.id).first()
     if row is None:
         return None

@@ -49,7 +49,7 @@ def check_lock_table(*, databases: Sequence[str] | None = None, **_options: Any)
     capacity = per_transaction * transactions
     if tables <= capacity:
         return []
-    # Recommend enough locks for twice as many hotels, rounded up to a multiple of PostgreSQL's default value.
+    # Recommend enough locks for twice the current number of hotels, rounded up to a multiple of PostgreSQL's default.
     recommended = 64 * math.ceil(2 * tables / transactions / 64)
     return [
         Warning(

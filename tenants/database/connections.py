@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 #: Values of `sslmode` that let libpq connect without TLS. If a URL has no `sslmode`, remote hosts get `require`.
 PLAINTEXT_SSL_MODES = {"disable", "allow", "prefer"}
-#: The parameters that libpq accepts in a URL. `ssl=true` is the JDBC form of `sslmode=require`.
+#: The parameters that libpq accepts in a URL. `ssl` is included, because libpq reads `ssl=true` as `sslmode=require`.
 _PARAMETERS = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"}
 _EXAMPLE = "postgresql://user:password@host:5432/name"
 

@@ -31,7 +31,7 @@ from tenants.database.placement import Placement, placement_of
 class TenantAlias(str):
     """A database alias that also stores the tenant that was current when the router returned the alias.
 
-    It is equal to the plain alias string.
+    A TenantAlias is equal to the plain string with the same alias.
     """
 
     __slots__ = ("hotel_id", "schema")

@@ -25,11 +25,12 @@ SETTINGS_OF_ANY_LOGIN = {
     "jit": "off",
     # The default random_page_cost is made for hard disks.
     # With the default random_page_cost, PostgreSQL scans a small table completely instead of using an index.
-    # Database functions cache their query plans. A cached plan would still scan a table that has grown meanwhile.
-    # PostgreSQL replaces the cached plan only when the table is analyzed again.
+    # Database functions cache query plans, so a plan that scans a small table is still used when the table has grown.
+    # PostgreSQL replaces the cached plan of a database function only when the table is analyzed again.
     "random_page_cost": "1.1",
 }
-#: All settings of a runtime login that is not the owner. ALTER ROLE sets them, because poolers refuse startup options.
+#: PostgreSQL settings of a runtime login that does not own the database.
+#: `migrate` stores the settings with ALTER ROLE, because poolers refuse startup options.
 RUNTIME_SETTINGS = SETTINGS_OF_ANY_LOGIN | {
     "statement_timeout": "15s",
     "idle_in_transaction_session_timeout": "10s",

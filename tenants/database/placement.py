@@ -11,7 +11,7 @@ from django.db.models import ForeignKey, ForeignObjectRel
 
 
 class Placement(enum.Enum):
-    """The kinds of schemas in which a model has a table."""
+    """The schemas in which a model has a table: the platform's schema, each hotel's schema, or both."""
 
     PLATFORM = "platform"
     HOTEL = "hotel"

@@ -16,18 +16,18 @@ READ_WRITE = "SELECT, INSERT, UPDATE, DELETE"
 #: Tables that only `migrate` writes.
 _READ_ONLY_TABLES = ("django_migrations", "tenants_schematemplate")
 _declared: dict[str, str] = {}
-#: The columns that may be updated in tables without the privilege UPDATE on the whole table.
+#: Maps a model whose table lacks the privilege UPDATE to the columns that roles may update nevertheless.
 _updatable_columns: dict[str, tuple[str, ...]] = {}
 #: The letter for each privilege in access control lists, in the order in which PostgreSQL prints the letters.
-#: PostgreSQL documents the letters at https://www.postgresql.org/docs/current/ddl-priv.html.
+#: PostgreSQL documents these letters for privileges at https://www.postgresql.org/docs/current/ddl-priv.html.
 _ACL_LETTERS = {"INSERT": "a", "SELECT": "r", "UPDATE": "w", "DELETE": "d"}
 
 
 def declare_table_privileges(model_label: str, allowed: str, *, update: Iterable[str] = ()) -> None:
     """Limit the hotel roles and the runtime login to the given privileges on the model's table.
 
-    `update` names the columns that they may update if `allowed` lacks UPDATE. Call this function in
-    `AppConfig.ready()`. `migrate` grants the privileges.
+    If `allowed` lacks UPDATE, `update` names the columns that the roles may update nevertheless. Call this function
+    in `AppConfig.ready()`. `migrate` grants the privileges.
     """
     _declared[model_label] = allowed
     _updatable_columns[model_label] = tuple(sorted(update))
@@ -40,7 +40,7 @@ def restricted_tables() -> dict[str, str]:
 
 
 def updatable_columns() -> dict[str, tuple[str, ...]]:
-    """Return the tables of which roles may update some columns only, with the sorted names of these columns."""
+    """Return a dict that maps tables to columns, for tables in which roles may update only these columns."""
     return {
         apps.get_model(label)._meta.db_table: columns
         for label, columns in _updatable_columns.items()
@@ -49,7 +49,7 @@ def updatable_columns() -> dict[str, tuple[str, ...]]:
 
 
 def restricted_grants() -> dict[str, str]:
-    """Return the privileges of `restricted_tables`, as the statement GRANT expects them, with those on columns."""
+    """Return a dict that maps each restricted table to its privileges in the syntax of the statement GRANT."""
     columns = updatable_columns()
     return {
         table: f"{allowed}, UPDATE ({quoting.identifiers(*columns[table])})" if table in columns else allowed

@@ -47,7 +47,7 @@ def create_role_if_missing_sql(role: str) -> str:
 class SchemaRelations:
     """The names of the tables and sequences of a schema on which its role needs privileges.
 
-    Sequences of identity columns are omitted, because inserting rows requires no privilege on them.
+    Sequences of identity columns are omitted, because inserting rows requires no privilege on these sequences.
     """
 
     tables: list[str]
@@ -134,11 +134,12 @@ def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
 #: The query reads pg_class once for all hotels. A subquery per hotel would read pg_class once for each hotel.
 #: The parameter %(tables)s lists the tables on which hotel roles have fewer privileges than on other tables.
 #: The parameter %(allowed)s lists the privileges of hotel roles on each table of %(tables)s.
-#: The parameter %(letters)s lists the privileges of %(allowed)s in the notation of access control lists (ACLs).
+#: The parameter %(letters)s lists the same privileges as %(allowed)s, as letters of access control lists (ACLs).
 #: The parameter %(columns)s lists the columns of each table of %(tables)s that hotel roles may update.
 #: The ACLs of most hotels have exactly the text that provisioning creates, and comparing this text is fast.
-#: If the text of an ACL differs from the text that provisioning creates, its privileges are compared one by one.
-#: `IN` and `NOT IN` are evaluated with a hash table. A join might compare each hotel with each role membership.
+#: If the text of an ACL differs from the text that provisioning creates, the query compares each privilege.
+#: The query uses `IN` and `NOT IN`, which PostgreSQL evaluates with a hash table.
+#: With a join instead of `IN`, PostgreSQL might compare each hotel with each role membership.
 _PRIVILEGE_DRIFT = """
 WITH restricted AS (
     SELECT * FROM unnest(%(tables)s::text[], %(allowed)s::text[], %(letters)s::text[], %(columns)s::text[])
@@ -185,7 +186,7 @@ WHERE h.role IS NULL
 
 
 def find_privilege_drift(cursor: CursorWrapper, logins: DatabaseLogins) -> list[Hotel]:
-    """Return the hotels whose role, memberships or privileges differ from those of a newly provisioned hotel."""
+    """Return the hotels whose role, memberships or privileges differ from what provisioning creates."""
     restricted = privileges.restricted_tables()
     columns = privileges.updatable_columns()
     cursor.execute(
@@ -218,7 +219,10 @@ SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC') FROM (
 
 
 def repair_hotel_privileges(cursor: CursorWrapper, hotel: Hotel, logins: DatabaseLogins) -> None:
-    """Create the hotel's role if it is missing, and replace all privileges in its schema with those of a new hotel."""
+    """Create the hotel's role if it is missing, and replace all privileges in the hotel's schema.
+
+    The hotel then has the same privileges as a newly provisioned hotel.
+    """
     cursor.execute(create_role_sql(role=hotel.role, logins=logins))
     cursor.execute(_GRANTEES, {"schema": quoting.identifier(hotel.schema)})
     if grantees := ", ".join(row[0] for row in cursor.fetchall()):

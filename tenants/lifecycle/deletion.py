@@ -92,7 +92,7 @@ def find_remaining_data(certificate: DeletionCertificate) -> list[str]:
 
 @contextlib.contextmanager
 def _conflicts(*, slug: str) -> Iterator[None]:
-    """Return a context manager that converts database errors to DeletionConflict if an operator can resolve them."""
+    """Return a context manager that raises a DeletionConflict for a database error that an operator can resolve."""
     try:
         yield
     except DatabaseError as error:

@@ -94,8 +94,8 @@ def _connection_parameters() -> tuple[dict[str, str], list[str]]:
 def find_program(program: str, *, major: int, tls: bool) -> str:
     """Return the path of a PostgreSQL client program that is not older than the server. pg_dump refuses newer servers.
 
-    The search covers the folder in PG_BIN, the Python package of the embedded PostgreSQL (only for connections without
-    TLS, which its programs do not support), Debian's packages, and PATH, in this order.
+    The search covers the folder in PG_BIN, the Python package of the embedded PostgreSQL, Debian's packages, and PATH,
+    in this order. The programs of the Python package do not support TLS, so they are skipped if `tls` is true.
     """
     rejected = []
     for candidate in _candidates(program, tls=tls):

@@ -44,7 +44,7 @@ def build_hotel(hotel: Hotel) -> Hotel:
     Needs the direct connection, and the caller must have locked or inserted the hotel's row.
     """
     # The row lock on the schema template makes `migrate` wait for this transaction, and then migrate this hotel too.
-    # The row lock also prevents the concurrent creation of hotels, because each new hotel invalidates cache entries.
+    # Because of the row lock, hotels are created one after the other, so that connections keep their catalog caches.
     # Every database connection must process about 2,500 invalidations of its catalog caches for each new hotel.
     # A connection that has more than 4,096 unprocessed invalidations must discard all of its catalog caches.
     template = next(

@@ -67,7 +67,8 @@ _SCHEMA_IN_DATA = re.compile(rf"^(INSERT INTO |SELECT pg_catalog\.setval\('){SCH
 #: The first statement of a script that creates a hotel's schema.
 #: The setting check_function_bodies is off, because the script creates functions before the tables that they use.
 PREAMBLE = "SET LOCAL check_function_bodies = false;\n"
-#: The placeholder for the schema name in a stored script. SQL and values never contain its private-use characters.
+#: The placeholder for the schema name in a stored script.
+#: The placeholder contains private-use Unicode characters, which neither SQL statements nor values contain.
 PLACEHOLDER = "\ue000hotel\ue000"
 
 

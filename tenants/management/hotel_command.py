@@ -13,7 +13,7 @@ from tenants.models import Hotel
 from tenants.selectors import get_hotel
 
 #: The HTTP statuses of errors that an invalid argument causes, such as the slug of an unknown hotel.
-#: A command that fails with an error with one of these HTTP statuses has the exit code 2.
+#: If the error that ends a command has one of these HTTP statuses, the exit code of the command is 2.
 _USAGE_STATUSES = (404, 422)
 
 

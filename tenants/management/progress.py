@@ -20,7 +20,8 @@ from rich.progress import (
 def hotel_progress(total: int, *, stream: Any, verbosity: int) -> Iterator[Callable[[str, str | None], None]]:
     """Yield a function that must be called after each hotel with the hotel's slug and the error text or None.
 
-    The function updates a bar on a terminal, and otherwise writes a line per hotel. With verbosity 0 it does nothing.
+    The function updates a bar on a terminal, and otherwise writes a line per hotel. If `verbosity` is 0, the function
+    writes nothing.
     """
     console = Console(file=getattr(stream, "_out", stream))
     if not total or not verbosity:
@@ -48,7 +49,7 @@ def hotel_progress(total: int, *, stream: Any, verbosity: int) -> Iterator[Calla
 def table_progress(title: str, *, stream: Any, quiet: bool) -> Iterator[Callable[[str, int], None]]:
     """Yield a function that must be called after each table with the table's name and number of rows.
 
-    The function updates a spinner on a terminal. If there is no terminal or `quiet` is true, it does nothing.
+    The function updates a spinner on a terminal. If there is no terminal or `quiet` is true, nothing is written.
     """
     console = Console(file=getattr(stream, "_out", stream))
     if quiet or not console.is_terminal:

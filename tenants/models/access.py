@@ -100,7 +100,7 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
-        # With `unique=True`, Django would add a second index, for LIKE queries, to each hotel's schema.
+        # With `unique=True`, Django would create an index for LIKE queries in addition to the unique index.
         constraints = [models.UniqueConstraint(fields=["prefix"], name="tenants_apikey_prefix_unique")]
 
     def __str__(self) -> str:

@@ -23,8 +23,8 @@ from tenants.signals import contact_added, contact_removed
 #: Maximum length of an e-mail address, according to https://www.rfc-editor.org/errata/eid1690.
 EMAIL_LENGTH = 254
 
-# DO UPDATE returns the existing row without changing the value. DO NOTHING would return no row.
-# DO UPDATE also locks the row, so no other transaction can delete the contact while the caller checks its hotel.
+# If the contact exists, ON CONFLICT DO UPDATE returns the existing row. DO NOTHING would return no row.
+# DO UPDATE also locks the row, so no other transaction can delete the contact while the caller reads its hotel.
 _INSERT = """
 INSERT INTO tenants_contactidentifier (id, hotel_id, kind, value) VALUES (%s, %s, %s, %s)
 ON CONFLICT (kind, value) DO UPDATE SET value = excluded.value

@@ -90,8 +90,9 @@ def update_hotel(*, hotel_id: UUID, slug: str, name: str, time_zone: str, langua
 def rename_hotel(*, hotel_id: UUID, slug: str) -> Hotel:
     """Change the hotel's slug. The schema and the role keep their names.
 
-    Within a second, all processes use the new host name. Links to the old host name in e-mails to guests still work
-    until another hotel uses that name (`former_hosts`). Raises HotelNotFound, InvalidSlug, SlugConflict.
+    All processes use the new host name within a second after the change. Links to the old host name in e-mails to
+    guests still work until another hotel uses that name (`former_hosts`). Raises HotelNotFound, InvalidSlug,
+    SlugConflict.
     """
     new_slug = naming.valid_slug(slug)
     with platform_context(), transaction.atomic():

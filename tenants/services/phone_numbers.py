@@ -35,7 +35,7 @@ def normalize_phone_number(text: str) -> str:
     Raises InvalidPhoneNumber.
     """
     normalized = _normalize(text)
-    # The library removes a prefix when it parses a number. An invalid number may have several prefixes.
+    # The library phonenumbers removes one prefix when it parses a number. An invalid number may have several prefixes.
     # Normalize the number until the result no longer changes, so that all prefixes are removed.
     while (again := _normalize(normalized)) != normalized:
         normalized = again
@@ -87,7 +87,10 @@ def _with_other_zeros(number: PhoneNumber, digits: str) -> Iterator[PhoneNumber]
 
 
 def _with_digits(number: PhoneNumber, digits: str) -> PhoneNumber:
-    """Return the number with the same country code, followed by `digits`. Leading zeros of `digits` are kept."""
+    """Return a phone number that has the country code of `number` and the national number `digits`.
+
+    Leading zeros of `digits` are kept.
+    """
     if digits == phonenumbers.national_significant_number(number):
         return number
     zeros = len(digits) - len(digits.lstrip("0"))

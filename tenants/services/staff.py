@@ -1,4 +1,4 @@
-"""Functions that create and erase staff accounts and set passwords. Unlike the admin site, they require no login."""
+"""Functions that create and erase staff accounts and set passwords. Commands call these functions without a login."""
 
 import secrets
 from uuid import UUID

@@ -9,6 +9,6 @@ RETURN (
     -- The time in units of 1/4096 millisecond has 15 hexadecimal digits. The UUID version, 7, is inserted as digit 13.
     overlay(
         lpad(to_hex((extract(epoch FROM clock_timestamp()) * 4096000)::bigint), 15, '0') PLACING '7' FROM 13 FOR 0)
-    -- The UUID variant consists of the bits 10, with which the hexadecimal digit 8 (binary 1000) begins.
+    -- The two bits of the UUID variant must be 1 and 0. The hexadecimal digit 8 (binary 1000) begins with these bits.
     || '8' || lpad(to_hex((random() * 1152921504606846975)::bigint), 15, '0')
 )::uuid;

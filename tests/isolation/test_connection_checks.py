@@ -26,7 +26,7 @@ def ids(messages: list[Any]) -> list[str]:
     return [message.id for message in messages]
 
 
-def test_direct_connection_check_with_a_transaction_pooler_reports_e025(
+def test_direct_connection_check_reports_error_e025_for_a_transaction_pooler(
     connected: IsolationDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert checks.check_direct_connection(databases=DEFAULT) == []
@@ -42,7 +42,7 @@ def test_direct_connection_check_with_a_transaction_pooler_reports_e025(
             connection.close()
 
 
-def test_direct_connection_check_with_an_unreachable_server_reports_e024(
+def test_direct_connection_check_reports_error_e024_for_an_unreachable_server(
     connected: IsolationDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unreachable = database_settings("postgresql://nobody@127.0.0.1:1/none", direct=True)
@@ -50,7 +50,7 @@ def test_direct_connection_check_with_an_unreachable_server_reports_e024(
     assert ids(checks.check_direct_connection(databases=DEFAULT)) == ["tenants.E024"]
 
 
-def test_runtime_login_check_with_a_superuser_reports_e027_and_missing_settings(
+def test_runtime_login_check_reports_a_superuser_and_its_missing_settings(
     connected: IsolationDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     messages = checks.check_runtime_login(databases=DEFAULT)
@@ -89,7 +89,7 @@ def test_runtime_login_check_with_jit_on_prints_the_statement_that_disables_jit(
             superuser.execute(statement.replace("SET jit TO 'off'", "RESET jit").encode())
 
 
-def test_runtime_login_check_in_a_session_older_than_the_settings_reports_i020(
+def test_runtime_login_check_reports_a_session_that_began_before_the_settings_were_stored(
     connected: IsolationDatabase,
 ) -> None:
     with (
@@ -113,7 +113,7 @@ def test_runtime_login_check_in_a_session_older_than_the_settings_reports_i020(
     assert "RECONNECT" in str(messages[0].hint)
 
 
-def test_connection_settings_check_with_unsupported_engine_and_options_reports_each_problem(
+def test_connection_settings_check_reports_an_unsupported_engine_and_unsupported_options(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert checks.check_connection_settings() == []
@@ -123,14 +123,16 @@ def test_connection_settings_check_with_unsupported_engine_and_options_reports_e
     assert ids(checks.check_connection_settings()) == ["tenants.E020", "tenants.E021", "tenants.E022"]
 
 
-def test_tls_check_with_a_remote_database_without_tls_reports_e023(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_check_reports_error_e023_for_a_remote_database_without_tls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert checks.check_tls() == []
     remote = database_settings("postgresql://u:p@db.example.com/db?sslmode=prefer", direct=True)
     monkeypatch.setattr(django_settings, "DATABASE_DIRECT", remote)
     assert ids(checks.check_tls()) == ["tenants.E023"]
 
 
-def test_session_pooler_check_with_supabases_session_pooler_reports_w020(
+def test_session_pooler_check_reports_warning_w020_for_supabases_session_pooler(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert checks.check_session_pooler() == []

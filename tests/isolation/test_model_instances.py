@@ -35,7 +35,7 @@ def loaded_attempt() -> Attempt:
 
 @pytest.fixture(autouse=True)
 def failures(hotel: Hotel, other_hotel: Hotel) -> Iterator[None]:
-    """Store a failed task with one attempt in each of two hotels.
+    """Store one failed task in each of the hotels `hotel` and `other_hotel`. Each failed task has one attempt.
 
     The test runs in the context of `other_hotel`.
     """

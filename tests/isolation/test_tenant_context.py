@@ -196,7 +196,7 @@ def test_statement_for_a_hotel_without_a_schema_does_not_use_public(
         query("SELECT hotel FROM marker")
 
 
-def test_statement_for_a_hotel_without_a_role_fails_and_names_the_cause(
+def test_statement_for_a_hotel_without_a_role_fails_because_the_role_cannot_be_set(
     connected: IsolationDatabase,
 ) -> None:
     missing = replace(connected.tenant(0), role="hotel_gone")

@@ -161,7 +161,7 @@ def test_unencrypted_connection_is_refused(encrypted: EncryptedServers, address:
         psycopg.connect(f"{address}?sslmode=disable")
 
 
-def test_server_certificate_of_another_authority_is_refused(
+def test_server_certificate_of_an_untrusted_authority_is_refused(
     encrypted: EncryptedServers, address: str, tmp_path: Path
 ) -> None:
     other = Certificate.make(tmp_path, name="other")

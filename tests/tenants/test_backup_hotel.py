@@ -57,7 +57,7 @@ def test_backup_hotel_writes_a_private_file_with_a_manifest_and_rows(hotel: Hote
     assert "locks.0001_initial" in manifest["migrations"]
 
 
-def test_backup_hotel_records_the_digest_of_the_file_but_not_its_path(file: Path) -> None:
+def test_audit_event_of_a_backup_contains_the_files_digest_but_not_the_files_path(file: Path) -> None:
     result = backup(file)
     with platform_context():
         event = Event.objects.get(event="hotel.backed_up")

@@ -295,7 +295,7 @@ def test_adding_a_contact_twice_concurrently_creates_one_contact(hotel: Hotel) -
 
 
 @pytest.mark.django_db(transaction=True)
-def test_adding_a_contact_while_another_hotel_removes_it_succeeds(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_adding_a_contact_that_another_hotel_is_removing_succeeds(hotel: Hotel, other_hotel: Hotel) -> None:
     contact, _ = add(hotel, EMAIL, "guest@example.com")
     result = race(
         lambda: contacts.remove_contact(hotel_id=hotel.id, contact_id=contact.id),

@@ -177,7 +177,7 @@ def test_concurrent_calls_to_provision_hotel_create_one_hotel() -> None:
     assert results == ["active", "active"]
 
 
-def test_create_hotel_copies_a_value_equal_to_the_template_schema_name() -> None:
+def test_create_hotel_does_not_change_a_value_equal_to_the_template_schema_name() -> None:
     row = "('tenants', 'hotel_template', now())"
     sql.execute(f"INSERT INTO hotel_template.django_migrations (app, name, applied) VALUES {row}")
     with direct_connection(), platform_context():
@@ -214,7 +214,7 @@ def test_second_new_hotel_uses_a_spare_role_and_changes_no_role_memberships() ->
         assert not User.objects.exists()
 
 
-def test_spare_role_is_used_again_after_a_failed_creation() -> None:
+def test_spare_role_of_a_failed_hotel_creation_is_used_for_the_next_hotel() -> None:
     services.create_hotel(slug="first", name="First")
     spare = _list_spare_roles()
     with pytest.raises(InvalidDomain):

@@ -225,7 +225,7 @@ def test_erase_hotel_deletes_the_temporary_tables_of_open_sessions(
 def create_temporary_table(session: psycopg.Connection, hotel: Hotel) -> None:
     """Create a temporary table that the hotel's role owns.
 
-    `migrate` revokes the privilege to create temporary tables. Sessions that began before may still have such tables.
+    `migrate` revokes the privilege to create temporary tables. A session may have created the table before `migrate`.
     """
     database = str(django_settings.DATABASES["default"]["NAME"])
     session.execute(
@@ -235,7 +235,7 @@ def create_temporary_table(session: psycopg.Connection, hotel: Hotel) -> None:
     session.execute("RESET ROLE")
 
 
-def test_deletion_with_a_locked_table_of_the_hotels_role_raises_deletion_conflict(
+def test_deletion_while_a_table_of_the_hotels_role_is_locked_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migration_lock, "MAX_ATTEMPTS", 1)
@@ -249,7 +249,7 @@ def test_deletion_with_a_locked_table_of_the_hotels_role_raises_deletion_conflic
     erase_hotel(confirm="sol")
 
 
-def test_deletion_with_a_dependent_view_raises_deletion_conflict(
+def test_deletion_with_a_view_on_a_table_of_the_hotels_role_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection
 ) -> None:
     superuser.execute(

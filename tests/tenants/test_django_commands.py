@@ -98,7 +98,7 @@ def test_changepassword_ends_all_sessions_and_records_an_event(
         ("eva", "", ("No password was entered", 1)),
     ],
 )
-def test_changepassword_command_that_fails_prints_the_reason(
+def test_changepassword_with_an_unknown_user_or_invalid_password_fails_with_a_message(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch, username: str, password: str, expected: tuple[str, int]
 ) -> None:
     with hotel_context(hotel):

@@ -115,7 +115,7 @@ def test_session_of_an_account_deactivated_in_the_admin_is_invalid_after_reactiv
     assert browser.get("/admin/").status_code == 302
 
 
-def test_saving_another_field_of_an_inactive_account_keeps_the_deactivation_time(in_hotel: Hotel) -> None:
+def test_changing_the_name_of_an_inactive_account_keeps_the_deactivation_time(in_hotel: Hotel) -> None:
     user = User.objects.create_user(username="ana", password=None, role="manager", is_active=False)
     before = user.deactivated_at
     user.full_name = "Ana"

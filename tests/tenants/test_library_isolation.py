@@ -112,7 +112,7 @@ def test_content_types_are_the_same_for_all_hotels_and_read_only(hotel: Hotel, o
         ContentType.objects.create(app_label="locks", model="unknown")
 
 
-def test_session_cookie_is_not_valid_on_other_hosts(hotel: Hotel, staff: Client) -> None:
+def test_session_cookie_of_one_host_is_not_valid_on_another_host(hotel: Hotel, staff: Client) -> None:
     cookies = staff.cookies.output(header="", sep=";")
     for host, expected in (("alpha.localhost", 200), ("beta.localhost", 302), ("localhost", 302)):
         client = Client(SERVER_NAME=host)

@@ -27,7 +27,7 @@ def test_lock_table_check_with_two_hotels_reports_nothing() -> None:
     assert check_lock_table(databases=None) == []
 
 
-def test_lock_table_check_with_too_many_hotels_reports_the_required_value() -> None:
+def test_lock_table_check_with_too_many_hotels_recommends_max_locks_per_transaction() -> None:
     add_hotels(6_000)
     [message] = check_lock_table(databases=["default"])
     assert message.id == "tenants.W026"

@@ -194,7 +194,7 @@ def test_actor_of_a_request_without_login_is_anonymous(in_hotel: Hotel) -> None:
         (1, "6.6.6.6, " + "1" * 10_000, ("127.0.0.1", True)),
     ],
 )
-def test_client_address_is_the_entry_of_the_outermost_trusted_proxy_or_the_marked_address_of_the_connection(
+def test_client_address_is_taken_from_the_entry_of_the_outermost_trusted_proxy(
     settings: object, hops: int, forwarded: str, expected: tuple[str, bool]
 ) -> None:
     settings.TRUSTED_PROXY_HOPS = hops  # type: ignore[attr-defined]
@@ -226,7 +226,7 @@ def test_client_address_is_the_entry_of_the_outermost_trusted_proxy_or_the_marke
         ("1" * 1000, None),
     ],
 )
-def test_address_of_a_client_is_parsed_with_port_and_zone_and_is_none_if_it_is_invalid(
+def test_parse_address_removes_the_port_and_returns_none_for_an_invalid_address(
     text: str, address: str | None
 ) -> None:
     assert parse_address(text) == address
@@ -234,7 +234,7 @@ def test_address_of_a_client_is_parsed_with_port_and_zone_and_is_none_if_it_is_i
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("forwarded", ["1.2.3.4:5678", "unknown", "fe80::1%eth0", "'; --", "\x1b[31m"])
-def test_denied_request_with_an_unusual_client_address_is_denied_and_recorded(
+def test_denial_of_a_request_with_an_unusual_client_address_is_recorded(
     settings: object, in_hotel: Hotel, forwarded: str
 ) -> None:
     settings.TRUSTED_PROXY_HOPS = 1  # type: ignore[attr-defined]

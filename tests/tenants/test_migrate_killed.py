@@ -41,7 +41,7 @@ def missing_migration() -> str:
 
 
 def migrate_again() -> list[str]:
-    """Run `migrate`, check that all hotels are equal afterwards, and return the hotels that it migrated."""
+    """Run `migrate`, check that all hotels then have the same schema, and return the slugs of the migrated hotels."""
     out = StringIO()
     call_command("migrate", json=True, stdout=out)
     result = json.loads(out.getvalue())

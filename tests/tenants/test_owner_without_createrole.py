@@ -22,7 +22,7 @@ PASSWORD = "password"
 
 @pytest.fixture
 def owner_url() -> Iterator[str]:
-    """Create an empty database whose owner has no other privileges.
+    """Create an empty database and a login that owns the database but has no privilege on the server.
 
     Yield the database URL with the owner's user name and password.
     """

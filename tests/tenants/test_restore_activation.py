@@ -72,7 +72,7 @@ def test_restore_hotel_with_discard_due_discards_overdue_items_and_activates_the
         assert DueItem.objects.get(hotel_id=sol.id).item_id == later
 
 
-def test_restored_failure_with_a_discarded_retry_is_in_doubt(sol: Hotel, file: Path) -> None:
+def test_restored_failure_whose_retry_was_discarded_has_the_status_in_doubt(sol: Hotel, file: Path) -> None:
     with hotel_context(sol):
         overdue, later = [
             capture(is_task=True, source="tests", name=name, payload={}, error=ZeroDivisionError()).id
@@ -87,7 +87,9 @@ def test_restored_failure_with_a_discarded_retry_is_in_doubt(sol: Hotel, file: P
     assert found == {overdue: "in_doubt", later: "scheduled"}
 
 
-def test_restored_hotel_stays_suspended_if_requested_or_suspended_before(sol: Hotel, file: Path) -> None:
+def test_restored_hotel_stays_suspended_on_request_or_if_backed_up_while_suspended(
+    sol: Hotel, file: Path
+) -> None:
     backup(file, "sol")
     delete(sol)
     assert restore(file, suspended=True)["suspension_reasons"] == ["you requested it"]

@@ -67,7 +67,7 @@ def test_flipped_bit_anywhere_in_a_backup_file_is_detected(sol: Hotel, file: Pat
             pass
 
 
-def test_restore_hotel_from_a_later_format_names_the_required_version(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_from_a_later_file_format_names_the_required_version(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
     file.write_bytes(
         file.read_bytes().replace(

@@ -147,7 +147,7 @@ def test_migrate_lets_only_the_owner_create_temporary_tables(hotel: Hotel, setti
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_table_of_the_schema_public_is_readable_by_every_role() -> None:
+def test_public_pseudo_role_has_no_privileges_in_the_schema_public() -> None:
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         assert shared_roles.find_exposed_objects(cursor) == []
     assert sql.query("SELECT has_schema_privilege('public', 'public', 'USAGE')") == [(False,)]
@@ -193,7 +193,7 @@ def test_migrate_repairs_the_policies_and_privileges_of_the_shared_tables() -> N
     assert sql.query("SELECT relrowsecurity FROM pg_class WHERE oid = 'public.tenants_hotel'::regclass") == [
         (True,)
     ]
-    test_no_table_of_the_schema_public_is_readable_by_every_role()
+    test_public_pseudo_role_has_no_privileges_in_the_schema_public()
 
 
 @pytest.mark.django_db(transaction=True)

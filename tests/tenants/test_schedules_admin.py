@@ -54,7 +54,7 @@ def test_crontab_that_matches_a_future_time_is_saved(operator: Client, fields: d
         assert CrontabSchedule.objects.exists()
 
 
-def test_error_for_an_invalid_crontab_field_omits_the_never_runs_message(
+def test_invalid_crontab_field_is_not_reported_as_a_schedule_that_never_runs(
     operator: Client,
 ) -> None:
     response = operator.post(ADD, crontab(minute="sixty"))

@@ -24,7 +24,7 @@ from tenants.database.backend.introspection import HotelIntrospection
 from tenants.database.backend.psycopg_connection import HotelConnection
 from tenants.database.backend.schema import HotelSchemaEditor
 
-#: OPTIONS of the database settings that this backend refuses, with the reasons.
+#: Keys that this backend refuses in the OPTIONS of Django's database settings, each with the reason.
 REFUSED_OPTIONS = {
     "pool": "a pool in each process would hold connections that the pooler should share",
     "server_side_binding": "the extended protocol allows only one statement per message",
@@ -49,7 +49,8 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
         self.tenant: Any = None
         self._schema_name: str | None = None
         self.introspection = HotelIntrospection(self)
-        # Django creates databases with the alias NO_DB_ALIAS, a connection to the database `postgres` without hotels.
+        # To create a database, Django connects to the database `postgres` with the alias NO_DB_ALIAS.
+        # The database `postgres` contains no hotels, so such a connection is treated as a direct connection.
         self.direct = bool(settings_dict.get("DIRECT")) or alias == NO_DB_ALIAS
 
     # Connecting

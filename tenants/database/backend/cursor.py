@@ -247,7 +247,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
 def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[list[bytes]]:
     """Yield batches of SQL statements, with one statement for each set of parameters.
 
-    `bound` is the query with the first set of parameters, and `params` contains the other sets.
+    `bound` is the query with the first set of parameters, and `params` yields the remaining sets.
     """
     batch, size = [bound.query], len(bound.query)
     for values in params:
@@ -261,7 +261,7 @@ def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[l
 
 
 def _classify(query: Query, params: Params | None, bound: PostgresClientQuery) -> Statement:
-    """Classify the query before the parameters are bound, so that it is parsed once and not for each set of values."""
+    """Classify the query before parameters are bound, so that the query is parsed only once for all sets of values."""
     if type(query) is str:
         if params is None:
             return classify(query)

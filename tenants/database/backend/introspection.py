@@ -1,7 +1,7 @@
 """Introspection of the current tenant's schema only. The schema `public`, which is also on the search path, is omitted.
 
-`migrate` lists tables through this class. If a hotel has no django_migrations table, `migrate` must not find the one in
-`public`.
+`migrate` lists tables through this class. If a hotel has no django_migrations table, `migrate` must not find the
+table of that name in `public`.
 """
 
 from __future__ import annotations

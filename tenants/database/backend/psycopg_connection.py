@@ -55,7 +55,7 @@ class HotelConnection(psycopg.Connection[Any]):
     own_schema_only = False
     #: The time zone that is set with each statement, or None if the server's default is already Django's time zone.
     time_zone_override: str | None = None
-    #: The function that returns the search path, or raises TenantNotSet, if no tenant context is set.
+    #: The function that returns the search path if no tenant context is set. The function may raise TenantNotSet.
     explicit_search_path: Callable[[], tuple[str, ...]]
 
     def prefix_for(self, statement: Statement) -> Prefix:

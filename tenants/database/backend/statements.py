@@ -38,7 +38,7 @@ class StatementKind(Enum):
     #: Statements about the whole server that cannot run in a transaction block, such as CREATE DATABASE.
     CLUSTER = auto()
     #: Statements that change the state of the session, such as SET and LISTEN. SET could select another tenant.
-    #: A statement whose type this module does not know is also classified as SESSION_STATE.
+    #: A statement of an unknown type is classified as SESSION_STATE, because the statement may change the session.
     SESSION_STATE = auto()
     COPY = auto()  # COPY from or to the client
     EMPTY = auto()
@@ -61,7 +61,7 @@ class Statement:
 
 PLAIN = Statement(StatementKind.PLAIN)
 
-#: Types of statements that do not change the session. Statements of these types are PLAIN.
+#: Types of statements that do not change the session. These statements are classified as PLAIN.
 #: The function `_classify_utility` determines the kind of statements whose type is not listed here.
 _PLAIN_TYPES = frozenset(
     {
@@ -129,8 +129,8 @@ def classify_template(text: str) -> Statement | None:
     query string that contains the values.
     """
     if len(text) > _LONG_TEXT:
-        # Replace each list of placeholders by one placeholder.
-        # Otherwise the same query with lists of different lengths would fill several cache entries.
+        # Replace each list of placeholders by one placeholder, so that the cached text does not depend on the length.
+        # Otherwise each length of a list of placeholders would need a separate cache entry for the same query.
         text = _ROW_LIST.sub("(%s)", _PLACEHOLDER_LIST.sub("%s", text))
         if len(text) > _LONGEST_CACHED_TEMPLATE:
             return _parse_template(text)

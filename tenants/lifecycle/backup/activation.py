@@ -60,7 +60,8 @@ def find_overdue_items(hotel: Hotel) -> QuerySet[DueItem]:
 def migrate_restored_hotel(hotel: Hotel) -> str:
     """Apply the migrations that the hotel lacks.
 
-    Return an empty string, or the reason why the hotel must stay suspended if a migration fails.
+    Return an empty string if all migrations succeed. If a migration fails, return the reason to keep the hotel
+    suspended.
     """
     if hotel.schema_version == schema_template.stored_version():
         return ""

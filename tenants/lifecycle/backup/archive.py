@@ -41,7 +41,7 @@ _CHUNK_SIZE = 1 << 20
 
 
 class RowDigest:
-    """A counter for the rows of a table, which also computes the SHA-256 of the rows in COPY's text format.
+    """An object that counts the rows of a table and computes the SHA-256 of the rows in COPY's text format.
 
     Each row is one line, because COPY escapes line breaks inside values.
     """

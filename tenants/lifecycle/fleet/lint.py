@@ -21,7 +21,7 @@ from django.db.migrations.operations.base import Operation
 
 from tenants.lifecycle.fleet.migration_sql import collect_statements
 
-#: The rules of the linter squawk that are not used, with the reasons.
+#: Rules that are turned off in the linter squawk, each with the reason.
 EXCLUDED_RULES = {
     "require-lock-timeout": "`migrate` sets lock_timeout for every migration",
     "require-statement-timeout": "lock_timeout ends a statement that waits; a statement that works may take its time",

@@ -68,7 +68,7 @@ def _migrate_group(group: HotelGroup, *, jobs: int) -> Iterator[HotelOutcome]:
     remaining = list(group.hotels)
     scripts: list[MigrationScript] = []
     while remaining and not scripts:
-        # A hotel's data can make its migration fail, so the SQL of the first hotel that is migrated is recorded.
+        # A hotel's data can make its migration fail, so migrate one hotel after the other until one migration succeeds.
         first = remaining.pop(0)
         yield first, _error_of(partial(_migrate_and_record, migrator, first, scripts))
     yield from _run_in_parallel(remaining, jobs, lambda: ScriptReplay(scripts[0]))

@@ -22,8 +22,8 @@ Plan = list[tuple[Migration, bool]]
 class SchemaMigrator:
     """An object that migrates several schemas to the latest migrations with Django's migration executor.
 
-    Before the first call of `migrate`, the same migrations must be applied in all of the schemas. The plan and the
-    project state are computed once, for all schemas. An instance must be used in one thread only.
+    All of the schemas must lack the same migrations. The migration plan and the project state are therefore computed
+    only once. An instance must be used in one thread only.
     """
 
     def __init__(self, tenant: Tenant) -> None:
