@@ -7,6 +7,9 @@ from typing import Any
 from kombu.transport import redis, virtual
 from redis.exceptions import OutOfMemoryError
 
+#: The suffix of the list to which BLMOVE moves a message of a queue.
+MOVED = "moved"
+
 #: A Lua script that takes the next message from the queues KEYS[3], KEYS[4] and so on, in this order.
 #:
 #: The script returns the key of the queue and the message, or nil if all queues are empty. In the same step, the script
@@ -55,8 +58,10 @@ class Channel(redis.Channel):
     visibility timeout.
 
     A script cannot wait for a message. So an idle channel sends BLMOVE before the script. BLMOVE waits until the queue
-    has a message, and moves this message to the place where the message already is. BLMOVE waits for one queue only.
-    If a channel has several queues or priorities, an idle channel takes messages of the others within a second.
+    has a message, and moves the message to a second list, from which the script takes it. So only one idle worker wakes
+    up for a message. If the worker is killed between BLMOVE and the script, the script of another worker takes the
+    message within a second. BLMOVE waits for one queue only. If a channel has several queues or priorities, an idle
+    channel takes messages of the others within a second.
 
     When the connection to Redis is lost, kombu 5.7 can close the transport without closing the channel. The next use of
     the channel, such as the acknowledgement of a message, then raises AttributeError. Celery handles connection errors
@@ -96,27 +101,29 @@ class Channel(redis.Channel):
         names = self._queue_cycle.consume(len(self.active_queues))  # type: ignore[attr-defined]
         if not names:
             return
-        queues = [(name, priority) for priority in self.priority_steps for name in names]
-        keys = [self.unacked_key, self.unacked_index_key]
-        keys += [self._q_for_pri(name, priority) for name, priority in queues]  # type: ignore[attr-defined]
+        queues = [(name, f"{name}{self.sep}{MOVED}") for name in names]
+        for priority in self.priority_steps:
+            queues += [(name, self._q_for_pri(name, priority)) for name in names]  # type: ignore[attr-defined]
+        keys = [self.unacked_key, self.unacked_index_key, *(key for _name, key in queues)]
         keys = [self.global_keyprefix + key for key in keys]
-        flags = [int(name not in self._queues_without_acknowledgement) for name, _priority in queues]
+        flags = [int(name not in self._queues_without_acknowledgement) for name, _key in queues]
         commands: list[tuple[str | float, ...]] = [("EVAL", TAKE_MESSAGE, len(keys), *keys, time(), *flags)]
         if self._is_idle:
-            commands.insert(0, self._wait_command(keys[2], timeout or self.brpop_timeout))
+            commands.insert(0, self._wait_command(names[0], timeout or self.brpop_timeout))
         connection = self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
         connection.send_packed_command(connection.pack_commands(commands))
 
-    def _wait_command(self, queue: str, timeout: float) -> tuple[str | float, ...]:
+    def _wait_command(self, name: str, timeout: float) -> tuple[str | float, ...]:
         """Return a command that ends when the queue has a message, or after `timeout` seconds.
 
         A full Redis rejects BLMOVE immediately. The command is then a BRPOP of a key that never exists, so the channel
         waits for the timeout.
         """
+        queue = f"{self.global_keyprefix}{name}"
         if self._is_redis_full:
             return ("BRPOP", f"{queue}{self.sep}never", timeout)
-        return ("BLMOVE", queue, queue, "RIGHT", "RIGHT", timeout)
+        return ("BLMOVE", queue, f"{queue}{self.sep}{MOVED}", "RIGHT", "LEFT", timeout)
 
     def _brpop_read(self, **options: Any) -> Any:
         """Read the replies of Redis, and deliver the message to its consumer. Raise Empty if there is no message."""

@@ -12,11 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import redis
-from django.conf import settings
 
 from hotelagent.embedded.servers import postgres, valkey
 from tests import servers
+from tests.broker import pending_messages
 from tests.chaos.deployment import Deployment
 from tests.chaos.failure_results import Record, Results, count_due_items, read_tables
 from tests.chaos.failures import (
@@ -96,10 +95,8 @@ class FailureDeployment(Deployment):
 
     def queued_tasks(self) -> int:
         """Count the messages of tasks that are queued, or that a worker has not acknowledged."""
-        prefix = settings.REDIS_KEY_PREFIX
-        with redis.Redis.from_url(self.servers.valkey.url()) as client:
-            messages = [*client.lrange(f"{prefix}:celery", 0, -1), *client.hvals(f"{prefix}:unacked")]
-        return sum(TASK.encode() in message for message in messages)
+        messages = pending_messages(self.servers.valkey.url())
+        return sum(message["headers"].get("task") == TASK for message in messages)
 
     def results(self) -> Results:
         return Results(read_tables(self.url), list(self.record.runs()))

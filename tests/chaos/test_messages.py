@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 import redis
-from django.conf import settings
 
 from dlq.models import Failure
 from hotelagent.celery import app
@@ -25,7 +24,7 @@ from hotelagent.embedded.servers.valkey import Valkey
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tenants.queue.celery_task import HOTEL_HEADER
-from tests.broker import close_broker_connections
+from tests.broker import close_broker_connections, pending_messages
 from tests.chaos.messages import DONE, MOMENTS, UNKNOWN, fail, succeed
 from tests.chaos.process_starter import ProcessStarter
 from tests.dlq.workers import database_outage
@@ -54,17 +53,6 @@ class Broker:
     def kill(self) -> None:
         processes.stop(self.process, signal_number=signal.SIGKILL, timeout=10)
 
-    def messages(self) -> list[dict[str, Any]]:
-        """Return the messages that are queued or not acknowledged."""
-        prefix = settings.REDIS_KEY_PREFIX
-        with redis.Redis.from_url(self.server.url()) as client, client.pipeline() as pipe:
-            queued, unacknowledged = (
-                pipe.lrange(f"{prefix}:celery", 0, -1).hvals(f"{prefix}:unacked").execute()
-            )
-        return [json.loads(message) for message in queued] + [
-            json.loads(stored)[0] for stored in unacknowledged
-        ]
-
 
 @dataclass
 class Scenario:
@@ -86,8 +74,11 @@ class Scenario:
             app.send_task(task, [number], headers={HOTEL_HEADER: str(hotel.id)})
             self.sent.append((number, hotel, task))
 
+    def messages(self) -> list[dict[str, Any]]:
+        return pending_messages(self.broker.server.url())
+
     def queued(self) -> set[int]:
-        return {json.loads(base64.b64decode(message["body"]))[0][0] for message in self.broker.messages()}
+        return {json.loads(base64.b64decode(message["body"]))[0][0] for message in self.messages()}
 
     def done(self) -> set[int]:
         return set(map(int, self.done_file.read_text().split()))
@@ -151,7 +142,7 @@ def test_each_message_is_done_queued_or_a_failure_of_its_hotel_whatever_is_kille
     with database_outage():
         worker = scenario.starter.run("worker", "solo", 1)
         scenario.wait_until(
-            lambda: any(message["headers"].get("redelivered") for message in scenario.broker.messages())
+            lambda: any(message["headers"].get("redelivered") for message in scenario.messages())
         )
         os.killpg(worker, signal.SIGKILL)
     assert not scenario.missing()

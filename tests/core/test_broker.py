@@ -18,7 +18,7 @@ from kombu.message import Message
 from kombu.simple import SimpleQueue
 
 from hotelagent.celery import app
-from hotelagent.core.broker import QoS, Transport
+from hotelagent.core.broker import MOVED, QoS, Transport
 from hotelagent.embedded import paths
 from hotelagent.embedded.servers.valkey import THROWAWAY, Valkey
 from tests.core import killed_worker
@@ -129,10 +129,10 @@ def connect(url: str = settings.REDIS_URL, **options: Any) -> Connection:
     return connection
 
 
-def wait_until_blocked(client: "redis.Redis", command: str) -> None:
-    """Wait until Redis lists a client that waits in this command."""
+def wait_until_blocked(client: "redis.Redis", command: str, count: int = 1) -> None:
+    """Wait until Redis lists `count` clients that wait in this command."""
     deadline = time.monotonic() + 10
-    while not any(row["cmd"] == command and "b" in row["flags"] for row in client.client_list()):
+    while sum(row["cmd"] == command and "b" in row["flags"] for row in client.client_list()) != count:
         assert time.monotonic() < deadline, client.client_list()
         time.sleep(0.01)
 
@@ -145,6 +145,21 @@ def get_in_thread(queue: Any) -> tuple[threading.Thread, list[Any]]:
     return thread, received
 
 
+@pytest.fixture
+def separate_redis(tmp_path: Path) -> Iterator[str]:
+    """Return the URL of a Redis server that only this test uses, so the test can limit its memory."""
+    server = Valkey(tmp_path / "valkey", persistence=THROWAWAY)
+    paths.private_folder(server.home)
+    server.prepare()
+    process = server.start(subprocess.DEVNULL)
+    try:
+        server.wait_until_ready(process)
+        yield server.url()
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 def test_idle_consumer_receives_a_message_as_soon_as_it_is_sent(redis_url: str) -> None:
     with connect() as connection, connect() as sender, redis.Redis.from_url(redis_url) as client:
         thread, received = get_in_thread(connection.SimpleQueue("test-broker"))
@@ -155,6 +170,35 @@ def test_idle_consumer_receives_a_message_as_soon_as_it_is_sent(redis_url: str) 
         assert client.hlen("test:unacked") == client.zcard("test:unacked_index") == 1
         received[0].ack()
         assert client.keys("test:unacked*") == client.keys("test:test-broker") == []
+
+
+def test_message_wakes_only_one_of_several_idle_consumers(separate_redis: str) -> None:
+    with (
+        connect(separate_redis) as first,
+        connect(separate_redis) as second,
+        redis.Redis.from_url(separate_redis) as client,
+    ):
+        consumers = [get_in_thread(connection.SimpleQueue("test-broker")) for connection in (first, second)]
+        wait_until_blocked(client, "blmove", 2)
+        scripts = client.info("commandstats")["cmdstat_eval"]["calls"]
+        with connect(separate_redis) as sender:
+            queue = sender.SimpleQueue("test-broker")
+            for count, blocked in ((1, 1), (2, 0)):
+                queue.put("message")
+                wait_until_blocked(client, "blmove", blocked)
+                assert client.info("commandstats")["cmdstat_eval"]["calls"] == scripts + count
+        for thread, received in consumers:
+            thread.join()
+            assert received[0].payload == "message"
+
+
+def test_message_of_a_consumer_that_ended_while_it_waited_is_taken(redis_url: str) -> None:
+    with connect() as connection, redis.Redis.from_url(redis_url) as client:
+        queue = connection.SimpleQueue("test-broker")
+        queue.put("message")
+        channel: Any = connection.default_channel
+        client.lmove("test:test-broker", f"test:test-broker{channel.sep}{MOVED}")
+        assert queue.get(timeout=10).payload == "message"
 
 
 def test_busy_consumer_takes_messages_of_all_queues_and_priorities_without_waiting() -> None:
@@ -176,21 +220,6 @@ def test_message_for_a_consumer_without_acknowledgements_is_not_stored(redis_url
         queue.put("message")
         assert queue.get(timeout=10).payload == "message"
         assert client.keys("test:unacked*") == []
-
-
-@pytest.fixture
-def separate_redis(tmp_path: Path) -> Iterator[str]:
-    """Return the URL of a Redis server whose memory the test can limit."""
-    server = Valkey(tmp_path / "valkey", persistence=THROWAWAY)
-    paths.private_folder(server.home)
-    server.prepare()
-    process = server.start(subprocess.DEVNULL)
-    try:
-        server.wait_until_ready(process)
-        yield server.url()
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def test_message_is_received_and_acknowledged_while_redis_is_full(separate_redis: str) -> None:

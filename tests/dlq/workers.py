@@ -19,7 +19,7 @@ from psycopg import sql
 from hotelagent.celery import app
 from hotelagent.embedded import processes
 from tests import servers
-from tests.broker import close_broker_connections
+from tests.broker import close_broker_connections, pending_messages
 from tests.dlq.worker_tasks import RUNS
 
 
@@ -49,11 +49,9 @@ def runs(key: str = RUNS) -> list[str]:
         return [line.decode() for line in client.lrange(key, 0, -1)]
 
 
-def messages() -> list[bytes]:
+def messages() -> list[dict[str, Any]]:
     """Return the messages in the queue of the workers, and those that a worker has not acknowledged yet."""
-    prefix = settings.REDIS_KEY_PREFIX
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        return [*client.lrange(f"{prefix}:celery", 0, -1), *client.hvals(f"{prefix}:unacked")]
+    return pending_messages(settings.REDIS_URL)
 
 
 def wait_for(query: Callable[[], Any], seconds: float = 40) -> Any:

@@ -66,7 +66,7 @@ def test_task_that_fails_while_postgresql_is_down_is_captured_later(hotel: Hotel
                 fail.delay("Ana")
                 fail_by_signal.delay("control")
             wait_for(lambda: "control" in runs())
-            wait_for(lambda: any(b'"redelivered": true' in message for message in messages()))
+            wait_for(lambda: any(message["headers"].get("redelivered") for message in messages()))
         wait_for(lambda: not messages())
     with hotel_context(hotel):
         assert {tuple(failure.payload["args"]) for failure in Failure.objects.all()} == {
