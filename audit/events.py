@@ -63,6 +63,11 @@ API_KEY_REVOKED = register(
     "api_key.revoked", description=_("{actor} revoked the API key {prefix}"), fields=("prefix",)
 )
 
+# Events about a hotel are also in the hotel's trail (`audit.hotel_trail`), except for the first two types and for the
+# deletion. `detail` has no personal data.
+HOTEL_REGISTERED = register(
+    "hotel.registered", description=_("{actor} registered the hotel {slug}"), fields=("slug", "detail")
+)
 HOTEL_CREATED = register(
     "hotel.created", description=_("{actor} created the hotel {slug}"), fields=("slug", "detail")
 )
@@ -74,8 +79,28 @@ HOTEL_RESUMED = register(
     description=_("{actor} lifted the suspension of the hotel {slug}"),
     fields=("slug", "detail"),
 )
+# `detail` has the names of the changed properties, and their values except for the e-mail address.
+HOTEL_CHANGED = register(
+    "hotel.changed",
+    description=_("{actor} changed properties of the hotel {slug}"),
+    fields=("slug", "detail"),
+)
 HOTEL_RENAMED = register(
     "hotel.renamed", description=_("{actor} renamed the hotel {slug}: {detail}"), fields=("slug", "detail")
+)
+# `detail` has the schema version before and after the migration, and the names of the
+# migrations that were applied or unapplied.
+HOTEL_MIGRATED = register(
+    "hotel.migrated",
+    description=_("{actor} migrated the database tables of the hotel {slug}"),
+    fields=("slug", "detail"),
+    severity=Severity.NOTICE,
+)
+HOTEL_DELETION_REQUESTED = register(
+    "hotel.deletion_requested",
+    description=_("{actor} requested the deletion of the hotel {slug}"),
+    fields=("slug", "detail"),
+    severity=Severity.CRITICAL,
 )
 # `detail` is the proof of deletion: it lists the number of deleted rows of each table.
 HOTEL_DELETED = register(

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from audit import events
 from audit.erasure import erase_staff_member
+from audit.hotel_trail import record_in_both_trails
 from audit.models import Event
 from audit.registry import EventType
 from audit.services import record, record_in_own_transaction
@@ -123,6 +124,13 @@ def _record_object(signal: Signal, event: EventType) -> None:
 
 def _record_hotel(signal: Signal, event: EventType) -> None:
     def record_signal(*, hotel: Hotel, detail: dict[str, Any], **_: Any) -> None:
+        record_in_both_trails(event, hotel=hotel, slug=hotel.slug, detail=detail)
+
+    signal.connect(record_signal, weak=False, dispatch_uid=event.name)
+
+
+def _record_hotel_on_platform(signal: Signal, event: EventType) -> None:
+    def record_signal(*, hotel: Hotel, detail: dict[str, Any], **_: Any) -> None:
         record(event, subject=("hotel", hotel.pk), slug=hotel.slug, detail=detail)
 
     signal.connect(record_signal, weak=False, dispatch_uid=event.name)
@@ -130,7 +138,8 @@ def _record_hotel(signal: Signal, event: EventType) -> None:
 
 def _record_contact(signal: Signal, event: EventType) -> None:
     def record_signal(*, hotel: Hotel, contact: ContactIdentifier, **_: Any) -> None:
-        record(event, subject=("contact", contact.pk), slug=hotel.slug, kind=contact.kind)
+        subject = ("contact", contact.pk)
+        record_in_both_trails(event, hotel=hotel, subject=subject, slug=hotel.slug, kind=contact.kind)
 
     signal.connect(record_signal, weak=False, dispatch_uid=event.name)
 
@@ -138,11 +147,16 @@ def _record_contact(signal: Signal, event: EventType) -> None:
 _record_object(admin_signals.object_added, events.OBJECT_ADDED)
 _record_object(admin_signals.object_changed, events.OBJECT_CHANGED)
 _record_object(admin_signals.object_deleted, events.OBJECT_DELETED)
-_record_hotel(tenant_signals.hotel_created, events.HOTEL_CREATED)
+# The schema of a hotel does not exist before its creation or after its deletion.
+_record_hotel_on_platform(tenant_signals.hotel_registered, events.HOTEL_REGISTERED)
+_record_hotel_on_platform(tenant_signals.hotel_created, events.HOTEL_CREATED)
+_record_hotel_on_platform(tenant_signals.hotel_deleted, events.HOTEL_DELETED)
+_record_hotel(tenant_signals.hotel_changed, events.HOTEL_CHANGED)
 _record_hotel(tenant_signals.hotel_suspended, events.HOTEL_SUSPENDED)
 _record_hotel(tenant_signals.hotel_resumed, events.HOTEL_RESUMED)
 _record_hotel(tenant_signals.hotel_renamed, events.HOTEL_RENAMED)
-_record_hotel(tenant_signals.hotel_deleted, events.HOTEL_DELETED)
+_record_hotel(tenant_signals.hotel_migrated, events.HOTEL_MIGRATED)
+_record_hotel(tenant_signals.hotel_deletion_requested, events.HOTEL_DELETION_REQUESTED)
 _record_hotel(tenant_signals.hotel_backed_up, events.HOTEL_BACKED_UP)
 _record_hotel(tenant_signals.hotel_restored, events.HOTEL_RESTORED)
 _record_hotel(tenant_signals.domain_added, events.DOMAIN_ADDED)

@@ -8,10 +8,14 @@ from django.dispatch import Signal
 
 # Signals about a hotel, sent in the platform's context with the arguments `hotel` and `detail`.
 # The argument `detail` is a dict that can be serialized as JSON.
+hotel_registered = Signal()
 hotel_created = Signal()
+hotel_changed = Signal()
 hotel_suspended = Signal()
 hotel_resumed = Signal()
 hotel_renamed = Signal()
+hotel_migrated = Signal()
+hotel_deletion_requested = Signal()
 hotel_deleted = Signal()
 hotel_backed_up = Signal()
 hotel_restored = Signal()

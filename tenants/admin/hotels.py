@@ -18,7 +18,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from hotelagent.admin import dashboard
-from hotelagent.admin.base import PlatformModelAdmin
+from hotelagent.admin.base import ChangesAuditedByServices, PlatformModelAdmin
 from hotelagent.admin.dashboard import Card
 from hotelagent.admin.sites import platform_site
 from hotelagent.core.time_zones import time_zone_choices
@@ -56,7 +56,7 @@ def hotels_by_status(_request: HttpRequest) -> Card:
 
 
 @admin.register(Hotel, site=platform_site)
-class HotelAdmin(PlatformModelAdmin):
+class HotelAdmin(ChangesAuditedByServices, PlatformModelAdmin):
     icon = "hotel"
     menu_order = 0
     list_display = ("name", "host", "status_label", "language", "time_zone", "created_at")

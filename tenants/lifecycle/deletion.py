@@ -25,7 +25,7 @@ from tenants.database.placement import list_hotel_references
 from tenants.errors import DeletionConflict, DeletionIncomplete, HotelNotFound, RedisUnavailable
 from tenants.lifecycle.migration_lock import LOCK_TIMEOUT, hold_migration_lock, retry_on_lock_timeout
 from tenants.models import Hotel, HotelStatus
-from tenants.signals import hotel_deleted
+from tenants.signals import hotel_deleted, hotel_deletion_requested
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ def delete_hotel(*, hotel_id: UUID, confirm: str) -> DeletionCertificate:
     """
     with direct_connection(), platform_context(), hold_migration_lock():
         with _conflicts(slug=confirm):
+            _request(hotel_id, confirm)
             certificate = retry_on_lock_timeout(lambda: _delete(hotel_id, confirm))
         if remaining := find_remaining_data(certificate):
             raise DeletionIncomplete(
@@ -121,14 +122,15 @@ def _conflicts(*, slug: str) -> Iterator[None]:
         raise DeletionConflict(f"{slug} was not deleted: {reason}. {advice}") from error
 
 
+def _request(hotel_id: UUID, confirm: str) -> None:
+    """Record the request in a separate transaction, so that the trails show it if the deletion fails."""
+    with transaction.atomic():
+        hotel_deletion_requested.send(Hotel, hotel=_lock_deletable_hotel(hotel_id, confirm), detail={})
+
+
 @transaction.atomic
 def _delete(hotel_id: UUID, confirm: str) -> DeletionCertificate:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-    hotel = Hotel.objects.select_for_update().filter(id=hotel_id).first()
-    if hotel is None:
-        raise HotelNotFound
-    _check_deletable(hotel, confirm)
+    hotel = _lock_deletable_hotel(hotel_id, confirm)
     tables = _count_rows(hotel.schema)
     shared = _count_shared_rows(str(hotel.id))
     with connection.cursor() as cursor:
@@ -153,6 +155,16 @@ def _delete(hotel_id: UUID, confirm: str) -> DeletionCertificate:
     )
     hotel_deleted.send(Hotel, hotel=hotel, detail=certificate.as_json())
     return certificate
+
+
+def _lock_deletable_hotel(hotel_id: UUID, confirm: str) -> Hotel:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+    hotel = Hotel.objects.select_for_update().filter(id=hotel_id).first()
+    if hotel is None:
+        raise HotelNotFound
+    _check_deletable(hotel, confirm)
+    return hotel
 
 
 def _check_deletable(hotel: Hotel, confirm: str) -> None:

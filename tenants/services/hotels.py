@@ -1,6 +1,7 @@
 """Operations on hotels and their domains. Each function enters the platform's context and runs one transaction."""
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from tenants.errors import (
 from tenants.lifecycle import naming, provisioning, spare_roles
 from tenants.models import Domain, Hotel
 from tenants.queue.celery_task import send_on_commit
-from tenants.signals import domain_added, domain_removed, hotel_renamed
+from tenants.signals import domain_added, domain_removed, hotel_changed, hotel_registered, hotel_renamed
 
 
 def create_hotel(
@@ -68,6 +69,7 @@ def register_hotel(
         hotel = _insert_hotel(
             slug=slug, name=name, time_zone=time_zone, language=language, email=email, domains=domains
         )
+        hotel_registered.send(Hotel, hotel=hotel, detail={"schema": hotel.schema})
         send_on_commit("tenants.tasks.provision_hotel", str(hotel.id))
         return hotel
 
@@ -78,13 +80,28 @@ def update_hotel(*, hotel_id: UUID, slug: str, name: str, time_zone: str, langua
         hotel = get_locked_hotel(hotel_id)
         if naming.valid_slug(slug) != hotel.slug:
             hotel = rename_hotel(hotel_id=hotel_id, slug=slug)
-        previous_time_zone = hotel.time_zone
-        hotel.name, hotel.time_zone, hotel.language, hotel.email = name, time_zone, language, email
+        properties = {"name": name, "time_zone": time_zone, "language": language, "email": email}
+        before = {name: getattr(hotel, name) for name in properties}
+        changed = [name for name, value in properties.items() if value != before[name]]
+        for changed_name in changed:
+            setattr(hotel, changed_name, properties[changed_name])
         hotel.clean_fields()
-        if time_zone != previous_time_zone:
+        if "time_zone" in changed:
             _check_time_zone(time_zone)
-        hotel.save(update_fields=["name", "time_zone", "language", "email"])
+        if changed:
+            hotel.save(update_fields=changed)
+            hotel_changed.send(Hotel, hotel=hotel, detail=_change_detail(changed, before, properties))
         return hotel
+
+
+def _change_detail(changed: list[str], before: dict[str, str], after: dict[str, str]) -> dict[str, Any]:
+    """Return the names of the changed properties, and their values except for the e-mail address, which is personal."""
+    shown = [name for name in changed if name != "email"]
+    return {
+        "changed": changed,
+        "before": {name: before[name] for name in shown},
+        "after": {name: after[name] for name in shown},
+    }
 
 
 def rename_hotel(*, hotel_id: UUID, slug: str) -> Hotel:

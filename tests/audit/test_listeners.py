@@ -8,9 +8,8 @@ from django.test import Client
 from audit.models import Event
 from audit.registry import Outcome
 from audit.selectors import timeline
-from tenants import services
 from tenants.access import api_keys
-from tenants.context import hotel_context, platform_context
+from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
 
@@ -134,15 +133,3 @@ def test_object_added_in_the_admin_is_recorded_with_the_user_as_actor(staff: Cli
     with hotel_context(hotel):
         event = Event.objects.filter(subject_kind="room").latest("id")
         assert event.actor_label == "manager"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_creating_suspending_and_resuming_a_hotel_is_recorded_in_the_platforms_trail() -> None:
-    sol = services.create_hotel(slug="sol", name="Hotel Sol", time_zone="America/Argentina/Buenos_Aires")
-    services.suspend_hotel(hotel_id=sol.id)
-    services.resume_hotel(hotel_id=sol.id)
-    with platform_context():
-        events = timeline(kind="hotel", identifier=sol.id).values_list("event", flat=True)
-        assert list(events) == ["hotel.resumed", "hotel.suspended", "hotel.created"]
-    with hotel_context(sol):
-        assert not Event.objects.filter(event__startswith="hotel.").exists()

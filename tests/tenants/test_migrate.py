@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, migrations, models, transaction
 from django.test.utils import CaptureQueriesContext
 
+from audit.models import Event
 from tenants import services
 from tenants.context import current_hotel, hotel_context, platform_context
 from tenants.database.connections import direct_connection
@@ -65,6 +66,24 @@ def test_migrate_applies_a_migration_to_the_template_and_every_hotel(add_migrati
         == sql.dump_schema("hotel_beta").count("9000_added")
         == 1
     )
+
+
+def test_migration_of_each_hotel_is_in_its_trail_and_in_the_platforms_trail(
+    add_migration: AddMigration,
+) -> None:
+    """Django migrates the first hotel, and the other hotel runs the recorded SQL."""
+    add_migration("locks", [ADD_FLOOR_NOTE])
+    migrate()
+    with platform_context():
+        hotels = list(Hotel.objects.all())
+        events = {event.subject_id: event for event in Event.objects.filter(event="hotel.migrated")}
+    assert events.keys() == {str(hotel.id) for hotel in hotels}
+    for hotel in hotels:
+        detail = events[str(hotel.id)].data["detail"]
+        assert detail["migrations"] == ["locks.9000_added"]
+        assert detail["before"] != detail["after"] == hotel.schema_version
+        with hotel_context(hotel):
+            assert Event.objects.get(event="hotel.migrated").data == events[str(hotel.id)].data
 
 
 def test_recorded_sql_and_django_migrate_hotels_to_the_same_schema(

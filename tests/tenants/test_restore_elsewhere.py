@@ -89,7 +89,7 @@ def test_hotel_restored_on_another_deployment_has_all_rows_and_is_suspended(
     with psycopg.connect(elsewhere) as connection:
         restored_rows = {
             table: [row for (row,) in connection.execute(
-                f'SELECT t::text FROM hotel_sol.{table} t ORDER BY t::text COLLATE "C"'
+                populated_hotel.rows_query("hotel_sol", table)
             )]
             for table in populated_hotel.read_rows(hotel.schema)
         }  # fmt: skip

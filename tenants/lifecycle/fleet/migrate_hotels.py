@@ -11,16 +11,17 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from tenants.context import PUBLIC_SCHEMA, platform_context
 from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection, execute_script
-from tenants.lifecycle.fleet.migration_state import HotelGroup, group_by_applied_migrations
+from tenants.lifecycle.fleet.migration_state import AppliedMigrations, HotelGroup, group_by_applied_migrations
 from tenants.lifecycle.fleet.schema_migrator import SchemaMigrator
 from tenants.lifecycle.migration_lock import LOCK_TIMEOUT, retry_on_lock_timeout
 from tenants.lifecycle.schema_template import compute_schema_version
 from tenants.models import Hotel
+from tenants.signals import hotel_migrated
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ def _migrate_group(group: HotelGroup, *, jobs: int) -> Iterator[HotelOutcome]:
     migrator = SchemaMigrator(group.hotels[0].tenant)
     if not migrator.plan:
         for hotel in group.hotels:
-            yield hotel, _error_of(partial(_store_version, hotel, compute_schema_version(group.applied)))
+            yield hotel, _error_of(partial(store_version, hotel, group.applied, before=group.applied))
         return
     if not migrator.replayable:
         yield from _run_in_parallel(group.hotels, jobs, DjangoMigration)
@@ -84,6 +85,8 @@ class MigrationScript:
 
     sql: str
     relations: roles.SchemaRelations | None
+    before: AppliedMigrations
+    after: AppliedMigrations
 
 
 def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[MigrationScript]) -> None:
@@ -94,31 +97,24 @@ def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[Mi
     before = migrator.applied(hotel.tenant)
     statements = retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))
     after = migrator.applied(hotel.tenant)
-    version = compute_schema_version(after)
-    _store_version(hotel, version)
+    store_version(hotel, after, before=before)
     creates_relations = any("CREATE " in statement.upper() for statement in statements)
     relations = _grant(hotel) if settings.DATABASE_ROLES and creates_relations else None
     records = ", ".join(
         f"({quoting.literal(app)}, {quoting.literal(name)}, now())" for app, name in sorted(after - before)
     )
     script = [
-        f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'",
         *(statement.rstrip().removesuffix(";") for statement in statements),
         f"INSERT INTO django_migrations (app, name, applied) VALUES {records}",  # noqa: S608 - quoted above
-        # The WHERE clause uses the current schema instead of the hotel's id, so that the script works for all hotels.
-        (
-            f"UPDATE public.tenants_hotel SET schema_version = {quoting.literal(version)} "  # noqa: S608
-            "WHERE schema = current_schema()"
-        ),
     ]
-    scripts.append(MigrationScript(sql=";\n".join(script) + ";\n", relations=relations))
+    scripts.append(MigrationScript(";\n".join(script) + ";\n", relations, before, after))
 
 
 class ScriptReplay:
     """A callable that migrates a hotel by running an SQL script.
 
-    The script was recorded while Django applied the same migrations to another hotel. The script is sent in one round
-    trip, so PostgreSQL runs it as one transaction.
+    The script was recorded while Django applied the same migrations to another hotel. One transaction runs the script,
+    stores the schema version and records the event.
     """
 
     def __init__(self, script: MigrationScript) -> None:
@@ -129,7 +125,16 @@ class ScriptReplay:
         if self.script.relations is not None:
             grants = roles.grants_sql(schema=hotel.schema, role=hotel.role, relations=self.script.relations)
         path = f"SET LOCAL search_path TO {quoting.identifiers(hotel.schema, PUBLIC_SCHEMA)};\n"
-        retry_on_lock_timeout(lambda: execute_script(path + self.script.sql + grants))
+
+        def migrate() -> None:
+            with transaction.atomic():
+                # Django sends BEGIN with the first statement of a cursor, so a cursor must come before the script.
+                with connection.cursor() as cursor:
+                    cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                execute_script(path + self.script.sql + grants)
+                store_version(hotel, self.script.after, before=self.script.before)
+
+        retry_on_lock_timeout(migrate)
 
 
 class DjangoMigration:
@@ -142,12 +147,13 @@ class DjangoMigration:
         # Create the migrator before a hotel is migrated. A migrator created later would have an empty migration plan.
         self.migrator = self.migrator or SchemaMigrator(hotel.tenant)
         # If this process is killed, the schema version stays empty, so the next `migrate` migrates the hotel again.
-        _store_version(hotel, "")
+        Hotel.objects.filter(id=hotel.id).update(schema_version="")
         migrator = self.migrator
+        before = migrator.applied(hotel.tenant)
         retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))
         if settings.DATABASE_ROLES:
             _grant(hotel)
-        _store_version(hotel, compute_schema_version(migrator.applied(hotel.tenant)))
+        store_version(hotel, migrator.applied(hotel.tenant), before=before)
 
 
 def _run_in_parallel(
@@ -199,9 +205,17 @@ def _error_of(work: Callable[[], object]) -> str | None:
     return None
 
 
-def _store_version(hotel: Hotel, version: str) -> None:
-    with platform_context():
+def store_version(hotel: Hotel, applied: AppliedMigrations, *, before: AppliedMigrations) -> None:
+    """Store the schema version for the applied migrations and send the signal `hotel_migrated`, in one transaction."""
+    version = compute_schema_version(applied)
+    detail = {
+        "before": hotel.schema_version,
+        "after": version,
+        "migrations": sorted(f"{app}.{name}" for app, name in applied ^ before),
+    }
+    with platform_context(), transaction.atomic():
         Hotel.objects.filter(id=hotel.id).update(schema_version=version)
+        hotel_migrated.send(Hotel, hotel=hotel, detail=detail)
 
 
 def _grant(hotel: Hotel) -> roles.SchemaRelations:

@@ -23,8 +23,8 @@ from tenants.database.logins import (
 from tenants.errors import DomainError
 from tenants.lifecycle import pgtools, schema_template
 from tenants.lifecycle.fleet import migration_plan
-from tenants.lifecycle.fleet.migrate_hotels import FleetResult, migrate_hotels
-from tenants.lifecycle.fleet.migration_state import find_hotels_behind
+from tenants.lifecycle.fleet.migrate_hotels import FleetResult, migrate_hotels, store_version
+from tenants.lifecycle.fleet.migration_state import AppliedMigrations, find_hotels_behind
 from tenants.lifecycle.fleet.schema_migrator import SchemaMigrator
 from tenants.lifecycle.migration_lock import hold_migration_lock, retry_on_lock_timeout
 from tenants.management.progress import hotel_progress
@@ -249,8 +249,7 @@ class Command(django_migrate.Command):
         failed = {}
         for tenant in self._list_tenants():
             self._write_heading(f"Schema {tenant.schema}")
-            with platform_context():
-                Hotel.objects.filter(schema=tenant.schema).update(schema_version="")
+            hotel, before = self._start_migration(tenant)
             try:
                 with hotel_context(tenant):
                     super().handle(**{**self.options, "verbosity": 0})
@@ -258,18 +257,25 @@ class Command(django_migrate.Command):
                 raise
             except Exception as error:  # noqa: BLE001 - a migration may raise anything, and the others must go on
                 failed[tenant.schema] = f"{type(error).__name__}: {error}"
-            self._store_version(tenant)
+            self._finish_migration(tenant, hotel, before)
         for schema, message in failed.items():
             self.stderr.write(self.style.ERROR(f"{schema}: {message}"))
         if failed:
             sys.exit(1)
 
-    def _store_version(self, tenant: Tenant) -> None:
-        version = schema_template.compute_schema_version(SchemaMigrator(tenant).applied(tenant))
-        if tenant == schema_template.TEMPLATE_TENANT:
-            schema_template.store_script()
+    def _start_migration(self, tenant: Tenant) -> tuple[Hotel | None, AppliedMigrations]:
+        """Clear the schema version. Return the hotel, or None for the template, and the applied migrations."""
         with platform_context():
-            Hotel.objects.filter(schema=tenant.schema).update(schema_version=version)
+            hotels = Hotel.objects.filter(schema=tenant.schema)
+            hotel = hotels.first()
+            hotels.update(schema_version="")
+        return hotel, SchemaMigrator(tenant).applied(tenant)
+
+    def _finish_migration(self, tenant: Tenant, hotel: Hotel | None, before: AppliedMigrations) -> None:
+        if hotel is None:
+            schema_template.store_script()
+        else:
+            store_version(hotel, SchemaMigrator(tenant).applied(tenant), before=before)
 
     # --plan and --check
 
