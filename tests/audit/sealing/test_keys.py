@@ -64,6 +64,7 @@ def test_missing_key_file_is_reported(settings: Any, tmp_path: Path) -> None:
     assert warning.id == "audit.W003"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_missing_key_file_does_not_prevent_the_command_that_creates_the_file(
     settings: Any, tmp_path: Path
 ) -> None:
