@@ -2,6 +2,7 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from tenants.database import privileges
+from tenants.queue import due
 
 
 class AuditConfig(AppConfig):
@@ -14,3 +15,7 @@ class AuditConfig(AppConfig):
         privileges.declare_table_privileges("audit.event", "SELECT, INSERT", update=["personal"])
 
         from audit import checks, listeners  # noqa: F401, PLC0415 - these register themselves
+        from audit.sealing import metrics  # noqa: F401, PLC0415
+        from audit.verification import scheduled  # noqa: PLC0415
+
+        due.register(kind=scheduled.VERIFICATION_DUE, task="audit.tasks.verify", daily=True)

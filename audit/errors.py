@@ -27,3 +27,7 @@ class SigningKeyError(AuditError):
 
 class SealingRefused(AuditError):
     """A log is not sealed, because the stored log is not the log that was signed before. The message says why."""
+
+
+class NothingSealed(AuditError):
+    """The trail has no signed checkpoint yet, so nothing of it can be proved."""

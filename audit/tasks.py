@@ -1,8 +1,13 @@
 """The Celery tasks of the audit trail. Celery beat sends them on the schedule in the platform admin."""
 
+from uuid import UUID
+
 from celery import shared_task
 
 from audit.sealing import keys, run
+from audit.verification import scheduled
+from tenants.context import PLATFORM, current_hotel
+from tenants.queue import due
 from tenants.queue.celery_task import HotelTask
 
 
@@ -13,3 +18,18 @@ def seal_all() -> int:
     Without a signing key, nothing is sealed. A system check reports this.
     """
     return run.seal_all().sealed if keys.is_configured() else 0
+
+
+@shared_task(base=HotelTask, name="audit.tasks.verify")
+def verify(ids: list[str]) -> None:
+    """Verify the trail of a hotel. Runs once a day. `ids` is a list with the hotel's id."""
+    if keys.is_configured():
+        scheduled.verify(current_hotel())
+    due.complete(kind=scheduled.VERIFICATION_DUE, ids=[UUID(hotel) for hotel in ids])
+
+
+@shared_task(base=HotelTask, name="audit.tasks.verify_platform")
+def verify_platform() -> None:
+    """Verify the trail of the platform."""
+    if keys.is_configured():
+        scheduled.verify(PLATFORM)

@@ -10,7 +10,9 @@ import hotelagent.core.ids
 
 #: task: (every, period, description in the admin, seconds after which a waiting message expires).
 PERIODIC_TASKS = {
+    # A message that waited longer than two periods for a worker expires: the next one does its work.
     "audit.tasks.seal_all": (60, "seconds", "Seals the events of the audit trails", 120),
+    "audit.tasks.verify_platform": (1, "days", "Verifies the audit trail of the platform", None),
 }
 
 

@@ -24,6 +24,7 @@ SELECT level, number, hashes FROM audit_tile JOIN unnest(%s::smallint[], %s::big
 USING (level, number) WHERE log_id = %s
 """
 _TILES_PER_READ = 64
+_CACHED_TILES = 512
 
 
 def tile_reader(log: Log) -> TileReader:
@@ -38,6 +39,20 @@ def tile_reader(log: Log) -> TileReader:
             return {Tile(level, number): bytes(hashes) for level, number, hashes in cursor.fetchall()}
 
     return read
+
+
+def caching_tile_reader(log: Log) -> TileReader:
+    """Return a tile reader for many proofs of neighbouring positions. It keeps up to 512 tiles (4 MiB)."""
+    read = tile_reader(log)
+    cache: dict[Tile, bytes] = {}
+
+    def read_cached(tiles: Collection[Tile]) -> Mapping[Tile, bytes]:
+        if len(cache) + len(tiles) > _CACHED_TILES:
+            cache.clear()
+        cache.update(read([tile for tile in tiles if tile not in cache]))
+        return cache
+
+    return read_cached
 
 
 def write_tiles(log: Log, changed: Mapping[Tile, bytes], rows: Sequence[EventRow]) -> None:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import DatabaseError
-from django.db.models import Min
 
 from audit.errors import SigningKeyError
 from audit.models import Event
 from audit.sealing import keys, logs, rows
-from audit.sealing.models import Log, StoredTile
+from audit.sealing.models import Log
+from audit.sealing.positions import first_position_at
 from audit.sealing.rows import Key
 from audit.sealing.sealer import tenant_of_log
 from audit.sealing.tiles import ids_of, leaf_tiles, tile_reader
@@ -22,12 +22,9 @@ from audit.verification.checkpoints import SignedRoots
 from audit.verification.protection import check_protection
 from audit.verification.results import InvalidTrail, Status, TrailReport, UndeterminedTrail
 from audit.verification.trail import Progress, verify_events
-from hotelagent.core.ids import first_uuid7_at
 from tenants.context import Tenant, platform_context
 from tenants.database.clock import database_now
 
-#: The clocks of the processes that create the ids of events may differ from the clock of the database by this much.
-CLOCK_TOLERANCE = timedelta(days=1)
 _UNSEALED_LIMIT = 1_000_000
 
 
@@ -74,8 +71,9 @@ def _verify(
     if log.refusal:
         raise InvalidTrail(log.size, f"The log is not sealed any more. {log.refusal}")
     roots = SignedRoots(log, public_keys, options.remembered.get(log.origin))
+    # Whole tiles are read.
+    start = first_position_at(log, tenant, options.since) // TILE_WIDTH * TILE_WIDTH if options.since else 0
     with tenant_of_log(tenant):
-        start = _position_at(log, options.since) if options.since else 0
         report.unsealed, _oldest = rows.count_unsealed(
             Key(log.sealed_transaction, log.sealed_id), _UNSEALED_LIMIT
         )
@@ -89,18 +87,6 @@ def _verify(
         report.notes.append(f"The events before position {start} were not read.")
     if log.predecessor is not None:
         report.notes.append(_compare_with_predecessor(log, log.predecessor, tenant))
-
-
-def _position_at(log: Log, since: datetime) -> int:
-    """Return the first position of a tile such that all events from `since` on are in this tile or later ones."""
-    events = Event.objects.filter(id__gte=first_uuid7_at(since - CLOCK_TOLERANCE), at__gte=since)
-    first: int | None = events.aggregate(first=Min("transaction"))["first"]
-    if first is None:
-        return log.size
-    with platform_context():
-        tile = StoredTile.objects.filter(log=log, level=0, last_transaction__gte=first)
-        number = tile.aggregate(number=Min("number"))["number"]
-    return log.size if number is None else number * TILE_WIDTH
 
 
 def _compare_with_predecessor(log: Log, predecessor: Log, tenant: Tenant) -> str:

@@ -1,0 +1,78 @@
+"""`audit_export`: export an audit trail with proofs."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from rich.console import Console
+from rich.progress import track
+
+from audit.errors import NothingSealed
+from audit.management.commands.audit_verify import parse_time
+from audit.sealing.export import ExportFormat, export_trail
+from tenants.context import PLATFORM
+from tenants.lifecycle.backup import output_file
+from tenants.management.hotel_command import HotelCommand, add_tenant_arguments
+from tenants.selectors import get_hotel
+
+
+class Command(HotelCommand):
+    help = (
+        "Export the sealed events of the audit trail of a hotel or of the platform, with the signed checkpoint and the "
+        "hashes that prove them. deploy/verify_trail.py verifies an export as JSON Lines on any machine. The file has "
+        "personal data, so only its owner can read it. The export is recorded in the trail.  "
+        "Examples: audit_export --hotel resort --to resort.jsonl; "
+        "audit_export --platform --since 2030-05-01 --until 2030-06-01 --format csv --to may.csv"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        add_tenant_arguments(parser, "audit trail")
+        parser.add_argument("--since", metavar="WHEN", help="The first date or time (UTC).")
+        parser.add_argument(
+            "--until", metavar="WHEN", help="The date or time (UTC) before which the export ends."
+        )
+        parser.add_argument("--format", choices=[member.value for member in ExportFormat], default="jsonl")
+        parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="The file to write.")
+        parser.add_argument("--force", action="store_true", help="Overwrite an existing file.")
+
+    def run(self, **options: Any) -> None:
+        path: Path = options["to"]
+        output_file.refuse_existing_file(path, overwrite=options["force"])
+        tenant = PLATFORM if options["platform"] else get_hotel(slug=options["hotel"]).tenant
+        export_format = ExportFormat(options["format"])
+        try:
+            export = export_trail(
+                tenant,
+                export_format=export_format,
+                since=parse_time(options["since"]) if options["since"] else None,
+                until=parse_time(options["until"]) if options["until"] else None,
+            )
+        except NothingSealed as error:
+            raise CommandError(str(error)) from error
+        lines = export.jsonl() if export_format == ExportFormat.JSONL else export.csv()
+        number = export.end - export.start
+        with output_file.new_file(path) as (file, temporary):
+            for line in self._with_progress(lines, number, quiet=options["json"]):
+                file.write(line.encode())
+            output_file.flush_to_disk(file)
+            temporary.replace(path)
+        self.write_result(
+            f"{number} events from position {export.start} on were exported to {path}.",
+            {
+                "file": str(path),
+                "log": export.log.origin,
+                "from": export.start,
+                "to": export.end,
+                "events": number,
+            },
+            as_json=options["json"],
+        )
+
+    def _with_progress(self, lines: Iterable[str], total: int, *, quiet: bool) -> Iterable[str]:
+        stream: Any = self.stderr
+        console = Console(file=getattr(stream, "_out", stream))
+        if quiet or not console.is_terminal:
+            return lines
+        return track(lines, description="Exporting", total=total, console=console, transient=True)

@@ -1,0 +1,91 @@
+"""The Prometheus metrics of sealing and verification.
+
+The values come from the logs of all trails with one query, because the processes that seal and verify may have ended.
+No metric has a label for the hotel, because the number of time series would have no limit.
+"""
+
+import datetime
+
+from django.db import connection
+from django.db.models import Count, F, Min, Q, Sum
+from django.db.models.functions import Coalesce
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from audit.sealing.delays import OldestTransaction, find_oldest_transaction
+from audit.sealing.models import Log
+from hotelagent.core.metrics import database_metrics
+from tenants.context import platform_context
+from tenants.database.clock import database_now
+
+
+def read_metrics() -> list[Metric]:
+    """Return the metrics of the trails of the platform and of all hotels."""
+    try:
+        with platform_context():
+            figures = Log.objects.filter(closed_at=None).aggregate(
+                sealed=Sum("size", default=0),
+                unsealed=Sum("unsealed", default=0),
+                oldest=Min("unsealed_since"),
+                run=Min("checked_at"),
+                refused=Count("pk", filter=~Q(refusal="")),
+                invalid=Count("pk", filter=Q(verification="invalid")),
+                verified=Min(Coalesce(F("verified_at"), F("created_at"))),
+            )
+            return _metrics(figures, database_now(), find_oldest_transaction())
+    finally:
+        # Prometheus calls this function in a separate thread, and Django does not close the connections of that thread.
+        connection.close()
+
+
+def describe_metrics() -> list[Metric]:
+    """Return the metrics with the value 0. Prometheus calls this function to learn their names and types."""
+    now = datetime.datetime.now(datetime.UTC)
+    return _metrics({"run": now, "verified": now}, now, None)
+
+
+def _metrics(
+    figures: dict[str, object], now: datetime.datetime, delay: OldestTransaction | None
+) -> list[Metric]:
+    def gauge(name: str, documentation: str, value: object) -> Metric:
+        return GaugeMetricFamily(f"hotelagent_audit_{name}", documentation, value=float(str(value or 0)))
+
+    def age(name: str, documentation: str, since: object) -> Metric:
+        seconds = (now - since).total_seconds() if isinstance(since, datetime.datetime) else 0.0
+        return gauge(name, documentation, max(seconds, 0.0))
+
+    metrics = [
+        gauge("sealed_events", "Sealed events of all trails.", figures.get("sealed")),
+        gauge("unsealed_events", "Events that were not sealed after the last run.", figures.get("unsealed")),
+        age(
+            "unsealed_seconds",
+            "Age of the oldest event that is not sealed, in seconds.",
+            figures.get("oldest"),
+        ),
+        gauge("refused_logs", "Logs that cannot be sealed any more.", figures.get("refused")),
+        gauge("invalid_trails", "Trails whose last verification failed.", figures.get("invalid")),
+        _oldest_transaction(delay, now),
+    ]
+    if figures.get("run"):
+        metrics.append(age("run_age_seconds", "Seconds since the last run of the sealer.", figures["run"]))
+    if figures.get("verified"):
+        documentation = (
+            "Seconds since the verification of the trail that was not verified for the longest time."
+        )
+        metrics.append(age("verification_age_seconds", documentation, figures["verified"]))
+    return metrics
+
+
+def _oldest_transaction(delay: OldestTransaction | None, now: datetime.datetime) -> Metric:
+    """Return the age of the oldest open transaction. At most one time series has a value at a time."""
+    metric = GaugeMetricFamily(
+        "hotelagent_audit_oldest_transaction_seconds",
+        "Age of the open transaction that delays the sealing of all trails, in seconds.",
+        labels=["process", "application"],
+    )
+    if delay is not None and delay.started_at is not None:
+        process = str(delay.pid) if delay.prepared_as is None else f"prepared {delay.prepared_as}"
+        metric.add_metric([process, delay.application], max((now - delay.started_at).total_seconds(), 0.0))
+    return metric
+
+
+database_metrics("audit", read_metrics, describe=describe_metrics)

@@ -1,0 +1,103 @@
+"""Tests of the metrics of sealing, and of the transaction that is named when sealing is delayed."""
+
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+
+from audit import tasks
+from audit.models import Event
+from audit.registry import EventType
+from audit.sealing.delays import find_oldest_transaction
+from audit.sealing.metrics import read_metrics
+from audit.sealing.models import StoredTile
+from audit.sealing.run import seal_all
+from hotelagent.core import metrics
+from tenants.context import PLATFORM, hotel_context, platform_context
+from tenants.models import DueItem, Hotel
+from tests.audit.sealing.trails import record_event, seal_trail
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def values() -> dict[str, float]:
+    return {
+        sample.name.removeprefix("hotelagent_audit_"): sample.value
+        for metric in read_metrics()
+        for sample in metric.samples
+    }
+
+
+def test_metrics_show_unsealed_events_and_the_transaction_that_delays_them(
+    hotel: Hotel, lamp_lit: EventType
+) -> None:
+    written, end = Barrier(2, timeout=30), Barrier(2, timeout=30)
+
+    def write_slowly() -> None:
+        try:
+            with hotel_context(hotel), transaction.atomic():
+                with connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL application_name TO 'slow writer'")
+                record_event(lamp_lit)
+                written.wait()
+                end.wait()
+        finally:
+            connection.close()
+
+    writer = Thread(target=write_slowly)
+    writer.start()
+    written.wait()
+    with hotel_context(hotel):
+        record_event(lamp_lit)
+    seal_all()
+    during, delay = values(), find_oldest_transaction()
+    end.wait()
+    writer.join()
+    seal_trail(hotel.tenant)
+    after = values()
+    assert during["unsealed_events"] == 1
+    assert during["unsealed_seconds"] > 0
+    assert during["run_age_seconds"] < 60
+    assert delay is not None
+    assert delay.pid is not None
+    assert delay.started_at is not None
+    assert during["oldest_transaction_seconds"] > 0
+    assert (after["unsealed_events"], after["unsealed_seconds"]) == (0, 0)
+    assert after["sealed_events"] >= 2
+
+
+def test_metrics_are_served(hotel: Hotel) -> None:
+    assert b"hotelagent_audit_unsealed_events" in metrics.exposition()
+
+
+def test_daily_verification_of_a_changed_trail_is_counted_and_recorded_in_the_platforms_trail(
+    hotel: Hotel, lamp_lit: EventType
+) -> None:
+    with hotel_context(hotel):
+        record_event(lamp_lit)
+    log = seal_trail(hotel.tenant)
+    with platform_context():
+        call_command("check")
+        tasks.verify_platform()
+        DueItem.objects.filter(kind="audit_verification").delete()
+    with hotel_context(hotel):
+        tasks.verify([str(hotel.id)])
+    assert values()["invalid_trails"] == 0
+    with platform_context():
+        StoredTile.objects.filter(log=log).update(hashes=bytes(32))
+    with hotel_context(hotel):
+        tasks.verify([str(hotel.id)])
+    assert values()["invalid_trails"] == 1
+    with platform_context():
+        event = Event.objects.get(event="audit.verification_failed")
+    assert (event.subject_id, event.data["position"]) == (str(hotel.id), 0)
+    assert PLATFORM.id is None
+
+
+def test_without_a_key_nothing_is_verified(hotel: Hotel, settings: Any) -> None:
+    settings.AUDIT_SIGNING_KEY = ""
+    with hotel_context(hotel):
+        tasks.verify([str(hotel.id)])
+    assert values()["invalid_trails"] == 0

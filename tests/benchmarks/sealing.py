@@ -1,0 +1,66 @@
+"""Benchmarks of sealing and verifying an audit trail of 100,000 events.
+
+For comparison, pymerkle does the same with a Merkle tree on SQLite: it reads the same events from the trail, appends
+their entries in batches of the same size, and computes the root. To verify them, it reads the events again, compares
+their hashes with the stored hashes, and computes the root.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks.contestants import Contestant, create_database
+from tests.benchmarks.harness import Row, median_ratio, row
+from tests.benchmarks.holds import durable_servers
+
+IDS = ("audit-seal", "audit-verify")
+
+EVENTS = 100_000
+ROUNDS = 3
+DATABASE = "bench_ours"
+_WHAT = {
+    "audit-seal": f"sealing {EVENTS:,} events of a trail, s; peer: pymerkle on SQLite, the same events",
+    "audit-verify": f"verifying {EVENTS:,} sealed events, s; peer: pymerkle on SQLite, the same events",
+}
+
+
+def measure(ids: list[str]) -> list[Row]:
+    """Run the benchmarks of this module that `ids` lists, and return their result rows."""
+    ours: dict[str, list[float]] = {id_: [] for id_ in IDS}
+    peer: dict[str, list[float]] = {id_: [] for id_ in IDS}
+    with durable_servers() as running, tempfile.TemporaryDirectory() as folder:
+        create_database(running, DATABASE)
+        side = Contestant(
+            "side_sealing",
+            {
+                **running.environment(DATABASE, 9),
+                "DJANGO_SETTINGS_MODULE": "hotelagent.settings.development",
+                "LOG_LEVEL": "ERROR",
+                "DEBUG": "0",
+            },
+        )
+        try:
+            side("prepare")
+            side("record_events", EVENTS)
+            for number in range(ROUNDS):
+                tree = str(Path(folder, f"tree-{number}"))
+                side("discard_log")
+                ours["audit-seal"].append(side("seal"))
+                peer["audit-seal"].append(side("seal_with_pymerkle", tree))
+                ours["audit-verify"].append(side("verify", EVENTS))
+                peer["audit-verify"].append(side("verify_with_pymerkle", tree))
+        finally:
+            side.end()
+    return [
+        row(
+            id_,
+            _WHAT[id_],
+            ours=statistics.median(ours[id_]),
+            peer=statistics.median(peer[id_]),
+            ratio=median_ratio(ours[id_], peer[id_]),
+            bar=1.0,
+        )
+        for id_ in ids
+    ]
