@@ -87,7 +87,11 @@ class FailureSelection:
         Raises InvalidSelection if a criterion is unknown.
         """
         if unknown := sorted(set(value) - {field.name for field in fields(cls)}):
-            raise InvalidSelection(_("Unknown criteria: {names}.").format(names=", ".join(unknown)))
+            raise InvalidSelection(
+                _("Unknown criteria: {names}. Use the filters of the list of failures.").format(
+                    names=", ".join(unknown)
+                )
+            )
         criteria = dict(value)
         for name in ("since", "until"):
             if name in criteria:

@@ -92,9 +92,7 @@ def _describe(result: ErasureResult) -> str:
     """Return the message for the user after an erasure."""
     if not result.is_complete:
         return str(
-            _(
-                "The data are being erased. The audit trail shows the number of failures when this is finished."
-            )
+            _("The data are being erased. After the erasure, the audit trail shows the number of failures.")
         )
     if not result.failures and not result.groups and not result.events:
         return str(_("No failure contains this value. Nothing was erased."))

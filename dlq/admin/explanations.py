@@ -81,7 +81,7 @@ def _advice(failure: Failure, subject: Subject | None, *, may_correct: bool) -> 
         case FailureStatus.IN_DOUBT:
             return _(
                 "It is unknown whether the work was done, because the last attempt did not report its result. "
-                "Check this first. If the work was done, discard the failure. If it was not done, retry."
+                "Check whether the work was done. If so, discard the failure. If not, retry the failure."
             )
     steps = []
     if subject:

@@ -49,7 +49,9 @@ class JsonField(forms.JSONField):
         try:
             return super().to_python(value)
         except RecursionError as error:
-            raise forms.ValidationError(_("The JSON is nested too deeply.")) from error
+            raise forms.ValidationError(
+                _("The JSON is nested too deeply. Use fewer levels of objects and lists.")
+            ) from error
 
 
 def to_json(value: Any) -> str:

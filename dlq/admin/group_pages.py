@@ -97,7 +97,9 @@ def perform(group: FailureGroup, form: QueryDict) -> str:
     match operation:
         case "acknowledge":
             state.acknowledge(fingerprint=fingerprint)
-            text = _("The group was acknowledged. You will see it again if it occurs in a new version.")
+            text = _(
+                "The group was acknowledged. The group needs attention again if its error occurs in a new version."
+            )
         case "reopen":
             state.reopen(fingerprint=fingerprint)
             text = _("The group is no longer acknowledged.")

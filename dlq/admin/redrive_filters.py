@@ -77,5 +77,9 @@ def _parse(text: str) -> Any:
     except ValueError:
         moment = None
     if moment is None:
-        raise InvalidSelection(gettext("{text} is not a date and time.").format(text=text[:50]))
+        raise InvalidSelection(
+            gettext(
+                "{text} is not a valid date and time. Correct the filter of the list of failures."
+            ).format(text=text[:50])
+        )
     return make_aware(moment)

@@ -84,10 +84,10 @@ class OptionsForm(forms.Form):
         help_text=_("Leave blank for no limit."),
     )
     confirm_in_doubt = forms.BooleanField(
-        label=_("Retry also work that may already have been done"),
+        label=_("Also retry work that may already have been done"),
         required=False,
         help_text=_(
-            "If the work was done, it is done twice. For example, a guest may receive an e-mail twice."
+            "Work that was already done is done again. For example, a guest may receive an e-mail twice."
         ),
     )
 
@@ -166,7 +166,7 @@ class RedriveAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": _("Retry or discard all that match"),
+            "title": _("Retry or discard all matching failures"),
             "filter": describe_filter(selection.as_json()),
             "preview": preview,
             "refused": [

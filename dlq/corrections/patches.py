@@ -49,7 +49,7 @@ def apply(patch: Any, payload: Any) -> Any:
     """
     if not isinstance(patch, list) or len(patch) > MAX_OPERATIONS:
         raise InvalidPatch(
-            _("A JSON Patch is a list of at most {limit} operations.").format(limit=MAX_OPERATIONS)
+            _("Send the JSON Patch as a list of at most {limit} operations.").format(limit=MAX_OPERATIONS)
         )
     for number, operation in enumerate(patch):
         try:
@@ -58,14 +58,18 @@ def apply(patch: Any, payload: Any) -> Any:
             payload = jsonpatch.apply_patch(payload, [operation])
             is_too_long = operation["op"] == "copy" and len(json.dumps(payload)) > MAX_LENGTH
         except jsonpatch.JsonPatchTestFailed as error:
-            text = _("The payload does not have the value that the operation tests.")
+            text = _(
+                "The operation `test` failed, because the payload has another value. Read the failure again."
+            )
             raise _invalid(number, text) from error
         except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, *_MALFORMED) as error:
             # The library's messages are not shown, because they contain values of the payload.
             text = _("The operation is not valid, or the payload has no field with its path.")
             raise _invalid(number, text) from error
         if is_too_long:
-            raise _invalid(number, _("The operation makes the payload too long."))
+            raise _invalid(
+                number, _("The operation makes the payload too long. Send a patch that adds less data.")
+            )
     return payload
 
 

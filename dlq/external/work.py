@@ -107,7 +107,9 @@ def _has_outcome(failure: Failure, number: int, outcome: AttemptOutcome) -> bool
 
 
 def _state_error(failure: Failure) -> AttemptStateError:
-    detail = _("The attempt with this fencing token is not running any more. The failure is {status}.")
+    detail = _(
+        "This attempt has ended or was lost, so do not continue the work. The failure's status is {status}."
+    )
     return AttemptStateError(
         detail.format(status=FailureStatus(failure.status).label),
         state=failure.status,

@@ -40,7 +40,8 @@ CONFLICTS = problem_responses(
 class GroupFilter(django_filters.FilterSet):  # type: ignore[misc]
     state = django_filters.MultipleChoiceFilter(choices=GroupState.choices, field_name="state")
     is_open = django_filters.BooleanFilter(
-        method="filter_open", label=_("Whether the group has open failures, or may have some.")
+        method="filter_open",
+        label=_("True: groups that may have open failures. False: groups without open failures."),
     )
     since = django_filters.IsoDateTimeFilter(field_name="last_seen_at", lookup_expr="gte")
 

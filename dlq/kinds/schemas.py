@@ -46,7 +46,10 @@ def find_problems(kind: Kind, payload: Any) -> list[SchemaProblem]:
     except Exception:  # noqa: BLE001 - the payload may contain anything, for example 10,000 nested lists
         return [
             SchemaProblem(
-                "", TranslatableMessage(_("The payload could not be checked. It may be nested too deeply."))
+                "",
+                TranslatableMessage(
+                    _("The payload could not be checked. The payload may be nested too deeply.")
+                ),
             )
         ]
     return list(dict.fromkeys(problems))
@@ -108,7 +111,7 @@ def _problems(error: ValidationError, declared: frozenset[str]) -> Iterator[Sche
         case "format":
             message = TranslatableMessage(_("The value must have the format {format}."), format=rule)
         case "additionalProperties" | "unevaluatedProperties":
-            message = TranslatableMessage(_("The schema does not allow some of these fields."))
+            message = TranslatableMessage(_("Remove the fields that the schema does not allow."))
         case "anyOf" | "oneOf":
             message = TranslatableMessage(
                 _("The value must match one of the alternatives that the schema allows.")

@@ -594,7 +594,7 @@ class Migration(migrations.Migration):
                     "confirm_in_doubt",
                     models.BooleanField(
                         default=False,
-                        help_text="Retry also work that may have been done and must not be done twice.",
+                        help_text="Also retry work that may have been done and must not be done twice.",
                         verbose_name="retry failures in doubt",
                     ),
                 ),
@@ -611,7 +611,7 @@ class Migration(migrations.Migration):
                     "canary",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="Retry this number of failures first. Retry the others only if all of these retries succeed.",
+                        help_text="Number of failures to retry first. The other failures are retried only if all these retries succeed.",
                         verbose_name="trial",
                     ),
                 ),

@@ -91,7 +91,7 @@ def decrypt(secrets: bytes | memoryview | None, *, failure_id: UUID) -> dict[Pat
         raise FailureNotRetryable(
             _(
                 "The secret values of the payload cannot be decrypted, because SECRET_KEY has changed or the hotel is "
-                "a copy of another hotel. Do the work again in another way, and then discard the failure."
+                "a copy of another hotel. Do the work manually, and then discard the failure."
             )
         ) from None
     return {tuple(path): untag(value) for path, value in json.loads(content)}

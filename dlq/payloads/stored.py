@@ -94,9 +94,7 @@ def restore(failure: Failure) -> Any:
         return secret_fields.merge(json_values.untag(failure.payload), failure)
     if failure.original_type != EXACT_TYPE:
         raise FailureNotRetryable(
-            _(
-                "The payload cannot be restored. Do the work again in another way, and then discard the failure."
-            )
+            _("The payload cannot be restored. Do the work manually, and then discard the failure.")
         )
     return secret_fields.merge(json_values.untag(json.loads(bytes(failure.original))), failure)
 

@@ -63,7 +63,7 @@ class RedriveResult(models.TextChoices):
     DISCARDED = "discarded", _("discarded")
     # The reasons why a redrive refuses a failure.
     ALREADY_RUNNING = "already_running", _("refused: another retry was running")
-    NO_HANDLER = "no_handler", _("refused: no worker can retry it")
+    NO_HANDLER = "no_handler", _("refused: no worker can retry the failure")
     UNREADABLE = "unreadable", _("refused: the payload cannot be restored")
     INVALID_PAYLOAD = "invalid_payload", _("refused: the payload does not match its schema")
     IN_DOUBT = "in_doubt", _("refused: the work may have been done, and must not be done twice")
@@ -105,7 +105,7 @@ class Redrive(models.Model):
     confirm_in_doubt = models.BooleanField(
         _("retry failures in doubt"),
         default=False,
-        help_text=_("Retry also work that may have been done and must not be done twice."),
+        help_text=_("Also retry work that may have been done and must not be done twice."),
     )
     rate = models.PositiveIntegerField(
         _("retries per minute"), null=True, blank=True, help_text=_("Leave blank for no limit.")
@@ -114,7 +114,7 @@ class Redrive(models.Model):
         _("trial"),
         default=0,
         help_text=_(
-            "Retry this number of failures first. Retry the others only if all of these retries succeed."
+            "Number of failures to retry first. The other failures are retried only if all these retries succeed."
         ),
     )
     max_failure_rate = models.PositiveSmallIntegerField(

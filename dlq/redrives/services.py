@@ -55,7 +55,9 @@ class RedriveOptions:
                 )
             )
         if self.discard_reason and not is_discard:
-            raise InvalidRedrive(_("Only a redrive that discards failures has a discard reason."))
+            raise InvalidRedrive(
+                _("Leave out the discard reason: only a redrive that discards failures has a reason.")
+            )
 
     def as_fields(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}

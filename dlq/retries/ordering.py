@@ -45,12 +45,12 @@ def waiting_reason(failure: Failure) -> str:
     """
     if failure.status == FailureStatus.SCHEDULED and (older := getattr(failure, "waits_for", None)):
         return _(
-            "Waits until the older failure {id} is resolved or discarded. Both have the ordering key {key}."
+            "Waits until the older failure {id} is resolved or discarded. Both failures have the ordering key {key}."
         ).format(id=older, key=failure.ordering_key)
     if failure.status in WAITING_STATUSES and failure.overtaken_at:
         return _(
-            "Newer work with the ordering key {key} has succeeded, and a retry could undo it. Check whether this "
-            "work is still needed."
+            "Newer work with the ordering key {key} has succeeded. A retry of this failure could undo the newer "
+            "work, so check whether the retry is still needed."
         ).format(key=failure.ordering_key)
     return ""
 

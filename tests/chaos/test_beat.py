@@ -47,7 +47,7 @@ def leader() -> int | None:
 @pytest.mark.pooler
 @pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
-def test_second_celery_beat_takes_over_within_thirty_seconds_after_the_leader_is_killed(
+def test_second_celery_beat_takes_over_within_thirty_seconds_after_a_kill(
     starter: ProcessStarter, redis_url: str
 ) -> None:
     with redis.Redis.from_url(redis_url) as broker:

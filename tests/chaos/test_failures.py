@@ -115,7 +115,7 @@ RESTARTS: list[Incident] = [
 
 @pytest.mark.skipif("CHAOS_FAILURES" not in os.environ, reason="takes minutes; `make chaos` runs it")
 @pytest.mark.timeout(600 if IS_LONG else 120)
-def test_no_failure_is_lost_or_done_twice_silently_while_workers_and_servers_are_killed(
+def test_no_failure_is_lost_when_workers_and_servers_are_killed(
     tmp_path: Path,
 ) -> None:
     if servers.find_pgbouncer() is None:

@@ -133,7 +133,7 @@ def scenario(
     close_broker_connections()
 
 
-def test_each_message_is_done_queued_or_a_failure_of_its_hotel_whatever_is_killed(scenario: Scenario) -> None:
+def test_no_message_is_lost_when_workers_or_servers_are_killed(scenario: Scenario) -> None:
     scenario.send(60)
     for moment in MOMENTS:
         scenario.kill_worker(moment)

@@ -118,9 +118,7 @@ def test_search_that_reads_all_failures_of_a_small_hotel_shows_no_notice(
     assert NOTICE not in page
 
 
-def test_export_of_a_search_contains_the_failures_that_the_list_did_not_search(
-    staff: Client, oldest: Failure
-) -> None:
+def test_export_of_a_limited_search_contains_all_matching_failures(staff: Client, oldest: Failure) -> None:
     response = staff.get(f"{LIST}export/csv/", {"q": "filament"})
     assert str(oldest.id) in b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
 

@@ -157,7 +157,7 @@ def test_put_patch_and_delete_of_failures_are_not_allowed(api: APIClient, hotel:
         assert getattr(api, method)(f"{URL}{failure.id}/", {}).status_code == 405
 
 
-def test_api_client_cannot_set_the_source_of_a_failure_or_run_an_internal_retry_handler(
+def test_api_client_cannot_set_the_source_or_start_an_internal_retry_handler(
     hotel: Hotel, lamp: Lamp
 ) -> None:
     writer = client_with_scopes(hotel, "dlq:write")

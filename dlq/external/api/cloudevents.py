@@ -156,7 +156,7 @@ class CloudEventSerializer(serializers.Serializer[Any]):
             return _("Names of attributes consist of lower-case letters and digits.")
         if value is None or isinstance(value, str | bool) or (isinstance(value, int) and value in _INT32):
             return None
-        return _("An extension attribute is a string, a boolean or a 32-bit integer.")
+        return _("An extension attribute must be a string, a boolean or a 32-bit integer.")
 
     def validate_source(self, value: str) -> str:
         return _match(_URI_REFERENCE, value, _("Enter a URI reference, such as /pms/gateway."))

@@ -79,7 +79,7 @@ class Command(HotelCommand):
         options.add_argument(
             "--confirm-in-doubt",
             action="store_true",
-            help="Retry also work that may have been done and must not be done twice.",
+            help="Also retry work that may have been done and must not be done twice.",
         )
         options.add_argument(
             "--wait", action="store_true", help="Show the progress until the redrive has ended."

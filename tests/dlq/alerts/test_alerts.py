@@ -155,7 +155,7 @@ def test_problem_that_lasts_is_reported_again_after_a_day(
     assert send() == 1
 
 
-def test_second_new_error_is_reported_when_ten_minutes_have_passed_since_the_first_alert(
+def test_second_new_error_is_reported_ten_minutes_after_the_first_alert(
     in_hotel: Hotel, manager: User, smtp: MailServer, later: Any
 ) -> None:
     capture_failure(message="no current")
@@ -206,7 +206,7 @@ def test_no_alert_is_sent_if_alerts_are_off(in_hotel: Hotel, manager: User, smtp
         ([], "", []),
     ],
 )
-def test_alert_without_managers_is_sent_to_the_addresses_in_the_settings_or_of_the_hotel(
+def test_alert_without_managers_is_sent_to_configured_addresses_or_the_hotel(
     hotel: Hotel, smtp: MailServer, recipients: list[str], hotel_address: str, expected: list[str]
 ) -> None:
     hotel.email = hotel_address
@@ -242,7 +242,7 @@ def test_long_list_of_new_errors_is_cut(
     assert "and 1 more" in text
 
 
-def test_alert_that_the_mail_server_refuses_is_sent_later_and_stores_no_failure(
+def test_refused_alert_is_sent_again_later_and_stores_no_failure(
     in_hotel: Hotel, manager: User, smtp: MailServer, later: Any, eager: None
 ) -> None:
     capture_failure()
@@ -256,7 +256,7 @@ def test_alert_that_the_mail_server_refuses_is_sent_later_and_stores_no_failure(
     assert Failure.objects.count() == 1
 
 
-def test_alert_that_raises_an_unexpected_error_stores_no_failure(
+def test_unexpected_error_while_sending_an_alert_stores_no_failure(
     in_hotel: Hotel, manager: User, eager: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_arguments: object) -> None:

@@ -149,7 +149,7 @@ def test_totals_do_not_decrease_when_old_failures_are_deleted(
     assert figures.measure().open_by_status == {}
 
 
-def test_rows_of_running_transactions_are_counted_once_when_they_commit(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_rows_of_a_running_transaction_are_counted_once_after_the_commit(in_hotel: Hotel, lamp: Lamp) -> None:
     capture_failure(room="1")
     assert figures.measure().totals["messages:message"] == 1
     capture_failure(room="2")
@@ -181,7 +181,7 @@ def test_periodic_task_counts_the_failures_of_the_platform_and_of_each_hotel(
     assert read_page()["dlq_messages_total{message}"] == 3
 
 
-def test_failures_of_a_deleted_hotel_are_counted_in_the_totals_but_not_as_open(hotel: Hotel) -> None:
+def test_deletion_of_a_hotel_keeps_its_failures_in_the_totals_only(hotel: Hotel) -> None:
     with hotel_context(hotel):
         capture_failure()
         figures.measure()

@@ -166,7 +166,7 @@ def test_capture_executes_at_most_two_statements(in_hotel: Hotel, lamp: Lamp) ->
 
 
 @pytest.mark.django_db
-def test_permanent_failure_whose_work_fails_again_gets_attempts_and_one_regression_event(
+def test_repeated_errors_of_a_permanent_failure_store_attempts_and_one_regression_event(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     first = capture_failure(retry=False)
@@ -186,9 +186,7 @@ def test_permanent_failure_whose_work_fails_again_gets_attempts_and_one_regressi
 
 
 @pytest.mark.django_db
-def test_capture_with_another_error_of_the_same_work_updates_the_open_failure(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_another_error_of_the_same_work_updates_the_open_failure(in_hotel: Hotel, lamp: Lamp) -> None:
     first = capture_failure(message="no current")
     assert capture_failure(message="no lamp").id == first.id
     assert capture_failure(work_key="lamp-1").id != first.id
@@ -211,7 +209,7 @@ class UnprintableError(Exception):
     ],
     ids=["unprintable", "long type", "invalid text", "long message"],
 )
-def test_capture_of_an_error_with_values_that_cannot_be_stored_creates_a_failure(
+def test_capture_of_an_error_with_unstorable_values_creates_a_failure(
     in_hotel: Hotel, lamp: Lamp, error: Exception
 ) -> None:
     captured = services.capture(is_task=False, source="tests" * 50, name="n" * 500, payload={}, error=error)

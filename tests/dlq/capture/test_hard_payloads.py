@@ -123,7 +123,7 @@ def test_failure_with_texts_that_postgresql_cannot_store_is_captured(
 
 
 @pytest.mark.django_db
-def test_failure_pages_are_shown_if_the_function_that_finds_the_subject_raises_an_error(
+def test_failure_pages_are_shown_if_the_subject_finder_raises_an_error(
     staff: Client, hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dlq.kinds.subjects._subject_finders", {})
@@ -140,7 +140,7 @@ def test_failure_pages_are_shown_if_the_function_that_finds_the_subject_raises_a
 
 
 @pytest.mark.django_db(transaction=True)
-def test_celery_messages_with_unusual_bodies_are_captured_as_one_failure_each(hotel: Hotel) -> None:
+def test_each_celery_message_with_an_unusual_body_is_captured_as_one_failure(hotel: Hotel) -> None:
     deep = b"[[" + b"[" * 998 + b'"deep"' + b"]" * 998 + b"], {}, {}]"
     bodies = {
         "10 MB": b'[["' + b"x" * 10_000_000 + b'"], {}, {}]',

@@ -22,7 +22,7 @@ from tests.dlq.workers import messages, prefork_worker, runs, wait_for
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_task_killed_at_its_hard_time_limit_is_one_failure_even_if_its_retry_is_killed_too(
+def test_task_and_retry_killed_at_the_hard_time_limit_are_one_failure(
     hotel: Hotel,
 ) -> None:
     with hotel_context(hotel):
@@ -39,7 +39,7 @@ def test_task_killed_at_its_hard_time_limit_is_one_failure_even_if_its_retry_is_
         assert not Failure.objects.exists()
 
 
-def test_task_that_kills_its_workers_runs_five_times_at_most_and_waits_for_a_person(hotel: Hotel) -> None:
+def test_task_that_kills_its_workers_waits_for_a_person(hotel: Hotel) -> None:
     with hotel_context(hotel):
         kill_worker.delay("Ana")
         with prefork_worker():
@@ -85,7 +85,7 @@ def test_messages_that_no_worker_can_run_are_captured(hotel: Hotel) -> None:
         assert bytes(Failure.objects.get().original or b"") == b"7"
 
 
-def test_tasks_that_could_not_run_are_run_when_the_hotel_is_resumed_or_the_task_is_deployed(
+def test_captured_task_runs_after_a_resume_of_the_hotel_or_a_deployment(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     hotels.suspend_hotel(hotel_id=hotel.id)

@@ -41,7 +41,7 @@ def move(failure: Failure, queue: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_retry_that_is_interrupted_before_the_commit_changes_nothing(hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_that_is_interrupted_before_its_commit_changes_nothing(hotel: Hotel, lamp: Lamp) -> None:
     """As a negative control, the failure is deleted before its copy is sent to the queue, as other tools do it.
 
     Then neither the failure nor its copy exists.
@@ -63,7 +63,7 @@ def test_retry_that_is_interrupted_before_the_commit_changes_nothing(hotel: Hote
 
 
 @pytest.mark.django_db
-def test_failure_whose_task_cannot_be_sent_is_kept_with_its_payload_and_scheduled_again(
+def test_failure_whose_task_cannot_be_sent_is_kept_and_scheduled_again(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(current_app.conf, "broker_url", "redis://127.0.0.1:1/0")

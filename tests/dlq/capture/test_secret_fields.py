@@ -64,7 +64,7 @@ def is_stored(text: str) -> bool:
     return text in stored_text() or text.encode().hex() in stored_text()
 
 
-def test_secret_fields_are_not_stored_as_plain_text_and_the_handler_gets_the_values(
+def test_secret_fields_are_stored_encrypted_and_decrypted_for_the_handler(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = capture()
@@ -117,7 +117,7 @@ def test_secret_value_that_jsonb_cannot_store_is_encrypted(in_hotel: Hotel, valu
     assert not is_stored(CARD)
 
 
-def test_payload_whose_secrets_may_be_anywhere_is_encrypted_as_a_whole(in_hotel: Hotel) -> None:
+def test_payload_that_does_not_match_its_schema_is_encrypted_as_a_whole(in_hotel: Hotel) -> None:
     wrong = {"room": 12, "cards": [CARD]}
     failure = capture(wrong, error=LampError(f"cannot charge {CARD}"))
     assert (failure.status, failure.payload) == ("permanent", "[secret]")
@@ -133,7 +133,7 @@ def test_bytes_of_a_message_that_cannot_be_decoded_are_encrypted(in_hotel: Hotel
         services.retry(failure_id=failure.id)
 
 
-def test_failures_that_differ_only_in_a_secret_are_different_work(in_hotel: Hotel) -> None:
+def test_payloads_that_differ_only_in_a_secret_are_stored_as_two_failures(in_hotel: Hotel) -> None:
     other = {**PAYLOAD, "card": {"number": "another"}}
     assert capture().id == capture(json.loads(json.dumps(PAYLOAD))).id
     assert capture(other).id != capture().id

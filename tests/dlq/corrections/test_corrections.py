@@ -105,9 +105,7 @@ def test_second_correction_keeps_the_original_payload_and_records_a_second_event
     ]
 
 
-def test_correction_keeps_the_work_key_so_the_same_work_has_one_open_failure(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_correction_keeps_the_work_key_of_the_failure(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure(room="1")
     corrected = correct(failure, {"lamp": 1, "room": "2"})
     assert corrected.work_key == failure.work_key
@@ -116,9 +114,7 @@ def test_correction_keeps_the_work_key_so_the_same_work_has_one_open_failure(
     assert again.corrected_payload == {"lamp": 1, "room": "2"}
 
 
-def test_failed_retry_of_a_correction_uses_the_correction_again_until_no_retries_are_left(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_all_further_retries_use_the_corrected_payload(in_hotel: Hotel, lamp: Lamp) -> None:
     lamp.fail()
     failure = correct(capture_failure(retry=False), {"lamp": 2})
     statuses = [run(failure).status for _retry in range(3)]
@@ -167,7 +163,7 @@ def test_unknown_failure_and_failure_without_a_handler_cannot_be_corrected(in_ho
     assert reload(failure).corrected_payload is None
 
 
-def test_correction_that_does_not_match_the_schema_names_the_field_and_not_its_value(
+def test_error_of_an_invalid_correction_names_the_field_and_not_its_value(
     in_hotel: Hotel, declared: Kind
 ) -> None:
     failure = capture_failure(retry=False)
@@ -179,7 +175,7 @@ def test_correction_that_does_not_match_the_schema_names_the_field_and_not_its_v
     assert events_of(failure, "failure.corrected") == []
 
 
-def test_trail_of_a_correction_contains_no_personal_and_no_secret_values(
+def test_audit_event_of_a_correction_contains_no_personal_or_secret_values(
     in_hotel: Hotel, declared: Kind
 ) -> None:
     failure = capture_failure(retry=False, to="a@guests.exmaple.com", card={"number": "4111"})
@@ -195,9 +191,7 @@ def test_trail_of_a_correction_contains_no_personal_and_no_secret_values(
     }
 
 
-def test_audit_event_of_a_correction_without_a_declared_kind_contains_paths_but_no_values(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_audit_event_of_a_correction_without_a_schema_contains_no_values(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = correct(
         capture_failure(retry=False, room="1"), {"lamp": 1, "room": "2", "nights": [1, {"n": 2}]}
     )
@@ -236,7 +230,7 @@ def test_secret_value_cannot_be_copied_to_a_field_that_people_see(in_hotel: Hote
     assert payloads.restore(reload(failure)) == {"lamp": 1, "card": {"number": "4111"}, "room": "[secret]"}
 
 
-def test_secret_value_that_a_person_enters_is_encrypted_and_the_original_value_is_kept(
+def test_corrected_secret_value_is_encrypted_and_the_original_value_is_kept(
     in_hotel: Hotel, lamp: Lamp, declared: Kind
 ) -> None:
     failure = capture_failure(retry=False, card={"number": "4111"})
@@ -248,7 +242,7 @@ def test_secret_value_that_a_person_enters_is_encrypted_and_the_original_value_i
     assert payloads.restore(again) == {"lamp": 2, "card": {"number": "4222"}}
 
 
-def test_secret_value_of_a_list_item_is_not_moved_to_another_item(
+def test_secret_value_of_a_list_item_cannot_be_moved_to_another_item(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind = Kind(name=NAME, handler=lamp.handle, secret_fields=("guests.*.card",))
@@ -286,7 +280,7 @@ def test_payload_that_is_encrypted_as_a_whole_can_be_replaced(
     assert lamp.retried == [{"lamp": 1, "card": {"number": "4222"}}]
 
 
-def test_correction_of_a_task_keeps_types_and_must_have_arguments(in_hotel: Hotel, eager: None) -> None:
+def test_correction_of_a_task_keeps_value_types_and_requires_arguments(in_hotel: Hotel, eager: None) -> None:
     booking = uuid.uuid4()
     captured = services.capture(
         is_task=True,
@@ -375,16 +369,14 @@ def test_payload_that_cannot_be_restored_can_be_corrected_and_sent(in_hotel: Hot
         ([7], 0),
     ],
 )
-def test_patch_with_an_operation_that_fails_is_refused_with_the_number_of_the_operation(
-    patch: Any, field: int
-) -> None:
+def test_error_of_a_refused_patch_contains_the_number_of_the_failed_operation(patch: Any, field: int) -> None:
     with pytest.raises(InvalidPatch) as refused:
         patches.apply(patch, {"lamp": 1, "room": "ana@guests.example.com"})
     assert list(refused.value.extra["errors"]["patch"]) == [field]
     assert "@" not in str(refused.value.extra)
 
 
-def test_patch_that_doubles_the_payload_again_and_again_is_refused() -> None:
+def test_patch_that_makes_the_payload_too_long_is_refused() -> None:
     doubling = [{"op": "copy", "from": "", "path": "/a"}, {"op": "copy", "from": "", "path": "/b"}]
     with pytest.raises(InvalidPatch):
         patches.apply(doubling * 30, {"text": "x" * 1000})
@@ -401,7 +393,9 @@ def test_patch_between_deeply_nested_or_very_long_payloads_replaces_the_whole_pa
     assert patches.difference({"a": "x" * 2_000_000}, {"a": "x" * 2_000_000}) == []
 
 
-def test_correction_in_another_hotel_is_not_found(hotel: Hotel, other_hotel: Hotel, lamp: Lamp) -> None:
+def test_correction_of_a_failure_of_another_hotel_raises_not_found(
+    hotel: Hotel, other_hotel: Hotel, lamp: Lamp
+) -> None:
     with hotel_context(hotel):
         failure = capture_failure()
     with hotel_context(other_hotel), pytest.raises(FailureNotFound):

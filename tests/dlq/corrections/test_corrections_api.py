@@ -55,7 +55,7 @@ def views(hotel: Hotel, failure: Failure) -> int:
         return timeline(kind="failure", identifier=failure.id).filter(event="failure.payload_viewed").count()
 
 
-def test_client_with_the_scope_sees_personal_values_but_no_secrets_and_each_view_is_audited(
+def test_client_with_the_payload_scope_sees_personal_values_but_no_secrets(
     api: APIClient, hotel: Hotel, failure: Failure
 ) -> None:
     for number in (1, 2):
@@ -67,9 +67,7 @@ def test_client_with_the_scope_sees_personal_values_but_no_secrets_and_each_view
     assert views(hotel, failure) == 2
 
 
-def test_client_without_the_scope_sees_only_fields_that_are_declared_as_not_personal(
-    hotel: Hotel, failure: Failure
-) -> None:
+def test_client_without_the_payload_scope_sees_no_personal_values(hotel: Hotel, failure: Failure) -> None:
     reader = client_with_scopes(hotel, "dlq:read")
     body = reader.get(f"{URL}{failure.id}/").json()
     assert body["payload"] == {
@@ -82,7 +80,7 @@ def test_client_without_the_scope_sees_only_fields_that_are_declared_as_not_pers
     assert views(hotel, failure) == 0
 
 
-def test_client_without_the_scope_sees_no_values_of_a_failure_without_a_declared_kind(
+def test_client_without_the_payload_scope_sees_no_values_of_undeclared_kinds(
     hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch, failure: Failure
 ) -> None:
     monkeypatch.delitem(registry._kinds, NAME)
@@ -135,9 +133,7 @@ def test_correction_without_if_match_is_refused_with_428(api: APIClient, failure
     assert (response.status_code, response.json()["type"]) == (428, "/problems/version-required")
 
 
-def test_correction_that_does_not_match_the_schema_names_the_field_and_the_reason(
-    api: APIClient, failure: Failure
-) -> None:
+def test_invalid_correction_returns_the_field_and_the_reason(api: APIClient, failure: Failure) -> None:
     response = correct(api, failure, payload={"lamp": 0, "card": {"number": 4111}})
     assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid-payload")
     assert response.json()["errors"] == [
@@ -146,7 +142,9 @@ def test_correction_that_does_not_match_the_schema_names_the_field_and_the_reaso
     ]
 
 
-def test_payload_that_cannot_be_stored_is_refused_as_a_whole(api: APIClient, failure: Failure) -> None:
+def test_correction_with_a_nul_character_returns_an_error_for_the_payload(
+    api: APIClient, failure: Failure
+) -> None:
     response = correct(api, failure, payload={"lamp": 1, "room": "a\0b"})
     assert response.json()["errors"][0]["pointer"] == "/payload"
 
@@ -162,7 +160,7 @@ def test_correction_needs_either_a_payload_or_a_patch(
     assert (response.status_code, response.json()["type"]) == (400, "/problems/invalid")
 
 
-def test_correction_with_a_patch_that_cannot_be_applied_returns_422_and_names_the_operation(
+def test_patch_that_cannot_be_applied_returns_422_and_names_the_operation(
     api: APIClient, failure: Failure
 ) -> None:
     response = correct(api, failure, patch=[{"op": "replace", "path": "/none", "value": 1}])
@@ -202,7 +200,7 @@ def test_correction_of_a_closed_failure_is_refused_with_409(api: APIClient, fail
     assert (response.status_code, response.json()["type"]) == (409, "/problems/failure-state-error")
 
 
-def test_correction_repeated_with_one_idempotency_key_is_made_once(
+def test_correction_repeated_with_the_same_idempotency_key_is_made_once(
     api: APIClient, hotel: Hotel, failure: Failure
 ) -> None:
     headers = {"If-Match": api.get(f"{URL}{failure.id}/")["ETag"], "Idempotency-Key": "one"}

@@ -25,7 +25,7 @@ def die(**_arguments: object) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_process_that_is_killed_between_correction_and_retry_stores_neither_of_them(
+def test_kill_between_correction_and_retry_stores_neither_of_them(
     hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hotel_context(hotel):
@@ -61,9 +61,7 @@ def test_process_that_is_killed_between_correction_and_retry_stores_neither_of_t
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_corrections_of_a_failure_at_the_same_time_store_one_and_refuse_the_other(
-    hotel: Hotel, lamp: Lamp
-) -> None:
+def test_only_one_of_two_concurrent_corrections_is_stored(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure(retry=False)
 
@@ -79,7 +77,7 @@ def test_two_corrections_of_a_failure_at_the_same_time_store_one_and_refuse_the_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_correction_and_claim_of_a_failure_with_an_ordering_key_do_not_deadlock(
+def test_concurrent_correction_and_claim_with_an_ordering_key_do_not_deadlock(
     hotel: Hotel, lamp: Lamp
 ) -> None:
     with hotel_context(hotel):

@@ -198,7 +198,7 @@ def test_correction_form_removes_empty_optional_values_and_edits_lists_as_json(
         ("stay.arrival", "1 July", "The value must have the format date."),
         ("extras", "[1]", "The value must have the type string."),
         ("extras", "[", "Enter a valid JSON."),
-        ("extras", "[" * 5000, "The JSON is nested too deeply."),
+        ("extras", "[" * 5000, "The JSON is nested too deeply. Use fewer levels of objects and lists."),
         ("language", '"fr"', "Select a valid choice."),
     ],
 )
@@ -211,7 +211,7 @@ def test_form_with_a_wrong_value_shows_the_reason_and_saves_nothing(
     assert form_data(staff, failure)["version"] == failure.version
 
 
-def test_form_of_an_older_version_saves_nothing_and_shows_the_current_data(
+def test_outdated_correction_form_saves_nothing_and_shows_the_current_data(
     staff: Client, hotel: Hotel, failure: Failure
 ) -> None:
     old = form_data(staff, failure)["version"]
@@ -230,7 +230,7 @@ def test_data_without_a_schema_are_edited_as_json(staff: Client, hotel: Hotel, l
     assert payload_of(hotel, failure) == {"lamp": 2}
 
 
-def test_date_and_uuid_of_the_payload_keep_their_python_type_after_a_correction(
+def test_date_and_uuid_in_a_payload_keep_their_type_after_a_correction(
     staff: Client, hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema = {"properties": {"day": {"type": "string", "format": "date"}, "number": {"type": "string"}}}
@@ -261,7 +261,7 @@ def nested(levels: int) -> Any:
     ],
     ids=["10 MB text", "10 MB of fields", "1000 levels", "430 levels", "200 levels", "empty"],
 )
-def test_page_shows_a_part_of_very_large_and_deep_data(
+def test_failure_page_shows_only_a_part_of_very_large_payloads(
     staff: Client, hotel: Hotel, lamp: Lamp, as_role: Callable[[str], Client], payload: dict[str, Any]
 ) -> None:
     with hotel_context(hotel):
@@ -275,7 +275,9 @@ def test_page_shows_a_part_of_very_large_and_deep_data(
         assert client.get(url_of(failure, "payload.json")).status_code == 200
 
 
-def test_actions_of_the_page_depend_on_the_status(staff: Client, hotel: Hotel, failure: Failure) -> None:
+def test_failure_page_offers_the_actions_that_the_status_allows(
+    staff: Client, hotel: Hotel, failure: Failure
+) -> None:
     for status, text, may_act in (
         (FailureStatus.PERMANENT, "The failure is not retried automatically", True),
         (FailureStatus.IN_DOUBT, "It is unknown whether the work was done", True),
@@ -290,7 +292,7 @@ def test_actions_of_the_page_depend_on_the_status(staff: Client, hotel: Hotel, f
         assert ("Correct and retry" in page, 'value="discard"' in page) == (may_act, may_act)
 
 
-def test_page_says_that_no_key_can_process_a_failure_of_another_system(
+def test_failure_page_says_that_no_api_key_can_process_an_external_failure(
     staff: Client, hotel: Hotel, failure: Failure
 ) -> None:
     with hotel_context(hotel):
@@ -303,7 +305,7 @@ def test_page_says_that_no_key_can_process_a_failure_of_another_system(
     assert "When the cause is fixed, retry the failure." in page_of(staff, failure)
 
 
-def test_page_of_an_unknown_failure_is_not_found(staff: Client, failure: Failure) -> None:
+def test_failure_page_of_an_unknown_failure_returns_404(staff: Client, failure: Failure) -> None:
     for page in ("correct/", "payload.json"):
         assert staff.get(f"/admin/dlq/failure/{uuid.uuid4()}/{page}").status_code == 404
 

@@ -74,7 +74,7 @@ def test_confirmed_erasure_erases_the_guest_and_is_recorded_without_the_identifi
         assert [erasure.is_pending for erasure in Erasure.objects.all()] == [False]
 
 
-def test_erasure_that_takes_too_long_for_the_request_is_finished_by_a_task(
+def test_erasure_that_takes_too_long_is_finished_by_a_task(
     staff: Client, hotel: Hotel, failures: list[Failure], eager: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page, "MAX_SECONDS", 0.0)

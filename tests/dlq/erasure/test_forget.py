@@ -63,7 +63,7 @@ def test_failure_that_contains_the_identifier_loses_its_data_and_is_discarded(
         assert list(DueItem.objects.filter(kind="failure").values_list("item_id", flat=True)) == [other.id]
 
 
-def test_identifier_is_found_in_every_text_of_a_failure_and_in_the_note_of_its_group(
+def test_erasure_finds_the_identifier_in_every_text_of_failures_and_groups(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failures = [capture_failure(room=str(room), retry=False) for room in range(4)]

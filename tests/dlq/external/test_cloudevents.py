@@ -34,7 +34,7 @@ def report(client: APIClient, content_type: str = CLOUD_EVENT, **changes: Any) -
     return client.post(ENTRIES, json.dumps(event), content_type=content_type)
 
 
-def test_reported_event_is_a_failure_of_its_type_in_the_namespace_of_the_key(pms: APIClient) -> None:
+def test_reported_event_is_stored_in_the_namespace_of_the_api_key(pms: APIClient) -> None:
     response = report(pms, errormessage="no answer for ana@guests.example.com", orderingkey="B-1")
     body = response.json()
     assert (response.status_code, body["status"], body["source"]) == (201, "scheduled", "pms")
@@ -42,7 +42,7 @@ def test_reported_event_is_a_failure_of_its_type_in_the_namespace_of_the_key(pms
     assert "ana@" not in response.content.decode()
 
 
-def test_handler_gets_the_unchanged_event_with_the_trace_of_the_event(pms: APIClient, hotel: Hotel) -> None:
+def test_handler_gets_the_reported_event_and_its_trace_unchanged(pms: APIClient, hotel: Hotel) -> None:
     event: dict[str, Any] = {
         "subject": "B-1042",
         "time": "2031-07-01T14:00:00.123456789+02:00",
@@ -85,7 +85,7 @@ def test_data_of_any_form_reaches_the_handler_unchanged(
     assert {name: entry["payload"][name] for name in entry["payload"] if name.startswith("data")} == expected
 
 
-def test_event_data_that_jsonb_cannot_store_reaches_the_handler_unchanged_after_a_manual_retry(
+def test_event_data_that_jsonb_cannot_store_reaches_the_handler_unchanged(
     pms: APIClient, hotel: Hotel
 ) -> None:
     data = {"nul": "a\0b", "__type__": "uuid", "__value__": "x"}
@@ -96,7 +96,7 @@ def test_event_data_that_jsonb_cannot_store_reaches_the_handler_unchanged_after_
     assert entry["payload"]["data"] == data
 
 
-def test_repeated_report_of_an_event_returns_the_same_failure_until_the_failure_is_deleted(
+def test_repeated_report_of_an_event_returns_the_failure_until_its_deletion(
     pms: APIClient, hotel: Hotel
 ) -> None:
     first = report(pms).json()
@@ -252,7 +252,7 @@ def test_batch_and_binary_mode_return_415_with_the_accepted_form(
     assert "application/cloudevents+json" in response.json()["detail"]
 
 
-def test_cloudevent_sent_to_another_endpoint_than_the_report_is_rejected(pms: APIClient) -> None:
+def test_cloudevent_is_rejected_by_endpoints_other_than_the_report_endpoint(pms: APIClient) -> None:
     body = report(pms).json()
     url = f"{ENTRIES}{body['id']}/discard/"
     assert pms.post(url, json.dumps({"reason": "x"}), content_type=CLOUD_EVENT).status_code == 415

@@ -66,7 +66,7 @@ def test_claimed_failure_has_the_reported_payload_a_lease_and_a_fencing_token(
         assert "B-1" not in str(event.fields)
 
 
-def test_claim_returns_the_oldest_failures_first_and_each_of_them_once(pms: APIClient, hotel: Hotel) -> None:
+def test_claims_return_each_failure_once_and_oldest_first(pms: APIClient, hotel: Hotel) -> None:
     ids = [report_due(pms, hotel) for _number in range(3)]
     assert [entry["id"] for entry in claim(pms, limit=2)] == ids[:2]
     assert [entry["id"] for entry in claim(pms, limit=2)] == ids[2:]
@@ -84,7 +84,7 @@ def test_each_of_very_many_failures_is_claimed_once(
     assert sorted(claimed) == sorted(ids)
 
 
-def test_claim_with_an_idempotency_key_returns_the_same_failures_when_it_is_repeated(
+def test_claim_repeated_with_an_idempotency_key_returns_the_same_failures(
     pms: APIClient, hotel: Hotel
 ) -> None:
     report_due(pms, hotel)
@@ -108,7 +108,7 @@ def test_acknowledged_failure_is_resolved_and_a_repeated_acknowledgement_has_no_
         assert Event.objects.filter(event="failure.resolved").count() == 1
 
 
-def test_failure_whose_external_handler_fails_three_times_is_retried_with_delays_and_then_permanent(
+def test_failure_is_permanent_after_its_external_handler_has_failed_three_times(
     pms: APIClient, hotel: Hotel
 ) -> None:
     failure_id = report_due(pms, hotel)
@@ -131,9 +131,7 @@ def test_failure_whose_external_handler_fails_three_times_is_retried_with_delays
         assert Event.objects.filter(event="failure.retry_failed").count() == 3
 
 
-def test_failure_that_no_retry_can_fix_is_permanent_until_a_person_retries_it(
-    pms: APIClient, hotel: Hotel
-) -> None:
+def test_failure_ended_with_retry_false_waits_for_a_person(pms: APIClient, hotel: Hotel) -> None:
     report_due(pms, hotel)
     [entry] = claim(pms)
     assert post(pms, entry, "fail", **ERROR, retry=False).json()["status"] == "permanent"
@@ -161,7 +159,7 @@ def lose_lease(hotel: Hotel, entry: dict[str, Any]) -> None:
         runner.retry_due(failure_id=Failure.objects.get(id=entry["id"]).id)
 
 
-def test_failure_of_idempotent_work_can_be_claimed_again_after_the_lease_has_expired(
+def test_failure_of_idempotent_work_can_be_claimed_again_after_its_lease(
     pms: APIClient, hotel: Hotel
 ) -> None:
     report_due(pms, hotel)
@@ -174,9 +172,7 @@ def test_failure_of_idempotent_work_can_be_claimed_again_after_the_lease_has_exp
     assert (again["id"], again["fencing_token"]) == (entry["id"], 2)
 
 
-def test_failure_of_work_that_is_not_idempotent_is_in_doubt_after_the_lease_has_expired(
-    pms: APIClient, hotel: Hotel
-) -> None:
+def test_failure_of_non_idempotent_work_is_in_doubt_after_its_lease(pms: APIClient, hotel: Hotel) -> None:
     report_due(pms, hotel)
     [entry] = claim(pms)
     lose_lease(hotel, entry)
@@ -289,7 +285,7 @@ def test_external_failure_that_no_handler_claims_is_permanent_when_it_expires(
         assert Failure.objects.get(id=failure_id).status == "permanent"
 
 
-def test_failure_is_permanent_if_no_valid_key_of_the_namespace_can_process_it(hotel: Hotel) -> None:
+def test_failure_is_permanent_if_no_valid_api_key_can_process_it(hotel: Hotel) -> None:
     reporter = make_client(hotel, "dlq:write")
     make_client(hotel, "dlq:work", name="other")
     body = reporter.post(ENTRIES, REPORT).json()
@@ -335,7 +331,7 @@ def test_failures_with_one_ordering_key_are_claimed_one_at_a_time(pms: APIClient
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "{number}"}])
-def test_handlers_that_claim_at_the_same_time_each_get_another_failure(
+def test_handlers_that_claim_at_the_same_time_get_different_failures(
     hotel: Hotel, headers: dict[str, str]
 ) -> None:
     client = make_client(hotel)

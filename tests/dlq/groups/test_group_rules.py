@@ -42,9 +42,7 @@ def test_joined_groups_share_existing_and_new_failures(in_hotel: Hotel, lamp: La
     assert event.event == "failure_group.joined"
 
 
-def test_retry_that_fails_with_the_error_of_a_joined_group_stays_in_the_group(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_failed_retry_in_a_joined_group_stays_in_the_group(in_hotel: Hotel, lamp: Lamp) -> None:
     dark, away = capture("the lamp is dark"), capture("the lamp is away")
     join(fingerprint=away.fingerprint, into=dark.fingerprint)
     make_due(dark)
@@ -54,7 +52,7 @@ def test_retry_that_fails_with_the_error_of_a_joined_group_stays_in_the_group(
     assert fingerprints(dark) == [dark.fingerprint]
 
 
-def test_group_that_is_separated_again_gets_its_failures_and_new_errors(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_separated_group_gets_its_failures_and_new_errors_again(in_hotel: Hotel, lamp: Lamp) -> None:
     dark, away = capture("the lamp is dark"), capture("the lamp is away")
     join(fingerprint=away.fingerprint, into=dark.fingerprint)
     later = capture("the lamp is away", number=2)
@@ -134,7 +132,7 @@ def test_large_group_moves_in_batches(in_hotel: Hotel, lamp: Lamp, monkeypatch: 
     assert splitting.groups_to_regroup() == []
 
 
-def test_change_of_the_rules_of_a_large_group_sends_the_task_that_moves_the_remaining_failures(
+def test_rule_change_of_a_large_group_moves_remaining_failures_in_a_task(
     in_hotel: Hotel,
     lamp: Lamp,
     eager: None,

@@ -51,9 +51,7 @@ def test_group_records_when_and_in_which_versions_it_was_seen(
 
 
 @pytest.mark.django_db
-def test_last_seen_time_of_a_group_is_not_written_again_within_ten_seconds(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_last_seen_time_is_not_written_again_within_ten_seconds(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure(number=1)
     make_older(failure.fingerprint, timedelta(seconds=5))
     before = group_of(failure).last_seen_at
@@ -65,9 +63,7 @@ def test_last_seen_time_of_a_group_is_not_written_again_within_ten_seconds(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_captures_of_one_group_do_not_wait_for_an_open_transaction_that_has_locked_the_group(
-    hotel: Hotel, lamp: Lamp
-) -> None:
+def test_capture_does_not_wait_for_a_transaction_that_has_locked_the_group(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure(number=1)
         make_older(failure.fingerprint, timedelta(minutes=1))
@@ -141,7 +137,7 @@ def test_group_without_open_failures_regresses_when_it_occurs_again_after_a_week
 
 
 @pytest.mark.django_db
-def test_mute_of_a_group_ends_after_its_time_or_its_number_of_failures(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_mute_ends_at_the_given_time_or_number_of_failures(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure(number=1)
     FailureGroup.objects.update(muted_from=failure.id, mute_limit=2)
     assert group_of(failure).state == "muted"

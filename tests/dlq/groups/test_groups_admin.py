@@ -154,7 +154,7 @@ def test_front_desk_can_view_groups_but_not_change_them(hotel: Hotel, failures: 
     assert group_of(hotel, failures[0]).acknowledged_at is None
 
 
-def test_group_list_of_a_hotel_with_many_failures_shows_the_time_of_the_count(
+def test_group_list_with_many_failures_shows_the_time_of_the_count(
     staff: Client, hotel: Hotel, failures: list[Failure], monkeypatch: pytest.MonkeyPatch, eager: None
 ) -> None:
     monkeypatch.setattr(counts, "MAX_COUNTED_LIVE", 2)

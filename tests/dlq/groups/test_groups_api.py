@@ -138,7 +138,7 @@ def test_group_is_assigned_to_active_staff_only(
     assert api.post(url, {"user": None}, format="json").json()["assigned_to"] is None
 
 
-def test_note_of_a_group_is_stored_and_not_recorded_in_the_audit_trail(
+def test_note_of_a_group_is_stored_but_not_in_the_audit_trail(
     api: APIClient, failures: list[Failure], hotel: Hotel
 ) -> None:
     assert api.post(url_of(failures[0], "note/"), {"note": "Ana called"}).json()["note"] == "Ana called"
@@ -194,7 +194,7 @@ def test_group_of_another_hotel_is_not_found(api: APIClient, other_hotel: Hotel,
     assert api.post(url_of(failure, "acknowledge/")).status_code == 404
 
 
-def test_counts_of_a_tenant_with_many_failures_are_stored_with_the_time_of_the_count(
+def test_group_counts_of_many_failures_are_stored_with_the_count_time(
     api: APIClient, hotel: Hotel, failures: list[Failure], monkeypatch: pytest.MonkeyPatch, eager: None
 ) -> None:
     monkeypatch.setattr(counts, "MAX_COUNTED_LIVE", 2)

@@ -40,7 +40,7 @@ def test_dlq_retry_with_ids_schedules_the_failures_with_these_ids(
         assert timeline(kind="failure", identifier=first.id)[0].actor_kind == "command"
 
 
-def test_dlq_retry_with_a_filter_starts_a_redrive_of_all_failures_that_match(
+def test_dlq_retry_with_a_filter_starts_a_redrive_of_all_matching_failures(
     hotel: Hotel, lamp: Lamp, capsys: Any
 ) -> None:
     with hotel_context(hotel):
@@ -74,7 +74,7 @@ def test_dlq_retry_with_the_option_wait_returns_when_the_redrive_has_ended(
     assert (code, redrive["status"], redrive["failed"]) == (1, "finished", 1)
 
 
-def test_dlq_retry_with_invalid_ids_reports_them_and_schedules_the_others(
+def test_dlq_retry_reports_invalid_ids_and_schedules_the_valid_ids(
     hotel: Hotel, lamp: Lamp, capsys: Any
 ) -> None:
     with hotel_context(hotel):

@@ -78,9 +78,7 @@ def test_redrive_retries_each_selected_failure_once_and_finishes(in_hotel: Hotel
     assert not DueItem.objects.filter(kind=policy.REDRIVE_DUE).exists()
 
 
-def test_redrive_of_failures_that_still_fail_ends_after_one_retry_of_each(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_redrive_retries_failures_that_still_fail_only_once(in_hotel: Hotel, lamp: Lamp) -> None:
     store_failures(6)
     lamp.fail()
     redrive = step(start())
@@ -91,9 +89,7 @@ def test_redrive_of_failures_that_still_fail_ends_after_one_retry_of_each(
     assert len(lamp.retried) == 6
 
 
-def test_redrive_retries_only_failures_that_were_open_at_the_start_of_the_redrive(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_redrive_retries_only_failures_that_were_open_at_its_start(in_hotel: Hotel, lamp: Lamp) -> None:
     resolved, discarded, _first, second = store_failures(4)
     Failure.objects.filter(id=resolved.id).update(status="resolved")
     failures.discard(failure_id=discarded.id, reason="sent manually")
@@ -122,7 +118,7 @@ def test_redrive_with_a_filter_that_matches_nothing_finishes_without_a_retry(
     assert statuses() == {"permanent": 2}
 
 
-def test_redrive_retries_the_other_failures_after_all_retries_of_the_canary_have_succeeded(
+def test_redrive_continues_after_all_retries_of_the_canary_have_succeeded(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     store_failures(10)
@@ -261,9 +257,7 @@ def test_failures_that_cannot_be_retried_are_listed_with_the_reason(
     assert confirmed.scheduled == 2
 
 
-def test_failure_after_whose_capture_newer_work_succeeded_is_refused_without_confirmation(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_redrive_refuses_an_overtaken_failure_without_confirmation(in_hotel: Hotel, lamp: Lamp) -> None:
     store_failures(2)
     Failure.objects.filter(payload__room="1").update(ordering_key="B-1", overtaken_at=now())
     preview = services.preview(selection=EVERYTHING, options=RedriveOptions())
@@ -321,9 +315,7 @@ def test_redrive_results_are_kept_if_a_later_redrive_retries_the_same_failures(
     assert (results(first), results(second)) == ({"failed": 2}, {"succeeded": 2})
 
 
-def test_automatic_retry_after_a_failed_redrive_is_not_a_result_of_the_redrive(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_automatic_retry_after_a_redrive_is_not_a_result_of_the_redrive(in_hotel: Hotel, lamp: Lamp) -> None:
     capture_failure()
     lamp.fail()
     redrive = step(start())
@@ -389,9 +381,7 @@ def test_entries_are_paged_and_filtered_by_result(in_hotel: Hotel, lamp: Lamp) -
         assert [entry.pk for entry in Entries(redrive, frozenset({result}))[0:10]] == expected
 
 
-def test_redrive_whose_due_item_was_lost_in_a_restore_is_stopped_by_the_clean_up(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_clean_up_stops_a_redrive_whose_due_item_was_lost(in_hotel: Hotel, lamp: Lamp) -> None:
     store_failures(2)
     lost, running = start(), start()
     due.cancel(kind=policy.REDRIVE_DUE, ids=[lost.id])

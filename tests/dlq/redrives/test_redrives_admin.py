@@ -53,7 +53,7 @@ def test_list_links_to_a_redrive_of_everything_that_matches_its_filter(
     assert "status: permanent · “dark”" in page
 
 
-def test_action_on_all_failures_of_the_filtered_list_opens_the_page_that_starts_a_redrive(
+def test_action_on_all_failures_of_the_list_opens_the_redrive_page(
     staff: Client, failures: list[Failure]
 ) -> None:
     for action in ("retry", "discard"):
@@ -77,7 +77,7 @@ def test_redrive_that_staff_start_shows_its_progress_and_results(
         tasks.retry_due([str(failure.id) for failure in failures])
         progress.advance(redrive_id=redrive.id)
     page = page_of(staff, response["Location"])
-    for text in ("3 of 3 failures", "2 succeeded", "1 refused", "no worker can retry it", "manager"):
+    for text in ("3 of 3 failures", "2 succeeded", "1 refused", "no worker can retry the failure", "manager"):
         assert text in page
     results = page_of(staff, f"{response['Location']}?result=no_handler")
     assert "tests.gone" in results
@@ -85,7 +85,7 @@ def test_redrive_that_staff_start_shows_its_progress_and_results(
     assert "retry: “dark”" in page_of(staff, "/admin/dlq/redrive/")
 
 
-def test_redrive_of_a_filter_covers_more_failures_than_a_page_or_an_action_on_selected_failures(
+def test_redrive_of_a_filter_covers_more_failures_than_one_page(
     staff: Client, hotel: Hotel, failures: list[Failure]
 ) -> None:
     """Without redrives, a person would have to select and retry the failures page by page."""

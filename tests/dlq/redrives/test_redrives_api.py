@@ -127,7 +127,7 @@ def test_redrive_with_an_invalid_value_is_refused(
         assert response.json()["errors"][0]["pointer"].startswith(pointer)
 
 
-def test_list_of_results_with_an_unknown_value_of_the_filter_result_returns_400(
+def test_list_of_results_with_an_unknown_result_filter_returns_400(
     api: APIClient, failures: list[Failure]
 ) -> None:
     url = f"{URL}{api.post(URL, START).json()['id']}/results/"

@@ -40,11 +40,11 @@ def fits(page: Page) -> bool:
 
 def preview(page: Page) -> None:
     """Open the page that starts a redrive from the filtered list, and check the dry run."""
-    page.get_by_role("link", name="Retry or discard all that match").click()
-    expect(page.get_by_role("heading", name="Retry or discard all that match")).to_be_visible()
+    page.get_by_role("link", name="Retry or discard all matching failures").click()
+    expect(page.get_by_role("heading", name="Retry or discard all matching failures")).to_be_visible()
     expect(page.get_by_text("8 open failures match.")).to_be_visible()
     expect(page.get_by_text("7 can be retried.")).to_be_visible()
-    expect(page.locator(".dlq-refused")).to_contain_text("no worker can retry it")
+    expect(page.locator(".dlq-refused")).to_contain_text("no worker can retry the failure")
     page.get_by_text("Show the oldest failures").click()
     expect(page.locator("details .dlq-latest li")).to_have_count(8)
 
@@ -77,7 +77,9 @@ def test_manager_previews_and_starts_a_redrive_and_sees_its_progress_without_rel
         assert page.evaluate("window.isSamePage")
         expect(page.get_by_text("8 of 8 failures")).to_be_visible()
         expect(page.locator(".dlq-facts")).to_contain_text("7 succeeded")
-        page.get_by_label("Result", exact=True).select_option(label="refused: no worker can retry it")
+        page.get_by_label("Result", exact=True).select_option(
+            label="refused: no worker can retry the failure"
+        )
         page.get_by_role("button", name="Show", exact=True).click()
         expect(page.locator(".dlq-latest li")).to_have_count(1)
         screenshot(page, "redrive-finished")

@@ -100,7 +100,7 @@ def test_export_with_an_invalid_parameter_is_rejected(api: APIClient, parameters
     assert next(iter(parameters)) in response.json()["errors"][0]["pointer"]
 
 
-def test_export_masks_secrets_always_and_personal_values_if_the_payload_scope_is_missing(
+def test_export_always_masks_secrets_and_masks_personal_values_without_the_payload_scope(
     hotel: Hotel, letter: None
 ) -> None:
     with hotel_context(hotel):
@@ -124,7 +124,7 @@ def test_reason_that_staff_entered_is_masked_without_the_scope_for_payloads(hote
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_text_that_a_spreadsheet_would_run_as_a_formula_begins_with_an_apostrophe(
+def test_exported_text_that_looks_like_a_formula_begins_with_an_apostrophe(
     api: APIClient, hotel: Hotel, start: str
 ) -> None:
     formula = f"{start}cmd|' /C calc'!A0"

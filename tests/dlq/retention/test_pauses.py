@@ -62,7 +62,7 @@ def due_time(failure: Failure) -> object:
 
 
 @pytest.mark.parametrize("name", [NAME, ""], ids=["kind", "hotel"])
-def test_failure_that_is_captured_during_a_pause_is_not_retried_until_the_pause_ends(
+def test_failure_captured_during_a_pause_is_not_retried_until_its_end(
     in_hotel: Hotel, lamp: Lamp, name: str
 ) -> None:
     assert pauses.pause(name=name)
@@ -111,7 +111,7 @@ def test_paused_failure_does_not_become_permanent_when_its_age_limit_passes(
     assert reload(failure).status == "resolved"
 
 
-def test_age_limit_begins_again_only_for_failures_whose_retry_became_due_during_the_pause(
+def test_age_limit_restarts_only_for_failures_that_became_due_during_the_pause(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     pauses.pause(name=NAME)
@@ -135,7 +135,7 @@ def test_failure_that_is_not_paused_becomes_permanent_when_its_age_limit_passes(
     assert reload(failure).status == "permanent"
 
 
-def test_failures_parked_during_a_pause_are_scheduled_at_a_limited_rate_after_the_pause(
+def test_parked_failures_are_scheduled_at_a_limited_rate_after_the_pause(
     in_hotel: Hotel, lamp: Lamp, lantern: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pauses, "BATCH_SIZE", 3)
@@ -158,7 +158,7 @@ def test_failures_parked_during_a_pause_are_scheduled_at_a_limited_rate_after_th
     assert pauses.release() == 0
 
 
-def test_parked_failure_is_not_in_doubt_after_the_clean_up_and_can_be_discarded(
+def test_parked_failure_stays_scheduled_after_the_clean_up_and_can_be_discarded(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     pauses.pause()

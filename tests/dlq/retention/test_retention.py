@@ -103,7 +103,7 @@ def test_settings_of_the_hotel_say_how_long_closed_failures_are_kept(in_hotel: H
     assert not Failure.objects.filter(id=oldest.id).exists()
 
 
-def test_payload_of_an_open_or_recently_closed_failure_is_deleted_by_a_later_clean_up(
+def test_payload_is_deleted_by_the_first_clean_up_after_its_retention_period(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failures = [closed_failure(days) for days in (100, 90, 80)]

@@ -118,7 +118,7 @@ def test_retry_due_task_does_nothing_while_another_worker_retries_the_failure(
     assert len(lamp.retried) == 1
 
 
-def test_only_one_of_retry_and_discard_at_the_same_time_succeeds(hotel: Hotel, lamp: Lamp) -> None:
+def test_only_one_of_a_concurrent_retry_and_discard_succeeds(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure(retry=False)
     results = run_concurrently(
@@ -131,9 +131,7 @@ def test_only_one_of_retry_and_discard_at_the_same_time_succeeds(hotel: Hotel, l
     assert errors == [FailureStateError]
 
 
-def test_results_of_one_attempt_reported_twice_at_the_same_time_are_recorded_once(
-    hotel: Hotel, lamp: Lamp
-) -> None:
+def test_result_reported_twice_at_the_same_time_is_recorded_once(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure()
         make_due(failure)
@@ -143,7 +141,7 @@ def test_results_of_one_attempt_reported_twice_at_the_same_time_are_recorded_onc
     assert sorted(run_concurrently(hotel, failure, operation, operation)) == [False, True]
 
 
-def test_captures_of_the_same_work_at_the_same_time_create_one_open_failure(hotel: Hotel, lamp: Lamp) -> None:
+def test_concurrent_captures_of_the_same_work_create_one_open_failure(hotel: Hotel, lamp: Lamp) -> None:
     barrier = threading.Barrier(WORKERS)
 
     def capture() -> None:

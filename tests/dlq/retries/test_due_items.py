@@ -56,7 +56,7 @@ def remaining_items() -> list[str]:
         return [str(item.item_id) for item in DueItem.objects.filter(kind=KIND)]
 
 
-def test_item_that_fails_is_captured_and_the_other_items_of_its_batch_are_processed(
+def test_failed_due_item_is_captured_and_the_rest_of_the_batch_runs(
     in_hotel: Hotel, is_recurring: bool
 ) -> None:
     ids = schedule_items(3)
@@ -72,7 +72,7 @@ def test_item_that_fails_is_captured_and_the_other_items_of_its_batch_are_proces
         assert (failure.status, remaining_items(), failure.occurrences) == ("scheduled", [], 1)
 
 
-def test_failure_of_an_item_is_resolved_when_the_item_was_processed(
+def test_failure_of_a_due_item_is_resolved_after_the_item_was_processed(
     in_hotel: Hotel, is_recurring: bool
 ) -> None:
     [item] = schedule_items(1)

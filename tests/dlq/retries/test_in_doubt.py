@@ -73,7 +73,7 @@ def test_work_that_succeeds_during_a_postgresql_outage_is_not_done_again(
 
 
 @pytest.mark.django_db
-def test_failure_in_doubt_is_shown_and_waits_for_a_person_in_every_interface(
+def test_person_can_see_retry_and_discard_failures_in_doubt(
     hotel: Hotel, lamp: Lamp, api: APIClient, staff: Client
 ) -> None:
     with hotel_context(hotel):

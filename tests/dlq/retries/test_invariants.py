@@ -164,7 +164,7 @@ def retry_in_killed_process_and_again(hotel: Hotel, failure: Failure) -> int:
 @pytest.mark.parametrize(
     ("handler", "effects"), [("killed_before", 1), ("killed_after", 1), ("resolves_afterwards", 2)]
 )
-def test_killed_handler_that_resolves_the_failure_in_its_transaction_does_the_work_once(
+def test_killed_handler_that_resolves_in_its_transaction_works_once(
     hotel: Hotel, lamp: Lamp, handler: str, effects: int
 ) -> None:
     """The negative control is a handler that does not resolve the failure itself. Its work is done twice."""
@@ -204,7 +204,7 @@ def capture_after_check() -> None:
         )  # fmt: skip
 
 
-def test_captures_of_the_same_work_at_the_same_time_store_one_open_failure(hotel: Hotel, lamp: Lamp) -> None:
+def test_concurrent_captures_of_the_same_work_store_one_open_failure(hotel: Hotel, lamp: Lamp) -> None:
     """As a negative control, the captures are repeated without the unique index. Each of them stores a failure."""
     barrier.reset()
     in_threads(hotel, *[lambda: capture_failure(work_key="booking 7")] * WORKERS)

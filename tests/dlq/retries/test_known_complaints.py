@@ -51,9 +51,7 @@ def capture_unretryable(count: int) -> None:
 
 
 @pytest.mark.django_db
-def test_attempt_of_a_worker_that_was_restarted_with_the_same_name_is_lost_when_its_lease_ends(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_attempt_of_a_restarted_worker_is_lost_when_its_lease_ends(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure()
     make_due(failure)
     assert attempts.claim(failure_id=failure.id)
@@ -70,9 +68,7 @@ def test_attempt_of_a_worker_that_was_restarted_with_the_same_name_is_lost_when_
 
 
 @pytest.mark.django_db
-def test_slow_worker_keeps_its_failure_or_loses_the_failure_to_one_other_worker(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_slow_worker_keeps_its_failure_only_while_it_extends_its_lease(in_hotel: Hotel, lamp: Lamp) -> None:
     """A handler that extends its lease keeps its failure.
 
     If a handler does not extend its lease, its result is rejected.
@@ -101,7 +97,7 @@ def test_slow_worker_keeps_its_failure_or_loses_the_failure_to_one_other_worker(
 
 
 @pytest.mark.django_db
-def test_failure_of_the_platform_is_retried_at_once_although_no_worker_can_retry_10_000_older_failures(
+def test_platform_failure_is_retried_despite_10_000_older_unretryable_failures(
     platform: None, lamp: Lamp
 ) -> None:
     """As a negative control, the test checks that the failure is not among the failures that have been due longest."""
@@ -116,7 +112,7 @@ def test_failure_of_the_platform_is_retried_at_once_although_no_worker_can_retry
 
 
 @pytest.mark.django_db
-def test_failure_of_the_platform_that_no_worker_can_retry_is_retried_when_its_task_is_deployed(
+def test_unretryable_platform_failure_is_retried_when_its_task_is_deployed(
     platform: None, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     capture_unretryable(1)
@@ -130,7 +126,7 @@ def test_failure_of_the_platform_that_no_worker_can_retry_is_retried_when_its_ta
 
 
 @pytest.mark.django_db
-def test_failure_of_the_platform_that_no_worker_can_retry_expires(platform: None, lamp: Lamp) -> None:
+def test_unretryable_platform_failure_becomes_permanent_when_it_expires(platform: None, lamp: Lamp) -> None:
     capture_unretryable(1)
     Failure.objects.update(expires_at=F("created_at") - timedelta(days=1))
     tasks.retry_platform_due()
@@ -138,9 +134,7 @@ def test_failure_of_the_platform_that_no_worker_can_retry_expires(platform: None
 
 
 @pytest.mark.django_db
-def test_failure_of_a_hotel_is_retried_although_no_worker_can_retry_10_000_older_failures(
-    hotel: Hotel, lamp: Lamp
-) -> None:
+def test_hotel_failure_is_retried_despite_10_000_older_unretryable_failures(hotel: Hotel, lamp: Lamp) -> None:
     """The dispatcher claims due failures in batches until none is left.
 
     As a negative control, the first batch does not contain the failure that can be retried.
@@ -199,7 +193,7 @@ def test_retry_handler_that_ends_its_process_is_stopped_after_three_retries(hote
 
 
 @pytest.mark.django_db
-def test_idempotency_key_is_the_same_for_all_attempts_of_a_task_and_of_a_message(
+def test_all_attempts_of_a_failure_have_the_same_idempotency_key(
     in_hotel: Hotel, lamp: Lamp, eager: None
 ) -> None:
     keys: list[str] = []

@@ -37,7 +37,9 @@ def expire_lease(failure: Failure) -> None:
 
 
 @pytest.mark.django_db
-def test_claim_next_claims_due_failures_of_the_names_oldest_first(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_claim_next_claims_due_failures_with_the_given_names_oldest_first(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     failures = [capture_failure(room=str(number)) for number in range(4)]
     for failure in failures[:3]:
         make_due(failure)
@@ -50,9 +52,7 @@ def test_claim_next_claims_due_failures_of_the_names_oldest_first(in_hotel: Hote
 
 
 @pytest.mark.django_db(transaction=True)
-def test_claim_next_called_by_several_clients_gives_each_failure_to_one_of_them(
-    hotel: Hotel, lamp: Lamp
-) -> None:
+def test_concurrent_claims_by_several_clients_return_different_failures(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         for number in range(20):
             make_due(capture_failure(room=str(number)))
@@ -78,9 +78,7 @@ def test_claim_next_called_by_several_clients_gives_each_failure_to_one_of_them(
 
 
 @pytest.mark.django_db
-def test_lease_can_be_extended_while_the_attempt_runs_but_not_after_the_attempt_was_lost(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_lease_can_be_extended_until_the_attempt_is_lost(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = claimed_failure()
     claimed_until = attempts.extend(failure_id=failure.id, number=1, lease=LEASE * 2)
     assert claimed_until is not None
@@ -96,9 +94,7 @@ def test_lease_can_be_extended_while_the_attempt_runs_but_not_after_the_attempt_
 
 
 @pytest.mark.django_db
-def test_failed_attempt_with_retry_false_stores_the_error_and_makes_the_failure_permanent(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_failed_attempt_with_retry_false_makes_the_failure_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = claimed_failure()
     error = report_texts(type="Timeout", message="no answer")
     assert attempts.record_failure(failure_id=failure.id, number=1, error=error, worker="key", retry=False)
@@ -108,9 +104,7 @@ def test_failed_attempt_with_retry_false_stores_the_error_and_makes_the_failure_
 
 
 @pytest.mark.django_db
-def test_handler_that_resolves_in_its_transaction_commits_the_effect_and_the_result_together(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_effect_and_result_of_a_handler_are_committed_together(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = claimed_failure()
 
     def do_work(*, is_broken: bool) -> None:
@@ -143,9 +137,7 @@ def has_due_item(failure: Failure) -> bool:
 
 
 @pytest.mark.django_db
-def test_due_item_is_deleted_if_another_worker_resolves_the_failure_during_the_batch(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_due_item_is_deleted_if_another_worker_resolves_its_failure(in_hotel: Hotel, lamp: Lamp) -> None:
     """The batch contains two failures.
 
     While this worker retries the first failure, another worker resolves the second failure.
@@ -168,9 +160,7 @@ def test_due_item_is_deleted_if_another_worker_resolves_the_failure_during_the_b
 
 
 @pytest.mark.django_db
-def test_due_item_of_a_failure_that_is_closed_is_removed_when_it_is_processed(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_due_item_of_a_closed_failure_is_removed_when_processed(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure()
     make_due(failure)
     runner.retry_due(failure_id=failure.id)

@@ -90,7 +90,7 @@ def test_failure_that_waits_too_long_for_an_older_failure_becomes_permanent(
 
 
 @pytest.mark.django_db
-def test_periodic_task_retries_platform_failures_with_one_ordering_key_one_after_the_other(
+def test_platform_failures_with_the_same_ordering_key_are_retried_in_order(
     platform: None, lamp: Lamp
 ) -> None:
     failures = capture_in_order(2)
@@ -101,7 +101,7 @@ def test_periodic_task_retries_platform_failures_with_one_ordering_key_one_after
 
 
 @pytest.mark.django_db
-def test_failure_that_newer_work_has_overtaken_waits_for_a_person(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_failure_waits_for_a_person_after_newer_work_has_succeeded(in_hotel: Hotel, lamp: Lamp) -> None:
     failures = capture_in_order(2)
     assert ordering.overtake(BOOKING) == 2  # the update of the booking that came last succeeded
     for failure in failures:
@@ -117,7 +117,7 @@ def test_failure_that_newer_work_has_overtaken_waits_for_a_person(in_hotel: Hote
 
 
 @pytest.mark.django_db
-def test_successful_task_with_an_ordering_key_makes_older_failures_with_the_key_permanent(
+def test_successful_task_makes_older_failures_with_its_ordering_key_permanent(
     in_hotel: Hotel, eager: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind = Kind(name=failing_task.name, ordering_key=lambda payload: payload["kwargs"]["colour"])
@@ -130,7 +130,7 @@ def test_successful_task_with_an_ordering_key_makes_older_failures_with_the_key_
 
 
 @pytest.mark.django_db
-def test_older_failure_waits_for_a_person_if_a_newer_failure_that_was_claimed_earlier_succeeds(
+def test_older_failure_waits_for_a_person_if_a_newer_failure_succeeds_first(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     older, newer = capture_in_order(2)
@@ -144,9 +144,7 @@ def test_older_failure_waits_for_a_person_if_a_newer_failure_that_was_claimed_ea
 
 
 @pytest.mark.django_db
-def test_failure_that_is_overtaken_during_an_attempt_is_permanent_if_the_attempt_fails(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_failure_overtaken_during_a_failed_attempt_becomes_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
     [failure] = capture_in_order(1)
 
     def overtaken(_failure: Failure) -> None:

@@ -163,7 +163,7 @@ def lose_attempt(failure: Failure) -> int:
     return claimed.attempt
 
 
-def test_success_that_is_reported_after_the_end_of_the_lease_resolves_the_failure(
+def test_success_reported_after_the_end_of_the_lease_resolves_the_failure(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = capture_failure()
@@ -188,9 +188,7 @@ def test_late_success_resolves_the_failure_although_the_next_attempt_fails(
     assert reload(failure).status == "resolved"
 
 
-def test_error_that_is_reported_after_the_end_of_the_lease_is_stored_with_its_attempt(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_error_reported_after_the_end_of_the_lease_is_stored(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure()
     number = lose_attempt(failure)
     assert attempts.record_failure(failure_id=failure.id, number=number, error=LampError("late"))
@@ -198,7 +196,7 @@ def test_error_that_is_reported_after_the_end_of_the_lease_is_stored_with_its_at
     assert failure.attempts.get(number=number).error_message == "late"
 
 
-def test_failure_with_a_lost_attempt_of_work_that_is_not_idempotent_waits_in_doubt(
+def test_lost_attempt_of_non_idempotent_work_puts_the_failure_in_doubt(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(registry._kinds, NAME, Kind(name=NAME, handler=lamp.handle, is_idempotent=False))
@@ -220,7 +218,7 @@ def test_task_that_killed_its_workers_is_not_retried_automatically(in_hotel: Hot
     assert reload(failure).status == "permanent"
 
 
-def test_retry_due_task_that_exceeds_its_time_limit_sends_the_other_failures_to_another_task(
+def test_retry_due_task_at_its_time_limit_sends_remaining_failures_to_another_task(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[Any] = []
@@ -235,9 +233,7 @@ def test_retry_due_task_that_exceeds_its_time_limit_sends_the_other_failures_to_
     assert sent == [[str(failures[1].id)]]
 
 
-def test_retry_that_exceeds_the_soft_time_limit_counts_as_failed_and_raises_the_error(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_retry_that_exceeds_the_soft_time_limit_counts_as_failed(in_hotel: Hotel, lamp: Lamp) -> None:
     def exceed_time_limit(_failure: Failure) -> None:
         raise SoftTimeLimitExceeded
 
@@ -271,7 +267,7 @@ def test_failed_retry_of_a_permanent_failure_makes_it_permanent_again(in_hotel: 
 
 
 @pytest.mark.parametrize("status", ["retrying", "resolved", "discarded"])
-def test_retry_and_discard_of_a_failure_that_is_not_open_raise_failure_state_error(
+def test_retry_and_discard_of_a_closed_failure_raise_failure_state_error(
     in_hotel: Hotel, lamp: Lamp, status: str
 ) -> None:
     failure = capture_failure()

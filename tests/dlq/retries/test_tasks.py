@@ -91,9 +91,7 @@ def test_failed_task_of_a_hotel_is_captured_in_the_hotel(
 
 
 @pytest.mark.django_db
-def test_failed_task_outside_any_hotel_is_captured_in_the_tables_of_the_platform(
-    platform: None, eager: None
-) -> None:
+def test_failed_task_of_the_platform_is_captured_as_a_platform_failure(platform: None, eager: None) -> None:
     failing_task.delay(-1)
     assert only_failure().status == "scheduled"
 
@@ -123,7 +121,7 @@ def test_successful_retry_of_a_task_resolves_the_failure(in_hotel: Hotel, eager:
 
 
 @pytest.mark.django_db
-def test_retry_of_a_task_sends_the_ids_of_failure_and_attempt_as_headers(
+def test_retried_task_has_headers_with_the_failure_and_the_attempt(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, Any]] = []
@@ -155,7 +153,7 @@ def test_retry_of_a_task_while_the_broker_is_unavailable_counts_as_failed(
 
 
 @pytest.mark.django_db
-def test_retry_of_a_task_that_is_not_registered_is_postponed_until_a_deployment(in_hotel: Hotel) -> None:
+def test_retry_of_an_unregistered_task_is_postponed_until_a_deployment(in_hotel: Hotel) -> None:
     failure = reload(retried_failure("unregistered.task"))
     assert (failure.status, failure.retries) == ("scheduled", 0)
     assert failure.next_retry_at is not None

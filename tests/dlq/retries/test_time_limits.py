@@ -48,7 +48,7 @@ def killed_message(*args: Any) -> Iterator[Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_time_limit_of_a_kind_ends_its_retries_but_no_other_retries_of_the_batch(hotel: Hotel) -> None:
+def test_time_limit_of_a_kind_ends_only_the_retries_of_this_kind(hotel: Hotel) -> None:
     with hotel_context(hotel):
         ids = [str(capture_due(name).id) for name in NAMES]
         tasks.retry_due.delay(ids)
@@ -83,9 +83,7 @@ def test_time_limit_of_a_kind_limits_the_retries_of_its_celery_task(
 
 
 @pytest.mark.django_db
-def test_kill_of_a_process_whose_attempt_has_ended_does_not_end_the_next_attempt(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_late_kill_of_a_process_does_not_end_the_next_attempt(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure()
     make_due(failure)
     claimed = attempts.claim(failure_id=failure.id)
@@ -103,7 +101,7 @@ def test_kill_of_a_process_whose_attempt_has_ended_does_not_end_the_next_attempt
 
 
 @pytest.mark.django_db
-def test_repeated_message_for_an_attempt_that_has_begun_starts_no_other_attempt(
+def test_repeated_message_for_an_attempt_starts_no_second_attempt(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(registry._kinds, NAME, Kind(name=NAME, handler=lamp.handle, time_limit=30))
