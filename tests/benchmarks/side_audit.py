@@ -1,0 +1,144 @@
+"""The functions of the benchmark `audit_events` that use the audit trail of hotelagent."""
+
+import threading
+import time
+from functools import cache
+from uuid import UUID
+
+from django.core.management import call_command
+from django.db import connection, transaction
+
+from audit.models import Event
+from audit.reading.search import EventSearch
+from audit.services import record
+from hotelagent.core.ids import uuid7
+from locks.events import HOLD_EXTENDED
+from tenants import services
+from tenants.context import Actor, actor_context, hotel_context, platform_context
+from tenants.database.connections import direct_connection
+from tenants.models import Hotel
+
+USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+USER_ID = uuid7()
+PAGE = 50
+#: A hold has about this number of events. Each event has a separate request.
+EVENTS_PER_HOLD = 3
+#: The searches of the benchmark. Each finds every tenth event, so a page is full in the small hotel too.
+SEARCHES = {
+    "actor": EventSearch(actor_id="user-7"),
+    "event": EventSearch(events=["type.7"]),
+    "request": EventSearch(request_id="request-7"),
+}
+
+_FILL = """
+INSERT INTO audit_event (id, at, event, version, severity, outcome, actor_kind, actor_id, request_id, task_id,
+    idempotency_key, subject_kind, subject_id, data, personal)
+SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - %(count)s + number), 12, '0')
+        || '70008000' || lpad(to_hex(number), 12, '0'))::uuid,
+    now() - make_interval(secs => (%(count)s - number) / 1000.0), 'type.' || number %% 10, 1, 1, 1, 'user',
+    'user-' || number %% 10, 'request-' || CASE WHEN number %% (%(count)s / 100) = 0 THEN 7 ELSE 1000 + number END,
+    '', '', 'room', 'room-' || number %% 300, '{"room": "101"}', NULL
+FROM generate_series(1, %(count)s) AS number
+"""
+
+
+def prepare() -> None:
+    call_command("migrate", verbosity=0)
+    services.create_hotel(slug="bench", name="bench")
+
+
+@cache
+def _hotel(slug: str = "bench") -> Hotel:
+    with platform_context():
+        return Hotel.objects.get(slug=slug)
+
+
+def _actor() -> Actor:
+    return Actor("user", str(USER_ID), "rosa", "192.0.2.7", str(uuid7()), user_agent=USER_AGENT)
+
+
+def _record(hold: UUID | None = None) -> None:
+    record(
+        HOLD_EXTENDED,
+        subject=("hold", hold or uuid7()),
+        room="101",
+        check_in="2030-05-01",
+        check_out="2030-05-03",
+        expires_at="2030-05-01T12:00:00Z",
+        extensions_left=1,
+    )
+
+
+def record_events(count: int) -> float:
+    """Record events in one open transaction. Return the seconds that the events took."""
+    with hotel_context(_hotel()), actor_context(_actor()), transaction.atomic():
+        _record()
+        started = time.perf_counter()
+        for _ in range(count):
+            _record()
+        seconds = time.perf_counter() - started
+        transaction.set_rollback(True)
+    return seconds
+
+
+def write(writers: int, seconds: float) -> float:
+    """Record events on several threads, each in its own transaction. Return the number of events per second."""
+    counts = [0] * writers
+    start = threading.Barrier(writers)
+
+    def work(number: int) -> None:
+        try:
+            with hotel_context(_hotel()), actor_context(_actor()):
+                Event.objects.exists()
+                start.wait(30)
+                until = time.monotonic() + seconds
+                while time.monotonic() < until:
+                    _record()
+                    counts[number] += 1
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / seconds
+
+
+def bytes_per_event(count: int) -> float:
+    with direct_connection(), hotel_context(_hotel()), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_total_relation_size('audit_event'), count(*) FROM audit_event")
+        before, stored = cursor.fetchone()
+    with hotel_context(_hotel()):
+        for _ in range(count // EVENTS_PER_HOLD):
+            hold = uuid7()
+            for _ in range(EVENTS_PER_HOLD):
+                with actor_context(_actor()):
+                    _record(hold)
+    with direct_connection(), hotel_context(_hotel()), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_total_relation_size('audit_event'), count(*) FROM audit_event")
+        after, all_stored = cursor.fetchone()
+    size: int = after - before
+    return size / int(all_stored - stored)
+
+
+def fill(few: int, many: int) -> None:
+    """Insert events into two new hotels. The events have ids in the order of their times, as in production."""
+    for slug, count in (("few", few), ("many", many)):
+        services.create_hotel(slug=slug, name=slug)
+        with direct_connection(), hotel_context(_hotel(slug)), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0;" + _FILL, {"count": count})
+        with direct_connection(), hotel_context(_hotel(slug)), connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE audit_event")
+
+
+def page(slug: str, name: str) -> float:
+    """Read the newest page of a search. Return the seconds that this took."""
+    with hotel_context(_hotel(slug)):
+        started = time.perf_counter()
+        found = list(SEARCHES[name].apply(Event.objects.all())[:PAGE])
+        seconds = time.perf_counter() - started
+    if len(found) != PAGE:
+        raise RuntimeError(f"The search by {name} found {len(found)} events.")
+    return seconds
