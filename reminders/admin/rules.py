@@ -19,12 +19,12 @@ from reminders.admin.templates import TemplateForm
 from reminders.models import FIRST_RULES, Reservation, Rule, Template
 from reminders.planning.replan import schedule_full_replan
 
-#: These limits repeat the check constraints in the database, so that the form shows errors next to the field.
+#: The form checks the same limits as the database's check constraints, to show an error next to the field.
 _MIN_VALUES = {"window_hours": 1, "daily_limit": 1}
 _MAX_VALUES = {"offset_days": 730, "offset_hours": 17_520, "window_hours": 720}
-#: Maps the fields of a rule that contain a list of values to columns of reservations.
-#: A rule with an empty list applies to all reservations.
-#: Other rules apply only to reservations whose value in the column is in the list.
+#: Maps each field of a rule that contains a list to the reservation column with which the list is compared.
+#: A rule applies only to reservations whose value in the column is in the list.
+#: If the list is empty, the rule applies to all reservations.
 _LIST_FIELDS = {"room_types": "room_type", "sources": "source"}
 _MAX_EXAMPLES = 20
 

@@ -127,9 +127,9 @@ def _append(column: str, content: bytes) -> Func:
 
 
 class _Work:
-    """The check or import of one file by one worker.
+    """An object with which a worker checks or imports one file.
 
-    The methods store the progress of the worker in the database, and end the work of the worker on the file.
+    The methods store the worker's progress in the database, and release the file when the worker stops.
     """
 
     def __init__(self, claimed: FileImport) -> None:

@@ -63,7 +63,7 @@ def stay_calendar(reservation: Reservation, *, hotel_name: str, uid: str) -> str
 
 def _text_property(name: str, text: str) -> str:
     """Return an iCalendar property as text. The value is escaped, and long lines are folded."""
-    # Imported here, because importing icalendar takes 0.1 seconds and only workers that send messages need it.
+    # Import icalendar here, because its import takes 0.1 seconds and only workers that send messages need icalendar.
     from icalendar import vText  # noqa: PLC0415
     from icalendar.parser import Contentline, Parameters  # noqa: PLC0415
 

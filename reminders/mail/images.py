@@ -17,7 +17,7 @@ _PNG_END = b"IEND\xaeB`\x82"
 _JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
 #: The markers of the JPEG segments that contain the size: SOF0 to SOF15.
-#: The markers C4 (DHT), C8 (JPG) and CC (DAC) are in the same range but have other meanings.
+#: The range from C0 to CF also contains C4 (DHT), C8 (JPG) and CC (DAC), which are the markers of other segments.
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 

@@ -146,7 +146,7 @@ def example_reservation() -> Reservation:
 
 
 def catalogue_language(language: str) -> str:
-    """Return the language if the project has a translation catalogue for it, otherwise English."""
+    """Return the language if the project has translations for this language, otherwise return English."""
     candidates = (language, _base_language(language))
     return next((code for code in candidates if code in _catalogues()), FALLBACK_LANGUAGE)
 

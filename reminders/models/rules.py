@@ -75,7 +75,7 @@ class Rule(models.Model):
         _("late booking"), max_length=8, choices=LateBookingPolicy, default=LateBookingPolicy.SKIP
     )
     # `room_types` and `sources` are limited to 20 items, so that a row fits into one page of PostgreSQL (8 kB).
-    # The migration gives these columns PLAIN storage, so PostgreSQL creates no TOAST table for rules.
+    # The migration gives the array columns PLAIN storage, so PostgreSQL creates no TOAST table for rules.
     room_types = ArrayField(
         models.CharField(max_length=40), verbose_name=_("room types"), default=list, blank=True, size=20
     )

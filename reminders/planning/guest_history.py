@@ -17,7 +17,7 @@ from reminders.local_time import hotel_time_zone, local_date, local_to_utc
 from reminders.models import GuestFilter, Reminder, Reservation, ReservationStatus, Rule
 from reminders.planning.schedule import ONE_DAY
 
-# The query requires a departure before the day of arrival (`<` instead of `<=`).
+# The query compares `earlier.departure < r.arrival`: an earlier stay must end before the day on which this stay begins.
 # If a booking begins on the day on which another booking of the guest ends, both bookings belong to the same visit.
 _RETURNING = """
 SELECT r.id FROM reminders_reservation r
@@ -64,10 +64,10 @@ def rules_filter_guests() -> bool:
 
 
 def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list[uuid.UUID]:
-    """Return the ids of other reservations with these e-mail addresses whose reminders may have to change.
+    """Return the ids of the reservations, except `reservation`, that were made with these e-mail addresses.
 
-    The list is empty unless a rule is only for new or only for returning guests, because otherwise reminders don't
-    depend on other reservations.
+    The reminders of these reservations may have to change if a rule is only for new or only for returning guests. If
+    there is no such rule, the list is empty.
     """
     if not rules_filter_guests():
         return []
@@ -81,7 +81,7 @@ def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list
 
 
 def has_reached_daily_limit(reminder: Reminder, *, now: datetime) -> bool:
-    """Return whether the guest gets as many other e-mails today as the reminder's rule allows for one day.
+    """Return whether the guest already gets the rule's daily maximum of e-mails, without counting this reminder.
 
     Days begin and end in the hotel's time zone. The count includes e-mails that were sent today, and pending e-mails
     that take precedence over this reminder. A pending e-mail takes precedence if its rule has a lower `order` or, if

@@ -39,10 +39,10 @@ def schedule_full_replan(*, after: timedelta = _TIME_ZONE_DELAY) -> None:
 
 
 def schedule_replan_of_other_stays(reservation: Reservation, *, addresses: Collection[str]) -> None:
-    """Schedule a task that plans the reminders of other reservations with these e-mail addresses again.
+    """Schedule a task that plans the reminders of all reservations with these addresses, except `reservation`, again.
 
-    Runs in the caller's transaction. A worker plans the reminders later, because locking the other reservations here
-    could cause a deadlock with transactions that change these reservations.
+    Runs in the caller's transaction. A worker plans the reminders later, because locking several reservations here
+    could cause a deadlock with transactions that change the same reservations.
     """
     now = timezone.now()
     others = guest_history.other_stays(reservation, addresses=addresses)
@@ -67,9 +67,9 @@ def replan_requested(ids: Sequence[uuid.UUID]) -> None:
 def replan_all() -> PlanningResult:
     """Plan all unsent reminders of the hotel again, with one transaction for each `_CHUNK` reservations.
 
-    The function is idempotent, so an interrupted call can be repeated. If another transaction, such as an import, is
-    planning reminders at the same time, it may be using outdated rules. In this case, another call is scheduled for
-    later.
+    The function is idempotent, so an interrupted call can be repeated. If a concurrent transaction, such as an import,
+    also plans reminders, that transaction may use outdated rules. In this case, the function schedules another call
+    for later.
     """
     can_be_complete = planner.no_planning_in_progress()
     total = PlanningResult()

@@ -24,7 +24,7 @@ _SUPPRESSION_REASONS = {
     RejectReason.BOUNCED: SuppressionReason.BOUNCED,
     RejectReason.INVALID: SuppressionReason.BOUNCED,
 }
-#: Mailgun's and Resend's event names for addresses that are on the provider's own suppression list.
+#: The event names with which Mailgun and Resend report that an address is on the provider's own suppression list.
 _PROVIDER_SUPPRESSION_REASONS = {
     "delayed-bounce": SuppressionReason.BOUNCED,
     "suppress-complaint": SuppressionReason.COMPLAINED,
@@ -65,8 +65,8 @@ def is_about(event: AnymailTrackingEvent, address: str) -> bool:
     """Return whether the event is about a message to this address.
 
     Amazon SES reports the address that returned the message. If the recipient forwards e-mails, the reported address
-    differs from the recipient's. Therefore the address is compared with the original recipients if the event lists
-    them.
+    differs from the address of the recipient. Therefore `address` is compared with the original recipients if the
+    event lists the original recipients.
     """
     recipients = _nested(event.esp_event, "mail").get("destination") or [event.recipient]
     normalized = {_normalized(str(recipient)) for recipient in recipients}

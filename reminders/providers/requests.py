@@ -16,7 +16,8 @@ _TEMPORARY_STATUSES = frozenset({401, 403, 429, 503})
 _TEMPORARY_AMAZON_ERRORS = frozenset(
     {"LimitExceededException", "SendingPausedException", "AccountSuspendedException"}
 )
-#: The names of exceptions that mean that no request was sent. With names, no HTTP client must be imported.
+#: The names of exceptions that mean that no request was sent.
+#: The names are compared instead of the classes, so that no HTTP client has to be imported.
 _NOT_SENT_ERRORS = frozenset(
     {
         # requests, and urllib3 below it

@@ -80,7 +80,7 @@ def start_transmission(
 
 
 def finish_sent(accepted: AcceptedMessage | None, *, sent_ids: Collection[uuid.UUID]) -> None:
-    """Store the last message (`accepted`) as sent, remove the sent reminders from the due queue, and commit.
+    """Store the last message (`accepted`) as sent, delete the due items of all sent reminders, and commit.
 
     The function needs one round trip to the database, and can be called again if the connection was lost.
     """

@@ -37,7 +37,7 @@ _ONE_SECOND = timedelta(seconds=1)
         "additionalProperties": False,
         "properties": {
             "reminder": {"type": "string", "format": "uuid", "title": _("Reminder"), "readOnly": True},
-            # The schema accepts invalid addresses, because an invalid address is a possible reason for the failure.
+            # The JSON schema accepts invalid addresses, because an invalid address may have caused the failure.
             "to": {"type": "string", "maxLength": 254, "title": _("E-mail address")},
         },
     },

@@ -27,7 +27,7 @@ from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
 from reminders.providers import requests
 
 #: The type of a function that is called just before the first byte of a message is sent.
-#: If the function raises an exception, the message is not sent.
+#: If a function of the type `BeforeData` raises an exception, the message is not sent.
 BeforeData = Callable[[], None]
 
 DJANGO_SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -112,7 +112,10 @@ def thread_transport() -> Transport:
 
 
 def _open(backend: SmtpBackend) -> bool:
-    """Open the connection to the mail server if it is closed. Return whether it was opened. Raises MailDeferred."""
+    """Open the connection to the mail server if it is closed. Return whether the connection was opened.
+
+    Raises MailDeferred.
+    """
     try:
         return bool(backend.open())
     except smtplib.SMTPResponseException as error:

@@ -19,7 +19,7 @@ ON CONFLICT (lower(email)) DO NOTHING RETURNING id
 
 
 def add_suppression(*, email: str) -> bool:
-    """Add an address that staff entered to the suppression list. Return False if the list already contains it."""
+    """Add an address, which staff entered, to the suppression list. Return False if the address is already listed."""
     with transaction.atomic():
         suppression_id = _insert(email, SuppressionReason.MANUAL)
         if suppression_id:

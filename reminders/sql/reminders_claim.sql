@@ -11,7 +11,7 @@
 --
 -- The function returns a JSON object, or null if no reminder was claimed.
 -- The key `claimed` contains an array of objects with the keys `reminder`, `reservation` and `is_suppressed`.
--- The values of `reminder` and `reservation` are rows of their tables.
+-- Each value of `reminder` and `reservation` is a JSON object that maps the column names of a table row to values.
 -- The key `revision` contains the current revision of the hotel's mail settings.
 -- The keys `rules`, `templates` and `branding` contain the hotel's mail settings.
 -- The mail settings are omitted if `revision` equals `known_revision`.

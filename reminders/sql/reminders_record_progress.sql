@@ -2,9 +2,8 @@
 --
 -- The parameter `request` is a JSON object whose keys are all optional.
 -- The key `sent` describes the reminder whose message the mail server has accepted.
--- The value of `sent` is an object with the keys `id`, `attempts`, `sent_at`, `actor`, `event_data` and
--- `personal_data`.
--- The key `finished` contains an array literal with reminder ids.
+-- The object `sent` has the keys `id`, `attempts`, `sent_at`, `actor`, `event_data` and `personal_data`.
+-- The key `finished` contains the ids of reminders as a PostgreSQL array literal.
 -- Reminders in the array `finished` whose status is `sent` are removed from the due queue.
 -- The key `hotel` contains the id of the hotel to which the reminders in `finished` belong.
 -- The key `next` describes the reminder whose message the worker transmits next.

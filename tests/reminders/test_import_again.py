@@ -196,7 +196,9 @@ def test_second_import_changes_only_the_reservations_that_changed_in_the_file(
     assert_stored([*half, *(row for row in after if row["booking_id"] not in before)])
 
 
-def test_import_that_swaps_the_dates_of_two_stays_keeps_their_room(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_import_that_swaps_the_dates_of_two_stays_keeps_both_stays_in_the_same_room(
+    in_hotel: Hotel, tmp_path: Path
+) -> None:
     first = ["A,2030-05-10,2030-05-12,2,S,,Ana,,", "B,2030-05-12,2030-05-14,2,S,,Eva,,"]
     run(write_lines(tmp_path / "1.csv", *first, header=HEADER))
     room = Allocation.objects.values_list("room", flat=True).distinct().get()

@@ -234,7 +234,7 @@ def test_output_of_the_import_shows_the_counts_and_the_first_ten_rejected_rows(
     assert "and 2 more. Use --rejects FILE" in output
 
 
-def test_unusual_guest_data_is_stored_unchanged_or_ignored_with_a_reason(
+def test_import_stores_unusual_guest_data_and_reports_invalid_guest_data(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     path = tmp_path / "guests.csv"
@@ -306,7 +306,7 @@ def test_csv_file_with_semicolons_from_a_european_spreadsheet_is_imported(
         (b"\x1f\x8bbroken", "broken"),
     ],
 )
-def test_import_of_an_unreadable_file_fails_and_names_the_problem(
+def test_import_of_a_file_that_is_empty_or_damaged_or_lacks_columns_fails(
     in_hotel: Hotel, tmp_path: Path, content: bytes, message: str
 ) -> None:
     path = tmp_path / "broken"
@@ -323,7 +323,7 @@ def test_import_of_an_unreadable_file_fails_and_names_the_problem(
         (["number"], "--map needs a field and a column"),
     ],
 )
-def test_import_with_an_invalid_column_mapping_fails_and_names_the_problem(
+def test_import_with_an_unknown_field_or_column_in_the_mapping_fails(
     in_hotel: Hotel, tmp_path: Path, columns: list[str], message: str
 ) -> None:
     with pytest.raises(CommandError, match=message):

@@ -132,7 +132,7 @@ class _Importer:
         self._result.uids.add(problem.uid)
 
     def import_guarded(self, event: Booking | Cancellation) -> None:
-        """Import the event. If this fails, add it to the rejected events."""
+        """Import the event. If the import fails, add the event to the rejected events."""
         nights = ((event.arrival, event.departure),) if isinstance(event, Booking) else ()
         try:
             outcome = self._import_booking(event) if isinstance(event, Booking) else self._cancel(event)

@@ -25,7 +25,7 @@ from reminders.reservations.calendars.properties import read_time_zones
 from reminders.reservations.calendars.recurrence import HORIZON_DAYS, Expansion
 from reminders.reservations.calendars.uids import dates_uid
 
-#: The number of nights that are closed if an event has only one readable date. Few channels sell longer stays.
+#: The number of nights that are closed if an event has only one readable date. Few stays have more nights.
 MAX_UNCERTAIN_NIGHTS = 31
 _ONE_DAY = timedelta(days=1)
 
@@ -244,7 +244,7 @@ class _Interpreter:
             self._close(event, nights)
 
     def _close(self, event: Event, nights: tuple[Span, ...]) -> None:
-        """Close the nights of a repeating event. Report an error if its title does not say that it is a closure."""
+        """Close the nights of a repeating event. Report an error if the title does not name a closure."""
         if _CLOSURE.search(event.summary):
             self._parsed.entries.append(Closure(event.uid, nights))
         else:

@@ -22,12 +22,13 @@ _PARSED = frozenset(
     | {"RRULE", "RDATE", "EXDATE", "RECURRENCE-ID"}
 )
 _DATE_PREFIX = re.compile(r"\d{8}(T\d{6}Z?)?")
-#: Matches the lines of a time zone definition that dateutil needs. dateutil rejects some of the other lines.
+#: Matches the lines that dateutil needs from a time zone definition.
+#: All lines that do not match this pattern are omitted, because dateutil would reject some of these lines.
 _TIME_ZONE_LINE = re.compile(
     r"(BEGIN|END|TZID|DTSTART|RRULE|RDATE|TZOFFSETFROM|TZOFFSETTO)[:;]", re.IGNORECASE
 )
 #: The recurrence rules that are accepted in time zone definitions: rules with FREQ=YEARLY and simple conditions.
-#: Other recurrence rules are not accepted, because computing their dates could keep a worker busy for hours.
+#: More complex recurrence rules are not accepted, because computing their dates could keep a worker busy for hours.
 _TIME_ZONE_RULE = re.compile(
     r"RRULE:(FREQ=YEARLY|INTERVAL=1|BYMONTH=\d+|BYDAY=[+-]?\d*[A-Z]{2}|BYMONTHDAY=[\d,]+|UNTIL=\w+|COUNT=\d+|WKST=\w+|;)+"
 )

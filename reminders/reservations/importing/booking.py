@@ -30,19 +30,19 @@ class Booking:
     guest_email: str
     guest_phone: str
     language: str
-    #: The room type of each room of the booking. The first one is `assigned_room_type`.
+    #: The room type of each room of the booking. The first room type is `assigned_room_type`.
     room_types: tuple[str, ...] = ("",)
     #: The cells that were ignored because their values are not valid.
     errors: list[RowError] = field(default_factory=list)
     #: Whether the file lists all rooms of the booking.
-    #: If this is false, an import keeps the stored rooms that the file does not list.
+    #: If `has_all_rooms` is False, an import keeps the stored rooms that are missing from the file.
     has_all_rooms: bool = True
     #: The ids of the rooms that the importer has chosen, or an empty tuple if the booking occupies no room.
     room_ids: tuple[int, ...] = ()
 
     @property
     def takes_room(self) -> bool:
-        """Return whether the booking occupies a room. A no-show occupies a room, because the guest pays for it."""
+        """Return whether the booking occupies a room. A no-show occupies a room, because the guest pays."""
         return self.status != ReservationStatus.CANCELLED
 
 

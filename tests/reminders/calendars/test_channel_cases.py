@@ -266,7 +266,7 @@ def test_compressed_calendar_is_imported(
     ],
     ids=["no gzip", "cut off", "too large", "unknown"],
 )
-def test_unreadable_compressed_calendar_is_reported_with_the_reason(
+def test_compressed_calendar_that_is_damaged_or_too_large_or_unsupported_is_rejected(
     link: Link, content: bytes, encoding: str, message: str
 ) -> None:
     calendar, channel = link(content)
@@ -309,7 +309,7 @@ def test_guest_name_that_is_not_utf_8_is_decoded_with_the_declared_charset(
         (429, "too many"),
     ],
 )
-def test_error_message_after_a_refused_download_names_the_cause(
+def test_error_message_after_a_refused_download_depends_on_the_http_status(
     link: Link, status: int, message: str
 ) -> None:
     calendar, channel = link(feed("no-uid"))

@@ -344,7 +344,7 @@ def test_url_of_a_linked_calendar_is_stored_encrypted_and_never_logged(
     assert not [event for event in Event.objects.all() if TOKEN in json.dumps(event.fields)]
 
 
-def test_calendar_import_that_fails_after_a_change_of_secret_key_reports_the_reason(
+def test_calendar_import_after_a_change_of_secret_key_fails_and_names_secret_key(
     linked: LinkedCalendar, settings: Any
 ) -> None:
     settings.SECRET_KEY = "another" * 10

@@ -74,7 +74,7 @@ def test_front_desk_can_neither_see_nor_change_an_import_of_rooms(login: Login) 
     assert FileImport.objects.get().status == "uploaded"
 
 
-def test_upload_page_explains_why_a_file_cannot_be_read(staff: Client) -> None:
+def test_upload_of_a_pdf_file_shows_an_error_on_the_upload_page(staff: Client) -> None:
     page = upload(staff, RESERVATIONS, "%PDF-1.4").content.decode()
     assert "PDF" in page
     assert "Upload file" in page
@@ -116,7 +116,9 @@ def test_error_that_the_worker_stores_is_shown_in_the_language_of_the_reader(
         assert "--property" not in page
 
 
-def test_details_in_the_report_are_in_the_language_of_the_reader(staff: Client, in_hotel: Hotel) -> None:
+def test_error_details_in_the_import_report_are_in_the_language_of_the_reader(
+    staff: Client, in_hotel: Hotel
+) -> None:
     header = b"number,arrival,departure,room type,rooms\n"
     rows = [
         "1,2031-07-01,2031-07-01,A,1",

@@ -55,7 +55,7 @@ pytestmark = pytest.mark.django_db
 def imported(rows: list[list[str]]) -> tuple[dict[str, dict[str, Any]], list[RowError], set[str]]:
     """Import the rows.
 
-    Return the stored values by booking number, the errors, and the numbers of bookings with a room.
+    Return the stored values by booking number, the errors, and the booking numbers of bookings that have a room.
     """
     text = io.StringIO(newline="")
     csv.writer(text).writerows([HEADER, *rows])

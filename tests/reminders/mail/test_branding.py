@@ -76,7 +76,7 @@ def test_logo_format_is_detected_from_the_content_of_the_file(content: bytes, ki
         (jpeg(480, 120)[:-1], "The image file is incomplete"),
     ],
 )
-def test_invalid_logo_file_raises_an_error_with_the_reason(content: bytes, expected: str) -> None:
+def test_logo_file_with_an_invalid_format_or_size_is_rejected(content: bytes, expected: str) -> None:
     with pytest.raises(InvalidLogo, match=expected):
         read_logo(content)
 

@@ -199,7 +199,7 @@ def test_unsubscribe_link_in_a_test_message_is_not_valid(
     assert not Suppression.objects.exists()
 
 
-def test_unsubscribing_a_suppressed_address_keeps_the_earlier_reason(
+def test_unsubscribing_a_suppressed_address_keeps_the_reason_of_its_suppression(
     send_to: Callable[..., str], guest: Client
 ) -> None:
     path = send_to("R1")

@@ -21,9 +21,9 @@ Book = Callable[..., Reservation]
 
 
 def reminders_by_key() -> dict[tuple[str, int], tuple[str, str]]:
-    """Return the status and planned time of each reminder.
+    """Return a dict that maps each reminder to its status and planned time.
 
-    The keys are the reservation's arrival and the rule's offset in days.
+    A key consists of the reservation's arrival date and the rule's offset in days.
     """
     return {
         (f"{r.arrival}", r.rule.offset_days): (r.status, f"{r.planned_for:%Y-%m-%d %H:%M}")

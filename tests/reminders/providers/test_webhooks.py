@@ -182,7 +182,9 @@ def test_webhook_url_with_a_wrong_provider_path_or_host_returns_404(path: str) -
     assert Client(SERVER_NAME="alpha.localhost").post("/anymail/postmark/tracking/").status_code == 404
 
 
-def test_removal_of_a_suppression_is_recorded_with_the_reason(sent: Reminder, hotel: Hotel) -> None:
+def test_audit_event_of_a_removed_suppression_contains_the_reason_of_the_suppression(
+    sent: Reminder, hotel: Hotel
+) -> None:
     post_event("postmark", postmark(metadata(sent, hotel)))
     remove_suppression(suppression_id=Suppression.objects.get().id)
     assert not Suppression.objects.exists()

@@ -30,7 +30,7 @@ def failure(book: Callable[..., Reservation], smtp: MailServer) -> Failure:
     return Failure.objects.get()
 
 
-def test_manager_corrects_the_address_of_a_failed_reminder_and_it_is_sent(
+def test_reminder_is_sent_after_a_manager_corrects_the_email_address(
     open_as_manager: OpenPage, hotel: Hotel, failure: Failure, smtp: MailServer
 ) -> None:
     with open_as_manager("/admin/dlq/failure/") as page:

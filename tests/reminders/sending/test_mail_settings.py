@@ -153,7 +153,7 @@ def test_column_revision_changes_if_a_rule_or_a_template_or_the_branding_changes
     assert model.objects.get(pk=row.pk).revision == first_revision
 
 
-def test_full_cache_removes_the_hotel_that_was_cached_first(
+def test_full_cache_of_mail_settings_removes_the_hotel_that_was_cached_first(
     monkeypatch: pytest.MonkeyPatch, in_hotel: Hotel
 ) -> None:
     monkeypatch.setattr(mail_settings, "MAX_CACHED_HOTELS", 2)

@@ -57,7 +57,7 @@ def test_send_now_of_a_reminder_that_workers_would_skip_raises_an_error(
     assert reminder.planned_for.isoformat() == "2030-05-03T09:00:00+00:00"
 
 
-def test_send_now_to_a_suppressed_address_raises_an_error_with_the_reason(
+def test_send_now_to_a_suppressed_address_raises_an_error_that_names_the_suppression_list(
     reminder: Reminder,
 ) -> None:
     add_suppression(email="R1@example.com")

@@ -151,7 +151,7 @@ def test_reminder_is_not_sent_if_the_reservation_is_cancelled_after_the_claim(
     ],
     ids=["no address", "suppressed address", "window passed"],
 )  # fmt: skip
-def test_due_reminder_without_a_usable_address_or_after_its_send_window_is_skipped(
+def test_due_reminder_is_skipped_without_a_usable_address_or_after_its_send_window(
     reminder: Reminder, smtp: MailServer, change: Callable[[Reminder], object], reason: str
 ) -> None:
     change(reminder)
@@ -206,7 +206,7 @@ def test_reminder_is_sent_later_if_the_server_replies_with_a_temporary_error(
     assert send(reminder) == {"sent": 1}
 
 
-def test_other_reminders_are_sent_if_the_server_refuses_one_recipient(
+def test_refused_recipient_does_not_prevent_reminders_to_other_recipients(
     book: Book, clock: Clock, smtp: MailServer
 ) -> None:
     clock("2030-05-09 12:00")
@@ -276,7 +276,7 @@ def expire_claim(reminder: Reminder) -> None:
     started.update(transmission_started_at=past)
 
 
-def test_reminder_is_sent_although_its_first_worker_was_killed_before_sending(
+def test_second_worker_sends_the_reminder_of_a_worker_killed_before_the_transmission(
     reminder: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -292,7 +292,7 @@ def test_reminder_is_sent_although_its_first_worker_was_killed_before_sending(
     assert len(smtp.accepted) == 1
 
 
-def test_reminder_whose_worker_was_killed_during_the_transmission_has_an_unknown_outcome(
+def test_outcome_is_unknown_if_the_worker_was_killed_during_the_transmission(
     reminder: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:

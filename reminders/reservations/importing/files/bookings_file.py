@@ -81,7 +81,7 @@ class BookingsFile:
     def rows(self) -> Iterator[Row]:
         """Yield the line number and the cells of each row after the header. Empty rows are skipped.
 
-        If cells of a row contain line breaks, the line number is that of the row's last line.
+        If the cells of a row contain line breaks, the number of the last line of the row is yielded.
         """
         return ((line, row) for line, row in self._all_rows() if line > self.format.header_line and any(row))
 

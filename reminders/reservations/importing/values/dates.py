@@ -28,7 +28,7 @@ class DateOrder(StrEnum):
 
 
 #: Excel stores a date as the number of days since this date.
-#: Microsoft documents this at https://learn.microsoft.com/en-us/office/troubleshoot/excel/1900-and-1904-date-system
+#: Excel dates are explained at https://learn.microsoft.com/en-us/office/troubleshoot/excel/1900-and-1904-date-system
 _EXCEL_EPOCH = date(1899, 12, 30)
 #: The Excel day numbers that are read as dates, from October 1954 to January 2119. Other numbers are not dates.
 _EXCEL_DAYS = range(20_000, 80_000)
@@ -130,7 +130,8 @@ def _only_order(first: int, second: int) -> DateOrder | None:
 
 
 #: The maximum share of the dates in a column that may contradict the order of day and month in the other dates.
-#: If the share is smaller, each contradicting date is reported as an error. If it is larger, the order is unknown.
+#: If at most this share of the dates contradicts the order, each contradicting date is reported as an error.
+#: If more dates contradict the order, the order of day and month in the column is unknown.
 #: If the number of ambiguous dates exceeds this share of the unambiguous dates, the user must choose an order.
 _MAX_CONTRADICTION = 0.05
 

@@ -42,8 +42,8 @@ def normalize_word(word: str) -> str:
 def status_words(*extensions: Mapping[str, str]) -> dict[str, str]:
     """Return a dictionary that maps normalized status words to reservation statuses.
 
-    Each mapping in `extensions` adds status words, such as those of a vendor's profile. If several mappings contain a
-    word, the last mapping determines its status. Raises InvalidFile.
+    Each mapping in `extensions` adds status words, such as the words in a vendor's profile. If several mappings contain
+    a word, the last mapping determines its status. Raises InvalidFile.
     """
     words = dict(STATUSES)
     for extension in extensions:
