@@ -170,7 +170,8 @@ def _update_unchanged(failure: Failure, **changes: object) -> None:
 
 
 def _state_error(status: str) -> FailureStateError:
-    detail = _("The status of the failure is {status}. It must be scheduled, permanent or in doubt.").format(
-        status=FailureStatus(status).label
+    detail = _(
+        "Only a failure that is scheduled, permanent or in doubt can be changed. "
+        "The status of this failure is {status}."
     )
-    return FailureStateError(detail, state=status)
+    return FailureStateError(detail.format(status=FailureStatus(status).label), state=status)

@@ -21,7 +21,8 @@ from dlq import events
 from dlq.models import FailureStatus
 
 DAYS = 14
-#: All events of a day are stored at most this long after the end of the day, so its figures do not change after that.
+#: All events of a day are committed within this period after the end of the day.
+#: The figures of a day do not change after this period.
 _DELAY = datetime.timedelta(minutes=5)
 _SECONDS_COMPLETE = (DAYS + 1) * 24 * 3600
 _SECONDS_TODAY = 30
@@ -90,7 +91,10 @@ def daily_counts() -> dict[datetime.date, DayCounts]:
 
 
 def _count(missing: list[datetime.date], keys: dict[datetime.date, str]) -> dict[str, dict[str, int]]:
-    """Count the events of the days that are missing in the cache. Cache the counts, and return them by cache key."""
+    """Count the events of the days that are missing in the cache.
+
+    Cache these counts, and return a dict that maps cache keys to counts.
+    """
     start = timezone.make_aware(datetime.datetime.combine(missing[0], datetime.time.min))
     rows = (
         events_since(start)

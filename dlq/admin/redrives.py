@@ -239,12 +239,12 @@ class RedriveAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
 
 
 def counts_of(redrive: Redrive) -> list[tuple[str, int]]:
-    """Return the numbers of failures with their labels."""
+    """Return how many failures of the redrive have each result, as pairs of a label and a number. Omit zeros."""
     pending = redrive.scheduled - redrive.succeeded - redrive.failed
     counts = [
         (pgettext("number of failures", "succeeded"), redrive.succeeded),
         (pgettext("number of failures", "failed"), redrive.failed),
-        (gettext("without a result"), pending),
+        (gettext("still waiting for a result"), pending),
         (gettext("withdrawn"), redrive.withdrawn),
         (pgettext("number of failures", "discarded"), redrive.discarded),
         (gettext("refused"), redrive.refused_count),

@@ -21,7 +21,7 @@ from dlq.alerts.models import FailureFigures
 from hotelagent.core.ids import first_uuid7_at
 from tenants.database.clock import database_now
 
-#: No transaction of the application takes longer than this. So rows that are older than this are committed.
+#: No transaction of the application takes longer than this period, so all older rows are committed.
 COMMIT_DELAY = datetime.timedelta(minutes=5)
 ATTEMPT_DELAY = datetime.timedelta(days=1)
 #: The figures of a tenant are counted at most once in this number of seconds.

@@ -35,7 +35,10 @@ class CapturingConsumer(Consumer):
         self._store(message, exc)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
-        """Return the function that receives messages. It stores malformed messages, which could end the worker."""
+        """Return the function that receives messages.
+
+        Malformed messages are stored as failures, because such a message could otherwise end the worker.
+        """
         receive = super().create_task_handler(*args, **kwargs)
 
         def receive_or_store(message: Any) -> None:

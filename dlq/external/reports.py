@@ -35,7 +35,9 @@ class Report:
 
 
 def store_report(report: Report, *, client: str) -> tuple[uuid.UUID, bool]:
-    """Store the failure of a message that the API client with this name reports. Return its id, and whether it is new.
+    """Store the failure of a message that the API client with this name reports.
+
+    Return the id of the failure, and whether the failure is new.
 
     An event that was reported before is not stored again, even if its failure has been closed. Raises EventConflict if
     the earlier event had other content.

@@ -1,1 +1,4 @@
-"""The kinds of work that can fail. Apps declare them, and this package finds the kind of a failure by its name."""
+"""The kinds of work that can fail.
+
+Apps declare kinds, and this package finds the kind of a failure by the name of the failure.
+"""

@@ -1,4 +1,6 @@
-"""The secret fields of payloads. They are stored encrypted, and the payload contains a placeholder for each of them.
+"""Encryption of the secret fields of payloads. Secret values are stored encrypted, apart from the payload.
+
+The payload contains a placeholder for each secret value.
 
 The key is derived from SECRET_KEY. A value is bound to its hotel and its failure, so a value that was copied to another
 row cannot be decrypted there.

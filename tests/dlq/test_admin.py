@@ -74,7 +74,7 @@ def test_retry_action_of_a_discarded_failure_shows_the_error(
     staff: Client, hotel: Hotel, failure: Failure
 ) -> None:
     post_action(staff, failure, "discard", reason="sent manually")
-    assert "The status of the failure is discarded" in post_action(staff, failure, "retry")
+    assert "The status of this failure is discarded" in post_action(staff, failure, "retry")
 
 
 def test_front_desk_can_view_failures_but_not_retry_them(hotel: Hotel, failure: Failure) -> None:

@@ -1,4 +1,6 @@
-"""Tests of the e-mails that warn staff about failures: one digest with everything that is new, and never a flood."""
+"""Tests of the e-mails that warn staff about failures: one e-mail lists all new problems, and many failures do not
+cause many e-mails.
+"""
 
 from datetime import timedelta
 from email.message import EmailMessage

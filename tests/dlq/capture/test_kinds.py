@@ -61,7 +61,7 @@ def test_payload_problems_name_the_field_and_the_rule_but_no_value(payload: Any,
     assert [str(problem) for problem in find_problems(Kind(name=NAME, schema=SCHEMA), payload)] == problems
 
 
-def test_payload_problems_do_not_name_keys_that_the_schema_does_not_declare() -> None:
+def test_payload_problems_do_not_name_undeclared_keys() -> None:
     schema = {"additionalProperties": {"type": "integer"}}
     [problem] = find_problems(Kind(name=NAME, schema=schema), {"ana@example.com": "Ana"})
     assert str(problem) == "*: The value must have the type integer."

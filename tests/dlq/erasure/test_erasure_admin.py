@@ -87,7 +87,7 @@ def test_erasure_that_takes_too_long_is_finished_by_a_task(
         assert not Erasure.objects.filter(is_pending=True).exists()
 
 
-def test_erasure_whose_task_was_lost_is_finished_later(hotel: Hotel, failures: list[Failure]) -> None:
+def test_erasure_whose_task_was_not_sent_can_be_finished_later(hotel: Hotel, failures: list[Failure]) -> None:
     with hotel_context(hotel), pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "BATCH_SIZE", 1)
         patch.setattr("tenants.queue.celery_task.HotelTask.try_delay", lambda _task: False)

@@ -74,7 +74,7 @@ def test_handler_gets_the_reported_event_and_its_trace_unchanged(pms: APIClient,
         {"data": ..., "data_base64": ""},
     ],
 )
-def test_data_of_any_form_reaches_the_handler_unchanged(
+def test_event_data_of_any_type_reaches_the_handler_unchanged(
     pms: APIClient, hotel: Hotel, data: dict[str, Any]
 ) -> None:
     response = report(pms, **data)
@@ -142,7 +142,9 @@ def test_event_with_another_source_or_id_is_stored_as_another_failure(
     assert report(pms).json()["id"] != report(pms, **change).json()["id"]
 
 
-def test_source_and_id_are_unique_for_each_name_of_an_api_key(pms: APIClient, hotel: Hotel) -> None:
+def test_api_keys_with_different_names_can_report_the_same_source_and_id(
+    pms: APIClient, hotel: Hotel
+) -> None:
     first = report(pms).json()
     assert report(make_client(hotel, name="crm"), data="other").status_code == 201
     assert report(make_client(hotel)).json()["id"] == first["id"]
@@ -244,7 +246,7 @@ def test_media_type_may_have_parameters_and_capital_letters(pms: APIClient) -> N
         ("application/json", {"ce-specversion": "1.0", "ce-id": "42"}),
     ],
 )
-def test_batch_and_binary_mode_return_415_with_the_accepted_form(
+def test_cloudevents_in_batch_or_binary_mode_return_415_with_the_accepted_form(
     pms: APIClient, content_type: str, headers: dict[str, str]
 ) -> None:
     response = pms.post(ENTRIES, json.dumps([EVENT]), content_type=content_type, headers=headers)

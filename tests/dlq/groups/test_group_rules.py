@@ -120,7 +120,9 @@ def test_split_by_source_and_name_applies_to_a_joined_group(in_hotel: Hotel, lam
     assert set(fingerprints(dark, away)) == {new}
 
 
-def test_large_group_moves_in_batches(in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_of_a_large_group_move_in_batches(
+    in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(splitting, "BATCH_SIZE", 2)
     dark = capture("the lamp is dark")
     away = [capture("the lamp is away", number=number) for number in range(5)]

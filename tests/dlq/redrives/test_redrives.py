@@ -368,7 +368,7 @@ def test_preview_whose_count_exceeds_the_time_limit_returns_a_sample_without_cou
     assert (redrive.matched, redrive.scheduled) == (None, 3)
 
 
-def test_entries_are_paged_and_filtered_by_result(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_results_of_a_redrive_can_be_sliced_and_filtered_by_result(in_hotel: Hotel, lamp: Lamp) -> None:
     ids = [failure.id for failure in store_failures(4)]
     Failure.objects.filter(id=ids[1]).update(name="tests.gone")
     redrive = step(start())

@@ -43,7 +43,7 @@ def statuses(hotel: Hotel) -> list[str]:
         return list(Failure.objects.order_by("id").values_list("status", flat=True))
 
 
-def test_list_links_to_a_redrive_of_everything_that_matches_its_filter(
+def test_failure_list_links_to_a_redrive_of_all_matching_failures(
     staff: Client, failures: list[Failure]
 ) -> None:
     html = staff.get(LIST, {"q": "dark", "status__exact": "permanent"}).content.decode()
@@ -118,7 +118,7 @@ def test_redrive_is_paused_resumed_and_cancelled_on_its_page(
     assert "The operation is not possible, because the status of the redrive is cancelled." in page
 
 
-def test_discarding_everything_that_matches_requires_a_reason(
+def test_redrive_that_discards_failures_requires_a_reason(
     staff: Client, hotel: Hotel, failures: list[Failure]
 ) -> None:
     discard = {**OPTIONS, "action": "discard"}

@@ -86,7 +86,7 @@ def test_export_contains_the_failures_that_match(api: APIClient, hotel: Hotel, l
     assert list(everything[0]) == list(COLUMNS)
 
 
-def test_export_of_nothing_is_empty(api: APIClient) -> None:
+def test_export_without_matching_failures_is_empty(api: APIClient) -> None:
     assert read_csv(content(api.get(URL, {"name": "unknown"}))) == []
     assert content(api.get(URL, {"name": "unknown", "type": "jsonl"})) == ""
 

@@ -194,9 +194,7 @@ def test_retry_that_runs_when_its_kind_is_paused_ends_normally(in_hotel: Hotel, 
     assert reload(failure).status == "resolved"
 
 
-def test_paused_failures_of_the_platform_are_left_out_until_the_pause_ends(
-    platform: None, lamp: Lamp
-) -> None:
+def test_paused_platform_failures_are_not_retried_until_the_pause_ends(platform: None, lamp: Lamp) -> None:
     failure = capture_failure()
     make_due(failure)
     Failure.objects.update(expires_at=F("created_at") - timedelta(days=1))

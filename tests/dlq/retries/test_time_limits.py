@@ -34,9 +34,9 @@ def capture_due(name: str, *, is_task: bool = False, payload: Any = None) -> Fai
 
 @contextmanager
 def killed_message(*args: Any) -> Iterator[Any]:
-    """Yield the task `retry_within_time_limit` with the request that the parent process sets after a kill.
+    """Simulate that Celery has killed a retry at its hard time limit, and yield the Celery task of the retry.
 
-    The parent process of a Celery worker kills a child process at the hard time limit of its task.
+    The parent process of a worker kills the child process, and then handles the failure with the request of the task.
     """
     task: Any = tasks.retry_within_time_limit
     headers = {HOTEL_HEADER: str(current_tenant().id)}
