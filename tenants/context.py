@@ -101,7 +101,7 @@ class Actor:
 
     @property
     def responsible(self) -> Actor:
-        """The person or API key that started the task or command, or the actor itself if it acts directly."""
+        """Return the person or API key that started the task or command, or this actor if it acts directly."""
         return self.initiator or self
 
 

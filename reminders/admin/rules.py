@@ -23,8 +23,8 @@ from reminders.planning.replan import schedule_full_replan
 _MIN_VALUES = {"window_hours": 1, "daily_limit": 1}
 _MAX_VALUES = {"offset_days": 730, "offset_hours": 17_520, "window_hours": 720}
 #: Maps each field of a rule that contains a list to the reservation column with which the list is compared.
-#: A rule applies only to reservations whose value in the column is in the list.
-#: If the list is empty, the rule applies to all reservations.
+#: A rule applies only to reservations whose room type and source are in the lists of the rule.
+#: A rule with an empty list of room types or sources applies to all room types or sources.
 _LIST_FIELDS = {"room_types": "room_type", "sources": "source"}
 _MAX_EXAMPLES = 20
 

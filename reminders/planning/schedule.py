@@ -21,7 +21,7 @@ class SendWindow:
 
     planned_for: datetime
     send_until: datetime
-    is_late: bool = False  # True if the reservation was booked after the send window had ended
+    is_late: bool = False  # True if the reservation was booked after the send window had ended.
     is_skipped: bool = False
 
 

@@ -123,7 +123,7 @@ def _conflicts(*, slug: str) -> Iterator[None]:
 
 
 def _request(hotel_id: UUID, confirm: str) -> None:
-    """Record the request in a separate transaction, so that the trails show it if the deletion fails."""
+    """Record the deletion request in a separate transaction, so that a failed deletion leaves an audit event."""
     with transaction.atomic():
         hotel_deletion_requested.send(Hotel, hotel=_lock_deletable_hotel(hotel_id, confirm), detail={})
 

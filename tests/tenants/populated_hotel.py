@@ -125,9 +125,10 @@ def read_rows(schema: str) -> dict[str, list[str]]:
 
 
 def rows_query(schema: str, table: str) -> str:
-    """Return the query of a table's rows as text. PostgreSQL converts the rows, so that no code under test is involved.
+    """Return the SQL query that reads the rows of a table as text.
 
-    Events about the hotel, such as `hotel.restored`, are left out, because the backup and the restore add them.
+    PostgreSQL converts the rows, so that no code under test is involved. Audit events about the hotel, such as
+    `hotel.restored`, are left out, because the backup and the restore add such events.
     """
     condition = "event NOT LIKE 'hotel.%'" if table == "audit_event" else "true"
     return f'SELECT t::text FROM {schema}.{table} t WHERE {condition} ORDER BY t::text COLLATE "C"'

@@ -104,7 +104,7 @@ def test_task_runs_with_the_hotel_and_the_request_id_of_its_sender(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_events_of_a_task_name_the_person_or_key_that_started_it_also_through_another_task(
+def test_audit_events_of_a_task_contain_the_initiator_even_if_another_task_sent_the_task(
     worker: Any, hotel: Hotel
 ) -> None:
     with hotel_context(hotel):

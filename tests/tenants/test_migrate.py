@@ -68,7 +68,7 @@ def test_migrate_applies_a_migration_to_the_template_and_every_hotel(add_migrati
     )
 
 
-def test_migration_of_each_hotel_is_in_its_trail_and_in_the_platforms_trail(
+def test_migration_of_a_hotel_is_recorded_in_the_audit_trails_of_hotel_and_platform(
     add_migration: AddMigration,
 ) -> None:
     """Django migrates the first hotel, and the other hotel runs the recorded SQL."""

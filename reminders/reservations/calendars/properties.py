@@ -28,7 +28,7 @@ _TIME_ZONE_LINE = re.compile(
     r"(BEGIN|END|TZID|DTSTART|RRULE|RDATE|TZOFFSETFROM|TZOFFSETTO)[:;]", re.IGNORECASE
 )
 #: The recurrence rules that are accepted in time zone definitions: rules with FREQ=YEARLY and simple conditions.
-#: More complex recurrence rules are not accepted, because computing their dates could keep a worker busy for hours.
+#: Rules that do not match this pattern are refused, because computing their dates could keep a worker busy for hours.
 _TIME_ZONE_RULE = re.compile(
     r"RRULE:(FREQ=YEARLY|INTERVAL=1|BYMONTH=\d+|BYDAY=[+-]?\d*[A-Z]{2}|BYMONTHDAY=[\d,]+|UNTIL=\w+|COUNT=\d+|WKST=\w+|;)+"
 )

@@ -86,8 +86,8 @@ class Importer:
         self._on_progress(self._report.rows, survey.row_count)
         if self._report.has_changes and not self._options.dry_run:
             if rules_filter_guests():
-                # If the file lists the second stay of a guest first, the second stay was planned for a new guest.
-                # All stays are stored now, so planning all reminders again corrects the reminders of second stays.
+                # If the file lists the second stay of a guest first, that stay was planned as for a new guest.
+                # All stays are stored now, so planning all reminders again corrects the reminders of returning guests.
                 self._report.reminders += replan_all()
             self._report.rooms_created += Room.objects.count() - rooms_before
             self._record_event()

@@ -128,7 +128,7 @@ class ScriptReplay:
 
         def migrate() -> None:
             with transaction.atomic():
-                # Django sends BEGIN with the first statement of a cursor, so a cursor must come before the script.
+                # execute_script() sends no BEGIN. A Django cursor sends BEGIN together with its first statement.
                 with connection.cursor() as cursor:
                     cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
                 execute_script(path + self.script.sql + grants)

@@ -264,7 +264,7 @@ class Command(django_migrate.Command):
             sys.exit(1)
 
     def _start_migration(self, tenant: Tenant) -> tuple[Hotel | None, AppliedMigrations]:
-        """Clear the schema version. Return the hotel, or None for the template, and the applied migrations."""
+        """Clear the hotel's schema version. Return the hotel (None for the template) and the applied migrations."""
         with platform_context():
             hotels = Hotel.objects.filter(schema=tenant.schema)
             hotel = hotels.first()

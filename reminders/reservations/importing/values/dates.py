@@ -130,8 +130,7 @@ def _only_order(first: int, second: int) -> DateOrder | None:
 
 
 #: The maximum share of the dates in a column that may contradict the order of day and month in the other dates.
-#: If at most this share of the dates contradicts the order, each contradicting date is reported as an error.
-#: If more dates contradict the order, the order of day and month in the column is unknown.
+#: Contradicting dates up to this share are reported as errors. Above this share, the order in the column is unknown.
 #: If the number of ambiguous dates exceeds this share of the unambiguous dates, the user must choose an order.
 _MAX_CONTRADICTION = 0.05
 
