@@ -1,6 +1,7 @@
 """Signal receivers that record events of Django, the admin and `tenants`. These layers cannot import `audit`."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models import Model
@@ -12,6 +13,7 @@ from audit.erasure import erase_staff_member
 from audit.hotel_trail import record_in_both_trails
 from audit.models import Event
 from audit.registry import EventType
+from audit.sealing.hotels import close_trail, continue_trail
 from audit.services import record, record_in_own_transaction
 from hotelagent.admin import signals as admin_signals
 from tenants import signals as tenant_signals
@@ -108,6 +110,16 @@ def _key_created(*, key: ApiKey, **_: Any) -> None:
         scopes=key.scopes,
         expires_at=key.expires_at,
     )
+
+
+@receiver(tenant_signals.hotel_data_deletion_started)
+def _hotel_data_deletion_started(*, hotel: Hotel, **_: Any) -> dict[str, Any]:
+    return {"audit_trail": close_trail(hotel)}
+
+
+@receiver(tenant_signals.hotel_restored)
+def _continue_trail(*, hotel: Hotel, detail: dict[str, Any], **_: Any) -> None:
+    continue_trail(hotel, original_id=UUID(detail["original"]["id"]), is_masked=detail["masked"])
 
 
 @receiver(tenant_signals.api_key_revoked)

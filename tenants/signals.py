@@ -16,6 +16,9 @@ hotel_resumed = Signal()
 hotel_renamed = Signal()
 hotel_migrated = Signal()
 hotel_deletion_requested = Signal()
+# The signal `hotel_data_deletion_started` has no `detail`. It is sent in the transaction of the deletion, before the
+# data are deleted. A receiver may return a dict that the certificate of the deletion then contains.
+hotel_data_deletion_started = Signal()
 hotel_deleted = Signal()
 hotel_backed_up = Signal()
 hotel_restored = Signal()

@@ -7,7 +7,7 @@ no data are lost, because these keys contain only cached values and request coun
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from tenants.database.placement import list_hotel_references
 from tenants.errors import DeletionConflict, DeletionIncomplete, HotelNotFound, RedisUnavailable
 from tenants.lifecycle.migration_lock import LOCK_TIMEOUT, hold_migration_lock, retry_on_lock_timeout
 from tenants.models import Hotel, HotelStatus
-from tenants.signals import hotel_deleted, hotel_deletion_requested
+from tenants.signals import hotel_data_deletion_started, hotel_deleted, hotel_deletion_requested
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class DeletionCertificate:
     #: Number of the hotel's deleted rows in each shared table.
     shared: dict[str, int]
     redis_keys: int
+    #: What the receivers of `hotel_data_deletion_started` have returned: the last signed state of the audit trail.
+    records: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -131,6 +133,11 @@ def _request(hotel_id: UUID, confirm: str) -> None:
 @transaction.atomic
 def _delete(hotel_id: UUID, confirm: str) -> DeletionCertificate:
     hotel = _lock_deletable_hotel(hotel_id, confirm)
+    records: dict[str, Any] = {}
+    responses: list[tuple[Any, Any]] = hotel_data_deletion_started.send(Hotel, hotel=hotel)
+    for _receiver, found in responses:
+        if isinstance(found, dict):
+            records |= found
     tables = _count_rows(hotel.schema)
     shared = _count_shared_rows(str(hotel.id))
     with connection.cursor() as cursor:
@@ -152,6 +159,7 @@ def _delete(hotel_id: UUID, confirm: str) -> DeletionCertificate:
         tables=tables,
         shared=shared,
         redis_keys=_delete_redis_keys(_find_redis_keys(str(hotel.id), hotel.schema)),
+        records=records,
     )
     hotel_deleted.send(Hotel, hotel=hotel, detail=certificate.as_json())
     return certificate
