@@ -1,4 +1,4 @@
-"""The Celery tasks of the platform. Celery beat sends them on the schedule in the platform admin."""
+"""The Celery tasks of the platform. Celery beat sends the tasks at the times that the platform admin shows."""
 
 import datetime
 from uuid import UUID

@@ -10,7 +10,7 @@ from django.conf import settings
 from reminders.models import Reservation
 from tenants.context import Tenant
 
-# Calendars are built from this template. Building them with the icalendar library takes four times as long.
+# Calendars are built from this template. Building a calendar with the icalendar library takes four times as long.
 _CALENDAR = """\
 BEGIN:VCALENDAR\r
 VERSION:2.0\r

@@ -1,6 +1,7 @@
 """System checks of the two database connections: the runtime connection and the direct connection.
 
-Checks with the tag `database` connect to the database. `manage.py check` runs them only with `--database default`.
+Checks with the tag `database` connect to the database, so `manage.py check` runs them only with the option
+`--database default`.
 """
 
 from __future__ import annotations

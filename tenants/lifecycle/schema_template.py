@@ -79,7 +79,7 @@ def compute_schema_version(applied: Iterable[tuple[str, str]]) -> str:
 
 
 def ensure_schema() -> None:
-    """Create the template schema and its table `django_migrations`, which is empty at first, unless they exist.
+    """Create the template schema with an empty table `django_migrations`, unless the schema and the table exist.
 
     Call this function on the direct connection, which bypasses the connection pooler.
     """

@@ -37,7 +37,7 @@ def test_failure_of_a_reminder_is_erased_with_the_guest_of_its_reservation(
 
 
 @pytest.mark.parametrize("field", ["guest_email", "external_id"])
-def test_booking_number_is_erased_from_events_of_the_reservation_and_of_the_waiting_list(
+def test_booking_number_is_erased_from_audit_events_of_reservation_and_waiting_list(
     in_hotel: Hotel, book: Callable[..., Reservation], field: str
 ) -> None:
     guest, other = (book(number, "2030-05-10", "2030-05-12") for number in ("R-10101", "R-10102"))

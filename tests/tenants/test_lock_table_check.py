@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def add_hotels(count: int) -> None:
-    """Insert rows of hotels without schemas, because the check only counts them."""
+    """Insert rows of hotels without schemas, because the check only counts the rows."""
     with platform_context():
         Hotel.objects.bulk_create(
             Hotel(slug=f"h{number}", name="Hotel", schema=f"hotel_h{number}") for number in range(count)

@@ -35,7 +35,7 @@ _TOP_LEVEL = ("VCALENDAR", "VEVENT", "VTIMEZONE", "VTODO", "VJOURNAL", "VFREEBUS
 #: Python's codecs that are not charsets are refused.
 #: Some codecs that are not charsets, such as Punycode, need hours for a large file.
 _TEXT_CHARSET = re.compile(r"utf|iso|cp|koi8|mac|big5|gb|euc|shift|johab")
-#: Servers often declare these charsets for files in UTF-8. Browsers treat all of them as Windows-1252.
+#: Servers often declare these charsets for files in UTF-8. Browsers treat these charsets as Windows-1252.
 _LATIN_CHARSETS = frozenset({"ascii", "iso8859-1", "cp1252"})
 
 

@@ -27,7 +27,7 @@ from tenants.context import current_hotel
 
 #: Stays remain in the feed for this long after departure, so that calendar apps also show recent stays.
 RETENTION = timedelta(days=31)
-#: Event titles that other systems understand. Airbnb uses the same titles, and hotelagent's import recognizes them.
+#: Event titles that channels understand. Airbnb uses the same titles, and hotelagent's import recognizes them.
 _RESERVED, _NOT_AVAILABLE = "Reserved", "Not available"
 #: Reservations with these statuses need a room of their type, even if no room has been assigned yet.
 _TAKES_A_ROOM = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)

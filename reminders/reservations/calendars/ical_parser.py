@@ -204,7 +204,7 @@ class _Interpreter:
     def _is_current_version(self, event: Event) -> bool:
         """Return whether the event must be imported.
 
-        If several events have the same UID and the same nights, only the newest of them is imported. Add a warning to
+        If several events have the same UID and the same nights, only the newest version is imported. Add a warning to
         the report if the event is not imported, or if another event with the same UID has other nights.
         """
         if not event.uid or event.replaced_day is not None or event.span is None:

@@ -34,8 +34,8 @@ class CalendarSource:
 class ReservationFinder:
     """The stored reservations of one calendar.
 
-    `own_uids` are the UIDs that identify a single event of the calendar. All methods lock the reservation that
-    they return, so call them in a transaction.
+    `own_uids` are the UIDs that identify a single event of the calendar. Each method locks the reservation that the
+    method returns, so call the methods in a transaction.
     """
 
     def __init__(self, source: CalendarSource, *, own_uids: Collection[str]) -> None:
@@ -62,7 +62,7 @@ class ReservationFinder:
         """Return the reservation of this calendar for exactly these nights.
 
         If there is no such reservation, return the reservation with the UID `uid`, or None. The search by nights omits
-        reservations whose UID is in `own_uids`, because they belong to the event with that UID.
+        reservations whose UID is in `own_uids`, because such a reservation belongs to the event with its UID.
         """
         on_these_nights = self._own_reservations().filter(
             arrival=nights[0], departure=nights[1], status__in=EXPECTED_STATUSES

@@ -136,8 +136,8 @@ class Importer:
     def _bookings(self, survey: Survey, *, skip: int) -> Iterator[Booking]:
         """Yield the bookings that can be stored, with their rooms. Pass each error to `on_error`.
 
-        An interrupted import has already stored the first `skip` rows, so their bookings are not yielded again. These
-        rows are only read so that the other rows get the same rooms as in the interrupted import.
+        An interrupted import has already stored the first `skip` rows, so their bookings are not yielded again. The
+        first `skip` rows are only read so that the remaining rows get the same rooms as in the interrupted import.
         """
         rooms = {} if self._options.dry_run else ensure_rooms(survey.rooms.required_rooms)
         positions = count()

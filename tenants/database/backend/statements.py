@@ -42,7 +42,7 @@ class StatementKind(Enum):
     SESSION_STATE = auto()
     COPY = auto()  # COPY from or to the client
     EMPTY = auto()
-    #: Statements in which the SQL parser finds a syntax error. A newer version of PostgreSQL may accept them.
+    #: Statements in which the SQL parser finds a syntax error, but which a newer version of PostgreSQL may accept.
     UNKNOWN = auto()
 
 
@@ -67,7 +67,7 @@ _PLAIN_TYPES = frozenset(
     {
         "SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "LockStmt", "TruncateStmt", "FetchStmt",
         "ClosePortalStmt", "VariableShowStmt", "NotifyStmt", "CallStmt",
-        # Statements that define database objects. Hotel roles and the runtime login lack the privileges for them.
+        # Statements that define database objects, for which hotel roles and the runtime login lack the privileges.
         "AlterDatabaseSetStmt", "AlterDefaultPrivilegesStmt", "AlterDomainStmt", "AlterEnumStmt", "AlterExtensionStmt",
         "AlterFunctionStmt", "AlterObjectSchemaStmt", "AlterOwnerStmt", "AlterPolicyStmt", "AlterRoleSetStmt",
         "AlterRoleStmt", "AlterSeqStmt", "CommentStmt", "CompositeTypeStmt", "CreateCastStmt", "CreateDomainStmt",

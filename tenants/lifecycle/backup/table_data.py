@@ -45,7 +45,7 @@ class Column:
 class TableSource:
     """A table whose rows are copied.
 
-    `condition` is an SQL condition that limits the rows. `masks` maps columns to the SQL expressions that replace them.
+    `condition` is an SQL condition that limits the rows. `masks` maps a column to the SQL expression that masks it.
     """
 
     schema: str
@@ -126,7 +126,7 @@ def list_table_sources(
 def copy_out(
     cursor: CursorWrapper, source: TableSource, write: Callable[[bytes], object] | None = None
 ) -> Table:
-    """Read the rows of a table, pass them to `write`, and return the table's manifest entry."""
+    """Read the rows of a table, pass the rows to `write`, and return the table's manifest entry."""
     digest = RowDigest()
     with connection.wrap_database_errors, cursor.copy(f"COPY ({source.query()}) TO STDOUT") as copy:
         for data in copy:

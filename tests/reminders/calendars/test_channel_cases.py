@@ -1,4 +1,4 @@
-"""Tests with difficult calendars like those that users of other systems have reported. The files are in `feeds/`."""
+"""Tests with difficult calendars, such as users of other systems have reported. The files are in `feeds/`."""
 
 import gzip
 import time

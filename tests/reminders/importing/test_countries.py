@@ -24,7 +24,7 @@ def test_country_code_is_found_for_codes_and_for_names_in_any_language(text: str
     assert country_code(text) == code
 
 
-def test_start_and_a_country_name_load_no_phone_number_tables_and_no_workbook_reader() -> None:
+def test_start_and_country_lookup_do_not_load_phone_number_tables_or_workbook_reader() -> None:
     # Both would make each process start later: the tables take 100 MB of memory.
     program = (
         "import sys, django; django.setup(); import hotelagent.urls.hotel; "

@@ -47,7 +47,7 @@ def is_queued(reminder: Reminder) -> bool:
     return DueItem.objects.filter(kind="reminder", item_id=reminder.id).exists()
 
 
-def test_sending_a_reminder_stores_the_recipient_and_an_event_and_empties_the_queue(
+def test_sending_a_reminder_stores_recipient_and_audit_event_and_removes_the_due_item(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     assert is_queued(reminder)
