@@ -1,1 +1,1 @@
-"""A transparency log as a library: Merkle tree, tiles, signed notes and checkpoints. It computes on bytes only."""
+"""A library for transparency logs: append-only lists of entries whose signed hash covers all entries (RFC 6962)."""

@@ -1,4 +1,7 @@
-"""Checkpoints: signed statements about the size and the root of a log (https://c2sp.org/tlog-checkpoint)."""
+"""Checkpoints: signed statements about the size (number of entries) and the root hash of a transparency log.
+
+The format is specified at https://c2sp.org/tlog-checkpoint.
+"""
 
 import base64
 import re
@@ -17,7 +20,10 @@ _MAX_SIZE = 2**63 - 1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The size and the root of the log that `origin` names. Extension lines are opaque."""
+    """The size (number of entries) and the root hash of the log with the name `origin`.
+
+    `extensions` has additional lines that are signed too, and that this library does not interpret.
+    """
 
     origin: str
     size: int
@@ -26,13 +32,13 @@ class Checkpoint:
 
     @property
     def text(self) -> str:
-        """The text that is signed."""
+        """The text of the checkpoint, which each key signs."""
         root = base64.b64encode(self.root).decode()
         return "".join(f"{line}\n" for line in (self.origin, self.size, root, *self.extensions))
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
-    """Return the checkpoint with this text, without signatures. Raises InvalidCheckpoint."""
+    """Parse the text of a checkpoint without its signatures. Raises InvalidCheckpoint."""
     match = _TEXT.fullmatch(text)
     if match is None:
         raise InvalidCheckpoint(
@@ -42,14 +48,17 @@ def parse_checkpoint(text: str) -> Checkpoint:
     checkpoint = Checkpoint(
         match["origin"], int(match["size"]), root, tuple(match["extensions"].split("\n")[:-1])
     )
-    # The text of a root that is not canonical base64 differs, so that one checkpoint has one text only.
+    # Each checkpoint has exactly one text, so a root hash that is not in canonical base64 is refused.
     if len(root) != HASH_SIZE or checkpoint.size > _MAX_SIZE or checkpoint.text != text:
         raise InvalidCheckpoint("The size or the root of the checkpoint is malformed.")
     return checkpoint
 
 
 def sign_checkpoint(checkpoint: Checkpoint, keys: Iterable[PrivateKey]) -> str:
-    """Return the checkpoint as a note that each key has signed. Raises InvalidCheckpoint for malformed values."""
+    """Return a signed note with the text of the checkpoint and a signature by each key.
+
+    Raises InvalidCheckpoint if the size, the root hash or another value of the checkpoint is malformed.
+    """
     parse_checkpoint(checkpoint.text)
     return sign_note(checkpoint.text, keys)
 
@@ -57,10 +66,10 @@ def sign_checkpoint(checkpoint: Checkpoint, keys: Iterable[PrivateKey]) -> str:
 def open_checkpoint(
     note: str, keys: Iterable[PublicKey], *, origin: str
 ) -> tuple[Checkpoint, list[PublicKey]]:
-    """Return the checkpoint in a note, and the keys that have signed it.
+    """Verify a signed note, and return the checkpoint in the note and the keys that have signed the note.
 
-    Raises InvalidNote or a subclass if none of the keys has signed the note, and InvalidCheckpoint if the note is not
-    a checkpoint of the log `origin`.
+    Raises InvalidNote or a subclass if none of `keys` has signed the note. Raises InvalidCheckpoint if the note is not
+    a checkpoint of the log with the name `origin`.
     """
     text, signers = open_note(note, keys)
     checkpoint = parse_checkpoint(text)

@@ -1,7 +1,7 @@
-"""The format of exports of the audit trail, which `deploy/verify_trail.py` verifies without this project.
+"""The file format of exports of the audit trail. `deploy/verify_trail.py` verifies an export without this project.
 
-`audit/transparency/README.md` describes the format. The lines of an export are written in an order in which they can be
-verified one by one, with little memory.
+`audit/transparency/README.md` describes the format. A verifier can verify the lines of an export in their order, one by
+one, with little memory.
 """
 
 import base64
@@ -24,15 +24,15 @@ from audit.transparency.tiles import (
 )
 
 FORMAT = "hotelagent-audit-export/1"
-#: The number of tiles that are read with one call of the reader. A tile has 8 KiB.
+#: The number of tiles that are read with one call of `read_tiles`. A full tile has 256 hashes (8 KiB).
 _TILES_PER_CALL = 64
 
 
 class ExportedEvent(NamedTuple):
-    """An event as an export contains it.
+    """A sealed event in the form in which an export contains it.
 
-    entry: the bytes whose hash is the leaf at `position`.
-    personal: for each personal field the salt and the value, or the digest if the value is erased or left out.
+    entry: the canonical JSON text of the event. Its hash is the leaf of the Merkle tree at `position`.
+    personal: maps each personal field to its salt and value, or to its digest if the value is erased or left out.
     """
 
     position: int
@@ -49,11 +49,13 @@ def export_lines(
     read_tiles: TileReader,
     earlier_sizes: Collection[int] = (),
 ) -> Iterator[str]:
-    """Return the lines of an export of the positions from `start` to `end - 1`, each with a newline.
+    """Return the lines of an export with the events at the log positions from `start` to `end - 1`.
 
-    note: the signed checkpoint that the export is verified with. The log may be larger in the meantime.
-    events: the events in the order of their positions. A missing event is left out and found by the verifier.
-    earlier_sizes: the sizes of earlier checkpoints outside the range that someone will compare with the export.
+    Each line ends with a newline.
+    note: the signed checkpoint with which the export is verified. The log may have grown since this checkpoint.
+    events: the events, sorted by position. A missing event has no line, so the verifier finds the gap.
+    earlier_sizes: the sizes of earlier checkpoints outside these positions. The verifier can compare them with the
+    export.
 
     Raises TileNotFound or InvalidTile if the log has no valid tiles for these positions.
     """
@@ -82,7 +84,8 @@ def export_lines(
             yield _event_line(event)
             event = next(remaining, None)
             count += 1
-    while event is not None:  # the events whose hashes are in the partial tile of the header
+    # The hashes of the remaining events are in the partial tile, which is in the first line of the export.
+    while event is not None:
         yield _event_line(event)
         event = next(remaining, None)
         count += 1
@@ -92,8 +95,9 @@ def export_lines(
 def _full_tiles(
     size: int, start: int, end: int, earlier_sizes: Collection[int], read_tiles: TileReader
 ) -> Iterator[tuple[Tile, bytes]]:
-    """Return the full tiles of an export with their contents, in the order of the log. A tile of a higher level comes
-    before the tiles below it.
+    """Yield the full tiles (with 256 hashes each) that an export needs, with their hashes, in the order of the log.
+
+    A tile of a higher tree level comes before the tiles below it.
     """
     last = (end - 1) // TILE_WIDTH if start < end else -1
     covered = (Tile(0, number) for number in range(start // TILE_WIDTH, last + 1))
@@ -106,7 +110,7 @@ def _full_tiles(
 
 
 def _with_parents(size: int, tiles: Iterable[Tile]) -> Iterator[Tile]:
-    """Return the full ones of the tiles, each once and after the full tiles above it."""
+    """Yield each full tile once. The full tiles above a tile in the tree are yielded before the tile."""
     current: dict[int, int] = {}
     for level, number in tiles:
         path = []
@@ -120,7 +124,10 @@ def _with_parents(size: int, tiles: Iterable[Tile]) -> Iterator[Tile]:
 
 
 def _order(tile: Tile) -> tuple[int, int]:
-    """Return the first position that the tile covers, and its level so that higher levels come first."""
+    """Return the sort key of a tile: the first leaf position that the tile covers, and the negative level.
+
+    At the same position, a tile of a higher level is therefore sorted before a tile of a lower level.
+    """
     return tile.number << TILE_HEIGHT * (tile.level + 1), -tile.level
 
 

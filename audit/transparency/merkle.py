@@ -1,7 +1,8 @@
 """The Merkle tree of RFC 6962 (section 2.1) and RFC 9162 (section 2.1): hashes, and the verification of proofs.
 
-Leaves are counted from zero. A range (start, end) covers the leaves from `start` to `end - 1`. The hash of a range is
-the Merkle Tree Hash of its leaves, which the RFCs call MTH.
+The leaves of the tree are the hashes of the entries of a log. Leaves are counted from zero. A range (start, end) covers
+the leaves from `start` to `end - 1`. The hash of a range is the Merkle Tree Hash of its leaves, which the RFCs call
+MTH.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,10 @@ Range = tuple[int, int]
 
 
 class Subtree(NamedTuple):
-    """A complete subtree with 2**level leaves. Its first leaf is the leaf number * 2**level."""
+    """The place of a complete subtree, which has 2**level leaves, in a Merkle tree.
+
+    The position of the first leaf of the subtree is number * 2**level.
+    """
 
     level: int
     number: int
@@ -33,7 +37,10 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def subtree_hash(hashes: bytes) -> bytes:
-    """Return the hash of a complete subtree. `hashes` are its concatenated leaf hashes, 2**n hashes of 32 bytes."""
+    """Compute the root hash of a complete subtree from the hashes of its lowest level.
+
+    `hashes` has 2**n hashes of 32 bytes each, concatenated.
+    """
     while len(hashes) > HASH_SIZE:
         hashes = b"".join(
             [sha256(b"\x01" + hashes[at : at + 64]).digest() for at in range(0, len(hashes), 64)]
@@ -42,7 +49,10 @@ def subtree_hash(hashes: bytes) -> bytes:
 
 
 def fold(hashes: Sequence[bytes]) -> bytes:
-    """Return the hash of a range from the hashes of its complete subtrees, from left to right (see `subtrees_of`)."""
+    """Combine the hashes of complete subtrees, from left to right, into the hash of the range that they cover.
+
+    The function `subtrees_of` returns the complete subtrees of a range.
+    """
     if not hashes:
         return EMPTY_ROOT
     folded = hashes[-1]
@@ -52,22 +62,21 @@ def fold(hashes: Sequence[bytes]) -> bytes:
 
 
 def subtrees_of(covered: Range) -> list[Subtree]:
-    """Return the largest complete subtrees that cover the range, from left to right."""
+    """Split a range of leaves into the largest possible complete subtrees, and return them from left to right."""
     start, end = covered
     subtrees = []
     while start < end:
         level = (end - start).bit_length() - 1
         if start:
-            level = min(
-                level, (start & -start).bit_length() - 1
-            )  # the number of trailing zero bits of `start`
+            # The number of trailing zero bits of `start` is the highest level of a subtree that begins there.
+            level = min(level, (start & -start).bit_length() - 1)
         subtrees.append(Subtree(level, start >> level))
         start += 1 << level
     return subtrees
 
 
 def inclusion_ranges(position: int, size: int) -> list[Range]:
-    """Return the ranges whose hashes are the inclusion proof of a leaf in a tree with `size` leaves.
+    """Return the ranges of leaves whose hashes form the inclusion proof of a leaf in a tree with `size` leaves.
 
     Raises InvalidProof if the tree has no leaf at this position.
     """
@@ -87,9 +96,9 @@ def inclusion_ranges(position: int, size: int) -> list[Range]:
 
 
 def consistency_ranges(old_size: int, new_size: int) -> list[Range]:
-    """Return the ranges whose hashes are the consistency proof between two sizes of a tree.
+    """Return the ranges of leaves whose hashes form the consistency proof between an old and a new size of a tree.
 
-    Raises InvalidProof if `old_size` is greater than `new_size`. The proof for an empty old tree is empty.
+    Raises InvalidProof if `old_size` is greater than `new_size`. If the old tree is empty, no hashes are needed.
     """
     if not 0 <= old_size <= new_size:
         raise InvalidProof(f"A tree with {new_size} leaves cannot continue a tree with {old_size} leaves.")
@@ -111,13 +120,17 @@ def consistency_ranges(old_size: int, new_size: int) -> list[Range]:
 
 
 def _left_width(width: int) -> int:
-    """Return the number of leaves in the left subtree: the largest power of two that is smaller than `width`."""
+    """Return the number of leaves in the left half of a tree with `width` leaves.
+
+    This is the largest power of two that is smaller than `width`.
+    """
     return 1 << (width - 1).bit_length() - 1
 
 
 def verify_inclusion(leaf: bytes, position: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
-    """Check that the tree with this size and root has the leaf hash `leaf` at the position. Raise InvalidProof if the
-    proof does not show it.
+    """Check with an inclusion proof that the leaf at `position` has the hash `leaf` in a tree with this size and root.
+
+    Raises InvalidProof if the proof does not lead from the leaf to the root hash.
     """
     ranges = inclusion_ranges(position, size)
     _check_hashes(proof, expected=len(ranges))
@@ -131,8 +144,9 @@ def verify_inclusion(leaf: bytes, position: int, size: int, proof: Sequence[byte
 def verify_consistency(
     old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]
 ) -> None:
-    """Check that the first leaves of the new tree are the leaves of the old tree. Raise InvalidProof if the proof does
-    not show it.
+    """Check with a consistency proof that the new tree begins with all leaves of the old tree.
+
+    Raises InvalidProof if the proof does not lead to the root hashes of the old and the new tree.
     """
     ranges = consistency_ranges(old_size, new_size)
     _check_hashes(proof, expected=len(ranges))
@@ -141,7 +155,7 @@ def verify_consistency(
             raise InvalidProof("The root of the empty tree is wrong.")
         return
     siblings = list(zip(ranges, proof, strict=True))
-    # The proof begins with the hash of the last complete subtree of the old tree, unless that is the whole old tree.
+    # Unless the old tree is complete, the proof begins with the hash of the last complete subtree of the old tree.
     old = new = siblings.pop(0)[1] if siblings and siblings[0][0][1] == old_size else old_root
     for (_start, end), sibling in siblings:
         if end <= old_size:

@@ -1,7 +1,7 @@
-"""Signed notes with Ed25519 keys (https://c2sp.org/signed-note), as the Go package `sumdb/note` reads and writes them.
+"""Signed notes: texts with Ed25519 signatures in the last lines (https://c2sp.org/signed-note).
 
-A note is a text with signatures in the last lines. A key has a name and an id, and both are in its text form and in
-each of its signatures.
+The Go package `sumdb/note` reads and writes the same format. A key has a name and an id. The text form of the key and
+each signature line contain the name and the id.
 """
 
 import base64
@@ -22,21 +22,21 @@ _ED25519 = b"\x01"
 _KEY_SIZE = 32
 _SIGNATURE_PREFIX = "\N{EM DASH} "
 _MAX_SIGNATURES = 100
-# Lone surrogates are forbidden too, because they have no UTF-8 form.
+# Lone surrogates (halves of a UTF-16 pair) are forbidden too, because they have no UTF-8 form.
 _FORBIDDEN = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 _KEY_ID = re.compile(r"[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A public key. Its text form is `name+id+base64`."""
+    """A public Ed25519 key that verifies signatures of notes. Its text form is `name+id+base64`."""
 
     name: str
     raw: bytes
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the key with this text form. Raises InvalidKey."""
+        """Return the public key that has this text form. Raises InvalidKey."""
         name, key_id, raw = _parse_key(text.strip())
         key = cls(name, raw)
         if key.id.hex() != key_id:
@@ -45,7 +45,7 @@ class PublicKey:
 
     @property
     def id(self) -> bytes:
-        """The four bytes that identify the key together with its name."""
+        """The id of the key: the first four bytes of the hash of its name and its raw bytes."""
         return sha256(self.name.encode() + b"\n" + _ED25519 + self.raw).digest()[:4]
 
     @property
@@ -53,7 +53,7 @@ class PublicKey:
         return f"{self.name}+{self.id.hex()}+{_to_base64(_ED25519 + self.raw)}"
 
     def matches(self, signature: bytes, text: str) -> bool:
-        """Return whether the signature of 64 bytes is this key's signature of the text."""
+        """Return whether the 64 bytes of `signature` are this key's signature of the text."""
         try:
             Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, text.encode())
         except WrongSignature:
@@ -62,7 +62,10 @@ class PublicKey:
 
 
 class PrivateKey:
-    """A private key. Its text form is `PRIVATE+KEY+name+id+base64` and must be kept secret."""
+    """A private Ed25519 key that signs notes. Its text form is `PRIVATE+KEY+name+id+base64`.
+
+    The text form must be kept secret.
+    """
 
     def __init__(self, name: str, seed: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
@@ -70,12 +73,12 @@ class PrivateKey:
 
     @classmethod
     def generate(cls, name: str) -> Self:
-        """Return a new random key. Raises InvalidKey if the name is empty or has a space or a plus sign."""
+        """Create a random key with this name. Raises InvalidKey if the name is empty or has a space or a plus sign."""
         return cls(name, Ed25519PrivateKey.generate().private_bytes_raw())
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the key with this text form. Raises InvalidKey, with a message that does not contain the key."""
+        """Return the private key that has this text form. Raises InvalidKey, whose message does not contain the key."""
         text = text.strip()
         if not text.startswith(_PRIVATE_PREFIX):
             raise InvalidKey(f"The private key does not begin with {_PRIVATE_PREFIX}.")
@@ -91,15 +94,16 @@ class PrivateKey:
         return f"{_PRIVATE_PREFIX}{self.public.name}+{self.public.id.hex()}+{_to_base64(_ED25519 + seed)}"
 
     def signature_line(self, text: str) -> str:
-        """Return the line of a note with this key's signature of the text."""
+        """Sign the text, and return the signature line that is added to the note."""
         signature = self.public.id + self._key.sign(text.encode())
         return f"{_SIGNATURE_PREFIX}{self.public.name} {_to_base64(signature)}\n"
 
 
 def sign_note(text: str, keys: Iterable[PrivateKey]) -> str:
-    """Return a note with the text and one signature per key. Raises InvalidNote if the text cannot be signed.
+    """Return a signed note: the text, followed by one signature line per key.
 
-    The text must end with a newline. It may not contain other control characters.
+    The text must end with a newline. Other control characters are not allowed. Raises InvalidNote if the text cannot be
+    signed.
     """
     if not text.endswith("\n") or _FORBIDDEN.search(text):
         raise InvalidNote("The text of a note must end with a newline and have no other control characters.")
@@ -110,10 +114,10 @@ def sign_note(text: str, keys: Iterable[PrivateKey]) -> str:
 
 
 def open_note(note: str, keys: Iterable[PublicKey]) -> tuple[str, list[PublicKey]]:
-    """Return the text of a note, and the keys that have signed it. Signatures of other keys are ignored.
+    """Verify a signed note, and return its text and the keys in `keys` that have signed the note.
 
-    Raises InvalidSignature if a signature of one of the keys is wrong, SignatureNotFound if no key has signed the
-    note, and InvalidNote if the text is not a note.
+    Signatures of unknown keys are ignored. Raises InvalidSignature if a signature by one of `keys` is wrong,
+    SignatureNotFound if none of `keys` has signed the note, and InvalidNote if the text is not a signed note.
     """
     text, signatures = _split_note(note)
     known = {(key.name, key.id): key for key in keys}
@@ -155,7 +159,10 @@ def _parse_signature(line: str) -> tuple[str, bytes]:
 
 
 def _parse_key(text: str) -> tuple[str, str, bytes]:
-    """Return the name, the id in hexadecimal form and the raw key. The base64 text may contain plus signs."""
+    """Split the text form of a key into its name, its id in hexadecimal form and its raw bytes.
+
+    Only the first two plus signs are separators, because the base64 text may contain plus signs too.
+    """
     name, _plus, rest = text.partition("+")
     key_id, _plus, encoded = rest.partition("+")
     content = _from_base64(encoded)
@@ -183,7 +190,10 @@ def _to_base64(content: bytes) -> str:
 
 
 def _from_base64(text: str) -> bytes | None:
-    """Return the decoded bytes, or None if the text is not base64 in its only canonical form."""
+    """Return the decoded bytes, or None if the text is not canonical base64.
+
+    Canonical base64 has exactly one text for the same bytes.
+    """
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,7 @@
-"""The resources of a published log (https://c2sp.org/tlog-tiles): the paths of tiles, and the bundles of entries."""
+"""The paths of the tiles (blocks of up to 256 hashes) of a published log, and the bundles of its entries.
+
+They are specified at https://c2sp.org/tlog-tiles.
+"""
 
 import re
 from collections.abc import Iterable
@@ -7,7 +10,7 @@ from typing import NamedTuple
 from audit.transparency.errors import InvalidTile
 from audit.transparency.tiles import TILE_WIDTH, Tile
 
-#: The maximum size of an entry in bytes. A bundle stores the size of an entry in two bytes.
+#: The maximum size of an entry in bytes. A bundle of entries stores the size of each entry in two bytes.
 MAX_ENTRY_SIZE = 0xFFFF
 
 _NUMBER = r"(?:x[0-9]{3}/){0,5}[0-9]{3}"  # up to 18 digits
@@ -18,7 +21,10 @@ _MAX_LEVEL = 63
 
 
 class TilePath(NamedTuple):
-    """The path of a tile, or of a bundle with the entries of a tile (level None). A full tile has the width 256."""
+    """The path of a tile (a block of hashes), or of the bundle with the entries of a tile if `level` is None.
+
+    `width` is the number of hashes or entries. It is 256 for a full tile.
+    """
 
     level: int | None
     number: int
@@ -34,25 +40,28 @@ class TilePath(NamedTuple):
 
     @property
     def tile(self) -> Tile:
-        """The tile itself. For a bundle of entries, the tile with the hashes of the entries."""
+        """The tile at this path. For a bundle of entries, this is the tile with the hashes of the entries."""
         return Tile(self.level or 0, self.number)
 
 
 def parse_tile_path(path: str) -> TilePath:
-    """Return the parts of a path such as `tile/0/x001/067.p/5`. Raises InvalidTile for other texts."""
+    """Parse the path of a tile, such as `tile/0/x001/067.p/5`. Raises InvalidTile if the text is not such a path."""
     match = _PATH.fullmatch(path)
     if match:
         level = None if match["level"] == "entries" else int(match["level"])
         number = int(match["number"].replace("x", "").replace("/", ""))
         parsed = TilePath(level, number, int(match["width"] or TILE_WIDTH))
-        # The number has no additional leading zeros and the level is not too high if the same path results.
+        # A path with unnecessary leading zeros differs from the path that is written again, so it is refused.
         if str(parsed) == path and (level or 0) <= _MAX_LEVEL:
             return parsed
     raise InvalidTile("The path is not the path of a tile.")
 
 
 def encode_bundle(entries: Iterable[bytes]) -> bytes:
-    """Return the entry bundle with these entries. Raises InvalidTile if an entry has more than 65,535 bytes."""
+    """Return one byte string with all entries. The size of each entry is in the two bytes before the entry.
+
+    Raises InvalidTile if an entry has more than 65,535 bytes.
+    """
     parts = []
     for entry in entries:
         if len(entry) > MAX_ENTRY_SIZE:

@@ -1,7 +1,8 @@
-"""The tiles in which a transparency log is stored and published (https://c2sp.org/tlog-tiles).
+"""The tiles (blocks of hashes) in which a transparency log is stored and published (https://c2sp.org/tlog-tiles).
 
-A tile has up to 256 consecutive hashes of one level. The hashes of level 0 are leaf hashes. Each hash of a higher level
-is the hash of a full tile of the level below. Only the last tile of a level can be partial.
+A tile has up to 256 consecutive hashes of one level of the tree. The hashes of level 0 are leaf hashes. Each hash of a
+higher level is the hash of a full tile of the level below. Only the last tile of a level can be partial: it has fewer
+than 256 hashes.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -17,19 +18,23 @@ FULL_TILE_SIZE = TILE_WIDTH * HASH_SIZE
 
 
 class Tile(NamedTuple):
-    """The place of a tile: its level, and its number within the level. Both are counted from zero."""
+    """The place of a tile: its level in the tree, and its number within the level. Both are counted from zero."""
 
     level: int
     number: int
 
 
-#: Returns the contents of the requested tiles. A proof requests all its tiles with one call. Tiles that do not exist
-#: may be missing in the result, and a tile may be wider than at the time of an earlier checkpoint.
+#: A function that returns the hashes of the requested tiles. A proof requests all its tiles with one call.
+#: Tiles that do not exist may be missing in the result.
+#: A returned tile may contain hashes that were added after the checkpoint of the proof.
 TileReader = Callable[[Collection[Tile]], Mapping[Tile, bytes]]
 
 
 def partial_tiles(size: int) -> dict[Tile, int]:
-    """Return the partial tiles of a tree with `size` leaves, with the number of hashes in each tile."""
+    """Return the partial tiles (with fewer than 256 hashes) of a tree with `size` leaves.
+
+    The values of the returned dictionary are the numbers of hashes in the tiles.
+    """
     tiles = {}
     level = 0
     while size:
@@ -41,9 +46,10 @@ def partial_tiles(size: int) -> dict[Tile, int]:
 
 
 def append(size: int, stored: Mapping[Tile, bytes], leaves: bytes) -> dict[Tile, bytes]:
-    """Return the new and changed tiles of a tree with `size` leaves after concatenated leaf hashes are appended.
+    """Append leaf hashes to a tree with `size` leaves, and return the new and changed tiles.
 
-    `stored` must have the partial tiles of the tree (`partial_tiles(size)`). Raises TileNotFound or InvalidTile.
+    `leaves` has the concatenated leaf hashes. `stored` must contain the partial tiles of the tree, as listed by
+    `partial_tiles(size)`. Raises TileNotFound or InvalidTile.
     """
     if len(leaves) % HASH_SIZE:
         raise InvalidTile(f"{len(leaves)} bytes are not a whole number of hashes.")
@@ -66,7 +72,10 @@ def append(size: int, stored: Mapping[Tile, bytes], leaves: bytes) -> dict[Tile,
 
 
 def first_hashes(tiles: Mapping[Tile, bytes], tile: Tile, width: int) -> bytes:
-    """Return the first `width` hashes of a tile. Raise TileNotFound or InvalidTile if they are not in `tiles`."""
+    """Return the first `width` hashes of a tile.
+
+    Raises TileNotFound if `tiles` does not contain the tile, and InvalidTile if the tile has too few hashes.
+    """
     if width == 0:
         return b""
     if tile not in tiles:
@@ -81,13 +90,16 @@ def first_hashes(tiles: Mapping[Tile, bytes], tile: Tile, width: int) -> bytes:
 
 
 def tile_of(subtree: Subtree) -> Tile:
-    """Return the tile that has the hash of a complete subtree, or the hashes from which it is computed."""
+    """Return the tile from whose hashes the hash of a complete subtree is read or computed."""
     level = subtree.level // TILE_HEIGHT
     return Tile(level, subtree.number >> TILE_HEIGHT - subtree.level % TILE_HEIGHT)
 
 
 def hash_from_tiles(tiles: Mapping[Tile, bytes], subtree: Subtree) -> bytes:
-    """Return the hash of a complete subtree. Raise TileNotFound or InvalidTile if its tile is not in `tiles`."""
+    """Return the hash of a complete subtree, computed from the hashes of its tile.
+
+    Raises TileNotFound if `tiles` does not contain the tile, and InvalidTile if the tile has too few hashes.
+    """
     width = 1 << subtree.level % TILE_HEIGHT
     start = subtree.number * width % TILE_WIDTH
     return subtree_hash(first_hashes(tiles, tile_of(subtree), start + width)[start * HASH_SIZE :])

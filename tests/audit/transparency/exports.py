@@ -1,4 +1,4 @@
-"""Exports of example logs for the tests."""
+"""Functions that create example transparency logs and exports for the tests of the verifier."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ Line = dict[str, Any]
 
 
 def event(position: int) -> ExportedEvent:
-    """Return an event with the personal fields `actor` and `reason`."""
+    """Return an example event with the personal fields `actor` and `reason`."""
     personal: dict[str, dict[str, Any]] = {
         "actor": {"salt": salt(position), "value": {"label": "Jesús 🛎", "ip": "192.0.2.7"}},
         "reason": {"salt": salt(position + 1), "value": f"Guest {position} asked for\u2028it"},
@@ -44,7 +44,7 @@ def commitment(salt: str, value: object) -> str:
 
 
 class Trail:
-    """A log of example events."""
+    """A transparency log of example events, with the events."""
 
     def __init__(self, size: int = 0) -> None:
         self.events: list[ExportedEvent] = []
@@ -52,7 +52,7 @@ class Trail:
         self.append([event(position) for position in range(size)])
 
     def append(self, events: list[ExportedEvent]) -> None:
-        """Append events. They get the next positions."""
+        """Append events to the log. The events get the next free positions."""
         self.events += [
             event._replace(position=place) for place, event in enumerate(events, len(self.events))
         ]
@@ -63,7 +63,7 @@ class Trail:
         return sign_checkpoint(Checkpoint(origin, size, self.log.root(size)), [key])
 
     def export(self, start: int = 0, end: int | None = None, **options: Any) -> list[Line]:
-        """Return the lines of an export of the positions from `start` to `end - 1`."""
+        """Return the lines of an export with the events at the positions from `start` to `end - 1`."""
         end = self.log.size if end is None else end
         options = {
             "note": self.note(),
@@ -79,5 +79,5 @@ def text_of(lines: list[Line]) -> str:
 
 
 def place_of(lines: list[Line], position: int) -> int:
-    """Return the index of the line with the event at a position."""
+    """Return the index of the line that contains the event at a position of the log."""
     return next(place for place, line in enumerate(lines) if line.get("position") == position)

@@ -1,4 +1,4 @@
-"""Tests of checkpoints."""
+"""Tests of checkpoints: signed statements about the size and the root hash of a transparency log."""
 
 import pytest
 
@@ -16,7 +16,7 @@ CHECKPOINT = Checkpoint(
 KEY = PrivateKey.generate("example.com/behind-the-sofa")
 
 
-def test_checkpoint_of_the_specification_is_parsed_and_written() -> None:
+def test_example_checkpoint_of_the_specification_is_parsed_and_written() -> None:
     assert parse_checkpoint(TEXT) == CHECKPOINT
     assert CHECKPOINT.text == TEXT
 
@@ -51,7 +51,7 @@ def test_malformed_checkpoint_is_refused(text: str) -> None:
         parse_checkpoint(text)
 
 
-def test_signed_checkpoint_is_opened_with_its_key_and_origin_only() -> None:
+def test_signed_checkpoint_of_another_key_or_log_is_refused() -> None:
     note = sign_checkpoint(CHECKPOINT, [KEY])
     assert open_checkpoint(note, [KEY.public], origin=CHECKPOINT.origin) == (CHECKPOINT, [KEY.public])
     with pytest.raises(InvalidCheckpoint, match="belongs to the log"):

@@ -75,14 +75,14 @@ CONSISTENCY_PROOFS = {
 sizes = st.integers(1, 600)
 
 
-def test_roots_of_trees_are_those_of_the_published_vectors() -> None:
+def test_root_hashes_equal_the_published_test_vectors() -> None:
     log = Log(ENTRIES)
     assert [log.root(size).hex() for size in range(9)] == ROOTS
     assert EMPTY_ROOT.hex() == ROOTS[0]
 
 
 @pytest.mark.parametrize(("position", "size"), INCLUSION_PROOFS)
-def test_inclusion_proof_is_that_of_the_published_vectors(position: int, size: int) -> None:
+def test_inclusion_proof_equals_the_published_test_vector(position: int, size: int) -> None:
     log = Log(ENTRIES)
     proof = prove_inclusion(position, size, log.read)
     assert [part.hex() for part in proof] == INCLUSION_PROOFS[position, size]
@@ -90,7 +90,7 @@ def test_inclusion_proof_is_that_of_the_published_vectors(position: int, size: i
 
 
 @pytest.mark.parametrize(("old_size", "new_size"), CONSISTENCY_PROOFS)
-def test_consistency_proof_is_that_of_the_published_vectors(old_size: int, new_size: int) -> None:
+def test_consistency_proof_equals_the_published_test_vector(old_size: int, new_size: int) -> None:
     proof = prove_consistency(old_size, new_size, Log(ENTRIES).read)
     assert [part.hex() for part in proof] == CONSISTENCY_PROOFS[old_size, new_size]
     old_root, new_root = bytes.fromhex(ROOTS[old_size]), bytes.fromhex(ROOTS[new_size])
@@ -98,9 +98,7 @@ def test_consistency_proof_is_that_of_the_published_vectors(old_size: int, new_s
 
 
 @given(sizes, st.data())
-def test_inclusion_proof_fails_for_other_leaf_position_size_root_and_proof(
-    size: int, data: st.DataObject
-) -> None:
+def test_inclusion_proof_with_any_wrong_argument_is_refused(size: int, data: st.DataObject) -> None:
     log = Log(entries_of(size))
     position = data.draw(st.integers(0, size - 1))
     leaf, root = log.leaves[position], reference_root(log.leaves)
@@ -128,7 +126,7 @@ def test_inclusion_proof_fails_for_other_leaf_position_size_root_and_proof(
 
 
 @given(sizes, st.data())
-def test_consistency_proof_fails_for_other_size_root_and_proof(new_size: int, data: st.DataObject) -> None:
+def test_consistency_proof_with_any_wrong_argument_is_refused(new_size: int, data: st.DataObject) -> None:
     log = Log(entries_of(new_size))
     old_size = data.draw(st.integers(1, new_size))
     old_root, new_root = reference_root(log.leaves[:old_size]), reference_root(log.leaves)
@@ -153,14 +151,14 @@ def test_consistency_proof_fails_for_other_size_root_and_proof(new_size: int, da
             verify_consistency(*arguments)
 
 
-def test_every_tree_continues_the_empty_tree() -> None:
+def test_empty_consistency_proof_is_accepted_only_for_the_empty_old_tree() -> None:
     root = Log(ENTRIES).root()
     verify_consistency(0, EMPTY_ROOT, 8, root, [])
     with pytest.raises(InvalidProof):
         verify_consistency(0, root, 8, root, [])
 
 
-def test_tree_that_was_cut_and_filled_again_has_no_consistency_proof() -> None:
+def test_consistency_proof_of_a_tree_with_a_replaced_leaf_is_refused() -> None:
     before, after = Log(ENTRIES), Log([*ENTRIES[:7], b"another", b"one more"])
     proof = prove_consistency(8, 9, after.read)
     with pytest.raises(InvalidProof, match="does not continue the tree with 8 leaves"):
@@ -168,7 +166,7 @@ def test_tree_that_was_cut_and_filled_again_has_no_consistency_proof() -> None:
 
 
 @given(st.integers(0, 2000), st.integers(0, 2000))
-def test_subtrees_cover_their_range_without_gaps(one: int, other: int) -> None:
+def test_complete_subtrees_of_a_range_cover_the_range_without_gaps(one: int, other: int) -> None:
     start, end = sorted((one, other))
     reached = start
     for level, index in subtrees_of((start, end)):
@@ -178,9 +176,7 @@ def test_subtrees_cover_their_range_without_gaps(one: int, other: int) -> None:
 
 
 @given(sizes, st.data())
-def test_number_of_hashes_in_a_proof_is_at_most_the_height_of_the_tree_plus_one(
-    size: int, data: st.DataObject
-) -> None:
+def test_proof_has_at_most_one_hash_more_than_the_height_of_the_tree(size: int, data: st.DataObject) -> None:
     position = data.draw(st.integers(0, size - 1))
     assert len(inclusion_ranges(position, size)) <= (size - 1).bit_length()
     assert len(consistency_ranges(position, size)) <= (size - 1).bit_length() + 1

@@ -1,4 +1,4 @@
-"""Tests of signed notes, with the example notes of the specification and of the Go package."""
+"""Tests of signed notes, with the examples of the signed-note specification and of the Go package `sumdb/note`."""
 
 import pytest
 from hypothesis import given
@@ -20,14 +20,14 @@ KEY = PrivateKey.generate("hotels.example/audit")
 OTHER = PrivateKey.generate("hotels.example/audit")
 
 
-def test_note_of_the_go_documentation_is_signed_and_opened() -> None:
+def test_example_note_of_the_go_documentation_is_signed_and_verified() -> None:
     assert sign_note(GO_TEXT, [PrivateKey.parse(GO_PRIVATE)]) == GO_NOTE
     assert open_note(GO_NOTE, [PublicKey.parse(GO_PUBLIC)]) == (GO_TEXT, [PublicKey.parse(GO_PUBLIC)])
     assert PrivateKey.parse(GO_PRIVATE).public.text == GO_PUBLIC
     assert PrivateKey.parse(f"{GO_PRIVATE}\n").text == GO_PRIVATE
 
 
-def test_note_with_several_signatures_is_accepted_with_each_key() -> None:
+def test_note_with_two_signatures_is_verified_with_each_of_the_two_keys() -> None:
     note = sign_note("text\n", [KEY, OTHER])
     assert note.count("\n— hotels.example/audit ") == 2
     assert open_note(note, [KEY.public]) == ("text\n", [KEY.public])
@@ -40,20 +40,20 @@ def test_note_text_may_have_empty_lines() -> None:
     assert open_note(note, [KEY.public])[0] == "first\n\n— second\n"
 
 
-def test_signature_of_an_unknown_key_is_not_enough() -> None:
+def test_note_with_only_an_unknown_signature_is_refused() -> None:
     with pytest.raises(SignatureNotFound, match=rf"signed by {OTHER.public.name}\+{OTHER.public.id.hex()}"):
         open_note(sign_note("text\n", [OTHER]), [KEY.public])
     with pytest.raises(SignatureNotFound):
         open_note(sign_note("text\n", [KEY]), [])
 
 
-def test_key_with_the_same_bytes_and_another_name_is_unknown() -> None:
+def test_note_is_refused_if_its_key_is_known_under_another_name() -> None:
     renamed = PublicKey("other.example", KEY.public.raw)
     with pytest.raises(SignatureNotFound):
         open_note(sign_note("text\n", [KEY]), [renamed])
 
 
-def test_wrong_signature_of_a_known_key_refuses_the_note_although_another_is_right() -> None:
+def test_note_with_a_wrong_and_a_correct_signature_is_refused() -> None:
     wrong = KEY.signature_line("another text\n")
     note = "text\n\n" + OTHER.signature_line("text\n") + wrong
     with pytest.raises(InvalidSignature):
@@ -94,12 +94,12 @@ def test_malformed_note_is_refused(note: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "no newline", "tab\t\n", "escape\x1b\n", "return\r\n", "\ud800\n"])
-def test_text_that_a_note_cannot_contain_is_not_signed(text: str) -> None:
+def test_text_with_control_characters_or_without_a_final_newline_is_not_signed(text: str) -> None:
     with pytest.raises(InvalidNote):
         sign_note(text, [KEY])
 
 
-def test_note_is_not_made_without_a_key() -> None:
+def test_signing_a_note_without_a_key_is_refused() -> None:
     with pytest.raises(InvalidNote, match="at least one signature"):
         sign_note("text\n", [])
 
@@ -135,11 +135,11 @@ def test_malformed_private_key_is_refused_without_showing_the_key(text: str) -> 
 
 
 @pytest.mark.parametrize("name", ["", "two words", "one+one", "line\n", "non\u2003breaking", "bell\x07"])
-def test_name_that_a_key_cannot_have_is_refused(name: str) -> None:
+def test_key_name_with_forbidden_characters_is_refused(name: str) -> None:
     with pytest.raises(InvalidKey):
         PrivateKey.generate(name)
 
 
-def test_private_key_does_not_show_its_secret_in_logs() -> None:
+def test_text_representation_of_a_private_key_does_not_contain_the_secret() -> None:
     key = PrivateKey.parse(GO_PRIVATE)
     assert "AYEKFALVFGyNhPJEMzD1QIDr" not in f"{key!r} {key}"

@@ -1,4 +1,4 @@
-"""Tests that Go's packages `sumdb/note` and `sumdb/tlog`, and pymerkle, accept notes, checkpoints, tiles and proofs."""
+"""Tests that two other implementations, the Go package `sumdb` and pymerkle, accept our proofs and checkpoints."""
 
 import base64
 import json
@@ -28,13 +28,13 @@ KEY = PrivateKey.generate("hotels.example/audit")
 
 
 def positions_in(size: int) -> list[int]:
-    """Return positions at the borders of tiles and of the tree."""
+    """Return the positions of leaves at the borders of tiles, and the first and last position of the tree."""
     return sorted({0, 1, 254, 255, 256, 65_535, 65_536, size // 2, size - 1} & set(range(size)))
 
 
 @pytest.fixture(scope="module")
 def logs() -> dict[int, Log]:
-    """Return a log of each size. Each log continues the log before it."""
+    """Return one log for each size in SIZES. A larger log begins with the entries of a smaller log."""
     entries = entries_of(SIZES[-1])
     logs, growing = {}, Log()
     for size in SIZES:
@@ -62,7 +62,10 @@ def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check_with_go(program: Path, logs: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return the error and the note signed by Go for each log. The error is empty if Go accepts the log."""
+    """Let a Go program verify each log. Return the error of the program and the note that the program signed.
+
+    The error is empty if the program accepts the log.
+    """
     output = subprocess.run([program], input=json.dumps(logs), capture_output=True, text=True, check=True)
     results: list[dict[str, str]] = json.loads(output.stdout)
     return results
@@ -101,7 +104,9 @@ def base64_of(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def test_go_accepts_checkpoints_tiles_and_proofs_of_all_sizes(go_program: Path, logs: dict[int, Log]) -> None:
+def test_go_accepts_checkpoints_tiles_and_proofs_of_logs_of_all_sizes(
+    go_program: Path, logs: dict[int, Log]
+) -> None:
     sent = [for_go(log) for log in logs.values()]
     results = check_with_go(go_program, sent)
     assert {size: result["Error"] for size, result in zip(SIZES, results, strict=True)} == dict.fromkeys(
@@ -111,7 +116,7 @@ def test_go_accepts_checkpoints_tiles_and_proofs_of_all_sizes(go_program: Path, 
     assert [result["Note"] for result in results] == [log["Note"] for log in sent]
 
 
-def test_go_refuses_a_changed_signature_root_tile_and_proof(go_program: Path, logs: dict[int, Log]) -> None:
+def test_go_refuses_a_changed_checkpoint_root_leaf_or_tile(go_program: Path, logs: dict[int, Log]) -> None:
     log = logs[257]
     right, changed = base64_of(log.leaves[0]), base64_of(log.leaves[1])
     whole = for_go(log)
@@ -145,7 +150,7 @@ def peer() -> pymerkle.InmemoryTree:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_pymerkle_accepts_roots_and_inclusion_proofs(
+def test_pymerkle_accepts_our_root_hashes_and_inclusion_proofs(
     size: int, logs: dict[int, Log], peer: pymerkle.InmemoryTree
 ) -> None:
     log = logs[size]

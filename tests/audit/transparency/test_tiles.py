@@ -1,4 +1,4 @@
-"""Tests of tiles, tile paths and entry bundles."""
+"""Tests of the tiles (blocks of up to 256 hashes) of a log, of their paths, and of bundles of entries."""
 
 import pytest
 from hypothesis import given
@@ -15,12 +15,12 @@ BORDERS = (1, 2, 255, 256, 257, 511, 512, 513, 1000)
 
 
 @pytest.mark.parametrize("size", BORDERS)
-def test_root_from_tiles_is_the_root_of_the_definition(size: int) -> None:
+def test_root_computed_from_tiles_equals_the_root_that_rfc_6962_defines(size: int) -> None:
     log = Log(entries_of(size))
     assert log.root() == reference_root(log.leaves)
 
 
-def test_tree_of_70000_leaves_has_the_tiles_of_the_specification() -> None:
+def test_tree_with_70000_leaves_has_the_tiles_in_the_example_of_the_specification() -> None:
     log = Log()
     log.tiles = append(0, {}, bytes(70_000 * HASH_SIZE))
     widths = {tile: len(content) // HASH_SIZE for tile, content in log.tiles.items()}
@@ -34,13 +34,13 @@ def test_tree_of_70000_leaves_has_the_tiles_of_the_specification() -> None:
     assert partial_tiles(70_000) == {Tile(0, 273): 112, Tile(1, 1): 17, Tile(2, 0): 1}
 
 
-def test_tree_of_256_leaves_has_a_full_tile_and_a_tile_of_one_hash() -> None:
+def test_tree_with_256_leaves_has_one_partial_tile_with_one_hash() -> None:
     assert partial_tiles(256) == {Tile(1, 0): 1}
     assert partial_tiles(0) == {}
 
 
 @given(st.lists(st.integers(0, 400), max_size=6))
-def test_leaves_appended_in_parts_give_the_same_tiles_as_all_leaves_at_once(parts: list[int]) -> None:
+def test_tiles_are_the_same_whether_leaves_are_appended_together_or_in_parts(parts: list[int]) -> None:
     entries = entries_of(sum(parts))
     log, start = Log(), 0
     for part in parts:
@@ -49,7 +49,7 @@ def test_leaves_appended_in_parts_give_the_same_tiles_as_all_leaves_at_once(part
     assert log.tiles == Log(entries).tiles
 
 
-def test_append_needs_and_returns_only_partial_and_new_tiles() -> None:
+def test_append_needs_only_partial_tiles_and_returns_only_changed_tiles() -> None:
     log = Log(entries_of(600))
     edge = {tile: log.tiles[tile] for tile in partial_tiles(600)}
     assert edge.keys() == {Tile(0, 2), Tile(1, 0)}
@@ -65,7 +65,7 @@ def test_root_and_proofs_of_an_earlier_size_stay_the_same_when_the_log_grows() -
     assert prove_inclusion(299, 300, log.read) == proof
 
 
-def test_missing_and_short_tiles_are_refused() -> None:
+def test_missing_tile_and_tile_with_too_few_hashes_are_refused() -> None:
     log = Log(entries_of(300))
     with pytest.raises(TileNotFound, match="tile 1 of level 0 is missing"):
         append(300, {Tile(1, 0): log.tiles[Tile(1, 0)]}, log.leaves[0])
@@ -101,12 +101,12 @@ def test_tile_path_is_parsed_and_written(path: str, expected: TilePath) -> None:
         "tile/0/" + "x001/" * 2000 + "001",
     ],
 )  # fmt: skip
-def test_other_path_is_refused(path: str) -> None:
+def test_malformed_tile_path_is_refused(path: str) -> None:
     with pytest.raises(InvalidTile):
         parse_tile_path(path)
 
 
-def test_bundle_has_the_size_of_each_entry_in_two_bytes() -> None:
+def test_bundle_of_entries_has_two_bytes_with_the_size_before_each_entry() -> None:
     assert encode_bundle([b"abc", b"", b"x" * 65_535]) == b"\x00\x03abc\x00\x00\xff\xff" + b"x" * 65_535
     with pytest.raises(InvalidTile, match="At most 65535"):
         encode_bundle([b"x" * 65_536])

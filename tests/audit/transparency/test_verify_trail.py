@@ -1,4 +1,4 @@
-"""Tests of the stand-alone verifier with exports that were changed in many ways. The unchanged export is valid."""
+"""Tests of the stand-alone verifier: an unchanged export is valid, and an export that was changed is not valid."""
 
 import io
 import json
@@ -22,7 +22,7 @@ SIZE = 600  # two full tiles and a partial tile
 
 
 class Verifier:
-    """Runs the verifier on lines and returns its exit code and its output."""
+    """Runs `deploy/verify_trail.py` on the lines of an export, and returns the exit code and the output."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
@@ -70,12 +70,12 @@ def test_unchanged_export_is_valid(verifier: Verifier, lines: list[Line]) -> Non
 
 
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 512])
-def test_export_of_each_size_is_valid(verifier: Verifier, size: int) -> None:
+def test_export_of_a_log_of_any_size_is_valid(verifier: Verifier, size: int) -> None:
     assert verifier.run(Trail(size).export())[0] == VALID
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 300, 512])
-def test_export_with_an_older_checkpoint_of_a_log_that_has_grown_is_valid(
+def test_export_with_an_earlier_checkpoint_is_valid_after_the_log_has_grown(
     verifier: Verifier, trail: Trail, size: int
 ) -> None:
     assert verifier.run(trail.export(0, size, note=trail.note(size)))[0] == VALID
@@ -193,7 +193,7 @@ MOVED = "events were deleted, inserted or swapped"
         (lambda lines: lines[place_of(lines, 300)].update(entry="\ud800"), 300, "malformed"),
     ],
 )  # fmt: skip
-def test_changed_export_is_invalid_and_the_first_wrong_position_is_named(
+def test_changed_export_is_invalid_and_the_output_names_the_first_wrong_position(
     verifier: Verifier, lines: list[Line], change: Callable[[list[Line]], object], position: int, reason: str
 ) -> None:
     change(lines)
@@ -238,12 +238,14 @@ def test_line_that_is_not_an_event_is_invalid(verifier: Verifier, lines: list[Li
     assert output.startswith(f"invalid: position 300 (line {place + 1}): ")
 
 
-def test_member_that_is_there_twice_is_invalid(verifier: Verifier, lines: list[Line]) -> None:
+def test_line_with_the_same_json_key_twice_is_invalid(verifier: Verifier, lines: list[Line]) -> None:
     forged = text_of(lines).replace('{"position": 300, ', '{"position": 300, "entry": "{}", ')
     assert verifier.run(forged)[0] == INVALID
 
 
-def test_erased_value_is_valid_and_counted(verifier: Verifier, trail: Trail, lines: list[Line]) -> None:
+def test_export_with_an_erased_value_is_valid_and_the_value_is_counted(
+    verifier: Verifier, trail: Trail, lines: list[Line]
+) -> None:
     signed = json.loads(trail.events[300].entry)["personal"]["reason"]
     set_personal("reason", {"digest": signed})(lines)
     code, output = verifier.run(lines)
@@ -258,7 +260,7 @@ def test_export_with_a_changed_checkpoint_is_invalid(verifier: Verifier, lines: 
     assert "The signature of the checkpoint is wrong" in output
 
 
-def test_log_that_was_sealed_again_with_another_key_is_invalid(verifier: Verifier) -> None:
+def test_export_of_a_log_that_another_key_has_signed_is_invalid(verifier: Verifier) -> None:
     forger = PrivateKey.generate(KEY.public.name)
     trail = Trail(10)
     code, output = verifier.run(trail.export(note=trail.note(key=forger)))
@@ -266,7 +268,9 @@ def test_log_that_was_sealed_again_with_another_key_is_invalid(verifier: Verifie
     assert "not signed by the given key" in output
 
 
-def test_hashes_that_were_computed_again_are_invalid(verifier: Verifier, lines: list[Line]) -> None:
+def test_export_with_changed_events_and_recomputed_hashes_is_invalid(
+    verifier: Verifier, lines: list[Line]
+) -> None:
     forged = Trail(300)
     forged.append([event(position) for position in range(301, SIZE + 1)])
     forged_lines = forged.export()
@@ -276,7 +280,7 @@ def test_hashes_that_were_computed_again_are_invalid(verifier: Verifier, lines: 
     assert "do not lead to the signed root" in output
 
 
-def test_checkpoint_smaller_than_the_export_is_invalid(
+def test_export_with_more_events_than_its_checkpoint_is_invalid(
     verifier: Verifier, trail: Trail, lines: list[Line]
 ) -> None:
     lines[0]["checkpoint"] = trail.note(500)
@@ -301,13 +305,15 @@ def test_checkpoint_smaller_than_the_export_is_invalid(
         {"note": "more"},
     ],
 )
-def test_malformed_first_line_is_invalid(verifier: Verifier, lines: list[Line], change: Line) -> None:
+def test_export_with_a_malformed_first_line_is_invalid(
+    verifier: Verifier, lines: list[Line], change: Line
+) -> None:
     lines[0].update(change)
     assert verifier.run(lines)[0] == INVALID
 
 
 @pytest.mark.parametrize("key_number", [0, 1])
-def test_keys_before_and_after_a_change_of_the_key_are_accepted(verifier: Verifier, key_number: int) -> None:
+def test_checkpoint_signed_by_any_of_the_given_keys_is_accepted(verifier: Verifier, key_number: int) -> None:
     keys = [KEY, PrivateKey.generate(KEY.public.name)]
     verifier.keys = [key.public.text for key in keys]
     trail = Trail(3)
@@ -317,13 +323,15 @@ def test_keys_before_and_after_a_change_of_the_key_are_accepted(verifier: Verifi
 
 
 @pytest.mark.parametrize("earlier", [0, 1, 255, 256, 300, 512, SIZE])
-def test_log_that_continues_the_previous_checkpoint_is_valid(
+def test_export_of_a_log_that_continues_the_previous_checkpoint_is_valid(
     verifier: Verifier, trail: Trail, lines: list[Line], earlier: int
 ) -> None:
     assert verifier.run(lines, previous=trail.note(earlier))[0] == VALID
 
 
-def test_export_that_begins_at_the_previous_checkpoint_is_complete(verifier: Verifier, trail: Trail) -> None:
+def test_export_that_begins_after_the_previous_checkpoint_must_have_no_gap(
+    verifier: Verifier, trail: Trail
+) -> None:
     assert verifier.run(trail.export(300, earlier_sizes=[300]), previous=trail.note(300))[0] == VALID
     code, output = verifier.run(trail.export(301, earlier_sizes=[300]), previous=trail.note(300))
     assert code == UNDETERMINED
@@ -331,7 +339,7 @@ def test_export_that_begins_at_the_previous_checkpoint_is_complete(verifier: Ver
 
 
 @pytest.mark.parametrize("earlier", [200, 512, 599])
-def test_history_that_was_cut_and_sealed_again_is_invalid(
+def test_history_that_was_replaced_and_signed_again_contradicts_the_previous_checkpoint(
     verifier: Verifier, trail: Trail, lines: list[Line], earlier: int
 ) -> None:
     forged = Trail(199)
@@ -343,7 +351,7 @@ def test_history_that_was_cut_and_sealed_again_is_invalid(
     assert f"The first {earlier} events are not those of the previous checkpoint" in output
 
 
-def test_log_that_became_shorter_than_the_previous_checkpoint_is_invalid(
+def test_export_of_a_log_shorter_than_the_previous_checkpoint_is_invalid(
     verifier: Verifier, trail: Trail
 ) -> None:
     code, output = verifier.run(Trail(599).export(), previous=trail.note(600))
@@ -351,7 +359,7 @@ def test_log_that_became_shorter_than_the_previous_checkpoint_is_invalid(
     assert "but the previous checkpoint had 600" in output
 
 
-def test_previous_checkpoint_that_says_nothing_about_the_export_is_undetermined(
+def test_export_that_cannot_be_compared_with_the_previous_checkpoint_is_undetermined(
     verifier: Verifier, trail: Trail, lines: list[Line]
 ) -> None:
     for previous in (
@@ -366,7 +374,7 @@ def test_previous_checkpoint_that_says_nothing_about_the_export_is_undetermined(
 
 
 @pytest.mark.parametrize("borders", ["0-1", "0-256", "255-257", "256-512", "300-301", "599-600", "400-400"])
-def test_part_of_a_log_is_valid_only_if_a_part_is_accepted(
+def test_export_of_a_part_of_a_log_is_valid_only_with_the_option_part(
     verifier: Verifier, trail: Trail, borders: str
 ) -> None:
     start, end = map(int, borders.split("-"))
@@ -377,7 +385,7 @@ def test_part_of_a_log_is_valid_only_if_a_part_is_accepted(
     assert f"The {end - start} events from position {start} on are valid" in output
 
 
-def test_part_of_a_large_log_has_few_tiles(verifier: Verifier) -> None:
+def test_export_of_a_small_part_of_a_large_log_has_few_tiles(verifier: Verifier) -> None:
     trail = Trail()
     trail.append([event(1)] * 66_000)
     lines = trail.export(1000, 1001, earlier_sizes=[40_000])
@@ -394,9 +402,7 @@ def test_part_of_a_large_log_has_few_tiles(verifier: Verifier) -> None:
 @pytest.mark.parametrize(
     "content", ["", "text", "[]", '{"format":"hotelagent-audit-export/2"}\n', b"\x1f\x8b\xff\x00"]
 )
-def test_file_that_is_not_an_export_of_this_version_is_undetermined(
-    verifier: Verifier, content: str | bytes
-) -> None:
+def test_file_in_another_format_is_undetermined(verifier: Verifier, content: str | bytes) -> None:
     code, output = verifier.run(content)
     assert code == UNDETERMINED
     assert output == "undetermined: The file is not an export in the format hotelagent-audit-export/1.\n"
@@ -407,12 +413,14 @@ def test_file_that_is_not_an_export_of_this_version_is_undetermined(
     ["", "text", KEY.text, KEY.public.text[:-4], KEY.public.text.replace("hotels", "h")],
     ids=["empty", "text", "private key", "incomplete key", "other host"],  # the same in all pytest workers
 )
-def test_file_without_a_public_key_is_undetermined(verifier: Verifier, lines: list[Line], key: str) -> None:
+def test_verification_with_a_key_file_without_the_public_key_is_undetermined(
+    verifier: Verifier, lines: list[Line], key: str
+) -> None:
     verifier.keys = [key]
     assert verifier.run(lines)[0] == UNDETERMINED
 
 
-def test_missing_file_is_undetermined(
+def test_verification_with_a_missing_file_is_undetermined(
     verifier: Verifier, lines: list[Line], capsys: pytest.CaptureFixture[str]
 ) -> None:
     verifier.run(lines)
@@ -422,7 +430,7 @@ def test_missing_file_is_undetermined(
         assert "cannot be read" in capsys.readouterr().out
 
 
-def test_progress_is_shown_on_a_terminal_only(
+def test_verifier_shows_its_progress_only_on_a_terminal(
     verifier: Verifier, lines: list[Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verify_trail, "EVENTS_PER_PROGRESS", 300)
@@ -434,7 +442,7 @@ def test_progress_is_shown_on_a_terminal_only(
         assert ("600 events, 99 %" in terminal.getvalue()) is is_terminal
 
 
-def test_verifier_runs_without_the_project(verifier: Verifier, lines: list[Line]) -> None:
+def test_verifier_runs_without_the_modules_of_the_project(verifier: Verifier, lines: list[Line]) -> None:
     verifier.run(lines)
     program = verifier.folder / "verify_trail.py"
     program.write_text((ROOT / "deploy/verify_trail.py").read_text())

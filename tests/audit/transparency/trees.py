@@ -1,4 +1,4 @@
-"""Logs in memory for the tests, and an implementation of RFC 6962 that follows its definitions word by word."""
+"""Transparency logs in memory for the tests, and a slow implementation of the definitions in RFC 6962."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +10,7 @@ from audit.transparency.tiles import Tile, append
 
 
 class Log:
-    """A log whose tiles are in a dictionary."""
+    """A transparency log in memory, whose tiles (blocks of up to 256 hashes) are in a dictionary."""
 
     def __init__(self, entries: Sequence[bytes] = ()) -> None:
         self.size = 0
@@ -19,7 +19,7 @@ class Log:
         self.append(entries)
 
     def append(self, entries: Sequence[bytes]) -> dict[Tile, bytes]:
-        """Append the entries and return the changed tiles."""
+        """Append entries to the log, and return the new and changed tiles."""
         leaves = [leaf_hash(entry) for entry in entries]
         changed = append(self.size, self.tiles, b"".join(leaves))
         self.tiles |= changed
@@ -39,7 +39,7 @@ def entries_of(count: int) -> list[bytes]:
 
 
 def reference_root(leaves: Sequence[bytes]) -> bytes:
-    """Return MTH of leaf hashes (RFC 6962, section 2.1)."""
+    """Compute the root hash of a tree with these leaf hashes exactly as RFC 6962 (section 2.1) defines it."""
     if not leaves:
         return sha256().digest()
     if len(leaves) == 1:
