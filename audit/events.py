@@ -1,9 +1,12 @@
 """The event types of logins, the admin, API keys, hotels and guest contacts."""
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from audit.registry import Outcome, Severity, register
 from tenants.models import ContactKind
+from tenants.scopes import Role
 
 LOGGED_IN = register("staff.logged_in", description=_("{actor} logged in"))
 LOGGED_OUT = register("staff.logged_out", description=_("{actor} logged out"))
@@ -14,8 +17,31 @@ LOGIN_FAILED = register(
     severity=Severity.NOTICE,
     outcome=Outcome.DENIED,
 )
-PASSWORD_SET = register("staff.password_set", description=_("{actor} set the password of {subject}"))
-STAFF_ADDED = register("staff.added", description=_("{actor} added {subject} as {role}"), fields=("role",))
+PASSWORD_SET = register(
+    "staff.password_set", description=_("{actor} set the password of {subject}"), severity=Severity.NOTICE
+)
+STAFF_ADDED = register(
+    "staff.added",
+    description=_("{actor} added {subject} as {role}"),
+    fields=("role",),
+    severity=Severity.NOTICE,
+)
+_ROLES = {role.value: role.label for role in Role}
+ROLE_CHANGED = register(
+    "staff.role_changed",
+    description=_("{actor} changed the role of {subject} from {before} to {after}"),
+    fields=("before", "after"),
+    severity=Severity.WARNING,
+    labels={"before": _ROLES, "after": _ROLES},
+)
+ACTIVATED = register(
+    "staff.activated", description=_("{actor} activated the account of {subject}"), severity=Severity.NOTICE
+)
+DEACTIVATED = register(
+    "staff.deactivated",
+    description=_("{actor} deactivated the account of {subject}"),
+    severity=Severity.NOTICE,
+)
 # `hotel` is the id of the hotel. The event is in the hotel's and the platform's trail, because a restored backup of the
 # hotel lacks it. It names nobody.
 STAFF_ERASED = register(
@@ -58,9 +84,13 @@ API_KEY_CREATED = register(
     "api_key.created",
     description=_("{actor} created the API key {prefix} with the scopes {scopes}"),
     fields=("prefix", "scopes", "expires_at"),
+    severity=Severity.NOTICE,
 )
 API_KEY_REVOKED = register(
-    "api_key.revoked", description=_("{actor} revoked the API key {prefix}"), fields=("prefix",)
+    "api_key.revoked",
+    description=_("{actor} revoked the API key {prefix}"),
+    fields=("prefix",),
+    severity=Severity.NOTICE,
 )
 
 # Events about a hotel are also in the hotel's trail (`audit.hotel_trail`), except for the first two types and for the
@@ -72,12 +102,16 @@ HOTEL_CREATED = register(
     "hotel.created", description=_("{actor} created the hotel {slug}"), fields=("slug", "detail")
 )
 HOTEL_SUSPENDED = register(
-    "hotel.suspended", description=_("{actor} suspended the hotel {slug}"), fields=("slug", "detail")
+    "hotel.suspended",
+    description=_("{actor} suspended the hotel {slug}"),
+    fields=("slug", "detail"),
+    severity=Severity.NOTICE,
 )
 HOTEL_RESUMED = register(
     "hotel.resumed",
     description=_("{actor} lifted the suspension of the hotel {slug}"),
     fields=("slug", "detail"),
+    severity=Severity.NOTICE,
 )
 # `detail` has the names of the changed properties, and their values except for the e-mail address.
 HOTEL_CHANGED = register(
@@ -86,7 +120,10 @@ HOTEL_CHANGED = register(
     fields=("slug", "detail"),
 )
 HOTEL_RENAMED = register(
-    "hotel.renamed", description=_("{actor} renamed the hotel {slug}: {detail}"), fields=("slug", "detail")
+    "hotel.renamed",
+    description=_("{actor} renamed the hotel {slug}: {detail}"),
+    fields=("slug", "detail"),
+    severity=Severity.NOTICE,
 )
 # `detail` has the schema version before and after the migration, and the names of the
 # migrations that were applied or unapplied.
@@ -104,26 +141,35 @@ HOTEL_DELETION_REQUESTED = register(
 )
 # `detail` is the proof of deletion: it lists the number of deleted rows of each table.
 HOTEL_DELETED = register(
-    "hotel.deleted", description=_("{actor} deleted the hotel {slug}"), fields=("slug", "detail")
+    "hotel.deleted",
+    description=_("{actor} deleted the hotel {slug}"),
+    fields=("slug", "detail"),
+    severity=Severity.CRITICAL,
 )
 # `detail` contains the SHA-256 of the backup file, but not its path.
 HOTEL_BACKED_UP = register(
-    "hotel.backed_up", description=_("{actor} backed up the hotel {slug}"), fields=("slug", "detail")
+    "hotel.backed_up",
+    description=_("{actor} backed up the hotel {slug}"),
+    fields=("slug", "detail"),
+    severity=Severity.NOTICE,
 )
 HOTEL_RESTORED = register(
     "hotel.restored",
     description=_("{actor} restored the hotel {slug} from a backup"),
     fields=("slug", "detail"),
+    severity=Severity.WARNING,
 )
 DOMAIN_ADDED = register(
     "hotel.domain_added",
     description=_("{actor} added a domain to the hotel {slug}: {detail}"),
     fields=("slug", "detail"),
+    severity=Severity.NOTICE,
 )
 DOMAIN_REMOVED = register(
     "hotel.domain_removed",
     description=_("{actor} removed a domain from the hotel {slug}: {detail}"),
     fields=("slug", "detail"),
+    severity=Severity.NOTICE,
 )
 # The phone number or e-mail address is not stored, because it could not be erased from the audit trail.
 _CONTACT_KINDS = {kind.value: kind.label for kind in ContactKind}
@@ -138,6 +184,39 @@ CONTACT_REMOVED = register(
     description=_("{actor} removed a guest contact ({kind}) from the hotel {slug}"),
     fields=("slug", "kind"),
     labels={"kind": _CONTACT_KINDS},
+)
+
+# Recorded once an hour per client, so that a flood of requests does not become a flood of events.
+RATE_LIMIT_EXCEEDED = register(
+    "rate_limit.exceeded",
+    description=_("{actor} exceeded the rate limit of {requests} requests in {seconds} seconds"),
+    fields=("policy", "requests", "seconds"),
+    severity=Severity.NOTICE,
+    outcome=Outcome.DENIED,
+)
+# A page of the admin or a response of the API shows records that identify guests or staff. `targets` has the kinds and
+# ids of the records of a list, at most 100. The subject is the record if there is only one.
+PERSONAL_DATA_READ = register(
+    "personal_data.read",
+    description=_("{actor} viewed {count} records with personal data ({kind})"),
+    fields=("kind", "count", "targets", "route"),
+)
+# `before` and `after` are the properties of the flag, or null if the flag does not exist. `kind` is a model of waffle.
+FLAG_CHANGED = register(
+    "flag.changed",
+    description=_("{actor} changed the feature flag {name}: {changed}"),
+    fields=("kind", "name", "changed", "before", "after"),
+    severity=Severity.NOTICE,
+)
+
+#: The labels of the kinds of records in RECORDS_DELETED. Each app adds the kinds that its retention deletes.
+RECORD_KINDS: dict[str, Any] = {}
+# Recorded in each transaction that deletes records because they are old. `before` is the time before which they ended.
+RECORDS_DELETED = register(
+    "retention.deleted",
+    description=_("The retention deleted {count} old records: {kind}"),
+    fields=("kind", "count", "before"),
+    labels={"kind": RECORD_KINDS},
 )
 
 KEY_ADDED = register(

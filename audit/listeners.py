@@ -5,13 +5,17 @@ from uuid import UUID
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models import Model
+from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import Signal, receiver
+from django.forms.models import model_to_dict
 from django.http import HttpRequest
+from waffle.models import AbstractBaseFlag, Flag, Sample, Switch
 
 from audit import events
 from audit.erasure import erase_staff_member
 from audit.hotel_trail import record_in_both_trails
 from audit.models import Event
+from audit.recording.values import clean
 from audit.registry import EventType
 from audit.sealing.hotels import close_trail, continue_trail
 from audit.services import record, record_in_own_transaction
@@ -24,6 +28,8 @@ from tenants.services.staff import erase_staff
 #: A stored argument of a URL has at most this number of characters. At most this number of arguments is stored.
 _MAX_ARGUMENT_LENGTH = 64
 _MAX_ARGUMENTS = 8
+#: An event about a read list has the ids of at most this number of records.
+_MAX_TARGETS = 100
 
 
 @receiver(user_logged_in)
@@ -54,6 +60,36 @@ def _staff_added(*, user: User, **_: Any) -> None:
 @receiver(tenant_signals.staff_password_set)
 def _password_set(*, user: User, **_: Any) -> None:
     record(events.PASSWORD_SET, subject=("user", user.pk))
+
+
+@receiver(tenant_signals.rate_limit_exceeded)
+def _rate_limit_exceeded(*, policy: str, requests: int, seconds: int, **_: Any) -> None:
+    record_in_own_transaction(events.RATE_LIMIT_EXCEEDED, policy=policy, requests=requests, seconds=seconds)
+
+
+@receiver(tenant_signals.personal_data_read)
+def _personal_data_read(*, request: HttpRequest, kind: str, ids: list[str], **_: Any) -> None:
+    if not ids:
+        return
+    is_list = len(ids) > 1
+    record(
+        events.PERSONAL_DATA_READ,
+        subject=None if is_list else (kind, ids[0]),
+        kind=kind,
+        count=len(ids),
+        targets=[[kind, identifier] for identifier in ids[:_MAX_TARGETS]] if is_list else [],
+        route=_route_and_arguments(request)[0],
+    )
+
+
+@receiver(tenant_signals.staff_role_changed)
+def _role_changed(*, user: User, before: str, **_: Any) -> None:
+    record(events.ROLE_CHANGED, subject=("user", user.pk), before=before, after=user.role)
+
+
+@receiver(tenant_signals.staff_activation_changed)
+def _activation_changed(*, user: User, **_: Any) -> None:
+    record(events.ACTIVATED if user.is_active else events.DEACTIVATED, subject=("user", user.pk))
 
 
 @receiver(tenant_signals.staff_erased)
@@ -175,3 +211,50 @@ _record_hotel(tenant_signals.domain_added, events.DOMAIN_ADDED)
 _record_hotel(tenant_signals.domain_removed, events.DOMAIN_REMOVED)
 _record_contact(tenant_signals.contact_added, events.CONTACT_ADDED)
 _record_contact(tenant_signals.contact_removed, events.CONTACT_REMOVED)
+
+#: The properties of a feature flag (django-waffle) that are not recorded.
+_UNRECORDED_PROPERTIES = {"id", "name", "created", "modified", "users", "groups"}
+
+
+def _flag_properties(flag: AbstractBaseFlag) -> dict[str, Any]:
+    values = model_to_dict(flag)
+    return {
+        name: clean(value) for name, value in sorted(values.items()) if name not in _UNRECORDED_PROPERTIES
+    }
+
+
+def _remember_flag(*, instance: Any, **_: Any) -> None:
+    """Store the properties before the change in the instance."""
+    with platform_context():
+        stored = type(instance).objects.filter(pk=instance.pk).first()
+    instance.audited_before = None if stored is None else _flag_properties(stored)
+
+
+def _flag_saved(*, instance: Any, **_: Any) -> None:
+    _record_flag(instance, before=instance.audited_before, after=_flag_properties(instance))
+
+
+def _flag_deleted(*, instance: Any, **_: Any) -> None:
+    _record_flag(instance, before=_flag_properties(instance), after=None)
+
+
+def _record_flag(flag: Any, *, before: dict[str, Any] | None, after: dict[str, Any] | None) -> None:
+    names = sorted({*(before or {}), *(after or {})})
+    changed = [name for name in names if (before or {}).get(name) != (after or {}).get(name)]
+    kind = str(flag._meta.model_name)
+    with platform_context():
+        record(
+            events.FLAG_CHANGED,
+            subject=(kind, flag.pk),
+            kind=kind,
+            name=flag.name,
+            changed=changed,
+            before=before,
+            after=after,
+        )
+
+
+for _model in (Flag, Switch, Sample):
+    pre_save.connect(_remember_flag, sender=_model)
+    post_save.connect(_flag_saved, sender=_model)
+    post_delete.connect(_flag_deleted, sender=_model)

@@ -97,18 +97,19 @@ class EventType:
 
         Missing and erased fields are displayed as `?`. Characters that could hide or reorder text are escaped.
         """
-        values = {
-            name: self.labels.get(name, {}).get(str(value)) or visible(str(_format_value(value)))
-            for name, value in data.items()
-        }
+        values = {name: self._display(name, value) for name, value in data.items()}
         description = self.earlier.get(version or self.version, self.description)
         return str(description).format_map(_Values(values, actor=visible(actor), subject=visible(subject)))
+
+    def _display(self, name: str, value: object) -> str:
+        """Return the label of a value of a field, or the formatted value. The items of a list are displayed singly."""
+        if isinstance(value, list):
+            return ", ".join(self._display(name, item) for item in value)
+        return str(self.labels.get(name, {}).get(str(value)) or visible(str(_format_value(value))))
 
 
 def _format_value(value: object) -> object:
     """Return a stored value for display. Dates and times are formatted for the active language and time zone."""
-    if isinstance(value, list):
-        return ", ".join(str(_format_value(item)) for item in value)
     if not isinstance(value, str) or not _DATE_PREFIX.match(value):
         return value
     try:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from datetime import datetime
 from queue import Full
 from typing import Any
 
@@ -19,7 +20,7 @@ from hotelagent.core.ids import uuid7
 from hotelagent.core.text import storable
 from tenants.context import SYSTEM, actor_context
 
-__all__ = ["actor_as_json", "record", "record_in_own_transaction", "record_many"]
+__all__ = ["actor_as_json", "record", "record_deletion", "record_in_own_transaction", "record_many"]
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +106,15 @@ def record_many(event_type: EventType, rows: Iterable[tuple[Subject | None, Mapp
         with connection.cursor() as cursor:
             cursor.execute(_INSERT_MANY, {**_columns(event_type, origin), "rows": json.dumps(new)})
     return len(new)
+
+
+def record_deletion(*, kind: str, count: int, before: datetime) -> None:
+    """Record that retention deleted `count` old records, unless it is 0, in the transaction that deletes the records.
+
+    `kind` is a key of `audit.events.RECORD_KINDS`. `before` is the time before which the records ended.
+    """
+    if count:
+        record(events.RECORDS_DELETED, kind=kind, count=count, before=before)
 
 
 def _build_event(event_type: EventType, subject: Subject | None, fields: Mapping[str, object]) -> Event:

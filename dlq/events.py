@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from audit.registry import Labels, register
+from audit.events import RECORD_KINDS
+from audit.registry import Labels, Outcome, Severity, register
 from dlq.models import FailureStatus
 from dlq.redrives.models import RedriveAction, StopReason
 
@@ -39,6 +40,14 @@ NAMES: dict[str, str | StrPromise] = {
 }
 SOURCES: dict[str, str | StrPromise] = {}
 ERRORS: dict[str, str | StrPromise] = {}
+RECORD_KINDS.update(
+    {
+        "failure": _("closed failures"),
+        "failuredata": _("the payloads and error texts of closed failures"),
+        "failuregroup": _("groups without failures"),
+        "redrive": _("ended redrives"),
+    }
+)
 _NAMES_OR_ALL: Labels = ChainMap({"": _("all failures")}, NAMES)
 _ACTIONS: Labels = {action.value: action.label for action in RedriveAction}
 _STOP_REASONS: Labels = {reason.value: reason.label for reason in StopReason}
@@ -58,11 +67,19 @@ REGRESSED = register(
     fields=("name", "error"),
     labels={"name": NAMES, "error": ERRORS},
 )
+# Recorded by the database function dlq_capture when a failure has occurred 2, 4, 8, ... times.
+REPEATED = register(
+    "failure.repeated",
+    description=_("{name} failed again, {occurrences} times so far. Error: {error}"),
+    fields=("name", "error", "occurrences"),
+    labels={"name": NAMES, "error": ERRORS},
+)
 IN_DOUBT = register(
     "failure.in_doubt",
     description=_("The retry of {name} is not scheduled any more. It is unknown whether the work was done."),
     fields=("name",),
     labels={"name": NAMES},
+    severity=Severity.WARNING,
 )
 OVERTAKEN = register(
     "failure.overtaken",
@@ -96,12 +113,15 @@ PAYLOAD_VIEWED = register(
     description=_("{actor} viewed the payload of {name}"),
     fields=("name",),
     labels={"name": NAMES},
+    severity=Severity.NOTICE,
 )
 RETRY_FAILED = register(
     "failure.retry_failed",
     description=_("Retry {attempt} of {name} failed: {error}"),
     fields=("name", "attempt", "error", "status"),
     labels={"name": NAMES, "error": ERRORS},
+    severity=Severity.NOTICE,
+    outcome=Outcome.FAILED,
 )
 RESOLVED = register(
     "failure.resolved",
@@ -114,6 +134,7 @@ EXPIRED = register(
     description=_("The failure of {name} is too old for automatic retries and needs attention"),
     fields=("name",),
     labels={"name": NAMES},
+    severity=Severity.WARNING,
 )
 DISCARDED = register(
     "failure.discarded",
@@ -125,12 +146,14 @@ ERASED = register(
     "failure.erased",
     description=_("{actor} erased the data of a guest from {failures} failures and {events} audit events"),
     fields=("failures", "discarded", "attempts", "groups", "events"),
+    severity=Severity.NOTICE,
 )
 EXPORTED = register(
     "failure.exported",
     reads_personal_data=True,
     description=_("{actor} exported failures (format: {format}, selection: {criteria})"),
     fields=("format", "payloads", "criteria"),
+    severity=Severity.NOTICE,
 )
 PAUSED = register(
     "failure.paused",
@@ -243,6 +266,8 @@ REDRIVE_STOPPED = register(
     description=_("A redrive of failures was stopped: {reason} Succeeded: {succeeded}, failed: {failed}"),
     fields=("reason", "succeeded", "failed"),
     labels={"reason": _STOP_REASONS},
+    severity=Severity.WARNING,
+    outcome=Outcome.FAILED,
 )
 REDRIVE_FINISHED = register(
     "redrive.finished",

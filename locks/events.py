@@ -6,8 +6,16 @@ usually is a booking number. References and the reasons that staff type are pers
 
 from django.utils.translation import gettext_lazy as _
 
-from audit.registry import register
+from audit.events import RECORD_KINDS
+from audit.registry import Outcome, register
 
+RECORD_KINDS.update(
+    {
+        "allocation": _("released and expired holds"),
+        "waitinglistentry": _("ended waiting list entries"),
+        "webhookdelivery": _("webhook deliveries"),
+    }
+)
 _ALLOCATION = ("room", "check_in", "check_out")
 
 ROOM_CREATED = register(
@@ -32,6 +40,7 @@ HOLD_REFUSED = register(
     "hold.refused",
     description=_("{actor} could not hold {requested} from {check_in} to {check_out}: {reason}"),
     fields=("requested", "check_in", "check_out", "reason", "clashes"),
+    outcome=Outcome.DENIED,
 )
 HOLD_EXTENDED = register(
     "hold.extended",

@@ -12,11 +12,14 @@ from hotelagent.admin.dashboard import Card, Panel
 from locks.selectors import today
 from reminders import selectors
 from reminders.models import Reservation, ReservationStatus
+from tenants.signals import personal_data_read
+from tenants.unaudited import unaudited
 
 _MAX_ARRIVALS = 8
 
 
 @dashboard.register_card(scope="reservations:read", order=0)
+@unaudited("The card shows numbers and no guests.")
 def arrivals_today(_request: HttpRequest) -> Card:
     day = today()
     expected = Reservation.objects.filter(
@@ -53,13 +56,15 @@ def reminders_by_day(_request: HttpRequest) -> Panel:
 
 
 @dashboard.register_panel(scope="reservations:read", order=10)
-def guests_arriving_today(_request: HttpRequest) -> Panel | None:
+def guests_arriving_today(request: HttpRequest) -> Panel | None:
     arriving = Reservation.objects.select_related("stay__room").filter(
         arrival=today(), status=ReservationStatus.BOOKED
     )
     reservations = list(arriving.order_by("guest_name", "id")[:_MAX_ARRIVALS])
     if not reservations:
         return None
+    ids = [str(reservation.id) for reservation in reservations]
+    personal_data_read.send(Reservation, request=request, kind="reservation", ids=ids)
     return Panel(
         "reminders/arrivals.html", {"reservations": reservations}, stylesheet="reminders/reminders.css"
     )

@@ -6,9 +6,11 @@ The booking numbers, the names of uploaded files and the names of calendars are 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from audit.registry import register
+from audit.events import RECORD_KINDS
+from audit.registry import Outcome, Severity, register
 from reminders.models import FIRST_RULES, ImportKind, Reminder, SkipReason, SuppressionReason
 
+RECORD_KINDS["fileimport"] = _("uploaded files")
 _SKIP_REASONS = {reason.value: reason.label for reason in SkipReason}
 _IMPORT_KINDS = {kind.value: kind.label for kind in ImportKind}
 _SUPPRESSION_REASONS = {reason.value: reason.label for reason in SuppressionReason}
@@ -100,6 +102,8 @@ REMINDER_FAILED = register(
     fields=("rule", "error"),
     personal=("number",),
     labels={"rule": FIRST_RULES, "error": ERROR_LABELS},
+    severity=Severity.WARNING,
+    outcome=Outcome.FAILED,
 )
 REMINDER_UNKNOWN = register(
     "reminder.unknown",
@@ -107,6 +111,7 @@ REMINDER_UNKNOWN = register(
     fields=("rule", "error"),
     personal=("number",),
     labels={"rule": FIRST_RULES, "error": ERROR_LABELS},
+    severity=Severity.WARNING,
 )
 REMINDER_CANCELLED = register(
     "reminder.cancelled",
@@ -114,6 +119,14 @@ REMINDER_CANCELLED = register(
     fields=("rule", "was"),
     personal=("number",),
     labels={"rule": FIRST_RULES},
+)
+# A change of the reservation or of the rules cancelled reminders of these rules. The subject is the reservation.
+REMINDERS_CANCELLED = register(
+    "reminder.unplanned",
+    description=_("The reminders {rules} for reservation {number} are no longer needed and were cancelled"),
+    fields=("rules",),
+    personal=("number",),
+    labels={"rules": FIRST_RULES},
 )
 REMINDER_SEND_REQUESTED = register(
     "reminder.send_requested",
@@ -147,6 +160,8 @@ REMINDER_UNDELIVERED = register(
     fields=("rule", "reason"),
     personal=("number",),
     labels={"rule": FIRST_RULES, "reason": ERROR_LABELS},
+    severity=Severity.WARNING,
+    outcome=Outcome.FAILED,
 )
 SUPPRESSION_UNSUBSCRIBED = register(
     "suppression.unsubscribed",

@@ -6,6 +6,7 @@ replacement in all tables.
 
 from tenants.personal_data import (
     declare_columns,
+    declare_people,
     mask_email,
     mask_json,
     mask_name,
@@ -48,3 +49,4 @@ declare_columns("reminders_emailbranding", kept=("colour", "logo", "logo_type", 
 omit_rows("reminders_linkedcalendar")
 # Masked copies omit uploaded files, because the files contain guests' personal data.
 omit_rows("reminders_fileimport")
+declare_people("reminders_reservation", "reminders_reminder", "reminders_suppression")

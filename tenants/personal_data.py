@@ -34,6 +34,7 @@ class DeclaredColumns:
 
 _declared: dict[str, DeclaredColumns] = {}
 _omitted: set[str] = set()
+_people: set[str] = set()
 
 
 class UndeclaredColumns(LookupError):
@@ -50,6 +51,16 @@ def declare_columns(
 def omit_rows(*tables: str) -> None:
     """Declare that a masked backup omits all rows of these tables."""
     _omitted.update(tables)
+
+
+def declare_people(*tables: str) -> None:
+    """Declare that the rows of these tables identify guests or staff, so that reading them is recorded."""
+    _people.update(tables)
+
+
+def identifies_people(table: str) -> bool:
+    """Return whether the rows of the table identify guests or staff (see `declare_people`)."""
+    return table in _people
 
 
 def is_omitted(table: str) -> bool:
@@ -155,3 +166,4 @@ declare_columns(
 )
 declare_columns("django_migrations", kept=("app", "name"))
 omit_rows("tenants_apikey", "tenants_idempotencykey", "django_session")
+declare_people("tenants_user", "tenants_contactidentifier")

@@ -45,9 +45,21 @@ task_succeeded = Signal()
 # The argument `permission` is a scope, or the name of the URL pattern of an admin page.
 permission_denied = Signal()
 
+# Signal that a client of the API exceeded its rate limit `policy` of `requests` in `seconds`.
+# The signal is sent once an hour per client, and the client is the actor.
+rate_limit_exceeded = Signal()
+
+# Signal that the response to a request shows records that identify guests or staff.
+# The arguments are `request`, `kind` (the name of the model in lowercase) and `ids`. The signal is sent before the
+# response. If a receiver raises an exception, the client receives an error and no data.
+personal_data_read = Signal()
+
 # Signals about a staff account, sent in the context of the account's tenant with the argument `user`.
 staff_added = Signal()
 staff_password_set = Signal()
+# Signals that the role or the activation of an account changed. `staff_role_changed` also has the role `before`.
+staff_role_changed = Signal()
+staff_activation_changed = Signal()
 # Signal that the data of a staff account were erased, sent with `user` and the erased `username`.
 staff_erased = Signal()
 

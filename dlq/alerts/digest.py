@@ -21,6 +21,7 @@ from dlq.alerts.message import build_messages
 from dlq.alerts.models import FailureFigures
 from dlq.retention.models import FailureSettings
 from tenants.database.clock import database_now
+from tenants.unaudited import unaudited
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +49,7 @@ def is_due() -> bool:
     return _should_send(problems, state, now)
 
 
+@unaudited("The digest goes to the addresses in the settings, whose changes are recorded.")
 def send_if_due() -> int:
     """Send an e-mail about the problems of the current tenant if it is due. Return the number of sent messages."""
     settings = FailureSettings.objects.read()
@@ -99,6 +101,7 @@ def _current(state: dict[str, Any], now: datetime.datetime) -> dict[str, list[st
     return {key: times for key, times in reported.items() if _is_within(times[1], FORGET_AFTER, now)}
 
 
+@unaudited("When the last digest was sent is no business data.")
 def _remember(problems: Iterable[Finding], now: datetime.datetime) -> None:
     """Store `now` as the time at which the problems were last seen. Problems that were not reported are left out."""
     with transaction.atomic():

@@ -21,6 +21,7 @@ from dlq.groups.models import FailureGroup, GroupQuerySet
 from dlq.models import OPEN_STATUSES, Failure
 from hotelagent.core.ids import first_uuid7_at
 from tenants.queue.celery_task import get_task
+from tenants.unaudited import unaudited
 
 #: If the tenant has more failures than this, the failures of groups are counted in the background.
 MAX_COUNTED_LIVE = 10_000
@@ -120,6 +121,7 @@ def with_open_failures(groups: GroupQuerySet) -> GroupQuerySet:
     )
 
 
+@unaudited("The counts are computed from failures, whose changes are recorded.")
 def store_counts() -> None:
     """Count the failures of all groups of the tenant, and store the numbers in the groups.
 

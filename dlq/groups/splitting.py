@@ -22,6 +22,7 @@ from dlq.kinds.fields import overlaps
 from dlq.kinds.registry import find_kind
 from hotelagent.core.ids import uuid7
 from tenants.queue.celery_task import get_task
+from tenants.unaudited import unaudited
 
 #: Maximum number of rules that split one group. Each capture of an error of the group may check all these rules.
 MAX_SPLITS = 20
@@ -207,6 +208,7 @@ def split(*, fingerprint: str, condition: SplitCondition) -> str:
     return new
 
 
+@unaudited("The split, join or separation was recorded when a person requested it.")
 def regroup(*, fingerprint: str) -> bool:
     """Check a batch of failures of a group whose rules changed, and move them to the groups of the new rules.
 

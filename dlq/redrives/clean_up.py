@@ -4,6 +4,7 @@ import datetime
 
 from django.db import connection, transaction
 
+from audit.services import record_deletion
 from dlq.policy import REDRIVE_DUE
 from dlq.redrives import coverage
 from dlq.redrives.models import ACTIVE_STATUSES, UNFINISHED_STATUSES, Redrive, StopReason
@@ -23,8 +24,10 @@ def clean_up() -> None:
     """Stop lost redrives, and delete old redrives. Ended redrives are kept as long as closed failures."""
     stop_lost_redrives()
     days = FailureSettings.objects.read().keep_failure_days
-    ended = Redrive.objects.exclude(status__in=UNFINISHED_STATUSES)
-    ended.filter(ended_at__lt=database_now() - datetime.timedelta(days=days)).delete()
+    before = database_now() - datetime.timedelta(days=days)
+    with transaction.atomic():
+        ended = Redrive.objects.exclude(status__in=UNFINISHED_STATUSES).filter(ended_at__lt=before)
+        record_deletion(kind="redrive", count=ended.delete()[0], before=before)
 
 
 def stop_lost_redrives() -> None:

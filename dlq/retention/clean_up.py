@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from audit.services import record
+from audit.services import record, record_deletion
 from dlq import events
 from dlq.models import CLOSED_STATUSES, Attempt, Failure, FailureStatus
 from dlq.policy import FAILURE_DUE
@@ -149,6 +149,7 @@ def _clean(ids: Sequence[UUID], before: datetime.datetime) -> list[UUID]:
         existing = Failure.objects.filter(id__in=ids).order_by("id")
         closed = list(_closed(existing, before).filter(_has_personal_data()).values_list("id", flat=True))
         delete_personal_data_of(closed)
+        record_deletion(kind="failuredata", count=len(closed), before=before)
         return list(existing.exclude(_is_closed(before)).values_list("id", flat=True))
 
 
@@ -162,6 +163,7 @@ def _delete_failures(*, before: datetime.datetime) -> None:
             closed = list(_closed(Failure.objects.filter(id__in=ids), before).values_list("id", flat=True))
             _attempts(closed).delete()
             Failure.objects.filter(id__in=closed).delete()
+            record_deletion(kind="failure", count=len(closed), before=before)
         last = ids[-1] if ids else last
 
 
@@ -196,5 +198,6 @@ def _delete_unused_groups(*, before: datetime.datetime) -> None:
     A group is deleted even if an old attempt has an error of the group, because no index finds the attempts of a group.
     The traceback of such an attempt is lost.
     """
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_DELETE_GROUPS, [before])
+        record_deletion(kind="failuregroup", count=cursor.rowcount, before=before)

@@ -22,6 +22,7 @@ from dlq.retention.models import FailureSettings
 from tenants.context import current_tenant
 from tenants.database.clock import database_now
 from tenants.queue import due
+from tenants.unaudited import unaudited
 
 #: The number of parked failures that become due per second after a pause.
 RELEASED_PER_SECOND = 20
@@ -129,6 +130,7 @@ def park(failure_id: uuid.UUID) -> bool:
         return True
 
 
+@unaudited("The resumption was recorded when a person requested it.")
 def release() -> int:
     """Schedule the parked failures of the current hotel that are not paused any more. Return their number."""
     if current_tenant().is_platform:

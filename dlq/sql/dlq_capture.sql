@@ -63,7 +63,7 @@ BEGIN
             ELSE failure.translatable_message END,
         fingerprint = CASE
             WHEN failure.status <> 'retrying' THEN excluded.fingerprint ELSE failure.fingerprint END
-    RETURNING failure.id, failure.status, failure.attempt, failure.regressed_at INTO stored;
+    RETURNING failure.id, failure.status, failure.attempt, failure.regressed_at, failure.occurrences INTO stored;
 
     IF stored.id = new_id OR stored.status <> 'retrying' THEN
         INSERT INTO dlq_attempt AS attempt (
@@ -94,6 +94,12 @@ BEGIN
         PERFORM audit_record(
             request -> 'actor', 'failure.regressed', 'failure', stored.id::text,
             jsonb_build_object('name', request ->> 'name', 'error', error ->> 'type'));
+    -- Only the 2nd, 4th, 8th and so on: the work may fail a thousand times per minute.
+    ELSIF stored.status <> 'retrying' AND stored.occurrences & (stored.occurrences - 1) = 0 THEN
+        PERFORM audit_record(
+            request -> 'actor', 'failure.repeated', 'failure', stored.id::text,
+            jsonb_build_object(
+                'name', request ->> 'name', 'error', error ->> 'type', 'occurrences', stored.occurrences));
     END IF;
     RETURN jsonb_build_object('id', stored.id, 'status', stored.status, 'is_new', stored.id = new_id);
 END

@@ -1,11 +1,13 @@
 """The base classes of all model admins of the project."""
 
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import ValidationError
 from django.db import DataError
@@ -20,6 +22,8 @@ from unfold.views import ChangeList
 from hotelagent.admin import navigation, signals
 from tenants.context import current_tenant
 from tenants.errors import DomainError
+from tenants.personal_data import identifies_people
+from tenants.signals import personal_data_read
 
 Row = TypeVar("Row", bound=Model)
 
@@ -79,9 +83,19 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         """
         title = capfirst(str(self.opts.verbose_name_plural))
         try:
-            return super().changelist_view(request, {"title": title, **(extra_context or {})})
+            page = super().changelist_view(request, {"title": title, **(extra_context or {})})
         except (DataError, ValidationError):
             return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+        change_list = (getattr(page, "context_data", None) or {}).get("cl")
+        if request.method == "GET" and change_list is not None:
+            self._report_read(request, [str(obj.pk) for obj in change_list.result_list])
+        return page
+
+    def _report_read(self, request: HttpRequest, ids: list[str]) -> None:
+        """Report the displayed objects to the audit trail if they identify guests or staff."""
+        if identifies_people(self.opts.db_table):
+            kind = str(self.opts.model_name)
+            personal_data_read.send(self.model, request=request, kind=kind, ids=ids)
 
     def changeform_view(
         self,
@@ -95,11 +109,14 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         if object_id is not None:
             context.setdefault("title", capfirst(str(self.opts.verbose_name)))
         try:
-            return super().changeform_view(request, object_id, form_url, context)
+            page = super().changeform_view(request, object_id, form_url, context)
         except DomainError as error:
             # Django saves a form in a transaction, and the error has rolled back this transaction.
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+        if request.method == "GET" and object_id is not None and page.status_code == HTTPStatus.OK:
+            self._report_read(request, [unquote(object_id)])
+        return page
 
     def apply_to_each(
         self,

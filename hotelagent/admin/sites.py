@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any, ClassVar
 
+from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseRedirect
 from django.templatetags.static import static
@@ -17,6 +18,7 @@ from unfold.sites import UnfoldAdminSite
 from hotelagent.admin import dashboard, navigation
 from hotelagent.admin.language import set_language
 from hotelagent.admin.login import LoginForm
+from hotelagent.admin.passwords import OwnPasswordForm
 from tenants.context import current_tenant
 from tenants.signals import permission_denied
 
@@ -82,6 +84,17 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
             "languages_action": reverse("admin:language"),
             "show_history": False,
         }
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the page on which staff change their own password. Unfold's page would not report the change."""
+        view = PasswordChangeView.as_view(
+            form_class=OwnPasswordForm,
+            success_url=reverse("admin:password_change_done", current_app=self.name),
+            template_name=self.password_change_template or "registration/password_change_form.html",
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        request.current_app = self.name
+        return view(request)
 
     def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
         """Redirect to the start page. Django's page for a single app is not used, because the menu lists all apps."""

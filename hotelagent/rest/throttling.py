@@ -27,8 +27,10 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
 from hotelagent.core import metrics
+from tenants.access.actors import api_actor
 from tenants.access.client_address import client_address
-from tenants.context import current_tenant
+from tenants.context import actor_context, current_tenant
+from tenants.signals import rate_limit_exceeded
 
 # The views of REST framework import this module, so an import of APIView at run time would be circular.
 if TYPE_CHECKING:
@@ -36,11 +38,14 @@ if TYPE_CHECKING:
 
 REDIS_TIMEOUT_SECONDS = 0.25
 REDIS_PAUSE_SECONDS = 5.0
+#: The signal `rate_limit_exceeded` is sent once in this number of seconds for each client, however often it is refused.
+REPORT_SECONDS = 3600
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 # KEYS[1] is the client's Redis key. Its value is the "theoretical arrival time" of GCRA in microseconds.
 # ARGV[1] is the cost of a request in microseconds, and ARGV[2] is the maximum number of requests in a burst.
-# The script returns {1 if allowed else 0, remaining requests, microseconds to wait, microseconds until reset}.
+# The script returns {1 if allowed else 0, remaining requests, microseconds to wait, microseconds until reset, and 1 if
+# the request is the first refused request of the client since REPORT_SECONDS (ARGV[3]), else 0}. KEYS[2] remembers it.
 _GCRA = """
 local cost, size = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
@@ -49,10 +54,11 @@ local arrival = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
 local next_arrival = arrival + cost
 local remaining = size * cost - (next_arrival - now)
 if remaining < 0 then
-  return {0, 0, -remaining, arrival - now}
+  local first = redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[3])
+  return {0, 0, -remaining, arrival - now, first and 1 or 0}
 end
 redis.call('SET', KEYS[1], string.format('%.0f', next_arrival), 'PX', math.ceil((next_arrival - now) / 1000))
-return {1, math.floor(remaining / cost), 0, next_arrival - now}
+return {1, math.floor(remaining / cost), 0, next_arrival - now, 0}
 """
 
 logger = structlog.get_logger(__name__)
@@ -88,6 +94,8 @@ class ThrottleResult:
     remaining: int
     wait_seconds: float
     reset_seconds: float
+    #: Whether this is the first refused request of the client since REPORT_SECONDS.
+    is_first_refusal: bool
 
     @property
     def headers(self) -> dict[str, str]:
@@ -115,6 +123,11 @@ class ClientThrottle(BaseThrottle):
             return True
         request._request.throttle_result = self.result  # type: ignore[attr-defined]
         THROTTLE.labels(outcome="allowed" if self.result.allowed else "refused").inc()
+        if self.result.is_first_refusal:
+            with actor_context(api_actor(request)):
+                rate_limit_exceeded.send(
+                    type(self), policy=policy, requests=rate.requests, seconds=rate.seconds
+                )
         return self.result.allowed
 
     def wait(self) -> float | None:
@@ -130,13 +143,18 @@ class ClientThrottle(BaseThrottle):
             return None
         cost = rate.seconds * 1_000_000 // rate.requests
         try:
-            allowed, remaining, wait, reset = _script()(keys=[redis_key(client)], args=[cost, rate.requests])
+            key = redis_key(client)
+            allowed, remaining, wait, reset, is_first = _script()(
+                keys=[key, f"{key}:refused"], args=[cost, rate.requests, REPORT_SECONDS]
+            )
         except redis.RedisError as error:
             with cls._lock:
                 cls._resume_at = time.monotonic() + REDIS_PAUSE_SECONDS
             logger.warning("throttle_without_redis", error=type(error).__name__, pause=REDIS_PAUSE_SECONDS)
             return None
-        return ThrottleResult(policy, rate, bool(allowed), remaining, wait / 1e6, reset / 1e6)
+        return ThrottleResult(
+            policy, rate, bool(allowed), remaining, wait / 1e6, reset / 1e6, is_first_refusal=bool(is_first)
+        )
 
 
 def policy_and_client(request: Request) -> tuple[str, str]:

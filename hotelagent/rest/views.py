@@ -1,6 +1,7 @@
 """The base classes of all API views, which check scopes and rate limits and set the actor for the audit trail."""
 
 from contextlib import ExitStack
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from rest_framework import exceptions
@@ -12,7 +13,7 @@ from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 from hotelagent.rest.errors import MissingScope
 from tenants.access.actors import api_actor
 from tenants.context import actor_context
-from tenants.signals import permission_denied
+from tenants.signals import permission_denied, personal_data_read
 
 #: Value of `lookup_value_regex` for view sets of models with a UUID as primary key.
 UUID_REGEX = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -26,6 +27,8 @@ class HotelAPIView(APIView):
     """
 
     required_scopes: ClassVar[dict[str, str]] = {}
+    #: The kind of the records that identify guests or staff and that GET returns, such as "reservation".
+    personal_data: ClassVar[str] = ""
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         with ExitStack() as self._request_contexts:
@@ -59,7 +62,17 @@ class HotelAPIView(APIView):
                 response[name] = value
         # Responses depend on the credentials, so caches must not store them and return them to other clients.
         response.setdefault("Cache-Control", "no-store")
+        if self.personal_data and request.method == "GET" and response.status_code == HTTPStatus.OK:
+            personal_data_read.send(
+                type(self), request=request._request, kind=self.personal_data, ids=_record_ids(response.data)
+            )
         return response
+
+
+def _record_ids(data: Any) -> list[str]:
+    """Return the ids of the records in a response: a page, a list, or one record."""
+    rows = data.get("results", [data]) if isinstance(data, dict) else data
+    return [str(row["id"]) for row in rows]
 
 
 class HotelViewSet(HotelAPIView, GenericViewSet[Any]):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from hotelagent.admin.sites import hotel_site
 from locks import selectors
 from locks.board.grid import read_grid
+from tenants.signals import personal_data_read
 
 #: Choices for the number of nights that the board shows. The first choice is the default.
 NIGHTS_CHOICES = (30, 14, 60)
@@ -50,6 +51,8 @@ def board_view(request: HttpRequest) -> HttpResponse:
         floor=floor,
         with_guests="reservations:read" in scopes,
     )
+    guest_stays = [str(bar.id) for row in grid.rows for bar in row.bars if bar.guest]
+    personal_data_read.send(None, request=request, kind="stay", ids=guest_stays)
     step = datetime.timedelta(days=nights // 2)
     return render(
         request,

@@ -1,13 +1,15 @@
 """Deletion of ended holds, waiting list entries and webhook deliveries after `policy.DAYS_UNTIL_DELETION` days.
 
-The audit trail keeps the events of the deleted records.
+The audit trail keeps the events of the deleted records, and each transaction records how many records it deletes.
 """
 
 import datetime
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from audit.services import record_deletion
 from hotelagent.core.ids import first_uuid7_at
 from locks import policy
 from locks.models import Allocation, AllocationStatus
@@ -34,14 +36,23 @@ def delete_ended_records() -> int:
         encrypted_previous_secret=None, previous_secret_expires_at=None
     )
     before = now - datetime.timedelta(days=policy.DAYS_UNTIL_DELETION)
-    deleted = WaitingListEntry.objects.filter(ended_at__lt=before).delete()[0]
-    deleted += WebhookDelivery.objects.filter(
+    old_deliveries = WebhookDelivery.objects.filter(
         Q(status=WebhookDeliveryStatus.SENT) | Q(created_at__lt=before - KEEP_FAILED_DELIVERIES),
         created_at__lt=before,
-    ).delete()[0]
+    )
+    deleted = _delete(WaitingListEntry.objects.filter(ended_at__lt=before), before)
+    deleted += _delete(old_deliveries, before)
     while batch := _delete_holds(before):
         deleted += batch
     return deleted
+
+
+def _delete(records: QuerySet[Any], before: datetime.datetime) -> int:
+    """Delete the records and record their number, in one transaction. Return the number."""
+    with transaction.atomic():
+        count = records.delete()[0]
+        record_deletion(kind=str(records.model._meta.model_name), count=count, before=before)
+    return count
 
 
 def _delete_holds(before: datetime.datetime) -> int:
@@ -59,5 +70,5 @@ def _delete_holds(before: datetime.datetime) -> int:
         ids = list(
             ended.order_by("id").select_for_update(skip_locked=True).values_list("id", flat=True)[:BATCH_SIZE]
         )
-        Allocation.objects.filter(id__in=ids).delete()
+        _delete(Allocation.objects.filter(id__in=ids), before)
     return len(ids)

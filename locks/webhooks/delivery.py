@@ -14,13 +14,15 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_noop as _
 
+from audit.registry import EventType
+from audit.services import record
 from hotelagent.core.messages import TranslatableMessage, message_to_json
 from hotelagent.core.metrics import counter
 from locks.webhooks import events, policy
 from locks.webhooks.errors import WebhookDeliveryFailed, WebhookDeliveryNotFound
 from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
 from locks.webhooks.pausing import pause_deliveries, turn_off_webhook
-from locks.webhooks.transport import is_success, send_event
+from locks.webhooks.transport import host_of, is_success, send_event
 from tenants.database.clock import database_now
 from tenants.errors import DomainError
 from tenants.queue import due
@@ -147,6 +149,19 @@ def _mark_sent(delivery: WebhookDelivery) -> None:
         status=WebhookDeliveryStatus.SENT, sent_at=Now(), error=None
     )
     due.cancel(kind="webhook", ids=[delivery.id])
+    _record(events.WEBHOOK_DELIVERED, delivery)
+
+
+def _record(event_type: EventType, delivery: WebhookDelivery) -> None:
+    attempts = WebhookDelivery.objects.values_list("attempts", flat=True).get(id=delivery.id)
+    record(
+        event_type,
+        subject=("webhook", delivery.webhook_id),
+        delivery=delivery.id,
+        reported=delivery.event,
+        host=host_of(delivery.webhook),
+        attempts=attempts,
+    )
 
 
 def _mark_webhook_failing(webhook: Webhook, *, status: int) -> None:
@@ -168,9 +183,9 @@ def _mark_webhook_failing(webhook: Webhook, *, status: int) -> None:
 
 def _give_up(delivery: WebhookDelivery, *, error: str) -> None:
     with transaction.atomic():
-        WebhookDelivery.objects.filter(id=delivery.id).exclude(status=WebhookDeliveryStatus.SENT).update(
-            status=WebhookDeliveryStatus.FAILED, error=message_to_json(error)
-        )
+        unsent = WebhookDelivery.objects.filter(id=delivery.id).exclude(status=WebhookDeliveryStatus.SENT)
+        if unsent.update(status=WebhookDeliveryStatus.FAILED, error=message_to_json(error)):
+            _record(events.WEBHOOK_DELIVERY_FAILED, delivery)
         due.cancel(kind="webhook", ids=[delivery.id])
 
 

@@ -6,7 +6,7 @@ The events contain the host of a webhook and not its URL, because the path may h
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from audit.registry import register
+from audit.registry import Outcome, Severity, register
 from locks.webhooks import policy
 from locks.webhooks.errors import InvalidWebhookURL, WebhookDeliveryFailed
 
@@ -41,6 +41,20 @@ WEBHOOK_SECRET_ROTATED = register(
     "webhook.secret_rotated",
     description=_("{actor} rotated the signing secret of the webhook to {host}"),
     fields=("host", "previous_secret_expires_at"),
+    severity=Severity.NOTICE,
+)
+# The data of the delivery are in the event that the delivery reports.
+WEBHOOK_DELIVERED = register(
+    "webhook.delivered",
+    description=_("The event {reported} was delivered to {host} (attempt {attempts})"),
+    fields=("delivery", "reported", "host", "attempts"),
+)
+WEBHOOK_DELIVERY_FAILED = register(
+    "webhook.delivery_failed",
+    description=_("The event {reported} could not be delivered to {host} ({attempts} attempts)"),
+    fields=("delivery", "reported", "host", "attempts"),
+    severity=Severity.WARNING,
+    outcome=Outcome.FAILED,
 )
 WEBHOOK_TURNED_OFF = register(
     "webhook.turned_off",
@@ -52,4 +66,5 @@ WEBHOOK_TURNED_OFF = register(
             FAILING: format_lazy(_("all attempts failed for {days} days"), days=policy.TURN_OFF_AFTER_DAYS),
         }
     },
+    severity=Severity.WARNING,
 )

@@ -14,6 +14,7 @@ from locks.webhooks import policy
 from locks.webhooks.event_types import WebhookEvent
 from tenants.context import current_hotel
 from tenants.queue import due
+from tenants.unaudited import unaudited
 
 _LIVE_HOLDS = """
 SELECT id, expires_at, clock_timestamp() AS now FROM locks_allocation
@@ -26,6 +27,7 @@ FROM unnest(%(ids)s::uuid[]) AS id
 """
 
 
+@unaudited("It only marks holds as announced.")
 def publish_expiring_holds(hold_ids: Sequence[UUID]) -> None:
     """Publish `hold.expiring_soon` for the holds that expire within `policy.EXPIRY_WARNING_SECONDS`.
 

@@ -42,6 +42,7 @@ class ReminderViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMod
     """The reminders of the hotel, which are e-mails to guests, including skipped, cancelled and failed reminders."""
 
     queryset = selectors.reminders()
+    personal_data = "reminder"
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter
     required_scopes = {"GET": "reminders:read", "POST": "reminders:write"}

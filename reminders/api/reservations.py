@@ -42,6 +42,7 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
     """Bookings of the hotel's property management system (PMS)."""
 
     queryset = Reservation.objects.select_related("stay__room")
+    personal_data = "reservation"
     serializer_class = ReservationSerializer
     filterset_class = ReservationFilter
     required_scopes = {"GET": "reservations:read", "POST": "reservations:write"}
@@ -67,7 +68,7 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
         return _response_with_etag(self.get_object())
 
     @extend_schema(responses={200: ReminderSerializer(many=True)}, filters=False)
-    @action(detail=True, methods=["get"], pagination_class=None)
+    @action(detail=True, methods=["get"], pagination_class=None, personal_data="reminder")
     def reminders(self, request: Request, pk: str) -> Response:
         """List the reminders of a reservation, ordered by planned time."""
         reminders = selectors.reminders().filter(reservation=self.get_object()).order_by("planned_for", "id")
@@ -83,6 +84,7 @@ def _response_with_etag(reservation: Reservation, status_code: int = status.HTTP
 class ReservationByNumberView(HotelAPIView):
     """The endpoint for a reservation that is identified by its number in the hotel's PMS."""
 
+    personal_data = "reservation"
     required_scopes = {"GET": "reservations:read", "PUT": "reservations:write"}
 
     @extend_schema(operation_id="reservations_by_number", responses={200: ReservationSerializer})

@@ -20,7 +20,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from audit.services import record
+from audit.services import record, record_deletion
 from hotelagent.core.text import single_line
 from reminders import due_kinds, events
 from reminders.errors import FileImportNotFound, FileImportStateError, InvalidFile
@@ -32,6 +32,7 @@ from tenants.context import current_actor
 from tenants.database.clock import database_now
 from tenants.queue import due
 from tenants.queue.celery_task import send_on_commit
+from tenants.unaudited import unaudited
 
 #: The maximum size of an uploaded file in bytes. The limit is below the 10 MB that the reverse proxy accepts.
 MAX_FILE_SIZE = 8_000_000
@@ -75,6 +76,7 @@ def upload_file(*, kind: ImportKind, name: str, content: bytes) -> FileImport:
     return uploaded
 
 
+@unaudited("Only the start of an import changes the hotel's data, and is recorded.")
 def change_settings(uploaded: FileImport, *, settings: Mapping[str, Any]) -> None:
     """Store the settings for reading the file, inspect the file with these settings, and store the inspection.
 
@@ -94,6 +96,7 @@ def change_settings(uploaded: FileImport, *, settings: Mapping[str, Any]) -> Non
     )
 
 
+@unaudited("Only the start of an import changes the hotel's data, and is recorded.")
 def request_check(uploaded: FileImport) -> None:
     """Start the check of an uploaded file. A worker checks all rows and stores none of them.
 
@@ -132,6 +135,7 @@ def start_import(uploaded: FileImport) -> None:
         enqueue(uploaded.id)
 
 
+@unaudited("The start of the import was recorded.")
 def resume(uploaded: FileImport) -> None:
     """Let a worker continue a check or an import that an error interrupted.
 
@@ -184,11 +188,14 @@ def delete(uploaded: FileImport) -> None:
 
 def delete_expired_files() -> int:
     """Delete all files that were uploaded more than `DAYS_UNTIL_DELETION` days ago, and return their number."""
-    expired = FileImport.objects.filter(created_at__lt=database_now() - timedelta(days=DAYS_UNTIL_DELETION))
+    before = database_now() - timedelta(days=DAYS_UNTIL_DELETION)
+    expired = FileImport.objects.filter(created_at__lt=before)
     with transaction.atomic():
         ids = list(expired.values_list("id", flat=True))
         due.cancel(kind=due_kinds.FILE_IMPORT, ids=ids)
-        return FileImport.objects.filter(id__in=ids).delete()[0]
+        deleted = FileImport.objects.filter(id__in=ids).delete()[0]
+        record_deletion(kind="fileimport", count=deleted, before=before)
+    return deleted
 
 
 def enqueue(import_id: UUID) -> None:

@@ -30,6 +30,7 @@ from reminders.models import ACTIVE_STATUSES, FileImport, ImportStatus
 from tenants.context import Actor, actor_context, changed_actor
 from tenants.database.clock import database_now
 from tenants.queue import due
+from tenants.unaudited import unaudited
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class TimeUp(Exception):
     """The worker has reached its time limit. A new task processes the rest of the file."""
 
 
+@unaudited("The import of each kind of file records what it imported.")
 def run(import_id: UUID) -> None:
     """Check or import a file, depending on its status. Do nothing if another worker is processing the file.
 

@@ -7,6 +7,7 @@ rows, so the same code plans the reminders of one reservation or of a whole impo
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,8 +16,9 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
+from audit.services import record_many
 from hotelagent.core.ids import uuid7
-from reminders import due_kinds, metrics
+from reminders import due_kinds, events, metrics
 from reminders.local_time import hotel_time_zone
 from reminders.models import ReminderStatus, Reservation, Rule, RuleAnchor, SkipReason
 from reminders.planning.guest_history import returning_guests
@@ -45,10 +47,11 @@ class PlanningResult:
 # Reminders in status `sending` are not cancelled: their worker checks the reservation again before sending.
 # PostgreSQL finds the reminders of these reservations with the unique index on (reservation, rule, arrival).
 _CANCEL = """
-UPDATE reminders_reminder SET status = 'cancelled'
-WHERE reservation_id = ANY(%s::uuid[]) AND status = 'scheduled'
-AND (reservation_id, rule_id, arrival) NOT IN (SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::date[]))
-RETURNING id
+UPDATE reminders_reminder AS r SET status = 'cancelled'
+FROM reminders_rule AS rule
+WHERE r.reservation_id = ANY(%s::uuid[]) AND r.status = 'scheduled' AND rule.id = r.rule_id
+AND (r.reservation_id, r.rule_id, r.arrival) NOT IN (SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::date[]))
+RETURNING r.id, r.reservation_id, r.rule_id, rule.name
 """
 
 # Reminders in status `sent`, `failed` or `unknown` are never changed, so that no reminder is sent twice.
@@ -153,7 +156,8 @@ def _planned(
 def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_PlannedReminder]) -> int:
     """Cancel the scheduled reminders of the reservations, except for the reminders in `planned`.
 
-    Return the number of cancelled reminders.
+    Return the number of cancelled reminders. An event of each reservation names the rules of its cancelled reminders,
+    except for the rules whose reminder is planned for another arrival.
     """
     parameters: list[Any] = [
         [reservation.id for reservation in reservations],
@@ -163,10 +167,27 @@ def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_Plann
     ]
     with connection.cursor() as cursor:
         cursor.execute(_CANCEL, parameters)
-        ids = [row[0] for row in cursor.fetchall()]
-    if ids:
-        due.cancel(kind=due_kinds.REMINDER, ids=ids)
-    return len(ids)
+        cancelled = cursor.fetchall()
+    if not cancelled:
+        return 0
+    due.cancel(kind=due_kinds.REMINDER, ids=[row[0] for row in cancelled])
+    planned_again = {(p.reservation.id, p.rule.id) for p in planned}
+    rules: dict[uuid.UUID, set[str]] = defaultdict(set)
+    for _id, reservation_id, rule_id, name in cancelled:
+        if (reservation_id, rule_id) not in planned_again:
+            rules[reservation_id].add(name)
+    record_many(
+        events.REMINDERS_CANCELLED,
+        [
+            (
+                ("reservation", reservation.id),
+                {"number": reservation.external_id, "rules": sorted(rules[reservation.id])},
+            )
+            for reservation in reservations
+            if reservation.id in rules
+        ],
+    )
+    return len(cancelled)
 
 
 def _store(planned: Sequence[_PlannedReminder], *, replaced: Sequence[str], now: datetime) -> PlanningResult:

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from django.db import connection
 
 from tenants.access import idempotency
+from tenants.unaudited import unaudited
 
 #: Maximum number of sessions that one DELETE statement deletes. Each statement is a separate transaction.
 _BATCH = 5_000
 
 
+@unaudited("Expired sessions and stored responses are no business data.")
 def delete_expired_records() -> int:
     """Delete the current tenant's expired sessions and its expired responses to requests with an idempotency key.
 

@@ -6,11 +6,11 @@ from django.contrib import admin
 from django.http import HttpRequest
 from waffle.models import Flag, Switch
 
-from hotelagent.admin.base import PlatformModelAdmin
+from hotelagent.admin.base import DeletionsAuditedByServices, PlatformModelAdmin
 from hotelagent.admin.sites import platform_site
 
 
-class _WaffleAdmin(PlatformModelAdmin):
+class _WaffleAdmin(DeletionsAuditedByServices, PlatformModelAdmin):
     search_fields = ("name", "note")
     readonly_fields = ("created", "modified")
 

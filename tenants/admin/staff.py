@@ -7,20 +7,25 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import UserChangeForm, UserCreationForm
 
-from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.base import HotelModelAdmin, changed_fields
+from hotelagent.admin.passwords import StaffPasswordForm
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.models import User
 from tenants.services.staff import available_roles
+from tenants.signals import staff_activation_changed, staff_added, staff_role_changed
 
 
 class StaffCreationForm(UserCreationForm):  # type: ignore[misc]
@@ -30,12 +35,6 @@ class StaffCreationForm(UserCreationForm):  # type: ignore[misc]
     class Meta:
         model = User
         fields = ("username", "full_name", "email", "role")
-
-
-class StaffPasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields.pop("usable_password", None)
 
 
 class StaffChangeForm(UserChangeForm):  # type: ignore[misc]
@@ -112,6 +111,31 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
         if obj is None or obj.pk != request.user.pk:
             return form
         return _own_account_form(form)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        before = User.objects.get(pk=obj.pk) if change else None
+        super().save_model(request, obj, form, change)
+        if before is None:
+            staff_added.send(User, user=obj)
+            return
+        if obj.role != before.role:
+            staff_role_changed.send(User, user=obj, before=before.role)
+        if obj.is_active != before.is_active:
+            staff_activation_changed.send(User, user=obj)
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        """Record nothing, because the receiver of `staff_added` records the account with its role."""
+        return LogEntry()
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        """Record the changed fields, unless only the password was set, which StaffPasswordForm reports."""
+        return (
+            LogEntry() if "password" in changed_fields(message) else super().log_change(request, obj, message)
+        )
+
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002
+        return super().user_change_password(request, id, form_url)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Return False, because the audit trail refers to accounts. Deactivate an account instead."""

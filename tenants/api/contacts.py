@@ -41,6 +41,7 @@ class ContactIdentifierSerializer(serializers.ModelSerializer[ContactIdentifier]
 
 class ContactsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
     queryset = ContactIdentifier.objects.all()
+    personal_data = "contactidentifier"
     serializer_class = ContactIdentifierSerializer
     lookup_value_regex = UUID_REGEX
     filterset_fields = ("kind",)

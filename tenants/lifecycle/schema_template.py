@@ -17,6 +17,7 @@ from tenants.database import quoting, roles
 from tenants.lifecycle import pgtools
 from tenants.lifecycle.schema_description import compute_fingerprint
 from tenants.models import SchemaTemplate
+from tenants.unaudited import unaudited
 
 SCHEMA = "hotel_template"
 #: The tenant for work in the template schema. This tenant is not a hotel and has no role.
@@ -90,6 +91,7 @@ def ensure_schema() -> None:
             cursor.execute(MIGRATIONS_TABLE)
 
 
+@unaudited("The migration of each hotel is recorded.")
 def store_script() -> str:
     """Dump the template schema and store the dump. New hotels are created from the stored dump.
 

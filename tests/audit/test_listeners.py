@@ -1,7 +1,10 @@
 """Tests of the events that are recorded when Django, the admin or the app `tenants` sends a signal."""
 
+from io import StringIO
+
 import pytest
 from django.contrib.auth import authenticate
+from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
 
@@ -133,3 +136,53 @@ def test_object_added_in_the_admin_is_recorded_with_the_user_as_actor(staff: Cli
     with hotel_context(hotel):
         event = Event.objects.filter(subject_kind="room").latest("id")
         assert event.actor_label == "manager"
+
+
+def staff_events(hotel: Hotel, user: User) -> list[Event]:
+    with hotel_context(hotel):
+        return list(timeline(kind="user", identifier=user.pk).exclude(event="staff.logged_in").order_by("id"))
+
+
+@pytest.mark.django_db
+def test_own_new_password_is_recorded(hotel: Hotel, ana: User) -> None:
+    passwords = {
+        "old_password": "right-horse",
+        "new_password1": "battery-staple",
+        "new_password2": "battery-staple",
+    }
+    assert log_in("right-horse").post("/admin/password_change/", passwords).status_code == 302
+    [event] = staff_events(hotel, ana)
+    assert (event.event, event.actor_id, event.subject_id) == ("staff.password_set", str(ana.pk), str(ana.pk))
+    assert "staple" not in str(event.data) + str(event.personal)
+    with hotel_context(hotel):
+        ana.refresh_from_db()
+    assert ana.check_password("battery-staple")
+
+
+@pytest.mark.django_db
+def test_password_set_by_a_manager_is_recorded_once(staff: Client, hotel: Hotel, ana: User) -> None:
+    passwords = {"password1": "battery-staple", "password2": "battery-staple"}
+    assert staff.post(f"/admin/tenants/user/{ana.pk}/password/", passwords).status_code == 302
+    [event] = staff_events(hotel, ana)
+    assert (event.event, event.actor_label) == ("staff.password_set", "manager")
+
+
+@pytest.mark.django_db
+def test_role_before_and_after_a_change_is_recorded(staff: Client, hotel: Hotel, ana: User) -> None:
+    form = {"username": "ana", "full_name": "", "email": "", "language": ana.language, "role": Role.AUDITOR}
+    assert staff.post(f"/admin/tenants/user/{ana.pk}/change/", form).status_code == 302
+    events = {event.event: event for event in staff_events(hotel, ana)}
+    assert events["staff.role_changed"].data == {"before": "manager", "after": "auditor"}
+    assert "staff.deactivated" in events  # the form had no tick for "active"
+
+
+@pytest.mark.django_db
+def test_flag_changed_by_command_is_recorded_with_its_properties(platform: None) -> None:
+    call_command("waffle_switch", "lamps", "on", "--create", stdout=StringIO())
+    call_command("waffle_switch", "lamps", "off", stdout=StringIO())
+    call_command("waffle_delete", "--switches", "lamps", stdout=StringIO())
+    events = Event.objects.filter(event="flag.changed").order_by("id")
+    states = [(event.data["before"], event.data["after"]) for event in events]
+    active = [tuple(state and state["active"] for state in pair) for pair in states]
+    assert active == [(None, False), (False, True), (True, False), (False, None)]
+    assert {event.data["name"] for event in events} == {"lamps"}

@@ -16,7 +16,7 @@ from tenants.context import hotel_context, platform_context
 from tenants.database.placement import Placement, placement_of
 from tenants.models import ApiKey, Hotel, HotelStatus, User
 from tenants.scopes import Role
-from tenants.signals import permission_denied
+from tenants.signals import permission_denied, staff_added
 from tests.interfaces.conftest import HOST, OTHER_HOST, PASSWORD, page
 
 pytestmark = pytest.mark.django_db
@@ -171,13 +171,13 @@ def test_revoked_api_key_is_not_authenticated(staff: Client, hotel: Hotel) -> No
 def test_staff_can_be_added_and_changed_but_not_deleted(staff: Client, hotel: Hotel) -> None:
     signalled: list[tuple[str, list[str]]] = []
 
-    def added(**kwargs: Any) -> None:
-        signalled.append(("added", kwargs["changed"]))
+    def added(**_: Any) -> None:
+        signalled.append(("added", []))
 
     def changed(**kwargs: Any) -> None:
         signalled.append(("changed", kwargs["changed"]))
 
-    signals.object_added.connect(added)
+    staff_added.connect(added)
     signals.object_changed.connect(changed)
     try:
         response = staff.post(
@@ -195,7 +195,7 @@ def test_staff_can_be_added_and_changed_but_not_deleted(staff: Client, hotel: Ho
         )
         assert response.status_code == 302, response.content
     finally:
-        signals.object_added.disconnect(added)
+        staff_added.disconnect(added)
         signals.object_changed.disconnect(changed)
     assert [name for name, _fields in signalled] == ["added", "changed"]
     assert staff.get(f"{url}delete/").status_code == 403

@@ -10,6 +10,8 @@ import redis
 from rest_framework.settings import api_settings
 from rest_framework.test import APIClient
 
+from audit.models import Event
+from audit.registry import Outcome
 from hotelagent.rest import throttling
 from hotelagent.rest.throttling import ClientThrottle, Rate
 from tenants.context import hotel_context
@@ -54,6 +56,23 @@ def test_request_above_the_rate_limit_is_throttled_with_retry_after(
     assert responses[3]["RateLimit"].startswith('"client";r=0;')
     assert 0 < int(responses[3]["Retry-After"]) <= 20
     assert responses[3].json()["type"] == "/problems/throttled"
+
+
+def test_exceeded_rate_limit_is_recorded_once_per_client(
+    hotel: Hotel, client_with: Callable[..., APIClient]
+) -> None:
+    client, other = client_with(hotel, "rooms:read"), client_with(hotel, "rooms:read")
+    with hotel_context(hotel):  # an event that was recorded separately outlives the transaction of its test
+        earlier = list(Event.objects.values_list("id", flat=True))
+    for _request in range(6):
+        client.get(THING)
+    for _request in range(4):
+        other.get(THING)
+    with hotel_context(hotel):
+        events = list(Event.objects.filter(event="rate_limit.exceeded").exclude(id__in=earlier))
+    assert [(event.actor_kind, event.outcome) for event in events] == [("key", Outcome.DENIED)] * 2
+    assert len({event.actor_id for event in events}) == 2
+    assert events[0].data == {"policy": "client", "requests": 3, "seconds": 60}
 
 
 def test_throttled_client_does_not_affect_another_client(

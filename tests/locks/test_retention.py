@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
+from audit.models import Event
 from hotelagent.core.ids import first_uuid7_at, uuid7
 from locks import policy, services
 from locks.models import Allocation
@@ -50,6 +51,10 @@ def test_clean_up_deletes_only_old_holds_that_have_ended(rooms: list[int], night
     kept = {set_age(recent.id, young), *(set_age(hold.id, old) for hold in (confirmed, cancelled, held))}
     assert services.delete_ended_records() == 1
     assert set(Allocation.objects.values_list("id", flat=True)) == kept
+    event = Event.objects.get(event="retention.deleted")
+    assert (event.data["kind"], event.data["count"]) == ("allocation", 1)
+    assert services.delete_ended_records() == 0
+    assert Event.objects.filter(event="retention.deleted").count() == 1
 
 
 def test_clean_up_deletes_batches_until_no_old_hold_is_left(

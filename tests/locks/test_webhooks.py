@@ -8,6 +8,8 @@ from celery import current_app
 from django.db import connection
 from django.utils import translation
 
+from audit.registry import Outcome
+from audit.selectors import timeline
 from dlq.models import Failure
 from locks import services
 from locks.tasks import make_final_webhook_attempt, send_webhook_deliveries
@@ -130,6 +132,18 @@ def test_failed_final_attempt_can_be_retried_from_the_dead_letter_queue(
     delivery.refresh_from_db()
     assert delivery.status == "sent"
     assert {headers["webhook-id"] for headers, _body in receiver.requests} == {str(delivery.id)}
+    outcomes = timeline(kind="webhook", identifier=delivery.webhook_id).filter(
+        event__startswith="webhook.deliver"
+    )
+    assert [(event.event, event.outcome) for event in outcomes] == [
+        ("webhook.delivered", Outcome.SUCCESS),
+        ("webhook.delivery_failed", Outcome.FAILED),
+    ]
+    assert {event.data["delivery"] for event in outcomes} == {str(delivery.id)}
+    assert [event.data["attempts"] for event in outcomes] == [
+        len(policy.RETRY_DELAYS) + 2,
+        len(policy.RETRY_DELAYS) + 1,
+    ]
 
 
 def test_final_attempt_of_a_delivery_is_enqueued_as_a_separate_task(

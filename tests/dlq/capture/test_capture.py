@@ -140,6 +140,19 @@ def test_capture_is_recorded_in_the_audit_trail_without_the_payload(in_hotel: Ho
 
 
 @pytest.mark.django_db
+def test_repeated_failure_is_recorded_when_its_count_doubles(in_hotel: Hotel, lamp: Lamp) -> None:
+    failures = [capture_failure(work_key="lamp 1") for _ in range(9)]
+    assert len({failure.id for failure in failures}) == 1
+    events = timeline(kind="failure", identifier=failures[0].id).order_by("id")
+    assert [(event.event, event.data.get("occurrences")) for event in events] == [
+        ("failure.captured", None),
+        ("failure.repeated", 2),
+        ("failure.repeated", 4),
+        ("failure.repeated", 8),
+    ]
+
+
+@pytest.mark.django_db
 def test_capture_shortens_long_messages_and_keeps_the_end_of_tracebacks(in_hotel: Hotel, lamp: Lamp) -> None:
     report = report_texts(type="X", message="m" * 10_000, traceback="t" * 100_000 + "the innermost frame")
     captured = services.capture(is_task=False, source="tests", name=NAME, payload={}, error=report)

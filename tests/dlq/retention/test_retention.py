@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from audit.models import Event
 from dlq import services, tasks
 from dlq.groups.models import FailureGroup
 from dlq.models import Attempt, Failure
@@ -53,6 +54,8 @@ def test_clean_up_deletes_personal_data_after_30_days_and_failures_after_180_day
     assert reload(old).corrected_payload is None
     assert [attempt.error_message for attempt in old.attempts.all()] == [""]
     assert not Attempt.objects.filter(failure_id=oldest.id).exists()
+    deleted = Event.objects.filter(event="retention.deleted").values_list("data__kind", "data__count")
+    assert dict(deleted) == {"failuredata": 2, "failure": 1}
 
 
 def test_clean_up_deletes_groups_without_failures(in_hotel: Hotel, lamp: Lamp) -> None:

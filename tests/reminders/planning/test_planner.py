@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time
 
 import pytest
 
+from audit.selectors import object_timeline
 from locks.models import Allocation, Room
 from locks.services import NewStay, add_stays
 from reminders.errors import InvalidReservation
@@ -95,6 +96,20 @@ def test_cancelled_reservation_has_no_scheduled_reminders(book: Book, clock: Clo
     assert due_times() == {}
     book("R1", "2030-05-10", "2030-05-12")  # the PMS says that it is booked again
     assert {status for status, _at in reminders_by_key().values()} == {"scheduled"}
+
+
+def test_reminders_that_are_no_longer_needed_are_in_the_trail_of_the_reservation(
+    book: Book, clock: Clock
+) -> None:
+    clock("2030-05-01 12:00")
+    reservation = book("R1", "2030-05-10", "2030-05-12")
+    names = sorted(Rule.objects.values_list("name", flat=True))
+    book("R1", "2030-05-20", "2030-05-22")  # the reminders are planned for the new dates
+    unplanned = object_timeline(reservation).filter(event="reminder.unplanned")
+    assert list(unplanned) == []
+    cancel_reservation(reservation_id=reservation.id)
+    [event] = unplanned.all()
+    assert event.fields == {"number": "R1", "rules": names}
 
 
 def test_reminder_cancelled_by_staff_stays_cancelled_until_staff_send_it(book: Book, clock: Clock) -> None:

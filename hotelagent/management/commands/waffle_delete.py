@@ -1,0 +1,9 @@
+"""The command `waffle_delete`, whose changes are recorded in the audit trail."""
+
+from waffle.management.commands import waffle_delete
+
+from hotelagent.management.flag_command import FlagCommand
+
+
+class Command(FlagCommand, waffle_delete.Command):
+    pass

@@ -1,0 +1,9 @@
+"""The command `waffle_flag`, whose changes are recorded in the audit trail."""
+
+from waffle.management.commands import waffle_flag
+
+from hotelagent.management.flag_command import FlagCommand
+
+
+class Command(FlagCommand, waffle_flag.Command):
+    pass
