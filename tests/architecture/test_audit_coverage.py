@@ -1,0 +1,188 @@
+"""Tests that services record what they change, and that views record the personal data that they show.
+
+A service that an interface refers to must not change rows unless the service, or a function that the service refers to,
+records an event. A view that refers to a model of guests or staff must report what it shows. Functions marked with
+`tenants.unaudited` are exempt, with everything that only they refer to.
+"""
+
+import ast
+from functools import cache
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.admin import ModelAdmin
+
+from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.sites import hotel_site, platform_site
+from tenants.personal_data import identifies_people
+from tests.architecture import calls
+from tests.architecture.calls import functions, module_of_function
+from tests.architecture.test_layers import INTERFACES
+
+RECORDING = frozenset(
+    {
+        "audit.services.record",
+        "audit.services.record_many",
+        "audit.services.record_in_own_transaction",
+        "audit.services.record_deletion",
+        "audit.hotel_trail.record_in_both_trails",
+    }
+)
+MARKER = "tenants.unaudited.unaudited"
+#: The tables of these modules are no business data: queues, stored responses, seals, and the models' own helpers.
+TECHNICAL = ("tenants.queue", "tenants.database", "tenants.access.idempotency", "audit", "hotelagent.core")
+
+
+def is_interface(name: str) -> bool:
+    return bool(INTERFACES & set(module_of_function(name).split(".")))
+
+
+def is_technical(name: str) -> bool:
+    module = module_of_function(name)
+    return "models" in module.split(".") or any(
+        module == package or module.startswith(f"{package}.") for package in TECHNICAL
+    )
+
+
+def is_marked(name: str) -> bool:
+    module = module_of_function(name)
+    return any(
+        isinstance(decorator, ast.Call) and calls.resolve(module, ast.unparse(decorator.func)) == MARKER
+        for decorator in functions()[name].node.decorator_list
+    )
+
+
+def reached(name: str, *, through_marked: bool = False) -> set[str]:
+    return calls.reachable(name, stop=lambda _name: False if through_marked else is_marked(_name))
+
+
+def writes(names: set[str]) -> bool:
+    return any(
+        functions()[name].writes or calls.writes_sql(functions()[name].sql)
+        for name in names
+        if not is_technical(name)
+    )
+
+
+def records(names: set[str]) -> bool:
+    return any(
+        functions()[name].references & RECORDING
+        or any(reference.startswith("tenants.signals.") for reference in functions()[name].references)
+        or "audit_record" in calls.sql_text(functions()[name].sql)
+        for name in names
+    )
+
+
+@cache
+def services() -> frozenset[str]:
+    """Return the public functions that an interface refers to and that are not in an interface."""
+    return frozenset(
+        reference
+        for name, function in functions().items()
+        if is_interface(name)
+        for reference in function.references
+        if reference in functions() and not is_interface(reference) and not is_technical(reference)
+    )
+
+
+def test_services_that_change_rows_record_an_event() -> None:
+    unrecorded = [name for name in services() if writes(found := reached(name)) and not records(found)]
+    assert sorted(unrecorded) == []
+
+
+def test_functions_marked_as_unaudited_would_be_found_without_the_marker() -> None:
+    marked = {name for name in functions() if is_marked(name)}
+    assert marked
+    superfluous = {
+        name
+        for name in marked
+        if not is_interface(name)
+        and (not writes(found := reached(name, through_marked=True)) or records(found))
+    }
+    assert superfluous == set()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["reminders.reservations.services.cancel_reservation", "locks.services.holds.release_hold",
+     "tenants.lifecycle.suspension.suspend_hotel", "dlq.retention.clean_up.clean_up"],
+)  # fmt: skip
+def test_change_of_rows_is_found_in_services_that_record(name: str) -> None:
+    """Without this test, the rule could pass because no change of rows is recognized at all."""
+    assert name in services()
+    assert writes(reached(name))
+    assert records(reached(name))
+
+
+@cache
+def people() -> frozenset[str]:
+    """Return the dotted names of the models whose rows identify guests or staff."""
+    return frozenset(
+        f"{model.__module__}.{model.__name__}"
+        for model in apps.get_models()
+        if identifies_people(model._meta.db_table)
+    )
+
+
+def shows_people(name: str) -> bool:
+    return any(functions()[other].references & people() for other in reached(name))
+
+
+def declares_personal_data(name: str) -> bool:
+    """Return whether the class of a method of the API has the attribute `personal_data`."""
+    owner = name.rpartition(".")[0]
+    module = module_of_function(name)
+    for node in calls.tree(module).body:
+        if isinstance(node, ast.ClassDef) and f"{module}.{node.name}" == owner:
+            return any(
+                isinstance(part, ast.Assign) and ast.unparse(part.targets[0]) == "personal_data"
+                for part in node.body
+            )
+    return False
+
+
+def views(annotation: str) -> set[str]:
+    """Return the functions of the interfaces that have a parameter with this annotation."""
+    return {
+        name
+        for name, function in functions().items()
+        if is_interface(name)
+        and annotation in {ast.unparse(a.annotation) for a in function.node.args.args if a.annotation}
+    }
+
+
+def test_get_methods_of_the_api_that_show_guests_or_staff_report_it() -> None:
+    gets = {name for name in views("Request") if name.rpartition(".")[2] in {"get", "list", "retrieve"}}
+    assert "reminders.api.reservations.ReservationByNumberView.get" in gets
+    unreported = {
+        name
+        for name in gets
+        if shows_people(name) and not declares_personal_data(name) and not records(reached(name))
+    }
+    assert unreported == set()
+
+
+def test_pages_of_the_admin_that_show_guests_or_staff_report_it() -> None:
+    pages = {
+        name
+        for name in views("HttpRequest")
+        if name.rpartition(".")[0] == module_of_function(name) and not is_marked(name) and shows_people(name)
+    }
+    assert "reminders.cards.guests_arriving_today" in pages
+    assert {name for name in pages if not records(reached(name))} == set()
+
+
+def test_admin_classes_of_guests_and_staff_use_the_pages_that_report_reads() -> None:
+    admins: list[ModelAdmin[Any]] = [
+        model_admin
+        for site in (hotel_site, platform_site)
+        for model, model_admin in site._registry.items()
+        if identifies_people(model._meta.db_table)
+    ]
+    assert len(admins) >= 5
+    for model_admin in admins:
+        assert isinstance(model_admin, HotelModelAdmin)
+        assert HotelModelAdmin.changeform_view in {
+            vars(base).get("changeform_view") for base in type(model_admin).__mro__
+        }
