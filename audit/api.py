@@ -14,6 +14,7 @@ from audit.models import ActorKind, Event
 from audit.reading.search import EventSearch, event_choices
 from audit.reading.trail_reads import record_reading
 from audit.registry import Outcome, Severity
+from audit.sealing import api as sealing_api
 from hotelagent.rest.views import HotelReadOnlyViewSet
 
 
@@ -139,4 +140,4 @@ class EventViewSet(HotelReadOnlyViewSet):
 
 router = SimpleRouter()
 router.register("audit", EventViewSet, basename="audit")
-urlpatterns = router.urls
+urlpatterns = [*sealing_api.urlpatterns, *router.urls]
