@@ -162,6 +162,7 @@ class Migration(migrations.Migration):
         InstallFunctions(
             migration="0001_initial",
             functions=[
+                "audit_add_salt",
                 "audit_record",
                 "audit_refuse_change",
                 "audit_canonical_json",

@@ -13,15 +13,20 @@ CREATE OR REPLACE FUNCTION public.audit_record(
 LANGUAGE plpgsql AS $$
 DECLARE
     event_id uuid := tenants_uuid7();
-    personal_values jsonb := coalesce(actor -> 'personal', '{}') || coalesce(personal_data, '{}');
+    actor_values jsonb := actor #> '{personal,actor}';
+    initiator_values jsonb := actor #> '{personal,initiator}';
     salted jsonb;
 BEGIN
-    IF personal_values <> '{}' THEN
-        -- A UUID of version 4 has 122 random bits of a cryptographic generator.
-        salted := (
-            SELECT jsonb_object_agg(field, jsonb_build_object(
-                'salt', encode(uuid_send(gen_random_uuid()), 'base64'), 'value', value))
-            FROM jsonb_each(personal_values) AS fields (field, value));
+    -- The origin is salted without a query, because nearly all events have an origin and holds record many events.
+    IF actor_values IS NOT NULL THEN
+        salted := jsonb_build_object('actor', audit_add_salt(actor_values));
+    END IF;
+    IF initiator_values IS NOT NULL THEN
+        salted := coalesce(salted, '{}') || jsonb_build_object('initiator', audit_add_salt(initiator_values));
+    END IF;
+    IF personal_data IS NOT NULL THEN
+        salted := coalesce(salted, '{}')
+            || coalesce((SELECT jsonb_object_agg(key, audit_add_salt(value)) FROM jsonb_each(personal_data)), '{}');
     END IF;
     INSERT INTO audit_event (
         id, event, version, severity, outcome, actor_kind, actor_id, initiator_kind, initiator_id, request_id, task_id,
