@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: The apps `audit`, `locks` and `tenants` cannot add labels, because `dlq` imports them. So their labels are here.
 NAMES: dict[str, str | StrPromise] = {
     "audit.tasks.seal_all": _("sealing the audit trails"),
+    "audit.tasks.verify": _("verifying the audit trail"),
+    "audit.tasks.verify_platform": _("verifying the audit trail of the platform"),
     "locks.tasks.delete_ended_records": _("deleting old holds and offers"),
     "locks.tasks.expire_holds": _("releasing expired holds"),
     "locks.tasks.make_final_webhook_attempt": _("the last attempt to call a webhook"),
