@@ -19,7 +19,10 @@ from hotelagent.rest.views import HotelReadOnlyViewSet
 
 
 class _LabelledField(serializers.ChoiceField):
-    """A number of an IntegerChoices class, which the API shows as the lowercase name of its member."""
+    """A field that the database stores as a number and the API shows as a lowercase name.
+
+    The numbers and names are the members of an IntegerChoices class.
+    """
 
     def __init__(self, choices: type[IntegerChoices], **options: Any) -> None:
         self._names = {member.value: member.name.lower() for member in choices}
@@ -35,7 +38,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         help_text="What happened, in the language of the `Accept-Language` header if it is supported.",
     )
     severity = _LabelledField(Severity, help_text="How urgently people should look at the event.")
-    outcome = _LabelledField(Outcome, help_text="Whether the operation was done.")
+    outcome = _LabelledField(Outcome, help_text="Whether the operation was done, was denied or failed.")
     actor_label = serializers.CharField(read_only=True, help_text="The name of the actor, or its id or kind.")
     initiator_label = serializers.CharField(
         read_only=True, help_text="The name or id of the person or API key that started a task or command."
@@ -88,28 +91,36 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
     event = django_filters.MultipleChoiceFilter(
         choices=event_choices, label=_("The event type. Repeat the parameter for several types.")
     )
-    actor_kind = django_filters.ChoiceFilter(choices=ActorKind, label=_("The kind of the actor."))
+    actor_kind = django_filters.ChoiceFilter(
+        choices=ActorKind, label=_("The kind of the actor: who or what performed the operation.")
+    )
     actor_id = django_filters.CharFilter(
-        label=_("The id of the person, API key, task or command. Also finds what its tasks did.")
+        label=_(
+            "The id of the actor, such as a person. Events of tasks that the actor started are found too."
+        )
     )
-    subject_kind = django_filters.CharFilter(label=_("The kind of the subject."))
-    subject_id = django_filters.CharFilter(label=_("The id of the subject."))
+    subject_kind = django_filters.CharFilter(label=_("The kind of the object that the event is about."))
+    subject_id = django_filters.CharFilter(label=_("The id of the object that the event is about."))
     outcome = django_filters.ChoiceFilter(
-        choices=_member_choices(Outcome), label=_("Whether the operation was done.")
+        choices=_member_choices(Outcome), label=_("Whether the operation was done, was denied or failed.")
     )
-    severity = django_filters.ChoiceFilter(choices=_member_choices(Severity), label=_("The lowest severity."))
-    request_id = django_filters.CharFilter(label=_("The id of a request."))
-    task_id = django_filters.CharFilter(label=_("The id of a task."))
+    severity = django_filters.ChoiceFilter(
+        choices=_member_choices(Severity), label=_("The minimum severity of the events.")
+    )
+    request_id = django_filters.CharFilter(label=_("The id of the request that caused the events."))
+    task_id = django_filters.CharFilter(label=_("The id of the task that caused the events."))
     act = django_filters.UUIDFilter(
-        label=_("The id of an event. Finds all events of the same request, task or transaction.")
+        label=_("The id of an event. All events of the same request, task or transaction are found.")
     )
-    access = django_filters.BooleanFilter(label=_("Whether to find only the reading of personal data."))
-    text = django_filters.CharFilter(label=_("A part of a value of the event."))
-    since = django_filters.IsoDateTimeFilter(label=_("Only events at this time or later."))
+    access = django_filters.BooleanFilter(
+        label=_("Whether to find only events about access to personal data.")
+    )
+    text = django_filters.CharFilter(label=_("A text that a field of the event contains."))
+    since = django_filters.IsoDateTimeFilter(label=_("Only events at or after this time."))
     until = django_filters.IsoDateTimeFilter(label=_("Only events before this time."))
 
     def filter_queryset(self, queryset: QuerySet[Event]) -> QuerySet[Event]:
-        """Return the found events, and record that the trail was read. Raises SearchTooBroad."""
+        """Return the events that match the filters, and record that the trail was read. Raises SearchTooBroad."""
         values = {name: value for name, value in self.form.cleaned_data.items() if value}
         values["events"] = values.pop("event", ())
         for name, choices in (("outcome", Outcome), ("severity", Severity)):
@@ -124,8 +135,8 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
 class EventViewSet(HotelReadOnlyViewSet):
     """The events of the audit trail, newest first.
 
-    A search that no index serves is refused with `/problems/search-too-broad`. Reading the trail is recorded in the
-    trail, once per hour for the same client and filters.
+    A search that no index can serve is refused with the problem type `/problems/search-too-broad`. Reading the trail is
+    recorded in the trail, at most once per hour for the same client and filters.
     """
 
     queryset = Event.objects.all()

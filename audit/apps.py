@@ -11,7 +11,7 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         # Database roles that serve requests may not change or delete events, except to erase personal values.
-        # Triggers also stop the table's owner.
+        # Triggers also prevent such changes by the owner of the table.
         privileges.declare_table_privileges("audit.event", "SELECT, INSERT", update=["personal"])
 
         from audit import checks, listeners  # noqa: F401, PLC0415 - these register themselves

@@ -47,10 +47,10 @@ def check_signing_key(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
     **kwargs: Any,  # noqa: ARG001
 ) -> list[CheckMessage]:
-    """Check that the configured key can be used. Processes that do not seal may have no key.
+    """Check that the configured key, which signs the audit trails, can be used.
 
-    A key file that does not exist is no error, because an error would prevent the commands that create the database
-    and the key file.
+    Processes that do not sign may have no key. A key file that does not exist is not reported as an error, because an
+    error would prevent the commands that create the database and the key file.
     """
     try:
         if keys.is_configured() and not keys.is_missing():
@@ -72,7 +72,7 @@ def check_signing_key_exists(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
     **kwargs: Any,  # noqa: ARG001
 ) -> list[CheckMessage]:
-    """Warn if no key is configured or the key file does not exist, because nothing is sealed then."""
+    """Warn if no key is configured or the key file does not exist, because the audit trails are not sealed then."""
     if keys.is_configured() and not keys.is_missing():
         return []
     return [

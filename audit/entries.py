@@ -1,7 +1,8 @@
-"""The entry of an event in the transparency log, and the commitments to the personal values of an event.
+"""The canonical text of an event, which the transparency log covers, and the commitments to personal values.
 
-An entry is the canonical JSON text of an event. Its hash is a leaf of the log. The entry contains a commitment to each
-personal value and not the value. The value and its salt can therefore be erased, and the entry remains the same.
+The canonical JSON text of an event is the entry of the event in the log. The hash of the entry is a leaf of the log.
+Instead of a personal value, the entry contains a commitment: a hash of a random salt and the value. The value and its
+salt can therefore be erased, and the entry remains the same.
 """
 
 import base64
@@ -15,17 +16,19 @@ if TYPE_CHECKING:
 
 #: The version of the format of entries.
 VERSION = 1
-#: The maximum size of an entry in bytes.
+#: The maximum size of the canonical text of an event in bytes.
 MAX_ENTRY_BYTES = 64 * 1024
 
-# One encoder for all entries: json.dumps() would make a new encoder for each entry.
+# This encoder is created once, because json.dumps() would create a new encoder for each event.
 _encode = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
 ).encode
 
 
 def entry(event: "Event") -> bytes:
-    """Return the entry of an event that was read from the database. Members without a value are omitted."""
+    """Return the canonical text of an event that was read from the database. Optional columns without a value are
+    omitted.
+    """
     members: dict[str, Any] = {
         "v": VERSION,
         "id": str(event.id),
@@ -51,7 +54,10 @@ def entry(event: "Event") -> bytes:
 
 
 def commitment(stored: dict[str, Any]) -> str:
-    """Return the commitment to a personal value as hexadecimal text. Erased values are stored as their commitment."""
+    """Return the commitment to a stored personal value: the hash of its salt and the value, as hexadecimal text.
+
+    An erased value was replaced by its commitment, so the stored commitment is returned.
+    """
     if "digest" in stored:
         return str(stored["digest"])
     salt = base64.b64decode(stored["salt"], validate=True)
@@ -59,12 +65,12 @@ def commitment(stored: dict[str, Any]) -> str:
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return the JSON text of a value in its only canonical form, as UTF-8.
+    """Encode a value as canonical JSON in UTF-8, so that equal values always have the same bytes.
 
-    Object members are sorted by the code points of their names. The text contains no spaces between tokens. The
-    decoder of events (`ExactDecoder`) returns a number with a fraction as a string, so this function encodes it as a
-    string. Programs would print the number in different ways. The database function `audit_canonical_json` returns the
-    same text.
+    Object members are sorted by the code points of their names. The text contains no spaces between tokens. Numbers
+    with a fraction are encoded as strings, because programs print such numbers in different ways: the decoder of events
+    (`ExactDecoder`) already returns them as strings. The database function `audit_canonical_json` returns the same
+    text.
     """
     return _encode(value).encode()
 

@@ -1,7 +1,7 @@
-"""The erasure of personal values from recorded events. The entries of the events remain the same.
+"""The erasure of personal values from recorded events, without a change of what the transparency log covers.
 
-An erasure replaces the salt and the value of a personal field by the commitment (`audit.entries`). The commitment does
-not reveal the value, because the random salt is gone.
+An erasure replaces the salt and the value of a personal field by its commitment, a hash of both (`audit.entries`). The
+commitment does not reveal the value, because the random salt is deleted too.
 """
 
 import json
@@ -17,7 +17,7 @@ from audit.entries import commitment
 from audit.models import ORIGIN, ActorKind, Event
 from audit.reading.search import by_person
 
-#: The number of events that are read and updated together.
+#: The number of events that one query reads and one statement updates.
 BATCH_SIZE = 1000
 
 _ERASE = """
@@ -28,24 +28,24 @@ _WITH_TEXT = (
     "EXISTS (SELECT FROM jsonb_each(personal) AS field WHERE field.value -> 'value' = to_jsonb(%s::text))"
 )
 
-#: A function that returns whether one of the texts contains an identifier of the person.
+#: A function that returns whether any of the given texts contains an identifier of the guest.
 Matcher = Callable[[Iterable[str]], bool]
 
 
 class ErasedEvents(NamedTuple):
-    """The number of events with erased values. `is_complete` is False if the time limit has ended the erasure."""
+    """The number of changed events. `is_complete` is False if the erasure stopped at its time limit."""
 
     events: int
     is_complete: bool
 
 
 def erase_guest(is_match: Matcher, *, seconds: float | None = None) -> ErasedEvents:
-    """Erase a guest from the trail of the current tenant.
+    """Erase the personal values of a guest from the trail of the current tenant.
 
-    A personal value is erased if it contains an identifier of the guest. If the subject of an event is one of the
-    identifiers, all its personal fields are erased, and the address of an anonymous client too. Each batch is
-    committed separately unless the caller has a transaction. All events are read, because an index cannot find parts
-    of texts. The erasure stops after `seconds`. It can be repeated.
+    A personal value is erased if it contains an identifier of the guest. If an identifier of the guest is the subject
+    of an event, all personal fields of the event are erased, and the address of an anonymous client too. Each batch is
+    committed separately unless the caller has a transaction. All events are read, because an index cannot find parts of
+    texts. The erasure stops after `seconds`. The erasure can be repeated.
     """
     started = time.monotonic()
     count, last = 0, uuid.UUID(int=0)
@@ -59,10 +59,11 @@ def erase_guest(is_match: Matcher, *, seconds: float | None = None) -> ErasedEve
 
 
 def erase_staff_member(*, user_id: uuid.UUID, username: str = "") -> int:
-    """Erase a member of staff from the trail of the current tenant, and return the number of changed events.
+    """Erase the personal values of a member of staff from the trail of the current tenant.
 
-    The name, addresses and user agents are erased from the events of which the person is the actor or initiator, all
-    personal fields from the events about the account, and each field whose value is the user name.
+    The person's name, IP addresses and user agents are erased from the events that the person caused directly or
+    through a task. All personal fields are erased from the events about the person's account. Fields whose value is the
+    user name are erased from all events. Returns the number of changed events.
     """
     identifier = str(user_id)
     own = by_person(Event.objects.all(), identifier)
@@ -88,7 +89,7 @@ def _erase_all(events: QuerySet[Event], fields_of: Callable[[Event], set[str]]) 
 
 
 def _erase_fields(events: Iterable[tuple[Event, set[str]]]) -> int:
-    """Erase these fields of these events with one statement. Return the number of changed events."""
+    """Erase the given personal fields of the given events with one statement. Return the number of changed events."""
     rows = []
     for event, names in events:
         stored = event.personal or {}
@@ -127,7 +128,7 @@ def _fields_with_text(event: Event, text: str) -> set[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts and numbers in a JSON value, and the names of members."""
+    """Yield all texts and numbers in a JSON value, and the names of object members."""
     match value:
         case None | bool():
             return

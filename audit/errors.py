@@ -1,8 +1,8 @@
-"""The errors of the audit trail. API clients never see them: they concern developers and operators."""
+"""The errors of the audit trail, which are meant for developers and operators. API clients never receive them."""
 
 
 class AuditError(Exception):
-    """The base class of audit trail errors."""
+    """The base class of the errors of the audit trail."""
 
 
 class EventTypeNotFound(AuditError):
@@ -26,8 +26,11 @@ class SigningKeyError(AuditError):
 
 
 class SealingRefused(AuditError):
-    """A log is not sealed, because the stored log is not the log that was signed before. The message says why."""
+    """A log cannot be sealed, because the stored hashes differ from the hashes that were signed before.
+
+    The message says which difference was found.
+    """
 
 
 class NothingSealed(AuditError):
-    """The trail has no signed checkpoint yet, so nothing of it can be proved."""
+    """The trail has no signed checkpoint yet, so no event of the trail can be proved."""

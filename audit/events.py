@@ -1,4 +1,4 @@
-"""The event types of logins, the admin, API keys, hotels and guest contacts."""
+"""The types of audit events about logins, the admin, API keys, hotels, guest contacts and the audit trail."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tenants.scopes import Role
 
 LOGGED_IN = register("staff.logged_in", description=_("{actor} logged in"))
 LOGGED_OUT = register("staff.logged_out", description=_("{actor} logged out"))
-# The event of a failed login does not store the user name: people sometimes type their password into that form field.
+# The typed user name is not stored, because people sometimes type their password into the field of the user name.
 LOGIN_FAILED = register(
     "staff.login_failed",
     description=_("A login failed: {subject}"),
@@ -42,8 +42,8 @@ DEACTIVATED = register(
     description=_("{actor} deactivated the account of {subject}"),
     severity=Severity.NOTICE,
 )
-# `hotel` is the id of the hotel. The event is in the hotel's and the platform's trail, because a restored backup of the
-# hotel lacks it. It names nobody.
+# The field `hotel` has the id of the hotel. The event does not contain the name of the erased person.
+# The platform's trail has this event too, because a backup of the hotel that is restored later may lack the event.
 STAFF_ERASED = register(
     "staff.erased",
     description=_("{actor} erased the account and the personal data of {subject}"),
@@ -53,25 +53,26 @@ STAFF_ERASED = register(
 ACCESS_DENIED = register(
     "access.denied",
     description=_("{actor} was denied the permission {permission}"),
-    # `route` is the name of the URL pattern, and `arguments` are the ids in the URL. The path is not stored, because a
-    # client can write anything into it.
+    # The field `route` has the name of the URL pattern, and `arguments` has the ids in the URL.
+    # The path is not stored, because a client can write any text into the path.
     fields=("permission", "method", "route", "arguments"),
     severity=Severity.NOTICE,
     outcome=Outcome.DENIED,
 )
 
-# `changed` lists only the names of the changed fields, because the values of the fields may be personal data.
+# The field `changed` lists only the names of changed fields, because their values may be personal data.
 OBJECT_ADDED = register("admin.added", description=_("{actor} added {subject}"), fields=("changed",))
 OBJECT_CHANGED = register(
     "admin.changed", description=_("{actor} changed {subject}: {changed}"), fields=("changed",)
 )
 OBJECT_DELETED = register("admin.deleted", description=_("{actor} deleted {subject}"), fields=("changed",))
 
-# `filters` has the names of the filters. The event is recorded once per hour for the same person and filters.
+# The field `filters` has the names of the search filters, without the values that the reader entered.
+# The event is recorded at most once per hour for the same reader and filters.
 TRAIL_READ = register(
     "audit.read", description=_("{actor} read the audit trail (filters: {filters})"), fields=("filters",)
 )
-# `number` denials could not be written since `since`, for example because the database was unavailable.
+# This event is recorded after other events were lost, for example because the database was unavailable.
 EVENTS_LOST = register(
     "audit.events_lost",
     description=_("{number} events could not be recorded since {since}"),
@@ -93,8 +94,8 @@ API_KEY_REVOKED = register(
     severity=Severity.NOTICE,
 )
 
-# Events about a hotel are also in the hotel's trail (`audit.hotel_trail`), except for the first two types and for the
-# deletion. `detail` has no personal data.
+# Events about a hotel are in the platform's trail, and most of them also in the hotel's trail (`audit.hotel_trail`).
+# Registration, creation and deletion are only in the platform's trail. The field `detail` has no personal data.
 HOTEL_REGISTERED = register(
     "hotel.registered", description=_("{actor} registered the hotel {slug}"), fields=("slug", "detail")
 )
@@ -113,7 +114,7 @@ HOTEL_RESUMED = register(
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
-# `detail` has the names of the changed properties, and their values except for the e-mail address.
+# The field `detail` has the names of the changed properties, and their values except for the e-mail address.
 HOTEL_CHANGED = register(
     "hotel.changed",
     description=_("{actor} changed properties of the hotel {slug}"),
@@ -125,8 +126,7 @@ HOTEL_RENAMED = register(
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
-# `detail` has the schema version before and after the migration, and the names of the
-# migrations that were applied or unapplied.
+# The field `detail` has the schema versions before and after the migration, and the names of the migrations.
 HOTEL_MIGRATED = register(
     "hotel.migrated",
     description=_("{actor} migrated the database tables of the hotel {slug}"),
@@ -139,14 +139,14 @@ HOTEL_DELETION_REQUESTED = register(
     fields=("slug", "detail"),
     severity=Severity.CRITICAL,
 )
-# `detail` is the proof of deletion: it lists the number of deleted rows of each table.
+# The field `detail` is the proof of deletion: it lists the number of deleted rows of each table.
 HOTEL_DELETED = register(
     "hotel.deleted",
     description=_("{actor} deleted the hotel {slug}"),
     fields=("slug", "detail"),
     severity=Severity.CRITICAL,
 )
-# `detail` contains the SHA-256 of the backup file, but not its path.
+# The field `detail` contains the SHA-256 of the backup file, but not the path of the file.
 HOTEL_BACKED_UP = register(
     "hotel.backed_up",
     description=_("{actor} backed up the hotel {slug}"),
@@ -171,7 +171,7 @@ DOMAIN_REMOVED = register(
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
-# The phone number or e-mail address is not stored, because it could not be erased from the audit trail.
+# The phone number or e-mail address is not stored, because plain event fields cannot be erased from the trail.
 _CONTACT_KINDS = {kind.value: kind.label for kind in ContactKind}
 CONTACT_ADDED = register(
     "contact.added",
@@ -186,7 +186,7 @@ CONTACT_REMOVED = register(
     labels={"kind": _CONTACT_KINDS},
 )
 
-# Recorded once an hour per client, so that a flood of requests does not become a flood of events.
+# This event is recorded at most once an hour per client, so that many requests do not cause many events.
 RATE_LIMIT_EXCEEDED = register(
     "rate_limit.exceeded",
     description=_("{actor} exceeded the rate limit of {requests} requests in {seconds} seconds"),
@@ -194,14 +194,15 @@ RATE_LIMIT_EXCEEDED = register(
     severity=Severity.NOTICE,
     outcome=Outcome.DENIED,
 )
-# A page of the admin or a response of the API shows records that identify guests or staff. `targets` has the kinds and
-# ids of the records of a list, at most 100. The subject is the record if there is only one.
+# This event says that an admin page or an API response showed records that identify guests or staff.
+# A single shown record is the subject. For a list, the field `targets` has the kinds and ids of at most 100 records.
 PERSONAL_DATA_READ = register(
     "personal_data.read",
     description=_("{actor} viewed {count} records with personal data ({kind})"),
     fields=("kind", "count", "targets", "route"),
 )
-# `before` and `after` are the properties of the flag, or null if the flag does not exist. `kind` is a model of waffle.
+# The fields `before` and `after` have the properties of the flag, or null if the flag did not exist.
+# The field `kind` has the name of the model in the library waffle.
 FLAG_CHANGED = register(
     "flag.changed",
     description=_("{actor} changed the feature flag {name}: {changed}"),
@@ -211,7 +212,8 @@ FLAG_CHANGED = register(
 
 #: The labels of the kinds of records in RECORDS_DELETED. Each app adds the kinds that its retention deletes.
 RECORD_KINDS: dict[str, Any] = {}
-# Recorded in each transaction that deletes records because they are old. `before` is the time before which they ended.
+# This event is recorded in each transaction that deletes old records.
+# The field `before` has the time before which the deleted records ended.
 RECORDS_DELETED = register(
     "retention.deleted",
     description=_("The retention deleted {count} old records: {kind}"),

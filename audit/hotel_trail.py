@@ -1,6 +1,6 @@
-"""Events about a hotel, which are recorded in the platform's trail and in the hotel's trail.
+"""Recording of events about a hotel in two audit trails: the platform's trail and the hotel's trail.
 
-The hotel's trail shows the hotel what the operator of the platform did to it. The trail of the platform still has the
+The hotel's trail shows the hotel what the operator of the platform did to the hotel. The platform's trail keeps the
 events after the hotel is deleted.
 """
 
@@ -11,7 +11,7 @@ from audit.services import Subject, record
 from tenants.context import Actor, actor_context, current_actor, hotel_context, platform_context
 from tenants.models import Hotel, HotelStatus
 
-#: The label of the platform's staff and API keys in the trails of hotels.
+#: Shown in the trails of hotels instead of the names of the platform's staff and API keys.
 PLATFORM_LABEL = "platform"
 
 
@@ -20,10 +20,10 @@ def record_in_both_trails(
 ) -> None:
     """Record an event about a hotel in the platform's trail and in the hotel's trail, in the caller's transaction.
 
-    The default subject is the hotel. The hotel's trail has the id and not the name or IP address of the actor, because
-    the erasure of a member of the platform's staff changes only the platform's trail. If a hotel is not provisioned yet
-    or lacks migrations of the table of events, the event is only in the platform's trail. Nothing is recorded if the
-    migrations of `audit` are unapplied on the platform.
+    The default subject is the hotel. The hotel's trail has the id of the actor, but not the name or IP address, because
+    the erasure of a member of the platform's staff changes only the platform's trail. If the hotel's schema does not
+    exist yet or lacks migrations of `audit`, the event is recorded only in the platform's trail. Nothing is recorded if
+    the migrations of `audit` are unapplied on the platform.
     """
     subject = subject or ("hotel", hotel.pk)
     with platform_context(), transaction.atomic():
@@ -39,7 +39,7 @@ def record_in_both_trails(
 
 
 def _applied_migrations() -> set[str]:
-    """Return the names of the migrations of `audit` in the schema of the current tenant."""
+    """Return the names of the migrations of the app `audit` that are applied in the schema of the current tenant."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM django_migrations WHERE app = 'audit'")
         return {name for (name,) in cursor.fetchall()}

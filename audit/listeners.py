@@ -1,4 +1,7 @@
-"""Signal receivers that record events of Django, the admin and `tenants`. These layers cannot import `audit`."""
+"""Signal receivers that record events of Django, the admin and the app `tenants`.
+
+The admin and `tenants` send signals, because they are in lower layers and cannot import `audit`.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -25,8 +28,9 @@ from tenants.context import actor_context, changed_actor, current_tenant, hotel_
 from tenants.models import ApiKey, ContactIdentifier, Hotel, User
 from tenants.services.staff import erase_staff
 
-#: A stored argument of a URL has at most this number of characters. At most this number of arguments is stored.
+#: The maximum number of characters that are stored of one URL argument.
 _MAX_ARGUMENT_LENGTH = 64
+#: The maximum number of URL arguments that are stored with an event.
 _MAX_ARGUMENTS = 8
 #: An event about a read list has the ids of at most this number of records.
 _MAX_TARGETS = 100
@@ -34,14 +38,15 @@ _MAX_TARGETS = 100
 
 @receiver(user_logged_in)
 def _logged_in(*, user: User, **_: Any) -> None:
-    # During the login the current actor is still anonymous, so only the origin of the request is used here.
+    # During the login the current actor is still anonymous, so the user becomes the actor of this event.
     with actor_context(changed_actor(kind="user", id=str(user.pk), label=user.username)):
         record(events.LOGGED_IN, subject=("user", user.pk))
 
 
 @receiver(user_logged_out)
 def _logged_out(*, user: User | None, **_: Any) -> None:
-    if user is not None:  # `user` is None if the session had already expired
+    # The user is None if the session had already expired.
+    if user is not None:
         record(events.LOGGED_OUT, subject=("user", user.pk))
 
 
@@ -105,7 +110,10 @@ def _staff_erased(*, user: User, username: str, **_: Any) -> None:
 
 @receiver(tenant_signals.restored_hotel_migrated)
 def _erase_staff_again(*, hotel: Hotel, **_: Any) -> None:
-    """Erase the staff that were erased after the backup of the restored hotel. The platform's trail has their ids."""
+    """Erase the members of staff whom the restored backup still contains although they were erased later.
+
+    The ids of the erased members of staff are in the platform's trail.
+    """
     restored = Event.objects.filter(event=events.HOTEL_RESTORED.name, subject_id=str(hotel.id))
     originals = [event.data["detail"]["original"]["id"] for event in restored]
     erased = Event.objects.filter(
@@ -126,9 +134,9 @@ def _permission_denied(*, request: HttpRequest, permission: str, **_: Any) -> No
 
 
 def _route_and_arguments(request: HttpRequest) -> tuple[str, dict[str, str]]:
-    """Return the name of the request's URL pattern and the arguments of the URL. Both are empty without a pattern.
+    """Return the name of the URL pattern of a request, and the arguments in the URL.
 
-    The admin takes an id of any characters from the path, so the arguments are cut.
+    Both are empty if no pattern matches the URL. The arguments are cut, because an id in an admin URL can be any text.
     """
     match = request.resolver_match
     if match is None:
@@ -195,7 +203,7 @@ def _record_contact(signal: Signal, event: EventType) -> None:
 _record_object(admin_signals.object_added, events.OBJECT_ADDED)
 _record_object(admin_signals.object_changed, events.OBJECT_CHANGED)
 _record_object(admin_signals.object_deleted, events.OBJECT_DELETED)
-# The schema of a hotel does not exist before its creation or after its deletion.
+# These events are only in the platform's trail, because the hotel's schema does not exist yet or any more.
 _record_hotel_on_platform(tenant_signals.hotel_registered, events.HOTEL_REGISTERED)
 _record_hotel_on_platform(tenant_signals.hotel_created, events.HOTEL_CREATED)
 _record_hotel_on_platform(tenant_signals.hotel_deleted, events.HOTEL_DELETED)

@@ -1,4 +1,7 @@
-"""The audit trail's table, with one row per event. Triggers reject all changes but the erasure of personal values."""
+"""The table of audit events, with one row per event.
+
+Triggers reject all changes of rows except the erasure of personal values.
+"""
 
 import json
 from typing import Any
@@ -28,14 +31,14 @@ class ActorKind(models.TextChoices):
     ANONYMOUS = "anonymous", _("anonymous")
 
 
-#: Actors that are displayed as "hotelagent" or as their initiator, because they only run code of this project.
+#: Kinds of actors for which the initiator is displayed, or "hotelagent" if the actor has no initiator.
 _AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
-#: The keys of `personal` that are not fields of the event type.
+#: The keys of the column `personal` that have the personal values of the actor and of the initiator.
 ORIGIN = frozenset({"actor", "initiator"})
 
 
 class ExactDecoder(json.JSONDecoder):
-    """Reads a JSON number with a fraction as its text, such as "1.10".
+    """A JSON decoder that returns a number with a fraction as its text, such as "1.10".
 
     A float would drop digits, so a changed number could be read as the same number.
     """
@@ -48,11 +51,12 @@ class Event(models.Model):
     """An entry of the audit trail: an operation that was performed, was denied or failed.
 
     Events are ordered by `id`, a UUIDv7 from the clock of the process that records the event. The displayed time `at`
-    comes from the database clock. `transaction` is the number of the database transaction that recorded the event.
+    comes from the clock of the database. `transaction` is the number of the database transaction that recorded the
+    event.
 
-    `data` has the plain fields of the event type. `personal` is null or has an object for each personal field:
-    {"salt", "value"}, or {"digest"} after the field was erased. The personal values of the actor and of the initiator
-    have the keys `actor` and `initiator`.
+    `data` is an object with the plain fields of the event type. `personal` is null, or an object that maps each
+    personal field to {"salt", "value"}, or to {"digest"} after the field was erased. The personal values of the actor
+    and of the initiator have the keys `actor` and `initiator`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -75,7 +79,7 @@ class Event(models.Model):
     initiator_id = models.CharField(_("initiator ID"), max_length=64, null=True)
     request_id = models.CharField(_("request ID"), max_length=64, blank=True)
     task_id = models.CharField(_("task ID"), max_length=64, blank=True)
-    #: The id of the request's Idempotency-Key, under which the response is stored (`tenants.access.idempotency`).
+    #: The id of the request's Idempotency-Key. Repeated requests with this key get the stored response.
     idempotency_key = models.CharField(_("idempotency key"), max_length=64, blank=True)
     subject_kind = models.CharField(_("subject kind"), max_length=40, blank=True)
     subject_id = models.CharField(_("subject ID"), max_length=64, blank=True)
@@ -87,7 +91,7 @@ class Event(models.Model):
         verbose_name_plural = _("events")
         ordering = ["-id"]
         indexes = [
-            # The index for the history of an object, which is the subject of its events.
+            # The index for the history of one object. The events have the id of the object in `subject_id`.
             # The index omits `subject_kind`, because objects of different kinds rarely have the same id.
             models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
             # The index for the events of a person, including the events of tasks that the person started.
@@ -97,13 +101,13 @@ class Event(models.Model):
                 fields=["request_id", "id"], condition=Q(request_id__gt=""), name="audit_event_request"
             ),
             models.Index(fields=["task_id", "id"], condition=Q(task_id__gt=""), name="audit_event_task"),
-            # The index for denied, failed and severe events.
+            # The index for events that were denied, failed, or have at least the severity "warning".
             models.Index(
                 fields=["id"],
                 condition=Q(outcome__gt=Outcome.SUCCESS) | Q(severity__gte=Severity.WARNING),
                 name="audit_event_notable",
             ),
-            # The index for sealing, which reads the newest transactions. Rows are stored nearly in their order.
+            # The index for sealing, which reads the newest transactions. Rows are stored nearly in transaction order.
             BrinIndex(
                 fields=["transaction"],
                 autosummarize=True,
@@ -121,7 +125,7 @@ class Event(models.Model):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The plain fields of the event, and its personal fields that are not erased."""
+        """The plain fields of the event, and the personal fields that were not erased."""
         return {**self.data} | {name: value for name, value in self._values.items() if name not in ORIGIN}
 
     @property
@@ -131,17 +135,20 @@ class Event(models.Model):
 
     @property
     def actor_label(self) -> str:
-        """The name of the actor, or the id or kind of the actor if the name is not stored."""
+        """The name of the actor. If no name is stored, this is the id of the actor, or else the kind."""
         return visible(str(self._origin("actor").get("label") or self.actor_id or self.actor_kind))
 
     @property
     def initiator_label(self) -> str:
-        """The name of the initiator, or the id of the initiator if the name is not stored. Empty without initiator."""
+        """The name of the initiator, who started the task or command. If no name is stored, this is the id.
+
+        Empty if the event has no initiator.
+        """
         return visible(str(self._origin("initiator").get("label") or self.initiator_id or ""))
 
     @property
     def ip(self) -> str | None:
-        """The IP address of the client."""
+        """The IP address of the client that caused the event, or None."""
         address = self._origin("actor").get("ip")
         return None if address is None else str(address)
 
@@ -151,7 +158,9 @@ class Event(models.Model):
 
     @property
     def description(self) -> str:
-        """The description in the active language, or the raw data if the event's type no longer exists."""
+        """The description of the event in the active language. If the event type no longer exists, this is the raw
+        data.
+        """
         try:
             event_type = registry.get(self.event)
         except EventTypeNotFound:

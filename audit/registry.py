@@ -46,7 +46,7 @@ _types: dict[str, EventType] = {}
 
 
 class Severity(IntegerChoices):
-    """How urgently people should look at an event."""
+    """The severity of an event: how urgently people should look at the event."""
 
     INFO = 1, pgettext_lazy("severity", "information")
     NOTICE = 2, pgettext_lazy("severity", "notice")
@@ -55,7 +55,7 @@ class Severity(IntegerChoices):
 
 
 class Outcome(IntegerChoices):
-    """Whether the operation that an event is about was done."""
+    """The outcome of an operation: whether the operation was done, was denied or failed."""
 
     SUCCESS = 1, pgettext_lazy("event outcome", "done")
     DENIED = 2, pgettext_lazy("event outcome", "denied")
@@ -64,7 +64,10 @@ class Outcome(IntegerChoices):
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """An event type. `fields` has the names of the plain fields only. The three sets of fields are disjoint."""
+    """The type of an event, with the names of its fields and the description that people read.
+
+    `fields` has the names of the plain fields only. No name is in two of the sets `fields`, `personal` and `secret`.
+    """
 
     name: str
     description: str | StrPromise
@@ -74,7 +77,7 @@ class EventType:
     version: int = 1
     severity: Severity = Severity.INFO
     outcome: Outcome = Outcome.SUCCESS
-    #: Whether the event tells that somebody read or received personal data.
+    #: Whether an event of this type says that a person or an API client received personal data.
     reads_personal_data: bool = False
     labels: Mapping[str, Labels] = field(default_factory=dict, hash=False)
     earlier: Mapping[int, str | StrPromise] = field(default_factory=dict, hash=False)
@@ -84,7 +87,7 @@ class EventType:
         return self.fields | self.personal | self.secret
 
     def check_fields(self, names: Iterable[str]) -> None:
-        """Raise InvalidEventFields unless `names` are exactly the fields of this type."""
+        """Raise InvalidEventFields unless `names` are exactly the fields that this event type needs."""
         names = frozenset(names)
         if names != self.all_fields:
             missing, unknown = sorted(self.all_fields - names), sorted(names - self.all_fields)
@@ -93,16 +96,20 @@ class EventType:
     def describe(
         self, *, actor: str, subject: str, data: Mapping[str, object], version: int | None = None
     ) -> str:
-        """Return the description of an event of this version in the active language. The default is this version.
+        """Return the description of an event of this type in the active language.
 
-        Missing and erased fields are displayed as `?`. Characters that could hide or reorder text are escaped.
+        `version` is the version of the type with which the event was recorded, by default the current version. Missing
+        and erased fields are displayed as `?`. Characters that could hide or reorder text are escaped.
         """
         values = {name: self._display(name, value) for name, value in data.items()}
         description = self.earlier.get(version or self.version, self.description)
         return str(description).format_map(_Values(values, actor=visible(actor), subject=visible(subject)))
 
     def _display(self, name: str, value: object) -> str:
-        """Return the label of a value of a field, or the formatted value. The items of a list are displayed singly."""
+        """Return the text that is displayed for the value of a field: its label, or the formatted value.
+
+        The items of a list are converted one by one.
+        """
         if isinstance(value, list):
             return ", ".join(self._display(name, item) for item in value)
         return str(self.labels.get(name, {}).get(str(value)) or visible(str(_format_value(value))))
@@ -140,10 +147,10 @@ def register(
     labels: Mapping[str, Labels] | None = None,
     earlier: Mapping[int, str | StrPromise] | None = None,
 ) -> EventType:
-    """Register and return an event type.
+    """Register an event type, and return it. Call this function when the module is imported.
 
     `fields`, `personal` and `secret` are the names of the plain, personal and secret fields. `earlier` maps each
-    earlier version to its description. Call this function at import time. Raises EventTypeConflict, InvalidEventType.
+    earlier version of the type to the description of that version. Raises EventTypeConflict, InvalidEventType.
     """
     if name in _types:
         raise EventTypeConflict(f"The event type {name!r} is already registered.")
@@ -195,5 +202,5 @@ def get(name: str) -> EventType:
 
 
 def all_types() -> list[EventType]:
-    """Return all event types, ordered by name."""
+    """Return all registered event types, ordered by name."""
     return [_types[name] for name in sorted(_types)]

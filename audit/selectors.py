@@ -1,4 +1,4 @@
-"""Queries that return the events of an object, or of a period, from the audit trail."""
+"""Queries of the audit trail: the events about one object, and the events since a point in time."""
 
 import datetime
 
@@ -25,8 +25,8 @@ def object_timeline(obj: Model) -> QuerySet[Event]:
 
 
 def events_since(moment: datetime.datetime) -> QuerySet[Event]:
-    """Return the events that were recorded at or after this time, by the clocks of the recording processes.
+    """Return the events that were recorded at or after a time, by the clock of the process that recorded each event.
 
-    The query is a range of the primary key.
+    The query reads only a range of the primary key, because an event id begins with the time.
     """
     return Event.objects.filter(id__gte=first_uuid7_at(moment))

@@ -1,4 +1,7 @@
-"""Functions that record events in the audit trail. The actor, the request and the task come from `tenants.context`."""
+"""Functions that record events in the audit trail.
+
+The actor, the request and the task of an event come from `tenants.context`.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -24,7 +27,7 @@ __all__ = ["actor_as_json", "record", "record_deletion", "record_in_own_transact
 
 log = structlog.get_logger(__name__)
 
-#: Maximum number of seconds that `record_in_own_transaction` waits until the second connection has committed.
+#: Maximum number of seconds that `record_in_own_transaction` waits for the commit on the second connection.
 TIMEOUT_SECONDS = 1.0
 
 _ID_LENGTH = 64
@@ -58,12 +61,13 @@ def record(event_type: EventType, *, subject: Subject | None = None, **fields: o
 def record_in_own_transaction(
     event_type: EventType, *, subject: Subject | None = None, **fields: object
 ) -> None:
-    """Record an event that is kept if the caller's transaction is rolled back.
+    """Record an event in a separate transaction, so that the event is kept if the caller's transaction is rolled back.
 
-    Use it for denials: a failed login, denied access or a conflict. The event is usually committed when this function
-    returns. Inside a transaction, the writer of this process commits the event with a second connection. If that takes
-    longer than TIMEOUT_SECONDS, or if the database is unavailable, the function returns, and the event is recorded
-    later. Events that cannot be written are counted (`audit.recording.separate`). Raises other database errors.
+    Use this function for denials: a failed login, denied access or a conflict. The event is usually committed when this
+    function returns. Inside a transaction, the writer thread of this process commits the event on a second connection.
+    If that takes longer than TIMEOUT_SECONDS, or if the database is unavailable, the function returns, and the event is
+    recorded later. Events that cannot be written are counted (`audit.recording.separate`). Raises other database
+    errors.
     """
     event = _build_event(event_type, subject, fields)
     if not connection.in_atomic_block:
@@ -93,11 +97,10 @@ separate_writer = ProcessWriter(_record_lost)
 
 
 def record_many(event_type: EventType, rows: Iterable[tuple[Subject | None, Mapping[str, object]]]) -> int:
-    """Record events of one type in the caller's transaction. Return the number of events.
+    """Record many events of one type with one statement in the caller's transaction. Return the number of events.
 
-    Each event is a pair of a subject and a mapping of fields.
-    Use this function if the history of each subject must show the event. An operation on very many objects should
-    record one event with a summary instead.
+    Each element of `rows` describes one event: its subject and its fields. Use this function if the history of each
+    subject must show the event. An operation on very many objects should record one event with a summary instead.
     """
     event_type = registry.get(event_type.name)
     origin = actor_as_json()
@@ -124,7 +127,7 @@ def _build_event(event_type: EventType, subject: Subject | None, fields: Mapping
 
 
 def _columns(event_type: EventType, origin: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns that have the same value in all events of one call."""
+    """Return the values of the columns that are equal for all events of one call: the event type and the actor."""
     initiator = origin.get("initiator", {})
     return {
         "event": event_type.name,
@@ -147,7 +150,7 @@ def _row(
     subject: Subject | None,
     fields: Mapping[str, object],
 ) -> dict[str, Any]:
-    """Return the columns that differ between the events of one call. Raises InvalidEventFields."""
+    """Return the values of the columns that differ between the events of one call. Raises InvalidEventFields."""
     event_type.check_fields(fields)
     data, personal = split_fields(event_type, fields)
     kind, identifier = subject or ("", "")

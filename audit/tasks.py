@@ -1,4 +1,4 @@
-"""The Celery tasks of the audit trail. Celery beat sends them on the schedule in the platform admin."""
+"""The Celery tasks of the audit trail. Celery beat starts the tasks, and the schedule is in the platform admin."""
 
 from uuid import UUID
 
@@ -13,16 +13,19 @@ from tenants.queue.celery_task import HotelTask
 
 @shared_task(base=HotelTask, name="audit.tasks.seal_all")
 def seal_all() -> int:
-    """Seal the events of the platform and of all hotels. Return the number of sealed events.
+    """Seal the new events of the platform and of all hotels. Return the number of sealed events.
 
-    Without a signing key, nothing is sealed. A system check reports this.
+    Nothing is sealed without a signing key. A system check reports that the key is missing.
     """
     return run.seal_all().sealed if keys.is_configured() else 0
 
 
 @shared_task(base=HotelTask, name="audit.tasks.verify")
 def verify(ids: list[str]) -> None:
-    """Verify the trail of a hotel. Runs once a day. `ids` is a list with the hotel's id."""
+    """Verify the audit trail of one hotel. This task runs once a day for each hotel.
+
+    `ids` is a list with the id of the hotel.
+    """
     if keys.is_configured():
         scheduled.verify(current_hotel())
     due.complete(kind=scheduled.VERIFICATION_DUE, ids=[UUID(hotel) for hotel in ids])
@@ -30,6 +33,6 @@ def verify(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="audit.tasks.verify_platform")
 def verify_platform() -> None:
-    """Verify the trail of the platform."""
+    """Verify the audit trail of the platform."""
     if keys.is_configured():
         scheduled.verify(PLATFORM)

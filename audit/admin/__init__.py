@@ -1,4 +1,4 @@
-"""The read-only pages of the audit trail in both admin sites."""
+"""The read-only pages of the audit trail in the admin sites of the hotels and of the platform."""
 
 from audit.admin import events
 

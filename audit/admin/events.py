@@ -1,4 +1,4 @@
-"""The read-only pages of the audit trail in both admin sites: the list of events, and the history of each object."""
+"""The read-only pages of the audit trail in the admin: the list of events, and the history of each object."""
 
 import json
 from typing import Any
@@ -67,13 +67,13 @@ class EventAdmin(ReadOnlyModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the list of events. Record that it was read."""
+        """Show the list of events, and record that the current user has read the audit trail."""
         response: HttpResponse = super().changelist_view(request, extra_context)
         record_reading(search_of(request).names())
         return response
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show an event. Record that it was read."""
+        """Show one event, and record that the current user has read the audit trail."""
         response: HttpResponse = super().changeform_view(request, *args, **kwargs)
         record_reading(["id"])
         return response
@@ -81,19 +81,25 @@ class EventAdmin(ReadOnlyModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
     ) -> tuple[QuerySet[Event], bool]:
-        """Return the events that meet all filters. Show a message instead if no index serves the search."""
+        """Return the events that meet all filters.
+
+        If no index can serve the search, return no events and show a message to the user.
+        """
         try:
             return search_of(request).apply(queryset), False
         except SearchTooBroad as error:
             self.message_user(request, str(error.detail), messages.WARNING)
             return queryset.none(), False
 
-    @admin.display(description=_("same act"))
+    @admin.display(description=_("related events"))
     def act_link(self, event: Event) -> SafeString:
         """Return a link to the events of the same request, task or database transaction."""
         url = reverse("admin:audit_event_changelist")
         return format_html(
-            '<a class="underline" href="{}?act={}">{}</a>', url, event.pk, _("Show all events of this act")
+            '<a class="underline" href="{}?act={}">{}</a>',
+            url,
+            event.pk,
+            _("Show all events of the same request, task or transaction"),
         )
 
     @admin.display(description=_("description"))
@@ -107,9 +113,10 @@ class EventAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=pgettext_lazy("audit trail", "subject"))
     def subject_link(self, event: Event) -> SafeString | str:
-        """Return a link to the admin page of the event's subject, or the subject's kind and id if it has no admin page.
+        """Return a link to the admin page of the object that the event is about.
 
-        The permissions of the linked page are not checked here: users who can read the audit trail can view all models.
+        If the object has no admin page, return its kind and id. The permissions of the linked page are not checked
+        here: users who can read the audit trail can view all models.
         """
         model = self._models_by_subject_kind.get(event.subject_kind)
         if model is None or not event.subject_id:
@@ -131,7 +138,7 @@ class EventAdmin(ReadOnlyModelAdmin):
 
 @receiver(history_requested)
 def history_page(*, request: HttpRequest, model_admin: Any, object_id: str, **_kwargs: Any) -> HttpResponse:
-    """Return the page that lists the audit events of an object, newest first.
+    """Return the page that lists the audit events of one object, newest first.
 
     The user needs the permissions to view the object and to read the audit trail.
     """

@@ -1,4 +1,4 @@
-"""The filters of the list of events in the admin. `search_of` combines them into one search."""
+"""The filters of the list of audit events in the admin. The function `search_of` combines them into one search."""
 
 import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from audit.reading.search import EventSearch, event_choices
 from audit.registry import Outcome, Severity
 from hotelagent.admin.filters import PeriodFilter
 
-#: The attribute of a request with the start and end of the period that was entered.
+#: The name of the request attribute that stores the start and end of the entered period.
 _PERIOD = "audit_period"
 
 
@@ -54,7 +54,7 @@ class OutcomeFilter(_ChoiceFilter):
 
 
 class SeverityFilter(_ChoiceFilter):
-    title = _("lowest severity")
+    title = _("minimum severity")
     parameter_name = "severity"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -62,11 +62,11 @@ class SeverityFilter(_ChoiceFilter):
 
 
 class AccessFilter(_ChoiceFilter):
-    title = _("reading of personal data")
+    title = _("access to personal data")
     parameter_name = "access"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("1", _("only the reading of personal data"))]
+        return [("1", _("only events about access to personal data"))]
 
 
 class ActorFilter(_IdFilter):
@@ -90,7 +90,7 @@ class TaskFilter(_IdFilter):
 
 
 class ActFilter(_IdFilter):
-    title = _("ID of an event of the same act")
+    title = _("ID of an event of the same request or task")
     parameter_name = "act"
 
 
@@ -100,7 +100,10 @@ class ContentFilter(_IdFilter):
 
 
 class TrailPeriodFilter(PeriodFilter):
-    """The filter by period. It leaves the period to `search_of`, which also limits the range of the primary key."""
+    """The filter by period. It stores the entered period in the request, and `search_of` applies the period.
+
+    The search then also limits the range of the primary key, so that it can use an index.
+    """
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
         setattr(request, _PERIOD, (self._time("from"), self._time("to")))
@@ -108,7 +111,7 @@ class TrailPeriodFilter(PeriodFilter):
 
 
 def search_of(request: HttpRequest) -> EventSearch:
-    """Return the search of a request to the list of events. Values that are not valid are ignored."""
+    """Convert the filters in the URL of the event list to a search. Filter values that are not valid are ignored."""
     values = {name: request.GET.get(name, "").strip() for name in _NAMES}
     since, until = getattr(request, _PERIOD, (None, None))
     return EventSearch(

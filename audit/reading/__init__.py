@@ -1,1 +1,1 @@
-"""The reading of the audit trail: the search for events, and the record of who read the trail."""
+"""Reading of the audit trail: the search for events, and the events that record who read the trail."""

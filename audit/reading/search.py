@@ -1,7 +1,7 @@
-"""The search for events. Each search uses an index, or it is refused.
+"""The search for events in the audit trail. A search that no index can serve is refused.
 
-The filters by actor, event type, subject, request, task and act have an index each, and so have denied, failed and
-severe events. The other filters read the events of a period of at most MAX_DAYS, or those that another filter finds.
+There is an index for each of the filters by actor, event type, subject, request, task and transaction, and an index for
+denied, failed and severe events. All other filters need a second filter with an index, or a period of at most MAX_DAYS.
 """
 
 import datetime
@@ -20,9 +20,9 @@ from audit.registry import Outcome, Severity
 from hotelagent.core.ids import first_uuid7_at
 from tenants.errors import DomainError
 
-#: The longest period for a search that no other index serves.
+#: The maximum number of days in a search that has only filters without an index.
 MAX_DAYS = 31
-#: The id of an event has the time of the clock of its process, and `at` the time of the database. They differ by less.
+#: The maximum difference between the clock of a process, from which event ids come, and the clock of the database.
 CLOCK_TOLERANCE = datetime.timedelta(days=1)
 
 _PERSONAL_TEXT = Func(
@@ -33,12 +33,12 @@ _PERSONAL_TEXT = Func(
 
 
 def event_choices() -> list[tuple[str, str]]:
-    """Return the names of all event types as the choices of a filter."""
+    """Return the names of all event types in the form of the choices of a Django field."""
     return [(event_type.name, event_type.name) for event_type in registry.all_types()]
 
 
 class SearchTooBroad(DomainError):
-    """No index serves the search. A shorter period or another filter is needed."""
+    """The search needs a shorter period or another filter, because no index can serve it."""
 
     code = "search-too-broad"
     status = 422
@@ -47,11 +47,12 @@ class SearchTooBroad(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSearch:
-    """The conditions of a search. Empty values are not conditions.
+    """The conditions of a search for events. An empty value is not a condition.
 
-    `actor_id` also finds the events of tasks that the actor started. `severity` is the lowest severity. `act` is the id
-    of an event, and finds the events of the same request, task or database transaction. `access` finds the reading of
-    personal data. `text` is a part of a plain or personal value, regardless of case.
+    `actor_id` finds the events of an actor and of the tasks that the actor started. `severity` is the minimum severity.
+    `act` is the id of an event, and finds all events of the same request, task or database transaction. `access` finds
+    events about access to personal data. `text` finds events with a plain or personal value that contains this text,
+    regardless of case.
     """
 
     since: datetime.datetime | None = None
@@ -70,7 +71,7 @@ class EventSearch:
     text: str = ""
 
     def names(self) -> list[str]:
-        """Return the names of the conditions, without their values."""
+        """Return the names of the conditions that are set, without their values."""
         return [field.name for field in fields(self) if getattr(self, field.name)]
 
     def apply(self, events: QuerySet[Event]) -> QuerySet[Event]:
@@ -137,7 +138,10 @@ class EventSearch:
 def in_period(
     events: QuerySet[Event], since: datetime.datetime | None, until: datetime.datetime | None
 ) -> QuerySet[Event]:
-    """Return the events at or after `since` and before `until`. The query is a range of the primary key."""
+    """Return the events at or after `since` and before `until`.
+
+    The query reads only a range of the primary key, because an event id begins with the time.
+    """
     if since:
         events = events.filter(at__gte=since, id__gte=first_uuid7_at(since - CLOCK_TOLERANCE))
     if until:
@@ -146,12 +150,15 @@ def in_period(
 
 
 def by_person(events: QuerySet[Event], identifier: str) -> QuerySet[Event]:
-    """Return the events of an actor, and of the tasks and commands that the actor started."""
+    """Return the events of one actor, and the events of the tasks and commands that this actor started."""
     return events.alias(person=Coalesce("initiator_id", "actor_id")).filter(person=identifier)
 
 
 def _same_act(event_id: UUID) -> Q:
-    """Return the condition for the events of the same request, of the same task, or of the same transaction."""
+    """Return the condition for all events of the same request as the given event.
+
+    For an event without a request, the task is used instead, and for an event without a task the database transaction.
+    """
     event = Event.objects.filter(id=event_id).only("request_id", "task_id", "transaction", "at").first()
     if event is None:
         return Q(pk__in=[])

@@ -1,4 +1,4 @@
-"""The audit of the audit trail: who read it, with which filters."""
+"""Recording of who read the audit trail, and with which filters."""
 
 from collections.abc import Iterable
 
@@ -13,9 +13,9 @@ from tenants.context import current_actor
 
 
 def record_reading(filters: Iterable[str]) -> None:
-    """Record that the current actor read the trail with these filters, once per hour for the same filters.
+    """Record that the current actor read the trail, at most once per hour for the same filters.
 
-    Only the names of the filters are recorded. Two simultaneous requests may record two events.
+    Only the names of the filters are recorded, not the values. Two simultaneous requests may record two events.
     """
     names = sorted(filters)
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)

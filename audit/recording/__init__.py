@@ -1,1 +1,1 @@
-"""The steps by which an event becomes a row: cleaning and limiting of values, salts, and the origin of the event."""
+"""The steps before an event is stored: its values are cleaned and shortened, and salts and the actor are added."""

@@ -1,7 +1,7 @@
-"""The origin of an event: the actor, the initiator, the request and the task, as the trail stores them.
+"""The origin of an event in the stored form: who caused the event (the actor), in which request and task.
 
-Names, addresses and user agents are personal data. They are stored apart from the other parts, so that they can be
-erased.
+The initiator is the person or API key that started the task. Names, addresses and user agents are personal data, so
+they are stored separately and can be erased.
 """
 
 from typing import Any
@@ -15,10 +15,11 @@ _ID_LENGTH = 64
 
 
 def actor_as_json() -> dict[str, Any]:
-    """Return the current actor as the value of the `actor` parameter of the database function `audit_record`.
+    """Convert the current actor to JSON for the parameter `actor` of the database function `audit_record`.
 
-    The keys `kind`, `id`, `request_id`, `task_id` and `idempotency_key` are texts. `initiator` is absent, or has the
-    keys `kind` and `id`. `personal` has the personal values of the actor and of the initiator.
+    The keys `kind`, `id`, `request_id`, `task_id` and `idempotency_key` have text values. If a person or API key
+    started the task, `initiator` has the keys `kind` and `id`. `personal` has the personal values of the actor and of
+    the initiator.
     """
     actor = current_actor()
     origin: dict[str, Any] = {
@@ -39,7 +40,7 @@ def actor_as_json() -> dict[str, Any]:
 
 
 def actor_from_json(origin: dict[str, Any]) -> Actor:
-    """Return the actor that `actor_as_json` converted."""
+    """Convert the JSON that `actor_as_json` returned back to an actor."""
     initiator = origin.get("initiator")
     personal = origin["personal"]
     return Actor(
@@ -60,7 +61,10 @@ def _with_label(personal: dict[str, Any] | None, default: str) -> dict[str, Any]
 
 
 def _personal(actor: Actor) -> dict[str, Any]:
-    """Return what is personal of an actor. The name of a program is not personal, because it equals the id or kind."""
+    """Return the personal values of an actor: the name, the address and the user agent.
+
+    The name of a program is not personal, because it equals the id or kind of the actor.
+    """
     personal: dict[str, Any] = {}
     if actor.label not in {"", actor.id, actor.kind}:
         personal["label"] = storable(actor.label[:_LABEL_LENGTH])

@@ -1,8 +1,9 @@
-"""The writer of events that are kept although the caller's transaction is rolled back.
+"""The writer of events that must be kept although the caller's transaction is rolled back.
 
-Each process has one writer thread with one database connection and a queue of limited length. The thread starts with
-the first event, and starts again if it has died. If the database is unavailable, the thread tries again for a minute.
-Events that could not be written are counted, and the count is recorded as an event when the database is available.
+Each process has one writer thread with one database connection and a queue of limited length. The first event starts
+the thread, and the next event starts it again if it has died. If the database is unavailable, the thread tries again
+for a minute. Events that could not be written are counted, and the count is recorded as an event when the database is
+available.
 """
 
 import atexit
@@ -29,21 +30,24 @@ log = structlog.get_logger(__name__)
 
 LOST = counter("hotelagent_audit_events_lost_total", "Audit events that could not be written.")
 
-#: The maximum number of events that wait for the writer of this process.
+#: The maximum number of events in the queue of the writer thread.
 QUEUE_LENGTH = 1000
-#: If the database is unavailable, an event is tried again for this number of seconds.
+#: If the database is unavailable, the writer tries to store an event for this number of seconds.
 RETRY_SECONDS = 60.0
-#: The pause before the next attempt, in seconds.
+#: The pause between two attempts to store an event, in seconds.
 RETRY_PAUSE = 1.0
-#: At its end, the process waits for at most this number of seconds until the queue is empty.
+#: Before the process ends, it waits at most this number of seconds until the queue is empty.
 EXIT_SECONDS = 5.0
-#: The errors that a later attempt may not meet.
+#: Database errors that are temporary, so a later attempt to store the event may succeed.
 TEMPORARY_ERRORS = (OperationalError, InterfaceError)
 
 
 @dataclass(slots=True)
 class LostEvents:
-    """The events of one tenant that could not be written: their number by type, and the time of the first one."""
+    """A count of the events of one tenant that could not be written, by event type.
+
+    `since` is the time at which the first of these events was lost.
+    """
 
     context: Context
     since: datetime.datetime = field(default_factory=timezone.now)
@@ -59,9 +63,9 @@ class _Work:
 
 
 class SeparateWriter:
-    """A queue of events and the thread that writes them.
+    """A queue of events and the thread that writes the events to the database.
 
-    `record_lost` is called in the context of a tenant to record the event about its lost events.
+    `record_lost` is called in the context of a tenant to record an event that says how many events were lost.
     """
 
     def __init__(self, record_lost: Callable[[LostEvents], None]) -> None:
@@ -72,7 +76,7 @@ class SeparateWriter:
         self._lost: dict[str, LostEvents] = {}
 
     def submit(self, event: Event) -> Future[None]:
-        """Queue an event for the current tenant. The future has the result of the write.
+        """Add an event of the current tenant to the queue. Return a future that ends when the event is written.
 
         If the queue is full, the event is counted as lost, and the future raises `queue.Full`.
         """
@@ -120,7 +124,7 @@ class SeparateWriter:
         else:
             self._report_lost()
             if self._queue.empty():
-                # The connection is closed before the caller continues, so that idle processes have no second one.
+                # The connection is closed before the caller continues, so that idle processes keep only one connection.
                 self._close_connection()
             work.written.set_result(None)
 
@@ -145,7 +149,7 @@ class SeparateWriter:
             lost.types[work.event.event] += 1
 
     def _report_lost(self) -> None:
-        """Record the events about lost events. If that fails, the counts are kept for the next attempt."""
+        """Record events that say how many events were lost. If that fails, keep the counts for the next attempt."""
         with self._lock:
             reported, self._lost = self._lost, {}
         for schema, lost in reported.items():
@@ -167,7 +171,10 @@ class SeparateWriter:
 
 
 class ProcessWriter:
-    """The writer of this process. A forked process gets a new writer, because threads do not survive a fork."""
+    """The holder of the writer of this process. After a fork, the child process gets a new writer.
+
+    The old writer cannot be used there, because threads do not survive a fork.
+    """
 
     def __init__(self, record_lost: Callable[[LostEvents], None]) -> None:
         self._record_lost = record_lost

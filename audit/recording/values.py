@@ -1,4 +1,4 @@
-"""The values of event fields in the form in which the trail stores them: JSON of limited size, without invalid text."""
+"""Conversion of event fields to the stored form: JSON of limited size, without text that PostgreSQL refuses."""
 
 import base64
 import json
@@ -12,24 +12,23 @@ from audit.entries import MAX_ENTRY_BYTES
 from audit.registry import EventType
 from hotelagent.core.text import storable
 
-#: Stored instead of the value of a secret field.
+#: This text is stored instead of the value of a secret field.
 SECRET_MASK = "********"  # noqa: S105 - not a password
-#: The field of `data` with the names of the fields whose values were cut.
+#: The key in `data` under which the names of shortened fields are stored.
 CUT_FIELD = "cut"
-#: Added to a value that was cut.
+#: This text is added to the end of a value that was shortened.
 CUT_MARK = "…"
 SALT_BYTES = 16
-#: The maximum size in bytes of all fields of an event. The rest of the entry takes less than 8 KiB.
+#: The maximum size of all fields of an event together, in bytes. The other columns take less than 8 KiB.
 MAX_FIELDS_BYTES = MAX_ENTRY_BYTES - 8 * 1024
 
 _encoder = DjangoJSONEncoder()
 
 
 def clean(value: object) -> Any:
-    """Return the value as JSON that PostgreSQL can store.
+    """Convert a value to JSON that PostgreSQL can store.
 
-    Dates, times and ids become strings, and numbers with a fraction become strings too. Raises TypeError for values
-    that have no JSON form.
+    Dates, times, ids and numbers with a fraction become strings. Raises TypeError for values that have no JSON form.
     """
     match value:
         case None | bool() | int():
@@ -47,7 +46,10 @@ def clean(value: object) -> Any:
 def split_fields(
     event_type: EventType, values: Mapping[str, object]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the plain fields and the personal fields of an event, cleaned and limited. Secret values are masked."""
+    """Convert the fields of an event, and return the plain fields and the personal fields separately.
+
+    The values are cleaned and shortened to the maximum size. Secret values are masked.
+    """
     fields = {
         name: SECRET_MASK if name in event_type.secret else clean(value) for name, value in values.items()
     }
@@ -59,9 +61,9 @@ def split_fields(
 
 
 def limit(fields: dict[str, Any]) -> list[str]:
-    """Cut the longest values, so that all fields have at most MAX_FIELDS_BYTES. Return the names of the cut fields.
+    """Shorten the longest values until all fields together have at most MAX_FIELDS_BYTES.
 
-    A value that is not a text is replaced by the beginning of its JSON text.
+    A value that is not a text is replaced by the beginning of its JSON text. Returns the names of the shortened fields.
     """
     sizes = {name: _size(value) + _size(name) for name, value in fields.items()}
     if sum(sizes.values()) <= MAX_FIELDS_BYTES:
@@ -76,7 +78,7 @@ def limit(fields: dict[str, Any]) -> list[str]:
 
 
 def _cut_text(text: str, size: int) -> str:
-    # Escaped characters have more bytes in JSON than in the text, so the size in JSON decides.
+    # Escaped characters take more bytes in JSON than in the text, so the size of the JSON text is checked.
     shortened = text.encode()[:size].decode(errors="ignore")
     while _size(shortened) > size:
         shortened = shortened[: len(shortened) * 7 // 8]
@@ -88,7 +90,10 @@ def _size(value: object) -> int:
 
 
 def add_salts(personal: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
-    """Return the personal fields as they are stored, each with a new random salt, or None if there are no fields."""
+    """Add a new random salt to each personal field, so that its stored hash does not reveal the value.
+
+    Returns None if there are no fields.
+    """
     if not personal:
         return None
     return {

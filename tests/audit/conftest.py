@@ -13,14 +13,14 @@ ANA = Actor("user", "0198c0de-0000-7000-8000-000000000001", "ana", "192.0.2.7", 
 
 @pytest.fixture
 def lamp_lit(monkeypatch: pytest.MonkeyPatch) -> EventType:
-    """Register an example event type, `lamp.lit`, for the duration of a test, and return it."""
+    """Register the example event type `lamp.lit` until the end of the test, and return the event type."""
     monkeypatch.setattr(registry, "_types", dict(registry._types))
     return registry.register("lamp.lit", description="{actor} lit {subject} in {colour}", fields=("colour",))
 
 
 @pytest.fixture
 def guest_called(monkeypatch: pytest.MonkeyPatch) -> EventType:
-    """Register an example event type with plain, personal and secret fields, and return it."""
+    """Register an example event type with plain, personal and secret fields, and return the event type."""
     monkeypatch.setattr(registry, "_types", dict(registry._types))
     return registry.register(
         "guest.called",

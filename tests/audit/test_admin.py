@@ -1,4 +1,4 @@
-"""Tests of the pages of the audit trail in the admin."""
+"""Tests of the admin pages of the audit trail: the list of events, the event page and the history of an object."""
 
 import pytest
 from django.test import Client

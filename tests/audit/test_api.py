@@ -49,7 +49,7 @@ def test_event_list_with_filters_returns_matching_events(
 
 
 @pytest.mark.django_db
-def test_event_list_with_an_unknown_event_type_returns_400(api: APIClient) -> None:
+def test_event_list_filtered_by_an_unknown_event_type_returns_400(api: APIClient) -> None:
     response = api.get(URL, {"event": "never.registered"})
     assert response.status_code == 400
     assert response.json()["type"] == "/problems/invalid"

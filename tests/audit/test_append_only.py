@@ -45,7 +45,7 @@ def test_statements_that_change_or_delete_events_are_rejected(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_delete_of_events_by_the_database_owner_raises_an_error_with_a_hint(hotel: Hotel) -> None:
+def test_database_owner_who_deletes_events_gets_an_error_with_a_hint(hotel: Hotel) -> None:
     with (
         direct_connection(),
         hotel_context(hotel),
@@ -56,7 +56,9 @@ def test_delete_of_events_by_the_database_owner_raises_an_error_with_a_hint(hote
 
 
 @pytest.mark.django_db
-def test_existing_events_cannot_be_saved_or_deleted(in_hotel: Hotel, lamp_lit: EventType) -> None:
+def test_stored_events_cannot_be_changed_or_deleted_through_the_model(
+    in_hotel: Hotel, lamp_lit: EventType
+) -> None:
     event = record(lamp_lit, colour="red")
     event.actor_id = "another actor"
     with pytest.raises(ProgrammingError), transaction.atomic():

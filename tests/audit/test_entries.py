@@ -1,4 +1,4 @@
-"""Tests that recorded events, their entries and commitments, and the stand-alone verifier fit together."""
+"""Tests that the stand-alone verifier accepts exports of recorded events, also after personal values are erased."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.audit.transparency.exports import KEY, Trail, text_of
 
 
 def export_of(events: list[Event], folder: Path) -> list[str]:
-    """Write an export of a log with these events. Return the arguments for the verifier."""
+    """Write an export of a log with these events to a folder. Return the command-line arguments for the verifier."""
     trail = Trail()
     trail.append([ExportedEvent(0, entry(event), event.personal or {}) for event in events])
     (folder / "export.jsonl").write_text(text_of(trail.export()))
@@ -55,7 +55,7 @@ def test_export_of_recorded_events_is_valid_before_and_after_an_erasure(
 
 
 def insert_copy(event: Event, *, data: str, personal: str) -> Event:
-    """Insert a copy of the event with JSON texts that no Python code has seen. Return the copy."""
+    """Insert a copy of an event whose JSON texts are passed to PostgreSQL unchanged. Return the copy."""
     copied = "event, version, severity, outcome, actor_kind, actor_id, request_id, task_id, idempotency_key"
     key = uuid7()
     execute(
@@ -74,7 +74,7 @@ NUMBERS = ["1.10", "1.0", "-0.50", "1e-7", "123456789012345678901234567890.10", 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("number", NUMBERS)
-def test_erased_number_with_a_fraction_keeps_its_commitment(
+def test_erasure_of_a_number_with_a_fraction_keeps_the_signed_hash(
     in_hotel: Hotel, guest_called: EventType, number: str
 ) -> None:
     personal = f'{{"guest": {{"salt": "AAAAAAAAAAAAAAAAAAAAAA==", "value": {number}}}}}'
@@ -86,7 +86,7 @@ def test_erased_number_with_a_fraction_keeps_its_commitment(
 
 
 @pytest.mark.django_db
-def test_change_of_a_digit_that_a_float_does_not_have_changes_the_entry(
+def test_numbers_that_are_equal_as_floats_have_different_entries(
     in_hotel: Hotel, guest_called: EventType
 ) -> None:
     event = call(guest_called)
@@ -98,5 +98,5 @@ def test_change_of_a_digit_that_a_float_does_not_have_changes_the_entry(
 
 
 @pytest.mark.parametrize("value", [{"b": [1, None, True, {"ü": "\x7f\u2028"}], "a": ""}, "1.50", [], -3])
-def test_verifier_and_project_have_the_same_canonical_json(value: Any) -> None:
+def test_verifier_and_project_encode_values_to_the_same_canonical_json(value: Any) -> None:
     assert verify_trail.canonical_json(value) == canonical_json(value)

@@ -1,4 +1,4 @@
-"""Tests that what the platform does to a hotel is in the platform's trail and in the hotel's trail."""
+"""Tests that operations of the platform on a hotel are recorded in the platform's trail and in the hotel's trail."""
 
 from io import StringIO
 from pathlib import Path
@@ -20,13 +20,13 @@ OPERATOR = Actor("user", str(uuid7()), "olga", "192.0.2.9", "request-7", user_ag
 
 
 def events_of(hotel: Hotel) -> list[Event]:
-    """Return the events about a hotel in its own trail, oldest first."""
+    """Return the events about a hotel that are in the hotel's trail, oldest first."""
     with hotel_context(hotel):
         return list(Event.objects.filter(event__regex="^(hotel|contact)[.]").order_by("id"))
 
 
 def platform_events() -> list[Event]:
-    """Return the events about hotels in the platform's trail, oldest first, without the creation of hotels."""
+    """Return the events about hotels in the platform's trail, oldest first, except for `hotel.created`."""
     with platform_context():
         events = Event.objects.filter(event__regex="^(hotel|contact)[.]").exclude(event="hotel.created")
         return list(events.order_by("id"))
@@ -37,7 +37,7 @@ def names(trail: list[Event]) -> list[str]:
 
 
 @pytest.mark.django_db
-def test_operations_on_a_hotel_are_in_both_trails(hotel: Hotel) -> None:
+def test_operations_on_a_hotel_are_recorded_in_the_hotels_and_platforms_trail(hotel: Hotel) -> None:
     services.suspend_hotel(hotel_id=hotel.id)
     services.resume_hotel(hotel_id=hotel.id)
     services.update_hosts(hotel_id=hotel.id, slug="gamma", domains=["gamma.example"])
@@ -90,7 +90,7 @@ def test_unchanged_properties_of_a_hotel_are_not_recorded(hotel: Hotel) -> None:
 
 
 @pytest.mark.django_db
-def test_hotels_trail_has_the_id_but_not_the_name_of_a_platform_actor(hotel: Hotel) -> None:
+def test_hotels_trail_contains_the_id_but_not_the_name_of_platform_staff(hotel: Hotel) -> None:
     task = Actor("task", "some.task", "some.task", task_id="task-1", initiator=OPERATOR)
     with actor_context(OPERATOR):
         services.suspend_hotel(hotel_id=hotel.id)
@@ -105,7 +105,7 @@ def test_hotels_trail_has_the_id_but_not_the_name_of_a_platform_actor(hotel: Hot
 
 
 @pytest.mark.django_db
-def test_rolled_back_operation_is_in_neither_trail(hotel: Hotel) -> None:
+def test_rolled_back_operation_on_a_hotel_is_not_recorded_in_any_trail(hotel: Hotel) -> None:
     def fail(**_: object) -> None:
         raise RuntimeError
 
@@ -119,7 +119,7 @@ def test_rolled_back_operation_is_in_neither_trail(hotel: Hotel) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_hotel_whose_trail_lacks_a_migration_can_be_suspended(hotel: Hotel) -> None:
+def test_hotel_without_a_migration_of_the_event_table_can_be_suspended(hotel: Hotel) -> None:
     sql.execute(f"DELETE FROM {hotel.schema}.django_migrations WHERE app = 'audit'")
     services.suspend_hotel(hotel_id=hotel.id)
     assert names(platform_events()) == ["hotel.suspended"]
@@ -127,7 +127,7 @@ def test_hotel_whose_trail_lacks_a_migration_can_be_suspended(hotel: Hotel) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_registered_hotel_without_a_schema_is_recorded_on_the_platform() -> None:
+def test_events_of_a_hotel_without_a_schema_are_recorded_on_the_platform() -> None:
     sol = services.register_hotel(slug="sol", name="Sol")
     services.add_domain(hotel_id=sol.id, host="sol.example")
     assert sol.status == HotelStatus.PROVISIONING
@@ -136,7 +136,9 @@ def test_registered_hotel_without_a_schema_is_recorded_on_the_platform() -> None
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("masked", [False, True])
-def test_backup_and_restore_are_in_the_hotels_trail(hotel: Hotel, tmp_path: Path, masked: bool) -> None:
+def test_backup_and_restore_are_recorded_in_the_hotels_trail(
+    hotel: Hotel, tmp_path: Path, masked: bool
+) -> None:
     file = tmp_path / "alpha.hotel"
     call_command("backup_hotel", "alpha", to=file, masked=masked, stdout=StringIO())
     [backed_up] = events_of(hotel)
@@ -150,7 +152,7 @@ def test_backup_and_restore_are_in_the_hotels_trail(hotel: Hotel, tmp_path: Path
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failed_deletion_leaves_the_request_in_both_trails(settings: Any) -> None:
+def test_deletion_request_is_recorded_in_both_trails_if_the_deletion_fails(settings: Any) -> None:
     sol = services.create_hotel(slug="sol", name="Sol")
     services.suspend_hotel(hotel_id=sol.id)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"

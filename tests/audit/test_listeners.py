@@ -57,7 +57,7 @@ def test_failed_login_is_recorded_with_the_account_but_not_the_password(hotel: H
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failed_login_with_an_unknown_user_name_is_recorded_without_the_typed_name(hotel: Hotel) -> None:
+def test_failed_login_with_an_unknown_user_name_is_recorded_without_the_name(hotel: Hotel) -> None:
     log_in("right-horse", username="my password by mistake")
     with hotel_context(hotel):
         event = Event.objects.get(event="staff.login_failed")

@@ -1,4 +1,4 @@
-"""Tests of personal and secret event fields, of their commitments, and of the trigger that allows only erasure."""
+"""Tests of personal and secret event fields, of their stored hashes, and of the trigger that allows only erasure."""
 
 import base64
 import hashlib
@@ -77,7 +77,7 @@ def test_erasure_of_a_field_keeps_the_entry_and_removes_the_value(
 
 
 @pytest.mark.django_db
-def test_commitment_is_the_sha_256_of_the_salt_and_the_canonical_json(
+def test_commitment_to_a_value_is_the_sha_256_of_salt_and_canonical_json(
     in_hotel: Hotel, guest_called: EventType
 ) -> None:
     event = call(guest_called, guest={"b": "ü", "a": [1, None, True]})
@@ -150,7 +150,7 @@ _JSON = st.recursive(
 @pytest.mark.django_db
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(value=_JSON)
-def test_database_and_python_have_the_same_canonical_json(in_hotel: Hotel, value: Any) -> None:
+def test_database_and_python_encode_values_to_the_same_canonical_json(in_hotel: Hotel, value: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT audit_canonical_json(%s::jsonb)", [json.dumps(value)])
         assert cursor.fetchone()[0].encode() == canonical_json(value)
@@ -158,7 +158,7 @@ def test_database_and_python_have_the_same_canonical_json(in_hotel: Hotel, value
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("value", ["x" * 1_000_000, "\\" * 200_000, "ü" * 100_000, ["y" * 100] * 5000])
-def test_long_values_are_cut_and_the_cut_is_noted_in_the_event(
+def test_long_values_are_shortened_and_the_event_names_the_shortened_fields(
     in_hotel: Hotel, guest_called: EventType, value: object
 ) -> None:
     event = call(guest_called, room=value, guest=value)
@@ -171,14 +171,14 @@ def test_long_values_are_cut_and_the_cut_is_noted_in_the_event(
 
 
 @pytest.mark.django_db
-def test_text_that_postgresql_refuses_is_replaced(in_hotel: Hotel, guest_called: EventType) -> None:
+def test_characters_that_postgresql_refuses_are_replaced(in_hotel: Hotel, guest_called: EventType) -> None:
     event = call(guest_called, room={"a\0": "\ud800", "b": ["\0"]}, guest="\0Ada\udfff")
     assert event.data["room"] == {"a\ufffd": "?", "b": ["\ufffd"]}
     assert event.fields["guest"] == "\ufffdAda?"
 
 
 @pytest.mark.django_db
-def test_entry_contains_the_origin_and_omits_what_is_absent(
+def test_entry_contains_the_actor_and_request_and_omits_empty_columns(
     in_hotel: Hotel, lamp_lit: EventType, as_ana: Actor
 ) -> None:
     event = Event.objects.get(id=record(lamp_lit, subject=("lamp", 1), colour=1.5).id)

@@ -36,7 +36,7 @@ def test_recorded_event_contains_actor_origin_subject_and_fields(
 
 
 @pytest.mark.django_db
-def test_recorded_event_has_the_time_of_the_database_clock(in_hotel: Hotel, lamp_lit: EventType) -> None:
+def test_time_of_a_recorded_event_comes_from_the_database_clock(in_hotel: Hotel, lamp_lit: EventType) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         before = cursor.fetchone()[0]
@@ -81,7 +81,7 @@ def test_rollback_removes_an_event_unless_it_was_recorded_in_a_separate_transact
 
 
 @pytest.mark.django_db(transaction=True)
-def test_event_recorded_in_a_separate_transaction_is_committed_before_the_callers_transaction(
+def test_separately_recorded_event_is_committed_before_the_callers_transaction(
     in_hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with transaction.atomic():
@@ -97,7 +97,7 @@ def test_event_recorded_in_a_separate_transaction_is_committed_before_the_caller
 
 
 @pytest.mark.django_db(transaction=True)
-def test_event_in_a_separate_transaction_is_stored_later_if_the_event_table_is_locked(
+def test_separately_recorded_event_is_stored_later_if_the_table_is_locked(
     hotel: Hotel, lamp_lit: EventType
 ) -> None:
     """The caller locks the event table, so the separate transaction cannot write the event until the lock is released.
@@ -113,7 +113,7 @@ def test_event_in_a_separate_transaction_is_stored_later_if_the_event_table_is_l
 
 
 @pytest.mark.django_db(transaction=True)
-def test_record_in_own_transaction_with_a_database_error_raises_the_error(
+def test_record_in_own_transaction_raises_a_database_error_that_is_not_temporary(
     hotel: Hotel, lamp_lit: EventType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Event._meta.get_field("event"), "column", "no_such_column")
@@ -179,7 +179,7 @@ def test_record_many_with_one_invalid_event_records_no_event(in_hotel: Hotel, la
 
 
 @pytest.mark.django_db
-def test_event_recorded_in_the_platforms_context_is_in_the_platforms_trail(
+def test_event_recorded_without_a_hotel_is_in_the_platforms_trail(
     platform: None, hotel: Hotel, lamp_lit: EventType
 ) -> None:
     record(lamp_lit, subject=("lamp", 1), colour="red")

@@ -1,4 +1,4 @@
-"""Tests of the SQL function `audit_record`, with which other database functions record events."""
+"""Tests of the SQL function `audit_record`, which other database functions call to record events."""
 
 import base64
 import json

@@ -32,20 +32,20 @@ def test_event_type_with_a_reserved_field_raises_invalid_event_type(field: str) 
         registry.register("lamp.lit", description="", fields=(field,))
 
 
-def test_event_type_with_a_field_of_two_kinds_raises_invalid_event_type() -> None:
+def test_event_type_with_a_plain_and_personal_field_of_one_name_is_invalid() -> None:
     with pytest.raises(InvalidEventType, match="only one"):
         registry.register("lamp.lit", description="", fields=("room",), personal=("room",))
 
 
 @pytest.mark.parametrize("earlier", [{}, {1: "a", 2: "b"}, {2: "b"}])
-def test_event_type_without_the_descriptions_of_all_earlier_versions_raises_invalid_event_type(
+def test_event_type_that_lacks_the_description_of_an_earlier_version_is_invalid(
     earlier: dict[int, str],
 ) -> None:
     with pytest.raises(InvalidEventType, match="each version before 2"):
         registry.register("lamp.lit", description="", version=2, earlier=earlier)
 
 
-def test_event_of_an_earlier_version_keeps_its_description() -> None:
+def test_event_of_an_earlier_type_version_keeps_its_earlier_description() -> None:
     lit = registry.register(
         "lamp.lit",
         description="{actor} lit {lamp}",

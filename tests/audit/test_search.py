@@ -1,4 +1,4 @@
-"""Tests of the search for events: each filter uses an index, or the search is refused. Reading is recorded."""
+"""Tests of the search for events: each filter uses an index, or the search is refused."""
 
 import datetime
 import json
@@ -21,7 +21,7 @@ from tenants.models import Hotel
 
 URL = "/api/v1/audit/"
 MANY = 20_000
-#: Rows that hardly differ from those that the application records. Each value of the filters is rare but the outcome.
+#: Inserts many events that are similar to real events. Few events match each filter.
 _FILL = f"""
 INSERT INTO audit_event (id, at, event, version, severity, outcome, actor_kind, actor_id, initiator_kind, initiator_id,
     request_id, task_id, idempotency_key, subject_kind, subject_id, data, personal)
@@ -45,7 +45,7 @@ def many_events(hotel: Hotel) -> Iterator[None]:
 
 
 def nodes_of(search: EventSearch) -> list[dict[str, Any]]:
-    """Return the nodes of the plan of the newest page of a search."""
+    """Return the nodes of the query plan of a search for the first page of results."""
     plan = json.loads(search.apply(Event.objects.all())[:51].explain(format="json"))[0]["Plan"]
     nodes = [plan]
     for node in nodes:
@@ -57,7 +57,7 @@ NOW = timezone.now()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_filter_uses_its_index(many_events: None) -> None:
+def test_search_by_each_filter_uses_the_index_for_this_filter(many_events: None) -> None:
     expected = {
         "audit_event_actor": EventSearch(actor_id="user-7"),
         "audit_event_event": EventSearch(events=["type.7"]),
@@ -89,7 +89,7 @@ def test_each_filter_uses_its_index(many_events: None) -> None:
         EventSearch(text="x", outcome=Outcome.SUCCESS),
     ],
 )
-def test_search_that_no_index_serves_is_refused(search: EventSearch) -> None:
+def test_search_that_no_index_can_serve_is_refused(search: EventSearch) -> None:
     with pytest.raises(SearchTooBroad, match="at most 31 days"):
         search.apply(Event.objects.all())
 
@@ -112,7 +112,7 @@ def test_filter_by_actor_finds_the_events_of_tasks_that_the_actor_started(
 
 
 @pytest.mark.django_db
-def test_text_filter_finds_plain_and_personal_values_but_not_salts_and_wildcards(
+def test_text_filter_searches_values_but_not_salts_and_has_no_wildcards(
     api: APIClient, hotel: Hotel, guest_called: EventType, as_ana: Actor
 ) -> None:
     with hotel_context(hotel):
@@ -129,7 +129,7 @@ def test_text_filter_finds_plain_and_personal_values_but_not_salts_and_wildcards
 
 
 @pytest.mark.django_db
-def test_events_of_one_act_are_found_by_one_of_them(
+def test_id_of_an_event_finds_all_events_of_the_same_request_or_task(
     api: APIClient, hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with hotel_context(hotel):
@@ -167,7 +167,7 @@ def test_search_that_is_too_broad_is_refused_by_the_api_and_the_admin(
 
 
 @pytest.mark.django_db
-def test_reading_the_trail_is_recorded_once_per_hour_and_filters_without_their_values(
+def test_reading_the_trail_is_recorded_once_per_hour_with_names_of_filters_only(
     api: APIClient, staff: Client, hotel: Hotel
 ) -> None:
     for subject in ("secret-1", "secret-2"):

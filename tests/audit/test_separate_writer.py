@@ -1,4 +1,4 @@
-"""Tests of the writer of events that are kept although the caller's transaction is rolled back."""
+"""Tests of the thread that writes events which are kept although the caller's transaction is rolled back."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def writer(monkeypatch: pytest.MonkeyPatch) -> SeparateWriter:
-    """Return a new writer, which `record_in_own_transaction` uses during the test."""
+    """Let `record_in_own_transaction` use a new writer during the test, and return this writer."""
     new = SeparateWriter(services._record_lost)
     monkeypatch.setattr(services.separate_writer, "_writer", new)
     monkeypatch.setattr(separate, "RETRY_PAUSE", 0.01)
@@ -30,7 +30,7 @@ def writer(monkeypatch: pytest.MonkeyPatch) -> SeparateWriter:
 
 
 def make_unavailable(monkeypatch: pytest.MonkeyPatch, *, attempts: int) -> None:
-    """Make the first attempts to save an event fail, as if the database were unavailable."""
+    """Let the first attempts to store an event fail, as if the database were unavailable."""
     save, errors = Event.save, [OperationalError("the database is unavailable")] * attempts
 
     def fail_or_save(event: Event, **options: Any) -> None:
@@ -70,7 +70,7 @@ def test_event_is_written_later_if_the_database_is_unavailable(
     assert not Event.objects.filter(event="audit.events_lost").exists()
 
 
-def test_lost_events_are_counted_and_recorded_in_the_trail_of_their_hotel(
+def test_number_of_lost_events_is_recorded_in_the_trail_of_the_hotel(
     hotel: Hotel,
     other_hotel: Hotel,
     lamp_lit: EventType,
@@ -96,7 +96,7 @@ def test_lost_events_are_counted_and_recorded_in_the_trail_of_their_hotel(
             assert "could not be recorded since" in event.description
 
 
-def test_events_beyond_the_length_of_the_queue_are_counted_as_lost_and_do_not_delay_the_caller(
+def test_events_for_a_full_queue_are_counted_as_lost_without_delay(
     in_hotel: Hotel, lamp_lit: EventType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(separate, "QUEUE_LENGTH", 2)
@@ -141,7 +141,7 @@ def test_writer_continues_after_an_error_that_would_end_its_thread(
     assert Event.objects.get(event="audit.events_lost").data["number"] == 1
 
 
-def test_denials_of_many_threads_use_one_writer_thread(
+def test_events_of_many_threads_are_written_by_one_writer_thread(
     in_hotel: Hotel, lamp_lit: EventType, writer: SeparateWriter
 ) -> None:
     def deny_in_hotel() -> None:
@@ -163,7 +163,7 @@ def test_denials_of_many_threads_use_one_writer_thread(
 
 
 def test_event_is_written_before_the_process_ends(in_hotel: Hotel) -> None:
-    """The timeout of the caller is 0, so only the end of the process waits for the writer."""
+    """The timeout of the caller is 0, so the process must wait for the writer thread when the process ends."""
     program = (
         "import django; django.setup()\n"
         "from django.db import transaction\n"

@@ -18,7 +18,7 @@ from tests.tenants import backups
 
 
 def act_as(user: User, guest_called: EventType) -> None:
-    """Record an event by the user, an event of a task that the user started, and two events that name the user."""
+    """Record an event by the user, an event by a task of the user, and two events that name the user."""
     person = Actor("user", str(user.pk), user.username, "192.0.2.7", user_agent="Firefox of rosa.diaz")
     fields: dict[str, Any] = {"room": 7, "reason": "", "pin": ""}
     with actor_context(person):
@@ -39,7 +39,7 @@ def stored_text() -> str:
 
 
 @pytest.mark.django_db
-def test_erased_member_of_staff_is_in_no_event_and_the_entries_remain_the_same(
+def test_erasure_removes_a_member_of_staff_from_all_events_but_keeps_entries(
     hotel: Hotel, guest_called: EventType
 ) -> None:
     with hotel_context(hotel):
