@@ -6,6 +6,7 @@ unknown objects are not followed.
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -42,8 +43,11 @@ def functions() -> dict[str, Function]:
     for module in modules():
         for name, node in _definitions(module):
             found[name] = Function(name, node)
+    methods: dict[str, set[str]] = defaultdict(set)
+    for name in found:
+        methods[name.rpartition(".")[0]].add(name)
     for function in found.values():
-        _read_body(function, found)
+        _read_body(function, methods)
     return found
 
 
@@ -175,7 +179,8 @@ def module_of_function(name: str) -> str:
     return name
 
 
-def _read_body(function: Function, known: dict[str, Function]) -> None:
+def _read_body(function: Function, methods: dict[str, set[str]]) -> None:
+    """Set the references, the SQL and `writes` of the function. `methods` has the names of the methods by class."""
     module = module_of_function(function.name)
     own_class = function.name.rpartition(".")[0]
     docstring = ast.get_docstring(function.node, clean=False)
@@ -195,7 +200,7 @@ def _read_body(function: Function, known: dict[str, Function]) -> None:
             continue
         function.references.add(target)
         if target not in modules():
-            function.references |= {name for name in known if name.startswith(f"{target}.")}
+            function.references |= methods.get(target, set())
         owner = target.rpartition(".")[0]
         if owner in modules():
             function.sql += "\n" + _constants(owner).get(target, "")
