@@ -24,6 +24,7 @@ from reminders.file_imports import problems, services
 from reminders.file_imports.error_messages import error_message
 from reminders.models import FileImport, ImportKind, ImportStatus, ReservationImport, RoomImport
 from tenants.errors import DomainError
+from tenants.signals import personal_data_read
 
 COLOURS = {
     ImportStatus.UPLOADED: "default",
@@ -138,6 +139,8 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
                 raise PermissionDenied
             return self._act(request, uploaded)
         page = describe(uploaded)
+        if not uploaded.is_active:  # the page of a running import shows only numbers and loads itself again
+            self._report_rows(request, uploaded)
         return TemplateResponse(
             request,
             "reminders/file_import.html",
@@ -162,6 +165,7 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
             raise Http404
         if not (self.has_import_permission(request) or self.has_view_permission(request)):
             raise PermissionDenied
+        self._report_rows(request, uploaded)
         name = f"{uploaded.file_name.rpartition('.')[0] or uploaded.file_name}-{_('problems')}.csv"
         return StreamingHttpResponse(
             problems.report_lines(uploaded.problems),
@@ -171,6 +175,11 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
                 "Cache-Control": "no-store",
             },
         )
+
+    def _report_rows(self, request: HttpRequest, uploaded: FileImport) -> None:
+        """Report to the audit trail that the response shows rows of the file, unless the file is a list of rooms."""
+        if self.kind == ImportKind.RESERVATIONS:
+            personal_data_read.send(self.model, request=request, kind="fileimport", ids=[str(uploaded.pk)])
 
     def _act(self, request: HttpRequest, uploaded: FileImport) -> HttpResponse:
         action = request.POST.get("action", "")

@@ -9,6 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from audit.models import Event
 from dlq.services import capture
 from reminders.errors import FileChoice, InvalidFile
 from reminders.file_imports import services, worker
@@ -136,6 +137,11 @@ def test_error_details_in_the_import_report_are_in_the_language_of_the_reader(
     worker.run(uploaded.id)
     User.objects.update(language="es")
     response: Any = staff.get(f"{RESERVATIONS}{uploaded.id}/report/")
+    read = Event.objects.filter(event="personal_data.read").latest("id")
+    assert (read.subject_id, read.data["route"]) == (
+        str(uploaded.id),
+        "admin:reminders_reservationimport_report",
+    )
     report = b"".join(response.streaming_content).decode("utf-8-sig")
     details = {row["Línea"]: row["Detalle"] for row in csv.DictReader(io.StringIO(report))}
     assert details.pop("6").endswith("no está entre 1970-01-01 y 2199-12-31.")
