@@ -246,3 +246,9 @@ EXPORTED = register(
     fields=("first", "events", "format"),
     severity=Severity.NOTICE,
 )
+LOG_REPLACED = register(
+    "audit.log_replaced",
+    description=_("{actor} closed the log {closed}, which {log} continues: {reason}"),
+    fields=("closed", "log", "reason"),
+    severity=Severity.CRITICAL,
+)

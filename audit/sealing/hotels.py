@@ -1,16 +1,18 @@
-"""The logs of hotels that are deleted or restored."""
+"""The end of a log, and the new log that continues it: after a deletion, a restore, or the loss of the key."""
 
 import base64
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from audit.errors import SealingRefused, SigningKeyError
+from audit.events import LOG_REPLACED
 from audit.sealing import keys, logs
 from audit.sealing.models import Log
-from audit.sealing.sealer import seal
-from tenants.context import hotel_context
+from audit.sealing.sealer import seal, tenant_of_log
+from audit.services import record
+from tenants.context import Tenant
 from tenants.models import Hotel
 
 # Transaction numbers of another server may be greater than those of this server. The sealer would then wait for them.
@@ -58,10 +60,26 @@ def continue_trail(hotel: Hotel, *, original_id: UUID, is_masked: bool) -> None:
     log. A masked copy has no events, so its log names no earlier log.
     """
     earlier = None if is_masked else logs.latest_log(original_id)
-    logs.replace_log(hotel.id, predecessor=earlier)
-    with hotel_context(hotel), connection.cursor() as cursor:
+    _replace_log(hotel.tenant, earlier)
+
+
+def start_new_log(tenant: Tenant, *, predecessor: Log) -> Log:
+    """Close the log of a trail, and start a new log that names its size and root. Needs the direct connection.
+
+    All events are sealed again in the new log. The change is recorded in the trail.
+    """
+    with tenant_of_log(tenant), transaction.atomic():
+        new = _replace_log(tenant, predecessor)
+        record(LOG_REPLACED, closed=predecessor.origin, log=new.origin, reason=predecessor.refusal)
+    return new
+
+
+def _replace_log(tenant: Tenant, predecessor: Log | None) -> Log:
+    new = logs.replace_log(tenant.id, predecessor=predecessor)
+    with tenant_of_log(tenant), connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM audit_event WHERE transaction > pg_current_xact_id()::text::bigint)"
         )
         if cursor.fetchone()[0]:
             cursor.execute(_RENUMBER)
+    return new

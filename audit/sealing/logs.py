@@ -62,8 +62,8 @@ def close_log(log: Log) -> None:
         Log.objects.filter(pk=log.pk, closed_at=None).update(closed_at=database_now())
 
 
-def replace_log(hotel_id: UUID, *, predecessor: Log | None) -> Log:
-    """Close the hotel's log if it is open, and start a new log that names the size and the root of the predecessor."""
+def replace_log(hotel_id: UUID | None, *, predecessor: Log | None) -> Log:
+    """Close the open log of a trail, and start a new log that names the size and the root of the predecessor."""
     with platform_context(), transaction.atomic():
         Log.objects.filter(hotel_id=hotel_id, closed_at=None).update(closed_at=database_now())
         return _create_log(hotel_id, predecessor=predecessor)

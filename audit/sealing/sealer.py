@@ -75,7 +75,7 @@ def _check_cluster(log: Log, following: int) -> None:
     if log.sealed_transaction > following:
         raise SealingRefused(
             f"The log was sealed up to transaction {log.sealed_transaction}, but this server has only reached "
-            f"{following}: the database was copied from another server. Run `manage.py migrate`."
+            f"{following}: the database was copied from another server. See `manage.py audit_continue --help`."
         )
 
 
@@ -133,7 +133,7 @@ def check_continues(log: Log, keys: Sequence[PrivateKey]) -> int:
     except SignatureNotFound as error:
         raise SealingRefused(
             f"{error} If you replaced the key, add the old key on another line until each log has a checkpoint with "
-            "both signatures (see `manage.py audit_rotate_key --help`)."
+            "both signatures. If the old key is lost, see `manage.py audit_continue --help`."
         ) from error
     except TransparencyError as error:
         raise SealingRefused(f"The newest checkpoint or its tiles are damaged: {error}") from error

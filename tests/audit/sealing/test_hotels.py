@@ -1,15 +1,18 @@
 """Tests of the logs of hotels that are deleted, restored or copied."""
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from audit.models import Event
 from audit.registry import EventType
 from audit.sealing.logs import last_checkpoint, latest_log, open_log
 from audit.sealing.models import Log
+from audit.sealing.run import seal_tenant
 from audit.transparency.checkpoints import open_checkpoint
 from audit.transparency.notes import PrivateKey
 from audit.verification.results import Status
@@ -126,3 +129,27 @@ def test_events_with_transaction_numbers_of_another_server_are_sealed_after_a_re
     with hotel_context(copy):
         assert log.size == Event.objects.count() >= 5
     assert verify_trail(copy.tenant).status == Status.VALID
+
+
+def test_trail_of_a_copied_database_or_with_a_lost_key_continues_as_a_new_log(
+    sol: Hotel, lamp_lit: EventType, settings: Any
+) -> None:
+    with hotel_context(sol):
+        record_events(lamp_lit, 5)
+    old = seal_trail(sol.tenant)
+    settings.AUDIT_SIGNING_KEY = PrivateKey("localhost", bytes(32)).text
+    with platform_context():
+        Log.objects.filter(pk=old.pk).update(sealed_transaction=2**40)
+    [reason] = seal_tenant(sol.tenant).problems.values()
+    assert "audit_continue" in reason
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("audit_continue", hotel="sol")
+    call_command("audit_continue", hotel="sol", yes=True, stdout=StringIO())
+    new = seal_trail(sol.tenant)
+    assert (new.predecessor_id, new.predecessor_size, new.refusal) == (old.pk, old.size, "")
+    assert new.size == old.size + 1
+    report = verify_trail(sol.tenant)
+    assert report.status == Status.VALID, report
+    assert "All of its events are present" in report.notes[0]
+    with hotel_context(sol):
+        assert Event.objects.get(event="audit.log_replaced").data["closed"] == old.origin
