@@ -1,1 +1,4 @@
-"""The sealing of each trail: its events are appended to a transparency log, and checkpoints of the log are signed."""
+"""The sealing of audit trails: events are appended to a transparency log, and its hash is signed.
+
+A transparency log is an append-only list whose signed root hash covers all entries.
+"""

@@ -26,7 +26,10 @@ WHERE pid IS DISTINCT FROM pg_backend_pid()
 
 @dataclass(frozen=True, slots=True)
 class OldestTransaction:
-    """The oldest open transaction that has written something. `started_at` is None if we may not see it."""
+    """The oldest open database transaction that has written something.
+
+    `started_at` is None if our database role may not see the start time.
+    """
 
     transaction: int
     pid: int | None

@@ -34,7 +34,10 @@ class ExportFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrailExport:
-    """An export of the positions from `start` to `end - 1`. `note` is the signed checkpoint that proves them."""
+    """An export of the events at the log positions from `start` to `end - 1`.
+
+    `note` is the signed checkpoint with which a verifier can prove the events.
+    """
 
     log: Log
     tenant: Tenant
@@ -88,11 +91,10 @@ def export_trail(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> TrailExport:
-    """Return an export of the sealed events of a trail, and record that it was exported.
+    """Return an export of the sealed events of a trail, and record the export in the trail.
 
-    since, until: the export begins with the first event at `since` or later, and ends with the last event before
-    `until`. An export is a part of the log without gaps, so it may have a few events outside these times.
-    Raises NothingSealed.
+    The export begins with the first event at `since` or later, and ends with the last event before `until`. An export
+    is a part of the log without gaps, so it may have a few events outside these times. Raises NothingSealed.
     """
     log = logs.find_log(tenant.id)
     last = logs.last_checkpoint(log) if log else None

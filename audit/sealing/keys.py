@@ -1,7 +1,8 @@
-"""The private keys that sign checkpoints. They are outside the database: in a variable or in a file.
+"""The private keys that sign the checkpoints (signed root hashes) of the audit trails.
 
-Both may contain several keys, one per line. All of them sign, and a verifier needs to know only one of the keys. So a
-rotation has an overlap: the new key is added first, and the old key is removed later.
+The keys are stored outside the database: in an environment variable or in a file, one key per line. Each checkpoint is
+signed with all keys, and a verifier needs to know only one of the keys. So a key can be replaced without a gap: the new
+key is added first, and the old key is removed later.
 """
 
 import stat
@@ -29,10 +30,10 @@ def is_missing() -> bool:
 
 
 def load_signing_keys() -> list[PrivateKey]:
-    """Return the configured private keys, at least one. The file is read at each call, so no restart is needed.
+    """Return the configured private keys. There is at least one key.
 
-    Raises SigningKeyError if no key is configured, or if a key or the file cannot be used. The message never contains a
-    key.
+    The key file is read at each call, so a new key needs no restart. Raises SigningKeyError if no key is configured, or
+    if a key or the file cannot be used. The message never contains a key.
     """
     text, source = settings.AUDIT_SIGNING_KEY, "AUDIT_SIGNING_KEY"
     if settings.AUDIT_SIGNING_KEY_FILE:
@@ -63,7 +64,10 @@ def read_key_file(path: Path) -> str:
 
 
 def parse_keys(text: str, source: str) -> list[PrivateKey]:
-    """Return the private keys in a text. `source` names the text in the message of a SigningKeyError."""
+    """Return the private keys in a text. `source` says in error messages where the text comes from.
+
+    Raises SigningKeyError if a key is invalid.
+    """
     lines = text.split()
     if not lines:
         raise SigningKeyError(f"{source} contains no key. {_HOW_TO_CREATE}")

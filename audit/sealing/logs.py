@@ -1,4 +1,4 @@
-"""The logs of the trails, and their public keys."""
+"""The transparency logs of the audit trails, and the public keys that verify their signatures."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -15,31 +15,31 @@ from tenants.models import Hotel, HotelStatus
 
 
 def open_log(hotel_id: UUID | None) -> Log:
-    """Return the log of the hotel's trail, or of the platform's trail. Create the log if it does not exist."""
+    """Return the open log of a hotel's trail, or of the platform's trail. Create the log if it does not exist."""
     with platform_context():
         return find_log(hotel_id) or _create_log(hotel_id)
 
 
 def find_log(hotel_id: UUID | None) -> Log | None:
-    """Return the log to which the events of a trail are appended, or None if no event of the trail was sealed yet."""
+    """Return the log to which new events of a trail are appended, or None if no event of the trail was sealed yet."""
     with platform_context():
         return Log.objects.filter(hotel_id=hotel_id, closed_at=None).select_related("predecessor").first()
 
 
 def open_logs() -> dict[UUID | None, Log]:
-    """Return the open logs by the id of the hotel, which is None for the platform's log."""
+    """Return all open logs in a dictionary. The keys are the ids of the hotels, and None for the platform's log."""
     with platform_context():
         return {log.hotel_id: log for log in Log.objects.filter(closed_at=None)}
 
 
 def sealed_hotels() -> list[Hotel]:
-    """Return the hotels whose trails are sealed: those that have a schema."""
+    """Return the hotels whose trails are sealed: all hotels that have a database schema."""
     with platform_context():
         return list(Hotel.objects.filter(status__in=[HotelStatus.ACTIVE, HotelStatus.SUSPENDED]))
 
 
 def _create_log(hotel_id: UUID | None, *, predecessor: Log | None = None) -> Log:
-    """Create the log of a trail. If two processes do this at the same time, both return the same log."""
+    """Create the log of a trail. If two processes create the log simultaneously, both processes return the same log."""
     with transaction.atomic():
         new = Log(hotel_id=hotel_id, origin=_free_origin(hotel_id))
         if predecessor is not None and (last := last_checkpoint(predecessor)) is not None:
@@ -50,14 +50,14 @@ def _create_log(hotel_id: UUID | None, *, predecessor: Log | None = None) -> Log
 
 
 def _free_origin(hotel_id: UUID | None) -> str:
-    """Return a name that no log of this trail has: the name of the trail, with a number from the second log on."""
+    """Return an unused name for a new log. It is the name of the trail, with a number from the second log on."""
     base = f"{settings.PLATFORM_HOST}/audit/{hotel_id or 'platform'}"
     earlier = Log.objects.filter(Q(origin=base) | Q(origin__startswith=f"{base}/")).count()
     return f"{base}/{earlier + 1}" if earlier else base
 
 
 def close_log(log: Log) -> None:
-    """Close a log: nothing is appended to it any more."""
+    """Close a log. No events are appended to a closed log."""
     with platform_context():
         Log.objects.filter(pk=log.pk, closed_at=None).update(closed_at=database_now())
 
@@ -88,7 +88,10 @@ def public_keys(log: Log) -> list[PublicKey]:
 
 
 def keys_in_use() -> dict[UUID, set[str]]:
-    """Return the text forms of the public keys that signed the newest checkpoint of each log, by the id of the log."""
+    """Return the public keys that signed the newest checkpoint of each log, in text form.
+
+    The keys of the dictionary are the ids of the logs.
+    """
     keys: dict[UUID, set[str]] = {}
     with platform_context():
         for log_id, key in LogKey.objects.filter(last_size=None).values_list("log_id", "key"):
@@ -97,10 +100,10 @@ def keys_in_use() -> dict[UUID, set[str]]:
 
 
 def store_key_ranges(log: Log, keys: Iterable[PublicKey], *, first_size: int, last_size: int) -> None:
-    """Store that exactly these keys sign the log from now on, in the caller's transaction.
+    """Store in the caller's transaction which keys sign the log from now on.
 
-    first_size: the size of the first checkpoint that added keys have signed.
-    last_size: the size of the last checkpoint that removed keys have signed.
+    first_size: the size of the log at the first checkpoint that the added keys have signed.
+    last_size: the size of the log at the last checkpoint that the removed keys have signed.
     """
     used = {key.text for key in keys}
     stored = dict(LogKey.objects.filter(log=log).values_list("key", "last_size"))

@@ -1,7 +1,7 @@
 """The Prometheus metrics of sealing and verification.
 
-The values come from the logs of all trails with one query, because the processes that seal and verify may have ended.
-No metric has a label for the hotel, because the number of time series would have no limit.
+One query reads the values from the stored logs of all trails, because the processes that seal and verify may have
+ended. No metric has a label for the hotel, because the number of time series would be unlimited.
 """
 
 import datetime
@@ -19,7 +19,7 @@ from tenants.database.clock import database_now
 
 
 def read_metrics() -> list[Metric]:
-    """Return the metrics of the trails of the platform and of all hotels."""
+    """Read the metrics of the audit trails of the platform and of all hotels from the database."""
     try:
         with platform_context():
             figures = Log.objects.filter(closed_at=None).aggregate(
@@ -76,7 +76,10 @@ def _metrics(
 
 
 def _oldest_transaction(delay: OldestTransaction | None, now: datetime.datetime) -> Metric:
-    """Return the age of the oldest open transaction. At most one time series has a value at a time."""
+    """Return the metric with the age of the oldest open transaction, which delays sealing.
+
+    At most one time series of this metric has a value at a time.
+    """
     metric = GaugeMetricFamily(
         "hotelagent_audit_oldest_transaction_seconds",
         "Age of the open transaction that delays the sealing of all trails, in seconds.",

@@ -13,22 +13,22 @@ from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
 
-#: The smallest UUID. In `Log.sealed_id` and `Log.kept_id` it is before all events of the transaction.
+#: The smallest UUID. As the last sealed id, this UUID means that no event of the transaction is sealed yet.
 FIRST_ID = UUID(int=0)
 
 
 class Log(models.Model):
-    """The transparency log of a trail: of a hotel, or of the platform if `hotel_id` is null.
+    """The transparency log of one audit trail: of a hotel, or of the platform if `hotel_id` is null.
 
-    Events are sealed in the order of (transaction, id). Every event whose transaction is before `sealed_transaction`
-    is in the log, and the events of `sealed_transaction` up to `sealed_id` are too.
+    Events are sealed (appended to the log) in the order of (transaction, id). All events up to (`sealed_transaction`,
+    `sealed_id`) in this order are in the log.
 
-    A restored hotel continues with a new log. `predecessor` is then its earlier log, at the size and with the root that
-    the earlier log had at the time of the restore.
+    A restored hotel continues with a new log. `predecessor` is the earlier log of the hotel. `predecessor_size` and
+    `predecessor_root` are the size and the root hash of the earlier log at the time of the restore.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # This is not a foreign key, because the log outlives the hotel.
+    # This is not a foreign key, because the log is kept when the hotel is deleted.
     hotel_id = models.UUIDField(null=True, editable=False)
     #: The name of the log in its checkpoints. The name never changes and is never used again.
     origin = models.CharField(_("name"), max_length=300, unique=True, editable=False)
@@ -41,14 +41,14 @@ class Log(models.Model):
     size = models.BigIntegerField(_("sealed events"), default=0, editable=False)
     sealed_transaction = models.BigIntegerField(default=0, editable=False)
     sealed_id = models.UUIDField(default=FIRST_ID, editable=False)
-    #: The number of events that were committed but not sealed after the last run, and the time of the oldest.
+    #: The number of events that were committed but not sealed after the last run.
     unsealed = models.BigIntegerField(_("unsealed events"), default=0, editable=False)
     unsealed_since = models.DateTimeField(_("unsealed since"), null=True, editable=False)
-    #: The end of the last run over all logs. Only the log of the platform has it.
+    #: The time when the last run over all logs ended. This time is stored only in the log of the platform.
     checked_at = models.DateTimeField(null=True, editable=False)
-    #: Why the log cannot be sealed. Empty if it can be sealed.
+    #: The reason why the log cannot be sealed. The text is empty if the log can be sealed.
     refusal = models.TextField(_("reason why the log is not sealed"), blank=True, editable=False)
-    #: The position of the oldest event that retention has kept, and its transaction and id.
+    #: The position of the oldest event that was not deleted after the retention period.
     first_kept = models.BigIntegerField(_("deleted by retention"), default=0, editable=False)
     kept_transaction = models.BigIntegerField(default=0, editable=False)
     kept_id = models.UUIDField(default=FIRST_ID, editable=False)
@@ -78,10 +78,10 @@ class Log(models.Model):
 
 
 class StoredTile(models.Model):
-    """A tile of a log, with up to 256 hashes of one level (`audit.transparency.tiles`).
+    """A stored tile of a transparency log: a block of up to 256 hashes of one level of the Merkle tree.
 
-    A tile of level 0 also has the ids of its events, 16 bytes each, in the order of their positions. It has the
-    transaction of its last event too.
+    A tile of level 0 also has the ids of its events, 16 bytes each, in the order of their positions, and the number of
+    the transaction that recorded the last event.
     """
 
     pk = models.CompositePrimaryKey("log_id", "level", "number")
@@ -95,7 +95,7 @@ class StoredTile(models.Model):
     class Meta:
         db_table = "audit_tile"
         indexes = [
-            # The index for the position of an event, which is in one of the tiles with the event's transaction.
+            # The index with which the position of an event is found by the transaction that recorded the event.
             models.Index(
                 fields=["log", "last_transaction", "number"],
                 condition=Q(level=0),
@@ -108,9 +108,10 @@ class StoredTile(models.Model):
 
 
 class StoredCheckpoint(models.Model):
-    """A signed checkpoint of a log. `note` is the signed text, which contains the size and the root.
+    """A signed checkpoint of a log. `note` is the signed text, with the size and the root hash of the log.
 
-    `previous_size` is the size of the checkpoint before this one. It is also signed, so missing checkpoints are found.
+    `previous_size` is the size of the log at the previous checkpoint. This size is signed too, so the verification
+    finds missing checkpoints.
     """
 
     pk = models.CompositePrimaryKey("log_id", "size")
@@ -131,8 +132,8 @@ class StoredCheckpoint(models.Model):
 class LogKey(models.Model):
     """A public key that has signed checkpoints of a log.
 
-    `first_size` and `last_size` are the sizes of the first and the last checkpoint with its signature. `last_size` is
-    null while the key is in use.
+    `first_size` and `last_size` are the sizes of the log at the first and the last checkpoint that the key has signed.
+    `last_size` is null while the key is in use.
     """
 
     pk = models.CompositePrimaryKey("log_id", "key")

@@ -1,4 +1,4 @@
-"""Events by their positions in a log, and the positions of points in time."""
+"""Finding events by their positions in a transparency log, and positions by time."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from audit.transparency.tiles import TILE_WIDTH
 from hotelagent.core.ids import first_uuid7_at
 from tenants.context import Tenant
 
-#: The clocks of the processes that create the ids of events may differ from the clock of the database by this much.
+#: The maximum difference between the clock of a process, from which event ids come, and the clock of the database.
 CLOCK_TOLERANCE = timedelta(days=1)
 
 
@@ -23,7 +23,7 @@ _FIND = "SELECT transaction, id FROM audit_event"
 
 
 class SealedEvent(NamedTuple):
-    """An event of a log. `row` is None if the event is missing."""
+    """A position of a log, with the id and the row of its event. `row` is None if the event is missing."""
 
     position: int
     id: UUID
@@ -31,7 +31,10 @@ class SealedEvent(NamedTuple):
 
 
 def read_positions(log: Log, tenant: Tenant, start: int, end: int) -> Iterator[SealedEvent]:
-    """Yield the events of the log from the position `start` to `end - 1`. One query reads the events of one tile."""
+    """Yield the events at the log positions from `start` to `end - 1`.
+
+    One query reads the up to 256 events of one tile.
+    """
     for tile in leaf_tiles(log, start=start):
         first = tile.number * TILE_WIDTH
         if first >= end:
@@ -47,7 +50,10 @@ def read_positions(log: Log, tenant: Tenant, start: int, end: int) -> Iterator[S
 
 
 def first_position_at(log: Log, tenant: Tenant, moment: datetime) -> int:
-    """Return the first position with an event at this time or later, or the size of the log if there is none."""
+    """Return the first log position with an event at this time or later.
+
+    If there is no such event, this is the size of the log.
+    """
     parameters = [first_uuid7_at(moment - CLOCK_TOLERANCE), moment]
     position = _position(
         log, tenant, f"{_FIND} WHERE id >= %s AND at >= %s ORDER BY 1, 2 LIMIT 1", parameters
@@ -56,7 +62,7 @@ def first_position_at(log: Log, tenant: Tenant, moment: datetime) -> int:
 
 
 def end_position_at(log: Log, tenant: Tenant, moment: datetime) -> int:
-    """Return the position after the last sealed event before this time, or 0 if there is none."""
+    """Return the position after the last sealed event before this time, or 0 if there is no such event."""
     parameters = [first_uuid7_at(moment + CLOCK_TOLERANCE), moment, log.sealed_transaction, log.sealed_id]
     position = _position(
         log,

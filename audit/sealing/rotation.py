@@ -60,7 +60,10 @@ def finish_rotation(path: Path) -> list[PublicKey]:
 
 
 def _refuse_other_file(path: Path) -> None:
-    """Raise SigningKeyError if the file exists and is not the configured key file, whose keys are all kept."""
+    """Raise SigningKeyError if the file exists and is not the configured key file.
+
+    The configured key file may be overwritten, because all of its keys are written again.
+    """
     current = settings.AUDIT_SIGNING_KEY_FILE
     if path.exists() and not (current and path.samefile(current)):
         raise SigningKeyError(f"{path} exists and is not the configured key file. Choose another name.")
@@ -72,7 +75,7 @@ def _raise_problems(result: RunResult, consequence: str) -> None:
 
 
 def _write(path: Path, private_keys: list[PrivateKey]) -> None:
-    """Write the key file, so that only its owner can read it. The file is either complete or unchanged."""
+    """Write the key file so that only its owner can read it. After an error, the previous file remains unchanged."""
     text = "".join(f"{key.text}\n" for key in private_keys)
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".audit-key-")

@@ -1,8 +1,8 @@
-"""Reading events in the order in which they are sealed: by the number of their transaction, then by id.
+"""Reading of events in the order in which they are sealed: by the number of their transaction, and then by id.
 
-Every event of a transaction with a number below the oldest running transaction is visible, because that transaction and
-all transactions before it have ended. So no later commit can add an event before an event that is sealed already. The
-clocks of the writers do not matter.
+Events are read only from transactions that are older than the oldest running transaction. All of these transactions
+have ended, so no later commit can add an event before an event that is already sealed. The clocks of the writers do not
+matter.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from audit.models import Event, ExactDecoder
 from audit.sealing.models import FIRST_ID
 from audit.transparency.merkle import leaf_hash
 
-#: The number of transactions that one query covers at first. The planner then reads only a part of a large table.
+#: The number of transactions that the first query covers, so that only a part of a large table is read.
 _WINDOW = 100_000
 _WINDOW_FACTOR = 8
 
@@ -25,14 +25,17 @@ _decode = ExactDecoder().decode
 
 
 class Key(NamedTuple):
-    """The place of an event in the order of sealing. With FIRST_ID, the place before all events of the transaction."""
+    """The place of an event in the order of sealing.
+
+    A key with FIRST_ID is the place before all events of the transaction.
+    """
 
     transaction: int
     id: UUID = FIRST_ID
 
 
 class EventRow(NamedTuple):
-    """The columns of an event that its entry contains, and its transaction."""
+    """A row of the event table: the columns that the sealed text of the event contains, and the transaction."""
 
     transaction: int
     id: UUID
@@ -63,7 +66,7 @@ class EventRow(NamedTuple):
 
     @property
     def leaf(self) -> bytes:
-        """The leaf hash of the event's entry."""
+        """The hash of the canonical text of the event, which is a leaf of the Merkle tree."""
         return leaf_hash(self.entry)
 
 
@@ -90,7 +93,7 @@ def read_horizon() -> tuple[int, int]:
 
 
 def read_rows(after: Key, last: Key, limit: int) -> list[EventRow]:
-    """Return the events of the current tenant after one place, up to another, in the order of sealing."""
+    """Return the events of the current tenant after the place `after`, up to `last`, in the order of sealing."""
     with connection.cursor() as cursor:
         cursor.execute(_READ, [after.transaction, last.transaction, *after, *last, limit])
         return [_row(values) for values in cursor.fetchall()]
@@ -104,9 +107,9 @@ def read_by_ids(ids: Sequence[UUID]) -> list[EventRow]:
 
 
 def read_unsealed(after: Key, horizon: int, limit: int) -> tuple[list[EventRow], Key]:
-    """Return at most `limit` events after the place `after` whose transactions are below `horizon`.
+    """Return at most `limit` events after the place `after` whose transaction numbers are below `horizon`.
 
-    Also return the place up to which all events are returned. The table is read in windows of transaction numbers.
+    Also return the place up to which the table was read. The table is read in windows of transaction numbers.
     """
     rows: list[EventRow] = []
     window = _WINDOW
@@ -122,7 +125,10 @@ def read_unsealed(after: Key, horizon: int, limit: int) -> tuple[list[EventRow],
 
 
 def is_sealed(after: Key) -> bool:
-    """Return whether no event after the place `after` is visible, and this server has reached its transaction."""
+    """Return whether all visible events up to now are sealed, so that no event is after the place `after`.
+
+    The result is False if this server has not reached the transaction of `after`, as after a copy from another server.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint >= %s AND NOT EXISTS ("
@@ -133,7 +139,10 @@ def is_sealed(after: Key) -> bool:
 
 
 def count_unsealed(after: Key, limit: int) -> tuple[int, datetime | None]:
-    """Return the number of visible events after the place `after`, at most `limit`, and the time of the oldest."""
+    """Return the number of visible events after the place `after`, and the time of the oldest of these events.
+
+    At most `limit` events are counted.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*), min(at) FROM (SELECT at FROM audit_event WHERE transaction >= %s "
@@ -145,6 +154,6 @@ def count_unsealed(after: Key, limit: int) -> tuple[int, datetime | None]:
 
 
 def _row(values: tuple[Any, ...]) -> EventRow:
-    # Django does not decode JSON in the rows of a cursor.
+    # JSON columns are decoded here, because Django does not decode JSON in rows that a cursor returns.
     *others, data, personal = values
     return EventRow._make([*others, _decode(data), None if personal is None else _decode(personal)])

@@ -1,4 +1,4 @@
-"""One run over the trails of the platform and of all hotels. Celery beat starts a run each minute."""
+"""One run that seals the new events of the platform and of all hotels. Celery beat starts a run each minute."""
 
 import random
 import time
@@ -19,13 +19,13 @@ from tenants.database.clock import database_now
 
 log = structlog.get_logger(__name__)
 
-#: The maximum duration of a run. The next run continues.
+#: The maximum duration of a run in seconds. The next run seals the remaining events.
 BUDGET_SECONDS = 45.0
 
 
 @dataclass(slots=True)
 class RunResult:
-    """The number of sealed events, and what could not be sealed: a reason for each name of a log."""
+    """The number of events that a run has sealed, and the problems by the names of the logs."""
 
     sealed: int = 0
     is_complete: bool = True
@@ -43,7 +43,7 @@ def seal_all(*, budget_seconds: float = BUDGET_SECONDS) -> RunResult:
     known = logs.open_logs()
     countersign_all(known.values(), signing_keys, result)
     hotels = [hotel.tenant for hotel in logs.sealed_hotels()]
-    # The order is random, so that no hotel is always the last one if the budget is too small for all of them.
+    # The order is random, so that no hotel is always skipped if the time is too short for all hotels.
     random.shuffle(hotels)
     for tenant in [PLATFORM, *hotels]:
         if time.monotonic() > deadline:
@@ -92,7 +92,7 @@ def _seal_tenant(
     except SealingRefused as error:
         _report(known.origin if known else tenant.slug, known, str(error), result)
     except DatabaseError as error:
-        # For example, the hotel was deleted during the run.
+        # A database error occurs, for example, if the hotel was deleted during the run.
         _report(
             known.origin if known else tenant.slug,
             known,
@@ -102,7 +102,10 @@ def _seal_tenant(
 
 
 def _is_sealed(tenant: Tenant, known: Log) -> bool:
-    """Return whether the log has all events, as its row says too. This is one query for each hotel without events."""
+    """Return whether the log already contains all events of the trail.
+
+    This check costs one query for a hotel without new events.
+    """
     if known.unsealed or known.refusal:
         return False
     with tenant_of_log(tenant):

@@ -1,8 +1,9 @@
-"""The sealing of a log: committed events are appended to its tiles, and a checkpoint is signed.
+"""The sealing of one log: committed events are appended to the log, and a checkpoint (its root hash) is signed.
 
-One database transaction writes the tiles, the checkpoint and the place up to which the log is sealed. If it is
-interrupted, nothing of it remains. A row lock makes a second sealer of the same log do nothing. Writers of events never
-wait for the sealer: it reads the events that are committed, and changes only the shared tables of the log.
+One database transaction writes the tiles (blocks of hashes), the checkpoint and the place up to which events are
+sealed. An interrupted transaction leaves no trace. While one process seals a log, a row lock prevents a second process
+from sealing the same log. Writers of events never wait for the sealer, because the sealer only reads committed events
+and changes only the shared tables of the log.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from tenants.context import Tenant, hotel_context, platform_context
 
 #: The maximum number of events that one transaction seals: 64 full tiles.
 BATCH_SIZE = 64 * 256
-#: The checkpoint names the size of the checkpoint before it in this extension line, so missing checkpoints are found.
+#: This line of a checkpoint has the size of the previous checkpoint, so that missing checkpoints are found.
 PREVIOUS = "previous {size}"
 _COUNT_LIMIT = 100_000
 
@@ -41,8 +42,9 @@ class SealResult:
 def seal(log: Log, tenant: Tenant, keys: Sequence[PrivateKey]) -> SealResult:
     """Seal at most BATCH_SIZE events of a trail in one transaction, and sign a checkpoint with all keys.
 
-    `tenant` is the hotel or the platform whose log this is. Without new events, nothing is written. If another process
-    seals the log now, nothing is done. Raises SealingRefused if the log is not the log that was signed before.
+    `tenant` is the hotel or the platform to which the log belongs. Nothing is written if there are no new events, or if
+    another process is sealing the log. Raises SealingRefused if the stored hashes differ from the hashes that were
+    signed before.
     """
     with platform_context(), transaction.atomic():
         locked = Log.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=log.pk).first()
@@ -80,7 +82,7 @@ def _check_cluster(log: Log, following: int) -> None:
 
 
 def _append(log: Log, found: Sequence[EventRow], keys: Sequence[PrivateKey]) -> None:
-    """Append events to the tiles, and store a signed checkpoint."""
+    """Append events to the tiles (blocks of hashes) of the log, and store a signed checkpoint of the new size."""
     read_tiles = tile_reader(log)
     previous = check_continues(log, keys)
     partial = partial_tiles(log.size)
@@ -97,9 +99,9 @@ def _append(log: Log, found: Sequence[EventRow], keys: Sequence[PrivateKey]) -> 
 
 
 def countersign(log: Log, keys: Sequence[PrivateKey]) -> None:
-    """Add the signatures of new keys to the newest checkpoint of a log, so that it has the signature of each key.
+    """Add the signatures of new keys to the newest checkpoint of a log, so that each key has signed the checkpoint.
 
-    At least one of the keys must have signed the checkpoint already. Raises SealingRefused otherwise.
+    Raises SealingRefused if none of the keys has signed the checkpoint before.
     """
     with platform_context(), transaction.atomic():
         locked = Log.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=log.pk).first()
@@ -116,7 +118,10 @@ def countersign(log: Log, keys: Sequence[PrivateKey]) -> None:
 
 
 def check_continues(log: Log, keys: Sequence[PrivateKey]) -> int:
-    """Check that the stored log is the log that was signed last, and return its size. Raises SealingRefused."""
+    """Check that the stored hashes still lead to the newest signed checkpoint. Return the size of the log.
+
+    Raises SealingRefused if the stored hashes or the checkpoint were changed.
+    """
     last = logs.last_checkpoint(log)
     if last is None:
         if log.size:

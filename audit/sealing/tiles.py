@@ -1,4 +1,4 @@
-"""The stored tiles of a log: reading them for proofs, and writing the tiles that sealing has changed."""
+"""Reading and writing of the stored tiles (blocks of up to 256 hashes) of a transparency log."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
@@ -28,7 +28,7 @@ _CACHED_TILES = 512
 
 
 def tile_reader(log: Log) -> TileReader:
-    """Return a function that reads tiles of the log, as `audit.transparency.proofs` needs it."""
+    """Return a function that reads tiles of the log from the database, for use by `audit.transparency`."""
 
     def read(tiles: Collection[Tile]) -> Mapping[Tile, bytes]:
         if not tiles:
@@ -42,7 +42,10 @@ def tile_reader(log: Log) -> TileReader:
 
 
 def caching_tile_reader(log: Log) -> TileReader:
-    """Return a tile reader for many proofs of neighbouring positions. It keeps up to 512 tiles (4 MiB)."""
+    """Return a function that reads tiles of the log and keeps up to 512 tiles (4 MiB) in memory.
+
+    Use it for many proofs of neighbouring positions.
+    """
     read = tile_reader(log)
     cache: dict[Tile, bytes] = {}
 
@@ -56,7 +59,10 @@ def caching_tile_reader(log: Log) -> TileReader:
 
 
 def write_tiles(log: Log, changed: Mapping[Tile, bytes], rows: Sequence[EventRow]) -> None:
-    """Write the changed tiles of a log whose size was `log.size` before the events of `rows` were appended."""
+    """Write the new and changed tiles of a log after the events in `rows` were appended.
+
+    `log.size` is the size of the log before the events were appended.
+    """
     values: list[tuple[int, int, bytes, bytes | None, int | None]] = []
     remaining = iter(rows)
     size = log.size
@@ -64,7 +70,7 @@ def write_tiles(log: Log, changed: Mapping[Tile, bytes], rows: Sequence[EventRow
         if level:
             values.append((level, number, hashes, None, None))
             continue
-        # The ids of earlier events of the tile are stored already. The statement appends the new ids to them.
+        # The row of the tile already has the ids of earlier events. The statement appends the new ids.
         new = list(islice(remaining, (number + 1) * TILE_WIDTH - size))
         size += len(new)
         ids = b"".join(row.id.bytes for row in new)
@@ -74,7 +80,10 @@ def write_tiles(log: Log, changed: Mapping[Tile, bytes], rows: Sequence[EventRow
 
 
 def leaf_tiles(log: Log, *, start: int = 0) -> Iterator[StoredTile]:
-    """Yield the tiles of level 0 from the tile with the position `start` on. A missing tile is left out."""
+    """Yield the tiles of level 0, which have the hashes of events, beginning with the tile of the position `start`.
+
+    A missing tile is left out.
+    """
     number, last = start // TILE_WIDTH, max(log.size - 1, -1) // TILE_WIDTH
     while number <= last:
         with platform_context():
@@ -88,7 +97,7 @@ def leaf_tiles(log: Log, *, start: int = 0) -> Iterator[StoredTile]:
 
 
 def ids_of(tile: StoredTile) -> list[UUID]:
-    """Return the ids of the events of a tile of level 0."""
+    """Return the ids of the events whose hashes are in a tile of level 0."""
     ids = bytes(tile.ids or b"")
     return [UUID(bytes=ids[at : at + ID_SIZE]) for at in range(0, len(ids), ID_SIZE)]
 

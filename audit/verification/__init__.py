@@ -1,1 +1,1 @@
-"""The verification of the trails: every event, tile and checkpoint is compared with what was signed."""
+"""The verification of audit trails: all events and hashes are compared with the signed checkpoints."""

@@ -1,4 +1,4 @@
-"""The signed checkpoints of a log, as they are compared with the computed tree."""
+"""The comparison of the signed checkpoints of a log with the Merkle tree that is computed from the events."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,11 @@ from tenants.context import platform_context
 
 
 class SignedRoots:
-    """The checkpoints of a log, and the checkpoint of an earlier verification. `sizes` has their sizes, sorted.
+    """The signed checkpoints of a log, and the checkpoint that an earlier verification remembered.
 
-    keys: the keys that must have signed the newest checkpoint. Older checkpoints may be signed by the keys that the
-    log used at their sizes. That is safe, because the newest checkpoint contains all events.
+    `sizes` has the sizes of all these checkpoints, sorted. `keys` are the public keys of which one must have signed the
+    newest checkpoint. Earlier checkpoints may be signed by keys that the log used then. This is safe, because the
+    newest checkpoint covers all events.
     """
 
     def __init__(self, log: Log, keys: Sequence[PublicKey], remembered: str | None) -> None:
@@ -33,7 +34,7 @@ class SignedRoots:
         self.sizes = sorted({*self._by_size, *([self.remembered.size] if self.remembered else [])} - {0})
 
     def check(self, size: int, root: bytes) -> None:
-        """Check that the checkpoints of this size have the computed root. Raises InvalidTrail."""
+        """Check that the checkpoints of this size have the root hash that was computed. Raises InvalidTrail."""
         if self.remembered and self.remembered.size == size and self.remembered.root != root:
             raise InvalidTrail(
                 None,
@@ -66,7 +67,7 @@ class SignedRoots:
         return checkpoint
 
     def _check_chain(self) -> None:
-        """Raise InvalidTrail if a checkpoint is missing."""
+        """Raise InvalidTrail if a checkpoint of the log was deleted."""
         log = self.log
         newest = self.stored[-1].size if self.stored else 0
         if newest != log.size:

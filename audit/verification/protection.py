@@ -1,4 +1,4 @@
-"""Whether the database still protects a trail: its triggers, their functions, and the privileges on its table."""
+"""Checks that the database still protects a trail from changes: by triggers, their functions, and privileges."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ TRIGGERS = {
     "audit_event_append_only": "audit_refuse_change",
     "audit_event_erasure_only": "audit_check_erasure",
 }
-#: The functions that the functions of the triggers call.
+#: Other database functions, which are called by the functions of the triggers.
 _CALLED = ("audit_canonical_json", "audit_erased")
 _BODY = re.compile(r"AS \$\$(.*)\$\$", re.DOTALL)
 

@@ -1,7 +1,7 @@
-"""The file in which `audit_verify --remember` keeps the newest checkpoint of each log.
+"""The file in which `audit_verify --remember` stores the newest checkpoint of each log.
 
-The file is outside the database. So the next verification finds a history that was cut or replaced, also if its new
-checkpoints have valid signatures.
+The file is outside the database. So the next verification finds that a history was shortened or replaced, even if the
+new checkpoints have valid signatures.
 """
 
 import json
@@ -12,7 +12,7 @@ from audit.verification.results import UndeterminedTrail
 
 
 def read_remembered(path: Path) -> dict[str, str]:
-    """Return the signed checkpoints in the file by the names of the logs. A file that does not exist has none.
+    """Return the signed checkpoints in the file, by the names of the logs. If the file does not exist, return none.
 
     Raises UndeterminedTrail if the file cannot be read.
     """
@@ -30,7 +30,10 @@ def read_remembered(path: Path) -> dict[str, str]:
 
 
 def write_remembered(path: Path, notes: Mapping[str, str]) -> None:
-    """Write the file, so that it is either complete or unchanged. Raises OSError."""
+    """Replace the file with a file that has these checkpoints. After an error, the previous file remains unchanged.
+
+    Raises OSError.
+    """
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(json.dumps(dict(notes), indent=1, sort_keys=True) + "\n")
     temporary.replace(path)

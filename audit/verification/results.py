@@ -1,4 +1,4 @@
-"""The results of a verification."""
+"""The possible results of the verification of a trail, and the report about one trail."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -6,7 +6,10 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """Whether a trail is what was signed. UNDETERMINED: the verification was not possible."""
+    """The result of a verification: whether the trail is the same as when it was signed.
+
+    UNDETERMINED means that the verification was not possible.
+    """
 
     VALID = "valid"
     INVALID = "invalid"
@@ -14,7 +17,10 @@ class Status(StrEnum):
 
 
 class InvalidTrail(Exception):
-    """The trail is not what was signed. `position` is the first wrong position, or None if there is no position."""
+    """The trail differs from what was signed.
+
+    `position` is the position of the first wrong event in the log, or None if the problem has no position.
+    """
 
     def __init__(self, position: int | None, reason: str) -> None:
         super().__init__(reason)
@@ -27,10 +33,10 @@ class UndeterminedTrail(Exception):
 
 @dataclass(slots=True)
 class TrailReport:
-    """The result for one trail.
+    """The result of the verification of one trail.
 
-    `position` is the first wrong position, counted from zero, or None if the trail is valid or the problem has no
-    position. `notes` has what people should know about a valid trail. `note` is the newest signed checkpoint.
+    `position` is the position of the first wrong event, counted from zero. It is None if the trail is valid or the
+    problem has no position. `notes` has remarks about a valid trail. `note` is the newest signed checkpoint.
     """
 
     trail: str
@@ -69,7 +75,10 @@ class TrailReport:
 
 
 def overall(reports: list[TrailReport]) -> Status:
-    """Return INVALID if a trail is invalid, otherwise UNDETERMINED if a trail is undetermined or there is none."""
+    """Return one result for several trails: INVALID if any trail is invalid, and VALID if all trails are valid.
+
+    Otherwise, or if there are no trails, return UNDETERMINED.
+    """
     found = {report.status for report in reports}
     if Status.INVALID in found:
         return Status.INVALID

@@ -14,16 +14,16 @@ from tenants.database.clock import database_now
 
 log = structlog.get_logger(__name__)
 
-#: The kind of due item that verifies a hotel's trail once a day.
+#: The kind of the due item (an entry of the queue of scheduled work) that verifies the trail of a hotel once a day.
 VERIFICATION_DUE = "audit_verification"
-#: Trails with more events are read from the last weeks only, because a task may run for four minutes at most. All their
-#: hashes and checkpoints are verified nevertheless. `audit_verify` reads everything.
+#: In trails with more events, only the events of the last weeks are read, because a task may run for four minutes.
+#: All hashes and checkpoints of such a trail are verified nevertheless. The command `audit_verify` reads all events.
 LARGE_TRAIL = 1_000_000
 LARGE_TRAIL_DAYS = 31
 
 
 def verify(tenant: Tenant) -> TrailReport:
-    """Verify a trail, and record an event in the platform's trail if it is not valid."""
+    """Verify a trail. If the trail is invalid, record an event in the platform's trail."""
     known = find_log(tenant.id)
     with platform_context():
         now = database_now()

@@ -1,7 +1,7 @@
-"""The verification of one trail: its events are read again, and the tree is computed from them.
+"""The verification of one trail: all events are read again, and the Merkle tree is computed from the events.
 
-The tree must have the root of each signed checkpoint. So an event that was changed, deleted, inserted or moved is
-found, and so is a checkpoint that was changed, signed with another key, or deleted.
+The computed tree must have the root hash of each signed checkpoint. So the verification finds events that were changed,
+deleted, inserted or moved, and checkpoints that were changed, deleted or signed with another key.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -22,15 +22,15 @@ from tenants.context import Tenant, platform_context
 #: The number of tiles whose events are read with one query.
 _TILES_PER_QUERY = 32
 
-#: Called with the number of events that were verified since the last call.
+#: A function that is called with the number of events that were verified since the last call.
 Progress = Callable[[int], None]
 
 
 def verify_events(log: Log, tenant: Tenant, roots: SignedRoots, *, start: int, progress: Progress) -> None:
-    """Verify the events of a log from the position `start` on, and all its tiles and checkpoints.
+    """Verify the events of a log from the position `start` on, and all stored hashes and checkpoints of the log.
 
-    The events before `start` are not read: their hashes are taken from the tiles. The events that retention has deleted
-    are not read either. Raises InvalidTrail at the first wrong position.
+    The events before `start` are not read: their hashes are taken from the tiles. Events that were deleted after the
+    retention period are not read either. Raises InvalidTrail at the first wrong position.
     """
     tree = GrowingTree()
     start = max(start, log.first_kept)
@@ -45,7 +45,7 @@ def verify_events(log: Log, tenant: Tenant, roots: SignedRoots, *, start: int, p
                 first + min(len(hashes) // HASH_SIZE, len(ids)), "A tile of the log is damaged."
             )
         end = first + len(ids)
-        # The last tile may have become wider in the meantime, so the log itself says where it ended.
+        # Events may have been added to the last tile in the meantime, so its end is taken from the log.
         is_last = end == log.size
         last = (
             Key(log.sealed_transaction, log.sealed_id)
@@ -66,7 +66,10 @@ def verify_events(log: Log, tenant: Tenant, roots: SignedRoots, *, start: int, p
 
 
 def _groups(log: Log) -> Iterator[Sequence[StoredTile]]:
-    """Yield the tiles of level 0 in groups. Raises InvalidTrail if one is missing."""
+    """Yield the tiles of level 0, which have the hashes of events, in groups.
+
+    Raises InvalidTrail if a tile is missing.
+    """
     group: list[StoredTile] = []
     for expected, tile in enumerate(leaf_tiles(log)):
         if tile.number != expected:
@@ -82,9 +85,9 @@ def _groups(log: Log) -> Iterator[Sequence[StoredTile]]:
 def _compare(
     first: int, ids: Sequence[UUID], hashes: bytes, found: Sequence[EventRow], *, skipped: int
 ) -> None:
-    """Compare stored events with the ids and hashes of the log. The position of the first id is `first`.
+    """Compare events with the ids and hashes that are stored in the log. Raises InvalidTrail at the first difference.
 
-    The first `skipped` ids of `ids` are not compared. Raises InvalidTrail at the first difference.
+    `first` is the position of the first id in `ids`. The first `skipped` ids are not compared.
     """
     events = iter(found)
     expected, present = set(ids), {row.id for row in found}
@@ -117,7 +120,10 @@ def _raise_difference(
 
 
 def _check_upper_tiles(log: Log, tree: GrowingTree) -> None:
-    """Raise InvalidTrail if a tile above level 0 differs from the computed tile, because its proofs would be wrong."""
+    """Raise InvalidTrail if a stored tile above level 0 differs from the computed tile.
+
+    Proofs that use such a tile would be wrong.
+    """
     with platform_context():
         stored = {
             (tile.level, tile.number): bytes(tile.hashes)

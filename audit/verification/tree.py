@@ -1,4 +1,4 @@
-"""A Merkle tree that is computed again from the leaves of a log, and compared with stored and signed roots."""
+"""A Merkle tree that is computed again from the hashes of events, for the comparison with signed root hashes."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,10 @@ from audit.transparency.tiles import Tile, append, partial_tiles
 
 
 class GrowingTree:
-    """A tree to which leaf hashes are appended. It keeps its partial tiles, and the full tiles above level 0."""
+    """A Merkle tree to which leaf hashes are appended.
+
+    The tree keeps its partial tiles (blocks with fewer than 256 hashes), and the full tiles above level 0.
+    """
 
     def __init__(self) -> None:
         self.size = 0
@@ -16,7 +19,7 @@ class GrowingTree:
         self._partial: dict[Tile, bytes] = {}
 
     def append(self, leaves: bytes) -> None:
-        """Append concatenated leaf hashes."""
+        """Append leaf hashes, which are concatenated, to the tree."""
         changed = append(self.size, self._partial, leaves)
         self.size += len(leaves) // HASH_SIZE
         current = self._partial | changed
@@ -24,8 +27,9 @@ class GrowingTree:
         self.upper |= {tile: hashes for tile, hashes in changed.items() if tile.level}
 
     def append_to_sizes(self, leaves: bytes, sizes: list[int]) -> Iterator[int]:
-        """Append leaf hashes, and yield each of the `sizes` when the tree has it. `sizes` is sorted, and the yielded
-        sizes are removed from its beginning.
+        """Append leaf hashes, and stop at each size in `sizes`: yield the size when the tree has this number of leaves.
+
+        `sizes` is sorted. Yielded sizes are removed from the list.
         """
         at = 0
         while sizes and sizes[0] <= self.size + (len(leaves) - at) // HASH_SIZE:

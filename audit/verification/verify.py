@@ -1,4 +1,4 @@
-"""The verification of the trails of the platform and of hotels."""
+"""The verification of the audit trail of one tenant, with its log, its protection and its earlier log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,8 +32,8 @@ _UNSEALED_LIMIT = 1_000_000
 class Options:
     """The options of a verification.
 
-    since: the events before this time are not read. Their hashes are verified.
-    remembered: signed checkpoints of earlier verifications, by the names of the logs.
+    since: the events before this time are not read, but their hashes are verified.
+    remembered: the signed checkpoints that earlier verifications have stored, by the names of the logs.
     """
 
     since: datetime | None = None
@@ -90,9 +90,9 @@ def _verify(
 
 
 def _compare_with_predecessor(log: Log, predecessor: Log, tenant: Tenant) -> str:
-    """Return a sentence about the events of the earlier log that the restored hotel does not have.
+    """Compare a restored hotel with its earlier log. Return a sentence about events that the restored hotel lacks.
 
-    Raises InvalidTrail if the earlier log is not the one that this log continues.
+    Raises InvalidTrail if the earlier log was changed after the restore.
     """
     size = log.predecessor_size or 0
     try:

@@ -1,4 +1,4 @@
-"""`audit_export`: export an audit trail with proofs."""
+"""The command `audit_export` exports the events of an audit trail with proofs."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`audit_rotate_key`: create or replace the key that signs the audit trails."""
+"""The command `audit_rotate_key` creates or replaces the key that signs the audit trails."""
 
 from pathlib import Path
 from typing import Any

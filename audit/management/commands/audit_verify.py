@@ -1,4 +1,4 @@
-"""`audit_verify`: verify the audit trails."""
+"""The command `audit_verify` verifies the audit trails of the platform and of hotels."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,7 +97,7 @@ def parse_time(text: str) -> datetime:
 
 
 def _remember(path: Path, notes: dict[str, str], reports: list[TrailReport]) -> None:
-    """Store the newest checkpoints of the valid trails. The checkpoints of other trails stay as they are."""
+    """Store the newest checkpoints of the valid trails in the file. The file keeps the checkpoints of other trails."""
     new = {report.origin: report.note for report in reports if report.status == Status.VALID and report.note}
     try:
         remembered.write_remembered(path, {**notes, **new})
@@ -109,7 +109,7 @@ def _remember(path: Path, notes: dict[str, str], reports: list[TrailReport]) -> 
 
 @contextmanager
 def _progress(tenants: list[Tenant], *, stream: Any, quiet: bool) -> Iterator[ProgressFunction]:
-    """Yield a function that is called with numbers of verified events. On a terminal, it updates a bar."""
+    """Yield a function to call with the number of verified events. On a terminal, it updates a progress bar."""
     console = Console(file=getattr(stream, "_out", stream))
     if quiet or not console.is_terminal:
         yield lambda _events: None

@@ -12,7 +12,7 @@ KEY = PrivateKey("localhost", bytes(range(32)))
 
 @pytest.fixture(autouse=True)
 def signing_key(settings: Any) -> PrivateKey:
-    """Configure a key that signs the trails, and return it."""
+    """Configure a private key that signs the trails, and return the key."""
     settings.AUDIT_SIGNING_KEY = KEY.text
     return KEY
 

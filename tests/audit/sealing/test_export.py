@@ -1,4 +1,4 @@
-"""Tests of exports of a trail. The stand-alone verifier and RFC 9162 accept them, and find what was changed."""
+"""Tests of exports of a trail: the stand-alone verifier accepts them, and finds changed events."""
 
 import base64
 import csv
@@ -48,7 +48,7 @@ def key_path(tmp_path: Path, signing_key: PrivateKey) -> str:
     return str(path)
 
 
-def test_export_is_valid_for_the_standalone_verifier_and_only_its_owner_can_read_it(
+def test_standalone_verifier_accepts_an_export_that_only_its_owner_can_read(
     sealed: Hotel, tmp_path: Path, key_path: str, capsys: Any
 ) -> None:
     path = export(tmp_path)
@@ -75,9 +75,7 @@ def test_event_that_was_changed_in_the_database_makes_the_export_invalid(
     assert "position 256" in capsys.readouterr().out
 
 
-def test_export_of_a_period_contains_its_events_and_is_a_valid_part(
-    sealed: Hotel, tmp_path: Path, key_path: str
-) -> None:
+def test_export_of_a_period_is_a_valid_part_of_the_log(sealed: Hotel, tmp_path: Path, key_path: str) -> None:
     with hotel_context(sealed):
         newest = Event.objects.order_by("-transaction")[0].at
     later = export(tmp_path, since=newest.isoformat())

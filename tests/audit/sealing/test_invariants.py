@@ -1,4 +1,4 @@
-"""Tests that concurrent writers lose no event, and that an interrupted sealer leaves one history.
+"""Tests that concurrent writers lose no event, and that an interrupted sealer leaves one consistent log.
 
 Each guarantee has a negative control: an implementation without the guarantee fails in the same situation.
 """
@@ -42,7 +42,10 @@ def sealed_ids(log: Log) -> list[UUID]:
 
 
 class KeyOrderReader:
-    """The negative control: a reader that continues after the greatest id that it has seen."""
+    """The negative control: a reader that reads events in the order of their ids.
+
+    It continues after the greatest id that it has seen, so it misses events that are committed later with a smaller id.
+    """
 
     def __init__(self) -> None:
         self.seen: list[UUID] = []
@@ -61,7 +64,7 @@ def test_32_writers_with_different_clocks_and_a_long_transaction_lose_no_event(
     control = KeyOrderReader()
 
     def skewed_uuid7() -> UUID:
-        """Return an id with the clock of the current thread. Every second clock is five seconds behind."""
+        """Return an id from the clock of the current thread. Every second thread has a clock that is slow."""
         is_behind = threading.current_thread().name.endswith(("1", "3", "5", "7", "9"))
         return UUID(int=uuid7().int - (5_000 << 80 if is_behind else 0))
 
@@ -125,7 +128,7 @@ def history(log: Log) -> list[tuple[int, bytes]]:
         ]
 
 
-def test_sealer_that_is_killed_at_any_statement_leaves_one_history(hotel: Hotel, lamp_lit: EventType) -> None:
+def test_sealer_killed_at_any_statement_leaves_the_log_consistent(hotel: Hotel, lamp_lit: EventType) -> None:
     with hotel_context(hotel):
         record_events(lamp_lit, 300)
     log = seal_trail(hotel.tenant)
@@ -144,7 +147,10 @@ def test_sealer_that_is_killed_at_any_statement_leaves_one_history(hotel: Hotel,
 
 
 def seal_or_die(log: Log, hotel: Hotel, *, at: int) -> bool:
-    """Seal the log. Return False if the connection ended before the statement number `at`, counted from zero."""
+    """Seal the log, but end the database connection before the statement with the number `at`, counted from zero.
+
+    Return False if the connection was ended.
+    """
     statements = count()
 
     def kill(execute: Any, *arguments: Any) -> Any:
@@ -172,7 +178,7 @@ def wait_until_sealable(hotel: Hotel, log: Log) -> None:
 
 
 @pytest.mark.parametrize("has_lock", [True, False])
-def test_two_sealers_at_once_write_one_history(
+def test_two_simultaneous_sealers_of_a_log_seal_each_event_once(
     hotel: Hotel, lamp_lit: EventType, monkeypatch: pytest.MonkeyPatch, has_lock: bool
 ) -> None:
     keys = load_signing_keys()

@@ -1,4 +1,4 @@
-"""Tests of the keys that sign the trails: wrong keys are reported, and trails stay valid while a key is replaced."""
+"""Tests of the keys that sign the trails: unusable keys are reported, and trails stay valid during a key rotation."""
 
 from io import StringIO
 from pathlib import Path
@@ -76,7 +76,7 @@ def test_missing_key_file_does_not_prevent_the_command_that_creates_the_file(
     assert checks.check_signing_key_exists(app_configs=None) == []
 
 
-def test_key_in_the_variable_and_in_a_file_is_ambiguous(settings: Any, tmp_path: Path) -> None:
+def test_key_in_a_variable_and_in_a_file_at_once_is_refused(settings: Any, tmp_path: Path) -> None:
     settings.AUDIT_SIGNING_KEY_FILE = str(key_file(tmp_path, KEY.text))
     with pytest.raises(SigningKeyError, match="both set"):
         load_signing_keys()
@@ -130,7 +130,7 @@ def test_trail_stays_valid_while_and_after_the_key_is_rotated(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_key_that_is_replaced_without_an_overlap_seals_nothing_and_changes_nothing(
+def test_key_replaced_without_a_rotation_seals_nothing_and_changes_nothing(
     hotel: Hotel, lamp_lit: EventType, settings: Any
 ) -> None:
     with hotel_context(hotel):
@@ -153,6 +153,6 @@ def test_rotation_does_not_overwrite_another_file(settings: Any, tmp_path: Path)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_finish_without_a_second_key_changes_nothing(settings: Any, tmp_path: Path) -> None:
+def test_key_rotation_with_one_key_cannot_be_finished(settings: Any, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="only one key"):
         rotate(tmp_path / "audit.key", finish=True)

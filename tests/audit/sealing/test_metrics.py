@@ -1,4 +1,4 @@
-"""Tests of the metrics of sealing, and of the transaction that is named when sealing is delayed."""
+"""Tests of the metrics of sealing, and of the search for the transaction that delays sealing."""
 
 from threading import Barrier, Thread
 from typing import Any
@@ -68,11 +68,11 @@ def test_metrics_show_unsealed_events_and_the_transaction_that_delays_them(
     assert after["sealed_events"] >= 2
 
 
-def test_metrics_are_served(hotel: Hotel) -> None:
+def test_metrics_of_sealing_are_in_the_exposition_for_prometheus(hotel: Hotel) -> None:
     assert b"hotelagent_audit_unsealed_events" in metrics.exposition()
 
 
-def test_daily_verification_of_a_changed_trail_is_counted_and_recorded_in_the_platforms_trail(
+def test_failed_daily_verification_is_counted_and_recorded_in_the_platforms_trail(
     hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with hotel_context(hotel):

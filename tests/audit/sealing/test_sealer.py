@@ -114,10 +114,8 @@ def test_one_run_seals_the_platform_and_all_hotels(
     }
 
 
-def test_event_of_an_open_transaction_is_sealed_after_its_commit_and_nothing_is_skipped(
-    hotel: Hotel, lamp_lit: EventType
-) -> None:
-    """The transaction begins first and commits last. Sealing in the order of keys would skip its event."""
+def test_event_that_is_committed_late_is_sealed_and_not_skipped(hotel: Hotel, lamp_lit: EventType) -> None:
+    """The transaction begins first and commits last. Sealing in the order of ids would skip the event."""
     written, seal_again = Barrier(2, timeout=30), Barrier(2, timeout=30)
 
     def write_slowly() -> None:
@@ -155,7 +153,7 @@ def sealed_ids(log: Log) -> list[Any]:
         return [event_id for tile in tiles for event_id in ids_of(tile)]
 
 
-def test_second_sealer_of_a_log_does_nothing(hotel: Hotel, lamp_lit: EventType) -> None:
+def test_second_simultaneous_sealer_of_a_log_seals_nothing(hotel: Hotel, lamp_lit: EventType) -> None:
     with hotel_context(hotel):
         record_event(lamp_lit)
     log = logs.open_log(hotel.id)
@@ -188,7 +186,7 @@ def test_events_of_one_large_transaction_are_sealed_in_several_batches(
     assert sealed_ids(log) == [event.id for event in events_of(hotel)]
 
 
-def test_changed_hashes_are_not_signed_again(hotel: Hotel, lamp_lit: EventType) -> None:
+def test_log_with_changed_hashes_is_not_sealed(hotel: Hotel, lamp_lit: EventType) -> None:
     with hotel_context(hotel):
         record_event(lamp_lit)
     log = seal_trail(hotel.tenant)
@@ -213,7 +211,7 @@ def test_log_whose_newest_checkpoints_were_deleted_is_not_sealed(hotel: Hotel, l
     assert "checkpoints were deleted" in seal_trail(hotel.tenant).refusal
 
 
-def test_checkpoint_of_a_foreign_key_is_not_continued(
+def test_log_with_a_checkpoint_of_an_unknown_key_is_not_sealed(
     hotel: Hotel, lamp_lit: EventType, settings: Any
 ) -> None:
     with hotel_context(hotel):
@@ -225,7 +223,7 @@ def test_checkpoint_of_a_foreign_key_is_not_continued(
     assert "No known key has signed" in seal_trail(hotel.tenant).refusal
 
 
-def test_log_of_another_server_is_not_sealed_with_smaller_transaction_numbers(
+def test_log_copied_to_a_server_with_smaller_transaction_numbers_is_not_sealed(
     hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with hotel_context(hotel):

@@ -53,6 +53,6 @@ def sealed_colours(tenant: Tenant, log: Log) -> list[str]:
 
 
 def execute_as_superuser(schema: str, *statements: str) -> None:
-    """Change a trail as someone could who has full access to the database: the triggers do not run."""
+    """Change a trail like an attacker with full access to the database: the triggers are turned off."""
     for statement in statements:
         sql.execute(statement.format(schema=schema))

@@ -1,4 +1,4 @@
-"""Tests of the command `audit_verify`: its results, exit codes and the remembered checkpoints."""
+"""Tests of the command `audit_verify`: its results, its exit codes and the remembered checkpoints."""
 
 import json
 from io import StringIO
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def verify(**options: Any) -> tuple[int, dict[str, Any]]:
-    """Run the command, and return its exit code and its JSON document."""
+    """Run the command `audit_verify`. Return the exit code and the JSON document that the command prints."""
     out = StringIO()
     try:
         call_command("audit_verify", json=True, stdout=out, **options)
@@ -46,7 +46,7 @@ def test_command_verifies_the_platform_and_all_hotels_and_stores_the_results(sea
         assert set(Log.objects.values_list("verification", flat=True)) == {"valid"}
 
 
-def test_invalid_trail_has_exit_code_1_and_the_other_trails_are_still_verified(sealed: Hotel) -> None:
+def test_command_with_an_invalid_trail_verifies_all_and_exits_with_1(sealed: Hotel) -> None:
     with platform_context():
         StoredTile.objects.filter(log__hotel_id=sealed.id).update(hashes=bytes(32))
     code, document = verify()
@@ -55,13 +55,13 @@ def test_invalid_trail_has_exit_code_1_and_the_other_trails_are_still_verified(s
     assert results == {"platform": ("valid", None), "alpha": ("invalid", 0), "beta": ("valid", None)}
 
 
-def test_missing_key_has_exit_code_2(sealed: Hotel, settings: Any) -> None:
+def test_command_without_a_signing_key_exits_with_2(sealed: Hotel, settings: Any) -> None:
     settings.AUDIT_SIGNING_KEY = ""
     code, document = verify(hotel="alpha")
     assert (code, document["result"]) == (2, "undetermined")
 
 
-def test_remembered_checkpoint_is_compared_and_replaced_only_by_a_valid_one(
+def test_remembered_checkpoint_is_compared_and_replaced_if_the_trail_is_valid(
     sealed: Hotel, lamp_lit: EventType, tmp_path: Path
 ) -> None:
     file = tmp_path / "checkpoints.json"
@@ -87,7 +87,7 @@ def test_remembered_checkpoint_is_compared_and_replaced_only_by_a_valid_one(
     assert json.loads(file.read_text()) != second
 
 
-def test_file_of_remembered_checkpoints_that_is_damaged_has_exit_code_2(
+def test_command_with_a_damaged_file_of_remembered_checkpoints_exits_with_2(
     sealed: Hotel, tmp_path: Path
 ) -> None:
     file = tmp_path / "checkpoints.json"
@@ -97,13 +97,13 @@ def test_file_of_remembered_checkpoints_that_is_damaged_has_exit_code_2(
     assert raised.value.returncode == 2
 
 
-def test_time_that_is_not_valid_has_exit_code_2(sealed: Hotel) -> None:
+def test_command_with_an_invalid_time_exits_with_2(sealed: Hotel) -> None:
     with pytest.raises(CommandError, match="not a date or time") as raised:
         call_command("audit_verify", since="yesterday")
     assert raised.value.returncode == 2
 
 
-def test_unsealed_events_are_counted(sealed: Hotel, lamp_lit: EventType) -> None:
+def test_command_prints_the_number_of_unsealed_events(sealed: Hotel, lamp_lit: EventType) -> None:
     with hotel_context(sealed):
         record_event(lamp_lit)
     _code, document = verify(hotel="alpha")

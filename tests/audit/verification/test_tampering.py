@@ -1,4 +1,4 @@
-"""Tests that a verification finds every change of a trail by someone who has full access to the database.
+"""Tests that the verification finds each change of a trail by an attacker with full access to the database.
 
 Each change is made and verified in one transaction of the database's owner, and rolled back.
 """
@@ -72,7 +72,7 @@ class Trail:
         self.sql("DELETE FROM audit_event WHERE id = %s", self.id(299))
 
     def insert(self, event_id: UUID = FIRST_ID) -> None:
-        """Insert an event with the transaction of the last 100 sealed events."""
+        """Insert an event with the same transaction number as the last 100 sealed events."""
         self.sql(
             "INSERT INTO audit_event SELECT (jsonb_populate_record(e, %s::jsonb)).* FROM audit_event e WHERE id = %s",
             f'{{"id": "{event_id}"}}',
@@ -119,7 +119,7 @@ class Trail:
         StoredTile.objects.filter(log=self.log, level=1).update(hashes=bytes(32))
 
     def recompute_all_hashes(self, key: PrivateKey | None = None) -> None:
-        """Change an event, and compute the tiles and roots again. With a key, sign the checkpoints again too."""
+        """Change an event, and compute all stored hashes again. With a key, sign the checkpoints again too."""
         self.change_field()
         with hotel_context(self.hotel):
             rows = read_rows(Key(0), Key(self.log.sealed_transaction, self.log.sealed_id), 1000)
@@ -190,7 +190,7 @@ def trail(hotel: Hotel, lamp_lit: EventType, signing_key: PrivateKey, as_ana: An
 
 @contextmanager
 def rolled_back() -> Iterator[None]:
-    """Run as the owner of the database in one transaction, and roll it back."""
+    """Run the block as the owner of the database in one transaction, and roll the transaction back."""
     with direct_connection(), platform_context(), transaction.atomic():
         yield
         transaction.set_rollback(True)
@@ -202,7 +202,7 @@ def verify_after(trail: Trail, change: str) -> TrailReport:
         return verify_trail(trail.hotel.tenant)
 
 
-def test_every_change_of_a_trail_is_found_with_position_and_reason(trail: Trail) -> None:
+def test_verification_finds_each_change_of_a_trail_with_position_and_reason(trail: Trail) -> None:
     assert trail.log.size == 300
     unmodified = verify_trail(trail.hotel.tenant)
     assert (unmodified.status, unmodified.events, unmodified.unsealed) == (Status.VALID, 300, 0), unmodified
@@ -227,8 +227,8 @@ def test_erased_value_does_not_make_the_trail_invalid(trail: Trail) -> None:
     assert verify_trail(trail.hotel.tenant).status == Status.VALID
 
 
-def test_trail_that_was_cut_and_sealed_again_is_refused_by_a_remembered_checkpoint(trail: Trail) -> None:
-    """The operator of the platform has the key, so only a checkpoint that someone else keeps shows the cut."""
+def test_shortened_and_again_sealed_trail_contradicts_a_remembered_checkpoint(trail: Trail) -> None:
+    """The operator of the platform has the key, so only a checkpoint that another person keeps reveals the change."""
     remembered = {trail.log.origin: verify_trail(trail.hotel.tenant).note}
     with rolled_back():
         trail.sql("DELETE FROM audit_event WHERE id = %s", trail.id(299))
@@ -243,7 +243,7 @@ def test_trail_that_was_cut_and_sealed_again_is_refused_by_a_remembered_checkpoi
     assert "history was cut" in refused.reason
 
 
-def test_event_that_changed_before_the_given_time_is_found_only_if_it_is_read(
+def test_changed_event_before_the_time_since_is_found_only_without_since(
     trail: Trail, lamp_lit: EventType
 ) -> None:
     with hotel_context(trail.hotel):
