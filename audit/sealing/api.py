@@ -1,6 +1,6 @@
-"""The REST API of the transparency log, at /api/v1/audit/log/, and of the stream of sealed events.
+"""The REST API of the transparency log at /api/v1/audit/log/, and of the stream of sealed events.
 
-The paths of the checkpoint and the tiles are those of https://c2sp.org/tlog-tiles.
+The paths of the checkpoint and of the tiles are specified at https://c2sp.org/tlog-tiles.
 """
 
 import base64

@@ -1,4 +1,7 @@
-"""The end of a log, and the new log that continues it: after a deletion, a restore, or the loss of the key."""
+"""The end of a transparency log, and the new log that continues it.
+
+A new log is started after a restore, after a copy from another server, or after the signing key was lost.
+"""
 
 import base64
 from typing import Any
@@ -15,7 +18,7 @@ from audit.services import record
 from tenants.context import Tenant
 from tenants.models import Hotel
 
-# Transaction numbers of another server may be greater than those of this server. The sealer would then wait for them.
+# Events of another server may have greater transaction numbers than this server, so the sealer would wait for long.
 _RENUMBER = """
 ALTER TABLE audit_event DISABLE TRIGGER USER;
 UPDATE audit_event SET transaction = 0 WHERE transaction > pg_current_xact_id()::text::bigint;
@@ -24,10 +27,10 @@ ALTER TABLE audit_event ENABLE TRIGGER USER;
 
 
 def close_trail(hotel: Hotel) -> dict[str, Any]:
-    """Seal the last events of a hotel that is being deleted, close its log, and return its last checkpoint.
+    """Seal the last events of a hotel that is being deleted, close its log, and return the last checkpoint.
 
-    Runs in the transaction of the deletion. A trail that cannot be sealed does not stop the deletion: `problem` says
-    why. `note` is the signed checkpoint.
+    Runs in the transaction of the deletion. `note` is the signed checkpoint. A trail that cannot be sealed does not
+    stop the deletion: `problem` has the reason.
     """
     log = logs.open_log(hotel.id)
     problem = _seal_completely(log, hotel) if keys.is_configured() else "No key is configured."
@@ -43,7 +46,7 @@ def close_trail(hotel: Hotel) -> dict[str, Any]:
 
 
 def _seal_completely(log: Log, hotel: Hotel) -> str:
-    """Seal all events of a hotel. Return an empty text, or the reason why that is not possible."""
+    """Seal all events of a hotel. Return an empty text, or the reason why the events cannot be sealed."""
     try:
         signing_keys = keys.load_signing_keys()
         while not seal(log, hotel.tenant, signing_keys).is_complete:
@@ -54,19 +57,19 @@ def _seal_completely(log: Log, hotel: Hotel) -> str:
 
 
 def continue_trail(hotel: Hotel, *, original_id: UUID, is_masked: bool) -> None:
-    """Start the log of a restored hotel, which names the size and the root of the earlier log.
+    """Start a new log for a restored hotel. The new log stores the size and the root hash of the earlier log.
 
     Runs in the transaction of the restore, on the direct connection. All restored events are sealed again in the new
-    log. A masked copy has no events, so its log names no earlier log.
+    log. A masked copy has no events, so its log has no earlier log.
     """
     earlier = None if is_masked else logs.latest_log(original_id)
     _replace_log(hotel.tenant, earlier)
 
 
 def start_new_log(tenant: Tenant, *, predecessor: Log) -> Log:
-    """Close the log of a trail, and start a new log that names its size and root. Needs the direct connection.
+    """Close the log of a trail, and start a new log that stores the size and the root hash of the closed log.
 
-    All events are sealed again in the new log. The change is recorded in the trail.
+    All events are sealed again in the new log, and the change is recorded in the trail. Needs the direct connection.
     """
     with tenant_of_log(tenant), transaction.atomic():
         new = _replace_log(tenant, predecessor)

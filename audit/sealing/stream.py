@@ -1,7 +1,7 @@
-"""The stream of sealed events for other systems, such as a SIEM.
+"""The stream of sealed events for other systems, such as a SIEM (security monitoring).
 
-Events are read in the order of their positions. No event is ever inserted before a sealed event. So a client that
-continues after the last position that it has stored gets each event at least once, in order and without gaps.
+Events are read in the order of their positions in the log, and no event is ever inserted before a sealed event. So a
+client that continues after its last stored position gets each event at least once, in order and without gaps.
 """
 
 import re
@@ -37,7 +37,7 @@ class TrailNotSealed(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class StreamPage:
-    """Sealed events in the order of their positions, and the cursor that continues after them."""
+    """A page of sealed events in the order of their positions, with the cursor for the next page."""
 
     events: list[SealedEvent]
     cursor: str
@@ -45,9 +45,9 @@ class StreamPage:
 
 
 def read_stream(cursor: str, limit: int) -> StreamPage:
-    """Return the sealed events of the current tenant's trail after the cursor, at most `limit` events.
+    """Return at most `limit` sealed events of the current tenant's trail that follow the cursor.
 
-    An empty cursor begins with the first event that is kept. Raises InvalidTrailCursor and TrailNotSealed.
+    An empty cursor begins with the oldest event that was not deleted. Raises InvalidTrailCursor and TrailNotSealed.
     """
     tenant = current_tenant()
     log = logs.find_log(tenant.id)

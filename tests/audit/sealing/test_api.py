@@ -1,4 +1,4 @@
-"""Tests of the REST API of the log and of the stream of sealed events."""
+"""Tests of the REST API of the transparency log, and of the stream of sealed events."""
 
 import base64
 import json
@@ -54,7 +54,7 @@ def test_proof_of_an_event_leads_to_the_signed_checkpoint(
     assert json.loads(body["entry"])["id"] == str(event.id)
 
 
-def test_tiles_have_the_hashes_of_their_entries(api: APIClient, log: Log) -> None:
+def test_each_tile_contains_the_hashes_of_the_entries_in_its_bundle(api: APIClient, log: Log) -> None:
     hashes = api.get("/api/v1/audit/log/tile/0/000").content
     bundle = api.get("/api/v1/audit/log/tile/entries/000").content
     leaves, at = b"", 0
@@ -70,7 +70,7 @@ def test_tiles_have_the_hashes_of_their_entries(api: APIClient, log: Log) -> Non
     assert api.get("/api/v1/audit/log/tile/0/../001").status_code == 404
 
 
-def test_stream_continues_after_its_cursor_without_gaps(
+def test_stream_of_sealed_events_continues_after_the_cursor_without_gaps(
     api: APIClient, hotel: Hotel, log: Log, lamp_lit: EventType
 ) -> None:
     first, cursor = read_all(api)
@@ -106,13 +106,13 @@ def test_cursor_of_another_hotel_or_a_changed_cursor_is_refused(
         assert message in response.json()["detail"]
 
 
-def test_trail_without_sealed_events_is_a_404(api: APIClient, hotel: Hotel) -> None:
+def test_log_of_a_trail_without_sealed_events_returns_404(api: APIClient, hotel: Hotel) -> None:
     response = api.get("/api/v1/audit/log/checkpoint")
     assert response.status_code == 404
     assert response.json()["type"].endswith("/problems/trail-not-sealed")
 
 
-def test_log_needs_the_scope_to_read_the_trail(hotel: Hotel, log: Log) -> None:
+def test_log_is_forbidden_without_the_scope_to_read_the_trail(hotel: Hotel, log: Log) -> None:
     with hotel_context(hotel):
         _key, text = api_keys.create(name="rooms", scopes=["rooms:read"])
     client = APIClient(SERVER_NAME="alpha.localhost")

@@ -1,4 +1,4 @@
-"""Tests of the logs of hotels that are deleted, restored or copied."""
+"""Tests of the transparency logs of hotels that are deleted, restored or copied."""
 
 from io import StringIO
 from pathlib import Path
@@ -33,7 +33,7 @@ def sol() -> Hotel:
     return services.create_hotel(slug="sol", name="Sol")
 
 
-def test_certificate_of_a_deletion_names_the_last_checkpoint_and_the_log_is_kept(
+def test_deletion_of_a_hotel_keeps_its_log_and_reports_the_last_checkpoint(
     sol: Hotel, lamp_lit: EventType, signing_key: PrivateKey
 ) -> None:
     with hotel_context(sol):
@@ -63,7 +63,7 @@ def test_hotel_is_deleted_although_its_log_cannot_be_sealed(
     assert "No key is configured" in event.data["detail"]["records"]["audit_trail"]["problem"]
 
 
-def test_older_backup_continues_as_a_new_log_and_the_missing_events_are_reported(
+def test_restore_of_an_older_backup_starts_a_log_and_reports_missing_events(
     sol: Hotel, lamp_lit: EventType, tmp_path: Path
 ) -> None:
     with hotel_context(sol):
@@ -91,7 +91,7 @@ def test_older_backup_continues_as_a_new_log_and_the_missing_events_are_reported
     assert f"{missing} of them are missing, the first at position" in note
 
 
-def test_copy_has_its_own_log_and_a_masked_copy_names_no_earlier_log(
+def test_copy_of_a_hotel_has_a_new_log_and_a_masked_copy_no_earlier_log(
     sol: Hotel, lamp_lit: EventType, tmp_path: Path
 ) -> None:
     with hotel_context(sol):
@@ -131,7 +131,7 @@ def test_events_with_transaction_numbers_of_another_server_are_sealed_after_a_re
     assert verify_trail(copy.tenant).status == Status.VALID
 
 
-def test_trail_of_a_copied_database_or_with_a_lost_key_continues_as_a_new_log(
+def test_trail_continues_in_a_new_log_after_a_copy_or_loss_of_the_key(
     sol: Hotel, lamp_lit: EventType, settings: Any
 ) -> None:
     with hotel_context(sol):
