@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from audit.sealing import keys, run
+from audit.sealing import keys, publishing, run
 from audit.verification import scheduled
 from tenants.context import PLATFORM, current_hotel
 from tenants.queue import due
@@ -18,6 +18,15 @@ def seal_all() -> int:
     Nothing is sealed without a signing key. A system check reports that the key is missing.
     """
     return run.seal_all().sealed if keys.is_configured() else 0
+
+
+@shared_task(base=HotelTask, name="audit.tasks.publish_all")
+def publish_all() -> int:
+    """Publish the newest checkpoints. Return the number of published checkpoints.
+
+    This is a separate task, so that an unreachable target does not delay sealing.
+    """
+    return publishing.publish_all()
 
 
 @shared_task(base=HotelTask, name="audit.tasks.verify")

@@ -12,6 +12,7 @@ import hotelagent.core.ids
 PERIODIC_TASKS = {
     # A message that waited longer than two periods for a worker expires: the next one does its work.
     "audit.tasks.seal_all": (60, "seconds", "Seals the events of the audit trails", 120),
+    "audit.tasks.publish_all": (60, "seconds", "Publishes the checkpoints of the audit trails", 120),
     "audit.tasks.verify_platform": (1, "days", "Verifies the audit trail of the platform", None),
 }
 
@@ -110,6 +111,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("legal_hold", models.BooleanField(default=False, verbose_name="legal hold")),
+                ("published", models.JSONField(default=dict, editable=False)),
                 ("verified_at", models.DateTimeField(editable=False, null=True, verbose_name="verified")),
                 (
                     "verification",

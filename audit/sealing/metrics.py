@@ -11,8 +11,8 @@ from django.db.models import Count, F, Min, Q, Sum
 from django.db.models.functions import Coalesce
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from audit.sealing.delays import OldestTransaction, find_oldest_transaction
 from audit.sealing.models import Log
+from audit.sealing.rows import OldestTransaction, find_oldest_transaction
 from hotelagent.core.metrics import database_metrics
 from tenants.context import platform_context
 from tenants.database.clock import database_now
@@ -30,6 +30,18 @@ def read_metrics() -> list[Metric]:
                 refused=Count("pk", filter=~Q(refusal="")),
                 invalid=Count("pk", filter=Q(verification="invalid")),
                 verified=Min(Coalesce(F("verified_at"), F("created_at"))),
+            )
+            states = (
+                Log.objects.filter(closed_at=None).exclude(published={}).values_list("published", flat=True)
+            )
+            figures["unpublished"] = min(
+                (
+                    datetime.datetime.fromisoformat(state["since"])
+                    for published in states
+                    for state in published.values()
+                    if "since" in state
+                ),
+                default=None,
             )
             return _metrics(figures, database_now(), find_oldest_transaction())
     finally:
@@ -63,6 +75,11 @@ def _metrics(
         ),
         gauge("refused_logs", "Logs that cannot be sealed any more.", figures.get("refused")),
         gauge("invalid_trails", "Trails whose last verification failed.", figures.get("invalid")),
+        age(
+            "unpublished_seconds",
+            "Seconds for which the publication of a checkpoint has failed.",
+            figures.get("unpublished"),
+        ),
         _oldest_transaction(delay, now),
     ]
     if figures.get("run"):

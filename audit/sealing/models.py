@@ -54,6 +54,8 @@ class Log(models.Model):
     kept_id = models.UUIDField(default=FIRST_ID, editable=False)
     #: Retention deletes no events of a log under legal hold.
     legal_hold = models.BooleanField(_("legal hold"), default=False)
+    #: What was published, by target: {"size"} of the newest published checkpoint, and {"error", "since"} if it failed.
+    published = models.JSONField(default=dict, editable=False)
     #: The result of the last verification: "valid", "invalid" or "undetermined", and what was found.
     verified_at = models.DateTimeField(_("verified"), null=True, editable=False)
     verification = models.CharField(_("verification"), max_length=12, blank=True, editable=False)

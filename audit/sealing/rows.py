@@ -6,6 +6,7 @@ matter.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -16,6 +17,7 @@ from audit.entries import entry
 from audit.models import Event, ExactDecoder
 from audit.sealing.models import FIRST_ID
 from audit.transparency.merkle import leaf_hash
+from tenants.context import platform_context
 
 #: The number of transactions that the first query covers, so that only a part of a large table is read.
 _WINDOW = 100_000
@@ -157,3 +159,54 @@ def _row(values: tuple[Any, ...]) -> EventRow:
     # JSON columns are decoded here, because Django does not decode JSON in rows that a cursor returns.
     *others, data, personal = values
     return EventRow._make([*others, _decode(data), None if personal is None else _decode(personal)])
+
+
+# The transaction that delays sealing. It delays all trails, also if it belongs to another database of the server.
+
+_OLDEST = """
+WITH horizon AS (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS transaction)
+SELECT transaction, pid, application_name, datname, xact_start, gid FROM horizon
+JOIN (
+    SELECT backend_xid AS xid, pid, application_name, datname, xact_start, NULL AS gid FROM pg_stat_activity
+    WHERE backend_xid IS NOT NULL
+    UNION ALL
+    SELECT transaction, NULL, NULL, database, prepared, gid FROM pg_prepared_xacts
+) AS running ON running.xid::text::bigint = transaction % 4294967296
+WHERE pid IS DISTINCT FROM pg_backend_pid()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OldestTransaction:
+    """The oldest open database transaction that has written something.
+
+    `started_at` is None if our database role may not see the start time.
+    """
+
+    transaction: int
+    pid: int | None
+    application: str
+    database: str
+    started_at: datetime | None
+    prepared_as: str | None
+
+    def __str__(self) -> str:
+        since = f" since {self.started_at:%Y-%m-%d %H:%M:%S} UTC" if self.started_at else ""
+        if self.prepared_as is not None:
+            return (
+                f"the prepared transaction {self.prepared_as!r} in the database {self.database}{since}. End it with "
+                "COMMIT PREPARED or ROLLBACK PREPARED"
+            )
+        application = f" ({self.application})" if self.application else ""
+        return f"process {self.pid}{application} in the database {self.database}, open{since}"
+
+
+def find_oldest_transaction() -> OldestTransaction | None:
+    """Return the transaction that delays sealing now, or None if no other transaction is writing."""
+    with platform_context(), connection.cursor() as cursor:
+        cursor.execute(_OLDEST)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    transaction, pid, application, database, started_at, gid = row
+    return OldestTransaction(transaction, pid, application or "", database or "", started_at, gid)

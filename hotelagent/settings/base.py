@@ -198,6 +198,10 @@ USE_TZ = True
 AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", default="")
 AUDIT_SIGNING_KEY_FILE = env.str("AUDIT_SIGNING_KEY_FILE", default="")
 
+# Where the signed checkpoints of the audit trails are published: a directory, and a URL that receives POST requests.
+AUDIT_PUBLISH_DIRECTORY = env.str("AUDIT_PUBLISH_DIRECTORY", default="")
+AUDIT_PUBLISH_URL = env.str("AUDIT_PUBLISH_URL", default="")
+
 # Static files
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / ".hotelagent" / "static"

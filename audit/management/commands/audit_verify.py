@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from audit.sealing import delays, logs
+from audit.sealing import logs, rows
 from audit.verification import remembered
 from audit.verification.results import Status, TrailReport, UndeterminedTrail, overall
 from audit.verification.trail import Progress as ProgressFunction
@@ -59,7 +59,7 @@ class Command(HotelCommand):
         with _progress(tenants, stream=self.stderr, quiet=options["json"]) as progress:
             reports = [verify_trail(tenant, Options(since, notes, progress)) for tenant in tenants]
         result = overall(reports)
-        delay = delays.find_oldest_transaction() if any(report.unsealed for report in reports) else None
+        delay = rows.find_oldest_transaction() if any(report.unsealed for report in reports) else None
         text = "\n".join([*map(str, reports), *([f"Sealing is delayed by {delay}."] if delay else [])])
         document = {
             "result": result.value,

@@ -10,9 +10,9 @@ from django.db import connection, transaction
 from audit import tasks
 from audit.models import Event
 from audit.registry import EventType
-from audit.sealing.delays import find_oldest_transaction
 from audit.sealing.metrics import read_metrics
 from audit.sealing.models import StoredTile
+from audit.sealing.rows import find_oldest_transaction
 from audit.sealing.run import seal_all
 from hotelagent.core import metrics
 from tenants.context import PLATFORM, hotel_context, platform_context

@@ -1,0 +1,121 @@
+"""The publication of checkpoints outside the database: in a directory, and at a URL.
+
+A target that fails delays neither sealing nor the other target. The failure is stored with the log and counted in the
+metrics, and the newest checkpoint is published again in the next run.
+"""
+
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+
+from audit.sealing import logs
+from audit.sealing.models import Log, StoredCheckpoint
+from audit.sealing.tiles import tile_reader
+from audit.transparency.checkpoints import parse_checkpoint
+from audit.transparency.errors import TransparencyError
+from audit.transparency.proofs import root_of
+from hotelagent.core import http_client
+from hotelagent.core.public_addresses import URLNotAllowed
+from tenants.context import platform_context
+from tenants.database.clock import database_now
+
+log = structlog.get_logger(__name__)
+
+TIMEOUT_SECONDS = 5.0
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+class PublishingFailed(Exception):
+    """A checkpoint was not published. `is_target_down`: the other checkpoints would fail too."""
+
+    def __init__(self, reason: str, *, is_target_down: bool) -> None:
+        super().__init__(reason)
+        self.is_target_down = is_target_down
+
+
+Target = Callable[[Log, StoredCheckpoint], None]
+
+
+def publish_all() -> int:
+    """Publish the newest checkpoint of each log at each target, and return the number of published checkpoints."""
+    targets: dict[str, Target] = {}
+    if settings.AUDIT_PUBLISH_DIRECTORY:
+        targets["directory"] = _write_file
+    if settings.AUDIT_PUBLISH_URL:
+        targets["url"] = _post
+    return sum(_publish(name, target) for name, target in targets.items())
+
+
+def _publish(name: str, target: Target) -> int:
+    published = 0
+    problem: PublishingFailed | None = None
+    for log_ in logs.open_logs().values():
+        last = logs.last_checkpoint(log_)
+        state = log_.published.get(name, {})
+        if last is None or (state.get("size") == last.size and "error" not in state):
+            continue
+        try:
+            if problem is not None and problem.is_target_down:
+                raise problem
+            target(log_, last)
+        except PublishingFailed as error:
+            problem = error
+            log.warning("audit.checkpoint_not_published", target=name, log=log_.origin, reason=str(error))
+            with platform_context():
+                since = state.get("since") or database_now().isoformat()
+            new = {**state, "error": str(error), "since": since}
+        else:
+            published += 1
+            new = {"size": last.size}
+        with platform_context():
+            Log.objects.filter(pk=log_.pk).update(published={**log_.published, name: new})
+    return published
+
+
+def _write_file(log_: Log, last: StoredCheckpoint) -> None:
+    """Write the checkpoint to a file. A file with a checkpoint that this log does not continue is kept."""
+    folder = Path(settings.AUDIT_PUBLISH_DIRECTORY)
+    path = folder / f"{_UNSAFE.sub('_', log_.origin)}.checkpoint"
+    try:
+        if path.exists():
+            _check_continues(log_, last, path.read_text())
+        with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".checkpoint-", delete=False) as file:
+            file.write(last.note)
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise PublishingFailed(f"{folder}: {error.strerror}.", is_target_down=True) from error
+
+
+def _check_continues(log_: Log, last: StoredCheckpoint, earlier_note: str) -> None:
+    try:
+        earlier = parse_checkpoint(earlier_note.rpartition("\n\n")[0] + "\n")
+        is_continued = earlier.size <= last.size and root_of(earlier.size, tile_reader(log_)) == earlier.root
+    except TransparencyError as error:
+        raise PublishingFailed(
+            f"The published checkpoint is damaged: {error}", is_target_down=False
+        ) from error
+    if not is_continued:
+        raise PublishingFailed(
+            f"The log does not continue the published checkpoint of {earlier.size} events: it was cut or changed.",
+            is_target_down=False,
+        )
+
+
+def _post(log_: Log, last: StoredCheckpoint) -> None:  # noqa: ARG001 - the note names the log
+    try:
+        response = http_client.send_request(
+            "POST",
+            settings.AUDIT_PUBLISH_URL,
+            headers={"Content-Type": "text/plain; charset=utf-8"},
+            body=last.note.encode(),
+            timeout=TIMEOUT_SECONDS,
+        )
+    except (http_client.RequestFailed, URLNotAllowed) as error:
+        raise PublishingFailed(str(error), is_target_down=True) from error
+    if not 200 <= response.status < 300:
+        raise PublishingFailed(f"The URL responded with the status {response.status}.", is_target_down=True)

@@ -1,0 +1,123 @@
+"""Tests of the publication of checkpoints. A target that fails delays nothing, and its failure is shown."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from audit.registry import EventType
+from audit.sealing.logs import last_checkpoint, open_log
+from audit.sealing.metrics import read_metrics
+from audit.sealing.models import Log
+from audit.sealing.run import seal_tenant
+from audit.tasks import publish_all
+from audit.transparency.checkpoints import open_checkpoint
+from audit.transparency.notes import PrivateKey
+from tenants.context import hotel_context, platform_context
+from tenants.models import Hotel
+from tests.audit.sealing.trails import record_events, seal_trail
+from tests.web import QuietHandler, listening, serving
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def log(hotel: Hotel, lamp_lit: EventType) -> Log:
+    with hotel_context(hotel):
+        record_events(lamp_lit, 3)
+    return seal_trail(hotel.tenant)
+
+
+def record_and_seal(log: Log, lamp_lit: EventType) -> None:
+    with platform_context():
+        hotel = Hotel.objects.get(pk=str(log.hotel_id))
+    with hotel_context(hotel):
+        record_events(lamp_lit, 1)
+    seal_trail(hotel.tenant)
+
+
+def unpublished_seconds() -> float:
+    [metric] = [found for found in read_metrics() if found.name == "hotelagent_audit_unpublished_seconds"]
+    return float(metric.samples[0].value)
+
+
+def note_of(log: Log) -> str:
+    last = last_checkpoint(log)
+    assert last is not None
+    return last.note
+
+
+def test_newest_checkpoint_is_written_to_a_file_once(
+    log: Log, lamp_lit: EventType, settings: Any, tmp_path: Path, signing_key: PrivateKey
+) -> None:
+    settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)
+    assert publish_all() == 1
+    [path] = tmp_path.iterdir()
+    checkpoint, _signers = open_checkpoint(path.read_text(), [signing_key.public], origin=log.origin)
+    assert checkpoint.size == log.size
+    assert publish_all() == 0
+    record_and_seal(log, lamp_lit)
+    assert publish_all() == 1
+    assert path.read_text() == note_of(log)
+
+
+def test_file_is_not_replaced_by_the_checkpoint_of_a_history_that_was_cut(
+    hotel: Hotel, log: Log, lamp_lit: EventType, settings: Any, tmp_path: Path
+) -> None:
+    settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)
+    publish_all()
+    [path] = tmp_path.iterdir()
+    published = path.read_text()
+    with platform_context():
+        Log.objects.filter(pk=log.pk).delete()
+    with hotel_context(hotel), transaction.atomic():
+        record_events(lamp_lit, 5)
+    # The new log has other events: the first ones are hidden from the sealer.
+    new = open_log(hotel.id)
+    with platform_context():
+        Log.objects.filter(pk=new.pk).update(sealed_transaction=log.sealed_transaction)
+    seal_trail(hotel.tenant)
+    assert publish_all() == 0
+    assert path.read_text() == published
+    assert "it was cut or changed" in open_log(hotel.id).published["directory"]["error"]
+    assert unpublished_seconds() > 0
+
+
+def test_directory_that_is_missing_delays_nothing_and_publishing_continues_later(
+    hotel: Hotel, log: Log, lamp_lit: EventType, settings: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mounted"
+    settings.AUDIT_PUBLISH_DIRECTORY = str(folder)
+    assert publish_all() == 0
+    assert unpublished_seconds() > 0
+    with hotel_context(hotel):
+        record_events(lamp_lit, 1)
+    assert seal_trail(hotel.tenant).size == log.size + 1
+    assert seal_tenant(hotel.tenant).problems == {}
+    folder.mkdir()
+    assert publish_all() == 1
+    assert unpublished_seconds() == 0
+
+
+def test_checkpoint_is_posted_and_an_unreachable_url_does_not_stop_the_file(
+    log: Log, settings: Any, tmp_path: Path
+) -> None:
+    received: list[str] = []
+
+    class Receiver(QuietHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_head(204)
+
+    settings.ALLOW_PRIVATE_ADDRESSES = True
+    settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)
+    settings.AUDIT_PUBLISH_URL = "http://127.0.0.1:1/"
+    assert publish_all() == 1
+    assert len(list(tmp_path.iterdir())) == 1
+    assert "error" in open_log(log.hotel_id).published["url"]
+    with serving(listening(Receiver)) as server:
+        settings.AUDIT_PUBLISH_URL = f"http://127.0.0.1:{server.server_port}/"
+        assert publish_all() == 1
+    assert received == [note_of(log)]
+    assert connection.in_atomic_block is False
