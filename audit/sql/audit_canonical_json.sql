@@ -1,6 +1,7 @@
--- Returns the JSON text of a value in its only canonical form, like the Python function audit.entries.canonical_json.
+-- Returns a value as canonical JSON, so that equal values always have the same text.
+-- The Python function audit.entries.canonical_json returns the same text.
 -- Object members are sorted by the code points of their names. The text contains no spaces between tokens.
--- Numbers with a fraction are returned as strings.
+-- Numbers with a fraction are written as strings, because programs print such numbers in different ways.
 CREATE OR REPLACE FUNCTION public.audit_canonical_json(value jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 BEGIN

@@ -1,4 +1,5 @@
--- Returns the stored form of a personal field after its erasure: the digest that the entry of the event contains.
+-- Returns what is stored for a personal field after its erasure: a digest instead of the salt and the value.
+-- The transparency log covers the digest and not the value, so an erasure does not change the log.
 -- The digest is the SHA-256 of the salt and of the canonical JSON text of the value.
 CREATE OR REPLACE FUNCTION public.audit_erased(stored jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE STRICT AS $$

@@ -1,5 +1,5 @@
--- Returns whether the stored personal fields of an event differ only by erased fields before and after a change.
--- An erasure replaces the salt and the value of a field by the digest that the entry of the event contains.
+-- Returns whether a change of the personal fields of an event only erases fields and changes nothing else.
+-- An erasure replaces the salt and the value of a field by the digest that the function audit_erased returns.
 CREATE OR REPLACE FUNCTION public.audit_is_erasure(before jsonb, after jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN

@@ -1,9 +1,10 @@
 -- Records an event in the audit trail and returns the id of the event. Other database functions call this function.
 --
--- actor: who performed the operation, as returned by audit.services.actor_as_json. Null means "system".
--- event_data: a JSON object with the plain fields of the event type
--- personal_data: a JSON object with the personal fields of the event type, or null
--- type_version, event_severity, event_outcome: the values that the event type has in its registration
+-- The parameter actor says who performed the operation, as audit.services.actor_as_json returns it.
+-- If actor is null, the system is stored as the actor.
+-- The parameter event_data is a JSON object with the plain fields of the event type.
+-- The parameter personal_data is null, or a JSON object with the personal fields of the event type.
+-- The other parameters are the version, severity and outcome with which the event type is registered.
 --
 -- The event type and the fields are not checked here. The tests of the apps that call this function check them.
 CREATE OR REPLACE FUNCTION public.audit_record(
