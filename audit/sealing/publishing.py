@@ -30,7 +30,10 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class PublishingFailed(Exception):
-    """A checkpoint was not published. `is_target_down`: the other checkpoints would fail too."""
+    """A checkpoint could not be published at a target.
+
+    `is_target_down` is True if the checkpoints of other logs cannot be published at the target either.
+    """
 
     def __init__(self, reason: str, *, is_target_down: bool) -> None:
         super().__init__(reason)
@@ -41,7 +44,10 @@ Target = Callable[[Log, StoredCheckpoint], None]
 
 
 def publish_all() -> int:
-    """Publish the newest checkpoint of each log at each target, and return the number of published checkpoints."""
+    """Publish the newest signed checkpoint of each log in the configured directory and at the configured URL.
+
+    Return the number of published checkpoints.
+    """
     targets: dict[str, Target] = {}
     if settings.AUDIT_PUBLISH_DIRECTORY:
         targets["directory"] = _write_file

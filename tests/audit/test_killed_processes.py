@@ -83,7 +83,7 @@ def add_room_and_record_later(number: str) -> None:
     record(events.ROOM_CREATED, subject=("room", room.pk), number=number, room_type="A", floor=99, capacity=2)
 
 
-def test_act_killed_at_any_point_is_committed_with_its_event_or_not_at_all(hotel: Hotel) -> None:
+def test_operation_killed_at_any_statement_is_committed_with_its_event_or_not_at_all(hotel: Hotel) -> None:
     points = list(kill_at_each_point(hotel, add_room))
     with hotel_context(hotel):
         rooms, recorded = rooms_and_events()
@@ -96,7 +96,7 @@ def test_act_killed_at_any_point_is_committed_with_its_event_or_not_at_all(hotel
     assert rooms - recorded  # committed without an event, so the test can find this
 
 
-def test_rolled_back_act_killed_at_any_point_has_no_event_but_its_denial(hotel: Hotel) -> None:
+def test_rolled_back_operation_killed_at_any_statement_leaves_at_most_a_denial(hotel: Hotel) -> None:
     def deny(number: str) -> None:
         with suppress(RoomNumberConflict), transaction.atomic():
             add_room(number)
@@ -112,7 +112,7 @@ def test_rolled_back_act_killed_at_any_point_has_no_event_but_its_denial(hotel: 
     assert {points[-2], points[-1]} <= set(denials)
 
 
-def test_suspension_killed_at_any_point_is_in_both_trails_or_in_neither(hotel: Hotel) -> None:
+def test_suspension_killed_at_any_statement_is_in_both_trails_or_in_none(hotel: Hotel) -> None:
     for _point in kill_at_each_point(hotel, lambda _point: services.suspend_hotel(hotel_id=hotel.id)):
         trails = []
         for context in (hotel_context(hotel), platform_context()):

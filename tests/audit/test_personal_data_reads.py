@@ -1,4 +1,4 @@
-"""Tests that pages and responses with personal data are recorded, each with one event."""
+"""Tests that an admin page or API response that shows personal data is recorded with exactly one event."""
 
 from datetime import date
 from uuid import UUID
@@ -44,7 +44,7 @@ def targets(event: Event) -> set[tuple[str, str]]:
     return {(kind, identifier) for kind, identifier in event.data["targets"]}
 
 
-def test_list_of_reservations_over_rest_is_recorded_with_its_ids(
+def test_reading_a_list_of_reservations_in_the_api_records_their_ids(
     hotel: Hotel, api: APIClient, reservations: list[UUID]
 ) -> None:
     assert len(api.get("/api/v1/reservations/").json()["results"]) == 2
@@ -55,7 +55,7 @@ def test_list_of_reservations_over_rest_is_recorded_with_its_ids(
     assert "Ana" not in str(event.data) + str(event.personal)
 
 
-def test_one_reservation_over_rest_is_recorded_as_the_subject(
+def test_reading_one_reservation_in_the_api_records_it_as_the_subject(
     hotel: Hotel, api: APIClient, reservations: list[UUID]
 ) -> None:
     assert api.get(f"/api/v1/reservations/{reservations[0]}/").status_code == 200
@@ -66,7 +66,7 @@ def test_one_reservation_over_rest_is_recorded_as_the_subject(
     ]
 
 
-def test_reservations_in_the_admin_are_recorded(
+def test_reading_reservations_in_the_admin_is_recorded(
     hotel: Hotel, staff: Client, reservations: list[UUID]
 ) -> None:
     assert staff.get("/admin/reminders/reservation/").status_code == 200
@@ -78,14 +78,14 @@ def test_reservations_in_the_admin_are_recorded(
     assert detail.data["route"] == "admin:reminders_reservation_change"
 
 
-def test_list_of_staff_in_the_admin_is_recorded(hotel: Hotel, staff: Client) -> None:
+def test_reading_the_list_of_staff_in_the_admin_is_recorded(hotel: Hotel, staff: Client) -> None:
     staff.get("/admin/tenants/user/")
     [event] = reads(hotel)
     with hotel_context(hotel):
         assert event.data["count"] == User.objects.count()
 
 
-def test_pages_without_people_are_not_recorded(
+def test_reading_of_pages_without_personal_data_is_not_recorded(
     hotel: Hotel, staff: Client, api: APIClient, reservations: list[UUID]
 ) -> None:
     assert api.get(f"/api/v1/reservations/{uuid7()}/").status_code == 404
@@ -96,7 +96,7 @@ def test_pages_without_people_are_not_recorded(
     assert reads(hotel) == []
 
 
-def test_read_that_cannot_be_recorded_returns_no_data(
+def test_response_has_no_personal_data_if_the_read_cannot_be_recorded(
     hotel: Hotel, api: APIClient, reservations: list[UUID]
 ) -> None:
     def fail(**_: object) -> None:

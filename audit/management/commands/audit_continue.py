@@ -1,4 +1,4 @@
-"""`audit_continue`: continue audit trails with a new log."""
+"""The command `audit_continue` lets an audit trail continue with a new log if its log cannot be sealed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tests of the publication of checkpoints. A target that fails delays nothing, and its failure is shown."""
+"""Tests of the publication of checkpoints: a failing target delays no other work, and the failure is shown."""
 
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def note_of(log: Log) -> str:
     return last.note
 
 
-def test_newest_checkpoint_is_written_to_a_file_once(
+def test_newest_checkpoint_of_a_log_is_written_to_a_file_only_once(
     log: Log, lamp_lit: EventType, settings: Any, tmp_path: Path, signing_key: PrivateKey
 ) -> None:
     settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)
@@ -62,7 +62,7 @@ def test_newest_checkpoint_is_written_to_a_file_once(
     assert path.read_text() == note_of(log)
 
 
-def test_file_is_not_replaced_by_the_checkpoint_of_a_history_that_was_cut(
+def test_checkpoint_file_is_kept_if_the_new_history_does_not_continue_it(
     hotel: Hotel, log: Log, lamp_lit: EventType, settings: Any, tmp_path: Path
 ) -> None:
     settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)
@@ -84,7 +84,7 @@ def test_file_is_not_replaced_by_the_checkpoint_of_a_history_that_was_cut(
     assert unpublished_seconds() > 0
 
 
-def test_directory_that_is_missing_delays_nothing_and_publishing_continues_later(
+def test_missing_directory_delays_nothing_and_is_used_when_it_exists(
     hotel: Hotel, log: Log, lamp_lit: EventType, settings: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "mounted"
@@ -100,7 +100,7 @@ def test_directory_that_is_missing_delays_nothing_and_publishing_continues_later
     assert unpublished_seconds() == 0
 
 
-def test_checkpoint_is_posted_and_an_unreachable_url_does_not_stop_the_file(
+def test_checkpoint_is_written_to_the_file_if_the_url_is_unreachable_and_posted_later(
     log: Log, settings: Any, tmp_path: Path
 ) -> None:
     received: list[str] = []
