@@ -17,7 +17,7 @@ from dlq.errors import InvalidSelection
 from dlq.models import FailureStatus
 from dlq.selection import FailureSelection
 
-#: The parameters of the list of failures that do not filter it.
+#: The query parameters of the admin list of failures that are not filters.
 _NOT_FILTERS = {"p", "o", "all", "e", "_changelist_filters", "action", "searched"}
 _RANGE = ("last_seen_at_from_0", "last_seen_at_from_1", "last_seen_at_to_0", "last_seen_at_to_1")
 

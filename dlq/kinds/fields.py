@@ -20,7 +20,10 @@ def overlaps(parts: Sequence[str], keys: Sequence[str | int]) -> bool:
 
 
 def find_values(payload: Any, fields: Sequence[str]) -> dict[Path, Any]:
-    """Return the values of the fields in the payload, by their keys and positions. Missing fields are left out."""
+    """Return the values of the declared fields in a payload. The keys of the result are the paths of the values.
+
+    A path consists of the object keys and list positions that lead to a value. Missing fields are left out.
+    """
     return {path: value for field in fields for path, value in _find(payload, field.split("."), ())}
 
 

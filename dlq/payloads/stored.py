@@ -69,9 +69,10 @@ def to_stored(payload: Any, *, kind: Kind, failure_id: UUID, is_valid: bool = Tr
 
 
 def _without_secrets(payload: StoredPayload, *, kind: Kind, failure_id: UUID) -> StoredPayload:
-    """Return the stored payload without readable secrets. If the kind has secret fields, encrypt the original bytes.
+    """Return the stored payload without readable secrets.
 
-    The original bytes are encrypted because they may contain the secret values.
+    If the kind of failure has secret fields, the bytes of the message are encrypted, because the bytes may contain the
+    values of these fields.
     """
     if not kind.secret_fields or payload.original is None:
         return payload

@@ -47,7 +47,7 @@ def cover_batch(redrive: Redrive, *, limit: int) -> int:
     """
     size = min(limit, BATCH_SIZE)
     if not redrive.is_retry:
-        # Transactions that close failures lock their ordering keys first.
+        # A transaction that closes failures locks the ordering keys of the failures before it locks the failures.
         keys = _uncovered(redrive)[:size].values_list("ordering_key", flat=True)
         for key in sorted(set(keys) - {""}):
             ordering.lock(key)

@@ -195,8 +195,8 @@ def _delete_unused_groups(*, before: datetime.datetime) -> None:
 
     Groups with rules or notes are kept, because staff wrote them.
 
-    A group is deleted even if an old attempt has an error of the group, because no index finds the attempts of a group.
-    The traceback of such an attempt is lost.
+    A group is deleted even if an old attempt refers to the group, because there is no index to find such attempts. The
+    group stores the traceback of the attempt, so the traceback is deleted too.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_DELETE_GROUPS, [before])

@@ -162,7 +162,7 @@ def _time_limit_exceeded() -> AttemptLost:
 
 
 def _time_limits(kind: Kind) -> dict[str, float]:
-    """Return the Celery options for the time limit of the kind, or an empty dict if the kind has no limit."""
+    """Return the Celery options for the time limit of a kind of failure, or an empty dict if the kind has no limit."""
     limit = kind.time_limit
     return {} if limit is None else {"soft_time_limit": limit, "time_limit": limit + KILL_DELAY}
 

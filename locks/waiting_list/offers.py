@@ -38,7 +38,7 @@ def process_entry(entry_id: UUID) -> None:
         if time["entry_expires_at"] <= time["now"]:
             _expire_entry(entry)
             return
-        # The function `due.schedule` locks the entry's due queue row, as each transaction that frees a room does.
+        # The function `due.schedule` locks the due item of the entry. A transaction that frees a room locks it too.
         # If a room was freed before this lock, the search below finds the room.
         # If a room is freed after this lock, the transaction that frees the room makes the entry due again.
         due.schedule(kind="waiting", items=[(entry.id, time["entry_expires_at"])])

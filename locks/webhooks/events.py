@@ -43,7 +43,7 @@ WEBHOOK_SECRET_ROTATED = register(
     fields=("host", "previous_secret_expires_at"),
     severity=Severity.NOTICE,
 )
-# The data of the delivery are in the event that the delivery reports.
+# This event contains no data of the allocation, because the reported event contains the data.
 WEBHOOK_DELIVERED = register(
     "webhook.delivered",
     description=_("The event {reported} was delivered to {host} (attempt {attempts})"),

@@ -51,9 +51,9 @@ class Run:
 
 
 class Record:
-    """The record file, to which each run of the work appends lines.
+    """The file to which each run of a task or of a retry handler appends lines.
 
-    The test reads the file while workers write to it.
+    The test reads the file while workers append lines.
     """
 
     def __init__(self, path: Path) -> None:

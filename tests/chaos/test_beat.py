@@ -30,7 +30,10 @@ MAX_TAKEOVER = 30  # seconds
 
 @pytest.fixture
 def starter(hotel: Hotel, pgbouncer: PgBouncer, tmp_path: Path) -> Iterator[ProcessStarter]:
-    """Return a starter of processes for the database of the tests. Celery beat sends a task every second."""
+    """Return an object that starts processes which use the database of the tests.
+
+    The schedule is changed so that Celery beat sends the task `tick` every second.
+    """
     with platform_context():
         every_second, _created = IntervalSchedule.objects.get_or_create(every=1, period="seconds")
         PeriodicTask.objects.filter(task="tenants.tasks.tick").update(interval=every_second)

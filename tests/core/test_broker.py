@@ -62,7 +62,10 @@ def test_unmodified_kombu_raises_attribute_error_if_the_connection_is_partly_clo
 
 
 def queued_after_kill(moment: str, *, transport: str) -> int:
-    """Send a message, kill the worker at the moment, and restore unacknowledged messages. Return the queue length."""
+    """Send a message to a worker that kills itself at the step `moment`, and restore unacknowledged messages.
+
+    Return the length of the queue after that.
+    """
     url = settings.REDIS_URL
     killed_worker.create_app(url, transport).send_task(killed_worker.TASK)
     worker = subprocess.run(

@@ -276,7 +276,7 @@ def test_entry_with_an_unknown_room_past_date_or_exceeded_limit_is_refused(
 def test_entry_is_claimed_when_staff_confirm_its_offer_directly(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
-    """Staff can confirm an offer that was made to them, because they need no token for their own holds."""
+    """An offer is a hold. Staff can confirm the hold without a token if the waiting list entry is their own."""
     staff = Actor(kind="user", id="u1", label="front desk")
     with actor_context(staff):
         entry = create_entry(NewEntry(nights=nights(1, 3), room_type="double"))

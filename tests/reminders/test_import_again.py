@@ -91,7 +91,7 @@ CHANGES: list[Callable[[Row], Row]] = [with_new_dates, with_other_status, with_o
 def expected_values(row: Row) -> tuple[Any, ...]:
     """Return the values that the reservation must have after the import of this row.
 
-    A value that is missing in the row is None here, because the import keeps the stored value.
+    None stands for a value that the row does not contain. The import does not change such a value.
     """
     return (
         STATUSES[row["status"]], row["check_in"], row["check_out"], row["reserved_room_type"], row["adults"],

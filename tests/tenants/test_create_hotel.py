@@ -177,7 +177,7 @@ def test_concurrent_calls_to_provision_hotel_create_one_hotel() -> None:
     assert results == ["active", "active"]
 
 
-def test_create_hotel_does_not_change_a_value_equal_to_the_template_schema_name() -> None:
+def test_create_hotel_copies_a_row_that_contains_the_template_schema_name_unchanged() -> None:
     row = "('tenants', 'hotel_template', now())"
     sql.execute(f"INSERT INTO hotel_template.django_migrations (app, name, applied) VALUES {row}")
     with direct_connection(), platform_context():

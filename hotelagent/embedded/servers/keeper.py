@@ -107,7 +107,10 @@ def wait_for_last_user(users: TextIO, is_unused: threading.Event) -> None:
 
 
 def main(home: Path, report: int) -> int:
-    """Run the keeper and return its exit code. Write "ready" or an error message to the file descriptor `report`."""
+    """Run the process that keeps the embedded servers running, and return its exit code.
+
+    Write "ready" or an error message to the file descriptor `report`.
+    """
     keeper = Keeper(home)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: keeper.is_unused.set())
