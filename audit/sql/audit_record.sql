@@ -25,9 +25,9 @@ BEGIN
     IF initiator_values IS NOT NULL THEN
         salted := coalesce(salted, '{}') || jsonb_build_object('initiator', audit_add_salt(initiator_values));
     END IF;
-    IF personal_data IS NOT NULL THEN
+    IF personal_data <> '{}' THEN
         salted := coalesce(salted, '{}')
-            || coalesce((SELECT jsonb_object_agg(key, audit_add_salt(value)) FROM jsonb_each(personal_data)), '{}');
+            || (SELECT jsonb_object_agg(key, audit_add_salt(value)) FROM jsonb_each(personal_data));
     END IF;
     INSERT INTO audit_event (
         id, event, version, severity, outcome, actor_kind, actor_id, initiator_kind, initiator_id, request_id, task_id,
