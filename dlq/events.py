@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 #: The apps `audit`, `locks` and `tenants` cannot add labels, because `dlq` imports them. So their labels are here.
 NAMES: dict[str, str | StrPromise] = {
     "audit.tasks.seal_all": _("sealing the audit trails"),
+    "audit.tasks.publish_all": _("publishing the checkpoints of the audit trails"),
     "audit.tasks.verify": _("verifying the audit trail"),
     "audit.tasks.verify_platform": _("verifying the audit trail of the platform"),
     "locks.tasks.delete_ended_records": _("deleting old holds and offers"),
