@@ -4,41 +4,17 @@ import uuid
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-from django.db import migrations, models, router
+from django.db import migrations, models
 
 import hotelagent.core.ids
+from tenants.queue.periodic_tasks import add_periodic_tasks
 
-#: task: (every, period, description in the admin, seconds after which a waiting message expires).
+#: task: (every, period, description in the admin).
 PERIODIC_TASKS = {
-    # A message that waited longer than two periods for a worker expires: the next one does its work.
-    "audit.tasks.seal_all": (60, "seconds", "Seals the events of the audit trails", 120),
-    "audit.tasks.publish_all": (60, "seconds", "Publishes the checkpoints of the audit trails", 120),
-    "audit.tasks.verify_platform": (1, "days", "Verifies the audit trail of the platform", None),
+    "audit.tasks.seal_all": (60, "seconds", "Seals the events of the audit trails"),
+    "audit.tasks.publish_all": (60, "seconds", "Publishes the checkpoints of the audit trails"),
+    "audit.tasks.verify_platform": (1, "days", "Verifies the audit trail of the platform"),
 }
-
-
-def add(apps, schema_editor):
-    IntervalSchedule = apps.get_model("django_celery_beat", "IntervalSchedule")
-    PeriodicTask = apps.get_model("django_celery_beat", "PeriodicTask")
-    if not router.allow_migrate_model(schema_editor.connection.alias, PeriodicTask):
-        return  # the schema of a hotel, which has no tables of Celery beat
-    for task, (every, period, description, expire_seconds) in PERIODIC_TASKS.items():
-        interval, _created = IntervalSchedule.objects.get_or_create(every=every, period=period)
-        PeriodicTask.objects.get_or_create(
-            name=task,
-            defaults={
-                "task": task,
-                "interval": interval,
-                "description": description,
-                "expire_seconds": expire_seconds,
-            },
-        )
-
-
-def remove(apps, schema_editor):
-    PeriodicTask = apps.get_model("django_celery_beat", "PeriodicTask")
-    if router.allow_migrate_model(schema_editor.connection.alias, PeriodicTask):
-        PeriodicTask.objects.filter(name__in=PERIODIC_TASKS).delete()
 
 
 class Migration(migrations.Migration):
@@ -247,5 +223,5 @@ class Migration(migrations.Migration):
                 name="audit_tile_transaction",
             ),
         ),
-        migrations.RunPython(add, remove),
+        add_periodic_tasks(PERIODIC_TASKS),
     ]

@@ -3,41 +3,17 @@
 Failures of hotels use the due queue.
 """
 
-from django.db import migrations, router
+from django.db import migrations
 
 from tenants.database.function_migrations import InstallFunctions
+from tenants.queue.periodic_tasks import add_periodic_tasks
 
-#: task: (every, period, description in the admin, seconds after which a waiting message expires).
+#: task: (every, period, description in the admin).
 PERIODIC_TASKS = {
-    # A message that waited longer than two periods for a worker expires: the next one does its work.
-    "dlq.tasks.retry_platform_due": (15, "seconds", "Retries failures of the platform", 30),
-    "dlq.tasks.watch_all": (60, "seconds", "Counts failures for metrics and alerts", 120),
-    "dlq.tasks.clean_up_platform": (1, "days", "Deletes old failures of the platform", None),
+    "dlq.tasks.retry_platform_due": (15, "seconds", "Retries failures of the platform"),
+    "dlq.tasks.watch_all": (60, "seconds", "Counts failures for metrics and alerts"),
+    "dlq.tasks.clean_up_platform": (1, "days", "Deletes old failures of the platform"),
 }
-
-
-def add(apps, schema_editor):
-    IntervalSchedule = apps.get_model("django_celery_beat", "IntervalSchedule")
-    PeriodicTask = apps.get_model("django_celery_beat", "PeriodicTask")
-    if not router.allow_migrate_model(schema_editor.connection.alias, PeriodicTask):
-        return  # the schema of a hotel, which has no tables of Celery beat
-    for task, (every, period, description, expire_seconds) in PERIODIC_TASKS.items():
-        interval, _created = IntervalSchedule.objects.get_or_create(every=every, period=period)
-        PeriodicTask.objects.get_or_create(
-            name=task,
-            defaults={
-                "task": task,
-                "interval": interval,
-                "description": description,
-                "expire_seconds": expire_seconds,
-            },
-        )
-
-
-def remove(apps, schema_editor):
-    PeriodicTask = apps.get_model("django_celery_beat", "PeriodicTask")
-    if router.allow_migrate_model(schema_editor.connection.alias, PeriodicTask):
-        PeriodicTask.objects.filter(name__in=PERIODIC_TASKS).delete()
 
 
 class Migration(migrations.Migration):
@@ -65,5 +41,5 @@ class Migration(migrations.Migration):
                 "dlq_record_success",
             ],
         ),
-        migrations.RunPython(add, remove),
+        add_periodic_tasks(PERIODIC_TASKS),
     ]

@@ -3,6 +3,7 @@
 from django.db import migrations
 
 from tenants.database.function_migrations import InstallFunctions
+from tenants.queue.periodic_tasks import add_periodic_tasks
 
 # Every process compares the routing version with its cached host table (tenants/host_routing.py). These are row
 # triggers because only a row trigger can have a WHEN condition. The condition skips hotels that are still being
@@ -49,27 +50,6 @@ PERIODIC_TASKS = {
 }
 
 
-def add_periodic_tasks(apps, schema_editor):
-    IntervalSchedule = apps.get_model("django_celery_beat", "IntervalSchedule")
-    PeriodicTask = apps.get_model("django_celery_beat", "PeriodicTask")
-    for task, (every, period, description) in PERIODIC_TASKS.items():
-        interval, _created = IntervalSchedule.objects.get_or_create(every=every, period=period)
-        PeriodicTask.objects.get_or_create(
-            name=task,
-            defaults={
-                "task": task,
-                "interval": interval,
-                "description": description,
-                # A message that waited longer than two periods for a worker expires: the next one does its work.
-                "expire_seconds": every * 2 if period == "seconds" else None,
-            },
-        )
-
-
-def remove_periodic_tasks(apps, schema_editor):
-    apps.get_model("django_celery_beat", "PeriodicTask").objects.filter(name__in=PERIODIC_TASKS).delete()
-
-
 class Migration(migrations.Migration):
     initial = True
 
@@ -98,5 +78,5 @@ class Migration(migrations.Migration):
             f"CREATE INDEX {SESSION_EXPIRY_INDEX} ON django_session (expire_date)",
             hints={"model_name": "user"},
         ),
-        migrations.RunPython(add_periodic_tasks, remove_periodic_tasks, hints={"model_name": "hotel"}),
+        add_periodic_tasks(PERIODIC_TASKS),
     ]
