@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import sys
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -59,6 +60,19 @@ def add_tenant_arguments(parser: CommandParser, noun: str, *, required: bool = T
 def tenant_context(options: dict[str, Any]) -> AbstractContextManager[Tenant]:
     """Return the context of the tenant that the user selected with `--hotel` or `--platform`. Raises HotelNotFound."""
     return platform_context() if options["platform"] else hotel_context(get_hotel(slug=options["hotel"]))
+
+
+def confirm_erasure(options: dict[str, Any], question: str) -> None:
+    """Ask whether the data in the question will be erased, unless the user has chosen `--yes`.
+
+    Raises CommandError with the exit code 2 if there is no terminal, and with the exit code 1 if the answer is not yes.
+    """
+    if options["yes"]:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError("There is no terminal to ask for a confirmation. Use --yes.", returncode=2)
+    if input(f"{question} Type yes to continue: ").strip() != "yes":
+        raise CommandError("Nothing was erased.", returncode=1)
 
 
 def hotel_as_json(hotel: Hotel) -> dict[str, Any]:

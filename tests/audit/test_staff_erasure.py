@@ -1,7 +1,9 @@
 """Tests of the erasure of a member of staff from the audit trail. A restore from a backup repeats the erasure."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -70,6 +72,22 @@ def test_erasure_of_an_unknown_member_of_staff_fails(hotel: Hotel) -> None:
     with pytest.raises(CommandError) as error:
         erase(hotel, "nobody")
     assert error.value.returncode == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("answer", "is_erased"), [("yes ", True), ("y", False), ("", False)])
+def test_erasure_on_a_terminal_requires_the_answer_yes(
+    hotel: Hotel, monkeypatch: pytest.MonkeyPatch, answer: str, is_erased: bool
+) -> None:
+    with hotel_context(hotel):
+        User.objects.create_user(username="rosa.diaz", password=None, role=Role.MANAGER)
+    monkeypatch.setattr("sys.stdin", mock.Mock(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda _prompt: answer)
+    with nullcontext() if is_erased else pytest.raises(CommandError, match="Nothing was erased") as error:
+        call_command("erase_staff", "rosa.diaz", "--hotel", hotel.slug)
+    assert error is None or error.value.returncode == 1
+    with hotel_context(hotel):
+        assert User.objects.filter(username="rosa.diaz").exists() is not is_erased
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,10 +3,15 @@
 import sys
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from dlq.erasure import services as erasure
-from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, tenant_context
+from tenants.management.hotel_command import (
+    HotelCommand,
+    add_tenant_arguments,
+    confirm_erasure,
+    tenant_context,
+)
 
 
 class Command(HotelCommand):
@@ -32,11 +37,7 @@ class Command(HotelCommand):
         identifier = options["identifier"]
         if identifier == "-":
             identifier = sys.stdin.readline()
-        if not options["yes"]:
-            if not sys.stdin.isatty():
-                raise CommandError("There is no terminal to ask for a confirmation. Use --yes.", returncode=2)
-            if input("The data of this guest will be erased. Type yes to continue: ").strip() != "yes":
-                raise CommandError("Nothing was erased.", returncode=1)
+        confirm_erasure(options, "The data of this guest will be erased.")
         with tenant_context(options):
             result = erasure.forget(identifier)
         text = (

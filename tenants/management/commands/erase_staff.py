@@ -1,11 +1,15 @@
 """The command `erase_staff`, which erases the personal data of a member of staff."""
 
-import sys
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
-from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, tenant_context
+from tenants.management.hotel_command import (
+    HotelCommand,
+    add_tenant_arguments,
+    confirm_erasure,
+    tenant_context,
+)
 from tenants.services.staff import erase_staff, find_staff
 
 
@@ -28,14 +32,7 @@ class Command(HotelCommand):
     def run(self, **options: Any) -> None:
         with tenant_context(options):
             user = find_staff(username=options["username"])
-            if not options["yes"]:
-                if not sys.stdin.isatty():
-                    raise CommandError(
-                        "There is no terminal to ask for a confirmation. Use --yes.", returncode=2
-                    )
-                question = f"The data of {user.username} will be erased. Type yes to continue: "
-                if input(question).strip() != "yes":
-                    raise CommandError("Nothing was erased.", returncode=1)
+            confirm_erasure(options, f"The data of {user.username} will be erased.")
             erase_staff(user_id=user.id)
         self.write_result(
             f"The personal data of the account {user.id} were erased.",
