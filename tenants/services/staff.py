@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from tenants.context import current_tenant
@@ -55,7 +56,7 @@ def set_password(*, username: str, password: str) -> User:
     Raises StaffNotFound, InvalidPassword.
     """
     with transaction.atomic():
-        user = User.objects.select_for_update().get(id=find_staff(username=username).id)
+        user = _find(User.objects.select_for_update(), username)
         try:
             validate_password(password, user)
         except ValidationError as error:
@@ -68,7 +69,11 @@ def set_password(*, username: str, password: str) -> User:
 
 def find_staff(*, username: str) -> User:
     """Return the staff account of the current tenant with this user name. Raises StaffNotFound."""
-    user = User.objects.filter(username__iexact=username).first()
+    return _find(User.objects.all(), username)
+
+
+def _find(accounts: QuerySet[User], username: str) -> User:
+    user = accounts.filter(username__iexact=username).first()
     if user is None:
         detail = _("There is no staff member with the user name {username}.").format(username=username)
         raise StaffNotFound(detail)
