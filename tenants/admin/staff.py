@@ -112,14 +112,13 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
         return _own_account_form(form)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        before = User.objects.get(pk=obj.pk) if change else None
         super().save_model(request, obj, form, change)
-        if before is None:
+        if not change:
             staff_added.send(User, user=obj)
             return
-        if obj.role != before.role:
-            staff_role_changed.send(User, user=obj, before=before.role)
-        if obj.is_active != before.is_active:
+        if "role" in form.changed_data:
+            staff_role_changed.send(User, user=obj, before=form.initial["role"])
+        if "is_active" in form.changed_data:
             staff_activation_changed.send(User, user=obj)
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
