@@ -23,7 +23,7 @@ from tenants.database.connections import direct_connection
 from tenants.database.logins import get_database_logins
 from tenants.database.placement import list_hotel_references
 from tenants.errors import DeletionConflict, DeletionIncomplete, HotelNotFound, RedisUnavailable
-from tenants.lifecycle.migration_lock import LOCK_TIMEOUT, hold_migration_lock, retry_on_lock_timeout
+from tenants.lifecycle.migration_lock import hold_migration_lock, retry_on_lock_timeout, set_lock_timeout
 from tenants.models import Hotel, HotelStatus
 from tenants.signals import hotel_data_deletion_started, hotel_deleted, hotel_deletion_requested
 
@@ -166,8 +166,7 @@ def _delete(hotel_id: UUID, confirm: str) -> DeletionCertificate:
 
 
 def _lock_deletable_hotel(hotel_id: UUID, confirm: str) -> Hotel:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+    set_lock_timeout()
     hotel = Hotel.objects.select_for_update().filter(id=hotel_id).first()
     if hotel is None:
         raise HotelNotFound

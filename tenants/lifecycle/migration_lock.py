@@ -1,4 +1,4 @@
-"""The lock that prevents concurrent migrations, and a function that retries after a lock timeout or a deadlock."""
+"""The lock that prevents concurrent migrations, the lock timeout, and a retry after a lock timeout or a deadlock."""
 
 import contextlib
 import random
@@ -42,6 +42,12 @@ def hold_migration_lock() -> Iterator[None]:
         if connection.connection is not None and not connection.connection.closed:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", _ADVISORY_LOCK)
+
+
+def set_lock_timeout() -> None:
+    """Limit the time for which a statement of the current transaction waits for a lock to LOCK_TIMEOUT."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
 
 
 def retry_on_lock_timeout(work: Callable[[], T]) -> T:

@@ -239,7 +239,7 @@ def test_deletion_while_a_table_of_the_hotels_role_is_locked_raises_deletion_con
     sol: Hotel, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migration_lock, "MAX_ATTEMPTS", 1)
-    monkeypatch.setattr(deletion, "LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr(migration_lock, "LOCK_TIMEOUT", "100ms")
     create_temporary_table(superuser, sol)
     with superuser.transaction():
         superuser.execute("INSERT INTO notes VALUES ('Ana')")

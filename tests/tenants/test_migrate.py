@@ -285,10 +285,7 @@ def test_store_script_waits_for_a_hotel_that_is_being_provisioned() -> None:
     thread.join()
 
 
-def test_migrate_retries_when_a_table_is_locked_by_a_reader(
-    add_migration: AddMigration, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(migration_lock, "LOCK_TIMEOUT", "100ms")
+def test_migrate_retries_when_a_table_is_locked_by_a_reader(add_migration: AddMigration) -> None:
     add_migration("locks", [ADD_FLOOR_NOTE])
     reading, finished = threading.Event(), threading.Event()
 

@@ -18,7 +18,7 @@ from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection, execute_script
 from tenants.lifecycle.fleet.migration_state import AppliedMigrations, HotelGroup, group_by_applied_migrations
 from tenants.lifecycle.fleet.schema_migrator import SchemaMigrator
-from tenants.lifecycle.migration_lock import LOCK_TIMEOUT, retry_on_lock_timeout
+from tenants.lifecycle.migration_lock import retry_on_lock_timeout, set_lock_timeout
 from tenants.lifecycle.schema_template import compute_schema_version
 from tenants.models import Hotel
 from tenants.signals import hotel_migrated
@@ -129,8 +129,7 @@ class ScriptReplay:
         def migrate() -> None:
             with transaction.atomic():
                 # execute_script() sends no BEGIN. A Django cursor sends BEGIN together with its first statement.
-                with connection.cursor() as cursor:
-                    cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                set_lock_timeout()
                 execute_script(path + self.script.sql + grants)
                 store_version(hotel, self.script.after, before=self.script.before)
 

@@ -14,7 +14,7 @@ from django.db.migrations.operations.base import Operation
 from tenants.context import Tenant, hotel_context
 from tenants.database.backend.schema import record_schema_statements
 from tenants.lifecycle.fleet.migration_state import AppliedMigrations
-from tenants.lifecycle.migration_lock import LOCK_TIMEOUT
+from tenants.lifecycle.migration_lock import set_lock_timeout
 
 Plan = list[tuple[Migration, bool]]
 
@@ -66,8 +66,7 @@ class SchemaMigrator:
                 return statements
             self._check_constraints_between_migrations(statements)
             with transaction.atomic():
-                with connection.cursor() as cursor:
-                    cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                set_lock_timeout()
                 self._execute_plan()
             return statements
 
