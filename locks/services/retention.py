@@ -14,7 +14,8 @@ from hotelagent.core.ids import first_uuid7_at
 from locks import policy
 from locks.models import Allocation, AllocationStatus
 from locks.waiting_list.models import WaitingListEntry
-from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
+from locks.webhooks.models import WebhookDelivery, WebhookDeliveryStatus
+from locks.webhooks.services import delete_expired_secrets
 from tenants.database.clock import database_now
 
 BATCH_SIZE = 1000
@@ -31,11 +32,8 @@ def delete_ended_records() -> int:
     Return the number of deleted records. Previous webhook secrets that have expired are also deleted. Holds are deleted
     in batches of `BATCH_SIZE`, each in a separate transaction.
     """
-    now = database_now()
-    Webhook.objects.filter(previous_secret_expires_at__lt=now).update(
-        encrypted_previous_secret=None, previous_secret_expires_at=None
-    )
-    before = now - datetime.timedelta(days=policy.DAYS_UNTIL_DELETION)
+    delete_expired_secrets()
+    before = database_now() - datetime.timedelta(days=policy.DAYS_UNTIL_DELETION)
     old_deliveries = WebhookDelivery.objects.filter(
         Q(status=WebhookDeliveryStatus.SENT) | Q(created_at__lt=before - KEEP_FAILED_DELIVERIES),
         created_at__lt=before,
