@@ -32,6 +32,11 @@ def platform_events() -> list[Event]:
         return list(events.order_by("id"))
 
 
+def update_hotel(hotel: Hotel, **changes: str) -> None:
+    properties = {name: getattr(hotel, name) for name in ("slug", "name", "time_zone", "language", "email")}
+    services.update_hotel(hotel_id=hotel.id, **(properties | changes))
+
+
 def names(trail: list[Event]) -> list[str]:
     return [event.event for event in trail]
 
@@ -59,14 +64,7 @@ def test_operations_on_a_hotel_are_recorded_in_the_hotels_and_platforms_trail(ho
 
 @pytest.mark.django_db
 def test_changed_properties_of_a_hotel_are_recorded_without_its_email_address(hotel: Hotel) -> None:
-    services.update_hotel(
-        hotel_id=hotel.id,
-        slug=hotel.slug,
-        name="New name",
-        time_zone=hotel.time_zone,
-        language=hotel.language,
-        email="new@example.com",
-    )
+    update_hotel(hotel, name="New name", email="new@example.com")
     [changed] = events_of(hotel)
     assert changed.event == "hotel.changed"
     assert changed.data["detail"] == {
@@ -78,14 +76,7 @@ def test_changed_properties_of_a_hotel_are_recorded_without_its_email_address(ho
 
 @pytest.mark.django_db
 def test_unchanged_properties_of_a_hotel_are_not_recorded(hotel: Hotel) -> None:
-    services.update_hotel(
-        hotel_id=hotel.id,
-        slug=hotel.slug,
-        name=hotel.name,
-        time_zone=hotel.time_zone,
-        language=hotel.language,
-        email=hotel.email,
-    )
+    update_hotel(hotel)
     assert events_of(hotel) == []
 
 
