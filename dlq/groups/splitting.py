@@ -21,7 +21,7 @@ from dlq.groups.state import lock_group
 from dlq.kinds.fields import overlaps
 from dlq.kinds.registry import find_kind
 from hotelagent.core.ids import uuid7
-from tenants.queue.celery_task import get_task
+from tenants.queue.celery_task import send_on_commit
 from tenants.unaudited import unaudited
 
 #: Maximum number of rules that split one group. Each capture of an error of the group may check all these rules.
@@ -233,7 +233,7 @@ def _move_first_batch(fingerprint: str) -> int:
     """
     moved = _move_batch(fingerprint)
     if _has_remaining(fingerprint):
-        get_task(REGROUP_TASK).delay_on_commit()
+        send_on_commit(REGROUP_TASK)
     return moved
 
 
