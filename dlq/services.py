@@ -24,7 +24,7 @@ from dlq.models import WAITING_STATUSES, Failure, FailureStatus
 from dlq.policy import MAX_AGE
 from dlq.retries import ordering, schedule
 from tenants.database.clock import database_now
-from tenants.database.connections import start_on_second_connection
+from tenants.database.connections import call_on_second_connection
 from tenants.database.functions import call_function
 
 
@@ -78,7 +78,7 @@ def capture(
         origin=origin,
     )
     if _transaction_is_broken():
-        return start_on_second_connection(lambda: _store(request), name="dlq-capture").result()
+        return call_on_second_connection(lambda: _store(request))
     return _store(request)
 
 

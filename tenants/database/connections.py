@@ -7,9 +7,8 @@ models work on either connection.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from copy import deepcopy
@@ -190,14 +189,13 @@ def execute_script(statements: str) -> None:
             raise errors.error_from_result(result, encoding="utf-8")
 
 
-def start_on_second_connection(function: Callable[[], T], *, name: str) -> Future[T]:
-    """Call the function in a new thread with a separate database connection, and return a future for the result.
+def call_on_second_connection(function: Callable[[], T]) -> T:
+    """Call the function in a new thread with a separate database connection, and return the result of the function.
 
     The function runs with the caller's tenant and actor. The changes that the function commits are kept even if the
-    caller's transaction is rolled back. The connection is closed before the result is available. `name` is the name
-    of the thread.
+    caller's transaction is rolled back. The connection is closed when the function has ended. Raises the errors of the
+    function.
     """
-    result: Future[T] = Future()
     context = copy_context()
 
     def call_and_close() -> T:
@@ -206,11 +204,5 @@ def start_on_second_connection(function: Callable[[], T], *, name: str) -> Futur
         finally:
             connection.close()
 
-    def run() -> None:
-        try:
-            result.set_result(call_and_close())
-        except Exception as error:  # noqa: BLE001 - the caller receives it from the future
-            result.set_exception(error)
-
-    threading.Thread(target=run, name=name).start()
-    return result
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(call_and_close).result()
