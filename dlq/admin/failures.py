@@ -160,7 +160,7 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
         `query_for_all` is the query string of this link.
         """
         changelist = super().get_changelist_instance(request)
-        if _is_list(request) and len(changelist.result_list) < changelist.list_per_page:
+        if self._displays_list(request) and len(changelist.result_list) < changelist.list_per_page:
             changelist.query_for_all = searches.query_for_all(request.GET)
             changelist.max_searched = searches.MAX_SEARCHED
         subjects = find_subjects(changelist.result_list)
@@ -180,9 +180,19 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
         text = capfirst(f"{error}: {failure.localized_message}")
         return Truncator(text).chars(120) + occurrences
 
+    def _displays_list(self, request: HttpRequest) -> bool:
+        """Return whether the request displays the list of failures.
+
+        The search limit applies to such requests only: actions and exports also process failures that the list leaves
+        out.
+        """
+        return request.method == "GET" and self.is_list_request(request)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Failure]:
         failures: QuerySet[Failure] = super().get_queryset(request).with_waits_for()
-        return failures.filter(searches.search_limit(request.GET)) if _is_list(request) else failures
+        if self._displays_list(request):
+            failures = failures.filter(searches.search_limit(request.GET))
+        return failures
 
     @display(description=_("group"))
     def group(self, failure: Failure) -> SafeString:
@@ -227,12 +237,3 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
             text = ngettext("%d failure was discarded.", "%d failures were discarded.", count)
             self.message_user(request, text % count, messages.SUCCESS)
         return None
-
-
-def _is_list(request: HttpRequest) -> bool:
-    """Return whether the request displays the list of failures.
-
-    The search limit applies to such requests only: actions and exports also process failures that the list leaves out.
-    """
-    match = request.resolver_match
-    return request.method == "GET" and match is not None and match.url_name == "dlq_failure_changelist"

@@ -91,8 +91,7 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         groups: Any = FailureGroup.objects.with_state().defer("traceback")
-        is_list = request.resolver_match and request.resolver_match.url_name == "dlq_failuregroup_changelist"
-        return groups.visible() if is_list else groups
+        return groups.visible() if self.is_list_request(request) else groups
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the list of groups. Add to each displayed group its counts, and what its latest failure is about."""

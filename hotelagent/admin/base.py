@@ -75,6 +75,11 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> Any:
         return HotelChangeList
 
+    def is_list_request(self, request: HttpRequest) -> bool:
+        """Return whether the URL of the request is the URL of this model's list, also if the request is an action."""
+        match, name = request.resolver_match, f"{self.opts.app_label}_{self.opts.model_name}_changelist"
+        return match is not None and match.url_name == name
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the list with the model's name as its title, as in the menu, instead of "Select reservation to change".
 
