@@ -14,6 +14,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from audit.erasure import Matcher
 from dlq import payloads
 from dlq.errors import FailureNotRetryable, InvalidIdentifier
 from dlq.groups.models import FailureGroup
@@ -54,37 +55,36 @@ def digests_of(identifier: str) -> set[bytes]:
     return {_digest(form, key) for text in (identifier, *related) for form in _forms(text)}
 
 
-def find_failures(digests: set[bytes]) -> Iterator[list[Failure]]:
+def matcher(digests: set[bytes]) -> Matcher:
+    """Return a function that tells whether any of the given texts contains an identifier with one of these digests."""
+    key = encryption.derive_key(_KEY_PURPOSE)
+
+    # Payloads have many words in common, and computing a digest takes much longer than finding a result in the cache.
+    @lru_cache(maxsize=10_000)
+    def is_identifier(form: str) -> bool:
+        return _digest(form, key) in digests
+
+    return lambda texts: any(is_identifier(form) for text in texts for form in _candidates(text))
+
+
+def find_failures(is_match: Matcher) -> Iterator[list[Failure]]:
     """Read all failures in batches, oldest first. For each batch, yield the failures that contain an identifier.
 
     A batch without such a failure is yielded as an empty list, so that the caller can stop after any batch.
     """
-    last, is_identifier = uuid.UUID(int=0), _matcher(digests)
+    last = uuid.UUID(int=0)
     while batch := list(Failure.objects.filter(id__gt=last).order_by("id")[:BATCH_SIZE]):
         last = batch[-1].id
         texts = _attempt_texts([failure.id for failure in batch])
-        yield [
-            failure
-            for failure in batch
-            if _contains(_texts_of(failure, texts.get(failure.id, [])), is_identifier)
-        ]
+        yield [failure for failure in batch if is_match(_texts_of(failure, texts.get(failure.id, [])))]
 
 
-def matcher_of_texts(digests: set[bytes]) -> Callable[[Iterable[str]], bool]:
-    """Return a function that tells whether any of the given texts contains an identifier with one of these digests."""
-    is_identifier = _matcher(digests)
-    return lambda texts: _contains(texts, is_identifier)
-
-
-def find_groups(digests: set[bytes]) -> list[str]:
+def find_groups(is_match: Matcher) -> list[str]:
     """Return the fingerprints of the groups whose texts contain an identifier."""
-    is_identifier = _matcher(digests)
     return [
         group.pk
         for group in FailureGroup.objects.only("note", "error_message", "traceback", "splits")
-        if _contains(
-            [group.note, group.error_message, group.traceback, *_strings(group.splits)], is_identifier
-        )
+        if is_match([group.note, group.error_message, group.traceback, *_strings(group.splits)])
     ]
 
 
@@ -125,22 +125,6 @@ def _strings(value: Any) -> Iterator[str]:
                 pass
             case other:
                 yield str(other)
-
-
-def _matcher(digests: set[bytes]) -> Callable[[str], bool]:
-    """Return a function that tells whether a text in its normal form is one of the identifiers with these digests."""
-    key = encryption.derive_key(_KEY_PURPOSE)
-
-    # Payloads have many words in common, and computing a digest takes much longer than finding a result in the cache.
-    @lru_cache(maxsize=10_000)
-    def is_identifier(form: str) -> bool:
-        return _digest(form, key) in digests
-
-    return is_identifier
-
-
-def _contains(texts: Iterable[str], is_identifier: Callable[[str], bool]) -> bool:
-    return any(is_identifier(form) for text in texts for form in _candidates(text))
 
 
 def _forms(identifier: str) -> set[str]:

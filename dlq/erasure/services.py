@@ -15,7 +15,7 @@ from django.db.models import CharField, Value
 from django.db.models.functions import Cast, Concat, Greatest
 from django.utils.translation import gettext as _
 
-from audit.erasure import erase_guest
+from audit.erasure import Matcher, erase_guest
 from audit.services import record
 from dlq import events
 from dlq.erasure import search
@@ -73,10 +73,10 @@ class Preview:
 def preview(identifier: str, *, seconds: float) -> Preview:
     """Return what the erasure of a guest would do. The search stops after `seconds`. Raises InvalidIdentifier."""
     started = time.monotonic()
-    digests = search.digests_of(identifier)
-    groups = len(search.find_groups(digests))
+    is_match = search.matcher(search.digests_of(identifier))
+    groups = len(search.find_groups(is_match))
     failures, still_open, sample, is_complete = 0, 0, list[Failure](), True
-    for found in search.find_failures(digests):
+    for found in search.find_failures(is_match):
         failures += len(found)
         still_open += sum(failure.status in OPEN_STATUSES for failure in found)
         sample += found[: SAMPLE_SIZE - len(sample)]
@@ -136,10 +136,10 @@ def _set_pending(digests: set[bytes], *, is_pending: bool) -> None:
 
 
 def _erase(digests: set[bytes], *, seconds: float | None = None) -> ErasureResult:
-    started = time.monotonic()
-    groups = _erase_groups(digests)
+    started, is_match = time.monotonic(), search.matcher(digests)
+    groups = _erase_groups(is_match)
     failures, discarded, attempts, is_complete = 0, 0, 0, True
-    for found in search.find_failures(digests):
+    for found in search.find_failures(is_match):
         if found:
             counts = _erase_failures([failure.id for failure in found])
             failures, discarded, attempts = failures + len(found), discarded + counts[0], attempts + counts[1]
@@ -149,7 +149,7 @@ def _erase(digests: set[bytes], *, seconds: float | None = None) -> ErasureResul
     erased_events = 0
     if is_complete:
         remaining = None if seconds is None else max(0.0, seconds - (time.monotonic() - started))
-        erased_events, is_complete = erase_guest(search.matcher_of_texts(digests), seconds=remaining)
+        erased_events, is_complete = erase_guest(is_match, seconds=remaining)
     result = ErasureResult(failures, discarded, attempts, groups, erased_events, is_complete)
     with transaction.atomic():
         if is_complete:
@@ -208,9 +208,9 @@ def _wait_for_running_attempts(erased: list[Failure]) -> None:
             following.update(next_retry_at=Greatest("next_retry_at", failure.claimed_until))
 
 
-def _erase_groups(digests: set[bytes]) -> int:
+def _erase_groups(is_match: Matcher) -> int:
     """Find the groups whose texts contain an identifier, and delete these texts. Return the number of groups."""
-    found = search.find_groups(digests)
+    found = search.find_groups(is_match)
     changes = {"note": "", "error_message": "", "translatable_message": None, "traceback": "", "splits": None}
     FailureGroup.objects.filter(pk__in=found).update(**changes)
     return len(found)
