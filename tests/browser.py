@@ -16,6 +16,8 @@ from tests.servers import skip_or_fail_in_ci
 
 #: The type of the fixture `open_as_manager`, which opens the page at a path in a browser.
 OpenPage = Callable[..., AbstractContextManager[Page]]
+#: The options of a browser context with the screen of a phone.
+PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
 @contextmanager
@@ -57,6 +59,11 @@ def open_page(
         page.goto(url + path)
         yield page
     assert errors == []
+
+
+def fits_width(page: Page) -> bool:
+    """Return whether the page can be read without horizontal scrolling."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 def screenshot(page: Page, name: str) -> None:

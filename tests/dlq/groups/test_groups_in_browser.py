@@ -1,12 +1,12 @@
 """Tests of the pages of groups in a browser: what a clerk sees and does when reminders fail."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from dlq.groups.models import FailureGroup
 from tenants.context import hotel_context
 from tenants.models import Hotel
-from tests.browser import OpenPage, screenshot
+from tests.browser import PHONE, OpenPage, fits_width, screenshot
 from tests.dlq.conftest import Lamp, capture_failure
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
@@ -18,10 +18,6 @@ def groups(hotel: Hotel, lamp: Lamp) -> None:
         for number in range(3):
             capture_failure(message="the lamp is dark", number=number, retry=False)
         capture_failure(message="the lamp is away, and " + "so is the next lamp, " * 8, retry=False)
-
-
-def no_horizontal_scroll(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 def test_clerk_opens_a_group_acknowledges_it_and_discards_its_failures(
@@ -47,8 +43,7 @@ def test_pages_of_groups_fit_on_a_phone(open_as_manager: OpenPage, hotel: Hotel,
     with hotel_context(hotel):
         fingerprint = FailureGroup.objects.values_list("pk", flat=True).order_by("pk")[0]
     for path in ("", f"{fingerprint}/change/"):
-        phone = {"viewport": {"width": 390, "height": 844}}
-        with open_as_manager(f"/admin/dlq/failuregroup/{path}", **phone) as page:
+        with open_as_manager(f"/admin/dlq/failuregroup/{path}", **PHONE) as page:
             page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
             screenshot(page, f"groups-phone{len(path)}")
-            assert no_horizontal_scroll(page)
+            assert fits_width(page)

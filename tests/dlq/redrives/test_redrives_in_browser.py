@@ -9,7 +9,7 @@ from dlq.redrives import progress
 from dlq.redrives.models import Redrive
 from tenants.context import hotel_context
 from tenants.models import Hotel
-from tests.browser import OpenPage, screenshot
+from tests.browser import PHONE, OpenPage, fits_width, screenshot
 from tests.dlq.conftest import Lamp, capture_failure
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
@@ -17,7 +17,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 FILTERED_LIST = "/admin/dlq/failure/?status__exact=permanent"
 #: The interval at which the page of a redrive that is not finished updates itself.
 POLL_MILLISECONDS = 3_000
-PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
 @pytest.fixture
@@ -32,10 +31,6 @@ def failures(hotel: Hotel, lamp: Lamp) -> list[Failure]:
 def statuses(hotel: Hotel) -> list[str]:
     with hotel_context(hotel):
         return list(Failure.objects.order_by("id").values_list("status", flat=True))
-
-
-def fits(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 def preview(page: Page) -> None:
@@ -110,8 +105,8 @@ def test_pages_of_redrives_fit_on_a_phone(
 ) -> None:
     with open_as_manager("/admin/dlq/redrive/start/?status__exact=permanent", locale=locale, **PHONE) as page:
         screenshot(page, f"redrive-start-phone-{locale}")
-        assert fits(page)
+        assert fits_width(page)
         page.locator("button.ha-main").click()
         expect(page.locator(".dlq-state")).to_be_visible()
         screenshot(page, f"redrive-phone-{locale}")
-        assert fits(page)
+        assert fits_width(page)

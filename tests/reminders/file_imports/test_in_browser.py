@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from hotelagent.celery import app
 from reminders.models import Reservation
 from tenants.models import Hotel, User
-from tests.browser import OpenPage, screenshot
+from tests.browser import OpenPage, fits_width, screenshot
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
@@ -65,7 +65,7 @@ def test_staff_can_upload_check_and_import_the_export_of_an_unknown_system(page:
     page.click("[value=start]")
     page.locator(".fi-steps .fi-done >> nth=2").wait_for()
     screenshot(page, f"{name}-4-imported")
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert fits_width(page)
     with page.expect_download() as download:
         page.click(".fi-download")
     report = Path(download.value.path()).read_text("utf-8-sig")
