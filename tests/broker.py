@@ -1,7 +1,10 @@
-"""Access of the test process to the message broker."""
+"""Access of the test process to the message broker, and Redis servers that a test can kill."""
 
 import json
-from typing import Any
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any, Self
 
 import redis
 from django.conf import settings
@@ -9,6 +12,38 @@ from kombu import pools
 
 from hotelagent.celery import app
 from hotelagent.core.broker import MOVED, Channel
+from hotelagent.embedded import paths, processes
+from hotelagent.embedded.servers.valkey import THROWAWAY, Valkey
+
+
+class SeparateRedis:
+    """A Redis server that only one test uses, so that the test can limit its memory or kill it.
+
+    The end of the `with` block kills the server.
+    """
+
+    def __init__(self, folder: Path, *, persistence: str = THROWAWAY) -> None:
+        self.server = Valkey(folder, persistence=persistence)
+        paths.private_folder(self.server.home)
+        self.server.prepare()
+
+    @property
+    def url(self) -> str:
+        return self.server.url()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        self.process = self.server.start(subprocess.DEVNULL)
+        self.server.wait_until_ready(self.process)
+
+    def kill(self) -> None:
+        processes.stop(self.process, signal_number=signal.SIGKILL, timeout=10)
 
 
 def close_broker_connections() -> None:

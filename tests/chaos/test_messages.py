@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,12 +18,10 @@ import redis
 
 from dlq.models import Failure
 from hotelagent.celery import app
-from hotelagent.embedded import paths, processes
-from hotelagent.embedded.servers.valkey import Valkey
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tenants.queue.celery_task import HOTEL_HEADER
-from tests.broker import close_broker_connections, pending_messages
+from tests.broker import SeparateRedis, close_broker_connections, pending_messages
 from tests.chaos.messages import DONE, MOMENTS, UNKNOWN, fail, succeed
 from tests.chaos.process_starter import ProcessStarter
 from tests.dlq.workers import database_outage
@@ -37,23 +34,6 @@ TASKS = (succeed.name, fail.name, UNKNOWN)
 UNMODIFIED_KOMBU = {"broker_transport": "redis"}
 
 
-class Broker:
-    """A Redis server that the test can kill."""
-
-    def __init__(self, folder: Path) -> None:
-        self.server = Valkey(folder, persistence=DURABLE)
-        paths.private_folder(self.server.home)
-        self.server.prepare()
-        self.start()
-
-    def start(self) -> None:
-        self.process = self.server.start(subprocess.DEVNULL)
-        self.server.wait_until_ready(self.process)
-
-    def kill(self) -> None:
-        processes.stop(self.process, signal_number=signal.SIGKILL, timeout=10)
-
-
 @dataclass
 class Scenario:
     """Messages that two hotels send, and the places where the test looks for the messages afterwards.
@@ -61,7 +41,7 @@ class Scenario:
     The argument of a message is its number.
     """
 
-    broker: Broker
+    broker: SeparateRedis
     starter: ProcessStarter
     done_file: Path
     hotels: tuple[Hotel, Hotel]
@@ -75,7 +55,7 @@ class Scenario:
             self.sent.append((number, hotel, task))
 
     def messages(self) -> list[dict[str, Any]]:
-        return pending_messages(self.broker.server.url())
+        return pending_messages(self.broker.url)
 
     def queued(self) -> set[int]:
         return {json.loads(base64.b64decode(message["body"]))[0][0] for message in self.messages()}
@@ -105,28 +85,29 @@ class Scenario:
 
 
 @pytest.fixture(scope="module")
-def starter_and_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ProcessStarter, Broker]]:
+def starter_and_broker(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[ProcessStarter, SeparateRedis]]:
     folder = tmp_path_factory.mktemp("messages")
-    broker = Broker(folder / "valkey")
-    environment = {"REDIS_URL": broker.server.url(), DONE: str(folder / "done")}
-    with ProcessStarter(environment, log=folder / "log") as starter:
-        yield starter, broker
-    broker.kill()
+    with SeparateRedis(folder / "valkey", persistence=DURABLE) as broker:
+        environment = {"REDIS_URL": broker.url, DONE: str(folder / "done")}
+        with ProcessStarter(environment, log=folder / "log") as starter:
+            yield starter, broker
 
 
 @pytest.fixture
 def scenario(
-    starter_and_broker: tuple[ProcessStarter, Broker],
+    starter_and_broker: tuple[ProcessStarter, SeparateRedis],
     hotel: Hotel,
     other_hotel: Hotel,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Scenario]:
     starter, broker = starter_and_broker
-    with redis.Redis.from_url(broker.server.url()) as client:
+    with redis.Redis.from_url(broker.url) as client:
         client.flushall()
     done_file = broker.server.home.parent / "done"
     done_file.write_text("")
-    monkeypatch.setattr(app.conf, "broker_url", broker.server.url())
+    monkeypatch.setattr(app.conf, "broker_url", broker.url)
     close_broker_connections()
     yield Scenario(broker, starter, done_file, (hotel, other_hotel))
     monkeypatch.undo()

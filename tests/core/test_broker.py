@@ -20,7 +20,7 @@ from kombu.simple import SimpleQueue
 from hotelagent.celery import app
 from hotelagent.core.broker import MOVED, QoS, Transport
 from hotelagent.embedded import paths
-from hotelagent.embedded.servers.valkey import THROWAWAY, Valkey
+from tests.broker import SeparateRedis
 from tests.core import killed_worker
 
 TRANSPORT = "hotelagent.core.broker:Transport"
@@ -151,16 +151,8 @@ def get_in_thread(queue: Any) -> tuple[threading.Thread, list[Any]]:
 @pytest.fixture
 def separate_redis(tmp_path: Path) -> Iterator[str]:
     """Return the URL of a Redis server that only this test uses, so the test can limit its memory."""
-    server = Valkey(tmp_path / "valkey", persistence=THROWAWAY)
-    paths.private_folder(server.home)
-    server.prepare()
-    process = server.start(subprocess.DEVNULL)
-    try:
-        server.wait_until_ready(process)
-        yield server.url()
-    finally:
-        process.terminate()
-        process.wait(10)
+    with SeparateRedis(tmp_path / "valkey") as server:
+        yield server.url
 
 
 def test_idle_consumer_receives_a_message_as_soon_as_it_is_sent(redis_url: str) -> None:

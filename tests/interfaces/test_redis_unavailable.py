@@ -1,6 +1,5 @@
 """Tests of the responses to platform staff while Redis is full, is a read-only replica, or is down."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,10 @@ from django.test import Client
 from waffle.models import Switch
 
 from hotelagent.celery import app
-from hotelagent.embedded import paths
-from hotelagent.embedded.servers.valkey import THROWAWAY, Valkey
 from tenants import tasks
 from tenants.context import platform_context
 from tenants.models import Hotel, HotelStatus
-from tests.broker import close_broker_connections
+from tests.broker import SeparateRedis, close_broker_connections
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,27 +27,20 @@ def degraded_redis(
 
     Return the reason: "full", "read-only" or "down".
     """
-    server = Valkey(tmp_path / "valkey", persistence=THROWAWAY)
-    paths.private_folder(server.home)
-    server.prepare()
-    process = server.start(subprocess.DEVNULL)
-    server.wait_until_ready(process)
-    with redis.Redis.from_url(server.url()) as client:
-        if request.param == "full":
-            client.config_set("maxmemory", 1)
-        elif request.param == "read-only":
-            client.replicaof("127.0.0.1", 1)
-        else:
-            process.terminate()
-            process.wait(10)
-    settings.REDIS_URL = server.url()
-    caches_before = settings.CACHES
-    settings.CACHES = {name: {**cache, "LOCATION": server.url()} for name, cache in caches_before.items()}
-    monkeypatch.setattr(app.conf, "broker_url", server.url())
-    close_broker_connections()
-    yield request.param
-    process.terminate()
-    process.wait(10)
+    with SeparateRedis(tmp_path / "valkey") as server:
+        with redis.Redis.from_url(server.url) as client:
+            if request.param == "full":
+                client.config_set("maxmemory", 1)
+            elif request.param == "read-only":
+                client.replicaof("127.0.0.1", 1)
+            else:
+                server.kill()
+        settings.REDIS_URL = server.url
+        caches_before = settings.CACHES
+        settings.CACHES = {name: {**cache, "LOCATION": server.url} for name, cache in caches_before.items()}
+        monkeypatch.setattr(app.conf, "broker_url", server.url)
+        close_broker_connections()
+        yield request.param
     monkeypatch.undo()
     close_broker_connections()
 
