@@ -1,7 +1,6 @@
 """Tasks and workers of the test that kills a worker at each step of processing a message."""
 
 import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from celery import shared_task
 from kombu.transport import redis, virtual
 
 from tenants.queue.celery_task import HotelTask
+from tests.core import killed_worker
 
 #: The environment variable with the path of the file to which tasks append their number when their work is done.
 DONE = "CHAOS_DONE"
@@ -42,16 +42,5 @@ def run_killed_worker(moment: str, settings: dict[str, Any]) -> None:
     """Run a Celery worker that kills itself with SIGKILL at this step (a key of `MOMENTS`)."""
     from hotelagent.celery import app  # noqa: PLC0415 - the app needs django.setup()
 
-    owner, function = MOMENTS[moment]
-    setattr(owner, function, lambda *_args, **_kwargs: os.kill(os.getpid(), signal.SIGKILL))
     app.conf.update(settings)
-    app.worker_main(
-        [
-            "worker",
-            "--pool=solo",
-            "--loglevel=WARNING",
-            "--without-gossip",
-            "--without-mingle",
-            "--without-heartbeat",
-        ]
-    )
+    killed_worker.run_until(app, MOMENTS[moment], log_level="WARNING")

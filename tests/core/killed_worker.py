@@ -39,19 +39,24 @@ def _do_nothing() -> None:
     pass
 
 
-def main(transport: str, moment: str) -> None:
-    owner, function = MOMENTS[moment]
+def run_until(app: Celery, moment: tuple[type[Any], str], *, log_level: str = "CRITICAL") -> None:
+    """Run a worker of the app. The worker kills itself immediately before it calls the function of this class."""
+    owner, function = moment
     setattr(owner, function, lambda *_args, **_kwargs: os.kill(os.getpid(), signal.SIGKILL))
-    create_app(os.environ["REDIS_URL"], transport).worker_main(
+    app.worker_main(
         [
             "worker",
             "--pool=solo",
             "--without-gossip",
             "--without-mingle",
             "--without-heartbeat",
-            "--loglevel=CRITICAL",
+            f"--loglevel={log_level}",
         ]
     )
+
+
+def main(transport: str, moment: str) -> None:
+    run_until(create_app(os.environ["REDIS_URL"], transport), MOMENTS[moment])
 
 
 if __name__ == "__main__":
