@@ -6,6 +6,7 @@ Triggers reject all changes of rows except the erasure of personal values.
 import json
 from typing import Any
 
+from django.contrib.admin import display
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Func, Q
@@ -134,11 +135,13 @@ class Event(models.Model):
         return sorted(name for name, stored in (self.personal or {}).items() if "digest" in stored)
 
     @property
+    @display(description=_("actor"))
     def actor_label(self) -> str:
         """The name of the actor. If no name is stored, this is the id of the actor, or else the kind."""
         return visible(str(self._origin("actor").get("label") or self.actor_id or self.actor_kind))
 
     @property
+    @display(description=_("initiator"))
     def initiator_label(self) -> str:
         """The name of the initiator, who started the task or command. If no name is stored, this is the id.
 
@@ -147,12 +150,14 @@ class Event(models.Model):
         return visible(str(self._origin("initiator").get("label") or self.initiator_id or ""))
 
     @property
+    @display(description=_("IP address"))
     def ip(self) -> str | None:
         """The IP address of the client that caused the event, or None."""
         address = self._origin("actor").get("ip")
         return None if address is None else str(address)
 
     @property
+    @display(description=_("user agent"))
     def user_agent(self) -> str:
         return visible(str(self._origin("actor").get("user_agent", "")))
 

@@ -144,11 +144,15 @@ def model_labels(model_admin: ModelAdmin[Any]) -> Iterator[tuple[str, Any]]:
 
 def admin_labels(model_admin: ModelAdmin[Any]) -> Iterator[tuple[str, Any]]:
     columns = [
-        name for name in (*model_admin.list_display, *model_admin.readonly_fields) if isinstance(name, str)
+        name
+        for name in (*model_admin.list_display, *model_admin.readonly_fields, *(model_admin.fields or []))
+        if isinstance(name, str)
     ]
     for name in columns:
         if name != "__str__" and hasattr(type(model_admin), name):  # a method, not a field of the model
             yield f"{name}()", getattr(getattr(model_admin, name), "short_description", name)
+        elif isinstance(shown := getattr(model_admin.model, name, None), property):
+            yield f"model.{name}", getattr(shown.fget, "short_description", name)
     for action in model_admin.actions or []:
         method = getattr(model_admin, action) if isinstance(action, str) else action
         yield f"{method.__name__}()", getattr(method, "short_description", method.__name__)
