@@ -198,6 +198,7 @@ RATE_LIMIT_EXCEEDED = register(
 # A single shown record is the subject. For a list, the field `targets` has the kinds and ids of at most 100 records.
 PERSONAL_DATA_READ = register(
     "personal_data.read",
+    reads_personal_data=True,
     description=_("{actor} viewed {count} records with personal data ({kind})"),
     fields=("kind", "count", "targets", "route"),
 )
@@ -242,6 +243,7 @@ VERIFICATION_FAILED = register(
 )
 EXPORTED = register(
     "audit.exported",
+    reads_personal_data=True,
     description=_("{actor} exported {events} events of the audit trail, from position {first} on"),
     fields=("first", "events", "format"),
     severity=Severity.NOTICE,

@@ -119,3 +119,15 @@ def test_tables_with_masked_names_and_addresses_are_declared_as_identifying_peop
         table for table, declared in personal_data._declared.items() if masks & set(declared.masked.values())
     }
     assert {table for table in tables if not identifies_people(table)} == {"tenants_hotel"}
+
+
+def test_filter_by_access_finds_who_read_a_reservation_or_a_list_with_it(
+    hotel: Hotel, api: APIClient, reservations: list[UUID]
+) -> None:
+    api.get(f"/api/v1/reservations/{reservations[0]}/")
+    api.get("/api/v1/reservations/")
+    detail, page = reads(hotel)
+    for condition, event in (("subject_id", detail), ("text", page)):
+        search = {"access": "true", condition: str(reservations[0])}
+        found = api.get("/api/v1/audit/", search).json()["results"]
+        assert [read["id"] for read in found] == [str(event.id)]
