@@ -48,11 +48,9 @@ def erase_guest(is_match: Matcher, *, seconds: float | None = None) -> ErasedEve
     texts. The erasure stops after `seconds`. The erasure can be repeated.
     """
     started = time.monotonic()
-    count, last = 0, uuid.UUID(int=0)
-    events = Event.objects.filter(personal__isnull=False).order_by("id").only(*_COLUMNS)
-    while batch := list(events.filter(id__gt=last)[:BATCH_SIZE]):
-        last = batch[-1].id
-        count += _erase_fields((event, _fields_of_guest(event, is_match)) for event in batch)
+    count = 0
+    for changed in _erase_in_batches(Event.objects.all(), lambda event: _fields_of_guest(event, is_match)):
+        count += changed
         if seconds is not None and time.monotonic() - started > seconds:
             return ErasedEvents(count, is_complete=False)
     return ErasedEvents(count, is_complete=True)
@@ -68,24 +66,27 @@ def erase_staff_member(*, user_id: uuid.UUID, username: str = "") -> int:
     identifier = str(user_id)
     own = by_person(Event.objects.all(), identifier)
     about = Event.objects.filter(subject_kind="user", subject_id=identifier)
-    count = _erase_all(own, lambda event: _fields_of_actor(event, identifier))
-    count += _erase_all(about, lambda event: set(event.personal or {}) - ORIGIN)
+    count = sum(_erase_in_batches(own, lambda event: _fields_of_actor(event, identifier)))
+    count += sum(_erase_in_batches(about, lambda event: set(event.personal or {}) - ORIGIN))
     if username:
         named = Event.objects.extra(where=[_WITH_TEXT], params=[username])  # noqa: S610 - a constant with a parameter
-        count += _erase_all(named, lambda event: _fields_with_text(event, username))
+        count += sum(_erase_in_batches(named, lambda event: _fields_with_text(event, username)))
     return count
 
 
 _COLUMNS = ("id", "subject_id", "actor_kind", "actor_id", "initiator_kind", "initiator_id", "personal")
 
 
-def _erase_all(events: QuerySet[Event], fields_of: Callable[[Event], set[str]]) -> int:
-    count, last = 0, uuid.UUID(int=0)
+def _erase_in_batches(events: QuerySet[Event], fields_of: Callable[[Event], set[str]]) -> Iterator[int]:
+    """Erase from each event the personal fields that `fields_of` returns. Yield the number of changed events per batch.
+
+    The events are read in the order of their ids, and each batch is erased with one statement.
+    """
+    last = uuid.UUID(int=0)
     found = events.filter(personal__isnull=False).order_by("id").only(*_COLUMNS)
     while batch := list(found.filter(id__gt=last)[:BATCH_SIZE]):
         last = batch[-1].id
-        count += _erase_fields((event, fields_of(event)) for event in batch)
-    return count
+        yield _erase_fields((event, fields_of(event)) for event in batch)
 
 
 def _erase_fields(events: Iterable[tuple[Event, set[str]]]) -> int:
