@@ -1,10 +1,10 @@
 """The filters of the list of audit events in the admin. The function `search_of` combines them into one search."""
 
 import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import IntegerChoices, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -17,16 +17,26 @@ from hotelagent.admin.filters import PeriodFilter
 
 #: The name of the request attribute that stores the start and end of the entered period.
 _PERIOD = "audit_period"
+_Choices = TypeVar("_Choices", bound=IntegerChoices)
 
 
-class _ChoiceFilter(DropdownFilter):  # type: ignore[misc]
+class _SearchFilter:
+    """A filter that leaves the list as it is, because `search_of` reads the value of the filter from the URL."""
+
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
         return queryset
 
 
-class _IdFilter(TextFilter):  # type: ignore[misc]
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
-        return queryset
+class _ChoiceFilter(_SearchFilter, DropdownFilter):  # type: ignore[misc]
+    pass
+
+
+class _TextFilter(_SearchFilter, TextFilter):  # type: ignore[misc]
+    pass
+
+
+def _lookups(choices: type[IntegerChoices]) -> list[tuple[str, Any]]:
+    return [(str(member.value), member.label) for member in choices]
 
 
 class EventTypeFilter(_ChoiceFilter):
@@ -50,7 +60,7 @@ class OutcomeFilter(_ChoiceFilter):
     parameter_name = "outcome"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(str(outcome.value), outcome.label) for outcome in Outcome]
+        return _lookups(Outcome)
 
 
 class SeverityFilter(_ChoiceFilter):
@@ -58,7 +68,7 @@ class SeverityFilter(_ChoiceFilter):
     parameter_name = "severity"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(str(severity.value), severity.label) for severity in Severity]
+        return _lookups(Severity)
 
 
 class AccessFilter(_ChoiceFilter):
@@ -69,32 +79,32 @@ class AccessFilter(_ChoiceFilter):
         return [("1", _("only events about access to personal data"))]
 
 
-class ActorFilter(_IdFilter):
+class ActorFilter(_TextFilter):
     title = _("actor ID")
     parameter_name = "actor_id"
 
 
-class SubjectFilter(_IdFilter):
+class SubjectFilter(_TextFilter):
     title = _("subject ID")
     parameter_name = "subject_id"
 
 
-class RequestFilter(_IdFilter):
+class RequestFilter(_TextFilter):
     title = _("request ID")
     parameter_name = "request_id"
 
 
-class TaskFilter(_IdFilter):
+class TaskFilter(_TextFilter):
     title = _("task ID")
     parameter_name = "task_id"
 
 
-class ActFilter(_IdFilter):
+class ActFilter(_TextFilter):
     title = _("ID of an event of the same request or task")
     parameter_name = "act"
 
 
-class ContentFilter(_IdFilter):
+class ContentFilter(_TextFilter):
     title = pgettext_lazy("audit trail", "text")
     parameter_name = "text"
 
@@ -121,8 +131,8 @@ def search_of(request: HttpRequest) -> EventSearch:
         actor_kind=values["actor_kind"],
         actor_id=values["actor_id"],
         subject_id=values["subject_id"],
-        outcome=next((member for member in Outcome if str(member.value) == values["outcome"]), None),
-        severity=next((member for member in Severity if str(member.value) == values["severity"]), None),
+        outcome=_member_or_none(Outcome, values["outcome"]),
+        severity=_member_or_none(Severity, values["severity"]),
         request_id=values["request_id"],
         task_id=values["task_id"],
         act=_uuid_or_none(values["act"]),
@@ -146,6 +156,10 @@ FILTERS: list[Any] = [
     ContentFilter,
 ]
 _NAMES = [entry.parameter_name for entry in FILTERS if not isinstance(entry, tuple)]
+
+
+def _member_or_none(choices: type[_Choices], text: str) -> _Choices | None:
+    return next((member for member in choices if str(member.value) == text), None)
 
 
 def _uuid_or_none(text: str) -> UUID | None:
