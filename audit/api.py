@@ -18,6 +18,10 @@ from audit.sealing import api as sealing_api
 from hotelagent.rest.views import HotelReadOnlyViewSet
 
 
+def _member_choices(choices: type[IntegerChoices]) -> list[tuple[str, str]]:
+    return [(member.name.lower(), member.name.lower()) for member in choices]
+
+
 class _LabelledField(serializers.ChoiceField):
     """A field that the database stores as a number and the API shows as a lowercase name.
 
@@ -26,7 +30,7 @@ class _LabelledField(serializers.ChoiceField):
 
     def __init__(self, choices: type[IntegerChoices], **options: Any) -> None:
         self._names = {member.value: member.name.lower() for member in choices}
-        super().__init__([(name, name) for name in self._names.values()], read_only=True, **options)
+        super().__init__(_member_choices(choices), read_only=True, **options)
 
     def to_representation(self, value: Any) -> str:
         return self._names[value]
@@ -81,10 +85,6 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "erased_fields",
         ]
         read_only_fields = fields
-
-
-def _member_choices(choices: type[IntegerChoices]) -> list[tuple[str, str]]:
-    return [(member.name.lower(), member.name.lower()) for member in choices]
 
 
 class EventFilter(django_filters.FilterSet):  # type: ignore[misc]

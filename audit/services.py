@@ -15,12 +15,11 @@ from django.db import connection
 
 from audit import events, registry
 from audit.models import Event
-from audit.recording.origin import actor_as_json
+from audit.recording.origin import actor_as_json, identifier
 from audit.recording.separate import TEMPORARY_ERRORS, LostEvents, ProcessWriter
 from audit.recording.values import add_salts, split_fields
 from audit.registry import EventType
 from hotelagent.core.ids import uuid7
-from hotelagent.core.text import storable
 from tenants.context import SYSTEM, actor_context
 
 __all__ = ["actor_as_json", "record", "record_deletion", "record_in_own_transaction", "record_many"]
@@ -29,8 +28,6 @@ log = structlog.get_logger(__name__)
 
 #: Maximum number of seconds that `record_in_own_transaction` waits for the commit on the second connection.
 TIMEOUT_SECONDS = 1.0
-
-_ID_LENGTH = 64
 
 # All rows are passed as one JSON parameter, because thousands of separate parameters would slow down imports.
 _INSERT_MANY = """
@@ -153,10 +150,10 @@ def _row(
     """Return the values of the columns that differ between the events of one call. Raises InvalidEventFields."""
     event_type.check_fields(fields)
     data, personal = split_fields(event_type, fields)
-    kind, identifier = subject or ("", "")
+    kind, subject_id = subject or ("", "")
     return {
         "subject_kind": kind,
-        "subject_id": storable(str(identifier)[:_ID_LENGTH]),
+        "subject_id": identifier(str(subject_id)),
         "data": data,
         "personal": add_salts({**origin["personal"], **personal}),
     }

@@ -24,16 +24,16 @@ def actor_as_json() -> dict[str, Any]:
     actor = current_actor()
     origin: dict[str, Any] = {
         "kind": actor.kind,
-        "id": _identifier(actor.id),
-        "request_id": _identifier(actor.request_id or ""),
-        "task_id": _identifier(actor.task_id),
-        "idempotency_key": _identifier(actor.idempotency_key),
+        "id": identifier(actor.id),
+        "request_id": identifier(actor.request_id or ""),
+        "task_id": identifier(actor.task_id),
+        "idempotency_key": identifier(actor.idempotency_key),
         "personal": {},
     }
     if personal := _personal(actor):
         origin["personal"]["actor"] = personal
     if actor.initiator is not None:
-        origin["initiator"] = {"kind": actor.initiator.kind, "id": _identifier(actor.initiator.id)}
+        origin["initiator"] = {"kind": actor.initiator.kind, "id": identifier(actor.initiator.id)}
         if personal := _personal(actor.initiator):
             origin["personal"]["initiator"] = personal
     return origin
@@ -77,5 +77,6 @@ def _personal(actor: Actor) -> dict[str, Any]:
     return personal
 
 
-def _identifier(text: str) -> str:
+def identifier(text: str) -> str:
+    """Return an id in the form in which an event stores it: of limited length, with text that PostgreSQL accepts."""
     return storable(text[:_ID_LENGTH])

@@ -53,14 +53,14 @@ def split_fields(
     fields = {
         name: SECRET_MASK if name in event_type.secret else clean(value) for name, value in values.items()
     }
-    cut = limit(fields)
+    cut = _limit(fields)
     personal = {name: fields.pop(name) for name in event_type.personal}
     if cut:
         fields[CUT_FIELD] = cut
     return fields, personal
 
 
-def limit(fields: dict[str, Any]) -> list[str]:
+def _limit(fields: dict[str, Any]) -> list[str]:
     """Shorten the longest values until all fields together have at most MAX_FIELDS_BYTES.
 
     A value that is not a text is replaced by the beginning of its JSON text. Returns the names of the shortened fields.
