@@ -1,10 +1,9 @@
 """The project's error classes that the REST API sends to clients."""
 
 import importlib
-from collections.abc import Iterator
 
 from tenants.errors import DomainError
-from tests.architecture.modules import PACKAGES, modules
+from tests.architecture.modules import PACKAGES, modules, subclasses
 
 
 def domain_errors() -> list[type[DomainError]]:
@@ -12,10 +11,4 @@ def domain_errors() -> list[type[DomainError]]:
     for module in modules():
         if module.rpartition(".")[2] == "errors":
             importlib.import_module(module)
-    return [error for error in _subclasses(DomainError) if error.__module__.partition(".")[0] in PACKAGES]
-
-
-def _subclasses(error: type[DomainError]) -> Iterator[type[DomainError]]:
-    for subclass in error.__subclasses__():
-        yield subclass
-        yield from _subclasses(subclass)
+    return [error for error in subclasses(DomainError) if error.__module__.partition(".")[0] in PACKAGES]

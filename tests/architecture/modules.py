@@ -4,9 +4,12 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("hotelagent", "tenants", "audit", "locks", "dlq", "reminders")
+
+T = TypeVar("T")
 
 
 @cache
@@ -40,6 +43,13 @@ def module_of(name: str) -> str | None:
     while name not in modules() and "." in name:
         name = name.rpartition(".")[0]
     return name if name in modules() else None
+
+
+def subclasses(base: type[T]) -> Iterator[type[T]]:
+    """Yield the direct and indirect subclasses of a class that are in modules imported so far."""
+    for subclass in base.__subclasses__():
+        yield subclass
+        yield from subclasses(subclass)
 
 
 def _imports(body: list[ast.stmt], module: str, path: Path, *, inside_functions: bool) -> Iterator[str]:

@@ -20,7 +20,8 @@ from hotelagent.rest.views import HotelAPIView
 from tenants.personal_data import identifies_people
 from tests.architecture import calls
 from tests.architecture.calls import functions, module_of_function
-from tests.architecture.test_layers import INTERFACES
+from tests.architecture.modules import subclasses
+from tests.architecture.test_layers import INTERFACES, is_in
 
 RECORDING = frozenset(
     {
@@ -42,9 +43,7 @@ def is_interface(name: str) -> bool:
 
 def is_technical(name: str) -> bool:
     module = module_of_function(name)
-    return "models" in module.split(".") or any(
-        module == package or module.startswith(f"{package}.") for package in TECHNICAL
-    )
+    return "models" in module.split(".") or any(is_in(module, package) for package in TECHNICAL)
 
 
 def is_marked(name: str) -> bool:
@@ -169,17 +168,12 @@ def test_get_methods_of_the_api_that_show_guests_or_staff_report_it() -> None:
     assert unreported == set()
 
 
-def api_views(base: type[HotelAPIView]) -> set[type[HotelAPIView]]:
-    """Return all subclasses of an API view. The URL configurations import the views."""
-    return {base}.union(*(api_views(view) for view in base.__subclasses__()))
-
-
 def test_view_sets_of_guests_and_staff_report_what_they_show() -> None:
     for configuration in ("hotelagent.urls.hotel", "hotelagent.urls.platform"):
-        import_module(configuration)
+        import_module(configuration)  # imports the views
     view_sets = {
         view
-        for view in api_views(HotelAPIView)
+        for view in subclasses(HotelAPIView)
         if not view.__module__.startswith("tests.")
         and (queryset := getattr(view, "queryset", None)) is not None
         and identifies_people(queryset.model._meta.db_table)
