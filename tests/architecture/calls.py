@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
-from tests.architecture.modules import ROOT, modules
+from tests.architecture.modules import ROOT, imported_names, module_of, modules, tree
 
 #: Methods of models and querysets that always change rows.
 _WRITING_METHODS = frozenset(
@@ -95,21 +95,12 @@ def writes_sql(sql: str) -> bool:
 
 
 @cache
-def tree(module: str) -> ast.Module:
-    return ast.parse(modules()[module].read_text())
-
-
-@cache
 def _names(module: str) -> dict[str, str]:
     """Return the dotted name of what each name at the top level of a module refers to."""
-    package = module if modules()[module].name == "__init__.py" else module.rpartition(".")[0]
     names = {}
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                base = ".".join(filter(None, [package, base]))
-            names.update({alias.asname or alias.name: f"{base}.{alias.name}" for alias in node.names})
+            names.update(imported_names(node, module))
         elif isinstance(node, ast.Import):
             names.update({alias.asname or alias.name: alias.name for alias in node.names})
     for node in tree(module).body:
@@ -130,13 +121,10 @@ def resolve(module: str, name: str) -> str:
         return ""
     full = f"{full}.{rest}" if rest else full
     for _level in range(5):
-        owner, attribute = full, ""
-        while owner not in modules() and "." in owner:
-            owner, _dot, last = owner.rpartition(".")
-            attribute = f"{last}.{attribute}" if attribute else last
-        if owner not in modules() or not attribute:
+        owner = module_of(full)
+        if owner is None or owner == full:
             return full
-        head, _dot, tail = attribute.partition(".")
+        head, _dot, tail = full.removeprefix(f"{owner}.").partition(".")
         target = _names(owner).get(head, f"{owner}.{head}")
         target = f"{target}.{tail}" if tail else target
         if target == full:
@@ -174,9 +162,9 @@ def _texts(node: ast.AST) -> str:
 
 
 def module_of_function(name: str) -> str:
-    while name not in modules():
-        name = name.rpartition(".")[0]
-    return name
+    module = module_of(name)
+    assert module
+    return module
 
 
 def _read_body(function: Function, methods: dict[str, set[str]]) -> None:

@@ -25,12 +25,16 @@ def modules() -> dict[str, Path]:
 
 
 @cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(modules()[module].read_text())
+
+
+@cache
 def imported_modules(module: str, *, inside_functions: bool) -> frozenset[str]:
     """Return the project's modules that the given module imports, without the module itself. Imports for type checkers
     (`if TYPE_CHECKING:`) are ignored, because they are not executed.
     """
-    path = modules()[module]
-    names = _imports(ast.parse(path.read_text()).body, module, path, inside_functions=inside_functions)
+    names = _imports(tree(module).body, module, inside_functions=inside_functions)
     return frozenset(owner for name in names if (owner := module_of(name)) is not None) - {module}
 
 
@@ -45,6 +49,19 @@ def module_of(name: str) -> str | None:
     return name if name in modules() else None
 
 
+def imported_names(node: ast.ImportFrom, module: str) -> dict[str, str]:
+    """Return the names that an import statement defines in a module, with the dotted names of what they refer to.
+
+    `from tenants.queue import due` imports the module tenants.queue.due and not a name of tenants.queue.
+    """
+    base = node.module or ""
+    if node.level:
+        is_package = modules()[module].name == "__init__.py"
+        parts = module.split(".") if is_package else module.split(".")[:-1]
+        base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
+    return {alias.asname or alias.name: f"{base}.{alias.name}" for alias in node.names}
+
+
 def subclasses(base: type[T]) -> Iterator[type[T]]:
     """Yield the direct and indirect subclasses of a class that are in modules imported so far."""
     for subclass in base.__subclasses__():
@@ -52,25 +69,16 @@ def subclasses(base: type[T]) -> Iterator[type[T]]:
         yield from subclasses(subclass)
 
 
-def _imports(body: list[ast.stmt], module: str, path: Path, *, inside_functions: bool) -> Iterator[str]:
+def _imports(body: list[ast.stmt], module: str, *, inside_functions: bool) -> Iterator[str]:
     for node in body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from _imported_names(node, module, path)
+            yield from imported_names(node, module).values()
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            yield from _imports(node.orelse, module, path, inside_functions=inside_functions)
+            yield from _imports(node.orelse, module, inside_functions=inside_functions)
         elif inside_functions or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for field in ("body", "orelse", "finalbody"):
-                yield from _imports(getattr(node, field, []), module, path, inside_functions=inside_functions)
+                yield from _imports(getattr(node, field, []), module, inside_functions=inside_functions)
             for handler in getattr(node, "handlers", []):
-                yield from _imports(handler.body, module, path, inside_functions=inside_functions)
-
-
-def _imported_names(node: ast.ImportFrom, module: str, path: Path) -> Iterator[str]:
-    base = node.module or ""
-    if node.level:
-        parts = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-        base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
-    # `from tenants.queue import due` imports the module tenants.queue.due and not a name of tenants.queue.
-    yield from (f"{base}.{alias.name}" for alias in node.names)
+                yield from _imports(handler.body, module, inside_functions=inside_functions)

@@ -20,7 +20,7 @@ from hotelagent.rest.views import HotelAPIView
 from tenants.personal_data import identifies_people
 from tests.architecture import calls
 from tests.architecture.calls import functions, module_of_function
-from tests.architecture.modules import subclasses
+from tests.architecture.modules import subclasses, tree
 from tests.architecture.test_layers import INTERFACES, is_in
 
 RECORDING = frozenset(
@@ -134,7 +134,7 @@ def declares_personal_data(name: str) -> bool:
     """Return whether the class of a method of the API has the attribute `personal_data`."""
     owner = name.rpartition(".")[0]
     module = module_of_function(name)
-    for node in calls.tree(module).body:
+    for node in tree(module).body:
         if isinstance(node, ast.ClassDef) and f"{module}.{node.name}" == owner:
             return any(
                 isinstance(part, ast.Assign) and ast.unparse(part.targets[0]) == "personal_data"
