@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from hotelagent.embedded.servers import postgres
 from tests.benchmarks.contestants import Contestant, create_database
-from tests.benchmarks.harness import Row, median_ratio, row
+from tests.benchmarks.harness import Row, median_ratio, row, row_of_rounds
 from tests.servers import Servers
 
 IDS = ("audit-record", "audit-writers", "audit-bytes", "audit-pages")
@@ -76,15 +76,8 @@ def _measure_record(ours: Contestant, peer: Contestant) -> Row:
     for side in (ours, peer):
         side("record_events", EVENTS)
     rounds = [[side("record_events", EVENTS) / EVENTS * 1e6 for side in (ours, peer)] for _ in range(ROUNDS)]
-    our_times, peer_times = (list(times) for times in zip(*rounds, strict=True))
-    return row(
-        "audit-record",
-        "event in an open transaction, µs; peer: tracked save of django-auditlog",
-        ours=statistics.median(our_times),
-        peer=statistics.median(peer_times),
-        ratio=median_ratio(our_times, peer_times),
-        bar=0.5,
-    )
+    what = "event in an open transaction, µs; peer: tracked save of django-auditlog"
+    return row_of_rounds("audit-record", what, rounds, bar=0.5)
 
 
 def _measure_writers(ours: Contestant, peer: Contestant) -> Row:
@@ -121,12 +114,5 @@ def _measure_page(side: Contestant, name: str) -> Row:
     for hotel in ("few", "many"):
         side("page", hotel, name)  # fills the caches
     rounds = [[side("page", hotel, name) * 1e3 for hotel in ("many", "few")] for _ in range(25)]
-    many, few = (list(times) for times in zip(*rounds, strict=True))
-    return row(
-        "audit-pages",
-        f"newest page by {name}, ms, {MANY:,} events; peer: {FEW:,} events",
-        ours=statistics.median(many),
-        peer=statistics.median(few),
-        ratio=median_ratio(many, few),
-        bar=1.3,
-    )
+    what = f"newest page by {name}, ms, {MANY:,} events; peer: {FEW:,} events"
+    return row_of_rounds("audit-pages", what, rounds, bar=1.3)

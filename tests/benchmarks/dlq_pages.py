@@ -6,11 +6,9 @@ many failures and in a hotel with few failures. Both hotels have the same number
 
 from __future__ import annotations
 
-import statistics
-
 from hotelagent.embedded.servers import postgres
 from tests.benchmarks.contestants import Contestant
-from tests.benchmarks.harness import Row, median_ratio, row
+from tests.benchmarks.harness import Row, row_of_rounds
 from tests.servers import Servers
 
 IDS = ("dlq-pages",)
@@ -49,12 +47,5 @@ def _measure_page(side: Contestant, page: str) -> Row:
     for hotel in ("few", "many"):
         side("visit", hotel, page)  # fills the caches
     rounds = [[side("visit", hotel, page) * 1e3 for hotel in ("many", "few")] for _ in range(ROUNDS)]
-    many, few = (list(times) for times in zip(*rounds, strict=True))
-    return row(
-        "dlq-pages",
-        f"{PAGES[page]}, ms, {MANY:,} failures; peer: {FEW:,} failures",
-        ours=statistics.median(many),
-        peer=statistics.median(few),
-        ratio=median_ratio(many, few),
-        bar=BAR,
-    )
+    what = f"{PAGES[page]}, ms, {MANY:,} failures; peer: {FEW:,} failures"
+    return row_of_rounds("dlq-pages", what, rounds, bar=BAR)

@@ -88,6 +88,13 @@ def median_ratio(ours: list[float], peer: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, peer, strict=True))
 
 
+def row_of_rounds(id_: str, what: str, rounds: list[list[float]], *, bar: float) -> Row:
+    """Return the result row of rounds that each measured two durations: of hotelagent, and of the peer."""
+    ours, peer = (list(durations) for durations in zip(*rounds, strict=True))
+    ratio = median_ratio(ours, peer)
+    return row(id_, what, ours=statistics.median(ours), peer=statistics.median(peer), ratio=ratio, bar=bar)
+
+
 def raise_error(number: int) -> None:
     """Raise LookupError in nested function calls, so that the traceback has several frames, as in real tasks."""
 

@@ -1,7 +1,8 @@
 """The functions of the benchmark `audit_events` that use the audit trail of hotelagent."""
 
-import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from uuid import UUID
 
@@ -17,12 +18,11 @@ from tenants import services
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.database.connections import direct_connection
 from tenants.models import Hotel
+from tests.benchmarks.side_audit_common import EVENTS_PER_HOLD, call_on_threads
 
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 USER_ID = uuid7()
 PAGE = 50
-#: A hold has about this number of events. Each event has a separate request.
-EVENTS_PER_HOLD = 3
 #: The searches of the benchmark. Each finds every tenth event, so a page is full in the small hotel too.
 SEARCHES = {
     "actor": EventSearch(actor_id="user-7"),
@@ -83,27 +83,14 @@ def record_events(count: int) -> float:
 
 def write(writers: int, seconds: float) -> float:
     """Record events on several threads, each in its own transaction. Return the number of events per second."""
-    counts = [0] * writers
-    start = threading.Barrier(writers)
+    return call_on_threads(_writer, threads=writers, seconds=seconds)
 
-    def work(number: int) -> None:
-        try:
-            with hotel_context(_hotel()), actor_context(_actor()):
-                Event.objects.exists()
-                start.wait(30)
-                until = time.monotonic() + seconds
-                while time.monotonic() < until:
-                    _record()
-                    counts[number] += 1
-        finally:
-            connection.close()
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(writers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(counts) / seconds
+@contextmanager
+def _writer(_number: int) -> Iterator[Callable[[], None]]:
+    with hotel_context(_hotel()), actor_context(_actor()):
+        Event.objects.exists()  # opens the connection
+        yield _record
 
 
 def bytes_per_event(count: int) -> float:

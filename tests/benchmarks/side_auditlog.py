@@ -1,7 +1,6 @@
 """The functions of the benchmark `audit_events` that use django-auditlog with the app `peer_holds`."""
 
 import datetime
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +17,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from tests.benchmarks.peer_holds.models import Hold, Room
+from tests.benchmarks.side_audit_common import EVENTS_PER_HOLD, call_on_threads
 
-#: As in `side_audit`.
-EVENTS_PER_HOLD = 3
 NIGHT = datetime.timedelta(days=1)
 
 
@@ -79,27 +77,13 @@ def record_events(count: int) -> float:
 
 def write(writers: int, seconds: float) -> float:
     """Save tracked models on several threads, each in its own transaction. Return the number of saves per second."""
-    counts = [0] * writers
-    start = threading.Barrier(writers)
+    return call_on_threads(_writer, threads=writers, seconds=seconds)
 
-    def work(number: int) -> None:
-        try:
-            with _as_rosa():
-                save = _saver(number)
-                start.wait(30)
-                until = time.monotonic() + seconds
-                while time.monotonic() < until:
-                    save()
-                    counts[number] += 1
-        finally:
-            connection.close()
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(writers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(counts) / seconds
+@contextmanager
+def _writer(number: int) -> Iterator[Callable[[], None]]:
+    with _as_rosa():
+        yield _saver(number)
 
 
 def bytes_per_event(count: int) -> float:

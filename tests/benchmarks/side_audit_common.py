@@ -1,0 +1,43 @@
+"""A function and a constant of the benchmarks of audit events, used by hotelagent and by django-auditlog.
+
+This module does not import models, because the two sides have different settings.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from django.db import connection
+
+#: A hold has about this number of events. Each event has a separate request.
+EVENTS_PER_HOLD = 3
+
+
+def call_on_threads(
+    prepare: Callable[[int], AbstractContextManager[Callable[[], object]]], *, threads: int, seconds: float
+) -> float:
+    """Call a function repeatedly on several threads for some seconds. Return the number of calls per second.
+
+    Each thread has its own database connection, and calls the function that `prepare(number of the thread)` yields.
+    """
+    counts = [0] * threads
+    start = threading.Barrier(threads)
+
+    def work(number: int) -> None:
+        try:
+            with prepare(number) as call:
+                start.wait(30)
+                until = time.monotonic() + seconds
+                while time.monotonic() < until:
+                    call()
+                    counts[number] += 1
+        finally:
+            connection.close()
+
+    running = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    return sum(counts) / seconds
