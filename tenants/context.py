@@ -144,6 +144,11 @@ def platform_context() -> AbstractContextManager[Tenant]:
     return _set(_tenant, PLATFORM)
 
 
+def context_of(tenant: Tenant) -> AbstractContextManager[Tenant]:
+    """Return the context manager `hotel_context` of a hotel, or `platform_context` for the platform."""
+    return platform_context() if tenant.is_platform else hotel_context(tenant)
+
+
 def tenant_or_none() -> Tenant | None:
     """Return the current tenant, or None if no context is set."""
     return _tenant.get()

@@ -18,13 +18,12 @@ from audit.events import EXPORTED
 from audit.sealing import logs
 from audit.sealing.models import Log
 from audit.sealing.positions import end_position_at, first_position_at, read_positions
-from audit.sealing.sealer import tenant_of_log
 from audit.sealing.tiles import caching_tile_reader, tile_reader
 from audit.services import record
 from audit.transparency.export_format import ExportedEvent, export_lines
 from audit.transparency.proofs import prove_inclusion
 from hotelagent.core.text import without_formula
-from tenants.context import Tenant
+from tenants.context import Tenant, context_of
 
 
 class ExportFormat(StrEnum):
@@ -106,7 +105,7 @@ def export_trail(
     start = max(first_position_at(log, tenant, since) if since else 0, log.first_kept)
     end = end_position_at(log, tenant, until) if until else log.size
     export = TrailExport(log, tenant, last.note, start, max(start, end))
-    with tenant_of_log(tenant):
+    with context_of(tenant):
         record(EXPORTED, first=export.start, events=export.end - export.start, format=export_format.value)
     return export
 

@@ -13,9 +13,9 @@ from audit.errors import SealingRefused, SigningKeyError
 from audit.events import LOG_REPLACED
 from audit.sealing import keys, logs
 from audit.sealing.models import Log
-from audit.sealing.sealer import seal, tenant_of_log
+from audit.sealing.sealer import seal
 from audit.services import record
-from tenants.context import Tenant
+from tenants.context import Tenant, context_of
 from tenants.models import Hotel
 
 # Events of another server may have greater transaction numbers than this server, so the sealer would wait for long.
@@ -71,7 +71,7 @@ def start_new_log(tenant: Tenant, *, predecessor: Log) -> Log:
 
     All events are sealed again in the new log, and the change is recorded in the trail. Needs the direct connection.
     """
-    with tenant_of_log(tenant), transaction.atomic():
+    with context_of(tenant), transaction.atomic():
         new = _replace_log(tenant, predecessor)
         record(LOG_REPLACED, closed=predecessor.origin, log=new.origin, reason=predecessor.refusal)
     return new
@@ -79,7 +79,7 @@ def start_new_log(tenant: Tenant, *, predecessor: Log) -> Log:
 
 def _replace_log(tenant: Tenant, predecessor: Log | None) -> Log:
     new = logs.replace_log(tenant.id, predecessor=predecessor)
-    with tenant_of_log(tenant), connection.cursor() as cursor:
+    with context_of(tenant), connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM audit_event WHERE transaction > pg_current_xact_id()::text::bigint)"
         )

@@ -9,11 +9,10 @@ from django.db import connection
 
 from audit.sealing.models import Log
 from audit.sealing.rows import EventRow, read_by_ids
-from audit.sealing.sealer import tenant_of_log
 from audit.sealing.tiles import ids_of, leaf_tiles, position_of
 from audit.transparency.tiles import TILE_WIDTH
 from hotelagent.core.ids import first_uuid7_at
-from tenants.context import Tenant
+from tenants.context import Tenant, context_of
 
 #: The maximum difference between the clock of a process, from which event ids come, and the clock of the database.
 CLOCK_TOLERANCE = timedelta(days=1)
@@ -42,7 +41,7 @@ def read_positions(log: Log, tenant: Tenant, start: int, end: int) -> Iterator[S
         ids = ids_of(tile)[: max(log.size - first, 0)]
         if not ids:
             return
-        with tenant_of_log(tenant):
+        with context_of(tenant):
             rows = {row.id: row for row in read_by_ids(ids)}
         for position, event_id in enumerate(ids, start=first):
             if start <= position < end:
@@ -74,7 +73,7 @@ def end_position_at(log: Log, tenant: Tenant, moment: datetime) -> int:
 
 
 def _position(log: Log, tenant: Tenant, query: str, parameters: list[Any]) -> int | None:
-    with tenant_of_log(tenant), connection.cursor() as cursor:
+    with context_of(tenant), connection.cursor() as cursor:
         cursor.execute(query, parameters)
         row = cursor.fetchone()
     return position_of(log, row[1], row[0]) if row else None

@@ -12,9 +12,9 @@ from audit.errors import SealingRefused
 from audit.sealing import keys, logs, rows
 from audit.sealing.models import Log
 from audit.sealing.rows import Key
-from audit.sealing.sealer import countersign, seal, tenant_of_log
+from audit.sealing.sealer import countersign, seal
 from audit.transparency.notes import PrivateKey
-from tenants.context import PLATFORM, Tenant, platform_context
+from tenants.context import PLATFORM, Tenant, context_of, platform_context
 from tenants.database.clock import database_now
 
 log = structlog.get_logger(__name__)
@@ -108,7 +108,7 @@ def _is_sealed(tenant: Tenant, known: Log) -> bool:
     """
     if known.unsealed or known.refusal:
         return False
-    with tenant_of_log(tenant):
+    with context_of(tenant):
         return rows.is_sealed(Key(known.sealed_transaction, known.sealed_id))
 
 

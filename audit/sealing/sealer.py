@@ -7,7 +7,6 @@ and changes only the shared tables of the log.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -22,7 +21,7 @@ from audit.transparency.errors import SignatureNotFound, TransparencyError
 from audit.transparency.notes import PrivateKey, open_note
 from audit.transparency.proofs import root_of
 from audit.transparency.tiles import append, partial_tiles
-from tenants.context import Tenant, hotel_context, platform_context
+from tenants.context import Tenant, context_of, platform_context
 
 #: The maximum number of events that one transaction seals: 64 full tiles.
 BATCH_SIZE = 64 * 256
@@ -50,7 +49,7 @@ def seal(log: Log, tenant: Tenant, keys: Sequence[PrivateKey]) -> SealResult:
         locked = Log.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=log.pk).first()
         if locked is None or locked.closed_at is not None:
             return SealResult(0, is_complete=True)
-        with tenant_of_log(tenant):
+        with context_of(tenant):
             horizon, following = rows.read_horizon()
             _check_cluster(locked, following)
             place = Key(locked.sealed_transaction, locked.sealed_id)
@@ -66,10 +65,6 @@ def seal(log: Log, tenant: Tenant, keys: Sequence[PrivateKey]) -> SealResult:
             update_fields=["size", "sealed_transaction", "sealed_id", "unsealed", "unsealed_since", "refusal"]
         )
     return SealResult(len(found), is_complete)
-
-
-def tenant_of_log(tenant: Tenant) -> AbstractContextManager[Tenant]:
-    return platform_context() if tenant.is_platform else hotel_context(tenant)
 
 
 def _check_cluster(log: Log, following: int) -> None:

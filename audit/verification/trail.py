@@ -10,14 +10,13 @@ from uuid import UUID
 from audit.sealing import rows
 from audit.sealing.models import Log, StoredTile
 from audit.sealing.rows import EventRow, Key
-from audit.sealing.sealer import tenant_of_log
 from audit.sealing.tiles import ids_of, leaf_tiles
 from audit.transparency.merkle import HASH_SIZE
 from audit.transparency.tiles import TILE_WIDTH
 from audit.verification.checkpoints import SignedRoots
 from audit.verification.results import InvalidTrail
 from audit.verification.tree import GrowingTree
-from tenants.context import Tenant, platform_context
+from tenants.context import Tenant, context_of, platform_context
 
 #: The number of tiles whose events are read with one query.
 _TILES_PER_QUERY = 32
@@ -53,7 +52,7 @@ def verify_events(log: Log, tenant: Tenant, roots: SignedRoots, *, start: int, p
             else Key(tiles[-1].last_transaction or 0, ids[-1])
         )
         if end > start:
-            with tenant_of_log(tenant):
+            with context_of(tenant):
                 found = rows.read_rows(place, last, len(ids) + 1)
             _compare(first, ids, hashes, found, skipped=max(start - first, 0))
         place = last

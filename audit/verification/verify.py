@@ -12,7 +12,6 @@ from audit.sealing import keys, logs, rows
 from audit.sealing.models import Log
 from audit.sealing.positions import first_position_at
 from audit.sealing.rows import Key
-from audit.sealing.sealer import tenant_of_log
 from audit.sealing.tiles import ids_of, leaf_tiles, tile_reader
 from audit.transparency.errors import TransparencyError
 from audit.transparency.notes import PublicKey
@@ -22,7 +21,7 @@ from audit.verification.checkpoints import SignedRoots
 from audit.verification.protection import check_protection
 from audit.verification.results import InvalidTrail, Status, TrailReport, UndeterminedTrail
 from audit.verification.trail import Progress, verify_events
-from tenants.context import Tenant, platform_context
+from tenants.context import Tenant, context_of, platform_context
 from tenants.database.clock import database_now
 
 _UNSEALED_LIMIT = 1_000_000
@@ -48,7 +47,7 @@ def verify_trail(tenant: Tenant, options: Options | None = None) -> TrailReport:
     try:
         public_keys = [key.public for key in keys.load_signing_keys()]
         log = logs.find_log(tenant.id)
-        with tenant_of_log(tenant):
+        with context_of(tenant):
             check_protection()
         _verify(log, tenant, report, public_keys, options or Options())
     except InvalidTrail as error:
@@ -73,7 +72,7 @@ def _verify(
     roots = SignedRoots(log, public_keys, options.remembered.get(log.origin))
     # Whole tiles are read.
     start = first_position_at(log, tenant, options.since) // TILE_WIDTH * TILE_WIDTH if options.since else 0
-    with tenant_of_log(tenant):
+    with context_of(tenant):
         report.unsealed, _oldest = rows.count_unsealed(
             Key(log.sealed_transaction, log.sealed_id), _UNSEALED_LIMIT
         )
@@ -104,7 +103,7 @@ def _compare_with_predecessor(log: Log, predecessor: Log, tenant: Tenant) -> str
     missing, first = 0, None
     for tile in leaf_tiles(predecessor):
         ids = ids_of(tile)[: max(size - tile.number * TILE_WIDTH, 0)]
-        with tenant_of_log(tenant):
+        with context_of(tenant):
             present = set(Event.objects.filter(id__in=ids).values_list("id", flat=True))
         for index, event_id in enumerate(ids):
             position = tile.number * TILE_WIDTH + index

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenants.context import Actor, Tenant, actor_context, hotel_context, platform_context
+from tenants.context import PLATFORM, Actor, Tenant, actor_context, context_of, platform_context
 from tenants.errors import DomainError
 from tenants.models import Hotel
 from tenants.selectors import get_hotel
@@ -57,9 +57,14 @@ def add_tenant_arguments(parser: CommandParser, noun: str, *, required: bool = T
     tenant.add_argument("--platform", action="store_true", help=f"Use the platform's {noun}.")
 
 
+def selected_tenant(options: dict[str, Any]) -> Tenant:
+    """Return the tenant that the user selected with `--hotel` or `--platform`. Raises HotelNotFound."""
+    return PLATFORM if options["platform"] else get_hotel(slug=options["hotel"]).tenant
+
+
 def tenant_context(options: dict[str, Any]) -> AbstractContextManager[Tenant]:
     """Return the context of the tenant that the user selected with `--hotel` or `--platform`. Raises HotelNotFound."""
-    return platform_context() if options["platform"] else hotel_context(get_hotel(slug=options["hotel"]))
+    return context_of(selected_tenant(options))
 
 
 def confirm_erasure(options: dict[str, Any], question: str) -> None:

@@ -6,10 +6,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from audit.sealing import logs
 from audit.sealing.hotels import start_new_log
-from tenants.context import PLATFORM
 from tenants.database.connections import direct_connection
-from tenants.management.hotel_command import HotelCommand, add_tenant_arguments
-from tenants.selectors import get_hotel
+from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, selected_tenant
 
 
 class Command(HotelCommand):
@@ -29,7 +27,7 @@ class Command(HotelCommand):
         )
 
     def run(self, **options: Any) -> None:
-        tenant = PLATFORM if options["platform"] else get_hotel(slug=options["hotel"]).tenant
+        tenant = selected_tenant(options)
         if not options["yes"]:
             raise CommandError(
                 "Nothing was changed. Confirm with --yes that the current log is to be closed.", returncode=2

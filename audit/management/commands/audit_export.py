@@ -11,10 +11,8 @@ from rich.progress import track
 from audit.errors import NothingSealed
 from audit.management.commands.audit_verify import parse_time
 from audit.sealing.export import ExportFormat, export_trail
-from tenants.context import PLATFORM
 from tenants.lifecycle.backup import output_file
-from tenants.management.hotel_command import HotelCommand, add_tenant_arguments
-from tenants.selectors import get_hotel
+from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, selected_tenant
 
 
 class Command(HotelCommand):
@@ -40,7 +38,7 @@ class Command(HotelCommand):
     def run(self, **options: Any) -> None:
         path: Path = options["to"]
         output_file.refuse_existing_file(path, overwrite=options["force"])
-        tenant = PLATFORM if options["platform"] else get_hotel(slug=options["hotel"]).tenant
+        tenant = selected_tenant(options)
         export_format = ExportFormat(options["format"])
         try:
             export = export_trail(

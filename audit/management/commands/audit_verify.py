@@ -17,8 +17,7 @@ from audit.verification.results import Status, TrailReport, UndeterminedTrail, o
 from audit.verification.trail import Progress as ProgressFunction
 from audit.verification.verify import Options, verify_trail
 from tenants.context import PLATFORM, Tenant
-from tenants.management.hotel_command import HotelCommand, add_tenant_arguments
-from tenants.selectors import get_hotel
+from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, selected_tenant
 
 EXIT_CODES = {Status.VALID: 0, Status.INVALID: 1, Status.UNDETERMINED: 2}
 
@@ -74,10 +73,8 @@ class Command(HotelCommand):
 
 
 def _selected(options: dict[str, Any]) -> list[Tenant]:
-    if options["platform"]:
-        return [PLATFORM]
-    if options["hotel"]:
-        return [get_hotel(slug=options["hotel"]).tenant]
+    if options["platform"] or options["hotel"]:
+        return [selected_tenant(options)]
     return [PLATFORM, *(hotel.tenant for hotel in logs.sealed_hotels())]
 
 

@@ -10,9 +10,8 @@ from audit.sealing import logs, rows
 from audit.sealing.models import Log
 from audit.sealing.rows import Key
 from audit.sealing.run import seal_tenant
-from audit.sealing.sealer import tenant_of_log
 from audit.services import record, record_many
-from tenants.context import Tenant
+from tenants.context import Tenant, context_of
 from tests.tenants import sql
 
 #: Other test workers use the same server, and their open transactions delay sealing.
@@ -33,7 +32,7 @@ def record_event(event_type: EventType, colour: str = "red") -> None:
 
 def seal_trail(tenant: Tenant) -> Log:
     """Seal all events of the trail that are committed now, and return the log."""
-    with tenant_of_log(tenant), connection.cursor() as cursor:
+    with context_of(tenant), connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(transaction), 0) FROM audit_event")
         newest = cursor.fetchone()[0]
     deadline = time.monotonic() + TIMEOUT_SECONDS
@@ -47,7 +46,7 @@ def seal_trail(tenant: Tenant) -> Log:
 
 def sealed_colours(tenant: Tenant, log: Log) -> list[str]:
     """Return the colours of the sealed events in the order of the log."""
-    with tenant_of_log(tenant):
+    with context_of(tenant):
         found = rows.read_rows(Key(0), Key(log.sealed_transaction, log.sealed_id), 1_000_000)
     return [row.data["colour"] for row in found if "colour" in row.data]
 
