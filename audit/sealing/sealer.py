@@ -46,7 +46,7 @@ def seal(log: Log, tenant: Tenant, keys: Sequence[PrivateKey]) -> SealResult:
     signed before.
     """
     with platform_context(), transaction.atomic():
-        locked = Log.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=log.pk).first()
+        locked = _lock(log)
         if locked is None or locked.closed_at is not None:
             return SealResult(0, is_complete=True)
         with context_of(tenant):
@@ -67,6 +67,11 @@ def seal(log: Log, tenant: Tenant, keys: Sequence[PrivateKey]) -> SealResult:
     return SealResult(len(found), is_complete)
 
 
+def _lock(log: Log) -> Log | None:
+    """Lock the row of a log, and return its current values. Return None if another process has locked the row."""
+    return Log.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=log.pk).first()
+
+
 def _check_cluster(log: Log, following: int) -> None:
     """Raise SealingRefused if the log was sealed with transaction numbers that this server has not reached."""
     if log.sealed_transaction > following:
@@ -79,17 +84,17 @@ def _check_cluster(log: Log, following: int) -> None:
 def _append(log: Log, found: Sequence[EventRow], keys: Sequence[PrivateKey]) -> None:
     """Append events to the tiles (blocks of hashes) of the log, and store a signed checkpoint of the new size."""
     read_tiles = tile_reader(log)
-    previous = check_continues(log, keys)
+    check_continues(log, keys)
     partial = partial_tiles(log.size)
     changed = append(log.size, read_tiles(partial.keys()), b"".join(row.leaf for row in found))
     size = log.size + len(found)
     stored = read_tiles(partial_tiles(size).keys() - changed.keys())
     root = root_of(size, lambda _tiles: {**stored, **changed})
-    checkpoint = Checkpoint(log.origin, size, root, (PREVIOUS.format(size=previous),))
+    checkpoint = Checkpoint(log.origin, size, root, (PREVIOUS.format(size=log.size),))
     note = sign_checkpoint(checkpoint, keys)
     write_tiles(log, changed, found)
-    StoredCheckpoint.objects.create(log=log, size=size, previous_size=previous, root=root, note=note)
-    logs.store_key_ranges(log, [key.public for key in keys], first_size=size, last_size=previous)
+    StoredCheckpoint.objects.create(log=log, size=size, previous_size=log.size, root=root, note=note)
+    logs.store_key_ranges(log, [key.public for key in keys], first_size=size, last_size=log.size)
     log.size = size
 
 
@@ -99,29 +104,28 @@ def countersign(log: Log, keys: Sequence[PrivateKey]) -> None:
     Raises SealingRefused if none of the keys has signed the checkpoint before.
     """
     with platform_context(), transaction.atomic():
-        locked = Log.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=log.pk).first()
-        if locked is None or not locked.size:
+        locked = _lock(log)
+        last = check_continues(locked, keys) if locked else None
+        if locked is None or last is None:
             return
-        check_continues(locked, keys)
-        last = StoredCheckpoint.objects.get(log=locked, size=locked.size)
         text, signers = open_note(last.note, [key.public for key in keys])
         new = [key for key in keys if key.public not in signers]
         last.note += "".join(key.signature_line(text) for key in new)
         last.save(update_fields=["note"])
-        size = locked.size
-        logs.store_key_ranges(locked, [key.public for key in keys], first_size=size, last_size=size)
+        logs.store_key_ranges(locked, [key.public for key in keys], first_size=last.size, last_size=last.size)
 
 
-def check_continues(log: Log, keys: Sequence[PrivateKey]) -> int:
-    """Check that the stored hashes still lead to the newest signed checkpoint. Return the size of the log.
+def check_continues(log: Log, keys: Sequence[PrivateKey]) -> StoredCheckpoint | None:
+    """Check that the stored hashes still lead to the newest signed checkpoint.
 
+    Return this checkpoint, or None if the log is empty.
     Raises SealingRefused if the stored hashes or the checkpoint were changed.
     """
     last = logs.last_checkpoint(log)
     if last is None:
         if log.size:
             raise SealingRefused(f"The checkpoint of the log with {log.size} events is missing.")
-        return 0
+        return None
     if last.size != log.size:
         raise SealingRefused(
             f"The log has {log.size} events, but its newest checkpoint has {last.size}: checkpoints were deleted."
@@ -142,4 +146,4 @@ def check_continues(log: Log, keys: Sequence[PrivateKey]) -> int:
             f"The stored hashes of the {log.size} events do not lead to the root that was signed last: the log was "
             "changed."
         )
-    return log.size
+    return last
