@@ -15,7 +15,7 @@ from django.conf import settings
 from audit.sealing import logs
 from audit.sealing.models import Log, StoredCheckpoint
 from audit.sealing.tiles import tile_reader
-from audit.transparency.checkpoints import parse_checkpoint
+from audit.transparency.checkpoints import unverified_checkpoint
 from audit.transparency.errors import TransparencyError
 from audit.transparency.proofs import root_of
 from hotelagent.core import http_client
@@ -99,7 +99,7 @@ def _write_file(log_: Log, last: StoredCheckpoint) -> None:
 
 def _check_continues(log_: Log, last: StoredCheckpoint, earlier_note: str) -> None:
     try:
-        earlier = parse_checkpoint(earlier_note.rpartition("\n\n")[0] + "\n")
+        earlier = unverified_checkpoint(earlier_note)
         is_continued = earlier.size <= last.size and root_of(earlier.size, tile_reader(log_)) == earlier.root
     except TransparencyError as error:
         raise PublishingFailed(

@@ -54,6 +54,11 @@ def parse_checkpoint(text: str) -> Checkpoint:
     return checkpoint
 
 
+def unverified_checkpoint(note: str) -> Checkpoint:
+    """Return the checkpoint in a signed note. The signatures are not verified. Raises InvalidCheckpoint."""
+    return parse_checkpoint(note.rpartition("\n\n")[0] + "\n")
+
+
 def sign_checkpoint(checkpoint: Checkpoint, keys: Iterable[PrivateKey]) -> str:
     """Return a signed note with the text of the checkpoint and a signature by each key.
 

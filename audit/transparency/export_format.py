@@ -11,7 +11,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any, NamedTuple
 
-from audit.transparency.checkpoints import parse_checkpoint
+from audit.transparency.checkpoints import unverified_checkpoint
 from audit.transparency.merkle import HASH_SIZE
 from audit.transparency.resources import TilePath
 from audit.transparency.tiles import (
@@ -59,7 +59,7 @@ def export_lines(
 
     Raises TileNotFound or InvalidTile if the log has no valid tiles for these positions.
     """
-    checkpoint = parse_checkpoint(note.rpartition("\n\n")[0] + "\n")
+    checkpoint = unverified_checkpoint(note)
     size = checkpoint.size
     partial = partial_tiles(size)
     contents = read_tiles(partial.keys())

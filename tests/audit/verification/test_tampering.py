@@ -19,7 +19,7 @@ from audit.sealing.models import FIRST_ID, Log, LogKey, StoredCheckpoint, Stored
 from audit.sealing.rows import Key, read_rows
 from audit.sealing.run import seal_tenant
 from audit.sealing.tiles import tile_reader
-from audit.transparency.checkpoints import Checkpoint, parse_checkpoint, sign_checkpoint
+from audit.transparency.checkpoints import Checkpoint, sign_checkpoint, unverified_checkpoint
 from audit.transparency.notes import PrivateKey
 from audit.transparency.proofs import root_of
 from audit.transparency.tiles import append
@@ -127,10 +127,9 @@ class Trail:
         for (level, number), hashes in tiles.items():
             StoredTile.objects.filter(log=self.log, level=level, number=number).update(hashes=hashes)
         for stored in StoredCheckpoint.objects.filter(log=self.log):
-            text = stored.note.rpartition("\n\n")[0] + "\n"
-            old = parse_checkpoint(text)
+            old = unverified_checkpoint(stored.note)
             new = Checkpoint(old.origin, old.size, root_of(old.size, tile_reader(self.log)), old.extensions)
-            note = sign_checkpoint(new, [key]) if key else stored.note.replace(text, new.text)
+            note = sign_checkpoint(new, [key]) if key else stored.note.replace(old.text, new.text)
             StoredCheckpoint.objects.filter(pk=stored.pk).update(note=note, root=new.root)
 
     def sign_with_a_foreign_key(self) -> None:
