@@ -80,13 +80,6 @@ def last_checkpoint(log: Log) -> StoredCheckpoint | None:
         return StoredCheckpoint.objects.filter(log=log).order_by("-size").first()
 
 
-def public_keys(log: Log) -> list[PublicKey]:
-    """Return the public keys that have signed checkpoints of the log, the newest first."""
-    with platform_context():
-        stored = LogKey.objects.filter(log=log).order_by("-first_size", "key")
-        return [PublicKey.parse(row.key) for row in stored]
-
-
 def keys_in_use() -> dict[UUID, set[str]]:
     """Return the public keys that signed the newest checkpoint of each log, in text form.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from audit.sealing import logs
 from audit.sealing.models import Log, LogKey, StoredCheckpoint
 from audit.sealing.sealer import PREVIOUS
 from audit.transparency.checkpoints import Checkpoint, open_checkpoint
@@ -93,7 +92,7 @@ class SignedRoots:
             previous = stored
 
     def _open_remembered(self, note: str) -> Checkpoint:
-        keys = [*self.keys, *logs.public_keys(self.log)]
+        keys = [*self.keys, *(key for key, _first, _last in self.ranges)]
         try:
             checkpoint, _signers = open_checkpoint(note, keys, origin=self.log.origin)
         except TransparencyError as error:
