@@ -34,12 +34,10 @@ from tenants.context import current_tenant
 
 def _sealed_log() -> tuple[Log, StoredCheckpoint]:
     """Return the log of the current tenant and its newest checkpoint. Raises TrailNotSealed."""
-    log = logs.find_log(current_tenant().id)
-    last = logs.last_checkpoint(log) if log else None
-    if log is None or last is None:
+    sealed = logs.find_sealed_log(current_tenant().id)
+    if sealed is None:
         raise TrailNotSealed
-    log.size = last.size
-    return log, last
+    return sealed
 
 
 class _LogView(HotelAPIView):

@@ -95,13 +95,12 @@ def export_trail(
     The export begins with the first event at `since` or later, and ends with the last event before `until`. An export
     is a part of the log without gaps, so it may have a few events outside these times. Raises NothingSealed.
     """
-    log = logs.find_log(tenant.id)
-    last = logs.last_checkpoint(log) if log else None
-    if log is None or last is None:
+    sealed = logs.find_sealed_log(tenant.id)
+    if sealed is None:
         raise NothingSealed(
             "No event of this trail is sealed yet. Events are sealed each minute if a key is configured."
         )
-    log.size = last.size
+    log, last = sealed
     start = max(first_position_at(log, tenant, since) if since else 0, log.first_kept)
     end = end_position_at(log, tenant, until) if until else log.size
     export = TrailExport(log, tenant, last.note, start, max(start, end))

@@ -26,6 +26,19 @@ def find_log(hotel_id: UUID | None) -> Log | None:
         return Log.objects.filter(hotel_id=hotel_id, closed_at=None).select_related("predecessor").first()
 
 
+def find_sealed_log(hotel_id: UUID | None) -> tuple[Log, StoredCheckpoint] | None:
+    """Return the open log of a trail and its newest checkpoint, or None if no event of the trail was sealed yet.
+
+    The `size` of the returned log is the size of the checkpoint, although events may have been sealed in the meantime.
+    """
+    log = find_log(hotel_id)
+    last = last_checkpoint(log) if log else None
+    if log is None or last is None:
+        return None
+    log.size = last.size
+    return log, last
+
+
 def open_logs() -> dict[UUID | None, Log]:
     """Return all open logs in a dictionary. The keys are the ids of the hotels, and None for the platform's log."""
     with platform_context():
