@@ -28,17 +28,16 @@ class RunResult:
     """The number of events that a run has sealed, and the problems by the names of the logs."""
 
     sealed: int = 0
-    is_complete: bool = True
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def seal_all(*, budget_seconds: float = BUDGET_SECONDS) -> RunResult:
+def seal_all() -> RunResult:
     """Seal the trails of the platform and of all hotels, until nothing is left or the time budget is used up.
 
     A trail that cannot be sealed does not stop the others. Raises SigningKeyError.
     """
     signing_keys = keys.load_signing_keys()
-    deadline = time.monotonic() + budget_seconds
+    deadline = time.monotonic() + BUDGET_SECONDS
     result = RunResult()
     known = logs.open_logs()
     countersign_all(known.values(), signing_keys, result)
@@ -47,10 +46,9 @@ def seal_all(*, budget_seconds: float = BUDGET_SECONDS) -> RunResult:
     random.shuffle(hotels)
     for tenant in [PLATFORM, *hotels]:
         if time.monotonic() > deadline:
-            result.is_complete = False
             log.warning("audit.sealing_not_finished", sealed=result.sealed)
             break
-        _seal_tenant(tenant, known.get(tenant.id), signing_keys, deadline, result)
+        seal_tenant(tenant, known.get(tenant.id), signing_keys, deadline, result)
     with platform_context():
         Log.objects.filter(hotel_id=None, closed_at=None).update(checked_at=database_now())
     return result
@@ -68,17 +66,14 @@ def countersign_all(known: Iterable[Log], signing_keys: list[PrivateKey], result
                 _report(log_.origin, log_, str(error), result)
 
 
-def seal_tenant(tenant: Tenant) -> RunResult:
-    """Seal all events of one trail that can be sealed now. Raises SigningKeyError."""
-    result = RunResult()
-    known = logs.open_log(tenant.id)
-    _seal_tenant(tenant, known, keys.load_signing_keys(), time.monotonic() + 3600, result)
-    return result
-
-
-def _seal_tenant(
+def seal_tenant(
     tenant: Tenant, known: Log | None, signing_keys: list[PrivateKey], deadline: float, result: RunResult
 ) -> None:
+    """Seal all events of one trail that can be sealed now, or stop at `deadline`, a value of `time.monotonic()`.
+
+    `known` is the log of the trail, or None if the log does not exist yet. The number of sealed events, and the reason
+    if the trail cannot be sealed, are stored in `result`.
+    """
     try:
         if known is not None and _is_sealed(tenant, known):
             return
@@ -88,17 +83,10 @@ def _seal_tenant(
             batch = seal(known, tenant, signing_keys)
             result.sealed += batch.sealed
             is_complete = batch.is_complete
-        result.is_complete &= is_complete
-    except SealingRefused as error:
-        _report(known.origin if known else tenant.slug, known, str(error), result)
-    except DatabaseError as error:
+    except (SealingRefused, DatabaseError) as error:
         # A database error occurs, for example, if the hotel was deleted during the run.
-        _report(
-            known.origin if known else tenant.slug,
-            known,
-            f"The database refused a statement: {error}",
-            result,
-        )
+        prefix = "" if isinstance(error, SealingRefused) else "The database refused a statement: "
+        _report(known.origin if known else tenant.slug, known, f"{prefix}{error}", result)
 
 
 def _is_sealed(tenant: Tenant, known: Log) -> bool:

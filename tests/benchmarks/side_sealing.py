@@ -3,16 +3,18 @@
 The module `contestants` starts a process with the development settings and calls these functions there.
 """
 
+import math
 from collections.abc import Iterator
 
 import pymerkle
 from django.conf import settings
 from django.core.management import call_command
 
-from audit.sealing import rows
+from audit.sealing import logs, rows
+from audit.sealing.keys import load_signing_keys
 from audit.sealing.models import Log
 from audit.sealing.rows import EventRow, Key
-from audit.sealing.run import seal_tenant
+from audit.sealing.run import RunResult, seal_tenant
 from audit.sealing.sealer import BATCH_SIZE
 from audit.services import record_many
 from audit.transparency.notes import PrivateKey
@@ -56,7 +58,8 @@ def discard_log() -> None:
 
 def seal() -> None:
     """Seal all events of the hotel."""
-    seal_tenant(_tenant())
+    tenant = _tenant()
+    seal_tenant(tenant, logs.open_log(tenant.id), load_signing_keys(), math.inf, RunResult())
 
 
 def verify(count: int) -> None:

@@ -12,7 +12,6 @@ from audit.models import Event
 from audit.registry import EventType
 from audit.sealing.logs import last_checkpoint, latest_log, open_log
 from audit.sealing.models import Log
-from audit.sealing.run import seal_tenant
 from audit.transparency.checkpoints import open_checkpoint
 from audit.transparency.notes import PrivateKey
 from audit.verification.results import Status
@@ -21,7 +20,7 @@ from tenants import services
 from tenants.context import hotel_context, platform_context
 from tenants.database.connections import direct_connection
 from tenants.models import Hotel
-from tests.audit.sealing.trails import record_events, seal_trail
+from tests.audit.sealing.trails import record_events, seal_once, seal_trail
 from tests.tenants.backups import backup, delete, get_hotel, restore
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,7 +139,7 @@ def test_trail_continues_in_a_new_log_after_a_copy_or_loss_of_the_key(
     settings.AUDIT_SIGNING_KEY = PrivateKey("localhost", bytes(32)).text
     with platform_context():
         Log.objects.filter(pk=old.pk).update(sealed_transaction=2**40)
-    [reason] = seal_tenant(sol.tenant).problems.values()
+    [reason] = seal_once(sol.tenant).problems.values()
     assert "audit_continue" in reason
     with pytest.raises(CommandError, match="Nothing was changed"):
         call_command("audit_continue", hotel="sol")

@@ -18,7 +18,6 @@ from audit.registry import EventType
 from audit.sealing import logs, rows
 from audit.sealing.keys import load_signing_keys
 from audit.sealing.models import Log, StoredCheckpoint, StoredTile
-from audit.sealing.run import seal_tenant
 from audit.sealing.sealer import seal
 from audit.sealing.tiles import ids_of
 from audit.services import record_many
@@ -27,7 +26,7 @@ from audit.verification.verify import verify_trail
 from hotelagent.core.ids import uuid7
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
-from tests.audit.sealing.trails import record_events, seal_trail
+from tests.audit.sealing.trails import record_events, seal_once, seal_trail
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -88,7 +87,7 @@ def test_32_writers_with_different_clocks_and_a_long_transaction_lose_no_event(
     def seal_and_read() -> None:
         try:
             while not done.is_set():
-                seal_tenant(hotel.tenant)
+                seal_once(hotel.tenant)
                 with hotel_context(hotel):
                     control.read()
         finally:

@@ -10,13 +10,12 @@ from audit.registry import EventType
 from audit.sealing.logs import last_checkpoint, open_log
 from audit.sealing.metrics import read_metrics
 from audit.sealing.models import Log
-from audit.sealing.run import seal_tenant
 from audit.tasks import publish_all
 from audit.transparency.checkpoints import open_checkpoint
 from audit.transparency.notes import PrivateKey
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
-from tests.audit.sealing.trails import record_events, seal_trail
+from tests.audit.sealing.trails import record_events, seal_once, seal_trail
 from tests.web import QuietHandler, listening, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,7 +93,7 @@ def test_missing_directory_delays_nothing_and_is_used_when_it_exists(
     with hotel_context(hotel):
         record_events(lamp_lit, 1)
     assert seal_trail(hotel.tenant).size == log.size + 1
-    assert seal_tenant(hotel.tenant).problems == {}
+    assert seal_once(hotel.tenant).problems == {}
     folder.mkdir()
     assert publish_all() == 1
     assert unpublished_seconds() == 0

@@ -13,7 +13,7 @@ from audit.sealing import logs, rows
 from audit.sealing.keys import load_signing_keys
 from audit.sealing.models import FIRST_ID, Log, StoredCheckpoint, StoredTile
 from audit.sealing.rows import Key
-from audit.sealing.run import seal_all, seal_tenant
+from audit.sealing.run import seal_all
 from audit.sealing.sealer import seal
 from audit.sealing.tiles import ids_of, position_of, tile_reader
 from audit.transparency.checkpoints import open_checkpoint
@@ -22,7 +22,7 @@ from audit.transparency.notes import PrivateKey
 from audit.transparency.proofs import prove_consistency, prove_inclusion
 from tenants.context import PLATFORM, hotel_context, platform_context
 from tenants.models import Hotel
-from tests.audit.sealing.trails import record_event, record_events, seal_trail
+from tests.audit.sealing.trails import record_event, record_events, seal_once, seal_trail
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,7 +82,7 @@ def test_run_without_new_events_writes_nothing(hotel: Hotel, lamp_lit: EventType
     with hotel_context(hotel):
         record_event(lamp_lit)
     before = seal_trail(hotel.tenant)
-    assert seal_tenant(hotel.tenant).sealed == 0
+    assert seal_once(hotel.tenant).sealed == 0
     assert logs.open_log(hotel.id).sealed_transaction == before.sealed_transaction
     assert len(checkpoints(before)) == 1
 
@@ -132,7 +132,7 @@ def test_event_that_is_committed_late_is_sealed_and_not_skipped(hotel: Hotel, la
     written.wait()
     with hotel_context(hotel):
         record_event(lamp_lit, "fast")
-    seal_tenant(hotel.tenant)
+    seal_once(hotel.tenant)
     during = logs.open_log(hotel.id)
     newest_key = max((event.id for event in events_of(hotel)), default=FIRST_ID)
     seal_again.wait()
@@ -231,5 +231,5 @@ def test_log_copied_to_a_server_with_smaller_transaction_numbers_is_not_sealed(
     log = seal_trail(hotel.tenant)
     with platform_context():
         Log.objects.filter(pk=log.pk).update(sealed_transaction=2**40)
-    [reason] = seal_tenant(hotel.tenant).problems.values()
+    [reason] = seal_once(hotel.tenant).problems.values()
     assert "copied from another server" in reason

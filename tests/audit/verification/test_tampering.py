@@ -17,7 +17,6 @@ from audit.models import Event
 from audit.registry import EventType
 from audit.sealing.models import FIRST_ID, Log, LogKey, StoredCheckpoint, StoredTile
 from audit.sealing.rows import Key, read_rows
-from audit.sealing.run import seal_tenant
 from audit.sealing.tiles import tile_reader
 from audit.transparency.checkpoints import Checkpoint, sign_checkpoint, unverified_checkpoint
 from audit.transparency.notes import PrivateKey
@@ -28,7 +27,7 @@ from audit.verification.verify import Options, verify_trail
 from tenants.context import hotel_context, platform_context
 from tenants.database.connections import direct_connection
 from tenants.models import Hotel
-from tests.audit.sealing.trails import record_events, seal_trail
+from tests.audit.sealing.trails import record_events, seal_once, seal_trail
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -233,7 +232,7 @@ def test_shortened_and_again_sealed_trail_contradicts_a_remembered_checkpoint(tr
         trail.sql("DELETE FROM audit_event WHERE id = %s", trail.id(299))
         trail.sql('UPDATE audit_event SET data = \'{"colour": "blue"}\' WHERE id = %s', trail.id(5))
         Log.objects.filter(pk=trail.log.pk).delete()
-        assert seal_tenant(trail.hotel.tenant).sealed == 299
+        assert seal_once(trail.hotel.tenant).sealed == 299
         again = verify_trail(trail.hotel.tenant)
         refused = verify_trail(trail.hotel.tenant, Options(remembered=remembered))
     # The negative control: without a remembered checkpoint the new history is accepted.
