@@ -8,8 +8,6 @@ checkpoint with both signatures:
 2. `finish_rotation` writes a key file with the new key only.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 from django.conf import settings
@@ -20,6 +18,7 @@ from audit.sealing import keys, logs
 from audit.sealing.run import RunResult, countersign_all
 from audit.services import record
 from audit.transparency.notes import PrivateKey, PublicKey
+from tenants.lifecycle.backup import output_file
 
 
 def begin_rotation(path: Path) -> PublicKey:
@@ -78,15 +77,9 @@ def _write(path: Path, private_keys: list[PrivateKey]) -> None:
     """Write the key file so that only its owner can read it. After an error, the previous file remains unchanged."""
     text = "".join(f"{key.text}\n" for key in private_keys)
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".audit-key-")
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with output_file.new_file(path) as (file, temporary):
+            file.write(text.encode())
+            output_file.flush_to_disk(file)
+            temporary.replace(path)
     except OSError as error:
         raise SigningKeyError(f"{path} cannot be written: {error.strerror}.") from error

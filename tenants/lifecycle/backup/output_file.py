@@ -1,4 +1,7 @@
-"""The output file of a backup. Only the owner can read the file, and the file exists only if it is complete."""
+"""The output file of a backup, of an export of the audit trail, or of a new signing key.
+
+Only the owner can read the file, and the file exists only if it is complete.
+"""
 
 import contextlib
 import fcntl
