@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
+from django.db.models import OuterRef, Subquery
 
 from audit.sealing import logs
 from audit.sealing.models import Log, StoredCheckpoint
@@ -59,11 +60,11 @@ def publish_all() -> int:
 def _publish(name: str, target: Target) -> int:
     published = 0
     problem: PublishingFailed | None = None
-    for log_ in logs.open_logs().values():
+    for log_ in _unpublished(name):
         last = logs.last_checkpoint(log_)
-        state = log_.published.get(name, {})
-        if last is None or (state.get("size") == last.size and "error" not in state):
+        if last is None:
             continue
+        state = log_.published.get(name, {})
         try:
             if problem is not None and problem.is_target_down:
                 raise problem
@@ -80,6 +81,14 @@ def _publish(name: str, target: Target) -> int:
         with platform_context():
             Log.objects.filter(pk=log_.pk).update(published={**log_.published, name: new})
     return published
+
+
+def _unpublished(name: str) -> list[Log]:
+    """Return the open logs whose newest checkpoint is not published at the target with this name."""
+    newest = StoredCheckpoint.objects.filter(log=OuterRef("pk")).order_by("-size").values("size")[:1]
+    with platform_context():
+        open_logs = list(Log.objects.filter(closed_at=None).annotate(newest=Subquery(newest)))
+    return [log_ for log_ in open_logs if log_.newest and log_.published.get(name) != {"size": log_.newest}]
 
 
 def _write_file(log_: Log, last: StoredCheckpoint) -> None:

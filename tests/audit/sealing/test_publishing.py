@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from audit.registry import EventType
 from audit.sealing.logs import last_checkpoint, open_log
@@ -59,6 +60,19 @@ def test_newest_checkpoint_of_a_log_is_written_to_a_file_only_once(
     record_and_seal(log, lamp_lit)
     assert publish_all() == 1
     assert path.read_text() == note_of(log)
+
+
+def test_run_without_new_checkpoints_finds_this_for_all_logs_with_one_query(
+    log: Log, other_hotel: Hotel, lamp_lit: EventType, settings: Any, tmp_path: Path
+) -> None:
+    settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)
+    with hotel_context(other_hotel):
+        record_events(lamp_lit, 1)
+    seal_trail(other_hotel.tenant)
+    assert publish_all() == 2
+    with CaptureQueriesContext(connection) as queries:
+        assert publish_all() == 0
+    assert len([query for query in queries if "audit_checkpoint" in query["sql"]]) == 1
 
 
 def test_checkpoint_file_is_kept_if_the_new_history_does_not_continue_it(
