@@ -98,10 +98,14 @@ def _write_file(log_: Log, last: StoredCheckpoint) -> None:
     try:
         if path.exists():
             _check_continues(log_, last, path.read_text())
-        with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".checkpoint-", delete=False) as file:
-            file.write(last.note)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(path)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".checkpoint-", delete=False) as file:
+            temporary = Path(file.name)
+        try:
+            temporary.write_text(last.note)
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise PublishingFailed(f"{folder}: {error.strerror}.", is_target_down=True) from error
 

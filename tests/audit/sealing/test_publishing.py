@@ -1,5 +1,6 @@
 """Tests of the publication of checkpoints: a failing target delays no other work, and the failure is shown."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,19 @@ def test_missing_directory_delays_nothing_and_is_used_when_it_exists(
     folder.mkdir()
     assert publish_all() == 1
     assert unpublished_seconds() == 0
+
+
+def test_checkpoint_that_cannot_be_written_completely_leaves_no_file(
+    log: Log, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Path, _mode: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)
+    monkeypatch.setattr(Path, "chmod", fail)
+    assert publish_all() == 0
+    assert "No space left" in open_log(log.hotel_id).published["directory"]["error"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_checkpoint_is_written_to_the_file_if_the_url_is_unreachable_and_posted_later(
