@@ -97,7 +97,7 @@ def _write_file(log_: Log, last: StoredCheckpoint) -> None:
     path = folder / f"{_UNSAFE.sub('_', log_.origin)}.checkpoint"
     try:
         if path.exists():
-            _check_continues(log_, last, path.read_text())
+            _check_continues(log_, last, path.read_text(errors="replace"))
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".checkpoint-", delete=False) as file:
             temporary = Path(file.name)
         try:

@@ -127,6 +127,22 @@ def test_checkpoint_that_cannot_be_written_completely_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_damaged_published_file_does_not_prevent_the_publication_of_other_logs(
+    log: Log, other_hotel: Hotel, lamp_lit: EventType, settings: Any, tmp_path: Path
+) -> None:
+    settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)
+    publish_all()
+    [path] = tmp_path.iterdir()
+    path.write_bytes(b"\xff")
+    record_and_seal(log, lamp_lit)
+    with hotel_context(other_hotel):
+        record_events(lamp_lit, 1)
+    seal_trail(other_hotel.tenant)
+    assert publish_all() == 1
+    assert "is damaged" in open_log(log.hotel_id).published["directory"]["error"]
+    assert path.read_bytes() == b"\xff"
+
+
 def test_checkpoint_is_written_to_the_file_if_the_url_is_unreachable_and_posted_later(
     log: Log, settings: Any, tmp_path: Path
 ) -> None:
