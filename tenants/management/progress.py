@@ -46,6 +46,22 @@ def hotel_progress(total: int, *, stream: Any, verbosity: int) -> Iterator[Calla
 
 
 @contextlib.contextmanager
+def item_progress(title: str, total: int, *, stream: Any, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Yield a function that must be called with the number of items that were processed since the last call.
+
+    The function updates a bar on a terminal. If there is no terminal or `quiet` is true, nothing is written.
+    """
+    console = Console(file=getattr(stream, "_out", stream))
+    if quiet or not console.is_terminal:
+        yield lambda _items: None
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda items: bar.update(task, advance=items)
+
+
+@contextlib.contextmanager
 def table_progress(title: str, *, stream: Any, quiet: bool) -> Iterator[Callable[[str, int], None]]:
     """Yield a function that must be called after each table with the table's name and number of rows.
 

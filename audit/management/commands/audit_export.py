@@ -1,18 +1,16 @@
 """The command `audit_export` exports the events of an audit trail with proofs."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from rich.console import Console
-from rich.progress import track
 
 from audit.errors import NothingSealed
 from audit.management.commands.audit_verify import parse_time
 from audit.sealing.export import ExportFormat, export_trail
 from tenants.lifecycle.backup import output_file
 from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, selected_tenant
+from tenants.management.progress import item_progress
 
 
 class Command(HotelCommand):
@@ -51,9 +49,13 @@ class Command(HotelCommand):
             raise CommandError(str(error)) from error
         lines = export.jsonl() if export_format == ExportFormat.JSONL else export.csv()
         number = export.end - export.start
-        with output_file.new_file(path) as (file, temporary):
-            for line in self._with_progress(lines, number, quiet=options["json"]):
+        with (
+            output_file.new_file(path) as (file, temporary),
+            item_progress("Exporting", number, stream=self.stderr, quiet=options["json"]) as progress,
+        ):
+            for line in lines:
                 file.write(line.encode())
+                progress(1)
             output_file.flush_to_disk(file)
             temporary.replace(path)
         self.write_result(
@@ -67,10 +69,3 @@ class Command(HotelCommand):
             },
             as_json=options["json"],
         )
-
-    def _with_progress(self, lines: Iterable[str], total: int, *, quiet: bool) -> Iterable[str]:
-        stream: Any = self.stderr
-        console = Console(file=getattr(stream, "_out", stream))
-        if quiet or not console.is_terminal:
-            return lines
-        return track(lines, description="Exporting", total=total, console=console, transient=True)

@@ -1,23 +1,19 @@
 """The command `audit_verify` verifies the audit trails of the platform and of hotels."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.dateparse import parse_date, parse_datetime
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from audit.sealing import logs, rows
 from audit.verification import remembered
 from audit.verification.results import Status, TrailReport, UndeterminedTrail, overall
-from audit.verification.trail import Progress as ProgressFunction
 from audit.verification.verify import Options, verify_trail
 from tenants.context import PLATFORM, Tenant
 from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, selected_tenant
+from tenants.management.progress import item_progress
 
 EXIT_CODES = {Status.VALID: 0, Status.INVALID: 1, Status.UNDETERMINED: 2}
 
@@ -55,7 +51,8 @@ class Command(HotelCommand):
             notes = remembered.read_remembered(path) if path else {}
         except UndeterminedTrail as error:
             raise CommandError(str(error), returncode=EXIT_CODES[Status.UNDETERMINED]) from error
-        with _progress(tenants, stream=self.stderr, quiet=options["json"]) as progress:
+        total = _sealed_events(tenants)
+        with item_progress("Verifying", total, stream=self.stderr, quiet=options["json"]) as progress:
             reports = [verify_trail(tenant, Options(since, notes, progress)) for tenant in tenants]
         result = overall(reports)
         delay = rows.find_oldest_transaction() if any(report.unsealed for report in reports) else None
@@ -76,6 +73,12 @@ def _selected(options: dict[str, Any]) -> list[Tenant]:
     if options["platform"] or options["hotel"]:
         return [selected_tenant(options)]
     return [PLATFORM, *(hotel.tenant for hotel in logs.sealed_hotels())]
+
+
+def _sealed_events(tenants: list[Tenant]) -> int:
+    """Return the number of sealed events in the trails of these tenants."""
+    ids = {tenant.id for tenant in tenants}
+    return sum(log.size for hotel_id, log in logs.open_logs().items() if hotel_id in ids)
 
 
 def parse_time(text: str) -> datetime:
@@ -102,18 +105,3 @@ def _remember(path: Path, notes: dict[str, str], reports: list[TrailReport]) -> 
         raise CommandError(
             f"The checkpoints could not be stored: {error}", returncode=EXIT_CODES[Status.UNDETERMINED]
         ) from error
-
-
-@contextmanager
-def _progress(tenants: list[Tenant], *, stream: Any, quiet: bool) -> Iterator[ProgressFunction]:
-    """Yield a function to call with the number of verified events. On a terminal, it updates a progress bar."""
-    console = Console(file=getattr(stream, "_out", stream))
-    if quiet or not console.is_terminal:
-        yield lambda _events: None
-        return
-    ids = {tenant.id for tenant in tenants}
-    total = sum(log.size for hotel_id, log in logs.open_logs().items() if hotel_id in ids)
-    columns = TextColumn("Verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda events: bar.update(task, advance=events)
