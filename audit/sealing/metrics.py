@@ -5,6 +5,7 @@ ended. No metric has a label for the hotel, because the number of time series wo
 """
 
 import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, F, Min, Q, Sum
@@ -56,14 +57,13 @@ def describe_metrics() -> list[Metric]:
 
 
 def _metrics(
-    figures: dict[str, object], now: datetime.datetime, delay: OldestTransaction | None
+    figures: dict[str, Any], now: datetime.datetime, delay: OldestTransaction | None
 ) -> list[Metric]:
-    def gauge(name: str, documentation: str, value: object) -> Metric:
-        return GaugeMetricFamily(f"hotelagent_audit_{name}", documentation, value=float(str(value or 0)))
+    def gauge(name: str, documentation: str, value: float | None) -> Metric:
+        return GaugeMetricFamily(f"hotelagent_audit_{name}", documentation, value=float(value or 0))
 
-    def age(name: str, documentation: str, since: object) -> Metric:
-        seconds = (now - since).total_seconds() if isinstance(since, datetime.datetime) else 0.0
-        return gauge(name, documentation, max(seconds, 0.0))
+    def age(name: str, documentation: str, since: datetime.datetime | None) -> Metric:
+        return gauge(name, documentation, _seconds(since, now) if since else 0.0)
 
     metrics = [
         gauge("sealed_events", "Sealed events of all trails.", figures.get("sealed")),
@@ -92,6 +92,10 @@ def _metrics(
     return metrics
 
 
+def _seconds(since: datetime.datetime, now: datetime.datetime) -> float:
+    return max((now - since).total_seconds(), 0.0)
+
+
 def _oldest_transaction(delay: OldestTransaction | None, now: datetime.datetime) -> Metric:
     """Return the metric with the age of the oldest open transaction, which delays sealing.
 
@@ -104,7 +108,7 @@ def _oldest_transaction(delay: OldestTransaction | None, now: datetime.datetime)
     )
     if delay is not None and delay.started_at is not None:
         process = str(delay.pid) if delay.prepared_as is None else f"prepared {delay.prepared_as}"
-        metric.add_metric([process, delay.application], max((now - delay.started_at).total_seconds(), 0.0))
+        metric.add_metric([process, delay.application], _seconds(delay.started_at, now))
     return metric
 
 
