@@ -20,7 +20,7 @@ from django.views.decorators.csrf import csrf_exempt
 from reminders.providers import event_mapping
 from reminders.services.provider_events import process_event
 from tenants import host_routing
-from tenants.context import Actor, actor_context, current_actor, hotel_context
+from tenants.context import actor_context, changed_actor, hotel_context
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +55,8 @@ def receive_event(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) ->
     if hotel is None or reminder_id is None:
         logger.info("provider_event_ignored", extra={"provider": esp_name, "kind": event.event_type})
         return
-    caller = current_actor()
     # The mail provider is the actor of the audit events. The actor's kind is `key`, as for clients with an API key.
-    actor = Actor(kind="key", id=esp_name, label=esp_name, ip=caller.ip, request_id=caller.request_id)
+    actor = changed_actor(kind="key", id=esp_name, label=esp_name)
     with hotel_context(hotel), actor_context(actor):
         process_event(reminder_id=reminder_id, event=event)
 

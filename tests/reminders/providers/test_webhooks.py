@@ -76,6 +76,17 @@ def test_bounce_suppresses_the_address_and_creates_a_failure(
     assert {event.actor_label for event in told} <= {"Postmark", "Mailgun", "Brevo"}
 
 
+def test_events_of_a_provider_have_the_origin_of_its_request(
+    sent: Reminder, hotel: Hotel, settings: Any
+) -> None:
+    settings.TRUSTED_PROXY_HOPS = 1  # The request has no header of the proxy.
+    post_event("postmark", postmark(metadata(sent, hotel)))
+    told = Event.objects.filter(event="reminder.undelivered")
+    assert list(told.values_list("actor_kind", "actor_id", "personal__actor__value")) == [
+        ("key", "Postmark", {"ip": "127.0.0.1", "ip_is_peer": True})
+    ]
+
+
 def test_retry_after_a_bounce_uses_the_corrected_address_of_the_reservation(
     sent: Reminder, hotel: Hotel, smtp: MailServer, book: Book
 ) -> None:
