@@ -6,14 +6,13 @@ Several processes capture failures at the same time, as workers do, while anothe
 
 from __future__ import annotations
 
-import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from hotelagent.embedded.servers import postgres
 from tests.benchmarks.contestants import Contestant
-from tests.benchmarks.harness import Row, median_ratio, row, servers
+from tests.benchmarks.harness import Row, row, row_of_rounds, servers
 
 IDS = ("dlq-flood",)
 
@@ -53,7 +52,6 @@ def measure(_ids: list[str]) -> list[Row]:
             ]
             for n in range(ROUNDS)
         ]
-        shared, separate = (list(times) for times in zip(*rounds, strict=True))
         with ThreadPoolExecutor(1) as flood:
             pages = []
             flooding = flood.submit(capture, 1_000_000, FAILURES // PROCESSES, groups=1)
@@ -63,9 +61,9 @@ def measure(_ids: list[str]) -> list[Row]:
             seconds = flooding.result()
         groups = visitor("count_groups")
     return [
-        row("dlq-flood", f"captures by {PROCESSES} processes into one group, s for {PROCESSES * EACH:,}; peer: each "
-            "process into another group", ours=statistics.median(shared), peer=statistics.median(separate),
-            ratio=median_ratio(shared, separate), bar=1.1),
+        row_of_rounds(
+            "dlq-flood", f"captures by {PROCESSES} processes into one group, s for {PROCESSES * EACH:,}; peer: each "
+            "process into another group", rounds, bar=1.1),
         row("dlq-flood", f"{FAILURES:,} failures of one cause, s; peer: the limit", ours=seconds, peer=60, bar=1),
         row("dlq-flood", "slowest list or page of a group during the flood, s; peer: the limit", ours=max(pages),
             peer=MAX_PAGE_SECONDS, bar=1),

@@ -5,11 +5,9 @@ The duration of a claim must grow neither with the number of failures that wait 
 
 from __future__ import annotations
 
-import statistics
-
 from hotelagent.embedded.servers import postgres
 from tests.benchmarks.contestants import Contestant
-from tests.benchmarks.harness import Row, median_ratio, row, servers
+from tests.benchmarks.harness import Row, row_of_rounds, servers, take_turns
 
 IDS = ("dlq-external-claim",)
 
@@ -26,16 +24,15 @@ def measure(_ids: list[str]) -> list[Row]:
         side = Contestant("side_external_claims", environment)
         try:
             side("prepare", HOTELS)
-            times: dict[str, list[float]] = {slug: [] for slug in HOTELS}
-            for number in range(ROUNDS):
-                slugs = list(HOTELS)
-                for slug in slugs[number % 3 :] + slugs[: number % 3]:
-                    times[slug].append(side("claim", slug, CLAIMS) * 1e3)
+            times = take_turns(list(HOTELS), lambda slug: side("claim", slug, CLAIMS) * 1e3, rounds=ROUNDS)
         finally:
             side.end()
     return [
-        row("dlq-external-claim", f"claim over REST with {MANY:,} {slug} failures, ms; peer: with {FEW:,} that wait",
-            ours=statistics.median(times[slug]), peer=statistics.median(times["few"]),
-            ratio=median_ratio(times[slug], times["few"]), bar=BAR)
+        row_of_rounds(
+            "dlq-external-claim",
+            f"claim over REST with {MANY:,} {slug} failures, ms; peer: with {FEW:,} that wait",
+            zip(times[slug], times["few"], strict=True),
+            bar=BAR,
+        )
         for slug in ("waiting", "closed")
-    ]  # fmt: skip
+    ]

@@ -13,7 +13,7 @@ import psycopg
 
 from hotelagent.embedded.servers import postgres
 from tests.benchmarks.contestants import Contestant, both
-from tests.benchmarks.harness import Row, median_ratio, row, servers
+from tests.benchmarks.harness import Row, median_ratio, row, row_of_rounds, servers, take_turns
 from tests.servers import Servers
 
 IDS = ("dlq-claim", "dlq-claim-growth")
@@ -82,16 +82,16 @@ def _measure_growth(running: Servers, ours: Contestant) -> list[Row]:
     with psycopg.connect(url, autocommit=True) as superuser:
         superuser.execute("VACUUM ANALYZE")
         superuser.execute("CHECKPOINT")
-    times: dict[str, list[float]] = {slug: [] for slug in ("few", "waiting", "closed")}
-    for slug in times:
+    slugs = ("few", "waiting", "closed")
+    for slug in slugs:
         ours("claim", slug, CLAIMS)
-    for number in range(CLAIM_ROUNDS):
-        slugs = list(times)
-        for slug in slugs[number % 3 :] + slugs[: number % 3]:
-            times[slug].append(ours("claim", slug, CLAIMS) * 1e6)
+    times = take_turns(slugs, lambda slug: ours("claim", slug, CLAIMS) * 1e6, rounds=CLAIM_ROUNDS)
     return [
-        row("dlq-claim-growth", f"claim and resolve with {MANY:,} {slug} failures, us; peer: with {FEW:,}",
-            ours=statistics.median(times[slug]), peer=statistics.median(times["few"]),
-            ratio=median_ratio(times[slug], times["few"]), bar=1.3)
+        row_of_rounds(
+            "dlq-claim-growth",
+            f"claim and resolve with {MANY:,} {slug} failures, us; peer: with {FEW:,}",
+            zip(times[slug], times["few"], strict=True),
+            bar=1.3,
+        )
         for slug in ("waiting", "closed")
-    ]  # fmt: skip
+    ]

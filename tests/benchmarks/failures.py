@@ -6,11 +6,10 @@ the group, the due queue entry of the first retry and the audit event, in the sc
 
 from __future__ import annotations
 
-import statistics
 from contextlib import ExitStack
 
 from tests.benchmarks.contestants import both
-from tests.benchmarks.harness import Row, median_ratio, row
+from tests.benchmarks.harness import Row, row, row_of_rounds
 from tests.benchmarks.holds import durable_servers
 
 IDS = ("dlq-capture", "dlq-capture-group")
@@ -42,18 +41,15 @@ def measure(ids: list[str]) -> list[Row]:
             statements = ours("statements", EMPTY)
             ours("capture", EMPTY, EACH)
             peer("capture", EACH)
-            times: dict[str, list[float]] = {"ours": [], "peer": []}
-            for _round in range(ROUNDS):
-                times["ours"].append(ours("capture", EMPTY, EACH) * 1e3)
-                times["peer"].append(peer("capture", EACH) * 1e3)
+            rounds = [
+                [ours("capture", EMPTY, EACH) * 1e3, peer("capture", EACH) * 1e3] for _ in range(ROUNDS)
+            ]
             rows += [
-                row(
+                row_of_rounds(
                     "dlq-capture",
                     "capture of one failed task with event and due item, ms; peer: django-celery-results storing one "
                     "failed result",
-                    ours=statistics.median(times["ours"]),
-                    peer=statistics.median(times["peer"]),
-                    ratio=median_ratio(times["ours"], times["peer"]),
+                    rounds,
                     bar=1.0,
                 ),
                 row(
@@ -66,17 +62,12 @@ def measure(ids: list[str]) -> list[Row]:
             ]
         if "dlq-capture-group" in ids:
             ours("fill_group", FULL, LARGE_GROUP)
-            full, empty = [], []
-            for _round in range(ROUNDS):
-                full.append(ours("capture", FULL, EACH) * 1e3)
-                empty.append(ours("capture", EMPTY, EACH) * 1e3)
+            rounds = [[ours("capture", slug, EACH) * 1e3 for slug in (FULL, EMPTY)] for _ in range(ROUNDS)]
             rows.append(
-                row(
+                row_of_rounds(
                     "dlq-capture-group",
                     f"capture into a group with {LARGE_GROUP:,} open failures, ms; peer: into an empty group",
-                    ours=statistics.median(full),
-                    peer=statistics.median(empty),
-                    ratio=median_ratio(full, empty),
+                    rounds,
                     bar=1.3,
                 )
             )

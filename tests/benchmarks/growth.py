@@ -4,12 +4,11 @@ Each operation is measured on a server with few hotels and on a server with many
 would not be enough, because all databases of a server share the roles of the hotels.
 """
 
-import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.benchmarks.contestants import Contestant, create_database
-from tests.benchmarks.harness import Row, median_ratio, row
+from tests.benchmarks.harness import Row, row_of_rounds
 from tests.servers import Servers
 
 IDS = ("backup-growth", "migrate-check-growth")
@@ -33,9 +32,7 @@ def measure(ids: list[str]) -> list[Row]:
         for id_, operation, description, bar in OPERATIONS:
             if id_ in ids:
                 what = f"{description}, ms, with {count:,} hotels; peer: with {FEW} hotels (bar: {bar:g} x)"
-                ours, peer = _measure(operation, many, few)
-                rows.append(row(id_, what, ours=statistics.median(ours), peer=statistics.median(peer),
-                                ratio=median_ratio(ours, peer), bar=bar))  # fmt: skip
+                rows.append(row_of_rounds(id_, what, _measure(operation, many, few), bar=bar))
     return rows
 
 
@@ -60,9 +57,8 @@ def _hotels(count: int) -> Iterator[Contestant]:
 def _measure(operation: str, *contestants: Contestant) -> list[list[float]]:
     """Call a function of the module `side_ours` several times in each process. The processes take turns.
 
-    Return a list of durations in milliseconds for each process.
+    Return a list for each round, with the durations of the processes in milliseconds.
     """
     for contestant in contestants:
         contestant(operation)  # fills the caches
-    rounds = [[contestant(operation) * 1e3 for contestant in contestants] for _ in range(ROUNDS)]
-    return [list(times) for times in zip(*rounds, strict=True)]
+    return [[contestant(operation) * 1e3 for contestant in contestants] for _ in range(ROUNDS)]

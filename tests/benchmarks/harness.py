@@ -6,7 +6,7 @@ import gc
 import importlib
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NotRequired, TypedDict
 
@@ -83,12 +83,27 @@ def interleave(
     return took
 
 
+def take_turns(
+    names: Sequence[str], measure: Callable[[str], float], *, rounds: int
+) -> dict[str, list[float]]:
+    """Call `measure` with each name in each round, and return the measured values by name.
+
+    Each round begins with another name, so that no name is always measured first.
+    """
+    values: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds):
+        first = number % len(names)
+        for name in (*names[first:], *names[:first]):
+            values[name].append(measure(name))
+    return values
+
+
 def median_ratio(ours: list[float], peer: list[float]) -> float:
     """Return the median of the ratios `ours / peer`. Each list contains one duration for each round."""
     return statistics.median(a / b for a, b in zip(ours, peer, strict=True))
 
 
-def row_of_rounds(id_: str, what: str, rounds: list[list[float]], *, bar: float) -> Row:
+def row_of_rounds(id_: str, what: str, rounds: Iterable[Iterable[float]], *, bar: float) -> Row:
     """Return the result row of rounds that each measured two durations: of hotelagent, and of the peer."""
     ours, peer = (list(durations) for durations in zip(*rounds, strict=True))
     ratio = median_ratio(ours, peer)

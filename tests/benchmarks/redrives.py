@@ -6,10 +6,8 @@ hotelagent also stores an audit event and a due queue entry for each failure.
 
 from __future__ import annotations
 
-import statistics
-
 from tests.benchmarks.contestants import both
-from tests.benchmarks.harness import Row, median_ratio, row
+from tests.benchmarks.harness import Row, row, row_of_rounds
 from tests.benchmarks.holds import durable_servers
 
 IDS = ("dlq-redrive", "dlq-clear")
@@ -38,17 +36,12 @@ def measure(ids: list[str]) -> list[Row]:
         ours("fill", COUNT)
         if "dlq-redrive" in ids:
             peer("fill", COUNT)
-            times: dict[str, list[float]] = {"ours": [], "peer": []}
-            for _round in range(ROUNDS):
-                times["ours"].append(ours("schedule", COUNT))
-                times["peer"].append(peer("schedule", COUNT))
+            rounds = [[side("schedule", COUNT) for side in (ours, peer)] for _ in range(ROUNDS)]
             rows.append(
-                row(
+                row_of_rounds(
                     "dlq-redrive",
                     f"scheduling {COUNT:,} retries with a redrive, seconds; peer: procrastinate, one call each",
-                    ours=statistics.median(times["ours"]),
-                    peer=statistics.median(times["peer"]),
-                    ratio=median_ratio(times["ours"], times["peer"]),
+                    rounds,
                     bar=BAR,
                 )
             )

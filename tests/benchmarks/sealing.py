@@ -7,12 +7,11 @@ their hashes with the stored hashes, and computes the root.
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 from pathlib import Path
 
 from tests.benchmarks.contestants import Contestant, create_database
-from tests.benchmarks.harness import Row, median_ratio, row
+from tests.benchmarks.harness import Row, row_of_rounds
 from tests.benchmarks.holds import durable_servers
 
 IDS = ("audit-seal", "audit-verify")
@@ -28,8 +27,7 @@ _WHAT = {
 
 def measure(ids: list[str]) -> list[Row]:
     """Run the benchmarks of this module that `ids` lists, and return their result rows."""
-    ours: dict[str, list[float]] = {id_: [] for id_ in IDS}
-    peer: dict[str, list[float]] = {id_: [] for id_ in IDS}
+    rounds: dict[str, list[list[float]]] = {id_: [] for id_ in IDS}
     with durable_servers() as running, tempfile.TemporaryDirectory() as folder:
         create_database(running, DATABASE)
         side = Contestant(
@@ -47,20 +45,8 @@ def measure(ids: list[str]) -> list[Row]:
             for number in range(ROUNDS):
                 tree = str(Path(folder, f"tree-{number}"))
                 side("discard_log")
-                ours["audit-seal"].append(side("seal"))
-                peer["audit-seal"].append(side("seal_with_pymerkle", tree))
-                ours["audit-verify"].append(side("verify", EVENTS))
-                peer["audit-verify"].append(side("verify_with_pymerkle", tree))
+                rounds["audit-seal"].append([side("seal"), side("seal_with_pymerkle", tree)])
+                rounds["audit-verify"].append([side("verify", EVENTS), side("verify_with_pymerkle", tree)])
         finally:
             side.end()
-    return [
-        row(
-            id_,
-            _WHAT[id_],
-            ours=statistics.median(ours[id_]),
-            peer=statistics.median(peer[id_]),
-            ratio=median_ratio(ours[id_], peer[id_]),
-            bar=1.0,
-        )
-        for id_ in ids
-    ]
+    return [row_of_rounds(id_, _WHAT[id_], rounds[id_], bar=1.0) for id_ in ids]
