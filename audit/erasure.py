@@ -8,7 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from audit.entries import commitment
 from audit.models import ORIGIN, ActorKind, Event
 from audit.reading.search import by_person
+from hotelagent.core.text import texts_in
 
 #: The number of events that one query reads and one statement updates.
 BATCH_SIZE = 1000
@@ -108,7 +109,7 @@ def _erase_fields(events: Iterable[tuple[Event, set[str]]]) -> int:
 
 def _fields_of_guest(event: Event, is_match: Matcher) -> set[str]:
     stored = event.personal or {}
-    fields = {name for name, field in stored.items() if is_match(_texts(field.get("value")))}
+    fields = {name for name, field in stored.items() if is_match(texts_in(field.get("value")))}
     if event.subject_id and is_match([event.subject_id]):
         fields |= set(stored) - ORIGIN
         if event.actor_kind == ActorKind.ANONYMOUS:
@@ -126,19 +127,3 @@ def _fields_of_actor(event: Event, identifier: str) -> set[str]:
 
 def _fields_with_text(event: Event, text: str) -> set[str]:
     return {name for name, field in (event.personal or {}).items() if field.get("value") == text}
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Yield all texts and numbers in a JSON value, and the names of object members."""
-    match value:
-        case None | bool():
-            return
-        case dict():
-            for name, member in value.items():
-                yield name
-                yield from _texts(member)
-        case list():
-            for element in value:
-                yield from _texts(element)
-        case _:
-            yield str(value)

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -20,6 +19,7 @@ from dlq.errors import FailureNotRetryable, InvalidIdentifier
 from dlq.groups.models import FailureGroup
 from dlq.models import Attempt, Failure
 from hotelagent.core import encryption
+from hotelagent.core.text import texts_in
 from tenants.context import current_tenant
 
 BATCH_SIZE = 200
@@ -84,7 +84,7 @@ def find_groups(is_match: Matcher) -> list[str]:
     return [
         group.pk
         for group in FailureGroup.objects.only("note", "error_message", "traceback", "splits")
-        if is_match([group.note, group.error_message, group.traceback, *_strings(group.splits)])
+        if is_match([group.note, group.error_message, group.traceback, *texts_in(group.splits)])
     ]
 
 
@@ -99,32 +99,15 @@ def _attempt_texts(failure_ids: list[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
 def _texts_of(failure: Failure, attempt_texts: list[str]) -> Iterator[str]:
     yield from (failure.work_key, failure.ordering_key, failure.error_message, failure.discard_reason)
     yield from attempt_texts
-    yield from _strings(failure.payload)
-    yield from _strings(failure.corrected_payload)
+    yield from texts_in(failure.payload)
+    yield from texts_in(failure.corrected_payload)
     if failure.original is not None:
         yield bytes(failure.original).decode("utf-8", "replace")
     if failure.secrets is not None or failure.corrected_secrets is not None:
         try:
-            yield from _strings(payloads.restore(failure))
+            yield from texts_in(payloads.restore(failure))
         except FailureNotRetryable:
             return
-
-
-def _strings(value: Any) -> Iterator[str]:
-    """Yield the texts and numbers in a JSON value, including the names of fields."""
-    remaining = [value]
-    while remaining:
-        match remaining.pop():
-            case str() as text:
-                yield text
-            case dict() as items:
-                remaining += [*items.keys(), *items.values()]
-            case list() | tuple() as items:
-                remaining += items
-            case None | bool():
-                pass
-            case other:
-                yield str(other)
 
 
 def _forms(identifier: str) -> set[str]:

@@ -1,6 +1,8 @@
-"""Cleaning of text that other systems or people supply."""
+"""Cleaning of text that other systems or people supply, and the texts in a JSON value."""
 
 import unicodedata
+from collections.abc import Iterator
+from typing import Any
 
 # The invisible characters "zero width joiner" and "zero width non-joiner" are part of Persian words and of some emoji.
 # The functions below keep the two characters.
@@ -47,6 +49,26 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def without_formula(cell: str) -> str:
     """Return the text of a cell, with a leading apostrophe if a spreadsheet program would run it as a formula."""
     return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield all texts and numbers in a JSON value, and the names of object members, in no particular order.
+
+    The value can be nested to any depth.
+    """
+    remaining = [value]
+    while remaining:
+        match remaining.pop():
+            case str() as text:
+                yield text
+            case dict() as members:
+                remaining += [*members.keys(), *members.values()]
+            case list() | tuple() as elements:
+                remaining += elements
+            case None | bool():
+                pass
+            case other:
+                yield str(other)
 
 
 def _escaped(character: str) -> str:
