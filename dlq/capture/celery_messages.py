@@ -15,13 +15,12 @@ from dlq.capture_request import MAX_NAME_LENGTH, Origin, ordering_key_of
 from dlq.kinds.registry import find_kind
 from dlq.payloads import StoredPayload
 from dlq.retries import attempts, ordering, runner
-from hotelagent.core.text import storable
 from tenants import host_routing
-from tenants.context import Actor, actor_context, hotel_context, platform_context
+from tenants.context import actor_context, hotel_context, platform_context
 from tenants.errors import TooManyDeliveries
 from tenants.queue import due
-from tenants.queue.celery_task import DUE_HEADER, HOTEL_HEADER, REQUEST_ID_HEADER, HotelTask
-from tenants.queue.initiators import initiator_in
+from tenants.queue.celery_task import DUE_HEADER, HOTEL_HEADER, HotelTask
+from tenants.queue.initiators import task_actor
 from tenants.signals import task_failed, task_succeeded
 
 log = structlog.get_logger(__name__)
@@ -191,17 +190,6 @@ def _message_context(headers: dict[str, Any], *, name: str, task_id: str) -> Ite
     hotel = host_routing.by_id(uuid.UUID(hotel_id)) if hotel_id else None
     if hotel_id and hotel is None:
         raise LookupError(f"{name} ran for the hotel {hotel_id}, which no longer exists.")
-    # The request id, the task id and the name of the task come from the message and can contain any characters.
-    # `storable` removes the characters that the audit trail cannot store.
-    request_id = storable(str(headers.get(REQUEST_ID_HEADER) or "")) or None
-    task_name = storable(name)[:MAX_NAME_LENGTH]
-    actor = Actor(
-        "task",
-        task_name,
-        task_name,
-        request_id=request_id,
-        task_id=storable(task_id),
-        initiator=initiator_in(headers),
-    )
+    actor = task_actor(headers, name=name[:MAX_NAME_LENGTH], task_id=task_id)
     with hotel_context(hotel) if hotel else platform_context(), actor_context(actor):
         yield

@@ -25,7 +25,6 @@ from redis import RedisError
 
 from tenants import host_routing
 from tenants.context import (
-    Actor,
     Tenant,
     actor_context,
     current_actor,
@@ -35,14 +34,13 @@ from tenants.context import (
 )
 from tenants.errors import HotelSuspended, TooManyDeliveries
 from tenants.models import HotelStatus
-from tenants.queue.initiators import initiator_headers, initiator_in
+from tenants.queue.initiators import REQUEST_ID_HEADER, initiator_headers, task_actor
 from tenants.queue.success import store_success
 from tenants.signals import task_failed, task_succeeded
 
 logger = logging.getLogger(__name__)
 
 HOTEL_HEADER = "hotel"
-REQUEST_ID_HEADER = "request"
 #: The header with the kind of the due items in the message. Only messages that the due queue sends have this header.
 #: The due queue sends a message with this header again until its due items are processed.
 DUE_HEADER = "due"
@@ -211,14 +209,7 @@ class HotelTask(DjangoTask[Any, Any]):
     @contextlib.contextmanager
     def _context(self) -> Iterator[None]:
         headers = self.message_headers
-        actor = Actor(
-            kind="task",
-            id=self.name,
-            label=self.name,
-            request_id=headers.get(REQUEST_ID_HEADER),
-            task_id=str(self.request.id),
-            initiator=initiator_in(headers),
-        )
+        actor = task_actor(headers, name=self.name, task_id=str(self.request.id))
         hotel_id = headers.get(HOTEL_HEADER)
         with self.in_hotel(hotel_id) if hotel_id else platform_context(), actor_context(actor):
             yield

@@ -1,11 +1,16 @@
-"""The initiator of a Celery task: the person, API key or command that sent the message, as a header of the message."""
+"""The actor of a Celery task, and the headers of a message that identify the origin of the task.
+
+The initiator of a task is the person, API key or command that sent the message.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
+from hotelagent.core.text import storable
 from tenants.context import Actor, current_actor
 
-#: The name of the header. Its value is an object with the keys `kind`, `id` and `label`.
+REQUEST_ID_HEADER = "request"
+#: The header with the initiator. Its value is an object with the keys `kind`, `id` and `label`.
 INITIATOR_HEADER = "initiator"
 #: The kinds of actors that are recorded as initiators.
 _KINDS = frozenset({"user", "key", "command"})
@@ -29,3 +34,19 @@ def initiator_in(headers: Mapping[str, Any]) -> Actor | None:
             return Actor(kind=kind, id=id_, label=label)
         case _:
             return None
+
+
+def task_actor(headers: Mapping[str, Any], *, name: str, task_id: str) -> Actor:
+    """Return the actor for the Celery task with this name, whose message has these headers.
+
+    The values of a message can contain any characters. Characters that the audit trail cannot store are replaced.
+    """
+    name = storable(name)
+    return Actor(
+        kind="task",
+        id=name,
+        label=name,
+        request_id=storable(str(headers.get(REQUEST_ID_HEADER) or "")) or None,
+        task_id=storable(task_id),
+        initiator=initiator_in(headers),
+    )
