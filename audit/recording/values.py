@@ -23,6 +23,8 @@ SALT_BYTES = 16
 MAX_FIELDS_BYTES = MAX_ENTRY_BYTES - 8 * 1024
 
 _encoder = DjangoJSONEncoder()
+# This encoder is created once, because json.dumps() would create a new encoder for each event.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def clean(value: object) -> Any:
@@ -65,14 +67,13 @@ def _limit(fields: dict[str, Any]) -> list[str]:
 
     A value that is not a text is replaced by the beginning of its JSON text. Returns the names of the shortened fields.
     """
-    sizes = {name: _size(value) + _size(name) for name, value in fields.items()}
-    if sum(sizes.values()) <= MAX_FIELDS_BYTES:
+    if _size(fields) <= MAX_FIELDS_BYTES:
         return []
     share = MAX_FIELDS_BYTES // len(fields)
-    cut = sorted(name for name, size in sizes.items() if size > share)
+    cut = sorted(name for name, value in fields.items() if _size(name) + _size(value) > share)
     for name in cut:
         value = fields[name]
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = value if isinstance(value, str) else _encode(value)
         fields[name] = _cut_text(text, share - _size(name) - _size(CUT_MARK))
     return cut
 
@@ -86,7 +87,7 @@ def _cut_text(text: str, size: int) -> str:
 
 
 def _size(value: object) -> int:
-    return len(json.dumps(value, ensure_ascii=False).encode())
+    return len(_encode(value).encode())
 
 
 def add_salts(personal: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
