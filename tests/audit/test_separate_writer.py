@@ -1,7 +1,6 @@
 """Tests of the thread that writes events which are kept although the caller's transaction is rolled back."""
 
-import subprocess
-import sys
+import os
 import threading
 from typing import Any
 
@@ -16,6 +15,7 @@ from audit.registry import EventType
 from audit.services import record_in_own_transaction
 from tenants.context import hotel_context
 from tenants.models import Hotel
+from tests.programs import run_python
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,7 +31,12 @@ def writer(monkeypatch: pytest.MonkeyPatch) -> SeparateWriter:
 
 def make_unavailable(monkeypatch: pytest.MonkeyPatch, *, attempts: int) -> None:
     """Let the first attempts to store an event fail, as if the database were unavailable."""
-    save, errors = Event.save, [OperationalError("the database is unavailable")] * attempts
+    raise_first(monkeypatch, [OperationalError("the database is unavailable")] * attempts)
+
+
+def raise_first(monkeypatch: pytest.MonkeyPatch, errors: list[BaseException]) -> None:
+    """Let each of the first attempts to store an event raise one of the errors."""
+    save = Event.save
 
     def fail_or_save(event: Event, **options: Any) -> None:
         if errors:
@@ -125,15 +130,7 @@ def test_events_for_a_full_queue_are_counted_as_lost_without_delay(
 def test_writer_continues_after_an_error_that_would_end_its_thread(
     in_hotel: Hotel, lamp_lit: EventType, writer: SeparateWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = Event.save
-    errors = [SystemExit()]
-
-    def exit_once(event: Event, **options: Any) -> None:
-        if errors:
-            raise errors.pop()
-        save(event, **options)
-
-    monkeypatch.setattr(Event, "save", exit_once)
+    raise_first(monkeypatch, [SystemExit()])
     with pytest.raises(SystemExit):
         deny(lamp_lit)
     deny(lamp_lit)
@@ -175,6 +172,6 @@ def test_event_is_written_before_the_process_ends(in_hotel: Hotel) -> None:
         "    services.record_in_own_transaction(events.LOGIN_FAILED)\n"
         "    transaction.set_rollback(True)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = run_python("-c", program, environment=os.environ)
     assert done.returncode == 0, done.stderr
     assert Event.objects.filter(event="staff.login_failed").count() == 1
