@@ -94,20 +94,23 @@ def _writer(_number: int) -> Iterator[Callable[[], None]]:
 
 
 def bytes_per_event(count: int) -> float:
-    with direct_connection(), hotel_context(_hotel()), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_total_relation_size('audit_event'), count(*) FROM audit_event")
-        before, stored = cursor.fetchone()
+    size, stored = _size_and_count()
     with hotel_context(_hotel()):
         for _ in range(count // EVENTS_PER_HOLD):
             hold = uuid7()
             for _ in range(EVENTS_PER_HOLD):
                 with actor_context(_actor()):
                     _record(hold)
+    new_size, new_stored = _size_and_count()
+    return (new_size - size) / (new_stored - stored)
+
+
+def _size_and_count() -> tuple[int, int]:
+    """Return the size of the table of events in bytes, with its indexes, and the number of events."""
     with direct_connection(), hotel_context(_hotel()), connection.cursor() as cursor:
         cursor.execute("SELECT pg_total_relation_size('audit_event'), count(*) FROM audit_event")
-        after, all_stored = cursor.fetchone()
-    size: int = after - before
-    return size / int(all_stored - stored)
+        size, count = cursor.fetchone()
+    return size, count
 
 
 def fill(few: int, many: int) -> None:
