@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from django.utils import timezone
 
 from audit import events
-from audit.models import Event
 from audit.reading.search import by_person
+from audit.selectors import events_since
 from audit.services import record
-from hotelagent.core.ids import first_uuid7_at
 from tenants.context import current_actor
 
 
@@ -19,8 +18,6 @@ def record_reading(filters: Iterable[str]) -> None:
     """
     names = sorted(filters)
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
-    recorded = Event.objects.filter(
-        event=events.TRAIL_READ.name, id__gte=first_uuid7_at(hour), data__filters=names
-    )
+    recorded = events_since(hour).filter(event=events.TRAIL_READ.name, data__filters=names)
     if not by_person(recorded, current_actor().responsible.id).exists():
         record(events.TRAIL_READ, filters=names)

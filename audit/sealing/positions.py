@@ -1,22 +1,19 @@
 """Finding events by their positions in a transparency log, and positions by time."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
+from audit.reading.search import CLOCK_TOLERANCE
 from audit.sealing.models import Log
 from audit.sealing.rows import EventRow, read_by_ids
 from audit.sealing.tiles import ids_of, leaf_tiles, position_of
 from audit.transparency.tiles import TILE_WIDTH
 from hotelagent.core.ids import first_uuid7_at
 from tenants.context import Tenant, context_of
-
-#: The maximum difference between the clock of a process, from which event ids come, and the clock of the database.
-CLOCK_TOLERANCE = timedelta(days=1)
-
 
 _FIND = "SELECT transaction, id FROM audit_event"
 
