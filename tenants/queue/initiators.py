@@ -13,7 +13,7 @@ REQUEST_ID_HEADER = "request"
 #: The header with the initiator. Its value is an object with the keys `kind`, `id` and `label`.
 INITIATOR_HEADER = "initiator"
 #: The kinds of actors that are recorded as initiators.
-_KINDS = frozenset({"user", "key", "command"})
+_KINDS = ("user", "key", "command")
 
 
 def initiator_headers() -> dict[str, dict[str, str]]:
@@ -30,7 +30,7 @@ def initiator_headers() -> dict[str, dict[str, str]]:
 def initiator_in(headers: Mapping[str, Any]) -> Actor | None:
     """Return the initiator in the headers of a message, or None if there is none or if the header is not valid."""
     match headers.get(INITIATOR_HEADER):
-        case {"kind": "user" | "key" | "command" as kind, "id": str(id_), "label": str(label)}:
+        case {"kind": kind, "id": str(id_), "label": str(label)} if kind in _KINDS:
             return Actor(kind=kind, id=id_, label=label)
         case _:
             return None
