@@ -50,8 +50,10 @@ def split_fields(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Convert the fields of an event, and return the plain fields and the personal fields separately.
 
-    The values are cleaned and shortened to the maximum size. Secret values are masked.
+    The values are cleaned and shortened to the maximum size. Secret values are masked. Raises InvalidEventFields unless
+    `values` has exactly the fields of the event type.
     """
+    event_type.check_fields(values)
     fields = {
         name: SECRET_MASK if name in event_type.secret else clean(value) for name, value in values.items()
     }

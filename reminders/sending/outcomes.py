@@ -94,9 +94,8 @@ def _sent(accepted: AcceptedMessage | None) -> dict[str, Any]:
     if accepted is None:
         return {}
     reminder = accepted.reminder
-    data = {"attempts": reminder.attempts, **events.reminder_fields(reminder)}
-    events.REMINDER_SENT.check_fields(data)
-    plain, personal = split_fields(events.REMINDER_SENT, data)
+    fields = {"attempts": reminder.attempts, **events.reminder_fields(reminder)}
+    plain, personal = split_fields(events.REMINDER_SENT, fields)
     return {
         "sent": {
             "id": reminder.id.hex,
