@@ -25,6 +25,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from psycopg import sql
 
 from hotelagent.embedded import paths, ports, processes
+from hotelagent.embedded.errors import EmbeddedError
 from hotelagent.embedded.servers import postgres, valkey
 from tests import folders
 from tests.certificates import Certificate
@@ -95,10 +96,17 @@ class Servers:
         self.children: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        for server in (self.postgres, self.valkey):
-            paths.private_folder(server.home)
-            server.prepare()
-            self.children.append(server.start(self.log))
+        paths.private_folder(self.postgres.home)
+        try:
+            self.postgres.prepare()
+        except EmbeddedError as error:
+            sys.stderr.write(f"Creating the test databases again, on disk, because this failed: {error}\n")
+            self.postgres.home = Path(paths.private_folder(self.folder / "postgres-on-disk"))
+            self.postgres.data = self.postgres.home / "data"
+            self.postgres.prepare()
+        paths.private_folder(self.valkey.home)
+        self.valkey.prepare()
+        self.children = [server.start(self.log) for server in (self.postgres, self.valkey)]
         self.postgres.wait_until_ready(self.children[0])
         self.valkey.wait_until_ready(self.children[1])
 

@@ -1,6 +1,7 @@
 """Tests of the embedded PostgreSQL server, which development and the tests use."""
 
 import os
+import resource
 import shutil
 import signal
 import stat
@@ -215,3 +216,13 @@ def test_server_stops_after_the_process_that_started_it_is_killed(folder: Path) 
     while server.is_running():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_error_of_a_failed_initdb_contains_the_reason(folder: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))  # initdb needs larger files
+    try:
+        with pytest.raises(EmbeddedError, match=r"initdb failed with exit code 1: .*File too large"):
+            Cluster(folder / "postgres").server.prepare()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

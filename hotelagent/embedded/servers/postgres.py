@@ -164,9 +164,9 @@ class Postgres:
         )
         first_password.unlink()
         if initdb.returncode:
-            raise EmbeddedError(
-                f"PostgreSQL's initdb failed: {(initdb.stderr or initdb.stdout).strip().splitlines()[-1]}"
-            )
+            # The last line only says that initdb deletes the folder again. The reason is in an earlier line.
+            reason = "; ".join((initdb.stderr or initdb.stdout).strip().splitlines())
+            raise EmbeddedError(f"PostgreSQL's initdb failed with exit code {initdb.returncode}: {reason}")
         shutil.rmtree(self.data, ignore_errors=True)
         draft.rename(self.data)
 
