@@ -160,7 +160,8 @@ def subtree_hash(hashes: bytes) -> bytes:
 def partial_widths(size: int) -> dict[tuple[int, int], int]:
     """Return the number of hashes in each partial tile of a tree with `size` leaves.
 
-    A tile is partial if it has fewer than 256 hashes. A key of the result is a level and the tile's number in it.
+    A tile is partial if it has fewer than 256 hashes. The keys of the result are pairs of a level and the number of the
+    tile in the level.
     """
     widths = {}
     level = 0

@@ -33,7 +33,7 @@ def replan_reservations(ids: list[str]) -> None:
 def replan_all(ids: list[str]) -> None:
     """Plan all reminders of the hotel again.
 
-    `ids` are the ids of the entries in the due queue that requested the planning. The task removes these entries.
+    `ids` are the ids of the due items that requested the planning. The task removes these due items.
     """
     replan.replan_all()
     due.cancel(kind=due_kinds.REPLAN_ALL, ids=[uuid.UUID(id_) for id_ in ids])

@@ -91,7 +91,7 @@ class Actor:
     label: str
     ip: str | None = None
     request_id: str | None = None
-    #: True if the expected proxies did not name the client. `ip` is then the address of the TCP connection.
+    #: Whether the reverse proxies did not report the client's address. `ip` is then the address of the TCP connection.
     ip_is_peer: bool = False
     user_agent: str = ""
     task_id: str = ""
@@ -181,7 +181,7 @@ def current_actor() -> Actor:
 
 
 def changed_actor(**changes: Any) -> Actor:
-    """Return the current actor with some values changed. The current actor may be lazy."""
+    """Return the current actor with some values changed."""
     actor = current_actor()
     return Actor(**{name: getattr(actor, name) for name in Actor.__slots__} | changes)
 

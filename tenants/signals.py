@@ -16,8 +16,9 @@ hotel_resumed = Signal()
 hotel_renamed = Signal()
 hotel_migrated = Signal()
 hotel_deletion_requested = Signal()
-# The signal `hotel_data_deletion_started` has no `detail`. It is sent in the transaction of the deletion, before the
-# data are deleted. A receiver may return a dict that the certificate of the deletion then contains.
+# The signal `hotel_data_deletion_started` is sent in the transaction of a deletion, before the data are deleted.
+# The signal `hotel_data_deletion_started` has no argument `detail`.
+# A receiver of `hotel_data_deletion_started` may return a dict, which is added to the certificate of the deletion.
 hotel_data_deletion_started = Signal()
 hotel_deleted = Signal()
 hotel_backed_up = Signal()
@@ -50,8 +51,8 @@ permission_denied = Signal()
 rate_limit_exceeded = Signal()
 
 # Signal that the response to a request shows records that identify guests or staff.
-# The arguments are `request`, `kind` (the name of the model in lowercase) and `ids`. The signal is sent before the
-# response. If a receiver raises an exception, the client receives an error and no data.
+# The arguments of `personal_data_read` are `request`, `kind` (the name of the model in lowercase) and `ids`.
+# If a receiver of `personal_data_read` raises an exception, the client receives an error instead of the data.
 personal_data_read = Signal()
 
 # Signals about a staff account, sent in the context of the account's tenant with the argument `user`.

@@ -27,7 +27,7 @@ def handle_due(self: HotelTask, kind_name: str, batches: list[tuple[str, list[st
 
 @shared_task(base=HotelTask, name="tenants.tasks.schedule_daily")
 def schedule_daily() -> int:
-    """Add the daily work of each active hotel to the due queue. Return the number of new items."""
+    """Add the daily tasks of each active hotel to the due queue. Return the number of new due items."""
     return due.schedule_daily()
 
 

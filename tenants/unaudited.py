@@ -7,7 +7,10 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def unaudited(_reason: str) -> Callable[[F], F]:
-    """Declare why a function needs no event in the audit trail. Other functions without events fail a test."""
+    """Declare why a function needs no event in the audit trail.
+
+    A test fails for each function that changes or shows data without an event or this declaration.
+    """
 
     def mark(function: F) -> F:
         return function

@@ -12,10 +12,11 @@ MOVED = "moved"
 
 #: A Lua script that takes the next message from the queues KEYS[3], KEYS[4] and so on, in this order.
 #:
-#: The script returns the key of the queue and the message, or nil if all queues are empty. In the same step, the script
-#: stores the message where kombu keeps messages that are not acknowledged: in the hash KEYS[1] and in the sorted set
-#: KEYS[2] with the time ARGV[1]. The script does not store the message if the flag of its queue is 0 (ARGV[2] for
-#: KEYS[3] and so on), or if the message is not valid.
+#: The script returns the key of the queue and the message, or nil if all queues are empty.
+#: In the same step, the script stores the message in the keys in which kombu keeps unacknowledged messages.
+#: KEYS[1] is the hash of unacknowledged messages, and KEYS[2] is the sorted set of their delivery times (ARGV[1]).
+#: ARGV[2] is a flag for the queue KEYS[3], ARGV[3] is a flag for the queue KEYS[4], and so on.
+#: The script does not store a message if the flag of its queue is 0, or if the message is not valid.
 #:
 #: RPOP is the first command, because Redis then allows the script to store the message even if the memory is full.
 TAKE_MESSAGE = """
@@ -72,7 +73,7 @@ class Channel(redis.Channel):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._queues_without_acknowledgement: set[str] = set()
-        #: Whether the last script found no message, so the channel waits for a message before the next script.
+        #: Whether the last run of the Lua script found no message, so that the channel now waits for a message.
         self._is_idle = False
         #: Whether Redis rejected the last BLMOVE, because its memory is full.
         self._is_redis_full = False
@@ -86,7 +87,7 @@ class Channel(redis.Channel):
         return parameters
 
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
-        """Start a consumer. If it does not acknowledge messages, do not store the messages of the queue."""
+        """Start a consumer. If the consumer does not acknowledge messages, the messages of the queue are not stored."""
         if no_ack:
             self._queues_without_acknowledgement.add(queue)
         else:

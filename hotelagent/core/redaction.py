@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 REDACTED = "[redacted]"
-#: Maximum length in characters of a text that is searched for personal data.
-#: A text that exceeds this length, such as an error message of another system, is cut before the search.
+#: The maximum length, in characters, of a text that is searched for personal data and secrets.
+#: Longer texts, such as error messages of other systems, are cut before they are searched.
 MAX_LENGTH = 30_000
 
 _SENSITIVE_NAME = re.compile(
@@ -23,7 +23,7 @@ _SENSITIVE_NAME = re.compile(
 _HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 
 # Each item consists of words, a pattern and a replacement. A pattern is applied only to texts with one of its words.
-# The reason is that a search for a word is much faster than a search for a pattern.
+# A search for words is much faster than a search for a regular expression.
 # Every text that a pattern matches contains one of the words, in upper or lower case.
 # A pattern without words is applied to every text.
 #

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 # The invisible characters "zero width joiner" and "zero width non-joiner" are part of Persian words and of some emoji.
-# The functions below keep the two characters.
+# The functions of this module do not remove the characters "zero width joiner" and "zero width non-joiner".
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 

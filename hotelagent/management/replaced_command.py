@@ -7,7 +7,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 
 class ReplacedCommand(BaseCommand):
-    """A command that always fails. The error message `reason` names the command to use instead. The exit code is 2."""
+    """A command that a different command has replaced.
+
+    The command always fails with exit code 2. The error message `reason` names the command to use instead.
+    """
 
     requires_system_checks = []
     reason: str

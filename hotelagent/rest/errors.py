@@ -79,7 +79,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
             error["pointer"] = f"?{error['pointer'].removeprefix('/')}"
     if problem.status >= problems.SERVER_ERROR.status:
         # Sentry and the request log receive errors through the signal `got_request_exception`.
-        # Django sends this signal only for exceptions that are not handled, so it is sent here for handled exceptions.
+        # Django sends the signal `got_request_exception` only if no exception handler handles the exception.
         got_request_exception.send(sender=type(context.get("view")), request=request._request)
     body = problem_document(
         problem,

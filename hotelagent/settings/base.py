@@ -153,7 +153,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Workers and beat try to connect to Redis forever. By default they would exit after 100 attempts.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # The visibility timeout exceeds CELERY_TASK_TIME_LIMIT, so Redis does not deliver a running task again.
-# One worker at a time returns messages to their queues. If this worker is killed, another one starts after 10 seconds.
+# One worker at a time returns messages to their queues. If this worker is killed, another worker does so after 10 s.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 300,
     "unacked_mutex_expire": 10,
@@ -163,12 +163,12 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # This consumer class stores messages that Celery cannot run, such as those of unknown tasks, in the dead-letter queue.
-# The default consumer of Celery drops such messages.
+# The default consumer class of Celery drops messages that Celery cannot run.
 CELERY_WORKER_CONSUMER = "dlq.capture.consumer:CapturingConsumer"
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_IGNORE_RESULT = True
-# After this number of tasks, Celery would close the database connection. With a number this high, it never does.
+# Celery would close the database connection after this number of tasks, which no worker reaches.
 # The module hotelagent.celery closes connections that are broken or too old.
 CELERY_DB_REUSE_MAX = 2**62
 CELERY_TASK_TIME_LIMIT = 240

@@ -2,8 +2,8 @@
 -- If the allocation is a hold that was offered to a waiting list entry, the entry becomes claimed or expired.
 -- If the event frees a room, the entries that the room suits are scheduled in the due queue.
 -- A worker later offers the room to due entries of the waiting list (locks/waiting_list/offers.py).
--- For the scheduled entries, this function locks the rows of the due queue, but not the rows of the entries themselves.
--- Before a worker looks for a free room for an entry, it locks the row of the due queue for the entry.
+-- This function locks the due items of the scheduled waiting list entries, but not the entries themselves.
+-- A worker first locks the due item of a waiting list entry, and then looks for a free room for the entry.
 --
 -- The argument `freed` is the allocation that has changed, in the format of the function locks_describe.
 -- After a move, `freed` has the old room and the old nights of the allocation.

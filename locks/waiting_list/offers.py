@@ -38,9 +38,9 @@ def process_entry(entry_id: UUID) -> None:
         if time["entry_expires_at"] <= time["now"]:
             _expire_entry(entry)
             return
-        # The function `due.schedule` locks the due item of the entry. A transaction that frees a room locks it too.
-        # If a room was freed before this lock, the search below finds the room.
-        # If a room is freed after this lock, the transaction that frees the room makes the entry due again.
+        # `due.schedule` locks the due item of the waiting list entry, as a transaction that frees a room does.
+        # If a room was freed before the due item was locked, `offer_free_rooms` finds the room.
+        # If a room is freed later, the transaction that frees the room makes the waiting list entry due again.
         due.schedule(kind="waiting", items=[(entry.id, time["entry_expires_at"])])
         if not offer_free_rooms(entry):
             due.schedule(kind="waiting", items=[(entry.id, time["now"] + policy.RETRY_LOCKED_ROOM_AFTER)])

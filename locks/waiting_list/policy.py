@@ -10,7 +10,7 @@ MAX_ENTRIES_PER_CLIENT = 500
 #: Maximum number of open waiting list entries of one guest session of a client.
 MAX_ENTRIES_PER_SESSION = 10
 
-#: Time after which a new entry is processed again, because a room may become free while the entry is being created.
+#: Time after which a new waiting list entry is processed again, because a room may become free during its creation.
 #: The transaction that creates the entry can't see a room that another transaction frees but has not committed.
 #: After this time, the transactions that ran while the entry was created have ended.
 PROCESS_AGAIN_AFTER = datetime.timedelta(seconds=20)

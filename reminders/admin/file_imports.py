@@ -139,7 +139,7 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
                 raise PermissionDenied
             return self._act(request, uploaded)
         page = describe(uploaded)
-        if not uploaded.is_active:  # the page of a running import shows only numbers and loads itself again
+        if not uploaded.is_active:  # While an import is running, the page shows only numbers.
             self._report_rows(request, uploaded)
         return TemplateResponse(
             request,

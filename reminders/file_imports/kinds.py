@@ -110,7 +110,7 @@ class Work(Protocol):
 
 
 class Kind(Protocol):
-    """The interface of a kind of file that staff can import, such as files of reservations or files of rooms."""
+    """The interface for importing one kind of file, such as files of reservations or files of rooms."""
 
     @property
     def fields(self) -> Sequence[ImportField]: ...

@@ -11,9 +11,10 @@ _MAX_LENGTH = 100
 
 
 class ClientAddress(NamedTuple):
-    """The IP address of a client. `is_peer` is true if the expected proxies did not name the client.
+    """The IP address of a client.
 
-    `ip` is then the address of the TCP connection, which can be the address of a proxy.
+    `is_peer` is true if the reverse proxies did not report the client's address. `ip` is then the address of the TCP
+    connection, which can be the address of a proxy.
     """
 
     ip: str | None

@@ -39,7 +39,10 @@ class HotelCommand(BaseCommand):
             raise CommandError(f"{error.detail}{known}", returncode=code) from error
 
     def run(self, **options: Any) -> None:
-        """Do the work of the command. If a DomainError is raised, the command prints the error message and exits."""
+        """Execute the command.
+
+        If a DomainError is raised, the command prints the error message and exits.
+        """
         raise NotImplementedError
 
     def write_result(self, text: str, document: Any, *, as_json: bool) -> None:

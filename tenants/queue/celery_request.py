@@ -17,8 +17,7 @@ _OTHER_OUTCOMES = (Ignore, Reject, Retry, Terminated, WorkerLostError, SystemExi
 class HotelRequest(Request):
     """A Celery message for a HotelTask, in the parent process of a worker.
 
-    `_is_stored` is None until the parent process reports a failure of the task. After the report, `_is_stored` says
-    whether the failure was stored.
+    `_is_stored` says whether a failure of the task was stored. The value is None if no failure was reported.
     """
 
     _is_stored: bool | None = None

@@ -44,7 +44,7 @@ HOTEL_HEADER = "hotel"
 #: The header with the kind of the due items in the message. Only messages that the due queue sends have this header.
 #: The due queue sends a message with this header again until its due items are processed.
 DUE_HEADER = "due"
-#: An id that several messages for the same work share, so that their deliveries are counted together.
+#: The header with an id that repeated messages for one task share, so that their deliveries are counted together.
 WORK_HEADER = "work"
 #: The exceptions that Celery raises for a new task if the broker (Redis) is unreachable, full or read-only.
 BROKER_ERRORS = (OperationalError, RedisError, OSError)
@@ -84,7 +84,7 @@ class HotelTask(DjangoTask[Any, Any]):
     def try_delay(self, *args: Any, **options: Any) -> bool:
         """Send the task. Return False if the broker is unavailable, full or read-only.
 
-        Use this method only if a database row ensures that the work is done later even if the task is not sent.
+        Use this method only if a database row ensures that the task is sent again later.
         """
         try:
             self.apply_async(args=args, **options)
@@ -158,10 +158,10 @@ class HotelTask(DjangoTask[Any, Any]):
     def idempotency_key(self) -> str:
         """Return a key that is the same for all deliveries of the current message, and for the retries of its task.
 
-        A task passes the key to external systems, so that these systems recognize work that they have already done.
+        A task passes the key to external systems, so that these systems ignore a repeated request.
         """
         headers = self.message_headers
-        # The work id of a due item stays the same if the item is scheduled again for other work.
+        # A due item gets a new key for each message, because the item can be scheduled again for other reasons.
         work_id = None if DUE_HEADER in headers else headers.get(WORK_HEADER)
         return str(work_id or self.request.id)
 
@@ -218,7 +218,7 @@ class HotelTask(DjangoTask[Any, Any]):
         """Return a context manager for the hotel's context.
 
         Raises HotelSuspended if the hotel is suspended, so that the message is stored as a failure. Raises celery's
-        Ignore instead if the work is still in the due queue, or if the hotel no longer exists.
+        Ignore instead if the due queue will send the message again, or if the hotel no longer exists.
         """
         hotel = host_routing.by_id(UUID(hotel_id))
         if hotel is None or hotel.status != HotelStatus.ACTIVE:

@@ -116,8 +116,8 @@ def _batches(rows: list[tuple[UUID, str, UUID]]) -> list[Batch]:
 def group_by_message(batches: Iterable[Batch]) -> list[list[Batch]]:
     """Group batches of due items into Celery messages. Each message contains due items of one kind only.
 
-    If the kind has `combine_hotels`, a message can contain the batches of several hotels, with at most `batch_size` due
-    items in total. Otherwise a message contains one batch.
+    If the attribute `combine_hotels` of the kind is true, a message can contain due items of several hotels, but at
+    most `batch_size` due items. Otherwise a message contains one batch.
     """
     messages: list[list[Batch]] = []
     open_messages: dict[ItemKind, list[Batch]] = {}
@@ -145,9 +145,9 @@ def release(batch: Batch) -> None:
 
 
 def _send_message(message: list[Batch]) -> int:
-    """Send one Celery message and return the number of entries of the due queue that it contains.
+    """Send one Celery message and return the number of due items that it contains.
 
-    If the broker is down, release the entries, so that a later run can send them, and return 0.
+    If the broker is down, release the due items, so that a later run can send them, and return 0.
     """
     kind, size = message[0].kind, _size(message)
     try:

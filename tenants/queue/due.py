@@ -20,9 +20,9 @@ LEASE = datetime.timedelta(seconds=300)
 
 @dataclass(frozen=True, slots=True)
 class ItemKind:
-    """A kind of work in the due queue, such as reminders, with the name of the Celery task that does this work.
+    """A kind of due item, such as "send a reminder", with the name of the Celery task that processes such items.
 
-    The task is called in the hotel's context, with a list of ids of due items.
+    The task is called in the hotel's context, with a list of the ids of due items.
     """
 
     name: str

@@ -17,7 +17,7 @@ _KINDS = ("user", "key", "command")
 
 
 def initiator_headers() -> dict[str, dict[str, str]]:
-    """Return the header for a message of the current actor, or an empty dict if nobody started the current work.
+    """Return the header that identifies the initiator of a message, or an empty dict if there is no initiator.
 
     A message that a task sends has the initiator of the task.
     """

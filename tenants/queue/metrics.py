@@ -16,10 +16,9 @@ TICK = histogram("hotelagent_due_tick_seconds", "Duration of a tick of the due q
 
 
 def oldest_due() -> float:
-    """Return the seconds since the oldest due item became due. Items that a worker has claimed are included.
+    """Return the number of seconds since the oldest due item became due. Items that a worker has claimed are included.
 
-    The `claim_at` of a due item is never later than one lease from now. The query therefore also filters by `claim_at`,
-    which has an index.
+    The condition on `claim_at` excludes no due item, but lets PostgreSQL use the index on this column.
     """
     try:
         with platform_context(), connection.cursor() as cursor:

@@ -27,7 +27,7 @@ def add_periodic_tasks(tasks: Mapping[str, tuple[int, str, str]]) -> migrations.
                     "task": task,
                     "interval": interval,
                     "description": description,
-                    # A message that waited longer than two periods for a worker expires: the next one does its work.
+                    # A message that no worker receives within two periods expires, because newer messages follow.
                     "expire_seconds": every * 2 if period == "seconds" else None,
                 },
             )

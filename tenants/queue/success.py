@@ -15,10 +15,10 @@ SUCCESS_DELAYS: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
 def store_success(
     store: Callable[[], object], *, work: str, errors: tuple[type[Exception], ...] = (Exception,)
 ) -> None:
-    """Call `store`, which stores that work was done. If `store` raises one of the errors, call `store` again.
+    """Call `store`, which stores that a task or a retry succeeded. Repeat the call if `store` raises one of the errors.
 
-    SUCCESS_DELAYS contains the delays between the calls. Raises the error of the last call. The log names the work with
-    the text `work`.
+    SUCCESS_DELAYS contains the delays between the calls. Raises the error of the last call. `work` is the name that
+    appears in the log.
     """
     for delay in (*SUCCESS_DELAYS, None):
         try:

@@ -168,7 +168,10 @@ def module_of_function(name: str) -> str:
 
 
 def _read_body(function: Function, methods: dict[str, set[str]]) -> None:
-    """Set the references, the SQL and `writes` of the function. `methods` has the names of the methods by class."""
+    """Read the body of the function: the names that it refers to, its SQL, and the rows that it writes.
+
+    `methods` contains the names of the methods of each class.
+    """
     module = module_of_function(function.name)
     own_class = function.name.rpartition(".")[0]
     docstring = ast.get_docstring(function.node, clean=False)

@@ -140,11 +140,10 @@ def test_production_code_does_not_import_development_packages() -> None:
 
 
 def package_of(module: str) -> str:
-    """Return the module's node in the graph of imports between packages. In most cases, the node is the package.
+    """Return the name of the package that contains the module, for the check that no two packages import each other.
 
-    Interfaces, `models` modules, `__init__` modules and modules directly in an app are separate nodes. An
-    `__init__` module often imports the interfaces of sub-packages, and Django requires that the module `models`
-    of an app imports the models of its sub-packages.
+    Some modules count as separate packages: interfaces, `models`, `__init__`, and modules directly in an app. These
+    modules may import sub-packages that import the package.
     """
     path = modules()[module]
     parts = module.split(".")

@@ -42,8 +42,8 @@ def benchmark_ids() -> dict[str, tuple[str, ...]]:
 def run(name: str, ids: list[str]) -> list[Row]:
     """Run one benchmark in a new process and return its result rows.
 
-    If a row could not be measured, the returned row contains the error message, and its field `holds` is False. The
-    runner reports such a row like a row whose ratio is too high.
+    If a row could not be measured, the returned row contains the error message and counts as a row that misses its
+    target.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         try:

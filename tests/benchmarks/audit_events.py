@@ -1,7 +1,8 @@
-"""Benchmarks of audit events: recording, writers at the same time, bytes on disk, and the newest page of each filter.
+"""Benchmarks of the audit trail: the time to record events and to read a page, the effect of concurrent writers, and
+the size.
 
-django-auditlog records the changes of a saved model. An event of hotelagent and a tracked save of django-auditlog both
-describe the extension of a hold, with the actor, the client's address and the request.
+For comparison, django-auditlog records the changes of a model. Both libraries record the extension of a hold, with the
+actor, the client's address and the request.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The benchmarks compare hotelagent with other projects for the same purpose, such as django-tenants. In the code, a
 "peer" is one of these other projects, and a "side" is hotelagent or a peer. The functions of a side are in a module
-`side_*.py` of this package. They run in a separate process, because a process can configure Django only once. All sides
-use the same server, with separate databases.
+`side_*.py` of this package. The functions run in a separate process, because a process can configure Django only once.
+All sides use the same database server, with separate databases.
 """
 
 from __future__ import annotations

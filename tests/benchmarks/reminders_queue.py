@@ -70,11 +70,9 @@ def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
 
 
 def _measure_growth(running: Servers, few: Contestant) -> Row:
-    """Measure how long it takes to claim 100 due items (entries of the due queue whose time has come).
+    """Measure how long it takes to claim 100 due items, whose time has come.
 
-    The measurement is made in a queue with few other items and in a queue with many other items.
-
-    The other items are not due yet.
+    The measurement is made in a queue with few later items and in a queue with many later items.
     """
     create_database(running, "bench_many")
     settings = {"DJANGO_SETTINGS_MODULE": "hotelagent.settings.development"}

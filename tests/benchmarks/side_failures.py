@@ -1,4 +1,5 @@
-"""The functions of hotelagent that the benchmark of capturing failed tasks calls.
+"""The functions of hotelagent that the benchmark `failures` measures, which stores failed tasks in the dead-letter
+queue.
 
 The module `contestants` runs these functions in a process with the development settings.
 """
@@ -109,9 +110,9 @@ def capture(slug: str, times: int) -> float:
 
 
 def statements(slug: str) -> float:
-    """Return the number of SQL statements that capturing one failure executes.
+    """Return the number of SQL statements that are executed to store one failure.
 
-    Another failure is captured first, so that statements that only fill caches do not count.
+    Another failure is stored first, so that statements that only fill caches do not count.
     """
     capture_once(slug, -1)
     with CaptureQueriesContext(connection) as queries:

@@ -21,8 +21,8 @@ POSTGRES_OPTIONS = ("fsync=off", "full_page_writes=off")
 class Deployment:
     """A deployment with PostgreSQL, Valkey and PgBouncer.
 
-    `start` starts Celery workers and two Celery beat processes. A worker is identified by its position, and `pools` has
-    the pool of each worker with the number of its processes or threads.
+    The method `start` starts Celery workers and two Celery beat processes. `pools` contains the kind of pool and the
+    number of processes or threads of each worker.
     """
 
     def __init__(self, *, pools: Sequence[tuple[str, int]], **environment: str) -> None:

@@ -25,7 +25,7 @@ class StoredAttempt:
 
 @dataclass(frozen=True)
 class StoredFailure:
-    """A failure that a hotel has stored. `number` identifies the work that failed, and comes from the payload."""
+    """A failure that a hotel has stored. `number` identifies the job that failed, and comes from the payload."""
 
     hotel: int
     id: str
@@ -38,7 +38,7 @@ class StoredFailure:
 
 @dataclass(frozen=True)
 class Run:
-    """A line that a run of the work has appended to the record file.
+    """A line that a run of a job has appended to the record file.
 
     `key` is the id of the failure that the handler processes, or the idempotency key of the Celery task.
     """
@@ -81,7 +81,7 @@ class Results:
 
     @cached_property
     def done(self) -> dict[int, int]:
-        """A dict that maps the number of each work to how often the work was done."""
+        """A dict that maps the number of each job to how often the job was completed."""
         counts: dict[int, int] = defaultdict(int)
         for run in self.runs:
             counts[run.number] += run.event == "done"
@@ -91,7 +91,7 @@ class Results:
         return [failure for failure in self.failures if failure.status in statuses]
 
     def interrupted_runs(self, name: str) -> set[str]:
-        """Return the keys of the runs of this kind that have begun and have neither succeeded nor failed."""
+        """Return the keys of the jobs of this kind whose last run was interrupted before it succeeded or failed."""
         begun: dict[str, int] = defaultdict(int)
         for run in self.runs:
             if run.name == name:
@@ -110,7 +110,7 @@ class Results:
     def overlapping_runs(self, names: tuple[str, ...]) -> list[tuple[Run, Run]]:
         """Return the lines of the record that show that two runs of one failure were running at the same time.
 
-        A run that was killed has only one line, so its end is the begin of the next run.
+        A run that was killed has only its first line, so the start of the next run counts as its end.
         """
         by_key: dict[str, list[Run]] = defaultdict(list)
         for run in self.runs:

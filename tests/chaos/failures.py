@@ -1,8 +1,8 @@
-"""The work of the chaos test of the dead-letter queue: a Celery task and three kinds of messages, in several hotels.
+"""The jobs of the chaos test of the dead-letter queue: Celery tasks, and three kinds of stored messages, in several
+hotels.
 
-Every run appends lines to the file in the environment variable CHAOS_RECORD: one when it begins, and one when the work
-is done or has failed. The file depends on no server, and its lines survive the process that wrote them. The line `done`
-is the effect of the work.
+Each run of a job appends lines to the file that the environment variable CHAOS_RECORD names: `begin` at the start, and
+`done` or `failed` at the end. The lines are kept if the process or a server is killed.
 """
 
 import json
@@ -38,9 +38,9 @@ TASK, IDEMPOTENT, ONCE, ORDERED = KINDS = (
 DELAYS = (0.3, 0.3, 0.3)
 #: The number of consecutive messages of a hotel with the same ordering key.
 KEY_SIZE = 5
-#: One of this number of works fails until a person has repaired the cause.
+#: One of this number of jobs fails until a person has repaired the cause.
 HOPELESS_EVERY = 37
-MAX_SECONDS = 0.02  # of the work, and again between the work and its result
+MAX_SECONDS = 0.02  # of a job, and again between the job and its result
 BATCH_SIZE = 200
 
 
@@ -50,9 +50,10 @@ class BrokenError(Exception):
 
 @contextmanager
 def recorded_run(name: str, *, number: int, retries: int, key: str) -> Iterator[None]:
-    """Record a run of the work, which is the `with` block. Raise BrokenError in runs that are meant to fail.
+    """Record a run of a job in a file. The job is the body of the `with` statement.
 
-    `key` identifies the failure, or the task message, that the run belongs to. `retries` is the number of the retry.
+    Raises BrokenError if the test plans that this run fails. `key` identifies the failure or the Celery message that is
+    run.
     """
     _note("begin", name, number, key)
     try:
@@ -81,13 +82,13 @@ def _note(event: str, name: str, number: int, key: str) -> None:
 
 
 def repaired_file() -> Path:
-    """Return the path of a marker file. Some work fails at every attempt until this file exists."""
+    """Return the path of a file. Some jobs of the test fail at every attempt until this file exists."""
     return Path(os.environ[RECORD] + ".repaired")
 
 
 @shared_task(base=HotelTask, bind=True, name=TASK)
 def do_task(self: HotelTask, number: int) -> None:
-    """Do the work of the Celery task. One third of these tasks succeed at the first attempt."""
+    """Run a job as a Celery task. One third of these tasks succeed at the first attempt."""
     attempt = int(self.message_headers.get(runner.ATTEMPT_HEADER, 0))
     with recorded_run(TASK, number=number, retries=attempt + 1, key=self.idempotency_key):
         _work()
@@ -110,7 +111,7 @@ failure_kind(ORDERED, delays=DELAYS, ordering_key=lambda payload: str(payload["k
 
 
 def send_work(hotels: int, count: int) -> None:
-    """Send `count` works to the hotels in turn, a quarter of each kind. Call this function before workers are started.
+    """Send `count` jobs to the hotels in turn, a quarter of each kind. Call this function before workers are started.
 
     The messages fail immediately, so they are stored in the dead-letter queue. The tasks are sent to Celery's queue.
     """
@@ -124,7 +125,7 @@ def send_work(hotels: int, count: int) -> None:
 
 
 def name_of(index: int) -> str:
-    """Return the kind of the work that a hotel gets at this position."""
+    """Return the kind of the job that has this number within its hotel."""
     return KINDS[index % len(KINDS)]
 
 
@@ -148,7 +149,10 @@ def _send(index: int, number: int) -> None:
 
 
 def decide_about_doubts() -> None:
-    """Discard the failures in doubt whose work was done, as a person would. The other failures stay in doubt."""
+    """Discard the failures in doubt whose job was completed, as a member of staff would do.
+
+    The remaining failures stay in doubt.
+    """
     with Path(os.environ[RECORD]).open() as record:
         done = {line["key"] for line in map(json.loads, record) if line["event"] == "done"}
     for hotel in _hotels():

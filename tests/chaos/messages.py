@@ -10,7 +10,7 @@ from kombu.transport import redis, virtual
 from tenants.queue.celery_task import HotelTask
 from tests.core import killed_worker
 
-#: The environment variable with the path of the file to which tasks append their number when their work is done.
+#: The environment variable with the path of the file to which each task appends its number at its end.
 DONE = "CHAOS_DONE"
 #: A task that no worker knows.
 UNKNOWN = "tests.chaos.unknown"

@@ -1,6 +1,7 @@
-"""Test that no failed work is lost, and none is done twice silently, while processes and servers are killed.
+"""Test that no failed job is lost, and that no job is silently done twice, while processes and servers are killed.
 
-`make chaos` runs a longer test with 5,000 works and 16 workers.
+A job is a Celery task or a message in the dead-letter queue. `make chaos` runs a longer test with 5,000 jobs and 16
+workers.
 """
 
 import os
@@ -37,7 +38,7 @@ IS_LONG = WORKS > 1000
 HOTELS = 5
 #: The number of processes of a prefork worker. The other workers have one process.
 CONCURRENCY = 3
-#: Seconds without a run of any work after which the test fails.
+#: Seconds without a run of any job after which the test fails.
 TIMEOUT = 90.0
 
 Incident = tuple[str, Callable[["FailureDeployment"], None]]
@@ -74,7 +75,7 @@ class FailureDeployment(Deployment):
         self.kill_pool_process(self.generator.randrange(self.preforks))
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition is true. Fail if no work runs for TIMEOUT seconds."""
+        """Wait until the condition is true. Fail if no job is run for TIMEOUT seconds."""
         last, deadline = -1, time.monotonic() + TIMEOUT
         while not condition():
             if (lines := len(self.record.runs())) != last:
@@ -87,7 +88,7 @@ class FailureDeployment(Deployment):
             time.sleep(0.05)
 
     def is_settled(self) -> bool:
-        """Return whether no work is queued, apart from failures that wait for a person or for an older failure."""
+        """Return whether no job is queued, apart from failures that wait for a person or for an older failure."""
         return not self.queued_tasks() and not count_due_items(self.url, soon=True)
 
     def is_closed(self) -> bool:
@@ -149,7 +150,7 @@ def test_no_failure_is_lost_when_workers_and_servers_are_killed(
 def schedule() -> list[tuple[int, Incident]]:
     """Return the incidents in the order in which they happen.
 
-    Each incident is paired with the number of done works after which it happens. The long test restarts each server
+    Each incident is paired with the number of completed jobs after which it happens. The long test restarts each server
     twice and kills 40 more workers and processes at random, with a fixed seed.
     """
     generator = random.Random(SEED)  # noqa: S311 - not a secret
@@ -162,7 +163,7 @@ def schedule() -> list[tuple[int, Incident]]:
 
 
 def check_nothing_is_lost(results: Results) -> None:
-    """Check that no work is queued any more, and that each work is done or is an open failure of its own hotel."""
+    """Check that no job is queued any more, and that each job is done or is an open failure of its own hotel."""
     assert not [failure for failure in results.failures if failure.hotel != failure.number % HOTELS]
     assert not [failure for failure in results.failures if failure.name != name_of(failure.number // HOTELS)]
     messages = Counter(failure.number for failure in results.failures if failure.name != TASK)

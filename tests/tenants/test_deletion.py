@@ -223,10 +223,7 @@ def test_erase_hotel_deletes_the_temporary_tables_of_open_sessions(
 
 
 def create_temporary_table(session: psycopg.Connection, hotel: Hotel) -> None:
-    """Create a temporary table that the hotel's role owns.
-
-    `migrate` revokes the privilege to create temporary tables. A session may have created the table before `migrate`.
-    """
+    """Create a temporary table that the hotel's role owns, as a session could do before `migrate` forbade this."""
     database = str(django_settings.DATABASES["default"]["NAME"])
     session.execute(
         f'GRANT TEMPORARY ON DATABASE "{database}" TO "{hotel.role}"; SET ROLE "{hotel.role}"'.encode()

@@ -35,7 +35,7 @@ THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "aut
 BUILTIN_LOCALE_VERSION = 17
 #: Maximum number of seconds until a new server accepts connections.
 #: After a crash, the recovery of a server with thousands of hotels may take minutes.
-#: So the timeout starts again whenever the recovery makes progress.
+#: The timeout starts again whenever the server makes progress with the recovery after a crash.
 START_TIMEOUT = 30
 
 

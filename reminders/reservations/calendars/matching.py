@@ -45,9 +45,8 @@ class ReservationFinder:
     def by_uid(self, uid: str, nights: Span | None = None) -> Reservation | None:
         """Return the reservation of this calendar for the event with this UID, or None.
 
-        If events on several dates had the same UID, their reservations were stored with UIDs from `dates_uid()`.
-        Therefore, if no reservation has the UID itself, the reservation with the UID from `dates_uid()` for these
-        nights is returned. Its stored UID is then replaced with the UID of the event.
+        The UID of the reservation is `dates_uid()` if several events had the UID when the reservation was stored. Such
+        a reservation is returned if it is for these nights, and gets the UID of the event.
         """
         id_ = self._ids.get(uid)
         if id_ is None and nights is not None:
@@ -59,10 +58,10 @@ class ReservationFinder:
         return stored
 
     def by_dates(self, uid: str, nights: Span) -> Reservation | None:
-        """Return the reservation of this calendar for exactly these nights.
+        """Return the reservation of this calendar for exactly these nights, or else with this UID, or None.
 
-        If there is no such reservation, return the reservation with the UID `uid`, or None. The search by nights omits
-        reservations whose UID is in `own_uids`, because such a reservation belongs to the event with its UID.
+        Reservations whose UID is in `own_uids` are omitted from the search by nights, because they belong to other
+        events.
         """
         on_these_nights = self._own_reservations().filter(
             arrival=nights[0], departure=nights[1], status__in=EXPECTED_STATUSES
@@ -72,10 +71,9 @@ class ReservationFinder:
     def from_another_calendar(self, uid: str, nights: Span) -> Reservation | None:
         """Return the reservation of this booking that was imported from another calendar, or None.
 
-        If a channel changes the URL of a calendar, the UIDs of the events stay the same. If the reservation with this
-        UID belongs to a calendar that was linked to the room before, the linked calendar takes over the reservation.
-        An imported file has no URL. In this case, the reservation can belong to any calendar, but the UID and the
-        nights must be equal.
+        If a channel changes the URL of a calendar, its events keep their UIDs. The reservations that were imported from
+        the old URL then belong to the calendar with the new URL. If events are imported from a file, the UID and the
+        nights of the reservation must be equal to those of the event.
         """
         reservations = Reservation.objects.select_for_update(of=("self",))
         if self._source.digest == uids.FILE_DIGEST:

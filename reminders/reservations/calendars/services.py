@@ -32,7 +32,7 @@ from reminders.reservations.calendars.uids import url_digest
 from tenants.errors import DomainError
 from tenants.queue import due
 
-#: After this number of consecutive failures, an entry is added to the dead-letter queue. Imports continue.
+#: After this number of failed imports in a row, a failure is added to the dead-letter queue. The imports continue.
 FAILURES_BEFORE_ALERT = 4
 _ENCRYPTION_PURPOSE = b"calendar address"
 

@@ -86,7 +86,7 @@ class Importer:
         self._on_progress(self._report.rows, survey.row_count)
         if self._report.has_changes and not self._options.dry_run:
             if rules_filter_guests():
-                # If the file lists the second stay of a guest first, that stay was planned as for a new guest.
+                # If the file lists a guest's second stay first, the guest was a new guest when the stay was stored.
                 # All stays are stored now, so planning all reminders again corrects the reminders of returning guests.
                 self._report.reminders += replan_all()
             self._report.rooms_created += Room.objects.count() - rooms_before

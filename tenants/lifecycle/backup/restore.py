@@ -46,8 +46,7 @@ class RestoreResult:
     """The restored hotel, and how it differs from the backup.
 
     `skipped_rows` maps shared tables to the number of rows that conflicted with another hotel. `discarded_items` is the
-    number of entries of the hotel's due queue that were not restored. If the hotel is active,
-    `suspension_reasons` is empty.
+    number of the hotel's due items that were not restored. If the hotel is active, `suspension_reasons` is empty.
     """
 
     hotel: Hotel

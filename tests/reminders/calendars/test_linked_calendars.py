@@ -190,10 +190,7 @@ def test_closures_in_a_linked_calendar_are_ignored_if_import_closures_is_off(
 def test_overdue_calendar_import_does_not_keep_a_restored_hotel_suspended(
     linked: LinkedCalendar, hotel: Hotel
 ) -> None:
-    """Overdue entries of the due queue keep a restored hotel suspended.
-
-    Entries for calendar imports are an exception.
-    """
+    """An overdue calendar import is no reason to keep a restored hotel suspended, unlike other overdue items."""
     assert due_at() <= datetime.now(UTC)
     assert not find_overdue_items(hotel).exists()
 

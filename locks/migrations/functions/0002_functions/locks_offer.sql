@@ -3,7 +3,7 @@
 -- An offer is a hold for the client that created the waiting list entry.
 --
 -- Returns false if another transaction has locked the room.
--- Rooms and entries that another transaction has locked are skipped.
+-- Rooms and waiting list entries that another transaction has locked are skipped.
 -- A transaction that has locked a row may be waiting for the caller, so waiting for that transaction could deadlock.
 -- A locked entry needs no offer: the transaction that has locked it offers a different room or cancels the entry.
 --

@@ -56,7 +56,7 @@ class FileFormat:
 
 
 def detect_kind(sample: bytes) -> str:
-    """Return the kind of the file that begins with these bytes. Raises InvalidFile for kinds that can't be read."""
+    """Return the format of the file that begins with these bytes. Raises InvalidFile if the format can't be read."""
     kind = next((kind for magic, kind in _MAGIC.items() if sample.startswith(magic)), None)
     if kind is None:
         text = sample.removeprefix(codecs.BOM_UTF8).replace(b"\x00", b"").lstrip().lower()

@@ -130,7 +130,7 @@ def _only_order(first: int, second: int) -> DateOrder | None:
 
 
 #: The maximum share of the dates in a column that may contradict the order of day and month in the other dates.
-#: Contradicting dates up to this share are reported as errors. Above this share, the order in the column is unknown.
+#: If no more than this share of dates contradicts the order, the contradicting dates are reported as errors.
 #: If the number of ambiguous dates exceeds this share of the unambiguous dates, the user must choose an order.
 _MAX_CONTRADICTION = 0.05
 
@@ -157,7 +157,7 @@ class DateColumn:
         if text in self._seen:
             return
         if len(self._seen) > 5_000:
-            self._seen.clear()  # A column with times has many different values, so the cache is bounded.
+            self._seen.clear()  # The cache has a maximum size, because a column with times has many different values.
         self._seen.add(text)
         if text[4:5] == "-":
             self.certain += 1
