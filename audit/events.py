@@ -95,7 +95,7 @@ API_KEY_REVOKED = register(
 )
 
 # Events about a hotel are in the platform's trail, and most of them also in the hotel's trail (`audit.hotel_trail`).
-# Registration, creation and deletion are only in the platform's trail. The field `detail` has no personal data.
+# The registration, creation and deletion of a hotel are recorded only in the platform's trail, without personal data.
 HOTEL_REGISTERED = register(
     "hotel.registered", description=_("{actor} registered the hotel {slug}"), fields=("slug", "detail")
 )

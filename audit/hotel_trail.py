@@ -18,12 +18,13 @@ PLATFORM_LABEL = "platform"
 def record_in_both_trails(
     event_type: EventType, *, hotel: Hotel, subject: Subject | None = None, **fields: object
 ) -> None:
-    """Record an event about a hotel in the platform's trail and in the hotel's trail, in the caller's transaction.
+    """Record an event about a hotel in both audit trails: the platform's trail and the hotel's trail.
 
-    The default subject is the hotel. The hotel's trail has the id of the actor, but not the name or IP address, because
-    the erasure of a member of the platform's staff changes only the platform's trail. If the hotel's schema does not
-    exist yet or lacks migrations of `audit`, the event is recorded only in the platform's trail. Nothing is recorded if
-    the migrations of `audit` are unapplied on the platform.
+    The default subject is the hotel. The hotel's trail gets the actor's id, but not the name or IP address,
+    because the erasure of a member of the platform's staff changes only the platform's trail.
+
+    If the hotel's schema does not exist yet or lacks migrations of `audit`, the event is recorded only in the
+    platform's trail. Nothing is recorded if the migrations of `audit` are unapplied on the platform.
     """
     subject = subject or ("hotel", hotel.pk)
     with platform_context(), transaction.atomic():

@@ -32,7 +32,7 @@ from tenants.services.staff import erase_staff
 _MAX_ARGUMENT_LENGTH = 64
 #: The maximum number of URL arguments that are stored with an event.
 _MAX_ARGUMENTS = 8
-#: An event about a read list has the ids of at most this number of records.
+#: An event about the view of a list has the ids of at most this number of records.
 _MAX_TARGETS = 100
 
 
@@ -110,7 +110,7 @@ def _staff_erased(*, user: User, username: str, **_: Any) -> None:
 
 @receiver(tenant_signals.restored_hotel_migrated)
 def _erase_staff_again(*, hotel: Hotel, **_: Any) -> None:
-    """Erase the members of staff whom the restored backup still contains although they were erased later.
+    """Erase members of staff who were erased after the restored backup had been made.
 
     The ids of the erased members of staff are in the platform's trail.
     """
@@ -232,7 +232,7 @@ def _flag_properties(flag: AbstractBaseFlag) -> dict[str, Any]:
 
 
 def _remember_flag(*, instance: Any, **_: Any) -> None:
-    """Store the properties before the change in the instance."""
+    """Store the properties of the feature flag on the instance before a change is saved."""
     with platform_context():
         stored = type(instance).objects.filter(pk=instance.pk).first()
     instance.audited_before = None if stored is None else _flag_properties(stored)

@@ -58,7 +58,10 @@ def capture_request(
     ordering_key: str,
     origin: Origin,
 ) -> dict[str, Any]:
-    """Return the argument of `dlq_capture` for a failure of the current tenant. See `dlq.services.capture`."""
+    """Return the argument of the database function `dlq_capture` for a failure of the current tenant.
+
+    See `dlq.services.capture`.
+    """
     report = error if isinstance(error, ErrorReport) else report_exception(error)
     name, source = _cut(name, MAX_NAME_LENGTH), _cut(source, MAX_SOURCE_LENGTH)
     kind, failure_id, tenant = find_kind(name), uuid7(), current_tenant()
@@ -115,9 +118,9 @@ def ordering_key_of(kind: Kind, payload: Any) -> str:
 
 
 def _work_key(source: str, name: str, payload: payloads.StoredPayload) -> str:
-    """Return a digest that is equal for failures of the same work.
+    """Return a digest of the source, name and payload of a failure, including the secret values.
 
-    Failures have the same work if their sources, names and payloads are equal, including the secret values.
+    Failures with equal digests are failures of the same work.
     """
     # Each encryption of the same bytes gives a different result, so the encrypted bytes cannot be part of the digest.
     # The work key of an encrypted payload contains the keyed digest of the bytes instead.

@@ -1,4 +1,4 @@
-"""Receivers of signals about hotels."""
+"""Signal receivers that mark failures and erasures after a hotel was restored."""
 
 from typing import Any
 from uuid import UUID

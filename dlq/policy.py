@@ -1,17 +1,17 @@
-"""The kinds of due items that the dead-letter queue schedules, and the age limit of failures."""
+"""The kinds of due items (entries of the queue of scheduled work) for failures, and the age limit of failures."""
 
 from datetime import UTC, datetime, timedelta
 
-#: The kind of the due item that starts the next retry of a failure. The id of the item is the id of the failure.
+#: Due items (entries of the queue of scheduled work) of this kind retry a failure. The id is the failure's id.
 FAILURE_DUE = "failure"
-#: The kind of the due item that starts the next step of a redrive. The id of the item is the id of the redrive.
+#: Due items (entries of the queue of scheduled work) of this kind continue a redrive. The id is the redrive's id.
 REDRIVE_DUE = "redrive"
 #: The kind of the due item that starts the daily clean-up of a hotel's failures. The id of the item is the hotel's id.
 CLEAN_UP_DUE = "failure_clean_up"
 #: The kind of the due item that releases a hotel's paused retries. The id of the item is the hotel's id.
 RELEASE_DUE = "failure_release"
 
-#: The kind of the due item that counts a hotel's failures for metrics and alerts. The id of the item is the hotel's id.
+#: Due items (entries of the queue of scheduled work) of this kind count a hotel's failures. The id is the hotel's id.
 WATCH_DUE = "failure_watch"
 
 #: The age after which a failure is no longer retried automatically.

@@ -163,7 +163,10 @@ def _get_waiting(failure_id: uuid.UUID) -> Failure:
 
 
 def _update_unchanged(failure: Failure, **changes: object) -> None:
-    """Update the failure. Raises FailureStateError if its status or latest attempt has changed since it was read."""
+    """Update the failure.
+
+    Raises FailureStateError if the status or the latest attempt has changed since the failure was read.
+    """
     unchanged = Failure.objects.filter(id=failure.id, status=failure.status, attempt=failure.attempt)
     if not unchanged.update(**changes):
         raise _state_error(Failure.objects.values_list("status", flat=True).get(id=failure.id))

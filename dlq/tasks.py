@@ -61,9 +61,9 @@ def clean_up(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.release")
 def release(ids: list[str]) -> None:
-    """Schedule the retries that became due while retries were paused. Runs after the end of the pause.
+    """Schedule the retries that became due while retries were paused.
 
-    `ids` contains one id, the hotel's.
+    This task runs after the end of the pause. `ids` contains only the id of the hotel.
     """
     pauses.release()
     due.complete(kind=policy.RELEASE_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
@@ -140,7 +140,7 @@ def regroup() -> None:
 def erase() -> None:
     """Finish erasures of guest data that took too long for one HTTP request.
 
-    If this task is lost, the daily clean-up does the rest of the work.
+    If this task is lost, the daily clean-up finishes the erasures.
     """
     erasure.apply_pending()
 

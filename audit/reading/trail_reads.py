@@ -1,4 +1,4 @@
-"""Recording of who read the audit trail, and with which filters."""
+"""The audit events that say who read the audit trail, and with which filters."""
 
 from collections.abc import Iterable
 

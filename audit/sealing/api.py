@@ -67,7 +67,10 @@ class TileView(_LogView):
         },
     )
     def get(self, request: Request, tile_path: str) -> HttpResponse:
-        """Return the hashes of a tile, or the entries of a tile (`tile/entries/...`), which have no personal data."""
+        """Return the hashes of a tile, a block of up to 256 hashes of the log.
+
+        The path `tile/entries/...` returns the entries of a tile. Entries have no personal data.
+        """
         log, _last = _sealed_log()
         try:
             requested = parse_tile_path(tile_path)

@@ -1,4 +1,4 @@
-"""The end of a transparency log, and the new log that continues it.
+"""Functions that close a transparency log and start a new log that continues the closed log.
 
 A new log is started after a restore, after a copy from another server, or after the signing key was lost.
 """
@@ -18,7 +18,7 @@ from audit.services import record
 from tenants.context import Tenant, context_of
 from tenants.models import Hotel
 
-# Events of another server may have greater transaction numbers than this server, so the sealer would wait for long.
+# Events of another server may have greater transaction numbers, so the sealer would not read them for a long time.
 _RENUMBER = """
 ALTER TABLE audit_event DISABLE TRIGGER USER;
 UPDATE audit_event SET transaction = 0 WHERE transaction > pg_current_xact_id()::text::bigint;
@@ -69,7 +69,8 @@ def continue_trail(hotel: Hotel, *, original_id: UUID, is_masked: bool) -> None:
 def start_new_log(tenant: Tenant, *, predecessor: Log) -> Log:
     """Close the log of a trail, and start a new log that stores the size and the root hash of the closed log.
 
-    All events are sealed again in the new log, and the change is recorded in the trail. Needs the direct connection.
+    All events are sealed again in the new log, and the start of the new log is recorded in the trail. The
+    function needs a database connection without the pooler.
     """
     with context_of(tenant), transaction.atomic():
         new = _replace_log(tenant, predecessor)

@@ -80,10 +80,10 @@ class Log(models.Model):
 
 
 class StoredTile(models.Model):
-    """A stored tile of a transparency log: a block of up to 256 hashes of one level of the Merkle tree.
+    """A tile of a transparency log: a block of up to 256 hashes of one level of the Merkle tree.
 
-    A tile of level 0 also has the ids of its events, 16 bytes each, in the order of their positions, and the number of
-    the transaction that recorded the last event.
+    A tile of level 0 also has the ids of its events (16 bytes each), and the number of the database
+    transaction that recorded the last event.
     """
 
     pk = models.CompositePrimaryKey("log_id", "level", "number")
@@ -97,7 +97,7 @@ class StoredTile(models.Model):
     class Meta:
         db_table = "audit_tile"
         indexes = [
-            # The index with which the position of an event is found by the transaction that recorded the event.
+            # This index finds the position of an event in the log by the database transaction that recorded the event.
             models.Index(
                 fields=["log", "last_transaction", "number"],
                 condition=Q(level=0),

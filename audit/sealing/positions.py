@@ -1,4 +1,4 @@
-"""Finding events by their positions in a transparency log, and positions by time."""
+"""Functions that find events by their positions in a transparency log, and positions by time."""
 
 from collections.abc import Iterator
 from datetime import datetime

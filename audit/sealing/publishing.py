@@ -92,7 +92,11 @@ def _unpublished(name: str) -> list[Log]:
 
 
 def _write_file(log_: Log, last: StoredCheckpoint) -> None:
-    """Write the checkpoint to a file. A file with a checkpoint that this log does not continue is kept."""
+    """Write the checkpoint to a file.
+
+    Raises PublishingFailed if the file has a checkpoint that this log does not continue. The file is then not
+    changed.
+    """
     folder = Path(settings.AUDIT_PUBLISH_DIRECTORY)
     path = folder / f"{_UNSAFE.sub('_', log_.origin)}.checkpoint"
     try:

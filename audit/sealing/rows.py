@@ -27,9 +27,9 @@ _decode = ExactDecoder().decode
 
 
 class Key(NamedTuple):
-    """The place of an event in the order of sealing.
+    """The place of an event in the order in which events are sealed.
 
-    A key with FIRST_ID is the place before all events of the transaction.
+    A key with FIRST_ID is the place before all events of the database transaction.
     """
 
     transaction: int

@@ -42,7 +42,7 @@ def seal_all() -> RunResult:
     known = logs.open_logs()
     countersign_all(known.values(), signing_keys, result)
     hotels = [hotel.tenant for hotel in logs.sealed_hotels()]
-    # The order is random, so that no hotel is always skipped if the time is too short for all hotels.
+    # The order of the hotels is random, so a run that is too short for all hotels does not always skip the same hotels.
     random.shuffle(hotels)
     for tenant in [PLATFORM, *hotels]:
         if time.monotonic() > deadline:
@@ -69,10 +69,10 @@ def countersign_all(known: Iterable[Log], signing_keys: list[PrivateKey], result
 def seal_tenant(
     tenant: Tenant, known: Log | None, signing_keys: list[PrivateKey], deadline: float, result: RunResult
 ) -> None:
-    """Seal all events of one trail that can be sealed now, or stop at `deadline`, a value of `time.monotonic()`.
+    """Seal the events of one trail, and store the number of sealed events in `result`.
 
-    `known` is the log of the trail, or None if the log does not exist yet. The number of sealed events, and the reason
-    if the trail cannot be sealed, are stored in `result`.
+    Stop at `deadline`, a value of `time.monotonic()`. `known` is the log of the trail, or None if the log
+    does not exist yet. If the trail cannot be sealed, the reason is stored in `result`.
     """
     try:
         if known is not None and _is_sealed(tenant, known):

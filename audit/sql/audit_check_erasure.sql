@@ -1,5 +1,5 @@
 -- Allows only one kind of UPDATE of the audit trail: the erasure of personal values (function audit_is_erasure).
--- The other columns of the row must remain the same.
+-- All columns of the row except `personal` must keep their values.
 CREATE OR REPLACE FUNCTION public.audit_check_erasure() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF to_jsonb(old) - 'personal' = to_jsonb(new) - 'personal'

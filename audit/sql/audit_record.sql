@@ -1,6 +1,6 @@
 -- Records an event in the audit trail and returns the id of the event. Other database functions call this function.
 --
--- The parameter actor says who performed the operation, as audit.services.actor_as_json returns it.
+-- The parameter `actor` says who performed the operation, as audit.services.actor_as_json returns it.
 -- If actor is null, the system is stored as the actor.
 -- The parameter event_data is a JSON object with the plain fields of the event type.
 -- The parameter personal_data is null, or a JSON object with the personal fields of the event type.

@@ -25,7 +25,7 @@ WHERE tgrelid = (quote_ident(%s) || '.audit_event')::regclass AND NOT tgisintern
 _SOURCES = """
 SELECT proname::text, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = ANY(%s)
 """
-#: Privileges on the table or on its columns that let a role other than the owner change or delete events.
+#: This query finds privileges that let a role other than the owner change or delete audit events.
 _GRANTS = """
 SELECT coalesce(r.rolname, 'PUBLIC')::text, a.privilege_type, attname FROM (
     SELECT relowner, relacl AS acl, NULL::text AS attname FROM pg_class

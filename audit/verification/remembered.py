@@ -30,9 +30,9 @@ def read_remembered(path: Path) -> dict[str, str]:
 
 
 def write_remembered(path: Path, notes: Mapping[str, str]) -> None:
-    """Replace the file with a file that has these checkpoints. After an error, the previous file remains unchanged.
+    """Write these checkpoints to the file.
 
-    Raises OSError.
+    If an error occurs, the previous file remains unchanged. Raises OSError.
     """
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(json.dumps(dict(notes), indent=1, sort_keys=True) + "\n")

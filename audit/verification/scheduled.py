@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 #: The kind of the due item (an entry of the queue of scheduled work) that verifies the trail of a hotel once a day.
 VERIFICATION_DUE = "audit_verification"
 #: In trails with more events, only the events of the last weeks are read, because a task may run for four minutes.
-#: All hashes and checkpoints of such a trail are verified nevertheless. The command `audit_verify` reads all events.
+#: All hashes and checkpoints of a large trail are verified. The command `audit_verify` also reads all events.
 LARGE_TRAIL = 1_000_000
 LARGE_TRAIL_DAYS = 31
 

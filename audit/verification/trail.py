@@ -18,7 +18,7 @@ from audit.verification.results import InvalidTrail
 from audit.verification.tree import GrowingTree
 from tenants.context import Tenant, context_of, platform_context
 
-#: The number of tiles whose events are read with one query.
+#: The number of tiles (blocks of up to 256 hashes) whose events are read with one query.
 _TILES_PER_QUERY = 32
 
 #: A function that is called with the number of events that were verified since the last call.

@@ -8,10 +8,7 @@ from audit.transparency.tiles import Tile, append, partial_tiles
 
 
 class GrowingTree:
-    """A Merkle tree to which leaf hashes are appended.
-
-    The tree keeps its partial tiles (blocks with fewer than 256 hashes), and the full tiles above level 0.
-    """
+    """A Merkle tree to which leaf hashes are appended."""
 
     def __init__(self) -> None:
         self.size = 0

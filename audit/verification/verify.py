@@ -1,4 +1,4 @@
-"""The verification of the audit trail of one tenant, with its log, its protection and its earlier log."""
+"""The verification of one tenant's audit trail: its events, its transparency log and its protection in the database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -22,7 +22,7 @@ from dlq.models import FailureStatus
 
 DAYS = 14
 #: All events of a day are committed within this period after the end of the day.
-#: The figures of a day do not change after this period.
+#: The figures of a day do not change when this period after the end of the day has passed.
 _DELAY = datetime.timedelta(minutes=5)
 _SECONDS_COMPLETE = (DAYS + 1) * 24 * 3600
 _SECONDS_TODAY = 30

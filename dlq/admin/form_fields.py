@@ -1,4 +1,7 @@
-"""The form fields for the values of a payload, which are generated from the JSON Schema of its kind."""
+"""Form fields for the values of a payload.
+
+The fields are generated from the JSON Schema of the kind of failure.
+"""
 
 import json
 from collections.abc import Iterator
@@ -69,7 +72,7 @@ class Property:
 
     @property
     def is_tagged(self) -> bool:
-        """Whether the value is a text that is stored with its type, such as a date."""
+        """Return whether the value is a text that is stored with its type, such as a date."""
         return _is_tagged(self.value) and isinstance(self.value["__value__"], str)
 
     @property

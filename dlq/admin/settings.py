@@ -65,7 +65,10 @@ class FailureSettingsAdmin(ChangesAuditedByServices, HotelModelAdmin):
         return [path("pause/", view, name="dlq_failuresettings_pause"), *super().get_urls()]
 
     def pause_view(self, request: HttpRequest) -> HttpResponse:
-        """Pause or resume the kind in the form field `name`. If the field is empty, pause or resume all retries."""
+        """Pause or resume the retries of the kind of failure in the form field `name`.
+
+        If the field is empty, pause or resume all retries.
+        """
         if not self.has_change_permission(request):
             raise PermissionDenied
         if request.method == "POST":

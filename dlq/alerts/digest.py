@@ -51,7 +51,9 @@ def is_due() -> bool:
 
 @unaudited("The digest goes to the addresses in the settings, whose changes are recorded.")
 def send_if_due() -> int:
-    """Send an e-mail about the problems of the current tenant if it is due. Return the number of sent messages."""
+    """Send an e-mail about the failures of the current tenant if an alert is due. Return the number of sent
+    messages.
+    """
     settings = FailureSettings.objects.read()
     with transaction.atomic():
         figures = FailureFigures.objects.lock()
@@ -59,7 +61,7 @@ def send_if_due() -> int:
         problems = find_problems(settings, now) if settings.alerts_enabled else []
         if not _should_send(problems, figures.alert_state, now):
             return 0
-        # The time of sending is committed before the e-mail is sent, so that another worker does not send it too.
+        # The time of sending is committed before the e-mail is sent, so that no other worker sends the same e-mail.
         figures.alert_state = {**figures.alert_state, "tried_at": now.isoformat()}
         figures.save(update_fields=["alert_state"])
     sent = _send(build_messages(problems, settings))
@@ -103,7 +105,7 @@ def _current(state: dict[str, Any], now: datetime.datetime) -> dict[str, list[st
 
 @unaudited("When the last digest was sent is no business data.")
 def _remember(problems: Iterable[Finding], now: datetime.datetime) -> None:
-    """Store `now` as the time at which the problems were last seen. Problems that were not reported are left out."""
+    """Store `now` as the time at which the reported problems were last seen."""
     with transaction.atomic():
         figures = FailureFigures.objects.lock()
         reported = _current(figures.alert_state, now)

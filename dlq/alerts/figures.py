@@ -68,9 +68,9 @@ _COUNTED_EVENTS = [
 
 
 class _Count(NamedTuple):
-    """A number that is added to one of the totals of `FailureFigures`. `name` is the name of the total.
+    """A number to add to one total of `FailureFigures`.
 
-    `is_settled` is True if the counted rows will not change any more.
+    `name` is the name of the total. `is_settled` is True if the counted rows cannot change any more.
     """
 
     name: str

@@ -52,9 +52,10 @@ def build_messages(problems: list[Finding], settings: FailureSettings) -> Iterat
 
 
 def _recipients(settings: FailureSettings) -> list[_Recipient]:
-    """Return the recipients in the settings. If there are none, return the managers with an e-mail address.
+    """Return the addresses in the alert settings.
 
-    If there are no such managers, return the address of the hotel.
+    If there are none, return the addresses of the managers. If no manager has an address, return the address
+    of the hotel.
     """
     tenant = current_tenant()
     if settings.alert_recipients:

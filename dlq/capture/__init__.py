@@ -1,1 +1,1 @@
-"""How Celery messages enter the queue: failed tasks, and messages that no worker can run."""
+"""The capture of failed Celery tasks, and of Celery messages that no worker can run."""

@@ -17,9 +17,10 @@ log = structlog.get_logger(__name__)
 
 
 class CapturingConsumer(Consumer):
-    """A consumer that stores unknown tasks and messages that cannot be decoded in the dead-letter queue.
+    """A Celery consumer that captures unknown tasks and undecodable messages as failures.
 
-    A message is acknowledged after it was stored. A message that cannot be stored returns to the broker after a delay.
+    A message is acknowledged after it was stored. A message that cannot be stored returns to the broker after
+    a delay.
     """
 
     def on_unknown_message(self, body: Any, message: Any) -> None:

@@ -128,11 +128,11 @@ class PayloadMixin(HotelViewSet):
 
     @action(detail=True, methods=["post"], required_scopes={"POST": VIEW_SCOPE})
     def correct(self, request: Request, pk: str) -> Response:
-        """Correct the payload of a failure and retry it.
+        """Correct the payload of a failure, and retry the failure.
 
-        The failure must be scheduled, permanent or in doubt. The corrected payload must match the JSON Schema of the
-        failure's kind. It is used in all further attempts. The payload that was captured is kept. The operation also
-        requires the scope `dlq:write`.
+        The failure must be scheduled, permanent or in doubt. The corrected payload must match the JSON Schema
+        of the kind of failure. All further attempts use the corrected payload. The captured payload is kept.
+        The operation also requires the scope `dlq:write`.
         """
         version = request.headers.get("If-Match", "").strip().strip('"')
         if not version:

@@ -56,7 +56,7 @@ def digests_of(identifier: str) -> set[bytes]:
 
 
 def matcher(digests: set[bytes]) -> Matcher:
-    """Return a function that tells whether any of the given texts contains an identifier with one of these digests."""
+    """Return a function that checks whether any of the given texts contains an identifier with one of these digests."""
     key = encryption.derive_key(_KEY_PURPOSE)
 
     # Payloads have many words in common, and computing a digest takes much longer than finding a result in the cache.

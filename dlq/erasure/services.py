@@ -89,8 +89,8 @@ def preview(identifier: str, *, seconds: float) -> Preview:
 def forget(identifier: str) -> ErasureResult:
     """Erase a guest from the failures of the current tenant, and return what was erased.
 
-    Each batch of failures is committed separately. If the process dies, the daily clean-up of the hotel does the rest.
-    The erasure is recorded without the identifier. Raises InvalidIdentifier.
+    Each batch of failures is committed separately. If the process dies, the daily clean-up of the hotel finishes the
+    erasure. The erasure is recorded without the identifier. Raises InvalidIdentifier.
     """
     digests = search.digests_of(identifier)
     _register(digests)
@@ -98,16 +98,17 @@ def forget(identifier: str) -> ErasureResult:
 
 
 def forget_within(identifier: str, *, seconds: float) -> ErasureResult:
-    """Erase a guest from the failures of the current hotel, and return what was erased in at most `seconds`.
+    """Erase a guest from the failures of the current hotel within `seconds`, and return what was erased.
 
-    If more time is needed, the task ERASE_TASK erases the rest. Raises InvalidIdentifier and HotelNotSet.
+    If more time is needed, the task ERASE_TASK erases the remaining data. Raises InvalidIdentifier and
+    HotelNotSet.
     """
     current_hotel()
     digests = search.digests_of(identifier)
     _register(digests)
     result = _erase(digests, seconds=seconds)
     if not result.is_complete:
-        # If the task is not sent, the daily clean-up erases the rest.
+        # If the task is not sent, the daily clean-up erases the remaining data.
         get_task(ERASE_TASK).try_delay()
     return result
 

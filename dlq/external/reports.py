@@ -78,8 +78,8 @@ def _capture(report: Report, *, client: str, work_key: str = "") -> services.Cap
         error=report.error,
         retry=report.retry,
         work_key=work_key,
-        # The namespace of the client is a prefix of the ordering key, so clients cannot use our own ordering keys.
-        # If a client could report a failure with one of our keys, our failures with this key would wait for it.
+        # The namespace of the client is a prefix of the ordering key. So a client cannot use our own ordering keys.
+        # Otherwise, a failure that a client reports could block failures of this application with the same key.
         ordering_key=f"{namespace(client)}{report.ordering_key}" if report.ordering_key else "",
     )
 

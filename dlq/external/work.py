@@ -1,7 +1,6 @@
-"""The processing of failures by the handlers of other systems: claim, extend the lease, acknowledge, fail.
+"""The processing of failures by other systems: claim, extend the lease, acknowledge, fail.
 
-The functions use the claims, leases and fencing tokens of our own workers (`dlq.retries.attempts`). An API client can
-claim and end only failures of its namespace (`dlq.kinds.namespaces`).
+An API client can claim and end only failures of its namespace (`dlq.kinds.namespaces`).
 """
 
 import uuid

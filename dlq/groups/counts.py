@@ -85,8 +85,8 @@ def counted_live() -> bool:
 def counts_of(groups: Collection[FailureGroup], *, with_days: bool) -> dict[str, GroupCounts]:
     """Return a dict that maps the fingerprints of the groups to their numbers of failures.
 
-    If `with_days` is False, the numbers for each day may be missing. If stored numbers are too old, a task that counts
-    the failures again is sent.
+    If `with_days` is False, the numbers for each day may be missing. If the stored numbers are too old, the
+    function sends a task that counts the failures again.
     """
     if not groups:
         return {}

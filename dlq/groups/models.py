@@ -117,13 +117,13 @@ class FailureGroup(models.Model):
     #: The fingerprint of the group that this group was joined to, or null. New errors belong to that group.
     joined_to = FingerprintField(null=True, editable=False)
     #: The rules that assign some errors of this group to other groups (see `dlq.groups.rules`).
-    #: Each rule contains conditions, and the `fingerprint` of the group to which the rule assigns errors.
+    #: Each rule has conditions, and the `fingerprint` of the group to which errors that meet the conditions belong.
     #: Null and an empty list mean that the group has no rules.
     splits = models.JSONField(null=True, editable=False)
     #: The fingerprint of the group that this group was split from, or null.
     split_from = FingerprintField(null=True, editable=False)
     #: If the rules of the group changed, its failures with smaller ids may belong to another group.
-    #: The value is null if no failure has to move to another group.
+    #: `regroup_before` is null if no failure has to move to another group.
     regroup_before = models.UUIDField(null=True, editable=False)
 
     #: The number of open failures and of all failures of the group at the time `counted_at`.

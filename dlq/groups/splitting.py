@@ -221,7 +221,7 @@ def regroup(*, fingerprint: str) -> bool:
 
 
 def groups_to_regroup() -> list[str]:
-    """Return the fingerprints of the groups that have failures which may belong to another group."""
+    """Return the fingerprints of the groups whose failures may have to move to another group."""
     waiting = FailureGroup.objects.filter(regroup_before__isnull=False)
     return list(waiting.order_by("fingerprint").values_list("fingerprint", flat=True))
 

@@ -1,4 +1,4 @@
-"""The kinds of work that can fail.
+"""The kinds of failures.
 
-Apps declare kinds, and this package finds the kind of a failure by the name of the failure.
+An app declares a kind for a name of failures: how these failures are validated, displayed and retried.
 """

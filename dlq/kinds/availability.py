@@ -10,7 +10,7 @@ from tenants.queue.celery_task import get_task
 
 
 class NamedWork(Protocol):
-    """A failure, or the properties of a failure that say which code processes it."""
+    """An object with the properties that say which code processes a failure, for example a failure."""
 
     @property
     def name(self) -> str: ...

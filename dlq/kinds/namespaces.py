@@ -1,8 +1,7 @@
 """The names of failures that other systems report.
 
-The name of an API key is a namespace: a key reports, claims and ends only failures of its namespace. Keys with the same
-name share the namespace, for example the key of a reporting system, the key of its handler, and a key that replaces an
-older one.
+The name of an API key is a namespace: a key reports, claims and ends only failures of its namespace. Keys
+with the same name share a namespace, for example the key of a reporting system and the key of its handler.
 """
 
 import hashlib
@@ -15,7 +14,7 @@ from dlq.kinds.registry import Kind
 from dlq.models import EXTERNAL
 from tenants.models import ApiKey
 
-#: The scope of keys that process failures.
+#: The scope that an API key needs to process failures.
 WORK_SCOPE = "dlq:work"
 #: The maximum length of the name of a kind, which is the last part of the name of a failure.
 MAX_KIND_LENGTH = 80

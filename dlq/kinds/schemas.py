@@ -1,4 +1,7 @@
-"""Validation of payloads against the JSON Schemas of their kinds, with messages that contain no values."""
+"""The validation of payloads against JSON Schemas.
+
+The error messages contain no values of the payload.
+"""
 
 import datetime
 import decimal

@@ -23,9 +23,10 @@ def _arguments_schema(argument: dict[str, Any]) -> dict[str, Any]:
 
 
 def register_due_tasks() -> None:
-    """Register the kinds of the tasks that process due items. Their argument is a list of ids.
+    """Register the kinds of the Celery tasks that process due items.
 
-    Each app calls this function when Django starts, after it has registered its kinds of due items.
+    The argument of such a task is a list of ids. Each app calls this function when Django starts, after it
+    has registered its kinds of due items.
     """
     for task in {kind.task for kind in due.kinds().values()}:
         register_kind(Kind(name=task, schema=_arguments_schema(_IDS)))

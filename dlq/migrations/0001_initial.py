@@ -203,7 +203,7 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=True,
                         help_text="Send an alert if an error that was resolved or acknowledged occurs again.",
-                        verbose_name="repeated errors",
+                        verbose_name="errors that occur again",
                     ),
                 ),
                 (

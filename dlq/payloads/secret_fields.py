@@ -68,10 +68,11 @@ def digest(content: bytes) -> bytes:
 
 
 def merge(payload: Any, failure: Failure) -> Any:
-    """Return the payload with the secret values of the failure instead of the placeholders.
+    """Return the payload with the failure's secret values in place of the placeholders.
 
-    The secret values are those of the last correction, if a person has corrected the payload. If a person has replaced
-    a placeholder by a new value, the new value is kept. Raises FailureNotRetryable if the secrets cannot be decrypted.
+    If a person has corrected the payload, the secret values of the last correction are used. If a person has
+    replaced a placeholder by a new value, the new value is kept. Raises FailureNotRetryable if the secrets
+    cannot be decrypted.
     """
     is_corrected = failure.corrected_payload is not None
     values = decrypt(failure.corrected_secrets if is_corrected else failure.secrets, failure_id=failure.id)

@@ -1,7 +1,7 @@
 """The stored form of payloads.
 
-A payload that jsonb would reject or change is stored twice: exactly, as bytes, and readably, with replacements. Secret
-fields are stored encrypted beside the payload.
+If jsonb would reject or change a payload, the table has both the exact bytes and a readable copy. Secret
+fields are encrypted.
 """
 
 import json

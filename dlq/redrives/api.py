@@ -166,7 +166,10 @@ class SampleSerializer(serializers.Serializer[Any]):
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
-    """What a redrive would do. The numbers are null if counting took too long."""
+    """The preview of a redrive: the numbers of failures that the redrive would retry, discard or refuse.
+
+    The numbers are null if counting took too long.
+    """
 
     matched = serializers.IntegerField(allow_null=True, help_text="The number of open failures that match.")
     accepted = serializers.IntegerField(
@@ -179,7 +182,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 
 class ResultSerializer(serializers.Serializer[Entry]):
-    """What a redrive did with one failure."""
+    """The result that a redrive had for one failure."""
 
     failure = serializers.UUIDField(source="pk")
     name = serializers.CharField(source="failure.name")

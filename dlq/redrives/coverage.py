@@ -26,7 +26,7 @@ from tenants.context import current_tenant
 from tenants.database.clock import database_now
 from tenants.queue import due
 
-#: Maximum number of failures that one transaction covers.
+#: Maximum number of failures that a redrive processes in one database transaction.
 BATCH_SIZE = 1000
 #: Delay before the next automatic retry of a failure whose retry was withdrawn.
 WITHDRAWN_DELAY = timedelta(minutes=1)
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 def cover_batch(redrive: Redrive, *, limit: int) -> int:
-    """Schedule, discard or refuse at most `limit` failures that the locked redrive has not reached yet.
+    """Schedule, discard or refuse the next failures of the locked redrive, at most `limit`.
 
     Return the number of failures that were scheduled or discarded. The caller saves the redrive.
     """
@@ -191,7 +191,7 @@ def _failures(rows: list[Row]) -> QuerySet[Failure]:
 
 
 def _blocking(keys: set[str]) -> dict[str, set[UUID]]:
-    """Return the ids of the failures that wait for a person and block later failures, by ordering key."""
+    """Return the failures that wait for a person and block later failures, as sets of ids by ordering key."""
     found: dict[str, set[UUID]] = {}
     if keys:
         waits = Failure.objects.filter(ordering_key__in=keys, status__in=BLOCKING_STATUSES)

@@ -161,7 +161,7 @@ class Redrive(models.Model):
 
     @property
     def has_covered_all(self) -> bool:
-        """Whether the redrive has reached the last failure that existed when it started."""
+        """Return whether the redrive has reached the last failure that existed when the redrive started."""
         return self.cursor == self.last_id
 
     @property

@@ -15,7 +15,7 @@ from dlq.selection import FailureSelection
 
 T = TypeVar("T")
 
-#: Counting stops after this number of milliseconds, so that a redrive of a very large table can start.
+#: Counting stops after this number of milliseconds, so that staff can start a redrive of very many failures.
 COUNT_MILLISECONDS = 2000
 #: The maximum number of failures that a preview shows.
 SAMPLE_SIZE = 10
@@ -50,7 +50,7 @@ def preview(redrive: Redrive) -> Preview:
 
 
 def count_within_time_limit(selection: FailureSelection) -> int | None:
-    """Return the number of open failures that match, or None if counting takes too long."""
+    """Return the number of open failures that match the selection, or None if counting takes too long."""
     return _within_time_limit(lambda: _open(selection).count())
 
 
@@ -72,7 +72,9 @@ def _within_time_limit(query: Callable[[], T]) -> T | None:
 
 
 def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResult | None]:
-    """Return the number of matching failures by reason of refusal. Failures that are not refused have the key None."""
+    """Return the number of matching failures by reason of refusal. The key None counts the failures that are not
+    refused.
+    """
     candidates = with_traits(_open(selection))
     counts: Counter[RedriveResult | None] = Counter()
     refused = Q(pk__in=[])
@@ -82,8 +84,8 @@ def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResu
         if reason is not None:
             refused |= Q(**dict(zip(TRAITS, values, strict=True)))
     if redrive.is_retry:
-        # A failure waits for older failures with its ordering key.
-        # The redrive refuses a failure if it does not schedule all older failures that the failure waits for.
+        # A failure waits until all older failures with the same ordering key are closed.
+        # The redrive refuses a failure if it does not schedule all older failures with the same ordering key.
         older = with_traits(Failure.objects.all()).filter(
             ~selection.condition() | refused,
             ordering_key=OuterRef("ordering_key"),

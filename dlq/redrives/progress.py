@@ -23,13 +23,13 @@ from tenants.database.clock import database_now
 MAX_PENDING = 2000
 #: The failure rate can stop a redrive only after this number of results.
 MIN_RESULTS = 10
-#: One task makes steps of a redrive for about this number of seconds. Then the due queue sends the next task.
+#: One task processes a redrive for about this number of seconds. Then the due queue sends the next task.
 SECONDS = 4.0
 #: A late step schedules at most as many retries as the rate of the redrive allows for this period.
 #: Without this limit, a redrive that was interrupted for an hour would schedule the retries of the hour in one step.
 MAX_BURST = timedelta(seconds=10)
 #: The shortest and the longest delay between two steps of a redrive that only wait for results of retries.
-#: The delay grows with the time for which the redrive has run.
+#: The delay grows while the redrive runs.
 MIN_DELAY, MAX_DELAY = timedelta(seconds=2), timedelta(seconds=60)
 _NOW = timedelta(0)
 
@@ -56,7 +56,10 @@ def advance(*, redrive_id: uuid.UUID) -> bool:
 
 
 def _step(redrive: Redrive) -> timedelta | None:
-    """Make a step of the locked redrive, and save it. Return the delay before the next step, or None after the last."""
+    """Process the next step of the locked redrive, and save the redrive.
+
+    Return the delay before the next step, or None after the last step.
+    """
     now = database_now()
     outcomes = results.count_attempts(redrive)
     redrive.succeeded = outcomes[AttemptOutcome.SUCCEEDED]

@@ -27,7 +27,7 @@ class Traits:
     is_corrected: bool = False
 
 
-#: The fields of `Traits` in the order in which queries return them.
+#: The names of the fields of `Traits`, in the order in which queries return their values.
 TRAITS = ("is_task", "name", "status", "original_type", "is_overtaken", "is_corrected")
 
 
@@ -54,7 +54,7 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
 
 def _doubt(traits: Traits) -> RedriveResult | None:
     """Return why a person must confirm the retry, or None if no confirmation is needed."""
-    # Other systems declare with each claim whether their work is idempotent, so their kinds do not declare it.
+    # Another system says in each claim whether its work is idempotent, so its kinds of failures do not declare that.
     # A person must therefore confirm the retry if a failure of another system is in doubt.
     is_idempotent = find_kind(traits.name).is_idempotent and not is_external(traits.name)
     if traits.status == FailureStatus.IN_DOUBT and not is_idempotent:

@@ -1,8 +1,10 @@
 """The results of redrives: what a redrive did with each failure.
 
-A retry that a worker has begun is an attempt with the id of the redrive. Other results are stored on the failure until
-a later redrive reaches it. No index contains the ids of redrives. The ids of attempts and failures begin with the time
-of their creation, so the queries read a range of the primary key.
+A retry that a worker has begun is stored as an attempt with the id of the redrive. Other results are stored on the
+failure until a later redrive processes the failure.
+
+No index contains the ids of redrives. The ids of attempts and failures begin with the time of their creation, so the
+queries read a range of the primary key.
 """
 
 from collections import Counter
@@ -52,9 +54,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """The entries of a redrive. If `results` is not empty, entries with other results are left out.
+    """The failures of a redrive, each with its result.
 
-    The class has the methods that REST framework's pagination calls on a queryset.
+    If `results` is not empty, only failures with one of these results are included. The class has the methods
+    that REST framework's pagination calls on a queryset.
     """
 
     redrive: Redrive

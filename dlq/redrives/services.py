@@ -70,9 +70,9 @@ def preview(*, selection: FailureSelection, options: RedriveOptions) -> Preview:
 
 
 def start(*, selection: FailureSelection, options: RedriveOptions) -> Redrive:
-    """Start a redrive of the selected failures that exist and are open now, and return it.
+    """Start a redrive of the selected failures that exist and are open now, and return the redrive.
 
-    A worker covers the failures in steps. For the platform, a periodic task makes the steps.
+    A worker processes the failures in steps. For the platform, a periodic task makes the steps.
     """
     with transaction.atomic():
         now = database_now()
@@ -134,7 +134,7 @@ def cancel(*, redrive_id: uuid.UUID) -> Redrive:
 
 
 def _continue(redrive: Redrive) -> None:
-    """Let a worker continue the redrive as soon as the caller's transaction commits."""
+    """Let a worker continue the redrive after the caller's transaction has committed."""
     coverage.schedule_step(redrive, at=database_now())
     if not current_tenant().is_platform:
         send_on_commit(RUN_TASK, [str(redrive.id)])

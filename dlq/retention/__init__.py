@@ -1,1 +1,1 @@
-"""How long failures are kept, and the pauses in which nothing is retried."""
+"""The retention periods of failures, and pauses of retries."""

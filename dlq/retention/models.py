@@ -129,7 +129,7 @@ class FailureSettings(TenantRow):
         _("new errors"), default=True, help_text=_("Send an alert if an error occurs for the first time.")
     )
     alert_repeated = models.BooleanField(
-        _("repeated errors"),
+        _("errors that occur again"),
         default=True,
         help_text=_("Send an alert if an error that was resolved or acknowledged occurs again."),
     )

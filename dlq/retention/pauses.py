@@ -24,9 +24,9 @@ from tenants.database.clock import database_now
 from tenants.queue import due
 from tenants.unaudited import unaudited
 
-#: The number of parked failures that become due per second after a pause.
+#: The number of retries that become due per second after a pause.
 RELEASED_PER_SECOND = 20
-#: The number of parked failures that one transaction releases.
+#: The number of failures whose retries one transaction schedules after a pause.
 BATCH_SIZE = 500
 #: Maximum length of a kind's name.
 MAX_NAME_LENGTH = 150
@@ -85,9 +85,10 @@ def pause(*, name: str = "") -> bool:
 
 
 def resume(*, name: str = "") -> bool:
-    """End the pause of failures with this name, or the pause of all failures. Return False if there was no such pause.
+    """End the pause of failures with this name, or the pause of all failures. Return False if there was no
+    such pause.
 
-    The parked retries become due one after the other, `RELEASED_PER_SECOND` per second.
+    After the pause, `RELEASED_PER_SECOND` waiting retries become due per second.
     """
     with transaction.atomic():
         settings = FailureSettings.objects.lock()

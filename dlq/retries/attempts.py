@@ -49,14 +49,15 @@ _FAILURES: Final = JsonRows(Failure)
 def claim(
     *, failure_id: uuid.UUID, lease: timedelta = schedule.HANDLER_LEASE, is_dispatched: bool = False
 ) -> Failure | None:
-    """Claim a due failure for one attempt and return it.
+    """Claim a due failure for one attempt and return the failure.
 
-    Return None if it is not due, if another worker has claimed it, if its retries are paused, or if it waits for an
-    older failure with the same ordering key. The claim is committed on return, unless the caller has started a
-    transaction, and is valid until `Failure.claimed_until`. `Failure.attempt` is the number of the attempt.
+    Return None if the failure is not due, if another worker has claimed it, if its retries are paused, or if
+    it waits for an older failure with the same ordering key.
 
-    `is_dispatched` is whether the due queue has sent the failure to this worker. The due queue then sends it again if
-    the worker dies.
+    The claim is committed on return, unless the caller has started a transaction, and is valid until
+    `Failure.claimed_until`. `Failure.attempt` is the number of the attempt. `is_dispatched` is whether the
+    due queue has sent the failure to this worker. The due queue then sends the failure again if the worker
+    dies.
     """
     row = call_function(
         "dlq_claim",
@@ -100,12 +101,11 @@ def extend(*, failure_id: uuid.UUID, number: int, lease: timedelta) -> datetime 
 
 
 def resolve_here(failure: Failure) -> None:
-    """Resolve a claimed failure in the caller's transaction, so that the effect of a handler and the result commit
-    together.
+    """Resolve a claimed failure in the transaction in which a retry handler does its work.
 
-    A retry handler calls this function in the transaction in which it does its work. If the worker dies before the
-    commit, neither is stored. Raises AttemptLost if the attempt has ended or was lost, so that the transaction of the
-    handler is rolled back. Raises TransactionManagementError if there is no transaction.
+    If the worker dies before the commit, neither the work nor the result is stored. Raises AttemptLost if the
+    attempt has ended or was lost, so that the transaction of the handler is rolled back. Raises
+    TransactionManagementError if there is no transaction.
     """
     if not connection.in_atomic_block:
         raise TransactionManagementError("Call resolve_here() in the transaction.atomic() block of the work.")
@@ -231,7 +231,7 @@ def resolve_work(*, work_keys: Collection[str]) -> None:
 
 
 def _resolve(failure: Failure, *, number: int) -> None:
-    """Store that attempt `number` has done the work of the locked failure, which closes the failure."""
+    """Record that attempt `number` of the locked failure has succeeded, and close the failure."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT dlq_resolve(%s, %s, %s, %s)",

@@ -27,7 +27,7 @@ from tenants.database.clock import database_now
 from tenants.queue.celery_task import WORK_HEADER, get_task
 from tenants.queue.success import store_success
 
-# A retried Celery task has these headers. The first two identify the attempt that the result of the task belongs to.
+# A retried Celery task has these headers. The first two headers identify the attempt that executes the task.
 FAILURE_HEADER = "dlq_failure"
 ATTEMPT_HEADER = "dlq_attempt"
 #: The Celery task that retries one failure whose kind has a time limit.
@@ -184,9 +184,9 @@ def _send_task(failure: Failure) -> None:
 
 
 def _wait_for_handler(failure_id: uuid.UUID) -> None:
-    """Schedule the next check of the failure at the time when the failure expires.
+    """Schedule the next check of a failure that only a handler of another system can claim.
 
-    Before that time, only a handler of another system can claim the failure.
+    The next check is made when the failure expires.
     """
     with transaction.atomic():
         scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)

@@ -20,7 +20,7 @@ JITTER = 0.1
 UNKNOWN_TASK_DELAY = timedelta(minutes=5)
 
 #: Delay between two checks of a failure that waits for an older failure with the same ordering key.
-#: The delay can be long: when the older failure is closed, the waiting failure becomes due immediately.
+#: The delay can be long, because a waiting failure becomes due immediately when the older failure is closed.
 BLOCKED_DELAY = timedelta(hours=1)
 
 #: Lease of an attempt that runs a retry handler. It is longer than the time limit of Celery tasks (240 seconds).

@@ -1,6 +1,6 @@
 -- Claims a due failure for one attempt and stores the attempt, in one round trip.
 --
--- The parameter `request` is a JSON object:
+-- The parameter `request` is a JSON object with these keys.
 -- `failure` is the id of the failure.
 -- `hotel` is the id of the hotel, or null for a failure of the platform.
 -- `lease` is the number of seconds in which the attempt must report its result or extend the lease.
@@ -14,7 +14,7 @@
 -- The function returns null if the failure is not due, if another worker has claimed it, or if its retries are paused.
 -- The function also returns null if the failure waits for an older failure with the same ordering key.
 -- When a failure is closed, dlq_wake_next makes the next failure with the same ordering key due.
--- A waiting failure is checked after `blocked_seconds`, because it may become too old for automatic retries.
+-- A waiting failure is checked again after `blocked_seconds`, because it may become too old for automatic retries.
 CREATE OR REPLACE FUNCTION public.dlq_claim(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -3,14 +3,14 @@
 -- If that group is joined to another group or has rules, dlq_find_group finds the group of the error.
 --
 -- The parameter `request` is a JSON object with the keys `name`, `source`, `payload`, `actor`, `error` and `attempt`.
--- `error` is an object that describes the captured error.
--- Its keys are `type`, `message`, `translatable_message`, `fingerprint`, `location` and `traceback`.
+-- `error` is a JSON object that describes the captured error.
+-- `error` has the keys `type`, `message`, `translatable_message`, `fingerprint`, `location` and `traceback`.
 -- `attempt` is an object with the key `code_version`.
 --
 -- The function never waits for another transaction that captures an error of the same group, unless the group is new.
 -- The function updates the time at which the group was last seen, and the versions of the group.
 -- A group that was seen in the last ten seconds is not updated, unless the version of the code is new to the group.
--- A group whose row another transaction has locked is not updated either.
+-- If another transaction has locked the row of the group, the function does not update the group.
 --
 -- An acknowledged group has regressed if an error of the group occurs in a new version of the code.
 -- A group whose latest failures are all closed has regressed if an error occurs after seven days without an error.

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Killer:
-    """A wrapper of statements that kills this process when it passes the given point."""
+    """A wrapper of database statements that kills this process before or after a statement."""
 
     def __init__(self, point: int) -> None:
         self.point = point

@@ -55,7 +55,7 @@ def test_reading_a_list_of_reservations_in_the_api_records_their_ids(
     assert "Ana" not in str(event.data) + str(event.personal)
 
 
-def test_reading_one_reservation_in_the_api_records_it_as_the_subject(
+def test_api_request_for_one_reservation_is_recorded_with_the_reservation_as_subject(
     hotel: Hotel, api: APIClient, reservations: list[UUID]
 ) -> None:
     assert api.get(f"/api/v1/reservations/{reservations[0]}/").status_code == 200
@@ -121,7 +121,7 @@ def test_tables_with_masked_names_and_addresses_are_declared_as_identifying_peop
     assert {table for table in tables if not identifies_people(table)} == {"tenants_hotel"}
 
 
-def test_filter_by_access_finds_who_read_a_reservation_or_a_list_with_it(
+def test_access_filter_finds_views_of_a_reservation_and_of_a_list_that_contains_it(
     hotel: Hotel, api: APIClient, reservations: list[UUID]
 ) -> None:
     api.get(f"/api/v1/reservations/{reservations[0]}/")

@@ -167,7 +167,7 @@ def test_search_that_is_too_broad_is_refused_by_the_api_and_the_admin(
 
 
 @pytest.mark.django_db
-def test_reading_the_trail_is_recorded_once_per_hour_with_names_of_filters_only(
+def test_reading_the_trail_is_recorded_once_per_hour_without_the_values_of_filters(
     api: APIClient, staff: Client, hotel: Hotel
 ) -> None:
     for subject in ("secret-1", "secret-2"):

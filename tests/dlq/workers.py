@@ -50,7 +50,9 @@ def runs(key: str = RUNS) -> list[str]:
 
 
 def messages() -> list[dict[str, Any]]:
-    """Return the messages in the queue of the workers, and those that a worker has not acknowledged yet."""
+    """Return the messages in the queue of the workers, and the messages that a worker has not acknowledged
+    yet.
+    """
     return pending_messages(settings.REDIS_URL)
 
 

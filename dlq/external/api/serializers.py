@@ -1,4 +1,7 @@
-"""The requests and responses of other systems that report and process failures, except for CloudEvents."""
+"""The serializers of the API with which other systems report and process failures.
+
+CloudEvents have a separate module.
+"""
 
 from typing import Any
 
@@ -104,7 +107,7 @@ class _LeaseSerializer(StrictSerializer):
     ]
 )
 class ClaimSerializer(_LeaseSerializer):
-    """A request for failures to process."""
+    """The request of a client that claims failures."""
 
     kinds = serializers.ListField(
         child=serializers.CharField(max_length=MAX_KIND_LENGTH),

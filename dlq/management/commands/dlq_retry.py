@@ -1,4 +1,4 @@
-"""The command `dlq_retry`, which retries failures by id, or all failures that match a filter with a redrive."""
+"""The command `dlq_retry`, which retries failures with the given ids, or all failures that match a filter."""
 
 import contextlib
 import time

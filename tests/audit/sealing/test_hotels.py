@@ -90,7 +90,7 @@ def test_restore_of_an_older_backup_starts_a_log_and_reports_missing_events(
     assert f"{missing} of them are missing, the first at position" in note
 
 
-def test_copy_of_a_hotel_has_a_new_log_and_a_masked_copy_no_earlier_log(
+def test_copy_of_a_hotel_starts_a_new_log_that_has_an_earlier_log_unless_the_copy_is_masked(
     sol: Hotel, lamp_lit: EventType, tmp_path: Path
 ) -> None:
     with hotel_context(sol):

@@ -82,7 +82,7 @@ def test_key_in_a_variable_and_in_a_file_at_once_is_refused(settings: Any, tmp_p
         load_signing_keys()
 
 
-def test_without_a_key_nothing_is_sealed_and_a_check_warns(settings: Any) -> None:
+def test_trail_is_not_sealed_without_a_signing_key_and_a_system_check_warns(settings: Any) -> None:
     settings.AUDIT_SIGNING_KEY = ""
     assert seal_all_task() == 0
     assert checks.check_signing_key(app_configs=None) == []
@@ -99,7 +99,7 @@ def rotate(path: Path, **options: Any) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_trail_stays_valid_while_and_after_the_key_is_rotated(
+def test_trail_stays_valid_during_and_after_a_key_rotation(
     hotel: Hotel, lamp_lit: EventType, settings: Any, tmp_path: Path
 ) -> None:
     settings.AUDIT_SIGNING_KEY = ""

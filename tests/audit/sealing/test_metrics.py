@@ -96,7 +96,7 @@ def test_failed_daily_verification_is_counted_and_recorded_in_the_platforms_trai
     assert PLATFORM.id is None
 
 
-def test_without_a_key_nothing_is_verified(hotel: Hotel, settings: Any) -> None:
+def test_trail_is_not_verified_without_a_signing_key(hotel: Hotel, settings: Any) -> None:
     settings.AUDIT_SIGNING_KEY = ""
     with hotel_context(hotel):
         tasks.verify([str(hotel.id)])

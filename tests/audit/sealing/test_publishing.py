@@ -63,7 +63,7 @@ def test_newest_checkpoint_of_a_log_is_written_to_a_file_only_once(
     assert path.read_text() == note_of(log)
 
 
-def test_run_without_new_checkpoints_finds_this_for_all_logs_with_one_query(
+def test_run_without_new_checkpoints_executes_one_query_for_all_logs(
     log: Log, other_hotel: Hotel, lamp_lit: EventType, settings: Any, tmp_path: Path
 ) -> None:
     settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)
@@ -76,7 +76,7 @@ def test_run_without_new_checkpoints_finds_this_for_all_logs_with_one_query(
     assert len([query for query in queries if "audit_checkpoint" in query["sql"]]) == 1
 
 
-def test_checkpoint_file_is_kept_if_the_new_history_does_not_continue_it(
+def test_checkpoint_file_is_kept_if_the_log_does_not_continue_that_checkpoint(
     hotel: Hotel, log: Log, lamp_lit: EventType, settings: Any, tmp_path: Path
 ) -> None:
     settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)

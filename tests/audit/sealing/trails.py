@@ -53,7 +53,7 @@ def seal_trail(tenant: Tenant) -> Log:
 
 
 def sealed_colours(tenant: Tenant, log: Log) -> list[str]:
-    """Return the colours of the sealed events in the order of the log."""
+    """Return the field `colour` of each sealed event, in the order of the log."""
     with context_of(tenant):
         found = rows.read_rows(Key(0), Key(log.sealed_transaction, log.sealed_id), 1_000_000)
     return [row.data["colour"] for row in found if "colour" in row.data]

@@ -46,7 +46,7 @@ def test_command_verifies_the_platform_and_all_hotels_and_stores_the_results(sea
         assert set(Log.objects.values_list("verification", flat=True)) == {"valid"}
 
 
-def test_command_with_an_invalid_trail_verifies_all_and_exits_with_1(sealed: Hotel) -> None:
+def test_command_with_one_invalid_trail_verifies_all_trails_and_exits_with_1(sealed: Hotel) -> None:
     with platform_context():
         StoredTile.objects.filter(log__hotel_id=sealed.id).update(hashes=bytes(32))
     code, document = verify()

@@ -200,7 +200,7 @@ def verify_after(trail: Trail, change: str) -> TrailReport:
         return verify_trail(trail.hotel.tenant)
 
 
-def test_verification_finds_each_change_of_a_trail_with_position_and_reason(trail: Trail) -> None:
+def test_verification_reports_the_position_and_reason_of_each_change_of_a_trail(trail: Trail) -> None:
     assert trail.log.size == 300
     unmodified = verify_trail(trail.hotel.tenant)
     assert (unmodified.status, unmodified.events, unmodified.unsealed) == (Status.VALID, 300, 0), unmodified
@@ -241,7 +241,7 @@ def test_shortened_and_again_sealed_trail_contradicts_a_remembered_checkpoint(tr
     assert "history was cut" in refused.reason
 
 
-def test_changed_event_before_the_time_since_is_found_only_without_since(
+def test_changed_event_before_the_start_of_the_period_is_found_only_without_the_option_since(
     trail: Trail, lamp_lit: EventType
 ) -> None:
     with hotel_context(trail.hotel):

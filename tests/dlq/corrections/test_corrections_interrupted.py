@@ -25,7 +25,7 @@ def die(**_arguments: object) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_kill_between_correction_and_retry_stores_neither_of_them(
+def test_kill_between_correction_and_retry_stores_neither_the_correction_nor_the_retry(
     hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hotel_context(hotel):
@@ -37,10 +37,10 @@ def test_kill_between_correction_and_retry_stores_neither_of_them(
             correct_and_retry(failure_id=failure.id, version="*", change=lambda _payload: {"lamp": 2})
 
     def correct_in_two_transactions() -> None:
-        """Commit the correction before the retry is scheduled.
+        """Commit the correction, and schedule the retry in a second transaction.
 
-        If the process is interrupted between the two transactions, the correction remains without a retry. The tests
-        use this function as a negative control.
+        The tests use this function as a negative control: if the process is interrupted between the two
+        transactions, the correction remains without a retry.
         """
         with hotel_context(hotel):
             Failure.objects.filter(id=failure.id).update(corrected_payload={"lamp": 2})

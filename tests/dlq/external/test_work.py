@@ -253,7 +253,7 @@ def test_failures_of_our_own_kinds_and_of_another_hotel_cannot_be_claimed(
     assert response.status_code == 404
 
 
-def test_claiming_and_reporting_results_require_the_scope_for_work(hotel: Hotel) -> None:
+def test_claims_and_results_require_the_scope_dlq_work(hotel: Hotel) -> None:
     writer = make_client(hotel, "dlq:read", "dlq:write")
     failure_id = "01a203e7-7538-7000-b926-fbd8a9dddc9d"
     for path in ("claim", f"{failure_id}/extend", f"{failure_id}/acknowledge", f"{failure_id}/fail"):

@@ -71,7 +71,10 @@ def test_groups_joined_in_a_chain_assign_all_failures_to_the_last_group(in_hotel
 
 @pytest.fixture
 def one_group(in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give all errors the same fingerprint, so that all failures form one group, which the tests then split."""
+    """Give all errors the same fingerprint.
+
+    All failures then form one group, which the tests split.
+    """
     monkeypatch.setattr("dlq.error_reports.ErrorReport.fingerprint", lambda _report, *, name: "a" * 16)
 
 

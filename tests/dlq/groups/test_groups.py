@@ -37,7 +37,7 @@ def regressions(fingerprint: str) -> list[str]:
 
 
 @pytest.mark.django_db
-def test_group_records_when_and_in_which_versions_it_was_seen(
+def test_group_stores_when_and_in_which_code_versions_its_error_occurred(
     in_hotel: Hotel, lamp: Lamp, settings: Any
 ) -> None:
     settings.CODE_VERSION = "v1"
@@ -87,7 +87,7 @@ def test_capture_does_not_wait_for_a_transaction_that_has_locked_the_group(hotel
 
 
 @pytest.mark.django_db
-def test_acknowledged_group_regresses_only_in_a_new_version(
+def test_acknowledged_group_regresses_only_in_a_new_code_version(
     in_hotel: Hotel, lamp: Lamp, settings: Any
 ) -> None:
     settings.CODE_VERSION = "v1"

@@ -78,7 +78,9 @@ def test_redrive_retries_each_selected_failure_once_and_finishes(in_hotel: Hotel
     assert not DueItem.objects.filter(kind=policy.REDRIVE_DUE).exists()
 
 
-def test_redrive_retries_failures_that_still_fail_only_once(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_redrive_retries_each_failure_only_once_if_the_retries_fail_again(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     store_failures(6)
     lamp.fail()
     redrive = step(start())

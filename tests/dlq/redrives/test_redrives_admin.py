@@ -26,7 +26,7 @@ OPTIONS = {"action": "retry", "canary": "", "max_failure_rate": "50", "rate": ""
 
 @pytest.fixture
 def failures(hotel: Hotel, lamp: Lamp) -> list[Failure]:
-    """Store three permanent failures with the message "dark", and a scheduled one with another message."""
+    """Store three permanent failures with the message "dark", and a scheduled failure with another message."""
     with hotel_context(hotel):
         dark = [capture_failure(message="dark", room=str(number), retry=False) for number in range(3)]
         return [*dark, capture_failure(room="9")]
@@ -88,7 +88,7 @@ def test_redrive_that_staff_start_shows_its_progress_and_results(
 def test_redrive_of_a_filter_covers_more_failures_than_one_page(
     staff: Client, hotel: Hotel, failures: list[Failure]
 ) -> None:
-    """Without redrives, a person would have to select and retry the failures page by page."""
+    """The person starts one redrive and does not have to retry the failures page by page."""
     with hotel_context(hotel):
         copies = [Failure.objects.get(id=failures[0].id) for _ in range(MAX_SELECTED)]
         for number, copy in enumerate(copies):

@@ -34,7 +34,7 @@ def statuses(hotel: Hotel) -> list[str]:
 
 
 def preview(page: Page) -> None:
-    """Open the page that starts a redrive from the filtered list, and check the dry run."""
+    """Open the page that starts a redrive from the filtered list, and check the preview."""
     page.get_by_role("link", name="Retry or discard all matching failures").click()
     expect(page.get_by_role("heading", name="Retry or discard all matching failures")).to_be_visible()
     expect(page.get_by_text("8 open failures match.")).to_be_visible()
@@ -81,7 +81,7 @@ def test_manager_previews_and_starts_a_redrive_and_sees_its_progress_without_rel
     assert statuses(hotel) == ["resolved"] * 7 + ["permanent", "scheduled"]
 
 
-def test_manager_cancels_a_redrive_and_the_other_failures_wait_as_before(
+def test_manager_cancels_a_redrive_and_the_failures_it_has_not_retried_stay_permanent(
     open_as_manager: OpenPage, hotel: Hotel, failures: list[Failure]
 ) -> None:
     with open_as_manager(FILTERED_LIST) as page:

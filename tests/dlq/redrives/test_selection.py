@@ -56,7 +56,7 @@ def test_each_criterion_selects_the_matching_failures(hotel: Hotel, failures: li
             assert FailureSelection.from_json(selection.as_json()) == selection
 
 
-def test_list_of_the_rest_api_with_criteria_returns_the_selected_failures(
+def test_rest_api_list_with_criteria_returns_the_selected_failures(
     api: APIClient, hotel: Hotel, failures: list[Failure]
 ) -> None:
     start = failures[1].last_seen_at

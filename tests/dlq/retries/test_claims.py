@@ -1,7 +1,4 @@
-"""Tests of operations that are executed on one failure at the same time.
-
-Each test locks the row of the failure until all operations wait for it.
-"""
+"""Tests of operations that are executed on one failure at the same time."""
 
 import threading
 import time
@@ -26,9 +23,9 @@ WORKERS = 4
 
 
 def run_concurrently(hotel: Hotel, failure: Failure, *operations: Callable[[], Any]) -> list[Any]:
-    """Run each operation in a thread, all at the same time, and return their results or errors.
+    """Run the operations in threads at the same time, and return their results or errors.
 
-    The row of the failure is locked until all operations wait for it.
+    A lock on the row of the failure holds all operations back until the last operation waits for the lock.
     """
 
     def run(operation: Callable[[], Any]) -> Any:

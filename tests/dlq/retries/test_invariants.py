@@ -104,7 +104,9 @@ barrier = threading.Barrier(WORKERS)
 def test_attempts_of_one_failure_do_not_overlap(
     hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch, is_control: bool
 ) -> None:
-    """As a negative control, failures are claimed without a compare-and-set. Then the recorded attempts overlap."""
+    """As a negative control, the workers claim the failure without a check of its status. Then the attempts
+    overlap.
+    """
     barrier.reset()
     if is_control:
         monkeypatch.setattr(attempts, "claim", claim_without_fencing)
@@ -191,9 +193,10 @@ def test_killed_handler_that_resolves_in_its_transaction_works_once(
 
 
 def capture_after_check() -> None:
-    """Store a failure if no failure of the same work is open.
+    """Store a failure if no failure with the same work key is open.
 
-    The barrier makes all workers check this before any of them stores a failure, so that the tests force the race.
+    The barrier makes all workers check this condition before any of them stores a failure, so that the tests
+    force the race.
     """
     is_open = Failure.objects.filter(work_key="booking 7", status__in=OPEN_STATUSES).exists()
     barrier.wait(20)

@@ -34,7 +34,7 @@ def expire_lease(failure: Failure) -> None:
 def capture_unretryable(count: int) -> None:
     """Store `count` due failures of a task that no worker knows.
 
-    To save time, only one failure is captured, and the remaining failures are copies of this failure.
+    To save time, the function captures only one failure and copies its row.
     """
     payload = {"args": [1], "kwargs": {}}
     services.capture(is_task=True, source="tests", name="tests.removed", payload=payload, error=LampError())

@@ -1,6 +1,6 @@
-"""Tests of the leases of attempts. Handlers of other systems choose the length of the lease when they claim a failure.
+"""Tests of leases: a handler claims a failure, extends the lease of the attempt, and ends the attempt.
 
-A handler claims a failure, extends the lease, and ends the attempt.
+Handlers of other systems choose the length of the lease when they claim a failure.
 """
 
 import threading

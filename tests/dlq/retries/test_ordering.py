@@ -1,7 +1,4 @@
-"""Tests of failures with the same ordering key: they are retried one at a time, oldest first.
-
-An older failure that newer work has overtaken waits for a person.
-"""
+"""Tests of failures with the same ordering key: the queue retries one of them at a time, oldest first."""
 
 import threading
 from datetime import timedelta
@@ -35,7 +32,7 @@ BOOKING = "booking:7"
 
 
 def capture_in_order(count: int, *, key: str = BOOKING) -> list[Failure]:
-    """Capture failures with the same ordering key, all of which are due."""
+    """Capture due failures that all have the same ordering key."""
     failures = [capture_failure(step=step, booking=key, ordering_key=key) for step in range(count)]
     for failure in failures:
         make_due(failure)

@@ -218,7 +218,7 @@ def test_task_that_killed_its_workers_is_not_retried_automatically(in_hotel: Hot
     assert reload(failure).status == "permanent"
 
 
-def test_retry_due_task_at_its_time_limit_sends_another_task(
+def test_task_that_retries_due_failures_sends_another_task_at_its_time_limit(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[Any] = []

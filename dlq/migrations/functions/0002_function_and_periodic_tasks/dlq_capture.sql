@@ -5,7 +5,7 @@
 -- `payload`, `original`, `original_type`, `secrets`, `task_id` and `request_id` also contain the values of columns.
 -- The members `original` and `secrets` are bytes in base64, or null.
 -- `error` is an object that describes the captured error.
--- Its keys are `type`, `message`, `translatable_message`, `fingerprint`, `location` and `traceback`.
+-- `error` has the keys `type`, `message`, `translatable_message`, `fingerprint`, `location` and `traceback`.
 -- `attempt` is an object with the keys `worker`, `code_version` and `seconds` (how long the failed work took).
 -- `delay` is the number of seconds until the first retry. Null makes the failure permanent.
 -- `max_age` is the number of seconds for which the failure is retried automatically.
@@ -14,7 +14,7 @@
 --
 -- If a failure with this work key is open, no failure is stored. The occurrences of the open failure are incremented.
 -- Unless a worker is retrying the open failure, the new error replaces the error of the open failure.
--- The new error is then also stored as a failed attempt of the open failure.
+-- The new error is also stored as a failed attempt of the open failure.
 -- If the latest attempt of the open failure has the number 100 or a higher number, the new error replaces that attempt.
 --
 -- The failure belongs to the group that dlq_store_group returns for its error.

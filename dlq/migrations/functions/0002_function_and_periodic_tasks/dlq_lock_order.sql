@@ -2,7 +2,7 @@
 --
 -- Failures with the same ordering key are claimed and closed one after the other.
 -- Each transaction that claims or closes a failure locks the key before the failure.
--- Such transactions cannot deadlock, because all of them take the locks in this order.
+-- Transactions that take the two locks in this order cannot deadlock.
 -- The parameter `hotel` is the id of the hotel, or null for the platform.
 CREATE OR REPLACE FUNCTION public.dlq_lock_order(hotel uuid, order_key text) RETURNS void
 LANGUAGE plpgsql AS $$
