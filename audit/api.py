@@ -1,4 +1,4 @@
-"""The REST API of the audit trail, at /api/v1/audit/. It is read-only."""
+"""The read-only REST API of the audit trail, at /api/v1/audit/."""
 
 from typing import Any
 

@@ -1,8 +1,7 @@
-"""The canonical text of an event, which the transparency log covers, and the commitments to personal values.
+"""The canonical JSON text of an audit event, which the transparency log covers.
 
-The canonical JSON text of an event is the entry of the event in the log. The hash of the entry is a leaf of the log.
-Instead of a personal value, the entry contains a commitment: a hash of a random salt and the value. The value and its
-salt can therefore be erased, and the entry remains the same.
+Instead of a personal value, the text contains a commitment: a hash of a random salt and the value. The value and its
+salt can therefore be erased, and the text remains the same. The hash of the text is a leaf of the log.
 """
 
 import base64
@@ -19,7 +18,7 @@ VERSION = 1
 #: The maximum size of the canonical text of an event in bytes.
 MAX_ENTRY_BYTES = 64 * 1024
 
-# This encoder is created once, because json.dumps() would create a new encoder for each event.
+# The encoder is created once, because json.dumps() would create a new JSON encoder for each event.
 _encode = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
 ).encode

@@ -1,7 +1,8 @@
-"""The erasure of personal values from recorded events, without a change of what the transparency log covers.
+"""The erasure of personal values from recorded events.
 
 An erasure replaces the salt and the value of a personal field by its commitment, a hash of both (`audit.entries`). The
-commitment does not reveal the value, because the random salt is deleted too.
+commitment does not reveal the value, because the random salt is deleted too. The transparency log covers only the
+commitment, so an erasure does not change the log.
 """
 
 import json
@@ -58,11 +59,12 @@ def erase_guest(is_match: Matcher, *, seconds: float | None = None) -> ErasedEve
 
 
 def erase_staff_member(*, user_id: uuid.UUID, username: str = "") -> int:
-    """Erase the personal values of a member of staff from the trail of the current tenant.
+    """Erase the personal values of a member of staff from the trail of the current tenant, and return the number of
+    changed events.
 
     The person's name, IP addresses and user agents are erased from the events that the person caused directly or
     through a task. All personal fields are erased from the events about the person's account. Fields whose value is the
-    user name are erased from all events. Returns the number of changed events.
+    user name are erased from all events.
     """
     identifier = str(user_id)
     own = by_person(Event.objects.all(), identifier)

@@ -26,10 +26,7 @@ class SigningKeyError(AuditError):
 
 
 class SealingRefused(AuditError):
-    """A log cannot be sealed, because the stored hashes differ from the hashes that were signed before.
-
-    The message says which difference was found.
-    """
+    """A log cannot be sealed, because the stored hashes differ from the hashes that were signed before."""
 
 
 class NothingSealed(AuditError):

@@ -68,11 +68,11 @@ OBJECT_CHANGED = register(
 OBJECT_DELETED = register("admin.deleted", description=_("{actor} deleted {subject}"), fields=("changed",))
 
 # The field `filters` has the names of the search filters, without the values that the reader entered.
-# The event is recorded at most once per hour for the same reader and filters.
+# `audit.read` is recorded at most once per hour for the same reader and filters.
 TRAIL_READ = register(
     "audit.read", description=_("{actor} read the audit trail (filters: {filters})"), fields=("filters",)
 )
-# This event is recorded after other events were lost, for example because the database was unavailable.
+# `audit.events_lost` is recorded after events were lost, for example because the database was unavailable.
 EVENTS_LOST = register(
     "audit.events_lost",
     description=_("{number} events could not be recorded since {since}"),
@@ -186,7 +186,7 @@ CONTACT_REMOVED = register(
     labels={"kind": _CONTACT_KINDS},
 )
 
-# This event is recorded at most once an hour per client, so that many requests do not cause many events.
+# Recorded at most once an hour per client, so that many requests do not cause many `rate_limit.exceeded` events.
 RATE_LIMIT_EXCEEDED = register(
     "rate_limit.exceeded",
     description=_("{actor} exceeded the rate limit of {requests} requests in {seconds} seconds"),
@@ -194,8 +194,8 @@ RATE_LIMIT_EXCEEDED = register(
     severity=Severity.NOTICE,
     outcome=Outcome.DENIED,
 )
-# This event says that an admin page or an API response showed records that identify guests or staff.
-# A single shown record is the subject. For a list, the field `targets` has the kinds and ids of at most 100 records.
+# `personal_data.read` says that an admin page or an API response showed records that identify guests or staff.
+# If one record was shown, it is the subject. For a list, `targets` has the kinds and ids of at most 100 records.
 PERSONAL_DATA_READ = register(
     "personal_data.read",
     reads_personal_data=True,
@@ -211,9 +211,9 @@ FLAG_CHANGED = register(
     severity=Severity.NOTICE,
 )
 
-#: The labels of the kinds of records in RECORDS_DELETED. Each app adds the kinds that its retention deletes.
+#: The labels of the kinds of deleted records. Each app adds labels for the kinds of records that the app deletes.
 RECORD_KINDS: dict[str, Any] = {}
-# This event is recorded in each transaction that deletes old records.
+# `retention.deleted` is recorded in each transaction that deletes old records.
 # The field `before` has the time before which the deleted records ended.
 RECORDS_DELETED = register(
     "retention.deleted",

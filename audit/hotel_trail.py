@@ -1,4 +1,4 @@
-"""Recording of events about a hotel in two audit trails: the platform's trail and the hotel's trail.
+"""Functions that record events about a hotel in two audit trails: the platform's trail and the hotel's trail.
 
 The hotel's trail shows the hotel what the operator of the platform did to the hotel. The platform's trail keeps the
 events after the hotel is deleted.
@@ -11,7 +11,7 @@ from audit.services import Subject, record
 from tenants.context import Actor, actor_context, current_actor, hotel_context, platform_context
 from tenants.models import Hotel, HotelStatus
 
-#: Shown in the trails of hotels instead of the names of the platform's staff and API keys.
+#: The trails of hotels show this text instead of the names of the platform's staff and API keys.
 PLATFORM_LABEL = "platform"
 
 

@@ -136,7 +136,8 @@ def _permission_denied(*, request: HttpRequest, permission: str, **_: Any) -> No
 def _route_and_arguments(request: HttpRequest) -> tuple[str, dict[str, str]]:
     """Return the name of the URL pattern of a request, and the arguments in the URL.
 
-    Both are empty if no pattern matches the URL. The arguments are cut, because an id in an admin URL can be any text.
+    The name and the arguments are empty if no pattern matches the URL. The arguments are cut, because an id in an admin
+    URL can be any text.
     """
     match = request.resolver_match
     if match is None:
@@ -203,7 +204,7 @@ def _record_contact(signal: Signal, event: EventType) -> None:
 _record_object(admin_signals.object_added, events.OBJECT_ADDED)
 _record_object(admin_signals.object_changed, events.OBJECT_CHANGED)
 _record_object(admin_signals.object_deleted, events.OBJECT_DELETED)
-# These events are only in the platform's trail, because the hotel's schema does not exist yet or any more.
+# The registration, creation and deletion of a hotel are only in the platform's trail: the hotel has no schema then.
 _record_hotel_on_platform(tenant_signals.hotel_registered, events.HOTEL_REGISTERED)
 _record_hotel_on_platform(tenant_signals.hotel_created, events.HOTEL_CREATED)
 _record_hotel_on_platform(tenant_signals.hotel_deleted, events.HOTEL_DELETED)

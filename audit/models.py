@@ -32,9 +32,9 @@ class ActorKind(models.TextChoices):
     ANONYMOUS = "anonymous", _("anonymous")
 
 
-#: Kinds of actors for which the initiator is displayed, or "hotelagent" if the actor has no initiator.
+#: For these kinds of actors, the initiator is displayed, or "hotelagent" if the event has no initiator.
 _AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
-#: The keys of the column `personal` that have the personal values of the actor and of the initiator.
+#: These keys of the column `personal` have the personal values of the actor and of the initiator.
 ORIGIN = frozenset({"actor", "initiator"})
 
 
@@ -126,33 +126,33 @@ class Event(models.Model):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The plain fields of the event, and the personal fields that were not erased."""
+        """Return the plain fields of the event, and the personal fields that were not erased."""
         return {**self.data} | {name: value for name, value in self._values.items() if name not in ORIGIN}
 
     @property
     def erased_fields(self) -> list[str]:
-        """The names of the personal fields whose values were erased."""
+        """Return the names of the personal fields whose values were erased."""
         return sorted(name for name, stored in (self.personal or {}).items() if "digest" in stored)
 
     @property
     @display(description=_("actor"))
     def actor_label(self) -> str:
-        """The name of the actor. If no name is stored, this is the id of the actor, or else the kind."""
+        """Return the name of the actor. If no name is stored, return the id of the actor, or else the kind of actor."""
         return visible(str(self._origin("actor").get("label") or self.actor_id or self.actor_kind))
 
     @property
     @display(description=_("initiator"))
     def initiator_label(self) -> str:
-        """The name of the initiator, who started the task or command. If no name is stored, this is the id.
+        """Return the name of the initiator, who started the task or command.
 
-        Empty if the event has no initiator.
+        If no name is stored, return the id. If the event has no initiator, return an empty text.
         """
         return visible(str(self._origin("initiator").get("label") or self.initiator_id or ""))
 
     @property
     @display(description=_("IP address"))
     def ip(self) -> str | None:
-        """The IP address of the client that caused the event, or None."""
+        """Return the IP address of the client that caused the event, or None."""
         address = self._origin("actor").get("ip")
         return None if address is None else str(address)
 
@@ -163,8 +163,9 @@ class Event(models.Model):
 
     @property
     def description(self) -> str:
-        """The description of the event in the active language. If the event type no longer exists, this is the raw
-        data.
+        """Return the description of the event in the active language.
+
+        If the event type no longer exists, return the raw data.
         """
         try:
             event_type = registry.get(self.event)

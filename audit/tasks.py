@@ -31,9 +31,9 @@ def publish_all() -> int:
 
 @shared_task(base=HotelTask, name="audit.tasks.verify")
 def verify(ids: list[str]) -> None:
-    """Verify the audit trail of one hotel. This task runs once a day for each hotel.
+    """Verify the audit trail of one hotel.
 
-    `ids` is a list with the id of the hotel.
+    This task runs once a day for each hotel. `ids` contains only the id of the hotel.
     """
     if keys.is_configured():
         scheduled.verify(current_hotel())

@@ -167,7 +167,10 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
         ]
 
     def filter_queryset(self, queryset: QuerySet[Failure]) -> QuerySet[Failure]:
-        """Filter the failures by the query parameters. A redrive with the same criteria covers the same failures."""
+        """Filter the failures by the query parameters.
+
+        A redrive with the same criteria processes the same failures.
+        """
         selection = FailureSelection.from_values(self.form.cleaned_data)
         return queryset.filter(selection.condition())
 
@@ -258,7 +261,7 @@ class FailureViewSet(
     @extend_schema(request=DiscardSerializer, responses={200: FailureDetailSerializer, **STATE_ERRORS})
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
-        """Discard a failure that does not need to be retried."""
+        """Discard a failure that needs no further retry."""
         failure = self.get_object()
         serializer = DiscardSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

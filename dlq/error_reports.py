@@ -80,7 +80,7 @@ _NAME = re.compile(r"[A-Za-z_][\w.]*")
 class ErrorReport:
     """An error in its stored form.
 
-    `location` is the innermost stack frame in the project's code. It is empty for errors that other systems reported.
+    `location` is the innermost stack frame in the project's code, or empty for errors that other systems reported.
     `translatable_message` is the JSON form of the message (`hotelagent.core.messages`), or None if the message cannot
     be translated.
     """

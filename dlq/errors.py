@@ -24,8 +24,8 @@ class FailureStateError(DomainError):
 class FailureNotRetryable(DomainError):
     """This server cannot process the message again, because another system reported the message.
 
-    Send the message again from that system. A handler can also process it over REST with an API key that has the same
-    name as the reporting key, and the scope `dlq:work`.
+    Send the message again from that system. A handler can also process the message over REST with an API key that has
+    the same name as the reporting key, and the scope `dlq:work`.
     """
 
     code = "failure-not-retryable"
@@ -145,9 +145,9 @@ class RedriveNotFound(DomainError):
 
 
 class RedriveStateError(DomainError):
-    """`state` is the redrive's status.
+    """Only a redrive that has not ended can be paused or cancelled, and only a paused redrive can be resumed.
 
-    Only a redrive that has not ended can be paused or cancelled, and only a paused redrive can be resumed.
+    `state` is the status of the redrive.
     """
 
     code = "redrive-state-error"
@@ -155,7 +155,10 @@ class RedriveStateError(DomainError):
 
 
 class InvalidRedrive(DomainError):
-    """A discard needs a reason. The rate, the size of the canary and the maximum failure rate apply to retries only."""
+    """The options of a redrive contradict each other, or the reason for discarding failures is missing.
+
+    A discard needs a reason. The rate, the size of the canary and the maximum failure rate apply to retries only.
+    """
 
     code = "invalid-redrive"
     status = 422
@@ -169,7 +172,10 @@ class InvalidIdentifier(DomainError):
 
 
 class NonRetryableError(Exception):
-    """An error that further retries cannot fix. Retry handlers raise it with `raise NonRetryableError from error`."""
+    """An error that further retries cannot fix.
+
+    A retry handler raises this error with `raise NonRetryableError from error`.
+    """
 
 
 class AttemptLost(Exception):

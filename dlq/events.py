@@ -70,7 +70,7 @@ REGRESSED = register(
     fields=("name", "error"),
     labels={"name": NAMES, "error": ERRORS},
 )
-# Recorded by the database function dlq_capture when a failure has occurred 2, 4, 8, ... times.
+# The database function dlq_capture records `failure.repeated` when a failure has occurred 2, 4, 8, ... times.
 REPEATED = register(
     "failure.repeated",
     description=_("{name} failed again, {occurrences} times so far. Error: {error}"),

@@ -50,7 +50,7 @@ CLOSED_STATUSES = (FailureStatus.RESOLVED, FailureStatus.DISCARDED)
 class BlockingFailure(models.Func):
     """A database expression for the id of the older failure with the same ordering key that must be closed first.
 
-    Null if the failure does not have to wait for another failure.
+    The value is null if the failure does not have to wait for another failure.
     """
 
     function = "dlq_blocking_failure"
@@ -124,7 +124,7 @@ class Failure(models.Model):
     fingerprint = FingerprintField(_("group"))
     status = models.CharField(_("status"), max_length=9, choices=FailureStatus)
     #: Whether the work can safely be done twice, as declared by the external handler that claims the failure.
-    #: If no external handler has declared this, the value is null and the declaration of the kind applies.
+    #: The value is null if no external handler has claimed the failure. Then the declaration of the kind applies.
     is_idempotent = models.BooleanField(null=True, editable=False)
     retries = models.PositiveSmallIntegerField(_("retries"), default=0)
     attempt = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -150,7 +150,7 @@ class Failure(models.Model):
     )
     closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
     discard_reason = models.CharField(_("discard reason"), max_length=300, blank=True)
-    #: The id of the Celery task whose failure was stored. Its retries have other ids.
+    #: The id of the Celery task whose failure was stored. Retries of the task have other ids.
     task_id = models.CharField(_("task id"), max_length=64, blank=True)
     #: The id of the HTTP request that started the work.
     request_id = models.CharField(_("request id"), max_length=100, blank=True)
@@ -196,12 +196,12 @@ class Failure(models.Model):
 
     @property
     def localized_message(self) -> str:
-        """The error message, in the active language if a translation exists."""
+        """Return the error message, in the active language if a translation exists."""
         return message_from_json(self.translatable_message) or self.error_message
 
     @property
     def idempotency_key(self) -> str:
-        """A key that is the same for all attempts of this work, including the original attempt of a Celery task.
+        """Return a key that is the same for all attempts of this work, including the original attempt of a Celery task.
 
         A handler passes the key to external systems, so that these systems do not do the same work twice.
         """
@@ -258,5 +258,5 @@ class Attempt(models.Model):
 
     @property
     def localized_message(self) -> str:
-        """The error message, in the active language if a translation exists."""
+        """Return the error message, in the active language if a translation exists."""
         return message_from_json(self.translatable_message) or self.error_message

@@ -72,5 +72,5 @@ declare_columns(
 )
 declare_columns("dlq_cleanupprogress", kept=("remaining",))
 # A masked backup omits redrives, because their filters can contain personal data.
-# A redrive must also not continue in a copy of the hotel.
+# If a redrive were copied, the redrive could continue in the copy of the hotel.
 omit_rows("dlq_redrive")

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 FAILURE_DUE = "failure"
 #: Due items (entries of the queue of scheduled work) of this kind continue a redrive. The id is the redrive's id.
 REDRIVE_DUE = "redrive"
-#: The kind of the due item that starts the daily clean-up of a hotel's failures. The id of the item is the hotel's id.
+#: Due items (entries of the queue of scheduled work) of this kind clean up failures daily. The id is the hotel's id.
 CLEAN_UP_DUE = "failure_clean_up"
-#: The kind of the due item that releases a hotel's paused retries. The id of the item is the hotel's id.
+#: Due items (entries of the queue of scheduled work) of this kind end a pause of retries. The id is the hotel's id.
 RELEASE_DUE = "failure_release"
 
 #: Due items (entries of the queue of scheduled work) of this kind count a hotel's failures. The id is the hotel's id.
@@ -16,7 +16,7 @@ WATCH_DUE = "failure_watch"
 
 #: The age after which a failure is no longer retried automatically.
 MAX_AGE = timedelta(days=7)
-#: The age limit of tasks that did not run because their hotel was suspended. They run when the hotel is resumed.
+#: The age limit of tasks that did not run because their hotel was suspended. The tasks run when the hotel is resumed.
 SUSPENDED_MAX_AGE = timedelta(days=365)
 #: The due time of failures whose retries are paused.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)

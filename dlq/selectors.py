@@ -25,7 +25,9 @@ def waiting_failures(*, fingerprint: str) -> QuerySet[Failure]:
 def due_failures(*, limit: int) -> list[uuid.UUID]:
     """Return the ids of at most `limit` failures that a worker must check, in the order of their due times.
 
-    These are the failures whose retry is due, whose attempt was lost, or that are too old for automatic retries.
+    A worker must check a failure if its retry is due, if its attempt was lost, or if it is too old for automatic
+    retries.
+
     Failures whose retries are paused, and failures that wait for an older failure with the same ordering key, are left
     out. Failures that this version of the application has no code for, and failures that other systems process, are due
     only when they expire. So failures that this worker cannot retry do not delay other failures.

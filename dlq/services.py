@@ -88,7 +88,7 @@ def _store(request: dict[str, Any]) -> CapturedFailure:
 
 
 def _transaction_is_broken() -> bool:
-    """Return whether a statement of the open transaction has failed, so that it can only be rolled back."""
+    """Return whether a statement of the open transaction has failed, so only a rollback is possible."""
     if not connection.in_atomic_block:
         return False
     status = connection.connection.info.transaction_status

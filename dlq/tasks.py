@@ -27,7 +27,8 @@ BATCH_SECONDS = 60.0
 def retry_due(ids: list[str]) -> None:
     """Retry the failures with these ids, which belong to one hotel.
 
-    The due queue sends this task. If the task ends early, the due queue sends it again for the remaining failures.
+    The due queue sends this task. If the task ends early, the due queue sends the task again for the remaining
+    failures.
     """
     remaining = runner.retry_all([uuid.UUID(failure_id) for failure_id in ids], seconds=BATCH_SECONDS)
     if remaining:
@@ -36,24 +37,30 @@ def retry_due(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name=runner.LIMITED_TASK)
 def retry_within_time_limit(failure_id: str, number: int) -> None:
-    """Make attempt `number` of one failure. The message of this task has the time limit of the failure's kind."""
+    """Make attempt `number` to process one failure.
+
+    The Celery message of this task has the time limit that the kind of failure declares.
+    """
     runner.retry_due(failure_id=uuid.UUID(failure_id), number=number)
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.continue_redrives")
 def continue_redrives(ids: list[str]) -> None:
-    """Continue the redrives with these ids, which belong to one hotel. The due queue sends this task for each step."""
+    """Continue the redrives with these ids.
+
+    All ids belong to one hotel. The due queue sends this task for each step of a redrive.
+    """
     has_scheduled = [progress.advance(redrive_id=uuid.UUID(redrive_id)) for redrive_id in ids]
     if any(has_scheduled):
         # Send the scheduled retries to workers immediately.
-        # Otherwise the retries would wait until Celery beat sends the next task for due items.
+        # Without this call, the retries would wait until Celery beat sends the next task for due items.
         with platform_context():
             dispatch.dispatch_due_items()
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.clean_up")
 def clean_up(ids: list[str]) -> None:
-    """Clean up the failures of a hotel once a day. `ids` contains one id, the hotel's."""
+    """Clean up the failures of a hotel once a day. `ids` contains only the id of the hotel."""
     erasure.apply_pending()
     _clean_up()
     due.complete(kind=policy.CLEAN_UP_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
@@ -81,7 +88,7 @@ def watch_all() -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.watch")
 def watch(ids: list[str]) -> None:
-    """Count the failures of a hotel, and send an alert if needed. `ids` contains one id, the hotel's."""
+    """Count the failures of a hotel, and send an alert if needed. `ids` contains only the id of the hotel."""
     _watch()
     due.complete(kind=policy.WATCH_DUE, ids=[uuid.UUID(hotel) for hotel in ids])
 
@@ -126,7 +133,7 @@ def count_groups() -> None:
 def regroup() -> None:
     """Move failures to the groups that the rules assign them to, after rules were changed.
 
-    If this task is lost, the daily clean-up does the rest of the work.
+    If this task is lost, the daily clean-up moves the remaining failures.
     """
     started = time.monotonic()
     for fingerprint in splitting.groups_to_regroup():

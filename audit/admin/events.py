@@ -115,8 +115,8 @@ class EventAdmin(ReadOnlyModelAdmin):
     def subject_link(self, event: Event) -> SafeString | str:
         """Return a link to the admin page of the object that the event is about.
 
-        If the object has no admin page, return its kind and id. The permissions of the linked page are not checked
-        here: users who can read the audit trail can view all models.
+        If the object has no admin page, return the object's kind and id. The permissions of the linked page are not
+        checked here: users who can read the audit trail can view all models.
         """
         model = self._models_by_subject_kind.get(event.subject_kind)
         if model is None or not event.subject_id:

@@ -110,9 +110,10 @@ class ContentFilter(_TextFilter):
 
 
 class TrailPeriodFilter(PeriodFilter):
-    """The filter by period. It stores the entered period in the request, and `search_of` applies the period.
+    """The filter by period.
 
-    The search then also limits the range of the primary key, so that it can use an index.
+    The filter stores the entered period in the request, and `search_of` applies the period. The search then also limits
+    the range of the primary key, so that the search can use an index.
     """
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:

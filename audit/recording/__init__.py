@@ -1,1 +1,1 @@
-"""The steps before an event is stored: its values are cleaned and shortened, and salts and the actor are added."""
+"""The steps before an audit event is stored: values are cleaned and shortened, and salts and the actor are added."""

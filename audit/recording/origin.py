@@ -1,4 +1,4 @@
-"""The origin of an event in the stored form: who caused the event (the actor), in which request and task.
+"""The origin of an event: who caused the event (the actor), in which request and task.
 
 The initiator is the person or API key that started the task. Names, addresses and user agents are personal data, so
 they are stored separately and can be erased.
@@ -78,5 +78,5 @@ def _personal(actor: Actor) -> dict[str, Any]:
 
 
 def identifier(text: str) -> str:
-    """Return an id in the form in which an event stores it: of limited length, with text that PostgreSQL accepts."""
+    """Return an id in the form that an event stores: of limited length, with text that PostgreSQL accepts."""
     return storable(text[:_ID_LENGTH])

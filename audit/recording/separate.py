@@ -36,7 +36,7 @@ QUEUE_LENGTH = 1000
 RETRY_SECONDS = 60.0
 #: The pause between two attempts to store an event, in seconds.
 RETRY_PAUSE = 1.0
-#: Before the process ends, it waits at most this number of seconds until the queue is empty.
+#: At the end of the process, the process waits at most this number of seconds until the queue of events is empty.
 EXIT_SECONDS = 5.0
 #: Database errors that are temporary, so a later attempt to store the event may succeed.
 TEMPORARY_ERRORS = (OperationalError, InterfaceError)
@@ -171,9 +171,10 @@ class SeparateWriter:
 
 
 class ProcessWriter:
-    """The holder of the writer of this process. After a fork, the child process gets a new writer.
+    """The object that keeps the event writer of this process.
 
-    The old writer cannot be used there, because threads do not survive a fork.
+    After a fork, the child process gets a new writer. The old writer cannot be used there, because threads do not
+    survive a fork.
     """
 
     def __init__(self, record_lost: Callable[[LostEvents], None]) -> None:

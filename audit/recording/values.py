@@ -23,7 +23,7 @@ SALT_BYTES = 16
 MAX_FIELDS_BYTES = MAX_ENTRY_BYTES - 8 * 1024
 
 _encoder = DjangoJSONEncoder()
-# This encoder is created once, because json.dumps() would create a new encoder for each event.
+# The encoder is created once, because json.dumps() would create a new JSON encoder for each event.
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -65,9 +65,10 @@ def split_fields(
 
 
 def _limit(fields: dict[str, Any]) -> list[str]:
-    """Shorten the longest values until all fields together have at most MAX_FIELDS_BYTES.
+    """Shorten the longest values until all fields together have at most MAX_FIELDS_BYTES. Return the names of these
+    fields.
 
-    A value that is not a text is replaced by the beginning of its JSON text. Returns the names of the shortened fields.
+    A value that is not a text is replaced by the beginning of its JSON text.
     """
     if _size(fields) <= MAX_FIELDS_BYTES:
         return []
@@ -95,7 +96,7 @@ def _size(value: object) -> int:
 def add_salts(personal: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
     """Add a new random salt to each personal field, so that its stored hash does not reveal the value.
 
-    Returns None if there are no fields.
+    Return None if there are no fields.
     """
     if not personal:
         return None

@@ -164,7 +164,7 @@ class StreamView(_LogView):
         },
     )
     def get(self, request: Request) -> Response:
-        """Return sealed events in the order of the log: each at least once, and without gaps.
+        """Return sealed events in the order of the log: each event at least once, and without gaps.
 
         Store the cursor together with the events. After an error, send the last stored cursor again.
         """

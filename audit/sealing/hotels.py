@@ -29,8 +29,8 @@ ALTER TABLE audit_event ENABLE TRIGGER USER;
 def close_trail(hotel: Hotel) -> dict[str, Any]:
     """Seal the last events of a hotel that is being deleted, close its log, and return the last checkpoint.
 
-    Runs in the transaction of the deletion. `note` is the signed checkpoint. A trail that cannot be sealed does not
-    stop the deletion: `problem` has the reason.
+    The function runs in the transaction of the deletion. `note` is the signed checkpoint. A trail that cannot be sealed
+    does not stop the deletion: `problem` has the reason.
     """
     log = logs.open_log(hotel.id)
     problem = _seal_completely(log, hotel) if keys.is_configured() else "No key is configured."

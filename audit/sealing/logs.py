@@ -63,7 +63,7 @@ def _create_log(hotel_id: UUID | None, *, predecessor: Log | None = None) -> Log
 
 
 def _free_origin(hotel_id: UUID | None) -> str:
-    """Return an unused name for a new log. It is the name of the trail, with a number from the second log on."""
+    """Return an unused name for a new log: the name of the trail, with a number from the second log on."""
     base = f"{settings.PLATFORM_HOST}/audit/{hotel_id or 'platform'}"
     earlier = Log.objects.filter(Q(origin=base) | Q(origin__startswith=f"{base}/")).count()
     return f"{base}/{earlier + 1}" if earlier else base
@@ -76,7 +76,7 @@ def close_log(log: Log) -> None:
 
 
 def replace_log(hotel_id: UUID | None, *, predecessor: Log | None) -> Log:
-    """Close the open log of a trail, and start a new log that names the size and the root of the predecessor."""
+    """Close the open log of a trail, and start a new log that stores the size and the root hash of the closed log."""
     with platform_context(), transaction.atomic():
         Log.objects.filter(hotel_id=hotel_id, closed_at=None).update(closed_at=database_now())
         return _create_log(hotel_id, predecessor=predecessor)

@@ -97,7 +97,7 @@ def _seconds(since: datetime.datetime, now: datetime.datetime) -> float:
 
 
 def _oldest_transaction(delay: OldestTransaction | None, now: datetime.datetime) -> Metric:
-    """Return the metric with the age of the oldest open transaction, which delays sealing.
+    """Return the metric with the age of the oldest open database transaction, which delays sealing.
 
     At most one time series of this metric has a value at a time.
     """

@@ -37,7 +37,7 @@ class Key(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """A row of the event table: the columns that the sealed text of the event contains, and the transaction."""
+    """A row of the event table: the columns in the sealed text of the event, and the database transaction."""
 
     transaction: int
     id: UUID
@@ -68,7 +68,7 @@ class EventRow(NamedTuple):
 
     @property
     def leaf(self) -> bytes:
-        """The hash of the canonical text of the event, which is a leaf of the Merkle tree."""
+        """Return the hash of the canonical text of the event, which is a leaf of the Merkle tree."""
         return leaf_hash(self.entry)
 
 
@@ -111,7 +111,7 @@ def read_by_ids(ids: Sequence[UUID]) -> list[EventRow]:
 def read_unsealed(after: Key, horizon: int, limit: int) -> tuple[list[EventRow], Key]:
     """Return at most `limit` events after the place `after` whose transaction numbers are below `horizon`.
 
-    Also return the place up to which the table was read. The table is read in windows of transaction numbers.
+    Also return the place up to which the event table was read. The table is read in windows of transaction numbers.
     """
     rows: list[EventRow] = []
     window = _WINDOW
@@ -161,7 +161,7 @@ def _row(values: tuple[Any, ...]) -> EventRow:
     return EventRow._make([*others, _decode(data), None if personal is None else _decode(personal)])
 
 
-# The transaction that delays sealing. It delays all trails, also if it belongs to another database of the server.
+# The transaction that delays sealing. The transaction may belong to another database of the server.
 
 _OLDEST = """
 WITH horizon AS (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS transaction)

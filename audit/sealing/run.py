@@ -32,9 +32,9 @@ class RunResult:
 
 
 def seal_all() -> RunResult:
-    """Seal the trails of the platform and of all hotels, until nothing is left or the time budget is used up.
+    """Seal the new events of the platform and of all hotels, until all events are sealed or the time budget is used up.
 
-    A trail that cannot be sealed does not stop the others. Raises SigningKeyError.
+    If one trail cannot be sealed, the other trails are sealed nevertheless. Raises SigningKeyError.
     """
     signing_keys = keys.load_signing_keys()
     deadline = time.monotonic() + BUDGET_SECONDS

@@ -25,7 +25,7 @@ from tenants.context import Tenant, context_of, platform_context
 
 #: The maximum number of events that one transaction seals: 64 full tiles.
 BATCH_SIZE = 64 * 256
-#: This line of a checkpoint has the size of the previous checkpoint, so that missing checkpoints are found.
+#: The line `previous <size>` has the size of the previous checkpoint, so that missing checkpoints are found.
 PREVIOUS = "previous {size}"
 _COUNT_LIMIT = 100_000
 
@@ -68,7 +68,10 @@ def seal(log: Log, tenant: Tenant, keys: Sequence[PrivateKey]) -> SealResult:
 
 
 def _lock(log: Log) -> Log | None:
-    """Lock the row of a log, and return its current values. Return None if another process has locked the row."""
+    """Lock the row of a log, and return its current values.
+
+    Return None if another process has locked the row.
+    """
     return Log.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=log.pk).first()
 
 

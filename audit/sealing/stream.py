@@ -28,7 +28,10 @@ class InvalidTrailCursor(DomainError):
 
 
 class TrailNotSealed(DomainError):
-    """Events are sealed each minute. The response is available after the first sealing."""
+    """No event of the trail is sealed yet.
+
+    Events are sealed each minute. The response is available after the first sealing.
+    """
 
     code = "trail-not-sealed"
     status = 404

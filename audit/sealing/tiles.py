@@ -44,7 +44,7 @@ def tile_reader(log: Log) -> TileReader:
 def caching_tile_reader(log: Log) -> TileReader:
     """Return a function that reads tiles of the log and keeps up to 512 tiles (4 MiB) in memory.
 
-    Use it for many proofs of neighbouring positions.
+    Use this function for many proofs of neighbouring positions.
     """
     read = tile_reader(log)
     cache: dict[Tile, bytes] = {}

@@ -32,7 +32,7 @@ class Checkpoint:
 
     @property
     def text(self) -> str:
-        """The text of the checkpoint, which each key signs."""
+        """Return the text of the checkpoint, which each key signs."""
         root = base64.b64encode(self.root).decode()
         return "".join(f"{line}\n" for line in (self.origin, self.size, root, *self.extensions))
 

@@ -1,7 +1,8 @@
-"""The file format of exports of the audit trail. `deploy/verify_trail.py` verifies an export without this project.
+"""The file format of exports of the audit trail.
 
-`audit/transparency/README.md` describes the format. A verifier can verify the lines of an export in their order, one by
-one, with little memory.
+`deploy/verify_trail.py` verifies an export without this project. `audit/transparency/README.md` describes the format.
+
+A verifier can verify the lines of an export in their order, one by one, with little memory.
 """
 
 import base64
@@ -126,7 +127,7 @@ def _with_parents(size: int, tiles: Iterable[Tile]) -> Iterator[Tile]:
 def _order(tile: Tile) -> tuple[int, int]:
     """Return the sort key of a tile: the first leaf position that the tile covers, and the negative level.
 
-    At the same position, a tile of a higher level is therefore sorted before a tile of a lower level.
+    At one position, a tile of a higher level is therefore sorted before a tile of a lower level.
     """
     return tile.number << TILE_HEIGHT * (tile.level + 1), -tile.level
 

@@ -29,7 +29,7 @@ _KEY_ID = re.compile(r"[0-9a-f]{8}")
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A public Ed25519 key that verifies signatures of notes. Its text form is `name+id+base64`."""
+    """A public Ed25519 key that verifies signatures of notes. The text form of the key is `name+id+base64`."""
 
     name: str
     raw: bytes
@@ -62,9 +62,9 @@ class PublicKey:
 
 
 class PrivateKey:
-    """A private Ed25519 key that signs notes. Its text form is `PRIVATE+KEY+name+id+base64`.
+    """A private Ed25519 key that signs notes.
 
-    The text form must be kept secret.
+    The text form of the key is `PRIVATE+KEY+name+id+base64`. The text form must be kept secret.
     """
 
     def __init__(self, name: str, seed: bytes) -> None:

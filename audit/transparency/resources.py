@@ -1,6 +1,6 @@
-"""The paths of the tiles (blocks of up to 256 hashes) of a published log, and the bundles of its entries.
+"""The URL paths of a published transparency log (https://c2sp.org/tlog-tiles).
 
-They are specified at https://c2sp.org/tlog-tiles.
+A path names a tile (a block of up to 256 hashes), or a bundle with the entries of a tile.
 """
 
 import re
@@ -23,7 +23,7 @@ _MAX_LEVEL = 63
 class TilePath(NamedTuple):
     """The path of a tile (a block of hashes), or of the bundle with the entries of a tile if `level` is None.
 
-    `width` is the number of hashes or entries. It is 256 for a full tile.
+    `width` is the number of hashes or entries: 256 for a full tile.
     """
 
     level: int | None
@@ -40,7 +40,7 @@ class TilePath(NamedTuple):
 
     @property
     def tile(self) -> Tile:
-        """The tile at this path. For a bundle of entries, this is the tile with the hashes of the entries."""
+        """Return the tile at this path. For a bundle of entries, return the tile with the hashes of the entries."""
         return Tile(self.level or 0, self.number)
 
 

@@ -18,14 +18,14 @@ FULL_TILE_SIZE = TILE_WIDTH * HASH_SIZE
 
 
 class Tile(NamedTuple):
-    """The place of a tile: its level in the tree, and its number within the level. Both are counted from zero."""
+    """The place of a tile: its level in the tree, and its number within the level. Levels and numbers begin at 0."""
 
     level: int
     number: int
 
 
 #: A function that returns the hashes of the requested tiles. A proof requests all its tiles with one call.
-#: Tiles that do not exist may be missing in the result.
+#: The result does not have to contain tiles that do not exist.
 #: A returned tile may contain hashes that were added after the checkpoint of the proof.
 TileReader = Callable[[Collection[Tile]], Mapping[Tile, bytes]]
 

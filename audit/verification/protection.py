@@ -14,7 +14,7 @@ TRIGGERS = {
     "audit_event_append_only": "audit_refuse_change",
     "audit_event_erasure_only": "audit_check_erasure",
 }
-#: Other database functions, which are called by the functions of the triggers.
+#: The database functions that the functions of the triggers call.
 _CALLED = ("audit_canonical_json", "audit_erased")
 _BODY = re.compile(r"AS \$\$(.*)\$\$", re.DOTALL)
 

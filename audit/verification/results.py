@@ -35,8 +35,8 @@ class UndeterminedTrail(Exception):
 class TrailReport:
     """The result of the verification of one trail.
 
-    `position` is the position of the first wrong event, counted from zero. It is None if the trail is valid or the
-    problem has no position. `notes` has remarks about a valid trail. `note` is the newest signed checkpoint.
+    `position` is the position of the first wrong event, counted from zero, or None if the trail is valid or the problem
+    has no position. `notes` has remarks about a valid trail. `note` is the newest signed checkpoint.
     """
 
     trail: str

@@ -28,8 +28,10 @@ Progress = Callable[[int], None]
 def verify_events(log: Log, tenant: Tenant, roots: SignedRoots, *, start: int, progress: Progress) -> None:
     """Verify the events of a log from the position `start` on, and all stored hashes and checkpoints of the log.
 
-    The events before `start` are not read: their hashes are taken from the tiles. Events that were deleted after the
-    retention period are not read either. Raises InvalidTrail at the first wrong position.
+    The events before `start` are not read: their hashes are taken from the stored tiles. Events that were deleted after
+    the retention period are not read either.
+
+    Raises InvalidTrail at the first wrong position.
     """
     tree = GrowingTree()
     start = max(start, log.first_kept)

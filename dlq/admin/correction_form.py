@@ -16,7 +16,7 @@ from dlq.kinds.fields import Path
 from dlq.kinds.registry import Kind
 
 MAX_FIELDS = 60
-#: A person can edit a payload as JSON only if the JSON has at most this number of characters.
+#: A person can edit a payload as JSON only if the JSON text has at most this number of characters.
 MAX_JSON_LENGTH = 50_000
 _PREFIX = "payload."
 

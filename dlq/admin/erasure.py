@@ -47,7 +47,8 @@ class ErasureMixin:
     def has_erase_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may erase guests here.
 
-        On the platform's site nobody may, because guests are erased there only with the command dlq_forget.
+        On the platform's site no user may, because only the command dlq_forget erases guests from failures of the
+        platform.
         """
         admin: Any = self
         return admin.may_correct(request) and not current_tenant().is_platform

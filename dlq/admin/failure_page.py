@@ -30,7 +30,7 @@ _NOTHING = object()
 
 
 class FailurePage(ReadOnlyModelAdmin):
-    """Base class of the admin of failures, with the page of one failure."""
+    """The base class of the admin of failures. This class has the page of one failure."""
 
     change_form_outer_before_template = "dlq/failure.html"
 
@@ -185,7 +185,7 @@ def _text(value: Any) -> str:
 
 
 def _attempts(failure: Failure) -> list[Attempt]:
-    """Return the attempts, latest first. Each has its duration in seconds, or None if it has not ended."""
+    """Return the attempts, latest first, each with its duration in seconds, or None if the attempt has not ended."""
     attempts = list(failure.attempts.order_by("-number"))
     for attempt in attempts:
         ended = attempt.ended_at

@@ -97,7 +97,7 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
     list_before_template = "dlq/failures_before.html"
     list_display = ["what", "status_badge", "error_summary", "last_seen_at", "next_retry_at"]
     # The list cannot be sorted by a column, because the table has no index for it.
-    # The list is in the order of the primary key.
+    # The list is therefore sorted by the primary key.
     sortable_by = ()
     list_filter = [
         ("status", ChoicesDropdownFilter),
@@ -108,7 +108,7 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
     ]
     list_filter_submit = True
     search_fields = ["name", "error_message", "=fingerprint"]
-    search_help_text = _("Search in the error messages and in the names of the work")
+    search_help_text = _("Search in the error messages and in the names of tasks and messages")
     ordering = ["-id"]
     paginator = InfinitePaginator  # Django's default paginator is slow, because it counts all failures.
     show_full_result_count = False
@@ -152,12 +152,10 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
         return f"{reverse(f'{self.admin_site.name}:dlq_redrive_start')}?{query.urlencode()}"
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list of failures.
+        """Return the list of failures, in which the title of each failure names its subject.
 
-        The title of each failure names its subject, such as the reminder that was not sent.
-
-        A search reads only the newest failures. Its last page has a link that searches all failures. The attribute
-        `query_for_all` is the query string of this link.
+        A search reads only the newest failures. The last page of a search has a link that searches all failures. The
+        attribute `query_for_all` is the query string of this link.
         """
         changelist = super().get_changelist_instance(request)
         if self._displays_list(request) and len(changelist.result_list) < changelist.list_per_page:

@@ -55,7 +55,7 @@ _FIELDS = {
 def daily_chart() -> dict[str, Any]:
     """Return the context of the template `chart.html`: the counts and the heights of the bars for each day.
 
-    The height of a bar is the count as a percentage of the highest count. It is None if the count is zero.
+    The height of a bar is the count as a percentage of the highest count. The height is None if the count is zero.
     """
     counts = daily_counts()
     names = [field.name for field in fields(DayCounts)]

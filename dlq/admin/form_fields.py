@@ -87,7 +87,7 @@ class Property:
 
     @property
     def type(self) -> str:
-        """The simple JSON type of the value, or "json" if the value is edited as JSON."""
+        """Return the simple JSON type of the value, or "json" if the value is edited as JSON."""
         types = self.schema.get("type") or []
         simple = [name for name in ([types] if isinstance(types, str) else types) if name != "null"]
         expected = _PYTHON_TYPES.get(simple[0]) if len(simple) == 1 else None
@@ -96,7 +96,7 @@ class Property:
 
     @property
     def title(self) -> str:
-        """The translated title of the schema, or a readable form of the name."""
+        """Return the translated title of the schema, or a readable form of the name of the field."""
         return field_title(self.schema, default=str(self.path[-1]).replace("_", " ").capitalize())
 
 
@@ -130,7 +130,10 @@ def _is_tagged(value: Any) -> bool:
 
 
 def form_field(entry: Property, *, kind: Kind) -> forms.Field:
-    """Return the form field for a value of the payload. The schema checks the value when it is corrected."""
+    """Return the form field for a value of the payload.
+
+    The schema checks the value when a person corrects the payload.
+    """
     description = entry.schema.get("description")
     options: dict[str, Any] = {
         "label": entry.title,

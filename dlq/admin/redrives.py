@@ -38,7 +38,7 @@ PAGE_SIZE = 50
 
 
 class OptionsForm(forms.Form):
-    """The options of a redrive.
+    """The form for the options of a redrive.
 
     By default, five failures are retried first, and the redrive stops if more than half of the retries fail.
     """

@@ -51,7 +51,7 @@ class FailureSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(FailureSettings, site=hotel_site)
 @admin.register(FailureSettings, site=platform_site)
 class FailureSettingsAdmin(ChangesAuditedByServices, HotelModelAdmin):
-    """The settings of the hotel or of the platform. There is one page, and no list."""
+    """The admin page for the settings for failures of the hotel or of the platform. There is no list page."""
 
     icon = "tune"
     menu_order = 90

@@ -1,1 +1,1 @@
-"""The figures of each tenant's failures, and the e-mails that warn about them."""
+"""The counts of each tenant's failures, and the e-mails that warn about failures."""

@@ -25,13 +25,13 @@ from tenants.unaudited import unaudited
 
 log = structlog.get_logger(__name__)
 
-#: The shortest time between two e-mails, or between two attempts to send one.
+#: The shortest time between two e-mails, or between two attempts to send an e-mail.
 MIN_PAUSE = datetime.timedelta(minutes=10)
 #: The shortest time between two e-mails if no new error occurred.
 PAUSE = datetime.timedelta(hours=1)
 #: A problem that lasts is reported again after this time.
 REMIND_AFTER = datetime.timedelta(days=1)
-#: A reported problem is reported as a new problem if it returns after it was absent for longer than this time.
+#: A problem that was absent for longer than this time is reported as a new problem when it occurs again.
 FORGET_AFTER = datetime.timedelta(hours=2)
 
 

@@ -27,7 +27,7 @@ COMMIT_DELAY = datetime.timedelta(minutes=5)
 ATTEMPT_DELAY = datetime.timedelta(days=1)
 #: The figures of a tenant are counted at most once in this number of seconds.
 MIN_INTERVAL = 50.0
-#: Counting the figures of a tenant takes at most this share of the time of one worker.
+#: The counts of a tenant's failures take at most this share of the time of one worker.
 MAX_SHARE = 0.01
 
 #: The upper bounds of the buckets of retry durations, in seconds.

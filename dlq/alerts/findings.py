@@ -1,4 +1,4 @@
-"""The problems that an alert reports: many open, old or recent failures, and new or repeated errors."""
+"""The problems that an alert reports: too many open, old or recent failures, and errors that are new or occur again."""
 
 import datetime
 from dataclasses import dataclass

@@ -1,9 +1,11 @@
 """The Prometheus metrics of failures.
 
-The values come from the database and not from counters in the processes: a worker that is killed would lose its counts.
-Each tenant's figures are counted once a minute (`dlq.alerts.figures`), and a request for the metrics sums the stored
-figures of all tenants with one query. No metric has a label for the hotel or for the name of the failures, because the
-number of time series would have no limit.
+The values come from the database, because a worker that is killed would lose the counts in its memory. Each tenant's
+figures are counted once a minute (`dlq.alerts.figures`), and a request for the metrics sums the stored figures of all
+tenants with one query.
+
+No metric has a label for the hotel or for the name of the failures, because the number of time series would have no
+limit.
 """
 
 import datetime

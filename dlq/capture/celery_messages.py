@@ -26,7 +26,7 @@ from tenants.signals import task_failed, task_succeeded
 log = structlog.get_logger(__name__)
 
 SOURCE = "hotelagent"
-#: Tasks of the dead-letter queue. If one fails, no failure is stored, because its next run does the remaining work.
+#: If one of these tasks of the dead-letter queue fails, no failure is stored: the next run does the remaining work.
 OWN_TASKS = frozenset(
     {
         "dlq.tasks.retry_due",
@@ -81,10 +81,10 @@ def capture_failed_task(*, task: HotelTask, error: BaseException, **_kwargs: Any
 
 
 def _capture_due_item(*, due_kind: str, item_id: str, retry: bool, **capture: Any) -> None:
-    """Move the item from the due queue to the dead-letter queue, so that only one of the queues retries its work.
+    """Move a failed due item to the dead-letter queue, so that only one of the two queues retries the item.
 
-    A recurring item stays in the due queue, because its next run does the work. Its failure is not retried. The failure
-    is stored so that staff see it, and is resolved when a run succeeds.
+    A recurring item stays in the due queue, because its next run does the work. The failure of a recurring item is not
+    retried: it is stored so that staff see it, and is resolved when a run succeeds.
     """
     is_recurring = due.kinds()[due_kind].recurring
     with transaction.atomic():

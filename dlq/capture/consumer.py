@@ -1,5 +1,8 @@
 # ruff: noqa: ARG002 - Celery passes more to these methods than they use
-"""The part of a Celery worker that receives messages. It stores messages that cannot run instead of dropping them."""
+"""The part of a Celery worker that receives messages.
+
+Messages that cannot run are stored and not dropped.
+"""
 
 from collections.abc import Callable
 from typing import Any

@@ -87,7 +87,8 @@ def mask_secrets(kind: Kind, value: Any, keys: Keys = ()) -> Any:
     """Return a copy of the value in which secret fields are replaced by `PLACEHOLDER`.
 
     `keys` is the path of the value in the payload. A payload usually contains no secret values, because they are stored
-    in `Failure.secrets`. It can contain some if the kind declared a field as secret after the failure was captured.
+    in `Failure.secrets`. A payload can contain secret values if the kind declared a field as secret after the failure
+    was captured.
     """
     if is_secret(kind, keys):
         return PLACEHOLDER
@@ -96,7 +97,7 @@ def mask_secrets(kind: Kind, value: Any, keys: Keys = ()) -> Any:
 
 
 def mask_all_but_open(kind: Kind, payload: Any, keys: Keys = ()) -> Any:
-    """Return a copy of the payload with the values of open fields. All other values are replaced by `MASK`.
+    """Return a copy of the payload in which all values except the values of open fields are replaced by `MASK`.
 
     Names that the schema does not declare are redacted, because they can be e-mail addresses, for example.
     """

@@ -1,4 +1,4 @@
-"""What a person or an API client may see of the payload of a failure, and the record of each view."""
+"""The parts of a failure's payload that a person or an API client may see, and the record of each view."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +16,12 @@ from dlq.payloads.secret_fields import PLACEHOLDER, decrypt
 
 @dataclass(frozen=True, slots=True)
 class ShownPayload:
-    """The payload of a failure as it is shown.
+    """The payload of a failure as people and API clients see it.
 
-    `current` is the payload of the next attempt. `original` is the payload that was captured, and `patch` the JSON
-    Patch that changes `original` to `current`. Both are None if nobody has corrected the payload. Secret values
-    are masked. If `is_masked` is True, all values that may be personal are masked too.
+    `current` is the payload of the next attempt. `original` is the payload that was captured, and `patch` is the JSON
+    Patch that changes `original` to `current`. Both are None if nobody has corrected the payload.
+
+    Secret values are masked. If `is_masked` is True, all values that may be personal are masked too.
     """
 
     current: Any

@@ -21,7 +21,7 @@ from dlq.payloads import StoredPayload, json_values, secret_fields, to_stored
 from dlq.payloads.secret_fields import PLACEHOLDER
 from dlq.retries import ordering
 
-#: A correction with this version is made without a check of the failure's current version.
+#: A correction that names this version is made without a check of the failure's current version.
 ANY_VERSION = "*"
 #: The schema of the payloads of Celery tasks that declare no schema.
 _TASK = Kind(
@@ -39,7 +39,7 @@ def correct_and_retry(*, failure_id: uuid.UUID, version: str, change: Callable[[
     """Replace the payload of a failure and schedule an immediate retry, in one transaction.
 
     `change` receives the current payload in its stored form, in which secret values are masked, and returns the
-    corrected payload. It may raise a DomainError. Masked values stay unchanged. The payload that was captured is kept.
+    corrected payload. `change` may raise a DomainError. Masked values stay unchanged. The captured payload is kept.
 
     The work key stays the same, because the failure is about the same work. As with `services.retry`, the number of
     retries stays the same: if this retry fails and no automatic retries are left, the failure is permanent again.
@@ -86,7 +86,10 @@ def current_payload(failure: Failure) -> Any:
 
 
 def _to_stored(after: Any, before: Any, failure: Failure, kind: Kind) -> StoredPayload:
-    """Return the corrected payload in its stored form. Raises InvalidPayload if it cannot be stored and restored."""
+    """Return the corrected payload in its stored form.
+
+    Raises InvalidPayload if the corrected payload cannot be stored and restored.
+    """
     try:
         restored = secret_fields.merge(json_values.untag(after), failure)
     except (ValueError, TypeError, RecursionError) as error:

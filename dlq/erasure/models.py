@@ -1,4 +1,4 @@
-"""The register of erasures. It is kept so that an erasure can be applied again after a restore."""
+"""The register of erasures, which is kept so that an erasure can be applied again after a restore."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -7,9 +7,11 @@ from django.db.models.functions import Now
 class Erasure(models.Model):
     """The keyed digest of an e-mail address, phone number or other identifier whose data a hotel has erased.
 
-    An older backup still contains the data. When it is restored, the erasures of the hotel are applied again. The table
-    is in the platform's schema only, is not part of backups, and has no foreign key to the hotel: an erasure is kept if
-    the hotel is deleted and then restored. The value cannot be found without SECRET_KEY.
+    When an older backup is restored, the erasures of the hotel are applied again. The table is in the platform's schema
+    only, is not part of backups, and has no foreign key to the hotel: an erasure is kept if the hotel is deleted and
+    then restored.
+
+    The identifier cannot be found without SECRET_KEY.
     """
 
     pk = models.CompositePrimaryKey("hotel_id", "digest")

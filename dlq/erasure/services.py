@@ -58,7 +58,7 @@ class ErasureResult:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an erasure would do: the number of failures and how many of them are open, with the oldest failures.
+    """The preview of an erasure: the number of failures and how many of them are open, with the oldest failures.
 
     If `is_complete` is False, the time limit has ended the search, and the numbers are too low.
     """
@@ -165,7 +165,7 @@ def _erase_failures(ids: list[uuid.UUID]) -> tuple[int, int]:
 
     Return how many failures were discarded, and from how many attempts an error message was deleted.
     """
-    # Transactions that close failures lock their ordering keys first.
+    # Transactions that close failures lock the ordering keys of the failures first.
     keys = sorted(set(Failure.objects.filter(id__in=ids).values_list("ordering_key", flat=True)) - {""})
     for key in keys:
         ordering.lock(key)
@@ -199,7 +199,7 @@ def _erase_failures(ids: list[uuid.UUID]) -> tuple[int, int]:
 def _wait_for_running_attempts(erased: list[Failure]) -> None:
     """Delay later failures with the ordering key of an erased failure until its running attempt has ended.
 
-    The attempt cannot be stopped. It has ended, or is lost, when its lease ends.
+    The attempt cannot be stopped, but it has ended or is lost when its lease ends.
     """
     for failure in erased:
         if failure.ordering_key and failure.claimed_until:

@@ -153,8 +153,8 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         """Join a group to another group.
 
         The failures and all further errors of the group are assigned to the other group. If the group has many
-        failures, the newest failures move immediately, and the others move in the background. Joining a group to the
-        group that it was split from undoes the split.
+        failures, the newest failures move immediately, and the remaining failures move in the background. Joining a
+        group to the group that it was split from undoes the split.
         """
         splitting.join(fingerprint=self.get_object().pk, into=self._body(JoinSerializer)["into"])
         return self._detail()

@@ -109,8 +109,8 @@ class FailureGroup(models.Model):
         verbose_name=_("assigned to"),
     )  # fmt: skip
     note = models.CharField(_("note"), max_length=1_000, blank=True, db_default="")
-    #: The time and the code version at which an acknowledged or resolved group occurred again.
-    #: `regressed_at` is set to null when staff acknowledge the group.
+    #: The time and the code version at which the error of an acknowledged or resolved group occurred again.
+    #: `regressed_at` becomes null when staff acknowledge the group.
     regressed_at = models.DateTimeField(_("occurred again"), null=True, editable=False)
     regressed_version = models.CharField(max_length=40, blank=True, db_default="", editable=False)
 
@@ -122,7 +122,7 @@ class FailureGroup(models.Model):
     splits = models.JSONField(null=True, editable=False)
     #: The fingerprint of the group that this group was split from, or null.
     split_from = FingerprintField(null=True, editable=False)
-    #: If the rules of the group changed, its failures with smaller ids may belong to another group.
+    #: After a change of the group's rules, failures with ids below `regroup_before` may belong to another group.
     #: `regroup_before` is null if no failure has to move to another group.
     regroup_before = models.UUIDField(null=True, editable=False)
 
@@ -144,5 +144,5 @@ class FailureGroup(models.Model):
 
     @property
     def localized_message(self) -> str:
-        """The message of the first error, in the active language if a translation exists."""
+        """Return the message of the first error, in the active language if a translation exists."""
         return message_from_json(self.translatable_message) or self.error_message

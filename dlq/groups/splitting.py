@@ -33,7 +33,7 @@ BATCH_SIZE = 500
 REGROUP_TASK = "dlq.tasks.regroup"
 
 # Each attempt of a failure stores the fingerprint of its error.
-# The group of the failure is found by the fingerprint of the latest error.
+# The latest error of a failure decides to which group the failure belongs.
 _MOVE = """
 WITH batch AS (
     SELECT id, fingerprint, source, name, payload, error_message
@@ -210,7 +210,7 @@ def split(*, fingerprint: str, condition: SplitCondition) -> str:
 
 @unaudited("The split, join or separation was recorded when a person requested it.")
 def regroup(*, fingerprint: str) -> bool:
-    """Check a batch of failures of a group whose rules changed, and move them to the groups of the new rules.
+    """Move a batch of failures of a group whose rules changed to the groups to which the new rules assign them.
 
     Return whether the group may have further failures to check.
     """

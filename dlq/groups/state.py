@@ -102,7 +102,7 @@ def _locked(fingerprint: str) -> Iterator[FailureGroup]:
 def lock_group(fingerprint: str) -> FailureGroup:
     """Lock a group and return it. Raises FailureGroupNotFound."""
     # The weaker lock FOR NO KEY UPDATE is sufficient, because this transaction does not change the key of the group.
-    # Captures do not wait for the lock: they skip the update of a group whose row is locked.
+    # Tasks that capture failures do not wait for the lock: they skip the update of a group whose row is locked.
     group = FailureGroup.objects.select_for_update(no_key=True).filter(fingerprint=fingerprint).first()
     if group is None:
         raise FailureGroupNotFound(_("There is no group {fingerprint}.").format(fingerprint=fingerprint))

@@ -44,7 +44,7 @@ def namespace(client: str) -> str:
 
 
 def external_name(client: str, kind: str) -> str:
-    """Return the name of the failures of this kind that keys with the name `client` report."""
+    """Return the name of failures of this kind that API keys with the name `client` report."""
     return f"{namespace(client)}{kind}"
 
 

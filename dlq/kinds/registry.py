@@ -30,7 +30,7 @@ DEFAULT_DELAYS = (60, 120, 240)
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """How failures with this name are retried, and what their payload contains.
+    """The kind of failures with one name: how these failures are retried, and what their payload contains.
 
     `handler` is None for Celery tasks and for names that no app declared.
 
@@ -87,7 +87,7 @@ def failure_kind(name: str, **declaration: Any) -> Callable[[RetryHandler], Retr
 
 
 def register_kind(kind: Kind) -> None:
-    """Register a kind. Raises ValueError if another kind with its name is registered."""
+    """Register a kind. Raises ValueError if another kind with the same name is registered."""
     if _kinds.setdefault(kind.name, kind) != kind:
         raise ValueError(f"The kind {kind.name} is already declared: {_kinds[kind.name]!r}.")
 

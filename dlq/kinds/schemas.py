@@ -36,7 +36,7 @@ class SchemaProblem:
 
 
 def find_problems(kind: Kind, payload: Any) -> list[SchemaProblem]:
-    """Return what is wrong with a payload of this kind, or an empty list if it matches the schema.
+    """Return the problems of a payload of this kind, or an empty list if the payload matches the schema.
 
     The messages contain no value of the payload, because the values can be personal or secret. For the same reason, the
     messages contain no key that the schema does not declare. Never raises an exception.

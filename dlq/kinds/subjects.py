@@ -1,7 +1,7 @@
 """The objects that failures are about, for example the reminder that was not sent.
 
-An app registers a subject finder for its kinds. A subject finder returns the objects that failures are about. It is
-called once per page of the list of failures, so it should use one query for all of them:
+An app registers a subject finder for its kinds. A subject finder returns the objects that failures are about. The
+finder is called once per page of the list of failures, so it should use one query for all failures:
 
     @subject_finder("reminders.send")
     def find_reminders(failures: Sequence[Failure]) -> dict[UUID, Subject]: ...
@@ -59,7 +59,7 @@ def find_subjects(failures: Iterable[Failure]) -> dict[UUID, Subject]:
             try:
                 subjects |= finder(group)
             except Exception:
-                # A payload may have any form, so the finder can raise any exception.
-                # The exception is only logged, because the page must show the failure even if its subject is unknown.
+                # A payload may have any form, so the subject finder can raise any exception.
+                # The exception is only logged, because the page must show failures without a subject, too.
                 log.exception("failure.subject_unknown", name=name)
     return subjects

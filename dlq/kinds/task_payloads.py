@@ -1,4 +1,4 @@
-"""The kinds of our Celery tasks: JSON Schemas of their arguments."""
+"""The kinds of failures of this project's Celery tasks: JSON Schemas of the arguments of the tasks."""
 
 from typing import Any
 

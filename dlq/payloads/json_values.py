@@ -1,8 +1,8 @@
 """Conversion of Python values to JSON that jsonb can store, and back.
 
-JSON has no type for UUIDs, dates, decimals and bytes. They are stored as `{"__type__": ..., "__value__": ...}`, as in
-Celery's messages, so a retry gets the same values. PostgreSQL's jsonb rejects or changes some values that Python's JSON
-can hold: NUL, lone surrogates, NaN, infinities and large floats.
+JSON has no type for UUIDs, dates, decimals and bytes. Such values are stored as
+`{"__type__": ..., "__value__": ...}`, as in Celery's messages, so a retry gets the same values. PostgreSQL's jsonb
+rejects or changes some values that Python's JSON can hold: NUL, lone surrogates, NaN, infinities and large floats.
 """
 
 import json
@@ -15,7 +15,7 @@ from kombu.utils.json import JSONEncoder, object_hook
 from hotelagent.core.text import storable
 
 _TAG = frozenset({"__type__", "__value__"})
-#: The tag of a dict whose keys JSON would change, or that looks like a tag. Its value is a list of pairs.
+#: The tag of a dict whose keys JSON would change, or that looks like a tag. The tagged value is a list of pairs.
 _PAIRS = "pairs"
 #: The maximum length of an integer in bits, which is about 4,214 decimal digits.
 #: Python refuses to write integers of more than 4,300 decimal digits.

@@ -28,13 +28,13 @@ from tenants.context import current_tenant
 PLACEHOLDER = "[secret]"
 _KEY_PURPOSE = b"dlq secret fields"
 _DIGEST_PURPOSE = b"dlq work key"
-#: Personal and secret values with fewer characters are not removed from error texts.
-#: A value of so few characters could be part of many words.
+#: Personal and secret values with fewer characters than this are not removed from error texts.
+#: A value with fewer characters than this could be part of many words.
 _MIN_HIDDEN_LENGTH = 4
 
 
 def split(payload: Any, kind: Kind, *, is_valid: bool) -> tuple[Any, dict[Path, Any]]:
-    """Return the payload with placeholders, and the secret values by their path.
+    """Return the payload with placeholders, and a dict that maps the paths of secret fields to their values.
 
     A payload that does not match its schema is secret as a whole, because any of its values may be secret.
     """
@@ -81,7 +81,10 @@ def merge(payload: Any, failure: Failure) -> Any:
 
 
 def decrypt(secrets: bytes | memoryview | None, *, failure_id: UUID) -> dict[Path, Any]:
-    """Return the secret values of a failure by their path. Raises FailureNotRetryable if they cannot be decrypted."""
+    """Return a dict that maps the paths of a failure's secret fields to their decrypted values.
+
+    Raises FailureNotRetryable if the values cannot be decrypted.
+    """
     if secrets is None:
         return {}
     try:

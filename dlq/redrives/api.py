@@ -72,7 +72,7 @@ class SelectionSerializer(StrictSerializer):
     ]
 )
 class StartSerializer(StrictSerializer):
-    """A redrive to preview or to start."""
+    """The request to preview or start a redrive."""
 
     selection = SelectionSerializer(
         help_text="The failures to retry or discard. `{}` selects all open failures."
@@ -204,7 +204,7 @@ class RedriveFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 class RedriveViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
-    """Redrives, which retry or discard the failures of a selection as one job, each failure once."""
+    """Redrives: background jobs that retry or discard the selected failures, each failure once."""
 
     queryset = Redrive.objects.all()
     serializer_class = RedriveSerializer
@@ -218,8 +218,8 @@ class RedriveViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
     def create(self, request: Request) -> Response:
         """Preview or start a redrive.
 
-        A redrive covers the failures that exist and are open when it starts. With `dry_run`, the response is 200 and
-        nothing is changed. Otherwise the response is 201 with the redrive, and workers retry the failures.
+        A redrive processes the failures that exist and are open when the redrive starts. With `dry_run`, the response
+        is 200 and nothing is changed. Otherwise the response is 201 with the redrive, and workers retry the failures.
         """
         serializer = StartSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

@@ -1,4 +1,4 @@
-"""The daily clean-up of redrives."""
+"""The daily clean-up of redrives (jobs that retry or discard many failures)."""
 
 import datetime
 
@@ -21,7 +21,10 @@ WHERE redrive.status = ANY(%s) AND NOT EXISTS (
 
 
 def clean_up() -> None:
-    """Stop lost redrives, and delete old redrives. Ended redrives are kept as long as closed failures."""
+    """Stop redrives that were lost, and delete old redrives.
+
+    Ended redrives are kept as long as closed failures.
+    """
     stop_lost_redrives()
     days = FailureSettings.objects.read().keep_failure_days
     before = database_now() - datetime.timedelta(days=days)

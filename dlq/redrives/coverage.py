@@ -96,7 +96,7 @@ def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
     _schedule(redrive, rows)
     # `redrive.withdrawn` can be too high, because failures can be closed or retried while the redrive is paused.
     # A query that finds fewer than `size` failures has found the last withdrawn retries.
-    # After such a query, `redrive.withdrawn` is set to 0.
+    # If a query finds fewer than `size` failures, `redrive.withdrawn` is therefore set to 0.
     redrive.withdrawn = max(redrive.withdrawn - size, 0) if len(rows) == size else 0
     return len(rows)
 

@@ -21,8 +21,8 @@ class RedriveAction(models.TextChoices):
 class RedriveStatus(models.TextChoices):
     """The status of a redrive.
 
-    During the canary, only the first failures are retried. The other failures are retried only if all of these retries
-    succeed. A redrive is stopped if the system ended it early, and cancelled if a person ended it.
+    During the canary phase, only the first failures are retried. The other failures are retried only if all of these
+    retries succeed. A redrive is stopped if the system ended it early, and cancelled if a person ended it.
     """
 
     CANARY = "canary", _("trial")
@@ -40,7 +40,7 @@ UNFINISHED_STATUSES = (*ACTIVE_STATUSES, RedriveStatus.PAUSED)
 
 
 class StopReason(models.TextChoices):
-    """Why the system stopped a redrive."""
+    """The reason why the system stopped a redrive."""
 
     CANARY = (
         "canary",
@@ -51,7 +51,7 @@ class StopReason(models.TextChoices):
 
 
 class RedriveResult(models.TextChoices):
-    """What a redrive did with a failure: the outcome of its attempt, or why there is no attempt yet."""
+    """The result that a redrive had for a failure: the outcome of the attempt, or why there is no attempt yet."""
 
     RUNNING = "running", _("running")
     SUCCEEDED = "succeeded", _("succeeded")

@@ -1,4 +1,4 @@
-"""The preview of a redrive (dry run): how many failures it would cover, and which of them it would refuse."""
+"""The preview of a redrive (dry run): how many failures the redrive would process and refuse."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -23,11 +23,11 @@ SAMPLE_SIZE = 10
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a redrive would do.
+    """The preview of a redrive.
 
     `matched` is the number of open failures that match. `accepted` is the number of failures that would be retried or
-    discarded. `refused` contains the numbers of failures that would be refused, by reason. These three fields are
-    None if counting took longer than the time limit. `sample` contains the first failures that match.
+    discarded. `refused` contains the numbers of failures that would be refused, by reason. These three fields are None
+    if counting took longer than the time limit. `sample` contains the first failures that match.
     """
 
     matched: int | None

@@ -26,7 +26,7 @@ MIN_RESULTS = 10
 #: One task processes a redrive for about this number of seconds. Then the due queue sends the next task.
 SECONDS = 4.0
 #: A late step schedules at most as many retries as the rate of the redrive allows for this period.
-#: Without this limit, a redrive that was interrupted for an hour would schedule the retries of the hour in one step.
+#: Without this limit, a redrive that was interrupted for an hour would schedule an hour's retries in one step.
 MAX_BURST = timedelta(seconds=10)
 #: The shortest and the longest delay between two steps of a redrive that only wait for results of retries.
 #: The delay grows while the redrive runs.
@@ -97,12 +97,12 @@ def _stop_reason(redrive: Redrive) -> StopReason | None:
 
 
 def _has_more(redrive: Redrive) -> bool:
-    """Return whether the redrive still has failures to cover, or withdrawn retries to schedule again."""
+    """Return whether the redrive still has failures to process, or withdrawn retries to schedule again."""
     return bool(redrive.withdrawn) or not redrive.has_covered_all
 
 
 def _room(redrive: Redrive, pending: int) -> int:
-    """Return how many more failures the redrive may cover before it must wait for the results of pending retries.
+    """Return how many more failures the redrive may process before it must wait for the results of pending retries.
 
     The configured rate is a separate limit, which `_allowed_by_rate` returns.
     """

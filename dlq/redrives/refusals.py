@@ -40,7 +40,9 @@ def with_traits(failures: QuerySet[Failure]) -> QuerySet[Failure]:
 
 
 def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
-    """Return the reason why the redrive refuses a failure with these traits, or None if it accepts the failure."""
+    """Return the reason why the redrive refuses a failure with these traits, or None if the redrive accepts the
+    failure.
+    """
     if traits.status == FailureStatus.RETRYING:
         return RedriveResult.ALREADY_RUNNING
     if redrive.action == RedriveAction.DISCARD:
@@ -53,9 +55,9 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
 
 
 def _doubt(traits: Traits) -> RedriveResult | None:
-    """Return why a person must confirm the retry, or None if no confirmation is needed."""
+    """Return why a person must confirm the retry of a failure in doubt, or None if no confirmation is needed."""
     # Another system says in each claim whether its work is idempotent, so its kinds of failures do not declare that.
-    # A person must therefore confirm the retry if a failure of another system is in doubt.
+    # So a person must confirm the retry if a failure of another system is in doubt (the work may have been done).
     is_idempotent = find_kind(traits.name).is_idempotent and not is_external(traits.name)
     if traits.status == FailureStatus.IN_DOUBT and not is_idempotent:
         return RedriveResult.IN_DOUBT

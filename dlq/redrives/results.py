@@ -40,7 +40,10 @@ def count_attempts(redrive: Redrive) -> Counter[str]:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a redrive did with one failure. `attempt` is None if no worker has begun a retry for the redrive."""
+    """The result that a redrive had for one failure.
+
+    `attempt` is None if no worker has begun a retry for the redrive.
+    """
 
     failure: Failure
     result: RedriveResult

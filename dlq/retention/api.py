@@ -1,4 +1,4 @@
-"""The REST API of pauses, at /api/v1/dlq/pauses/."""
+"""The REST API that pauses and resumes retries of failures, at /api/v1/dlq/pauses/."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ class ResumeView(HotelAPIView):
         """Resume paused retries.
 
         The retries that became due during the pause are made one after the other, 20 per second. The age limit of 7
-        days begins again for their failures.
+        days begins again for the failures of these retries.
         """
         pauses.resume(name=_kind(request))
         return _current()

@@ -1,7 +1,7 @@
-"""The daily clean-up of failures. It marks failures as in doubt if their retry was lost, and deletes old failures.
+"""The daily clean-up of failures, which deletes old failures, and marks failures whose retry was lost as in doubt.
 
-The personal data of a closed failure is deleted first. The rest is kept longer, so that people can see what failed.
-`FailureSettings` says how long. The cost does not depend on the number of closed failures that are kept.
+The personal data of a closed failure are deleted first. The failure is kept longer, so that people can see what failed.
+`FailureSettings` has both periods. The cost does not depend on the number of closed failures that are kept.
 """
 
 import datetime
@@ -22,7 +22,7 @@ from hotelagent.core.ids import first_uuid7_at
 from tenants.context import current_tenant
 from tenants.database.clock import database_now
 
-#: The number of failures that one transaction processes.
+#: The number of failures that one transaction of the clean-up processes.
 BATCH_SIZE = 500
 _FIRST_ID = UUID(int=0)
 
@@ -58,7 +58,8 @@ def clean_up() -> None:
 
 
 def end_lost_retries() -> int:
-    """Mark the hotel's failures whose retry is missing from the due queue as in doubt. Return their number.
+    """Mark the hotel's failures whose retry is missing from the due queue as in doubt. Return the number of these
+    failures.
 
     `restore_hotel --discard-due` deletes overdue retries from the due queue, because their work may have been done
     after the backup. A person decides about these failures, because another retry could do the work twice.
@@ -123,7 +124,7 @@ def _clean_next_batch(before: datetime.datetime) -> bool:
         progress = CleanUpProgress.objects.lock()
         start = progress.cleaned_before or _FIRST_ID
         # Ids begin with the time of creation, and a failure is always created before it is closed.
-        # So the range of ids contains all unread failures that were closed before the time `before`.
+        # This range of ids contains all unread failures that were closed before the time `before`.
         unread = Failure.objects.filter(id__gte=start, id__lt=first_uuid7_at(before)).order_by("id")
         ids = list(unread.values_list("id", flat=True)[:BATCH_SIZE])
         if ids:
@@ -140,7 +141,7 @@ def _store_progress(progress: CleanUpProgress, **changes: Any) -> None:
 
 
 def _clean(ids: Sequence[UUID], before: datetime.datetime) -> list[UUID]:
-    """Delete the personal data of the failures with these ids if they were closed before the time `before`.
+    """Delete the personal data of the failures with these ids that were closed before the time `before`.
 
     Return the ids of the failures that are still open or were closed later. The next clean-up checks these failures
     again.

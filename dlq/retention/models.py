@@ -31,7 +31,7 @@ class TenantRowManager(models.Manager[Row]):
     def get_queryset(self) -> models.QuerySet[Row]:
         # With the setting DATABASE_ROLES, PostgreSQL shows a hotel only its own row.
         # The filter is needed, because the platform sees all rows.
-        # Without DATABASE_ROLES, each hotel sees all rows, too.
+        # Without the setting DATABASE_ROLES, each hotel sees all rows, too.
         return super().get_queryset().filter(hotel_id=current_tenant().id)
 
     def read(self) -> Row:
@@ -68,7 +68,8 @@ class TenantRow(models.Model):
 
 
 class FailureSettings(TenantRow):
-    """How long the tenant's closed failures are kept, when alerts are sent, and what is paused.
+    """The settings of a tenant for failures: how long failures are kept, when alerts are sent, and which retries are
+    paused.
 
     `is_paused` pauses all retries. `paused_kinds` pauses the retries of failures with these names.
     """
@@ -157,7 +158,7 @@ class FailureSettings(TenantRow):
 
 
 class CleanUpProgress(TenantRow):
-    """How far the daily clean-up of the tenant's failures has come.
+    """The progress of the daily clean-up of the tenant's failures.
 
     The clean-up does not read failures whose id is less than `cleaned_before` again, because their personal data are
     deleted. `remaining` lists the exceptions: failures that were still open or had been closed too recently.

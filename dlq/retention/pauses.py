@@ -1,11 +1,11 @@
 """Pauses of retries: of all failures of a tenant, or of the failures with one name (a kind).
 
-While a kind is paused, failures are captured as usual, but no retry starts. A retry that becomes due is parked: the
-failure stays scheduled and has no time of its next retry, and its due item is due in the year 9999. So parked failures
-cost nothing. Resuming releases them at a limited rate, so that a repaired system does not receive all retries at the
-same moment. The age limit of a parked failure begins again then, as after a retry that a person requested.
+During a pause, failures are captured as usual, but no retry starts. A retry that becomes due is parked: the failure
+stays scheduled without a time of its next retry, and its due item is due in the year 9999. So parked failures cost
+nothing. After the pause, the retries start at a limited rate, so that a repaired system does not receive all retries at
+the same moment. The age limit of a parked failure then begins again, as after a retry that a person requested.
 
-A failure of the platform has no due item. The periodic task that retries these failures leaves paused ones out.
+A failure of the platform has no due item. The periodic task that retries these failures leaves paused failures out.
 """
 
 import datetime
@@ -52,7 +52,7 @@ WHERE failure.id = released.id
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """What is paused: all retries of the tenant, or only the retries of failures whose name is in `kinds`."""
+    """The pauses of a tenant: all retries are paused, or only the retries of failures whose name is in `kinds`."""
 
     all_kinds: bool = False
     kinds: tuple[str, ...] = ()
@@ -62,15 +62,17 @@ class Pauses:
 
 
 def current_pauses() -> Pauses:
-    """Return whether all retries of the current tenant are paused, and which kinds are paused."""
+    """Return whether all retries of the current tenant are paused, and the names of the failures whose retries are
+    paused.
+    """
     row = FailureSettings.objects.values_list("is_paused", "paused_kinds").first()
     return Pauses(row[0], tuple(row[1])) if row else Pauses()
 
 
 def pause(*, name: str = "") -> bool:
-    """Pause the retries of failures with this name, or of all failures. Return False if they were already paused.
+    """Pause the retries of failures with this name, or of all failures.
 
-    A retry that is running ends normally.
+    Return False if these retries were already paused. A retry that is running ends normally.
     """
     with transaction.atomic():
         settings = FailureSettings.objects.lock()
@@ -119,7 +121,7 @@ def park(failure_id: uuid.UUID) -> bool:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         # `resume` waits for the lock on the settings until this transaction has ended.
-        # Without this lock, `resume` could release the parked failures before this failure is parked.
+        # Without this lock, `resume` could end the pause before this failure is marked as paused.
         cursor.execute(_LOCK_SHARED, [current_tenant().id])
         row = cursor.fetchone()
         scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)
@@ -133,7 +135,7 @@ def park(failure_id: uuid.UUID) -> bool:
 
 @unaudited("The resumption was recorded when a person requested it.")
 def release() -> int:
-    """Schedule the parked failures of the current hotel that are not paused any more. Return their number."""
+    """Schedule the paused failures of the current hotel whose pause has ended. Return the number of these failures."""
     if current_tenant().is_platform:
         return 0
     released, last, start = 0, uuid.UUID(int=0), database_now()

@@ -1,1 +1,1 @@
-"""Retries of failures: when the next retry is due, and how a worker performs it."""
+"""Retries of failures: when the next retry is due, and how a worker performs the retry."""

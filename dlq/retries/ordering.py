@@ -68,7 +68,7 @@ def wake_next(ordering_key: str) -> None:
 
 
 def overtake(ordering_key: str) -> int:
-    """Make the open failures with this ordering key wait for a person, and return their number.
+    """Make the open failures with this ordering key wait for a person, and return the number of these failures.
 
     Call this function when newer work with the same key has succeeded without the dead-letter queue.
     """

@@ -32,7 +32,7 @@ FAILURE_HEADER = "dlq_failure"
 ATTEMPT_HEADER = "dlq_attempt"
 #: The Celery task that retries one failure whose kind has a time limit.
 LIMITED_TASK = "dlq.tasks.retry_within_time_limit"
-#: Seconds between the time limit of a handler and the kill of its worker process, if the handler still runs.
+#: Seconds between the time limit of a handler and the kill of the worker process that still runs the handler.
 KILL_DELAY = 10.0
 
 
@@ -73,7 +73,7 @@ def retry_all(
 
 
 def _process(failure: Failure, *, now: datetime, paused: Pauses, number: int | None) -> None:
-    """Retry the failure, record that its attempt was lost, or park the failure because its retries are paused.
+    """Retry the failure, record that its attempt was lost, or postpone the retry until the pause of its retries ends.
 
     `now` is the time at which the failure was read. Another process may have changed the failure after this time.
     """
@@ -99,7 +99,8 @@ def _start(failure: Failure, *, number: int | None) -> None:
     """Start the retry of a failure that is due.
 
     If the kind of the failure has a time limit, the retry runs in a separate Celery message with this limit. Otherwise
-    it runs in this process. Failures that this worker cannot retry are postponed or wait for their external handler.
+    the retry runs in this process. Failures that this worker cannot retry are postponed or wait for their external
+    handler.
     """
     kind = find_kind(failure.name)
     if is_external(failure.name):
@@ -123,7 +124,7 @@ def _retry(failure_id: uuid.UUID, kind: Kind) -> None:
             handler(failure)
         else:
             _send_task(failure)
-            return  # The result is recorded by dlq.capture.celery_messages when the task has ended.
+            return  # dlq.capture.celery_messages records the result of the retry when the Celery task has ended.
     except SoftTimeLimitExceeded as error:
         # A handler that was interrupted may have done its work.
         is_known = kind.is_idempotent
@@ -195,7 +196,9 @@ def _wait_for_handler(failure_id: uuid.UUID) -> None:
 
 
 def _postpone(failure_id: uuid.UUID) -> None:
-    """Postpone the retry of a task that this worker does not know. Another version of the code may know the task."""
+    """Postpone the retry of a Celery task that this worker does not know. A worker with another version may know the
+    task.
+    """
     with transaction.atomic():
         later = database_now() + schedule.UNKNOWN_TASK_DELAY
         scheduled = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED)

@@ -23,7 +23,7 @@ UNKNOWN_TASK_DELAY = timedelta(minutes=5)
 #: The delay can be long, because a waiting failure becomes due immediately when the older failure is closed.
 BLOCKED_DELAY = timedelta(hours=1)
 
-#: Lease of an attempt that runs a retry handler. It is longer than the time limit of Celery tasks (240 seconds).
+#: Lease of an attempt that runs a retry handler. The lease is longer than the time limit of tasks (240 seconds).
 HANDLER_LEASE = timedelta(seconds=300)
 #: Lease of an attempt that sends a Celery task. The lease is long, because the task may wait in Celery's queue.
 #: If a worker dies, the broker delivers its task again. So the lease expires only if the message was lost.
@@ -66,9 +66,9 @@ def cancel_checks(failure_ids: Sequence[uuid.UUID]) -> None:
 
 
 def lease_of(kind: Kind) -> timedelta:
-    """Return how long an attempt of this kind may run before it is lost.
+    """Return the lease of an attempt: how long the attempt may run before it counts as lost.
 
-    This lease is longer than the kind's time limit.
+    The lease is longer than the time limit of the kind of failure.
     """
     if kind.handler is None:
         return QUEUE_LEASE

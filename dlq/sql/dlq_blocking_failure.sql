@@ -2,7 +2,7 @@
 --
 -- The blocking failure is the oldest open failure with the same ordering key, if it is older than this failure.
 -- A newer failure with the same ordering key blocks this failure only while a worker retries the newer failure.
--- The worker may have claimed the newer failure before the transaction that captured this failure was committed.
+-- The worker may have claimed the newer failure before the older failure was committed.
 CREATE OR REPLACE FUNCTION public.dlq_blocking_failure(failure_id uuid, order_key text) RETURNS uuid
 LANGUAGE plpgsql STABLE AS $$
 BEGIN

@@ -47,7 +47,7 @@ def test_event_list_is_shown_to_auditors_but_not_to_the_front_desk(hotel: Hotel)
 
 
 @pytest.mark.django_db
-def test_history_page_of_an_object_shows_only_its_events(
+def test_history_page_of_an_object_shows_only_the_events_of_the_object(
     staff: Client, hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with hotel_context(hotel):

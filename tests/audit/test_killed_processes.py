@@ -1,7 +1,7 @@
-"""Tests that a process killed at any statement leaves either an act with its events, or neither.
+"""Tests that a process killed at any statement leaves either an operation with its audit events, or neither.
 
-A forked process runs the act and kills itself with SIGKILL before or after one of its statements, or after the commit.
-The tests repeat this for each of these points, until the act ends without reaching the point.
+A forked process runs the operation and kills itself with SIGKILL before or after one of its statements, or after the
+commit. The tests repeat this for each of these points, until the operation ends without reaching the point.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,7 +47,8 @@ class Killer:
 
 
 def kill_at_each_point(hotel: Hotel, act: Callable[[str], object]) -> Iterator[str]:
-    """Run the act in one process per point, with the point as its argument. Yield the points.
+    """Run `act` in one process for each point at which the process is killed, with the point as argument. Yield the
+    points.
 
     The process of the last point is not killed.
     """
@@ -77,7 +78,7 @@ def add_room(number: str) -> Room:
 
 
 def add_room_and_record_later(number: str) -> None:
-    """The control: an act whose event is recorded after the commit."""
+    """Create a room, and record the event after the commit. The tests use this function as a negative control."""
     with transaction.atomic():
         room = Room.objects.create(number=number, room_type="A", floor=99, capacity=2)
     record(events.ROOM_CREATED, subject=("room", room.pk), number=number, room_type="A", floor=99, capacity=2)

@@ -25,9 +25,10 @@ class LampError(Exception):
 
 
 class Lamp:
-    """A retry handler for an example message. It stores the payload of each retry in `retried`.
+    """A retry handler for an example message.
 
-    `behaviour` is called for each retry and may raise an error.
+    The handler stores the payload of each retry in `retried`. The handler calls `behaviour` for each retry, which may
+    raise an error.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Celery tasks whose failures can only be tested with a real worker. The worker imports them with `--include`."""
+"""Celery tasks whose failures can only be tested with a real worker. The worker imports the tasks with `--include`."""
 
 import contextlib
 import os
@@ -113,7 +113,7 @@ register_kind(Kind(name="tests.dlq.charge", handler=charge, is_idempotent=False)
 
 @worker_process_init.connect
 def note_results(**_kwargs: object) -> None:
-    """Make worker processes append "stored" or "not stored" to the Redis list `RESULTS` for each success of a retry.
+    """Make worker processes append "stored" or "not stored" to the Redis list `RESULTS` for each successful retry.
 
     The processes try three times within one second to store a success in the database.
     """

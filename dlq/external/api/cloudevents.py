@@ -1,8 +1,8 @@
 """CloudEvents 1.0 in structured JSON mode, as reports of messages that could not be processed.
 
 The official library does not check the types and formats of attributes, and its errors do not name the attribute. The
-serializer below checks the few attributes of the specification, returns errors with JSON Pointers, and is the
-description of the format in the OpenAPI schema.
+serializer in this module checks the attributes of the specification, and returns errors with JSON Pointers. The
+serializer also describes the format in the OpenAPI schema.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
@@ -29,7 +29,7 @@ from dlq.kinds.namespaces import MAX_KIND_LENGTH
 from hotelagent.rest.parsers import JSONParser
 
 MEDIA_TYPE = "application/cloudevents+json"
-#: The extension attributes that describe the failure. They are not part of the event that the handler gets.
+#: The extension attributes that describe the failure. The handler gets the event without these attributes.
 REPORT_ATTRIBUTES = ("errortype", "errormessage", "retry", "orderingkey")
 
 _NAME = re.compile(r"[a-z0-9]+")

@@ -26,7 +26,7 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import UUID_REGEX, HotelViewSet
 
-#: Value of `Retry-After` in seconds, if there is nothing to claim.
+#: Value of the header `Retry-After` in seconds if no failure can be claimed.
 RETRY_AFTER_EMPTY = 5
 _STATE_ERROR = problem_responses(
     (409, "`/problems/attempt-state-error`: the attempt has ended or its lease has expired."),
@@ -115,10 +115,10 @@ class AttemptViewSet(HotelViewSet):
     @extend_schema(request=AcknowledgeSerializer, responses={200: FailureStateSerializer, **_STATE_ERROR})
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, pk: str) -> Response:
-        """Report that the work is done.
+        """Report that the work is done. The failure is resolved.
 
-        The failure is resolved. A success that is reported after the end of the lease is stored, too, because the work
-        is done. If another attempt is already running, the success is stored and the response is 409.
+        A success that is reported after the end of the lease is stored, too, because the work is done. If another
+        attempt is already running, the success is stored and the response has the status 409.
         """
         values = _validated(AcknowledgeSerializer(data=request.data))
         failure = work.acknowledge(
@@ -131,8 +131,8 @@ class AttemptViewSet(HotelViewSet):
     def fail(self, request: Request, pk: str) -> Response:
         """Report that the work failed again.
 
-        The failure is scheduled for the next retry at `next_retry_at`. After three retries, or with `retry` false, it
-        is permanent and waits for a person.
+        The failure is scheduled for the next retry at `next_retry_at`. After three retries, or with `retry` false, the
+        failure is permanent and waits for a person.
         """
         serializer = FailSerializer(data=request.data)
         values = _validated(serializer)

@@ -1,4 +1,4 @@
-"""`dlq_forget`: erase the data of one guest from the failures of a hotel or of the platform."""
+"""The command `dlq_forget`, which erases the data of one guest from the failures of a hotel or of the platform."""
 
 import sys
 from typing import Any

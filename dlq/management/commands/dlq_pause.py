@@ -1,4 +1,4 @@
-"""`dlq_pause`: pause the retries of failures."""
+"""The command `dlq_pause`, which pauses the retries of failures."""
 
 from typing import Any
 

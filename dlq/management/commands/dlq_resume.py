@@ -1,4 +1,4 @@
-"""`dlq_resume`: end a pause of retries."""
+"""The command `dlq_resume`, which ends a pause of retries."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""An example client of the dead-letter queue. It reports a failed message, and processes reported messages again.
+"""An example client of the dead-letter queue. The client reports failed messages, and processes them again.
 
 Set HOTELAGENT_URL to the URL of the hotel, and HOTELAGENT_KEY to an API key with the scopes dlq:write and dlq:work:
 

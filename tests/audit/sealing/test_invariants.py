@@ -1,6 +1,6 @@
 """Tests that concurrent writers lose no event, and that an interrupted sealer leaves one consistent log.
 
-Each guarantee has a negative control: an implementation without the guarantee fails in the same situation.
+In the negative control of each guarantee, an implementation without the guarantee fails.
 """
 
 import threading
@@ -43,7 +43,8 @@ def sealed_ids(log: Log) -> list[UUID]:
 class KeyOrderReader:
     """The negative control: a reader that reads events in the order of their ids.
 
-    It continues after the greatest id that it has seen, so it misses events that are committed later with a smaller id.
+    The reader continues after the greatest id that it has seen, so it misses events that are committed later with a
+    smaller id.
     """
 
     def __init__(self) -> None:

@@ -76,7 +76,7 @@ def test_missing_key_file_does_not_prevent_the_command_that_creates_the_file(
     assert checks.check_signing_key_exists(app_configs=None) == []
 
 
-def test_key_in_a_variable_and_in_a_file_at_once_is_refused(settings: Any, tmp_path: Path) -> None:
+def test_key_in_a_variable_and_in_a_file_at_the_same_time_is_refused(settings: Any, tmp_path: Path) -> None:
     settings.AUDIT_SIGNING_KEY_FILE = str(key_file(tmp_path, KEY.text))
     with pytest.raises(SigningKeyError, match="both set"):
         load_signing_keys()
@@ -130,7 +130,7 @@ def test_trail_stays_valid_during_and_after_a_key_rotation(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_key_replaced_without_a_rotation_seals_nothing_and_changes_nothing(
+def test_trail_whose_key_was_replaced_without_a_rotation_is_not_sealed_and_not_changed(
     hotel: Hotel, lamp_lit: EventType, settings: Any
 ) -> None:
     with hotel_context(hotel):

@@ -98,7 +98,7 @@ def test_checkpoint_file_is_kept_if_the_log_does_not_continue_that_checkpoint(
     assert unpublished_seconds() > 0
 
 
-def test_missing_directory_delays_nothing_and_is_used_when_it_exists(
+def test_missing_directory_for_checkpoints_delays_no_run_and_is_used_when_it_exists(
     hotel: Hotel, log: Log, lamp_lit: EventType, settings: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "mounted"

@@ -1,4 +1,4 @@
-"""Tests of the stand-alone verifier: an unchanged export is valid, and an export that was changed is not valid."""
+"""Tests of the stand-alone verifier: an unchanged export is valid, and a changed export is not valid."""
 
 import io
 import json
@@ -22,7 +22,7 @@ SIZE = 600  # two full tiles and a partial tile
 
 
 class Verifier:
-    """Runs `deploy/verify_trail.py` on the lines of an export, and returns the exit code and the output."""
+    """A runner of `deploy/verify_trail.py`, which returns the exit code and the output for the lines of an export."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = folder

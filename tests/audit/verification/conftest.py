@@ -1,3 +1,3 @@
-"""Fixtures for the tests of verification: they are the fixtures of the tests of sealing."""
+"""Fixtures for the tests of verification, imported from the tests of sealing."""
 
 from tests.audit.sealing.conftest import _empty_trails, signing_key  # noqa: F401 - fixtures

@@ -225,7 +225,7 @@ def test_erased_value_does_not_make_the_trail_invalid(trail: Trail) -> None:
     assert verify_trail(trail.hotel.tenant).status == Status.VALID
 
 
-def test_shortened_and_again_sealed_trail_contradicts_a_remembered_checkpoint(trail: Trail) -> None:
+def test_trail_that_was_shortened_and_sealed_again_contradicts_a_remembered_checkpoint(trail: Trail) -> None:
     """The operator of the platform has the key, so only a checkpoint that another person keeps reveals the change."""
     remembered = {trail.log.origin: verify_trail(trail.hotel.tenant).note}
     with rolled_back():

@@ -181,7 +181,7 @@ def test_periodic_task_counts_the_failures_of_the_platform_and_of_each_hotel(
     assert read_page()["dlq_messages_total{message}"] == 3
 
 
-def test_deletion_of_a_hotel_keeps_its_failures_in_the_totals_only(hotel: Hotel) -> None:
+def test_totals_keep_the_failures_of_a_deleted_hotel_but_gauges_do_not(hotel: Hotel) -> None:
     with hotel_context(hotel):
         capture_failure()
         figures.measure()

@@ -1,4 +1,4 @@
-"""Tests of error messages of failures. They are stored in English and displayed in the user's language."""
+"""Tests of the error messages of failures, which are stored in English and displayed in the user's language."""
 
 import pytest
 from django.test import Client

@@ -24,7 +24,7 @@ TRACE = {
 
 @pytest.fixture
 def pms(hotel: Hotel) -> APIClient:
-    """Return a client that reports and processes failures of the namespace `pms`."""
+    """Return the API client of a PMS (hotel software), which reports and processes failures of the namespace `pms`."""
     return make_client(hotel)
 
 

@@ -52,7 +52,7 @@ class ExampleClient:
 
     @contextlib.contextmanager
     def working(self, *options: str) -> Iterator[Any]:
-        """Run the client, which processes failures, until the end of the `with` block, and kill it then."""
+        """Run the example client, which processes failures, until the end of the `with` block. Then kill the client."""
         with self.start("work", *options) as process:
             try:
                 yield process

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def pms(hotel: Hotel) -> APIClient:
-    """Return a client that reports and processes failures of the namespace `pms`."""
+    """Return the API client of a PMS (hotel software), which reports and processes failures of the namespace `pms`."""
     return make_client(hotel)
 
 
@@ -153,7 +153,7 @@ def test_extended_lease_begins_at_the_time_of_the_request(pms: APIClient, hotel:
 
 
 def lose_lease(hotel: Hotel, entry: dict[str, Any]) -> None:
-    """Let the lease of the claimed failure expire, and run the task that the due queue sends after that."""
+    """Let the lease of the claimed failure expire, and run the task that the due queue then sends."""
     with hotel_context(hotel):
         expire_lease(entry["id"])
         runner.retry_due(failure_id=Failure.objects.get(id=entry["id"]).id)

@@ -1,6 +1,6 @@
-"""A test of many failures of one cause that workers capture at the same time.
+"""A test of many failures with one cause that workers capture at the same time.
 
-The benchmark `dlq-flood` does the same with 100,000 failures.
+The benchmark `dlq-flood` captures 100,000 failures.
 """
 
 from concurrent.futures import ThreadPoolExecutor

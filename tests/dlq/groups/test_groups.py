@@ -28,7 +28,7 @@ def group_of(failure: Failure) -> Any:
 
 
 def make_older(fingerprint: str, age: timedelta) -> None:
-    """Change the group as if its latest failure had been captured earlier."""
+    """Change the group so that its latest failure seems to have been captured earlier."""
     FailureGroup.objects.filter(fingerprint=fingerprint).update(last_seen_at=Now() - age)
 
 

@@ -38,13 +38,13 @@ def start(selection: FailureSelection = EVERYTHING, **options: Any) -> Redrive:
 
 
 def step(redrive: Redrive) -> Redrive:
-    """Make the steps of the redrive that are possible now, and return the redrive."""
+    """Process the redrive as far as possible now, and return the redrive."""
     progress.advance(redrive_id=redrive.id)
     return Redrive.objects.get(id=redrive.id)
 
 
 def retry_scheduled() -> int:
-    """Retry all failures that are due, as the workers do. Return their number."""
+    """Retry all failures that are due, as the workers do. Return the number of these failures."""
     scheduled = Failure.objects.filter(status="scheduled", next_retry_at__lte=now()).order_by("id")
     ids = [str(failure_id) for failure_id in scheduled.values_list("id", flat=True)]
     tasks.retry_due(ids)
@@ -393,7 +393,7 @@ def test_clean_up_stops_a_redrive_whose_due_item_was_lost(in_hotel: Hotel, lamp:
     assert (lost.status, lost.stop_reason, running.status) == ("stopped", "restored", "running")
 
 
-def test_ended_redrives_are_deleted_after_the_time_for_which_failures_are_kept(
+def test_ended_redrives_are_deleted_after_the_retention_period_of_failures(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     ended, recent, paused = step(start()), step(start()), services.pause(redrive_id=start().id)

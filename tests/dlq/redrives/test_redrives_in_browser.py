@@ -45,7 +45,7 @@ def preview(page: Page) -> None:
 
 
 def advance(hotel: Hotel, failures: list[Failure]) -> None:
-    """Do what the workers do: a step of the redrive, the retries that it scheduled, and the next step."""
+    """Process a step of the redrive, the retries that this step scheduled, and the next step, as the workers do."""
     with hotel_context(hotel):
         redrive = Redrive.objects.get()
         progress.advance(redrive_id=redrive.id)

@@ -1,4 +1,4 @@
-"""Tests that a redrive covers each failure once, even if workers die or the broker loses messages."""
+"""Tests that a redrive processes each failure once, even if workers die or the broker loses messages."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def run_in_process_that_is_killed(work: Callable[[], object]) -> None:
 def advance_and_die(redrive: Redrive, *, steps: int, before_commit: bool) -> None:
     """Execute this number of steps of the redrive, and then kill the process.
 
-    With `before_commit`, the process is killed before the last step is committed, otherwise after its commit.
+    With `before_commit`, the process is killed before the commit of the last step, otherwise after the commit.
     """
     step, made = progress._step, 0
 
@@ -76,7 +76,7 @@ def store_permanent_failures() -> None:
 
 
 def retry_until_no_failure_waits(*, max_rounds: int) -> int:
-    """Retry failures as other queues do it: in a loop, until no failure waits. Return the number of rounds."""
+    """Retry failures in a loop until no failure waits, as other queues do it. Return the number of rounds."""
     waiting = Failure.objects.filter(status__in=WAITING_STATUSES).values_list("id", flat=True)
     rounds = 0
     while rounds < max_rounds and (ids := list(waiting.all())):
@@ -91,7 +91,7 @@ def retry_until_no_failure_waits(*, max_rounds: int) -> int:
 def test_redrive_whose_workers_are_killed_retries_each_open_failure_once(
     hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a negative control, a loop until no failure waits retries the same failures again and does not end."""
+    """In the negative control, a loop until no failure waits retries the failures again and again and does not end."""
     monkeypatch.setattr(coverage, "BATCH_SIZE", 2)
     lamp.fail()
     with hotel_context(hotel):

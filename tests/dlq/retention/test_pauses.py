@@ -135,7 +135,7 @@ def test_failure_that_is_not_paused_becomes_permanent_when_its_age_limit_passes(
     assert reload(failure).status == "permanent"
 
 
-def test_parked_failures_are_scheduled_at_a_limited_rate_after_the_pause(
+def test_paused_failures_are_scheduled_at_a_limited_rate_after_the_pause(
     in_hotel: Hotel, lamp: Lamp, lantern: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pauses, "BATCH_SIZE", 3)
@@ -158,7 +158,7 @@ def test_parked_failures_are_scheduled_at_a_limited_rate_after_the_pause(
     assert pauses.release() == 0
 
 
-def test_parked_failure_stays_scheduled_after_the_clean_up_and_can_be_discarded(
+def test_paused_failure_stays_scheduled_after_the_clean_up_and_can_be_discarded(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     pauses.pause()
@@ -171,7 +171,7 @@ def test_parked_failure_stays_scheduled_after_the_clean_up_and_can_be_discarded(
         assert not DueItem.objects.filter(kind=FAILURE_DUE).exists()
 
 
-def test_parked_failure_stays_parked_when_its_hotel_was_suspended_and_resumed(
+def test_paused_failure_stays_paused_after_its_hotel_was_suspended_and_resumed(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     pauses.pause()

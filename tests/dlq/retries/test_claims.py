@@ -81,7 +81,7 @@ def test_failure_that_several_workers_retry_at_the_same_time_is_handled_once(
         ]
 
 
-def test_retry_due_task_does_nothing_while_another_worker_retries_the_failure(
+def test_task_that_retries_due_failures_skips_a_failure_that_another_worker_retries(
     hotel: Hotel, lamp: Lamp
 ) -> None:
     started, finish = threading.Event(), threading.Event()

@@ -45,7 +45,7 @@ def schedule_items(count: int) -> list[str]:
 
 
 def dispatch_all() -> None:
-    """End the leases of all items of the kind, so that they are due again, and dispatch them."""
+    """End the leases of all due items of the kind, so that the items are due again, and dispatch the items."""
     with platform_context():
         DueItem.objects.filter(kind=KIND).update(claim_at=database_now())
         dispatch.dispatch_due_items()
@@ -56,7 +56,7 @@ def remaining_items() -> list[str]:
         return [str(item.item_id) for item in DueItem.objects.filter(kind=KIND)]
 
 
-def test_failed_due_item_is_captured_and_the_rest_of_the_batch_runs(
+def test_failed_due_item_is_captured_and_the_other_items_of_the_batch_are_processed(
     in_hotel: Hotel, is_recurring: bool
 ) -> None:
     ids = schedule_items(3)

@@ -81,10 +81,10 @@ def test_task_that_fails_while_postgresql_is_down_is_captured_later(hotel: Hotel
 
 
 def claim_without_fencing(*, failure_id: Any, **_options: object) -> Failure | None:
-    """Check that a failure is scheduled, and then claim it with an update that does not check the status again.
+    """Claim a failure without a check of its status in the update.
 
-    The negative control of `test_attempts_of_one_failure_do_not_overlap` claims failures with this function.
-    All threads of the test finish the check before one of them updates the failure.
+    The negative control of `test_attempts_of_one_failure_do_not_overlap` uses this function. All threads of the test
+    check that the failure is scheduled before one of them updates the failure.
     """
     failure = reload(Failure(id=failure_id))
     if failure.status != "scheduled":
@@ -169,7 +169,7 @@ def retry_in_killed_process_and_again(hotel: Hotel, failure: Failure) -> int:
 def test_killed_handler_that_resolves_in_its_transaction_works_once(
     hotel: Hotel, lamp: Lamp, handler: str, effects: int
 ) -> None:
-    """The negative control is a handler that does not resolve the failure itself. Its work is done twice."""
+    """In the negative control, the handler does not resolve the failure, so the work is done twice."""
     with hotel_context(hotel):
         failure = capture_failure()
         make_due(failure)
@@ -208,7 +208,7 @@ def capture_after_check() -> None:
 
 
 def test_concurrent_captures_of_the_same_work_store_one_open_failure(hotel: Hotel, lamp: Lamp) -> None:
-    """As a negative control, the captures are repeated without the unique index. Each of them stores a failure."""
+    """As a negative control, the captures are repeated without the unique index. Then each capture stores a failure."""
     barrier.reset()
     in_threads(hotel, *[lambda: capture_failure(work_key="booking 7")] * WORKERS)
     with hotel_context(hotel):

@@ -138,9 +138,7 @@ def has_due_item(failure: Failure) -> bool:
 
 @pytest.mark.django_db
 def test_due_item_is_deleted_if_another_worker_resolves_its_failure(in_hotel: Hotel, lamp: Lamp) -> None:
-    """The batch contains two failures.
-
-    While this worker retries the first failure, another worker resolves the second failure.
+    """Another worker resolves the second failure of a batch while this worker retries the first failure.
 
     Two workers process the same failures if a batch runs for longer than the lease of its due items.
     """

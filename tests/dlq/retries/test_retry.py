@@ -80,7 +80,9 @@ def test_each_failed_retry_doubles_the_delay_until_the_next_retry(in_hotel: Hote
         assert 0.9 * seconds <= (next_retry_at - now).total_seconds() <= 1.1 * seconds + 5
 
 
-def test_retry_due_task_does_nothing_before_the_time_of_the_next_retry(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_task_that_retries_due_failures_skips_a_failure_before_its_next_retry_time(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     failure = capture_failure()
     runner.retry_due(failure_id=failure.id)
     assert lamp.retried == []
@@ -88,7 +90,7 @@ def test_retry_due_task_does_nothing_before_the_time_of_the_next_retry(in_hotel:
 
 
 @pytest.mark.parametrize("status", ["retrying", "resolved", "permanent", "discarded"])
-def test_retry_due_task_does_nothing_for_a_failure_that_is_not_scheduled(
+def test_task_that_retries_due_failures_skips_a_failure_that_is_not_scheduled(
     in_hotel: Hotel, lamp: Lamp, status: str
 ) -> None:
     failure = capture_failure()
@@ -101,7 +103,9 @@ def test_retry_due_task_does_nothing_for_a_failure_that_is_not_scheduled(
     assert reload(failure).status == status
 
 
-def test_retry_due_task_does_nothing_for_an_unknown_failure_id(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_task_that_retries_due_failures_does_nothing_for_an_unknown_failure_id(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     runner.retry_due(failure_id=uuid7())
 
 

@@ -71,9 +71,7 @@ def test_task_with_celery_retries_is_captured_after_the_last_retry_failed(
 
 
 @pytest.mark.django_db
-def test_failed_task_without_the_base_class_of_the_project_is_not_captured(
-    in_hotel: Hotel, eager: None
-) -> None:
+def test_failed_task_that_is_not_a_hotel_task_is_not_captured(in_hotel: Hotel, eager: None) -> None:
     foreign_task.delay()
     assert not Failure.objects.exists()
 
@@ -161,7 +159,7 @@ def test_retry_of_an_unregistered_task_is_postponed_until_a_deployment(in_hotel:
 
 
 @pytest.mark.django_db
-def test_retry_platform_due_retries_only_due_failures_of_the_platform(platform: None, lamp: Lamp) -> None:
+def test_task_for_the_platform_retries_only_due_failures_of_the_platform(platform: None, lamp: Lamp) -> None:
     failure, later = capture_failure(room="1"), capture_failure(room="2")
     make_due(failure)
     tasks.retry_platform_due()
@@ -170,9 +168,7 @@ def test_retry_platform_due_retries_only_due_failures_of_the_platform(platform: 
 
 
 @pytest.mark.django_db
-def test_retry_due_task_continues_with_the_other_failures_after_a_failed_retry(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
+def test_task_that_retries_due_failures_continues_after_a_failed_retry(in_hotel: Hotel, lamp: Lamp) -> None:
     first, second = capture_failure(room="1"), capture_failure(room="2")
 
     def fail_for_the_first(failure: Failure) -> None:

@@ -3,7 +3,7 @@
 -- The parameter `request` is a JSON object.
 -- `id`, `is_task`, `source`, `name`, `work_key` and `ordering_key` contain the values of columns of dlq_failure.
 -- `payload`, `original`, `original_type`, `secrets`, `task_id` and `request_id` also contain the values of columns.
--- The members `original` and `secrets` are bytes in base64, or null.
+-- `original` and `secrets` are bytes in base64, or null.
 -- `error` is an object that describes the captured error.
 -- `error` has the keys `type`, `message`, `translatable_message`, `fingerprint`, `location` and `traceback`.
 -- `attempt` is an object with the keys `worker`, `code_version` and `seconds` (how long the failed work took).
@@ -94,7 +94,7 @@ BEGIN
         PERFORM audit_record(
             request -> 'actor', 'failure.regressed', 'failure', stored.id::text,
             jsonb_build_object('name', request ->> 'name', 'error', error ->> 'type'));
-    -- Only the 2nd, 4th, 8th and so on: the work may fail a thousand times per minute.
+    -- Only the 2nd, 4th, 8th, ... occurrence is recorded, because work may fail a thousand times per minute.
     ELSIF stored.status <> 'retrying' AND stored.occurrences & (stored.occurrences - 1) = 0 THEN
         PERFORM audit_record(
             request -> 'actor', 'failure.repeated', 'failure', stored.id::text,

@@ -9,7 +9,7 @@
 --
 -- The function never waits for another transaction that captures an error of the same group, unless the group is new.
 -- The function updates the time at which the group was last seen, and the versions of the group.
--- A group that was seen in the last ten seconds is not updated, unless the version of the code is new to the group.
+-- If the latest error of a group is less than ten seconds old and its code version is known, the group is not updated.
 -- If another transaction has locked the row of the group, the function does not update the group.
 --
 -- An acknowledged group has regressed if an error of the group occurs in a new version of the code.
