@@ -169,7 +169,7 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
     def filter_queryset(self, queryset: QuerySet[Failure]) -> QuerySet[Failure]:
         """Filter the failures by the query parameters.
 
-        A redrive with the same criteria processes the same failures.
+        A redrive job with the same criteria processes the same failures.
         """
         selection = FailureSelection.from_values(self.form.cleaned_data)
         return queryset.filter(selection.condition())

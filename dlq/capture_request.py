@@ -36,7 +36,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the work failed: the id of its Celery task, the name of the worker, and the duration in seconds."""
+    """The origin of a failure: the id of the Celery task, the name of the worker, and the duration of the work in
+    seconds.
+    """
 
     task_id: str = ""
     worker: str = ""
@@ -104,9 +106,10 @@ def _is_valid(kind: Kind, payload: Any) -> bool:
 
 
 def ordering_key_of(kind: Kind, payload: Any) -> str:
-    """Return what the failure is about, such as a booking. Failures with the same ordering key are retried in order.
+    """Return what the failure is about, such as a booking.
 
-    Return "" if the kind declares no ordering key, or if its function raises an exception for the payload.
+    Failures with the same ordering key are retried in order. Return "" if the kind of failure declares no ordering key,
+    or if the declared function raises an exception for the payload.
     """
     if kind.ordering_key is None:
         return ""

@@ -62,7 +62,7 @@ class InvalidSelection(DomainError):
 
 
 class InvalidPayload(DomainError):
-    """The payload of the failure does not match the JSON Schema of its kind.
+    """The payload of the failure does not match the JSON Schema of the kind of failure.
 
     `errors` maps the path of each wrong field to its messages. The messages do not contain values of the payload.
     """
@@ -145,7 +145,7 @@ class RedriveNotFound(DomainError):
 
 
 class RedriveStateError(DomainError):
-    """Only a redrive that has not ended can be paused or cancelled, and only a paused redrive can be resumed.
+    """Only a redrive job that has not ended can be paused or cancelled, and only a paused redrive can be resumed.
 
     `state` is the status of the redrive.
     """
@@ -155,7 +155,7 @@ class RedriveStateError(DomainError):
 
 
 class InvalidRedrive(DomainError):
-    """The options of a redrive contradict each other, or the reason for discarding failures is missing.
+    """The options of a redrive job contradict each other, or the reason for discarding failures is missing.
 
     A discard needs a reason. The rate, the size of the canary and the maximum failure rate apply to retries only.
     """

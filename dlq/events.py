@@ -35,11 +35,11 @@ NAMES: dict[str, str | StrPromise] = {
     "tenants.tasks.delete_expired_platform_records": _("the deletion of expired sessions of the platform"),
     "tenants.tasks.delete_expired_records": _("the deletion of expired sessions"),
     "tenants.tasks.delete_old_redeliveries": _("the deletion of old counts of message deliveries"),
-    "tenants.tasks.handle_due": _("the processing of due items of several hotels"),
+    "tenants.tasks.handle_due": _("the processing of scheduled work of several hotels"),
     "tenants.tasks.provision_hotel": _("the creation of a hotel"),
     "tenants.tasks.provision_pending": _("the creation of hotels"),
     "tenants.tasks.schedule_daily": _("the scheduling of the daily tasks"),
-    "tenants.tasks.tick": _("the sending of due items to workers"),
+    "tenants.tasks.tick": _("the dispatch of scheduled work to workers"),
 }
 SOURCES: dict[str, str | StrPromise] = {}
 ERRORS: dict[str, str | StrPromise] = {}

@@ -15,7 +15,7 @@ from tenants.signals import hotel_restored, hotel_resumed, restored_hotel_migrat
 
 @receiver(restored_hotel_migrated)
 def end_discarded_retries(*, hotel: Hotel, **_kwargs: Any) -> None:
-    """Set the status "in doubt" on failures of a restored hotel whose due items the restore has discarded."""
+    """Mark failures of a restored hotel as in doubt if the restore has discarded their retries from the due queue."""
     with hotel_context(hotel):
         end_lost_retries()
 

@@ -124,7 +124,7 @@ class Failure(models.Model):
     fingerprint = FingerprintField(_("group"))
     status = models.CharField(_("status"), max_length=9, choices=FailureStatus)
     #: Whether the work can safely be done twice, as declared by the external handler that claims the failure.
-    #: The value is null if no external handler has claimed the failure. Then the declaration of the kind applies.
+    #: Null if no external handler has claimed the failure. Then the declaration of the kind of failure applies.
     is_idempotent = models.BooleanField(null=True, editable=False)
     retries = models.PositiveSmallIntegerField(_("retries"), default=0)
     attempt = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -136,7 +136,7 @@ class Failure(models.Model):
     expires_at = models.DateTimeField(
         _("retried until"), help_text=_("The failure is not retried automatically after this time.")
     )
-    #: The time at which the work failed again for the first time after the failure had become permanent.
+    #: The time at which a permanent failure occurred again for the first time.
     #: A retry that a person requests sets `regressed_at` to null.
     regressed_at = models.DateTimeField(_("failed again"), null=True, editable=False)
     #: A retry that a person requests sets `overtaken_at` to null.
@@ -152,18 +152,18 @@ class Failure(models.Model):
     discard_reason = models.CharField(_("discard reason"), max_length=300, blank=True)
     #: The id of the Celery task whose failure was stored. Retries of the task have other ids.
     task_id = models.CharField(_("task id"), max_length=64, blank=True)
-    #: The id of the HTTP request that started the work.
+    #: The id of the HTTP request that started the task or message that failed.
     request_id = models.CharField(_("request id"), max_length=100, blank=True)
-    #: The id of the latest redrive that reached the failure, and what the redrive did (`RedriveResult`).
-    #: If a worker claims the failure for the redrive, the id of the redrive is moved to the attempt.
+    #: The id of the latest redrive job that reached the failure, and what the redrive did (`RedriveResult`).
+    #: If a worker claims the failure for the redrive job, the id of the redrive is moved to the attempt.
     redrive = models.UUIDField(null=True, editable=False)
     redrive_result = models.CharField(max_length=16, blank=True, db_default="", default="", editable=False)
-    #: The status that the failure had before the redrive scheduled it.
+    #: The status that the failure had before the redrive job scheduled it.
     redrive_was = models.CharField(max_length=9, blank=True, db_default="", default="", editable=False)
 
     objects = WithTraceback.as_manager()
 
-    #: The title of the work, such as "Reminder for Ana Lima". The admin sets it for the failures that it displays.
+    #: The title of the failed work, such as "Reminder for Ana Lima". The admin sets the title of displayed failures.
     title = ""
 
     class Meta:
@@ -240,7 +240,7 @@ class Attempt(models.Model):
     #: The name of the Celery worker that made the attempt, and the version of the worker's code (`CODE_VERSION`).
     worker = models.CharField(_("worker"), max_length=200, blank=True)
     code_version = models.CharField(_("code version"), max_length=40, blank=True)
-    #: The redrive that requested the attempt.
+    #: The redrive job that requested the attempt.
     redrive = models.UUIDField(null=True, editable=False)
 
     objects = WithTraceback.as_manager()

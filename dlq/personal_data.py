@@ -71,6 +71,6 @@ declare_columns(
     kept=("paused_kinds",),
 )
 declare_columns("dlq_cleanupprogress", kept=("remaining",))
-# A masked backup omits redrives, because their filters can contain personal data.
-# If a redrive were copied, the redrive could continue in the copy of the hotel.
+# A masked backup omits redrive jobs, because their filters can contain personal data.
+# If a redrive job were copied, the redrive could continue in the copy of the hotel.
 omit_rows("dlq_redrive")

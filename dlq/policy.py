@@ -2,16 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
-#: Due items (entries of the queue of scheduled work) of this kind retry a failure. The id is the failure's id.
+#: The kind of the due items (entries of the queue of scheduled work) that retry a failure. The id is the failure's.
 FAILURE_DUE = "failure"
-#: Due items (entries of the queue of scheduled work) of this kind continue a redrive. The id is the redrive's id.
+#: The kind of the due items (entries of the queue of scheduled work) that continue a redrive job. The id is the job's.
 REDRIVE_DUE = "redrive"
-#: Due items (entries of the queue of scheduled work) of this kind clean up failures daily. The id is the hotel's id.
+#: The kind of the due items (entries of the queue of scheduled work) that clean up failures. The id is the hotel's.
 CLEAN_UP_DUE = "failure_clean_up"
-#: Due items (entries of the queue of scheduled work) of this kind end a pause of retries. The id is the hotel's id.
+#: The kind of the due items (entries of the queue of scheduled work) that end a pause. The id is the hotel's.
 RELEASE_DUE = "failure_release"
 
-#: Due items (entries of the queue of scheduled work) of this kind count a hotel's failures. The id is the hotel's id.
+#: The kind of the due items (entries of the queue of scheduled work) that count failures. The id is the hotel's.
 WATCH_DUE = "failure_watch"
 
 #: The age after which a failure is no longer retried automatically.

@@ -1,4 +1,4 @@
-"""The selection of failures by criteria. Lists, redrives and exports use the same criteria."""
+"""The selection of failures by criteria. Lists, redrive jobs and exports use the same criteria."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

@@ -87,7 +87,7 @@ def claimable_failures(*, names: Collection[str], limit: int) -> list[uuid.UUID]
 
 
 def active_redrives() -> list[uuid.UUID]:
-    """Return the ids of the redrives that are retrying or discarding failures, oldest first."""
+    """Return the ids of the redrive jobs that are retrying or discarding failures, oldest first."""
     return list(
         Redrive.objects.filter(status__in=ACTIVE_STATUSES).order_by("id").values_list("id", flat=True)
     )

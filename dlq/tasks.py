@@ -1,4 +1,4 @@
-"""The Celery tasks of the dead-letter queue: retries, redrives, alerts, groups and clean-up."""
+"""The Celery tasks of the dead-letter queue: retries, redrive jobs, alerts, groups and clean-up."""
 
 import time
 import uuid
@@ -46,14 +46,14 @@ def retry_within_time_limit(failure_id: str, number: int) -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.continue_redrives")
 def continue_redrives(ids: list[str]) -> None:
-    """Continue the redrives with these ids.
+    """Continue the redrive jobs with these ids.
 
     All ids belong to one hotel. The due queue sends this task for each step of a redrive.
     """
     has_scheduled = [progress.advance(redrive_id=uuid.UUID(redrive_id)) for redrive_id in ids]
     if any(has_scheduled):
         # Send the scheduled retries to workers immediately.
-        # Without this call, the retries would wait until Celery beat sends the next task for due items.
+        # Without this call, the retries would wait until Celery beat sends the next task for the due queue.
         with platform_context():
             dispatch.dispatch_due_items()
 
@@ -114,7 +114,7 @@ def clean_up_platform() -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.retry_platform_due")
 def retry_platform_due() -> None:
-    """Continue the platform's redrives, and retry its due failures.
+    """Continue the platform's redrive jobs, and retry its due failures.
 
     Celery beat sends this task, because the due queue is for hotels only.
     """

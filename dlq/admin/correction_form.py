@@ -1,7 +1,7 @@
 """The form that corrects the payload of a failure.
 
-The form has a field for each value that the JSON Schema of the kind declares. Without a schema, the whole payload is
-edited as JSON. Only values that a person changes are replaced, so all other values keep their exact form.
+The form has a field for each value that the JSON Schema of the kind of failure declares. Without a schema, the whole
+payload is edited as JSON. Only values that a person changes are replaced, so all other values keep their exact form.
 """
 
 import json

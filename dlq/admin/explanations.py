@@ -18,7 +18,7 @@ from dlq.retries import ordering
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A text about a failure: the name of the work, what happened to the work, and what the reader should do."""
+    """A text about a failure: the name of the failed work, what happened, and what the reader should do."""
 
     title: str
     happened: str

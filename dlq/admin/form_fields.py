@@ -101,7 +101,7 @@ class Property:
 
 
 def properties_of(kind: Kind, payload: Any) -> list[Property]:
-    """Return the values that the schema of the kind declares, also in nested objects."""
+    """Return the values that the schema of the kind of failure declares, also in nested objects."""
     if kind.schema is None:
         return []
     schema = resolve(kind.schema, root=kind.schema)

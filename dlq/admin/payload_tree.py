@@ -31,7 +31,10 @@ class Node:
 
 
 def payload_tree(payload: Any, kind: Kind) -> Node:
-    """Return the payload as a tree with at most `MAX_NODES` nodes. The labels are the titles in the kind's schema."""
+    """Return the payload as a tree with at most `MAX_NODES` nodes.
+
+    The labels are the titles in the schema of the kind of failure.
+    """
     return _Builder(kind).build("", payload, ())
 
 

@@ -43,7 +43,7 @@ def describe_filter(criteria: dict[str, Any]) -> str:
 
 
 def selection_of(query: QueryDict) -> FailureSelection:
-    """Convert the query string of the list of failures to the criteria of a redrive.
+    """Convert the query string of the list of failures to the criteria of a redrive job.
 
     Raises InvalidSelection if the query string contains a filter that a redrive does not support.
     """

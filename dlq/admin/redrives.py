@@ -1,4 +1,4 @@
-"""The admin of redrives on both sites: a preview with a form, the progress, and the result of each failure."""
+"""The admin of redrive jobs on both sites: a preview with a form, the progress, and the result of each failure."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -38,7 +38,7 @@ PAGE_SIZE = 50
 
 
 class OptionsForm(forms.Form):
-    """The form for the options of a redrive.
+    """The form for the options of a redrive job.
 
     By default, five failures are retried first, and the redrive stops if more than half of the retries fail.
     """
@@ -114,7 +114,7 @@ class RedriveAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
     ordering = ["-id"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        # Redrives are started from the list of failures, so the list of redrives has no button to add one.
+        # Redrive jobs are started from the list of failures, so the list of redrives has no button to add one.
         return False
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -144,7 +144,7 @@ class RedriveAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         return redrive.actor_label
 
     def start_view(self, request: HttpRequest) -> HttpResponse:
-        """Preview and start a redrive. The filter in the query string selects the failures."""
+        """Preview and start a redrive job. The filter in the query string selects the failures."""
         list_url = reverse(f"{self.admin_site.name}:dlq_failure_changelist")
         if not self.may_act(request):
             raise Http404
@@ -187,7 +187,7 @@ class RedriveAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show the progress and the results of a redrive, and pause, resume or cancel it."""
+        """Show the progress and the results of a redrive job, and pause, resume or cancel it."""
         redrive: Redrive | None = self.get_object(request, object_id or "")
         if redrive is None or not self.has_view_permission(request, redrive):
             raise Http404
@@ -239,7 +239,7 @@ class RedriveAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
 
 
 def counts_of(redrive: Redrive) -> list[tuple[str, int]]:
-    """Return how many failures of the redrive have each result, as pairs of a label and a number. Omit zeros."""
+    """Return how many failures of the redrive job have each result, as pairs of a label and a number. Omit zeros."""
     pending = redrive.scheduled - redrive.succeeded - redrive.failed
     counts = [
         (pgettext("number of failures", "succeeded"), redrive.succeeded),

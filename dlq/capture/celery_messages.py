@@ -97,7 +97,7 @@ def _capture_due_item(*, due_kind: str, item_id: str, retry: bool, **capture: An
 
 @receiver(task_succeeded)
 def record_successful_task(*, task: HotelTask, **_kwargs: Any) -> None:
-    """Record the success of a task that retried a failure, or of a recurring due item.
+    """Record the success of a task that retried a failure, or of a recurring item of the due queue.
 
     If the task has an ordering key, such as a booking, older failures with the same key are no longer retried
     automatically, because a retry could undo the newer work.

@@ -53,7 +53,7 @@ def child_schema(schema: dict[str, Any], key: str | int, *, root: Any) -> dict[s
 
 
 def field_schema(kind: Kind, keys: Keys) -> dict[str, Any] | None:
-    """Return the schema of the field, or None if the kind does not declare the field."""
+    """Return the schema of the field, or None if the kind of failure does not declare the field."""
     schema: dict[str, Any] | None = resolve(kind.schema, root=kind.schema) if kind.schema else None
     for key in keys:
         if schema is None:

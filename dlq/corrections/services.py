@@ -103,7 +103,7 @@ def _to_stored(after: Any, before: Any, failure: Failure, kind: Kind) -> StoredP
         )
         raise _invalid({"payload": [message]})
     _check_secrets(restored, after, before, kind)
-    # `services.retry` checks the payload against the schema of its kind.
+    # `services.retry` checks the payload against the schema of the kind of failure.
     if failure.is_task and kind.schema is None and (problems := find_problems(_TASK, restored)):
         raise _invalid(errors_by_field(problems))
     return stored

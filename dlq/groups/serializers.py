@@ -91,7 +91,8 @@ class SplitSerializer(StrictSerializer):
     text = serializers.CharField(
         max_length=MAX_CONDITION_LENGTH, required=False, help_text="A part of the error message."
     )
-    source = serializers.CharField(  # type: ignore[assignment]  # `Serializer.source` is a string
+    # The type differs, because the attribute `source` of the base class Field is a text.
+    source = serializers.CharField(  # type: ignore[assignment]
         max_length=100, required=False, help_text="The source of the failure."
     )
     name = serializers.CharField(max_length=150, required=False, help_text="The name of the failure.")

@@ -270,7 +270,8 @@ def _reachable(start: str) -> set[str]:
 def _is_protected(name: str, field: str) -> bool:
     """Return whether the field of the payload may contain a personal or secret value.
 
-    The kind must declare the field, one of its parent fields or one of its child fields as personal or secret.
+    The kind of failure must declare the field, one of its parent fields or one of its child fields as personal or
+    secret.
     """
     kind = find_kind(name)
     keys = field.split(".")

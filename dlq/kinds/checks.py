@@ -1,4 +1,4 @@
-"""Django system checks of the declared kinds."""
+"""Django system checks of the declared kinds of failures."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _PATH = re.compile(r"[^.\s]+(\.[^.\s]+)*")
 
 @register("dlq")
 def check_kinds(**_kwargs: Any) -> list[CheckMessage]:
-    """Check that the JSON Schemas, fields, delays and time limits of all kinds are valid."""
+    """Check that the JSON Schemas, fields, delays and time limits of all kinds of failures are valid."""
     return [message for kind in declared_kinds() for message in _check_kind(kind)]
 
 

@@ -1,4 +1,4 @@
-"""Paths of fields in payloads, as kinds declare them for personal and secret data.
+"""Paths of fields in payloads, with which kinds of failures declare personal and secret fields.
 
 A path consists of keys that are separated by dots, for example `guest.email`. A number is the position in a list, and
 `*` stands for all items of a list or all values of an object: `args.0`, `guests.*.email`. Keys that contain a dot

@@ -64,7 +64,9 @@ class Kind:
 
     @cached_property
     def validator(self) -> Draft202012Validator | None:
-        """The validator of the payload, or None if the kind has no schema. Formats such as `uuid` are checked."""
+        """Return the validator of the payload, or None if the kind of failure has no schema. Formats such as `uuid` are
+        checked.
+        """
         if self.schema is None:
             return None
         return Draft202012Validator(self.schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -74,9 +76,9 @@ _kinds: dict[str, Kind] = {}
 
 
 def failure_kind(name: str, **declaration: Any) -> Callable[[RetryHandler], RetryHandler]:
-    """Declare a kind whose retry handler is the decorated function. The parameters are the fields of `Kind`.
+    """Declare a kind of failure whose retry handler is the decorated function.
 
-    Raises ValueError if another kind with this name is declared.
+    The parameters are the fields of `Kind`. Raises ValueError if another kind with this name is declared.
     """
 
     def declare(handler: RetryHandler) -> RetryHandler:
@@ -87,7 +89,7 @@ def failure_kind(name: str, **declaration: Any) -> Callable[[RetryHandler], Retr
 
 
 def register_kind(kind: Kind) -> None:
-    """Register a kind. Raises ValueError if another kind with the same name is registered."""
+    """Register a kind of failure. Raises ValueError if another kind with the same name is registered."""
     if _kinds.setdefault(kind.name, kind) != kind:
         raise ValueError(f"The kind {kind.name} is already declared: {_kinds[kind.name]!r}.")
 

@@ -23,10 +23,11 @@ def _arguments_schema(argument: dict[str, Any]) -> dict[str, Any]:
 
 
 def register_due_tasks() -> None:
-    """Register the kinds of the Celery tasks that process due items.
+    """Register the kinds of failures of the Celery tasks that process due items (entries of the queue of scheduled
+    work).
 
-    The argument of such a task is a list of ids. Each app calls this function when Django starts, after it
-    has registered its kinds of due items.
+    The argument of such a task is a list of ids. Each app calls this function when Django starts, after it has
+    registered its kinds of due items.
     """
     for task in {kind.task for kind in due.kinds().values()}:
         register_kind(Kind(name=task, schema=_arguments_schema(_IDS)))

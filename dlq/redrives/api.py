@@ -1,4 +1,4 @@
-"""The REST API of redrives, at /api/v1/dlq/redrives/. Clients preview, start, list, pause, resume and cancel them."""
+"""The REST API of redrive jobs, at /api/v1/dlq/redrives/. Clients can start, list, pause and cancel redrive jobs."""
 
 from dataclasses import fields
 from typing import Any
@@ -46,7 +46,8 @@ class SelectionSerializer(StrictSerializer):
         help_text="The statuses of the failures. Closed failures are never covered.",
     )
     is_task = serializers.BooleanField(required=False, allow_null=True, default=None)
-    source = serializers.CharField(**_TEXT)  # type: ignore[assignment]  # `source` of the base class is a text
+    # The type differs, because the attribute `source` of the base class Field is a text.
+    source = serializers.CharField(**_TEXT)  # type: ignore[assignment]
     name = serializers.CharField(**_TEXT)
     fingerprint = serializers.CharField(**_TEXT, help_text="The fingerprint of a group.")
     error_type = serializers.CharField(**_TEXT)
@@ -72,7 +73,7 @@ class SelectionSerializer(StrictSerializer):
     ]
 )
 class StartSerializer(StrictSerializer):
-    """The request to preview or start a redrive."""
+    """The request to preview or start a redrive job."""
 
     selection = SelectionSerializer(
         help_text="The failures to retry or discard. `{}` selects all open failures."
@@ -157,7 +158,7 @@ class RedriveSerializer(serializers.ModelSerializer[Redrive]):
 
 
 class SampleSerializer(serializers.Serializer[Any]):
-    """A failure that matches the criteria of the redrive."""
+    """A failure that matches the criteria of the redrive job."""
 
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -166,7 +167,7 @@ class SampleSerializer(serializers.Serializer[Any]):
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
-    """The preview of a redrive: the numbers of failures that the redrive would retry, discard or refuse.
+    """The preview of a redrive job: the numbers of failures that the redrive would retry, discard or refuse.
 
     The numbers are null if counting took too long.
     """
@@ -182,7 +183,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 
 class ResultSerializer(serializers.Serializer[Entry]):
-    """The result that a redrive had for one failure."""
+    """The result that a redrive job had for one failure."""
 
     failure = serializers.UUIDField(source="pk")
     name = serializers.CharField(source="failure.name")
@@ -216,7 +217,7 @@ class RedriveViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
         request=StartSerializer, responses={200: PreviewSerializer, 201: RedriveSerializer, **START_ERRORS}
     )
     def create(self, request: Request) -> Response:
-        """Preview or start a redrive.
+        """Preview or start a redrive job.
 
         A redrive processes the failures that exist and are open when the redrive starts. With `dry_run`, the response
         is 200 and nothing is changed. Otherwise the response is 201 with the redrive, and workers retry the failures.
@@ -246,7 +247,7 @@ class RedriveViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
     )
     @action(detail=True, methods=["get"])
     def results(self, request: Request, pk: str) -> Response:
-        """List what a redrive did with each failure, newest failure first."""
+        """List what a redrive job did with each failure, newest failure first."""
         wanted = request.query_params.getlist("result")
         if unknown := sorted(set(wanted) - set(RedriveResult.values)):
             raise ValidationError(
@@ -259,19 +260,19 @@ class RedriveViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
     @extend_schema(request=None, responses={200: RedriveSerializer, **STATE_ERRORS})
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, pk: str) -> Response:
-        """Pause a redrive. Retries that no worker has begun are withdrawn until the redrive is resumed."""
+        """Pause a redrive job. Retries that no worker has begun are withdrawn until the redrive is resumed."""
         return Response(RedriveSerializer(services.pause(redrive_id=self.get_object().id)).data)
 
     @extend_schema(request=None, responses={200: RedriveSerializer, **STATE_ERRORS})
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: str) -> Response:
-        """Resume a paused redrive."""
+        """Resume a paused redrive job."""
         return Response(RedriveSerializer(services.resume(redrive_id=self.get_object().id)).data)
 
     @extend_schema(request=None, responses={200: RedriveSerializer, **STATE_ERRORS})
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
-        """Cancel a redrive. Retries that no worker has begun are withdrawn."""
+        """Cancel a redrive job. Retries that no worker has begun are withdrawn."""
         return Response(RedriveSerializer(services.cancel(redrive_id=self.get_object().id)).data)
 
 

@@ -21,7 +21,7 @@ WHERE redrive.status = ANY(%s) AND NOT EXISTS (
 
 
 def clean_up() -> None:
-    """Stop redrives that were lost, and delete old redrives.
+    """Stop redrive jobs that were lost, and delete old redrives.
 
     Ended redrives are kept as long as closed failures.
     """
@@ -34,7 +34,7 @@ def clean_up() -> None:
 
 
 def stop_lost_redrives() -> None:
-    """Stop the hotel's redrives whose next step is missing from the due queue.
+    """Stop the hotel's redrive jobs whose next step is missing from the due queue.
 
     `restore_hotel --discard-due` leaves the step out, because the redrive may have continued after the backup. A person
     decides about the failures that the redrive had not reached.

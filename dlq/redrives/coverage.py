@@ -26,14 +26,14 @@ from tenants.context import current_tenant
 from tenants.database.clock import database_now
 from tenants.queue import due
 
-#: Maximum number of failures that a redrive processes in one database transaction.
+#: Maximum number of failures that a redrive job processes in one database transaction.
 BATCH_SIZE = 1000
 #: Delay before the next automatic retry of a failure whose retry was withdrawn.
 WITHDRAWN_DELAY = timedelta(minutes=1)
 
 
 class Row(NamedTuple):
-    """A failure that a redrive schedules or discards. `status` is the status before this change."""
+    """A failure that a redrive job schedules or discards. `status` is the status before this change."""
 
     id: UUID
     name: str
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 def cover_batch(redrive: Redrive, *, limit: int) -> int:
-    """Schedule, discard or refuse the next failures of the locked redrive, at most `limit`.
+    """Schedule, discard or refuse the next failures of the locked redrive job, at most `limit`.
 
     Return the number of failures that were scheduled or discarded. The caller saves the redrive.
     """
@@ -84,7 +84,7 @@ def cover_batch(redrive: Redrive, *, limit: int) -> int:
 
 
 def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
-    """Schedule at most `limit` withdrawn retries of the locked redrive again. Return their number."""
+    """Schedule at most `limit` withdrawn retries of the locked redrive job again. Return their number."""
     withdrawn = Failure.objects.filter(
         redrive=redrive.id,
         redrive_result=RedriveResult.WITHDRAWN,
@@ -94,7 +94,7 @@ def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
     size = min(limit, BATCH_SIZE)
     rows = [Row(*row) for row in _lock(withdrawn)[:size].values_list("id", "name", "status")]
     _schedule(redrive, rows)
-    # `redrive.withdrawn` can be too high, because failures can be closed or retried while the redrive is paused.
+    # `redrive.withdrawn` can be too high, because failures can be closed or retried while the redrive job is paused.
     # A query that finds fewer than `size` failures has found the last withdrawn retries.
     # If a query finds fewer than `size` failures, `redrive.withdrawn` is therefore set to 0.
     redrive.withdrawn = max(redrive.withdrawn - size, 0) if len(rows) == size else 0
@@ -102,7 +102,7 @@ def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
 
 
 def withdraw(redrive: Redrive) -> None:
-    """Withdraw the retries of the locked redrive that no worker has begun. The caller saves the redrive.
+    """Withdraw the retries of the locked redrive job that no worker has begun. The caller saves the redrive.
 
     A failure that was scheduled before the redrive is retried automatically again. Other failures wait for a person.
     """
@@ -124,7 +124,7 @@ def withdraw(redrive: Redrive) -> None:
 
 
 def waiting(redrive: Redrive) -> QuerySet[Failure]:
-    """Return the failures that the redrive has scheduled and that no worker has claimed."""
+    """Return the failures that the redrive job has scheduled and that no worker has claimed."""
     return Failure.objects.filter(
         redrive=redrive.id,
         redrive_result=RedriveResult.WAITING,
@@ -134,7 +134,7 @@ def waiting(redrive: Redrive) -> QuerySet[Failure]:
 
 
 def end(redrive: Redrive, status: RedriveStatus) -> None:
-    """End the locked redrive and save it."""
+    """End the locked redrive job and save it."""
     redrive.status = status
     redrive.ended_at = database_now()
     redrive.save()
@@ -142,7 +142,7 @@ def end(redrive: Redrive, status: RedriveStatus) -> None:
 
 
 def stop(redrive: Redrive, reason: StopReason) -> None:
-    """End the locked redrive early, save it, and record the reason."""
+    """End the locked redrive job early, save it, and record the reason."""
     redrive.stop_reason = reason
     end(redrive, RedriveStatus.STOPPED)
     record(
@@ -155,7 +155,7 @@ def stop(redrive: Redrive, reason: StopReason) -> None:
 
 
 def schedule_step(redrive: Redrive, *, at: datetime) -> None:
-    """Schedule the next step of the redrive in the due queue, in the caller's transaction."""
+    """Schedule the next step of the redrive job in the due queue, in the caller's transaction."""
     if not current_tenant().is_platform:
         due.schedule(kind=policy.REDRIVE_DUE, items=[(redrive.id, at)])
 
@@ -166,7 +166,7 @@ def cancel_step(redrive: Redrive) -> None:
 
 
 def _uncovered(redrive: Redrive) -> QuerySet[Failure]:
-    """Return the failures that the redrive has not reached, oldest first.
+    """Return the failures that the redrive job has not reached, oldest first.
 
     Failures that were created after the start of the redrive are left out. Their ids are usually greater than
     `last_id`, because ids begin with the time of creation. The clocks of two servers can differ, so `created_at`, the
@@ -201,7 +201,7 @@ def _blocking(keys: set[str]) -> dict[str, set[UUID]]:
 
 
 def _invalid(rows: list[tuple[Any, ...]]) -> set[UUID]:
-    """Return the ids of the failures whose payload does not match the schema of their kind."""
+    """Return the ids of the failures whose payload does not match the schema of their kind of failure."""
     ids = [row[0] for row in rows if find_kind(row[2 + TRAITS.index("name")]).schema]
     return {failure.id for failure in Failure.objects.filter(id__in=ids) if find_payload_problems(failure)}
 
@@ -246,7 +246,7 @@ def _record(event_type: EventType, rows: list[Row]) -> None:
 
 
 def _refuse(redrive: Redrive, refused: dict[UUID, RedriveResult]) -> None:
-    """Store on each failure why the redrive does not process the failure, and count these failures by reason."""
+    """Store on each failure why the redrive job does not process the failure, and count these failures by reason."""
     for reason in sorted(set(refused.values())):
         ids = [failure_id for failure_id, found in refused.items() if found == reason]
         Failure.objects.filter(id__in=ids).update(redrive=redrive.id, redrive_result=reason)

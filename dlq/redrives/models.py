@@ -19,7 +19,7 @@ class RedriveAction(models.TextChoices):
 
 
 class RedriveStatus(models.TextChoices):
-    """The status of a redrive.
+    """The status of a redrive job.
 
     During the canary phase, only the first failures are retried. The other failures are retried only if all of these
     retries succeed. A redrive is stopped if the system ended it early, and cancelled if a person ended it.
@@ -33,14 +33,14 @@ class RedriveStatus(models.TextChoices):
     CANCELLED = "cancelled", pgettext_lazy("redrive", "cancelled")
 
 
-#: Statuses in which a redrive processes failures.
+#: Statuses in which a redrive job processes failures.
 ACTIVE_STATUSES = (RedriveStatus.CANARY, RedriveStatus.RUNNING)
-#: Statuses of redrives that have not ended.
+#: Statuses of redrive jobs that have not ended.
 UNFINISHED_STATUSES = (*ACTIVE_STATUSES, RedriveStatus.PAUSED)
 
 
 class StopReason(models.TextChoices):
-    """The reason why the system stopped a redrive."""
+    """The reason why the system stopped a redrive job."""
 
     CANARY = (
         "canary",
@@ -51,7 +51,7 @@ class StopReason(models.TextChoices):
 
 
 class RedriveResult(models.TextChoices):
-    """The result that a redrive had for a failure: the outcome of the attempt, or why there is no attempt yet."""
+    """The result that a redrive job had for a failure: the outcome of the attempt, or why there is no attempt yet."""
 
     RUNNING = "running", _("running")
     SUCCEEDED = "succeeded", _("succeeded")
@@ -61,7 +61,7 @@ class RedriveResult(models.TextChoices):
     WITHDRAWN = "withdrawn", _("withdrawn, because the redrive was paused or ended")
     CLOSED = "closed", _("closed before the retry began")
     DISCARDED = "discarded", _("discarded")
-    # The reasons why a redrive refuses a failure.
+    # The reasons why a redrive job refuses a failure.
     ALREADY_RUNNING = "already_running", _("refused: another retry was running")
     NO_HANDLER = "no_handler", _("refused: no worker can retry the failure")
     UNREADABLE = "unreadable", _("refused: the payload cannot be restored")
@@ -123,7 +123,7 @@ class Redrive(models.Model):
         blank=True,
         help_text=_("The redrive stops if more than this percentage of the retries fails."),
     )
-    #: The number of failures that matched when the redrive started, or null if counting took too long.
+    #: The number of failures that matched when the redrive job started, or null if counting took too long.
     matched = models.PositiveIntegerField(_("matching failures"), null=True)
     last_id = models.UUIDField(editable=False)
     cursor = models.UUIDField(default=NO_ID, editable=False)
@@ -136,10 +136,10 @@ class Redrive(models.Model):
     succeeded = models.PositiveIntegerField(_("succeeded"), default=0)
     failed = models.PositiveIntegerField(_("failed"), default=0)
     stop_reason = models.CharField(_("reason"), max_length=12, choices=StopReason, blank=True)
-    #: The actor that requested the redrive, as `audit.services.actor_as_json` returns it.
+    #: The actor that requested the redrive job, as `audit.services.actor_as_json` returns it.
     actor = models.JSONField(_("requested by"), editable=False)
     started_at = models.DateTimeField(_("started"), editable=False)
-    #: A redrive with a limited rate schedules no further retry before this time.
+    #: A redrive job with a limited rate schedules no further retry before this time.
     paced_until = models.DateTimeField(editable=False)
     ended_at = models.DateTimeField(_("ended"), null=True, editable=False)
 
@@ -161,7 +161,7 @@ class Redrive(models.Model):
 
     @property
     def has_covered_all(self) -> bool:
-        """Return whether the redrive has reached the last failure that existed when the redrive started."""
+        """Return whether the redrive job has reached the last failure that existed when the redrive started."""
         return self.cursor == self.last_id
 
     @property

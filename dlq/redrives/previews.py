@@ -1,4 +1,4 @@
-"""The preview of a redrive (dry run): how many failures the redrive would process and refuse."""
+"""The preview of a redrive (dry run): how many failures the redrive job would process and refuse."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from dlq.selection import FailureSelection
 
 T = TypeVar("T")
 
-#: Counting stops after this number of milliseconds, so that staff can start a redrive of very many failures.
+#: Counting stops after this number of milliseconds, so that staff can start a redrive job of very many failures.
 COUNT_MILLISECONDS = 2000
 #: The maximum number of failures that a preview shows.
 SAMPLE_SIZE = 10
@@ -23,7 +23,7 @@ SAMPLE_SIZE = 10
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The preview of a redrive.
+    """The preview of a redrive job.
 
     `matched` is the number of open failures that match. `accepted` is the number of failures that would be retried or
     discarded. `refused` contains the numbers of failures that would be refused, by reason. These three fields are None
@@ -37,7 +37,7 @@ class Preview:
 
 
 def preview(redrive: Redrive) -> Preview:
-    """Return what the redrive would do if it were started. The redrive is an unsaved instance."""
+    """Return what the redrive job would do if it were started. The redrive is an unsaved instance."""
     selection = FailureSelection.from_json(redrive.selection)
     candidates = _open(selection)
     sample = list(candidates.order_by("id")[:SAMPLE_SIZE])
@@ -85,7 +85,7 @@ def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResu
             refused |= Q(**dict(zip(TRAITS, values, strict=True)))
     if redrive.is_retry:
         # A failure waits until all older failures with the same ordering key are closed.
-        # The redrive refuses a failure if it does not schedule all older failures with the same ordering key.
+        # The redrive job refuses a failure if it does not schedule all older failures with the same ordering key.
         older = with_traits(Failure.objects.all()).filter(
             ~selection.condition() | refused,
             ordering_key=OuterRef("ordering_key"),

@@ -1,4 +1,5 @@
-"""The progress of redrives, in steps. A step is one transaction, which also schedules the due item of the next step.
+"""The progress of redrive jobs, in steps. A step is one transaction, which also schedules the due item of the next
+step.
 
 If a worker dies, or the broker loses the message of a step, the due queue sends the due item again.
 """
@@ -18,24 +19,24 @@ from dlq.redrives.models import ACTIVE_STATUSES, Redrive, RedriveStatus, StopRea
 from tenants.context import actor_context, changed_actor
 from tenants.database.clock import database_now
 
-#: Maximum number of retries that a redrive has scheduled and that have not ended yet.
-#: If the redrive is stopped, the retries that no worker has begun are withdrawn.
+#: Maximum number of retries that a redrive job has scheduled and that have not ended yet.
+#: If the redrive job is stopped, the retries that no worker has begun are withdrawn.
 MAX_PENDING = 2000
-#: The failure rate can stop a redrive only after this number of results.
+#: The failure rate can stop a redrive job only after this number of results.
 MIN_RESULTS = 10
-#: One task processes a redrive for about this number of seconds. Then the due queue sends the next task.
+#: One task processes a redrive job for about this number of seconds. Then the due queue sends the next task.
 SECONDS = 4.0
-#: A late step schedules at most as many retries as the rate of the redrive allows for this period.
-#: Without this limit, a redrive that was interrupted for an hour would schedule an hour's retries in one step.
+#: A late step schedules at most as many retries as the rate of the redrive job allows for this period.
+#: Without this limit, a redrive job that was interrupted for an hour would schedule an hour's retries in one step.
 MAX_BURST = timedelta(seconds=10)
-#: The shortest and the longest delay between two steps of a redrive that only wait for results of retries.
-#: The delay grows while the redrive runs.
+#: The shortest and the longest delay between two steps of a redrive job that only wait for results of retries.
+#: The delay grows while the redrive job runs.
 MIN_DELAY, MAX_DELAY = timedelta(seconds=2), timedelta(seconds=60)
 _NOW = timedelta(0)
 
 
 def advance(*, redrive_id: uuid.UUID) -> bool:
-    """Execute steps of a redrive until the redrive has to wait. Return whether retries were scheduled.
+    """Execute steps of a redrive job until the redrive has to wait. Return whether retries were scheduled.
 
     Do nothing if the redrive is paused or has ended, or if another worker is making a step.
     """
@@ -56,7 +57,7 @@ def advance(*, redrive_id: uuid.UUID) -> bool:
 
 
 def _step(redrive: Redrive) -> timedelta | None:
-    """Process the next step of the locked redrive, and save the redrive.
+    """Process the next step of the locked redrive job, and save the redrive.
 
     Return the delay before the next step, or None after the last step.
     """
@@ -97,12 +98,12 @@ def _stop_reason(redrive: Redrive) -> StopReason | None:
 
 
 def _has_more(redrive: Redrive) -> bool:
-    """Return whether the redrive still has failures to process, or withdrawn retries to schedule again."""
+    """Return whether the redrive job still has failures to process, or withdrawn retries to schedule again."""
     return bool(redrive.withdrawn) or not redrive.has_covered_all
 
 
 def _room(redrive: Redrive, pending: int) -> int:
-    """Return how many more failures the redrive may process before it must wait for the results of pending retries.
+    """Return how many more failures the redrive job may process before it must wait for the results of pending retries.
 
     The configured rate is a separate limit, which `_allowed_by_rate` returns.
     """

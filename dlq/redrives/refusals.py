@@ -1,4 +1,4 @@
-"""The reasons why a redrive refuses to retry or discard a failure."""
+"""The reasons why a redrive job refuses to retry or discard a failure."""
 
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ def with_traits(failures: QuerySet[Failure]) -> QuerySet[Failure]:
 
 
 def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
-    """Return the reason why the redrive refuses a failure with these traits, or None if the redrive accepts the
+    """Return the reason why the redrive job refuses a failure with these traits, or None if the redrive accepts the
     failure.
     """
     if traits.status == FailureStatus.RETRYING:
@@ -57,7 +57,7 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
 def _doubt(traits: Traits) -> RedriveResult | None:
     """Return why a person must confirm the retry of a failure in doubt, or None if no confirmation is needed."""
     # Another system says in each claim whether its work is idempotent, so its kinds of failures do not declare that.
-    # So a person must confirm the retry if a failure of another system is in doubt (the work may have been done).
+    # So a person must confirm the retry if a failure of another system is in doubt (perhaps the work was done).
     is_idempotent = find_kind(traits.name).is_idempotent and not is_external(traits.name)
     if traits.status == FailureStatus.IN_DOUBT and not is_idempotent:
         return RedriveResult.IN_DOUBT

@@ -1,4 +1,4 @@
-"""The results of redrives: what a redrive did with each failure.
+"""The results of redrive jobs: what a redrive did with each failure.
 
 A retry that a worker has begun is stored as an attempt with the id of the redrive. Other results are stored on the
 failure until a later redrive processes the failure.
@@ -24,7 +24,7 @@ CLOCK_DIFFERENCE = timedelta(minutes=1)
 
 
 def attempts_of(redrive: Redrive) -> QuerySet[Attempt]:
-    """Return the attempts that the redrive requested."""
+    """Return the attempts that the redrive job requested."""
     started = Attempt.objects.filter(
         redrive=redrive.id, id__gte=first_uuid7_at(redrive.started_at - CLOCK_DIFFERENCE)
     ).order_by()
@@ -34,13 +34,13 @@ def attempts_of(redrive: Redrive) -> QuerySet[Attempt]:
 
 
 def count_attempts(redrive: Redrive) -> Counter[str]:
-    """Return the number of the redrive's attempts by outcome."""
+    """Return the number of the redrive job's attempts by outcome."""
     return Counter(dict(attempts_of(redrive).values_list("outcome").annotate(Count("id"))))
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The result that a redrive had for one failure.
+    """The result that a redrive job had for one failure.
 
     `attempt` is None if no worker has begun a retry for the redrive.
     """
@@ -57,7 +57,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """The failures of a redrive, each with its result.
+    """The failures of a redrive job, each with its result.
 
     If `results` is not empty, only failures with one of these results are included. The class has the methods
     that REST framework's pagination calls on a queryset.
@@ -97,12 +97,12 @@ class Entries:
         return stored.filter(result__in=self.results) if self.results else stored
 
 
-#: The failure was scheduled by a redrive, and was closed or changed before a worker began the retry.
+#: The failure was scheduled by a redrive job, and was closed or changed before a worker began the retry.
 _NOT_NEEDED = Q(redrive_result=RedriveResult.WAITING) & ~Q(status=FailureStatus.SCHEDULED)
 
 
 def _with_result(failures: QuerySet[Failure]) -> Any:
-    """Annotate the failures with `result`: what the latest redrive did with a failure that has no attempt."""
+    """Annotate the failures with `result`: what the latest redrive job did with a failure that has no attempt."""
     result = Case(
         When(_NOT_NEEDED, then=Value(RedriveResult.CLOSED)),
         default=F("redrive_result"),

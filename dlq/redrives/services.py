@@ -1,4 +1,4 @@
-"""The operations on redrives: preview, start, pause, resume and cancel."""
+"""The operations on redrive jobs: preview, start, pause, resume and cancel."""
 
 import uuid
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ RUN_TASK = "dlq.tasks.continue_redrives"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedriveOptions:
-    """The options of a redrive: what it does with the selected failures, and how fast.
+    """The options of a redrive job: what it does with the selected failures, and how fast.
 
     The fields are columns of `Redrive`. Raises InvalidRedrive if options contradict each other, or if the reason for
     discarding failures is missing.
@@ -64,13 +64,13 @@ class RedriveOptions:
 
 
 def preview(*, selection: FailureSelection, options: RedriveOptions) -> Preview:
-    """Return what a redrive with these options would do. Nothing is changed."""
+    """Return what a redrive job with these options would do. Nothing is changed."""
     redrive = Redrive(selection=selection.as_json(), **options.as_fields())
     return previews.preview(redrive)
 
 
 def start(*, selection: FailureSelection, options: RedriveOptions) -> Redrive:
-    """Start a redrive of the selected failures that exist and are open now, and return the redrive.
+    """Start a redrive job of the selected failures that exist and are open now, and return the redrive.
 
     A worker processes the failures in steps. For the platform, a periodic task makes the steps.
     """
@@ -100,7 +100,10 @@ def start(*, selection: FailureSelection, options: RedriveOptions) -> Redrive:
 
 
 def pause(*, redrive_id: uuid.UUID) -> Redrive:
-    """Pause a redrive, and withdraw the retries that no worker has begun. Raises RedriveNotFound, RedriveStateError."""
+    """Pause a redrive job, and withdraw the retries that no worker has begun.
+
+    Raises RedriveNotFound, RedriveStateError.
+    """
     with transaction.atomic():
         redrive = _lock(redrive_id, (RedriveStatus.CANARY, RedriveStatus.RUNNING))
         coverage.withdraw(redrive)
@@ -112,7 +115,7 @@ def pause(*, redrive_id: uuid.UUID) -> Redrive:
 
 
 def resume(*, redrive_id: uuid.UUID) -> Redrive:
-    """Resume a paused redrive. Raises RedriveNotFound, RedriveStateError."""
+    """Resume a paused redrive job. Raises RedriveNotFound, RedriveStateError."""
     with transaction.atomic():
         redrive = _lock(redrive_id, (RedriveStatus.PAUSED,))
         in_canary = redrive.canary and redrive.scheduled <= redrive.canary
@@ -124,7 +127,10 @@ def resume(*, redrive_id: uuid.UUID) -> Redrive:
 
 
 def cancel(*, redrive_id: uuid.UUID) -> Redrive:
-    """End a redrive, and withdraw the retries that no worker has begun. Raises RedriveNotFound, RedriveStateError."""
+    """End a redrive job, and withdraw the retries that no worker has begun.
+
+    Raises RedriveNotFound, RedriveStateError.
+    """
     with transaction.atomic():
         redrive = _lock(redrive_id, UNFINISHED_STATUSES)
         coverage.withdraw(redrive)
@@ -134,7 +140,7 @@ def cancel(*, redrive_id: uuid.UUID) -> Redrive:
 
 
 def _continue(redrive: Redrive) -> None:
-    """Let a worker continue the redrive after the caller's transaction has committed."""
+    """Let a worker continue the redrive job after the caller's transaction has committed."""
     coverage.schedule_step(redrive, at=database_now())
     if not current_tenant().is_platform:
         send_on_commit(RUN_TASK, [str(redrive.id)])

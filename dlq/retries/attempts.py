@@ -1,6 +1,6 @@
 """The attempts to retry failures.
 
-A worker claims a failure and commits the claim before the work begins. The claim increments `Failure.attempt`, the
+A worker claims a failure and commits the claim before the retry begins. The claim increments `Failure.attempt`, the
 fencing token of the attempt. The result of an attempt is recorded only if the token is unchanged, so a worker that lost
 its claim cannot overwrite the result of another worker.
 """

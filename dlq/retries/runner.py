@@ -30,7 +30,7 @@ from tenants.queue.success import store_success
 # A retried Celery task has these headers. The first two headers identify the attempt that executes the task.
 FAILURE_HEADER = "dlq_failure"
 ATTEMPT_HEADER = "dlq_attempt"
-#: The Celery task that retries one failure whose kind has a time limit.
+#: The Celery task that retries one failure if the kind of failure has a time limit.
 LIMITED_TASK = "dlq.tasks.retry_within_time_limit"
 #: Seconds between the time limit of a handler and the kill of the worker process that still runs the handler.
 KILL_DELAY = 10.0
@@ -126,7 +126,7 @@ def _retry(failure_id: uuid.UUID, kind: Kind) -> None:
             _send_task(failure)
             return  # dlq.capture.celery_messages records the result of the retry when the Celery task has ended.
     except SoftTimeLimitExceeded as error:
-        # A handler that was interrupted may have done its work.
+        # A handler that was interrupted may already have sent or changed something.
         is_known = kind.is_idempotent
         attempts.record_failure(
             failure_id=failure.id, number=failure.attempt, error=error if is_known else _time_limit_exceeded()
@@ -139,9 +139,10 @@ def _retry(failure_id: uuid.UUID, kind: Kind) -> None:
 
 
 def _record_success(failure: Failure) -> None:
-    """Record that the work was done. If the database is not available, try again after some seconds.
+    """Record that the work of a failure was done.
 
-    If that fails too, the attempt is lost when its lease ends. Work that is not idempotent is then in doubt.
+    If the database is not available, try again after some seconds. If the database is still not available, the attempt
+    is lost when its lease ends. Work that is not idempotent is then in doubt.
     """
     store_success(
         lambda: attempts.record_success(failure_id=failure.id, number=failure.attempt),

@@ -245,7 +245,7 @@ def test_idle_consumer_waits_while_redis_is_full_and_then_continues(separate_red
 
 
 def test_message_that_the_script_cannot_decode_is_received(redis_url: str) -> None:
-    """Python's JSON decoder accepts lone surrogates such as `\ud800`, but the Lua script in Redis does not."""
+    r"""Python's JSON decoder accepts lone surrogates such as `\ud800`, but the Lua script in Redis does not."""
     with connect() as connection, redis.Redis.from_url(redis_url) as client:
         queue = connection.SimpleQueue("test-broker")
         queue.put("message", headers={"name": "\ud800"})

@@ -32,7 +32,7 @@ EXAMPLES = 2
 
 @dataclass(frozen=True)
 class Target:
-    """A hotel with two failures, a group and a redrive. Valid requests are about these objects.
+    """A hotel with two failures, a group and a redrive job. Valid requests are about these objects.
 
     `headers` contains an API key, and `identifiers` maps the beginning of a path to the path parameters after it.
     """

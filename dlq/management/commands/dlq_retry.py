@@ -23,7 +23,7 @@ from dlq.selection import FailureSelection
 from tenants.errors import DomainError
 from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, tenant_context
 
-#: Seconds between two checks of the progress of a redrive.
+#: Seconds between two checks of the progress of a redrive job.
 POLL_SECONDS = 1.0
 _TEXT_CRITERIA = ("name", "source", "fingerprint", "error_type", "ordering_key", "text")
 
@@ -119,7 +119,7 @@ class Command(HotelCommand):
             raise SystemExit(1)
 
     def _wait(self, redrive: Redrive, *, quiet: bool) -> Redrive:
-        """Wait until the redrive has ended, and return it. On a terminal, show a progress bar unless `quiet`."""
+        """Wait until the redrive job has ended, and return it. On a terminal, show a progress bar unless `quiet`."""
         console = Console(file=getattr(self.stdout, "_out", None))
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),

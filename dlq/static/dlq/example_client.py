@@ -37,7 +37,7 @@ def post(path: str, body: Any, media_type: str = "application/json") -> tuple[An
 
 
 def do_work(data: dict[str, Any], key: str) -> Iterator[None]:
-    """Do the work in steps. Replace this function.
+    """Process the message in steps. Replace this function.
 
     Pass `key` as idempotency key to other systems, so that they recognize a repeated request.
     """
@@ -53,7 +53,7 @@ def process(entry: dict[str, Any]) -> None:
         for _step in do_work(entry["payload"]["data"], entry["idempotency_key"]):
             post(f"{path}extend/", {**token, **LEASE})
         post(f"{path}acknowledge/", token)
-    except urllib.error.HTTPError as error:  # With status 409, another handler may be doing the work.
+    except urllib.error.HTTPError as error:  # With status 409, another handler may be processing the failure.
         print(f"Stopped: {error.read().decode()}", flush=True)
     except Exception as error:
         result = {"error_type": type(error).__name__, "error_message": str(error)}

@@ -1,4 +1,6 @@
-"""Tests of the declaration of kinds: the schema of the payload, the delays of retries, and the ordering key."""
+"""Tests of the declaration of kinds of failures: the schema of the payload, the delays of retries, and the ordering
+key.
+"""
 
 from typing import Any
 

@@ -67,7 +67,7 @@ def report_due(client: APIClient, hotel: Hotel, **changes: Any) -> str:
 
 
 def claim(client: APIClient, **changes: Any) -> list[dict[str, Any]]:
-    """Claim failures of the kind and return them."""
+    """Claim failures of this kind and return them."""
     response = client.post(f"{ENTRIES}claim/", {"kinds": [KIND], "limit": 10, **changes})
     assert response.status_code == 200, response.content
     entries: list[dict[str, Any]] = response.json()["entries"]

@@ -38,7 +38,7 @@ def start(selection: FailureSelection = EVERYTHING, **options: Any) -> Redrive:
 
 
 def step(redrive: Redrive) -> Redrive:
-    """Process the redrive as far as possible now, and return the redrive."""
+    """Process the redrive job as far as possible now, and return the redrive."""
     progress.advance(redrive_id=redrive.id)
     return Redrive.objects.get(id=redrive.id)
 

@@ -1,4 +1,4 @@
-"""Tests of the admin pages of redrives."""
+"""Tests of the admin pages of redrive jobs."""
 
 import re
 from html import unescape
@@ -88,7 +88,7 @@ def test_redrive_that_staff_start_shows_its_progress_and_results(
 def test_redrive_of_a_filter_covers_more_failures_than_one_page(
     staff: Client, hotel: Hotel, failures: list[Failure]
 ) -> None:
-    """The person starts one redrive and does not have to retry the failures page by page."""
+    """The person starts one redrive job and does not have to retry the failures page by page."""
     with hotel_context(hotel):
         copies = [Failure.objects.get(id=failures[0].id) for _ in range(MAX_SELECTED)]
         for number, copy in enumerate(copies):

@@ -1,4 +1,4 @@
-"""Tests of the REST API of redrives."""
+"""Tests of the REST API of redrive jobs."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def failures(hotel: Hotel, lamp: Lamp) -> list[Failure]:
 
 
 def advance(hotel: Hotel) -> None:
-    """Continue all redrives, and retry the failures that they scheduled."""
+    """Continue all redrive jobs, and retry the failures that they scheduled."""
     with hotel_context(hotel):
         for redrive in Redrive.objects.all():
             progress.advance(redrive_id=redrive.id)

@@ -1,4 +1,4 @@
-"""Browser tests of the pages of redrives: a manager previews, starts and cancels a redrive and sees its progress."""
+"""Browser tests of the pages of redrive jobs: a manager previews, starts and cancels a redrive job."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -34,7 +34,7 @@ def statuses(hotel: Hotel) -> list[str]:
 
 
 def preview(page: Page) -> None:
-    """Open the page that starts a redrive from the filtered list, and check the preview."""
+    """Open the page that starts a redrive job from the filtered list, and check the preview."""
     page.get_by_role("link", name="Retry or discard all matching failures").click()
     expect(page.get_by_role("heading", name="Retry or discard all matching failures")).to_be_visible()
     expect(page.get_by_text("8 open failures match.")).to_be_visible()
@@ -45,7 +45,7 @@ def preview(page: Page) -> None:
 
 
 def advance(hotel: Hotel, failures: list[Failure]) -> None:
-    """Process a step of the redrive, the retries that this step scheduled, and the next step, as the workers do."""
+    """Process a step of the redrive job, the retries that this step scheduled, and the next step, as the workers do."""
     with hotel_context(hotel):
         redrive = Redrive.objects.get()
         progress.advance(redrive_id=redrive.id)

@@ -1,4 +1,4 @@
-"""Tests that a redrive processes each failure once, even if workers die or the broker loses messages."""
+"""Tests that a redrive job processes each failure once, even if workers die or the broker loses messages."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ def run_in_process_that_is_killed(work: Callable[[], object]) -> None:
 
 
 def advance_and_die(redrive: Redrive, *, steps: int, before_commit: bool) -> None:
-    """Execute this number of steps of the redrive, and then kill the process.
+    """Execute this number of steps of the redrive job, and then kill the process.
 
     With `before_commit`, the process is killed before the commit of the last step, otherwise after the commit.
     """

@@ -1,4 +1,4 @@
-"""Tests of the selection of failures by criteria, which lists, redrives and exports share."""
+"""Tests of the selection of failures by criteria, which lists, redrive jobs and exports share."""
 
 from datetime import timedelta
 from typing import Any

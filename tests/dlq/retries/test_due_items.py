@@ -45,7 +45,9 @@ def schedule_items(count: int) -> list[str]:
 
 
 def dispatch_all() -> None:
-    """End the leases of all due items of the kind, so that the items are due again, and dispatch the items."""
+    """End the leases of all items of the kind in the due queue, so that the items are due again, and dispatch the
+    items.
+    """
     with platform_context():
         DueItem.objects.filter(kind=KIND).update(claim_at=database_now())
         dispatch.dispatch_due_items()

@@ -30,9 +30,9 @@ def allow_end_of_work() -> None:
 
 
 def start_charge(guest: str) -> Failure:
-    """Start a retry of work that charges a guest and must not be done twice.
+    """Start a retry that charges a guest, which must not be done twice.
 
-    Return as soon as the worker has begun the work.
+    Return as soon as the worker has begun the retry.
     """
     captured = services.capture(
         is_task=False,

@@ -1,7 +1,7 @@
 """The invariants of the dead-letter queue. Each test has a control: a weaker implementation that breaks the invariant.
 
-Two invariants have their own modules: "a redrive retries each failure once" (test_redrives_once.py) and "the metrics
-equal a count over the tables" (test_metrics.py).
+Two invariants have their own modules: "a redrive job retries each failure once" (test_redrives_once.py) and "the
+metrics equal a count over the tables" (test_metrics.py).
 """
 
 import signal
@@ -138,7 +138,7 @@ def test_attempts_of_one_failure_do_not_overlap(
 
 
 def do_work(failure: Failure) -> None:
-    """Record an audit event as the effect of the work. The tests count these events."""
+    """Record an audit event as the effect of a retry. The tests count these events."""
     record(events.IN_DOUBT, subject=("effect", failure.id), name=failure.name)
 
 
@@ -149,7 +149,7 @@ def count_effects(failure: Failure) -> int:
 def retry_in_killed_process_and_again(hotel: Hotel, failure: Failure) -> int:
     """Retry the failure with a retry handler that kills its process. Let the lease expire, and retry the failure again.
 
-    Return how often the work was done.
+    Return how often the retry handler did its work.
     """
     assert run_in_fork(hotel, lambda: runner.retry_due(failure_id=failure.id)) == signal.SIGKILL
     Failure.objects.filter(id=failure.id, status="retrying").update(

@@ -1,4 +1,4 @@
-"""Tests, with a real worker, that the time limit of a kind ends retries of this kind and of no other kind."""
+"""Tests, with a real worker, that the time limit of one kind of failure ends only the retries of this kind."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

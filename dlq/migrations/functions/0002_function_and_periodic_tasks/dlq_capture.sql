@@ -1,4 +1,4 @@
--- Stores a failure with its first attempt, its group, its due item and its audit event, in one round trip.
+-- Stores a failure, its first attempt, group and audit event, and its item in the due queue, in one round trip.
 --
 -- The parameter `request` is a JSON object.
 -- `id`, `is_task`, `source`, `name`, `work_key` and `ordering_key` contain the values of columns of dlq_failure.
@@ -9,7 +9,7 @@
 -- `attempt` is an object with the keys `worker`, `code_version` and `seconds` (how long the failed work took).
 -- `delay` is the number of seconds until the first retry. Null makes the failure permanent.
 -- `max_age` is the number of seconds for which the failure is retried automatically.
--- `hotel` is the id of the hotel, or null for a failure of the platform, which has no due item.
+-- `hotel` is the id of the hotel, or null for a failure of the platform, which is not in the due queue.
 -- `actor` is the actor of the audit event.
 --
 -- If a failure with this work key is open, no failure is stored. The occurrences of the open failure are incremented.

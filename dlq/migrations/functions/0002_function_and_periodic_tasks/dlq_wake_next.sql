@@ -1,7 +1,7 @@
 -- Makes the oldest failure with an ordering key due, after the failure that it waited for was closed.
 --
 -- The caller must have locked the ordering key.
--- The function does nothing for failures of the platform, because they have no due items.
+-- The function does nothing for failures of the platform, because they are not in the due queue.
 CREATE OR REPLACE FUNCTION public.dlq_wake_next(hotel uuid, order_key text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
