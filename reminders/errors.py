@@ -35,6 +35,14 @@ class ReservationConflict(DomainError):
     title = _("The reservation was changed by someone else")
 
 
+class StayConflict(DomainError):
+    """The stay that the client wants to assign to a reservation belongs to another reservation."""
+
+    code = "stay-conflict"
+    status = 409
+    title = _("The stay belongs to another reservation")
+
+
 class ReservationStateError(DomainError):
     """The operation is not allowed in the current status of the reservation. `status_now` contains this status."""
 

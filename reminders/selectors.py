@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from hotelagent.core.text import single_line
+from locks.models import Allocation, AllocationStatus
 from reminders.errors import ReservationNotFound
 from reminders.local_time import hotel_time_zone, local_date
 from reminders.models import Reminder, Reservation, Suppression
@@ -24,6 +26,16 @@ def reminders() -> QuerySet[Reminder]:
     return Reminder.objects.select_related("reservation", "rule")
 
 
+def reservations() -> QuerySet[Reservation]:
+    """Return a query set of all reservations. `room_numbers` contains the numbers of the rooms of their stays."""
+    stays = Allocation.objects.filter(
+        Q(id=OuterRef("stay_id")) | Q(group_id=OuterRef("pk")), status=AllocationStatus.CONFIRMED
+    )
+    return Reservation.objects.annotate(
+        room_numbers=ArraySubquery(stays.order_by("room_id").values("room__number"))
+    )
+
+
 def is_suppressed(address: str) -> bool:
     """Return whether the address is on the suppression list. The list stores addresses in lower case."""
     return Suppression.objects.filter(email=address.lower()).exists()
@@ -32,7 +44,7 @@ def is_suppressed(address: str) -> bool:
 def reservation_by_number(external_id: str) -> Reservation:
     """Return the reservation with this PMS number. Raises ReservationNotFound."""
     external_id = single_line(external_id)  # as when it was stored
-    reservation = Reservation.objects.select_related("stay__room").filter(external_id=external_id).first()
+    reservation = reservations().filter(external_id=external_id).first()
     if reservation is None:
         raise ReservationNotFound(
             _("There is no reservation with the number {number}.").format(number=external_id)

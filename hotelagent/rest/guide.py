@@ -39,12 +39,17 @@ The API of one hotel: rooms, holds, stays, reservations, reminders, failures and
    faster, the response has the status 409 and lists the nights that conflict and the alternatives.
 3. `POST /api/v1/locks/{id}/extend/` extends the hold, and `POST /api/v1/locks/{id}/release/` releases the room. Both
    require the token.
-4. `POST /api/v1/locks/{id}/confirm/` turns the hold into a stay. It requires the token and the fencing token.
+4. `PUT /api/v1/reservations/by-external-id/WEB-1042/` with `{"arrival": "2031-07-01", "departure": "2031-07-04",
+   "guest_name": "Ana Lima", "guest_email": "ana@example.com", "hold": {"id": "…", "token": "…", "fencing_token": 8}}`
+   stores the reservation with your number, confirms the hold and plans the reminders, all or nothing. The values in
+   `hold` are those of step 2. A stay of the reservation moves with its dates and is cancelled with it.
+5. `POST /api/v1/reservations/{id}/cancel/` cancels the reservation and its stay, so that the room is free again.
+
+A system that keeps no reservations here calls `POST /api/v1/locks/{id}/confirm/` with the token and the fencing token
+instead of step 4.
 
 If no room is available, `POST /api/v1/waiting-list/` adds an entry to the waiting list. Rooms are offered in the order
 of the entries, and a webhook reports an offer.
-
-`PUT /api/v1/reservations/by-external-id/{external_id}/` stores the guest's reservation and plans its reminders.
 
 ### Report and process failures
 `POST /api/v1/dlq/entries/` reports a message that your system could not process, as a JSON object or as a CloudEvent.

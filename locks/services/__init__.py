@@ -14,7 +14,13 @@ from locks.services.front_desk import (
     move_allocation,
     reopen_room,
 )
-from locks.services.holds import cancel_confirmed_hold, confirm_hold, extend_hold, release_hold
+from locks.services.holds import (
+    cancel_confirmed_hold,
+    confirm_hold,
+    confirm_hold_for_booking,
+    extend_hold,
+    release_hold,
+)
 from locks.services.retention import delete_ended_records
 
 __all__ = [
@@ -32,6 +38,7 @@ __all__ = [
     "change_room",
     "close_room",
     "confirm_hold",
+    "confirm_hold_for_booking",
     "create_room",
     "delete_ended_records",
     "ensure_rooms",

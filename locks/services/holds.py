@@ -23,7 +23,7 @@ from locks.errors import (
     TooManyExtensions,
 )
 from locks.holds import AllocatedRoom, Hold
-from locks.models import AllocationStatus
+from locks.models import Allocation, AllocationStatus
 from locks.owner import digest, ownership, staff_holder
 from tenants.errors import DomainError
 
@@ -81,6 +81,25 @@ def confirm_hold(hold_id: UUID, *, token: str | None, fencing_token: int, refere
         raise _state_error(rooms) or HoldExpired()
     metrics.ENDED.labels(how="confirmed").inc(len(confirmed))
     return Hold.from_json(confirmed)
+
+
+def confirm_hold_for_booking(
+    hold_id: UUID, *, token: str | None, fencing_token: int, booking_id: UUID, reference: str
+) -> Hold:
+    """Confirm a hold, or take a hold that is already confirmed, and assign its stays to a booking.
+
+    Runs in the caller's transaction. If the hold has several rooms, the `group_id` of their stays becomes `booking_id`.
+    A call that is repeated with the same token returns the same stays. Raises the errors of `confirm_hold`.
+    """
+    assigned = selectors.allocations().filter(
+        group_id=booking_id, token_digest=digest(token or ""), status=AllocationStatus.CONFIRMED
+    )
+    if rooms := [AllocatedRoom.from_allocation(allocation) for allocation in assigned]:
+        return Hold.of(rooms)
+    hold = confirm_hold(hold_id, token=token, fencing_token=fencing_token, reference=reference)
+    if len(hold.rooms) > 1:
+        Allocation.objects.filter(id__in=[room.id for room in hold.rooms]).update(group_id=booking_id)
+    return hold
 
 
 def cancel_confirmed_hold(hold_id: UUID, *, token: str | None) -> Hold:

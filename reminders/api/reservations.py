@@ -18,6 +18,7 @@ from reminders import selectors
 from reminders.api.serializers import PutReservationSerializer, ReminderSerializer, ReservationSerializer
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.services import cancel_reservation, upsert_reservation
+from reminders.reservations.stays import HoldReference
 
 
 class ReservationFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -41,11 +42,14 @@ class ReservationFilter(django_filters.FilterSet):  # type: ignore[misc]
 class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
     """Bookings of the hotel's property management system (PMS)."""
 
-    queryset = Reservation.objects.select_related("stay__room")
+    queryset = Reservation.objects.all()
     personal_data = "reservation"
     serializer_class = ReservationSerializer
     filterset_class = ReservationFilter
     required_scopes = {"GET": "reservations:read", "POST": "reservations:write"}
+
+    def get_queryset(self) -> QuerySet[Reservation]:
+        return selectors.reservations()
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Get a reservation. The `ETag` header identifies the version of the reservation."""
@@ -108,6 +112,16 @@ class ReservationByNumberView(HotelAPIView):
             200: ReservationSerializer,
             201: ReservationSerializer,
             **problem_responses(
+                (403, "`/problems/invalid-hold-token`."),
+                (404, "`/problems/hold-not-found`."),
+                (
+                    409,
+                    (
+                        "`/problems/stay-conflict`: the stay belongs to another reservation; "
+                        "`/problems/hold-state-error` or `/problems/stale-fencing-token`."
+                    ),
+                ),
+                (410, "`/problems/hold-expired`."),
                 (412, "The version differs from `If-Match` (`/problems/reservation-conflict`)."),
                 (422, "Some values are not valid (`/problems/invalid-reservation`)."),
             ),
@@ -118,12 +132,21 @@ class ReservationByNumberView(HotelAPIView):
 
         The reminders of the reservation are planned again in the same transaction. A second request with the same
         values changes nothing.
+
+        Send the hold of the guest's room in `hold`. The hold is confirmed, and its stay becomes the stay of the
+        reservation: it moves when the dates of the reservation change, and it is cancelled with the reservation.
+        Without `hold`, the reservation keeps its stay.
         """
         serializer = PutReservationSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        fields = dict(serializer.validated_data)
+        hold = HoldReference(**fields.pop("hold")) if "hold" in fields else None
         if_match = request.headers.get("If-Match")
         version = None if if_match is None else if_match.strip().strip('"')
-        reservation, is_new = upsert_reservation(
-            external_id=external_id, version=version, **serializer.validated_data
+        _reservation, is_new = upsert_reservation(
+            external_id=external_id, version=version, hold=hold, **fields
         )
-        return _response_with_etag(reservation, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+        return _response_with_etag(
+            selectors.reservation_by_number(external_id),
+            status.HTTP_201_CREATED if is_new else status.HTTP_200_OK,
+        )

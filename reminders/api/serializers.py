@@ -12,12 +12,13 @@ from reminders.models.validators import stay_dates_error, validate_country
 
 
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):
-    room = serializers.CharField(
-        source="stay.room.number",
-        default=None,
-        allow_null=True,
+    """A reservation that `selectors.reservations()` returned."""
+
+    rooms = serializers.ListField(
+        source="room_numbers",
+        child=serializers.CharField(),
         read_only=True,
-        help_text="The number of the room, or null if no room is assigned.",
+        help_text="The numbers of the rooms of the stay. Empty if no room is assigned.",
     )
     nights = serializers.IntegerField(read_only=True)
 
@@ -25,10 +26,28 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
         model = Reservation
         fields = (
             "id", "external_id", "status", "arrival", "departure", "nights", "guest_name", "guest_email",
-            "guest_phone", "language", "country", "adults", "children", "room_type", "room", "source", "booked_on",
+            "guest_phone", "language", "country", "adults", "children", "room_type", "rooms", "source", "booked_on",
             "status_date", "updated_at",
         )  # fmt: skip
         read_only_fields = ("id", "external_id", "updated_at")
+
+
+class HoldReferenceSerializer(StrictSerializer):
+    """The hold of a booking, with the values that the response to the new hold contained."""
+
+    id = serializers.UUIDField(
+        help_text="The id of the hold. If several rooms were held together, all are meant."
+    )
+    token = serializers.CharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=200,
+        help_text="The token of the hold. Staff do not need it for their own holds.",
+    )
+    fencing_token = serializers.IntegerField(
+        min_value=0, max_value=2**63 - 1, help_text="The fencing token of the hold."
+    )
 
 
 @extend_schema_serializer(
@@ -44,17 +63,38 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
                 "adults": 2,
             },
             request_only=True,
-        )
+        ),
+        OpenApiExample(
+            "A booking with a hold",
+            value={
+                "arrival": "2031-07-01",
+                "departure": "2031-07-04",
+                "guest_name": "Ana Lima",
+                "guest_email": "ana@example.com",
+                "hold": {
+                    "id": "0198b7d2-6c1e-7c52-9a53-0c1f2f6d8a11",
+                    "token": "mVd0…",
+                    "fencing_token": 8,
+                },
+            },
+            request_only=True,
+        ),
     ]
 )
 class PutReservationSerializer(StrictMixin, serializers.ModelSerializer[Reservation]):
-    """The complete booking in a PUT request. Omitted fields are reset to their default values."""
+    """The complete booking in a PUT request. Omitted fields are reset to their default values, except for `hold`."""
+
+    hold = HoldReferenceSerializer(
+        required=False,
+        help_text="The hold of the rooms, or the stay that it has become. It is confirmed if necessary. The "
+        "reservation gets the stay, and its former stay is cancelled. Omit `hold` to keep the stay.",
+    )
 
     class Meta:
         model = Reservation
         fields = (
             "arrival", "departure", "guest_name", "guest_email", "guest_phone", "language", "country", "adults",
-            "children", "room_type", "source", "status", "booked_on", "status_date",
+            "children", "room_type", "source", "status", "booked_on", "status_date", "hold",
         )  # fmt: skip
         extra_kwargs = {
             "guest_email": {"help_text": "The address for reminders. Without an address, none are sent."},

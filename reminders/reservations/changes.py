@@ -19,6 +19,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.services import record_many
+from locks.holds import AllocatedRoom
 from locks.models import Allocation, AllocationStatus
 from locks.services import NewStay, Reallocation, StayChange, reallocate
 from reminders import events
@@ -211,6 +212,13 @@ def _missing_stays(changes: Collection[Change]) -> list[NewStay]:
         and change.stored.stay_id is None
         and change.stored.status != ReservationStatus.CANCELLED
     ]
+
+
+def link_stays(reservation: Reservation, rooms: Sequence[AllocatedRoom]) -> None:
+    """Store which allocated rooms are the stays of the reservation. Runs in the caller's transaction."""
+    reservation.stay_id = rooms[0].id
+    reservation.additional_room_types = [room.room_type for room in rooms[1:]]
+    _update_rows([reservation])
 
 
 def _update_rows(reservations: Sequence[Reservation]) -> None:

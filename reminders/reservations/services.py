@@ -27,6 +27,7 @@ from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.replan import schedule_replan_of_other_stays
 from reminders.reservations.changes import COLUMNS, Change, apply_changes, update_reservations
+from reminders.reservations.stays import HoldReference, assign_hold
 
 
 class ReservationFields(TypedDict, total=False):
@@ -53,29 +54,42 @@ ANY_VERSION = "*"
 
 
 def upsert_reservation(
-    *, external_id: str, version: str | None = None, **fields: Unpack[ReservationFields]
+    *,
+    external_id: str,
+    version: str | None = None,
+    hold: HoldReference | None = None,
+    **fields: Unpack[ReservationFields],
 ) -> tuple[Reservation, bool]:
     """Create the reservation with this PMS number, or update it if it exists.
 
     Return the reservation, and True if it was created. If `version` is given (`Reservation.version` or ANY_VERSION),
-    the reservation must exist and have this version. A second call with the same values changes nothing. Raises
-    InvalidReservation or ReservationConflict.
+    the reservation must exist and have this version. If `hold` is given, the hold is confirmed in the same transaction,
+    and its stays become the stays of the reservation. Without `hold`, the reservation keeps its stays. A second call
+    with the same values changes nothing. Raises InvalidReservation, ReservationConflict, or an error of `assign_hold`.
     """
     requested = _validate(Reservation(**_normalize({**fields, "external_id": external_id})))
     with transaction.atomic():
-        if version is None and (created := _create(requested)) is not None:
-            return created, True
-        reservations = Reservation.objects.select_for_update(of=("self",))
-        stored = reservations.filter(external_id=requested.external_id).first()
-        if stored is None:
-            raise ReservationConflict(
-                _("There is no reservation with the number {number}.").format(number=requested.external_id)
-            )
-        if version not in {None, ANY_VERSION, stored.version}:
-            raise ReservationConflict(
-                _("The reservation has a newer version. Get it again and repeat your change.")
-            )
-        return _update(stored, requested), False
+        reservation, is_new = _store(requested, version=version)
+        if hold is not None:
+            assign_hold(reservation, hold)
+        return reservation, is_new
+
+
+def _store(requested: Reservation, *, version: str | None) -> tuple[Reservation, bool]:
+    """Create or update the reservation, and return it with True if it was created."""
+    if version is None and (created := _create(requested)) is not None:
+        return created, True
+    reservations = Reservation.objects.select_for_update(of=("self",))
+    stored = reservations.filter(external_id=requested.external_id).first()
+    if stored is None:
+        raise ReservationConflict(
+            _("There is no reservation with the number {number}.").format(number=requested.external_id)
+        )
+    if version not in {None, ANY_VERSION, stored.version}:
+        raise ReservationConflict(
+            _("The reservation has a newer version. Get it again and repeat your change.")
+        )
+    return _update(stored, requested), False
 
 
 def create_calendar_reservation(

@@ -112,7 +112,7 @@ def test_responses_for_reservations_and_reminders_match_the_openapi_schema(api: 
     }
     for name, body in bodies.items():
         jsonschema.validate(body, {"$ref": f"#/components/schemas/{name}", **schema})
-    assert (bodies["Reservation"]["room"], bodies["Reminder"]["skip_reason"]) == (None, "")
+    assert (bodies["Reservation"]["rooms"], bodies["Reminder"]["skip_reason"]) == ([], "")
 
 
 def test_request_without_the_required_scope_is_forbidden(api: APIClient, hotel: Hotel) -> None:
