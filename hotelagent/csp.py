@@ -1,15 +1,8 @@
 """The Content-Security-Policy of each part of the site.
 
 All policies allow files from our own host only. They forbid inline scripts, forms that post to other hosts, and other
-sites that show our pages in a frame. Some parts of the site need more permissions:
-
-- The admin: Alpine.js, which unfold uses, evaluates expressions in attributes (`'unsafe-eval'`), and some elements have
-  a `style` attribute (`style-src-attr`). Inline scripts, event handlers and style elements stay forbidden, except for
-  the style elements that `hotelagent.admin.inline_styles` allows by their hash.
-- The API documentation: Swagger UI needs `data:` images and creates style elements.
-- The unsubscribe page of a reminder uses the hotel's colour in `style` attributes.
-
-Responses of the API are not pages, so they may load nothing at all.
+sites that show our pages in a frame. The admin, the API documentation and the unsubscribe page have additional
+permissions. Responses of the API may load nothing.
 """
 
 from typing import Any

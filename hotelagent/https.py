@@ -29,9 +29,9 @@ logger = structlog.get_logger(__name__)
 class HttpsMiddleware:
     """Refuses plain HTTP requests that must not be redirected to HTTPS. Must be listed before SecurityMiddleware.
 
-    SecurityMiddleware redirects the remaining requests: GET and HEAD requests to hosts of hotels and of the platform.
-    Requests to unknown hosts are refused, because a redirect could lead visitors to a foreign site. POST requests are
-    refused, because clients would repeat them as GET requests after a redirect.
+    SecurityMiddleware redirects the remaining requests. Requests to unknown hosts are refused, because a redirect could
+    lead visitors to a foreign site. POST requests are refused, because clients would repeat them as GET requests after
+    a redirect.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -18,8 +18,8 @@ class DomainError(Exception):
     """An error that tells the caller why an operation is not possible. The errors of all apps are subclasses.
 
     `code` is the class name in kebab case, and is part of the problem type `/problems/<code>` (RFC 9457). `status` is
-    the HTTP status, and `title` the title of the problem. `detail` is a message for people that describes this
-    occurrence of the error. `extra` contains further JSON-serializable members of the problem document.
+    the HTTP status, and `title` the title of the problem. `detail` is a message for people. `extra` contains further
+    JSON-serializable members of the problem document.
     """
 
     code = "domain-error"

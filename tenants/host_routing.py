@@ -1,10 +1,8 @@
-"""The routing table from host names to tenants, which each process keeps in memory.
+"""The routing table from host names to tenants, which each process keeps in memory, so a lookup needs no query.
 
-A lookup needs no query, not even for an unknown host. Triggers on the tables of hotels and domains increment a version
-number. A thread reads this version regularly and reloads the table after a change, so a change takes effect in all
-processes within a second. If the thread is late, the next lookup reads the version itself.
-
-We use neither LISTEN/NOTIFY, which does not work through a transaction pooler, nor Redis, which may be unavailable.
+Triggers on the tables of hotels and domains increment a version number. A thread reads this version regularly and
+reloads the table after a change, so a change takes effect in all processes within a second. LISTEN/NOTIFY is not used,
+because it does not work through a transaction pooler.
 """
 
 import logging
@@ -127,13 +125,11 @@ def _read_version() -> int:
 
 
 def _read_table(version: int) -> Table:
-    """Read the routing table from the database.
+    """Read the routing table from the database. The caller reads the version number `version` before.
 
-    The caller reads the version number `version` before this function reads the table. If a change is committed between
-    the two reads, the next check finds a different version number, and the table is read again.
-
-    An error in this function would affect all hotels. The tables of hotels and domains therefore have only column types
-    whose values can always be converted to Python values.
+    If a change is committed between the two reads, the next check finds a different version number, and the table is
+    read again. An error in this function would affect all hotels, so the tables have only column types whose values can
+    always be converted to Python values.
     """
     hotels: dict[UUID, Tenant] = {}
     by_former_host: dict[str, Tenant] = {}

@@ -1,12 +1,8 @@
 """Declarations of personal data and secrets in tables, and their masks in a masked backup.
 
-Each app declares the columns of its tables in its own `personal_data.py`. A column that can hold personal data (text,
-JSON, bytes, network addresses) is declared as `masked` or `kept`, unless all rows of the table are omitted. A masked
-backup fails if a column is not declared, so a new column cannot leak.
-
-A mask is an SQL expression, so masked values never leave the database. Equal values have equal masks in all tables and
-in later backups. The masks use a secret key of this deployment. Without the key, the original values cannot be found by
-trial and error.
+Each app declares the columns of its tables in the module `personal_data.py`. A masked backup fails if a column that can
+hold personal data is not declared. A mask is an SQL expression, so the original values never leave the database. Equal
+values have equal masks, which are computed with a secret key.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,10 +1,8 @@
 """Bookings of a resort hotel and a city hotel, as rows of a CSV file, for tests.
 
 The bookings are generated, and some have defects that occur in real files. If the environment variable `BOOKINGS_FILE`
-is set, real bookings are read from that file instead. The file has the columns of `hotelagent.demo.export`, except for
-those with data about the guest.
-
-The hotels in the file are "Resort Hotel" and "City Hotel". Arrivals are from `FIRST_ARRIVAL` to `LAST_ARRIVAL`.
+is set, real bookings are read from that file instead. The hotels in the file are "Resort Hotel" and "City Hotel".
+Arrivals are from `FIRST_ARRIVAL` to `LAST_ARRIVAL`.
 """
 
 from __future__ import annotations

@@ -42,10 +42,8 @@ def in_memory(link: Path) -> Path:
     """Create a folder in memory and a symbolic link to the folder, and return the folder.
 
     The path of the symbolic link is `link`. If there is not enough free memory, nothing is created and `link` is
-    returned.
-
-    Tests copy a database often, and each copy creates and deletes 750 files. On an ext4 file system without a journal,
-    a copy takes 0.7 s instead of 0.04 s, because the file system reuses the inodes of deleted files only after minutes.
+    returned. Tests copy a database often. On an ext4 file system without a journal, a copy takes 0.7 s instead of 0.04
+    s, because the file system reuses the inodes of deleted files late.
     """
     free = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) if MEMORY.is_dir() else 0
     if free > REQUIRED_MEMORY:

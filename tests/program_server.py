@@ -1,9 +1,8 @@
 """A program that starts Python programs in processes that have already imported the installed packages.
 
-Such a process loads Django in less than half of the time that a new Python process needs. `tests.programs` starts this
-program and writes one request per line as JSON. For each request, this program forks a process, which runs the Python
-program, and writes the exit status of the process. The file imports no module of this project, because a request can
-be for a copy of the project in another folder.
+Such a process loads Django in less than half of the time that a new Python process needs. `tests.programs` writes one
+request per line as JSON. For each request, this program forks a process, and writes the exit status of the process. The
+file imports no module of this project, because a request can be for another copy of the project.
 """
 
 import importlib

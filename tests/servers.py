@@ -279,7 +279,6 @@ class MailServer:
     """An SMTP server that stores the e-mails that it receives. A test can make the server fail.
 
     - `refuse("a@example.com", "550 5.1.1 no such mailbox")` makes the server refuse this recipient with this reply.
-      With the argument `times`, the server accepts the recipient after that number of refusals.
     - `hang(seconds)` makes the server delay its reply to the next message.
     - `drop()` makes the server accept the next message and close the connection without a reply.
     """

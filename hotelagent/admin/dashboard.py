@@ -4,12 +4,9 @@ The module `cards.py` of an app registers a function for each card. The function
 
     @dashboard.register_card(scope="locks:read", order=20)
     def rooms_occupied(request: HttpRequest) -> Card | None:
-        return Card(title=_("Rooms occupied"), value=..., note=..., url=reverse(...), icon="bed")
+        return Card(title=_("Rooms occupied"), value=..., icon="bed")
 
-`register_panel` registers a function that returns a template with its context.
-
-The functions run in the context of the hotel, or of the platform for scopes that only platform staff have, each time
-the page is opened. Each should execute one indexed query.
+The functions should execute one indexed query each, because they run each time the page is opened.
 """
 
 from collections.abc import Callable

@@ -1,10 +1,7 @@
 """Signals that are sent when staff add, change or delete an object in the admin, or open its history page.
 
-The app `audit` receives the signals and records audit events. The admin package cannot call `audit`, because `audit` is
-in a higher layer.
-
-Signals about changes are sent in the transaction of the change. `changed` lists the names of the changed fields. The
-values are not sent, because they may be personal data. For logins, Django sends its own signals.
+The app `audit` receives the signals and records audit events. Signals about changes are sent in the transaction of the
+change. `changed` lists the names of the changed fields, but not their values, because the values may be personal data.
 """
 
 from django.dispatch import Signal

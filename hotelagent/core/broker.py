@@ -43,7 +43,7 @@ class QoS(redis.QoS):
     """kombu's record of the messages that a channel has not acknowledged. A full Redis does not end the worker."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Store the message again, which updates its time. If Redis is full, the message of the script remains."""
+        """Store the message again with the current time. If Redis is full, keep the copy that the script stored."""
         try:
             super().append(message, delivery_tag)
         except OutOfMemoryError:
@@ -51,22 +51,10 @@ class QoS(redis.QoS):
 
 
 class Channel(redis.Channel):
-    """A kombu channel that takes messages safely, and that raises ConnectionError if its transport is closed.
+    """A kombu channel that never loses a message, and that raises ConnectionError if its transport is closed.
 
-    kombu 5.7 takes a message with BRPOP, and stores the message as not acknowledged with a second command. If the
-    worker is killed between the two commands, the message is lost. This class takes and stores the message in one
-    script. If the worker is killed after the script, another worker returns the message to its queue after the
-    visibility timeout.
-
-    A script cannot wait for a message. So an idle channel sends BLMOVE before the script. BLMOVE waits until the queue
-    has a message, and moves the message to a second list, from which the script takes it. So only one idle worker wakes
-    up for a message. If the worker is killed between BLMOVE and the script, the script of another worker takes the
-    message within a second. BLMOVE waits for one queue only. If a channel has several queues or priorities, an idle
-    channel takes messages of the others within a second.
-
-    When the connection to Redis is lost, kombu 5.7 can close the transport without closing the channel. The next use of
-    the channel, such as the acknowledgement of a message, then raises AttributeError. Celery handles connection errors
-    only, so the AttributeError ends the worker.
+    kombu 5.7 takes a message and stores it as unacknowledged with two commands, so a worker that is killed between them
+    loses the message. This class uses one Lua script. hotelagent/README.md explains the details.
     """
 
     QoS = QoS

@@ -12,9 +12,9 @@ from hotelagent.core.text import single_line
 def ascii_domain(domain: str) -> str:
     """Return the domain in lower case, with the ASCII form (`xn--...`) of labels that have other characters.
 
-    The conversion follows UTS 46 without transitional processing, as browsers do (https://www.unicode.org/reports/tr46/).
-    Python's codec `idna` and Django's `punycode()` follow IDNA 2003, which changes `faß.example` to `fass.example`, and
-    that domain may belong to someone else. A domain that is ASCII already is not validated. Raises UnicodeError.
+    The conversion follows UTS 46 without transitional processing, as browsers do
+    (https://www.unicode.org/reports/tr46/). Python's codec `idna` follows IDNA 2003, which converts some domains to
+    domains that belong to other people. A domain that is ASCII already is not validated. Raises UnicodeError.
     """
     if domain.isascii():
         return domain.lower()

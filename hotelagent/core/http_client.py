@@ -1,9 +1,8 @@
 """An HTTP client for URLs that hotels enter: only public addresses, no redirects, no proxy, no retries, one deadline.
 
-The client uses the standard library's `http.client` on a connection that we open ourselves, for two reasons. First, the
-connection goes to an IP address that `public_addresses` has checked, while TLS still verifies the certificate of the
-host name. Second, the connection is closed at the deadline. A socket timeout would not suffice, because it applies to
-each read: a server that sends one byte every few seconds would keep a worker busy forever.
+The client opens its connections itself. A connection goes to an IP address that `public_addresses` has checked, and is
+closed at the deadline. A socket timeout would not suffice, because it would not stop a server that sends one byte every
+few seconds.
 """
 
 import http.client

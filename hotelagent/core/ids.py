@@ -16,9 +16,9 @@ _last_timestamp = 0
 def uuid7() -> uuid.UUID:
     """Return a UUID of version 7: 48 bits of Unix time in milliseconds, a 12-bit counter and 62 random bits.
 
-    Within a process, each value is greater than the previous value, even if the clock is set back. So rows sort in the
-    order of their creation. To achieve this, the counter carries over into the milliseconds (RFC 9562, section 6.2,
-    method 1). Values from different processes sort by the clocks of the processes, to the millisecond.
+    Within a process, each value is greater than the previous value, so rows sort in the order of their creation. If
+    necessary, the counter carries over into the milliseconds (RFC 9562, section 6.2, method 1). Values from different
+    processes sort by the clocks of the processes, to the millisecond.
     """
     global _last_timestamp  # noqa: PLW0603 - the counter is shared by all threads of the process
     now = time.time_ns() // 1_000_000 << 12

@@ -1,10 +1,8 @@
 """Logging with structlog, for the messages of this project and of its libraries, such as Django and Celery.
 
 Production writes JSON lines, and development writes text. Each line contains the request id, the user and the fields
-that apps add with `add_context`. `hotelagent.core.redaction` removes personal data and secrets from the lines.
-
-`LOGGING` is an ordinary dictionary in the settings, so a deployment can add a handler as Django's documentation
-describes. The setting `LOGGING_CONFIG` names the function `configure`.
+that apps add with `add_context`. `hotelagent.core.redaction` removes personal data and secrets from the lines. The
+setting `LOGGING_CONFIG` names the function `configure`.
 """
 
 import logging.config

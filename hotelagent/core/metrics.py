@@ -1,10 +1,7 @@
-"""Prometheus metrics, and the content of the page `/metrics`, which shows the metrics of all processes.
+"""Prometheus metrics, and the page `/metrics`, which shows the metrics of all processes.
 
-gunicorn and Celery run several processes. If `PROMETHEUS_MULTIPROC_DIR` is set before Python starts, each process
-writes its values to files in that directory, and any process can return the values of all processes. No label contains
-a hotel, a room or a guest, because a thousand hotels would multiply the number of time series by a thousand.
-
-The metrics of an app are defined in its `metrics.py`:
+If `PROMETHEUS_MULTIPROC_DIR` is set, each process writes its values to files in that directory, and any process can
+return the values of all processes. The metrics of an app are defined in its module `metrics.py`:
 
     HOLDS = metrics.counter("hotelagent_holds_total", "Requested holds, by outcome.", labels=["outcome"])
 """

@@ -1,8 +1,8 @@
-"""The parser of server URLs in environment variables, such as DATABASE_URL. It accepts only unambiguous URLs.
+"""The parser of server URLs in environment variables, such as DATABASE_URL.
 
-Passwords are often pasted into a URL without percent-encoding. A special character in the password then makes different
-programs read different hosts from the same URL. So all URLs go through this parser. An error names the variable and
-explains how to correct it. It never contains a part of the URL that may belong to a password.
+The parser accepts only unambiguous URLs. With an unencoded special character in the password, programs could read
+different hosts from the same URL. An error names the variable and explains how to correct it, but never contains a part
+of the URL that may belong to a password.
 """
 
 import re

@@ -1,14 +1,9 @@
 """A launcher for programs that must end when their parent process ends.
 
-If root starts the launcher, it can run the program as another user. `python -I -S` executes the launcher by its path,
-so the launcher uses only the standard library:
-
     launch.py --parent PID [--signal N] [--user UID:GID --required-path PATH ...] -- program argument ...
 
-PostgreSQL and PgBouncer refuse to run as root. The user that they run as may not have access to a checkout in a
-private folder such as /root. Permanently changing the permissions of these folders would be wrong. So the program keeps
-one Linux capability if a required path is out of reach without it: CAP_DAC_READ_SEARCH, which ignores read permissions,
-or CAP_DAC_OVERRIDE, if the container has no CAP_DAC_READ_SEARCH or a file is not executable for others.
+If root starts the launcher, the launcher can run the program as another user, because PostgreSQL and PgBouncer refuse
+to run as root. The file uses only the standard library, because `python -I -S` executes it.
 """
 
 import argparse

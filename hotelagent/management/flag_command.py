@@ -9,9 +9,9 @@ from tenants.context import platform_context
 
 
 class FlagCommand(BaseCommand):
-    """Mixin that runs a command of django-waffle in one transaction, which also records its events.
+    """Mixin that runs a command of django-waffle in one transaction, which also records the audit events.
 
-    Flags are in tables of the platform. Put the mixin to the left of waffle's command.
+    Put the mixin to the left of waffle's command.
     """
 
     def handle(self, *args: Any, **options: Any) -> Any:

@@ -1,18 +1,8 @@
 """The probes `/health/live` and `/health/ready`, and the metrics at `/metrics`.
 
-Probes use the IP address of a machine instead of a host name. Other middleware would reject such a request, so
-`HealthMiddleware` must be the first middleware.
-
-`/health/live` says whether this process should be restarted. The probe checks only for problems that a restart can
-solve: a request that has hung for minutes (gunicorn does not detect a hung thread), a process that cannot start a
-thread, and a metrics directory that is not writable. The probe does not check the database or Redis, because a restart
-of this process would not repair them.
-
-`/health/ready` says whether this process can handle requests at the moment. The probe checks the database on the
-runtime connection, Redis, whether all migrations are applied, and whether the static files are collected.
-
-`/metrics` requires `Authorization: Bearer <METRICS_TOKEN>`. If the setting METRICS_TOKEN is empty, only requests from
-this machine are answered.
+`/health/live` says whether this process should be restarted, so it checks only for problems that a restart solves.
+`/health/ready` says whether this process can handle requests at the moment. `/metrics` requires the token
+METRICS_TOKEN. If the token is empty, only requests from this machine are answered.
 """
 
 import hmac

@@ -1,8 +1,8 @@
 """Support for the header `Idempotency-Key`: a repeated POST has no second effect and returns the first response.
 
 The behaviour follows draft-ietf-httpapi-idempotency-key-header. The request and the storage of the response are one
-transaction, so both are committed or neither. Client errors (4xx) are stored too, so a key always has the same result.
-A server error (5xx) rolls back the transaction and is not stored, so the client can try again with the same key.
+transaction. Client errors (4xx) are stored too. A server error (5xx) is not stored, so the client can try again with
+the same key.
 """
 
 import re

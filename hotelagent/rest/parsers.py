@@ -21,10 +21,9 @@ _MAX_NUMBER_LENGTH = 40
 class JSONParser(parsers.JSONParser):
     """A JSON parser that refuses JSON that could not be stored exactly or would cause a server error.
 
-    It refuses bodies that exceed `DATA_UPLOAD_MAX_MEMORY_SIZE`, deeply nested JSON, objects with two members of the
-    same name, and numbers that are too large or too small. It also refuses half of a surrogate pair, such as an emoji
-    that the client has cut in two. The fields of serializers already reject half of a surrogate pair in a value. The
-    name of an unknown member would be part of the error response, and the error response could not be encoded.
+    The parser refuses bodies that exceed `DATA_UPLOAD_MAX_MEMORY_SIZE`, deeply nested JSON, objects with two members of
+    the same name, and numbers that are too large or too small. It also refuses half of a surrogate pair, such as an
+    emoji that the client has cut in two.
     """
 
     def parse(

@@ -1,14 +1,8 @@
 """Rate limits per client (API key, member of staff or IP address), stored in Redis.
 
-A Lua script in Redis implements the generic cell rate algorithm (GCRA, ITU-T I.371). The script needs one round trip
-and one value per client, and uses the clock of Redis. Unlike a counter per minute, the algorithm does not allow twice
-the limit around the end of a minute.
-
-Responses have the headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and
-`Retry-After` if the limit is exceeded.
-
-If Redis is unreachable, requests are allowed, because a rate limit protects against load and not against intruders. A
-line is logged, and no request uses Redis for the next five seconds. Otherwise every request would wait for the timeout.
+A Lua script in Redis implements the generic cell rate algorithm (GCRA, ITU-T I.371). Unlike a counter per minute, the
+algorithm does not allow twice the limit around the end of a minute. If Redis is unreachable, requests are allowed, and
+no request uses Redis for the next five seconds.
 """
 
 import hashlib

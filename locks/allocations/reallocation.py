@@ -31,12 +31,11 @@ WHERE locks_allocation.id = new.id RETURNING locks_allocation.id
 
 @dataclass(frozen=True, slots=True)
 class StayChange:
-    """A change of a confirmed stay.
+    """A change of a confirmed stay. If `nights` is None, the stay is cancelled.
 
-    If `nights` is None, the stay is cancelled. Otherwise it keeps its room if the room is free on these nights. If the
-    room is occupied, the stay moves to another room of `room_type`, which is created if necessary. If the room is
-    occupied and `room_type` is None, the stay is cancelled. If `requires_room_type` is True, a stay whose current room
-    has a different type also moves.
+    The stay keeps its room if the room is free on these nights. Otherwise the stay moves to another room of
+    `room_type`, or is cancelled if `room_type` is None. If `requires_room_type` is True, a stay whose current room has
+    a different type also moves.
     """
 
     stay_id: UUID

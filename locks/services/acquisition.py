@@ -24,8 +24,8 @@ def acquire_hold(*, rooms: Sequence[int], nights: Nights, session: str = "", ref
     """Hold the rooms with these ids for these nights: all of them or none.
 
     Return the hold with its token, which can't be retrieved later. The hold expires after `policy.HOLD_SECONDS` by the
-    database's clock. Other transactions that allocate one of the rooms wait until the caller's transaction ends. Raises
-    InvalidRoomSelection, RoomNotFound, InvalidCheckIn, TooManyHolds, RoomUnavailable or RoomContention.
+    database's clock. The rooms stay locked until the caller's transaction ends. Raises InvalidRoomSelection,
+    RoomNotFound, InvalidCheckIn, TooManyHolds, RoomUnavailable or RoomContention.
     """
     ids = tuple(sorted(set(rooms)))
     if len(ids) != len(rooms):

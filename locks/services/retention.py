@@ -46,7 +46,7 @@ def delete_ended_records() -> int:
 
 
 def _delete(records: QuerySet[Any], before: datetime.datetime) -> int:
-    """Delete the records and record their number, in one transaction. Return the number."""
+    """Delete the rows and record their number in the audit trail, in one transaction. Return the number."""
     with transaction.atomic():
         count = records.delete()[0]
         record_deletion(kind=str(records.model._meta.model_name), count=count, before=before)

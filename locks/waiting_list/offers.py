@@ -1,9 +1,8 @@
 """Offers free rooms to the waiting list, starting with the oldest entry.
 
-When a transaction frees a room, suitable waiting list entries become due. A worker then offers the room to these
-entries. If a client tries to hold the room before the worker runs, the client's transaction first offers the room to
-the waiting list. So no client overtakes the waiting list. Moves and closures ignore the waiting list, because staff
-decide about the hotel's rooms.
+When a transaction frees a room, suitable waiting list entries become due, and a worker offers the room to these
+entries. If a client tries to hold the room before the worker runs, the room is first offered to the waiting list. Moves
+and closures ignore the waiting list, because staff decide about the hotel's rooms.
 """
 
 import datetime

@@ -1,8 +1,8 @@
 """Sending of webhook deliveries, at least once and with the same `webhook-id` in each attempt.
 
-A delivery is stored in the transaction of the change that it reports, together with an entry of the due queue. A worker
-sends the delivery, and repeats failed attempts after the delays in `policy.RETRY_DELAYS`. The final attempt of a
-delivery is a separate Celery task. If this task fails, it is stored in the dead-letter queue, where staff can retry it.
+A delivery is stored in the transaction of the change that it reports. A worker sends the delivery, and repeats failed
+attempts after the delays in `policy.RETRY_DELAYS`. The final attempt is a separate Celery task. If this task fails, it
+is stored in the dead-letter queue, where staff can retry it.
 """
 
 import datetime

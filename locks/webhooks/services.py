@@ -98,9 +98,8 @@ def update_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
 def rotate_secret(webhook_id: UUID, *, overlap: datetime.timedelta) -> tuple[Webhook, str]:
     """Replace the signing secret of a webhook. Return the webhook and the secret, which can't be read again.
 
-    The previous secret stays valid for the time `overlap`. During this time, requests are signed with both secrets, so
-    that the receiver can switch at any time. If `overlap` is zero, the previous secret is invalid immediately. If the
-    secret is rotated again during this time, the oldest secret becomes invalid. So at most two secrets are valid.
+    For the time `overlap`, requests are signed with the new and the previous secret, so that the receiver can switch at
+    any time. If `overlap` is zero, the previous secret is invalid immediately. At most two secrets are valid at a time.
     Raises WebhookNotFound.
     """
     secret = signing.generate_secret()

@@ -1,8 +1,7 @@
 """The template engine for templates that staff write: Django's tags and a selection of filters.
 
 A process serves many hotels, so a template must not use much memory or time. Filters whose output can be much larger
-than their input are left out: `{{ guest_name|center:"3000000000" }}` needed six gigabytes of memory. The output of
-`join`, `pprint` and `add` grows without limit if these filters are applied to their own output.
+than their input are left out: `{{ guest_name|center:"3000000000" }}` needed six gigabytes of memory.
 """
 
 from __future__ import annotations

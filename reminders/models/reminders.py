@@ -41,12 +41,9 @@ class SkipReason(models.TextChoices):
 class Reminder(models.Model):
     """One e-mail for one reservation and rule.
 
-    The unique constraint allows one reminder per reservation, rule and arrival date, so no reminder is sent twice.
-
-    A worker claims a reminder before it sends it. A claim is identified by `id` and `attempts`. `attempts` grows with
-    each claim, so the SQL statements of a worker that has lost its claim match no row. `transmission_started_at` is
-    committed before the first byte of the message is sent. If a worker stops before this column is set, nothing was
-    sent. If a worker stops after this column is set, it is unknown whether the message was sent.
+    A unique constraint allows one reminder per reservation, rule and arrival date. A worker claims a reminder before it
+    sends the reminder. `attempts` grows with each claim, so a worker that has lost its claim can't change the row.
+    `transmission_started_at` is committed before the first byte of the message is sent.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -85,9 +85,7 @@ def has_reached_daily_limit(reminder: Reminder, *, now: datetime) -> bool:
 
     Days begin and end in the hotel's time zone. The count includes e-mails that were sent today, and pending e-mails
     that take precedence over this reminder. A pending e-mail takes precedence if its rule has a lower `order` or, if
-    the order is equal, if its planned time is earlier. Two workers that check at the same time come to the same result,
-    because each worker sees the other worker's reminder. An e-mail that is planned while this reminder is being sent is
-    not counted.
+    the order is equal, if its planned time is earlier.
     """
     limit = reminder.rule.daily_limit
     if limit is None:

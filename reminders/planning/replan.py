@@ -54,8 +54,7 @@ def replan_requested(ids: Sequence[uuid.UUID]) -> None:
 
     The reminders of each reservation are planned in a separate transaction. The transaction locks the reservation,
     removes the planning request, and then reads the other data, such as the guest's other stays. Transactions that
-    change such data take their locks in the same order. Therefore no change is missed: either this function reads the
-    change, or the transaction that makes the change adds a new planning request.
+    change such data take their locks in the same order, so no change is missed.
     """
     for id_ in ids:
         with transaction.atomic():

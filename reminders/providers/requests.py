@@ -43,12 +43,9 @@ def idempotency_key(message: EmailMessage) -> str:
 def prepare_message(backend: Any, message: EmailMessage) -> None:
     """Add headers and tags so that the mail provider recognizes repeated requests and keeps our Message-ID.
 
-    The idempotency key identifies repeated requests. Resend reads the key from a header of the
-    request and remembers it for a day (https://resend.com/docs/dashboard/emails/idempotency-keys). Brevo reads
-    the key from a header of the message and remembers it for 15 minutes
+    The idempotency key identifies repeated requests. Resend remembers the key for a day
+    (https://resend.com/docs/dashboard/emails/idempotency-keys). Brevo remembers the key for 15 minutes
     (https://developers.brevo.com/changelog/email-api-now-supports-idempotency). Other providers ignore the key.
-
-    Postmark replaces our Message-ID unless X-PM-KeepID is set. Amazon SES always replaces our Message-ID.
     """
     # Only Anymail's backends have `esp_name`. Importing Anymail for an isinstance check would slow down every process.
     if not hasattr(backend, "esp_name"):

@@ -49,10 +49,9 @@ RETURNING r.id, r.updated_at
 class Change:
     """The new values of one stored reservation. The caller must have locked the reservation.
 
-    A reservation that has no stay yet gets a stay in the room with the id `room`. If the room of an existing stay is
-    not available or has the wrong type, another room of the type `room_type` is assigned, or the stay is cancelled if
-    `room_type` is None. The same applies to the stays in further rooms of the booking. Each room type in
-    `stored.additional_room_types` that has no stay yet gets a stay in one of the rooms in `additional_rooms`.
+    A reservation without a stay gets a stay in the room with the id `room`. If the room of an existing stay is not
+    available or has the wrong type, another room of the type `room_type` is assigned. If `room_type` is None, the stay
+    is cancelled instead. The same applies to `additional_rooms`, the further rooms of the booking.
     """
 
     stored: Reservation

@@ -1,11 +1,8 @@
-"""Claims on reminders.
+"""Claims on reminders. A worker claims a reminder before sending, so that no other worker sends the same reminder.
 
-A worker claims a reminder before sending, so that no other worker sends the same reminder. If a worker stops, its claim
-expires. Then `transmission_started_at` shows which of two cases applies:
-
-- The transmission had not started. Nothing was sent, and the next worker claims the reminder again.
-- The transmission had started. The mail server may have accepted the message, so the reminder becomes `unknown` and is
-  never sent again automatically.
+If a worker stops, its claim expires. If the transmission of the message had not started (`transmission_started_at`),
+the next worker claims the reminder again. If the transmission had started, the mail server may have accepted the
+message, so the reminder becomes `unknown`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """The cache of hotels' mail settings (rules, templates and branding) in each worker process.
 
-For a small batch of reminders, reading the settings would take longer than all other queries. A database trigger sets
-the `revision` of each row to a digest of the columns of the row (`reminders/sql/reminders_set_revision.sql`). The
-function that claims reminders computes one revision from the revisions of all these rows. If this revision differs from
-the cached revision, the function also returns the settings. So an e-mail contains all changes of the settings that were
+The function that claims reminders returns the current revision of the mail settings. If this revision differs from the
+cached revision, the function also returns the settings. So an e-mail contains all changes of the settings that were
 committed before its reminder was claimed.
 """
 

@@ -46,11 +46,9 @@ _ONE_SECOND = timedelta(seconds=1)
 def retry_failed(failure: Failure) -> None:
     """Send the failed reminder again immediately.
 
-    The message is sent to the current address of the reservation, or to the address that staff entered into the
-    payload of the failure. Nothing is sent if the reminder was deleted, sent or cancelled in the meantime.
-
-    Raises NonRetryableError if the mail server rejected the message permanently. Other errors of sending are raised
-    unchanged, so that the dead-letter queue tries again.
+    The message is sent to the current address of the reservation, or to the address that staff entered into the payload
+    of the failure. Raises NonRetryableError if the mail server rejected the message permanently. Other errors are
+    raised unchanged, so that the dead-letter queue tries again.
     """
     reminder_id = uuid.UUID(failure.payload["reminder"])
     reminder = Reminder.objects.select_related("reservation", "rule").filter(id=reminder_id).first()

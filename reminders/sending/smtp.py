@@ -1,9 +1,8 @@
-"""Delivery of messages to the mail server, one at a time. Each delivery has one of three results.
+"""Delivery of messages to the mail server, one at a time.
 
-`Transport.send` returns if the server accepted the message, raises MailRejected or MailDeferred if the server
-certainly did not accept it, and raises MailOutcomeUnknown otherwise. Before the first byte of the message, the
-outcome is certain: the client sends no byte until the server replies 354 to the DATA command (RFC 5321, 4.1.1.4).
-From the first byte on, only the server's final reply tells whether it accepted the message.
+`Transport.send` returns if the server accepted the message. It raises MailRejected or MailDeferred if the server
+certainly did not accept the message, and otherwise MailOutcomeUnknown. No byte of the message is sent until the server
+replies 354 to the DATA command (RFC 5321, 4.1.1.4), so before that reply the outcome is certain.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """The state machine of a reminder: the events, the transitions, and the statement that applies an event.
 
-The planner (`reminders.planning`) creates reminders as `scheduled` or `skipped`, moves and cancels `scheduled`
-reminders, and schedules `cancelled` and `skipped` reminders again. Every other change of status is one of the
-transitions below. The events CLAIMED, RECLAIMED, TRANSMISSION_STARTED and ACCEPTED are applied by the database
-functions in `reminders/sql`, all others by `apply_event`. A test compares the functions and `apply_event` with the
-table of transitions.
+The planner (`reminders.planning`) creates, moves and cancels reminders that have not been sent. Every other change of
+status is one of the transitions in this module. Workers apply some events with the database functions in
+`reminders/sql`, and all other events with `apply_event`.
 """
 
 from __future__ import annotations

@@ -68,12 +68,9 @@ def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
 def send_now(*, reminder_id: uuid.UUID) -> Reminder:
     """Make a reminder due immediately, even outside of its send window.
 
-    If the dead-letter queue contains an open failure of the reminder, the failure is retried. A successful retry also
-    resolves the failure.
-
-    Raises ReminderNotFound. Raises ReminderStateError if the reminder is being sent, was sent or may have been sent.
-    Also raises ReminderStateError if a worker would skip the reminder, for example because the stay has begun or the
-    guest has no e-mail address.
+    If the dead-letter queue contains an open failure of the reminder, the failure is retried. Raises ReminderNotFound.
+    Raises ReminderStateError if the reminder may have been sent, or if a worker would skip the reminder, for example
+    because the guest has no e-mail address.
     """
     now = timezone.now()
     with transaction.atomic():

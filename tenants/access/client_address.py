@@ -24,10 +24,9 @@ class ClientAddress(NamedTuple):
 def client_address(request: HttpRequest) -> ClientAddress:
     """Return the client's IP address in its normal form. The address is None if the server does not know it.
 
-    Each proxy appends one entry to `X-Forwarded-For`: the address of the client or the proxy that sent the request.
-    The entries that our own proxies did not append are set by the client and can be forged. So we use entry number
-    `settings.TRUSTED_PROXY_HOPS` from the end. If there are fewer entries, or if that entry is not an address, the
-    request did not come through our proxies as expected, and the address of the connection is used instead.
+    Each proxy appends an entry with the address of its client to `X-Forwarded-For`. All other entries can be forged by
+    the client. The address is therefore entry number `settings.TRUSTED_PROXY_HOPS` from the end. If this entry is
+    missing or not an address, the address of the connection is used.
     """
     peer = parse_address(str(request.META.get("REMOTE_ADDR") or ""))
     hops = settings.TRUSTED_PROXY_HOPS

@@ -177,10 +177,9 @@ def direct_settings() -> dict[str, Any]:
 def execute_script(statements: str) -> None:
     """Execute a script of SQL statements in one round trip, without a cursor.
 
-    Use this function inside `direct_connection()`. A cursor would be slower, because the cursor parses the script and
-    creates a Python object for each result. If no transaction is open, PostgreSQL runs the script in an implicit
-    transaction. No `search_path` is set, so the script must qualify its names or set the path itself. Raises Django's
-    database errors.
+    Use this function inside `direct_connection()`. A cursor would be slower, because it parses the script. If no
+    transaction is open, PostgreSQL runs the script in an implicit transaction. No `search_path` is set, so the script
+    must qualify its names or set the path itself. Raises Django's database errors.
     """
     connection.ensure_connection()
     with connection.wrap_database_errors:

@@ -1,11 +1,8 @@
 """The migration operation that installs database functions from SQL files.
 
 The functions of the app `locks`, for example, are in `locks/sql/<function>.sql`. Each function is installed once, in
-the shared schema `public`, for all hotels. A function runs with the privileges and the search path of its caller,
-and so uses the tables of the caller's hotel.
-
-`manage.py make_sql_migration locks` writes a migration that installs the changed files. The migration installs its own
-copies (`locks/migrations/functions/<migration>/<function>.sql`), so it stays the same when the files change later.
+the schema `public`, for all hotels. `manage.py make_sql_migration locks` writes a migration that contains a copy of
+each changed file.
 """
 
 # ruff: noqa: ARG002 - Django passes more to an operation than this one uses
@@ -25,9 +22,9 @@ from tenants.database.placement import Placement
 class InstallFunctions(Operation):
     """A migration operation that installs functions from the folder `functions/<migration>` in the app's migrations.
 
-    `replaces` maps the name of each function that exists already to the migration that installed its previous version.
-    Reversing the operation installs the previous version again. A function without a previous version is kept, because
-    hotels are migrated one after the other, and triggers of other hotels may still call the function.
+    `replaces` maps the name of each existing function to the migration that installed its previous version. Reversing
+    the operation installs the previous version. A function without a previous version is kept, because triggers of
+    other hotels may still call the function.
     """
 
     reduces_to_sql = True

@@ -1,13 +1,8 @@
 """Checks that a model instance is used only in the context of the tenant that it belongs to.
 
 Without these checks, an instance that is loaded in the context of hotel A and saved in the context of hotel B would be
-inserted into hotel B, and a lazy relation would read rows of hotel B. Every instance therefore stores the tenant in
-whose context the instance was loaded or created. Django records the database alias of an instance in `_state.db`, and
-calls the router with the instance before it saves, deletes, refreshes or follows a relation. The router therefore
-returns an alias that stores the tenant (`alias_for`), and checks that the instance belongs to the current tenant
-(`check_instance`). Copies and pickles of an instance keep its tenant.
-
-Models whose tables are only in the platform's schema are exempt, because they use the same table in every context.
+inserted into hotel B. Each instance therefore stores the tenant in whose context the instance was loaded or created.
+Models whose tables are only in the platform's schema are exempt.
 """
 
 from __future__ import annotations

@@ -108,9 +108,9 @@ def count_memberships(cursor: CursorWrapper, login: str) -> int:
 def missing_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> list[str]:
     """Return the statements that give the runtime login its missing settings and attributes.
 
-    The statements also revoke the privilege to create temporary tables from all roles except the owner. A temporary
-    table would remain in the session, which a pooler also uses for other hotels. If the runtime login is also the
-    owner, only `SETTINGS_OF_ANY_LOGIN` are set, because the time limits for requests would stop migrations and backups.
+    The statements also revoke the privilege to create temporary tables, because a temporary table would remain in a
+    session that a pooler also uses for other hotels. If the runtime login is also the owner, only
+    `SETTINGS_OF_ANY_LOGIN` are set, because the time limits for requests would stop migrations and backups.
     """
     runtime = quoting.identifier(logins.runtime)
     cursor.execute("SELECT current_database(), rolinherit FROM pg_roles WHERE rolname = %s", [logins.runtime])

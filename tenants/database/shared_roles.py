@@ -44,8 +44,8 @@ def ensure_shared_privileges(cursor: CursorWrapper, logins: DatabaseLogins) -> l
     """Create the group role of all hotel roles, and the missing privileges, row-level policies and login settings.
 
     Runs as the owner, after the migrations of `public`. Returns the SQL statements that the owner has no privilege to
-    run. An administrator must run these statements. Raises a database error if the group role or the policies cannot
-    be created, because hotels cannot be served without the group role and the policies.
+    run, and that an administrator must run. Raises a database error if the group role or the policies cannot be
+    created, because hotels cannot be served without them.
     """
     cursor.execute(create_role_if_missing_sql(group_role()))
     cursor.execute(_privileges_sql(cursor, logins))

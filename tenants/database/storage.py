@@ -6,9 +6,9 @@ from django.db import migrations
 def store_inline(table: str, *columns: str, model_name: str) -> migrations.RunSQL:
     """Return an operation that turns off compression and TOAST storage for columns of a table.
 
-    PostgreSQL creates a TOAST table and its index for each table with long columns, unless all columns of variable
-    length are stored inline. List all columns of variable length, and use this operation only if the longest row fits
-    into a page of 8 kB. Provisioning then creates the table without a TOAST table (PostgreSQL 16 or later).
+    PostgreSQL creates a TOAST table for each table with long columns, unless all columns of variable length are stored
+    inline. List all columns of variable length, and use this operation only if the longest row fits into a page of 8
+    kB. It has an effect on new hotels with PostgreSQL 16 or later.
     """
     storage = ", ".join(f"ALTER COLUMN {column} SET STORAGE PLAIN" for column in columns)
     return migrations.RunSQL(

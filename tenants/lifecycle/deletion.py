@@ -51,11 +51,9 @@ class DeletionCertificate:
 def delete_hotel(*, hotel_id: UUID, confirm: str) -> DeletionCertificate:
     """Delete a suspended hotel: its schema, role, rows in the shared tables, and keys in Redis.
 
-    A deletion cannot be undone, so `confirm` must be the hotel's slug. When the function returns, the deletion is
-    committed and a check has found no remaining data. Uses the direct connection. Holds the migration lock, because a
-    migration whose schema is dropped while it runs would change the tables in `public` instead. If the function raises
-    HotelNotFound, DeletionConflict, MigrationConflict or RedisUnavailable, nothing was deleted. Raises
-    DeletionIncomplete if data remain after the commit.
+    A deletion cannot be undone, so `confirm` must be the hotel's slug. Uses the direct connection and holds the
+    migration lock. If the function raises HotelNotFound, DeletionConflict, MigrationConflict or RedisUnavailable,
+    nothing was deleted. Raises DeletionIncomplete if data remain after the commit.
     """
     with direct_connection(), platform_context(), hold_migration_lock():
         with _conflicts(slug=confirm):

@@ -20,7 +20,7 @@ from tenants.models import SchemaTemplate
 from tenants.unaudited import unaudited
 
 SCHEMA = "hotel_template"
-#: The tenant for work in the template schema. This tenant is not a hotel and has no role.
+#: The tenant object for the template schema. The template schema belongs to no hotel and has no role.
 TEMPLATE_TENANT = Tenant(
     id=None, slug="", schema=SCHEMA, role=None, name="", time_zone="UTC", language="en", status="template"
 )
@@ -93,16 +93,11 @@ def ensure_schema() -> None:
 
 @unaudited("The migration of each hotel is recorded.")
 def store_script() -> str:
-    """Dump the template schema and store the dump. New hotels are created from the stored dump.
+    """Dump the template schema and store the dump as the script for new hotels. Return its schema version.
 
-    Return the schema version of the template schema. Needs the direct connection. The schema version and the dump come
-    from one snapshot. The snapshot exists only on the server of this connection, so pg_dump fails if it connects to a
-    standby.
-
-    Transactions that provision a hotel lock the row that contains the dump, so the update of the row waits until they
-    end. A query for outdated hotels that runs after this function therefore finds all hotels that were created from the
-    previous dump.
-    Raises pgtools.ProgramFailed.
+    Needs the direct connection. The update of the stored script waits for transactions that provision a hotel with the
+    old script. A query for outdated hotels after this function therefore finds these hotels. Raises
+    pgtools.ProgramFailed.
     """
     with platform_context(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -168,12 +163,9 @@ def full_script(template: SchemaTemplate) -> str:
 def read_definitions(cursor: CursorWrapper, schema: str) -> tuple[str, str]:
     """Return two scripts that create the tables of a hotel's schema in a schema with another name.
 
-    The first script creates the tables. The second script, for use after the rows are inserted, creates keys,
-    constraints, indexes and triggers. PREAMBLE must be run before both.
-
-    If the schema has the same definitions as the template schema, the stored scripts of the template are returned.
-    Otherwise pg_dump generates the scripts, which takes seconds with thousands of hotels. Needs the direct connection
-    in a REPEATABLE READ transaction, and the caller must have locked the tables. Raises pgtools.ProgramFailed.
+    The first script creates the tables. The second script creates keys, constraints, indexes and triggers, and must be
+    run after the rows are inserted. PREAMBLE must be run before both scripts. Needs the direct connection in a
+    REPEATABLE READ transaction. Raises pgtools.ProgramFailed.
     """
     template = SchemaTemplate.objects.first()
     if template and template.fingerprint and template.fingerprint == compute_fingerprint(cursor, schema):

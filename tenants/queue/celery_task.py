@@ -59,11 +59,9 @@ REQUEUE_DELAY = 5.0
 class HotelTask(DjangoTask[Any, Any]):
     """A Celery task that runs in the context of the tenant that sent the task: a hotel or the platform.
 
-    Use `@shared_task(base=HotelTask, name="reminders.tasks.send_due")`. The task does not run if its hotel is no
-    longer active. Threads share the task object, so the object holds no state.
-
-    The signals `task_failed` and `task_succeeded` are sent before the message is acknowledged. If the failure cannot
-    be stored, for example because PostgreSQL is down, the message returns to the broker and the task runs again.
+    Use `@shared_task(base=HotelTask, name="reminders.tasks.send_due")`. The task does not run if its hotel is no longer
+    active. The signal `task_failed` or `task_succeeded` is sent before the message is acknowledged. If a failure cannot
+    be stored, the message returns to the broker and the task runs again.
     """
 
     #: Celery imports the request class from this path in workers only, because no other process needs the module.
@@ -235,7 +233,7 @@ class HotelTask(DjangoTask[Any, Any]):
         return bool((self.request.delivery_info or {}).get("redelivered"))
 
     def _count_delivery(self) -> None:
-        """Count a repeated delivery of the work that the current message contains.
+        """Count a repeated delivery of the current message.
 
         Raises TooManyDeliveries after MAX_DELIVERIES deliveries.
         """

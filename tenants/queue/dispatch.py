@@ -177,10 +177,9 @@ def handle_combined_message(
 ) -> None:
     """Process a Celery message with due items of several hotels: run the task for one hotel after the other.
 
-    If each hotel has few items, sending separate messages would take longer than processing the items. A failure in one
-    hotel must not affect the other hotels. A hotel's items are therefore sent again in a separate message if its task
-    fails, if a worker died with this message (`redelivered`), or if MESSAGE_SECONDS have passed. A failure of the
-    separate message is recorded.
+    A hotel's items are sent again in a separate message if its task fails, if a worker died with this message
+    (`redelivered`), or if MESSAGE_SECONDS have passed. So a failure in one hotel does not affect the other hotels. A
+    failure of the separate message is recorded.
     """
     kind = due.kinds()[kind_name]
     task = get_task(kind.task)

@@ -1,9 +1,7 @@
-"""The due queue: one row of the shared table `tenants_dueitem` per item that a hotel has to process at a given time.
+"""The due queue: a table of items that hotels have to process at a given time (`tenants_dueitem`).
 
-An app registers each kind of item with the Celery task that processes it. The dispatcher (`tenants.queue.dispatch`)
-sends due items to workers under a lease. If a worker dies, its lease ends and its items are sent again. An item can
-therefore be sent twice. A task must claim each item with a separate compare-and-set, and skip items that are already
-done. Code that makes something due writes the due item in the same transaction.
+The dispatcher (`tenants.queue.dispatch`) sends due items to workers. If a worker dies, its items are sent again, so a
+task must skip items that are already done. Code that makes something due writes the due item in the same transaction.
 """
 
 import datetime
@@ -49,15 +47,9 @@ def register(
 ) -> None:
     """Register the Celery task that processes a kind of due item. Call this function in `AppConfig.ready()`.
 
-    `batch_size` is the maximum number of items per Celery message.
-    `lease` is the time after which an item is sent to the Celery task again if the task has not completed the item.
-    The lease must be longer than the time that a message waits in Celery's queue and the time that a worker needs
-    for its items.
-    `daily` schedules one item of this kind per active hotel and day.
-    `recurring` says that the task schedules the item again, and that it does no harm if it runs late or twice.
-    A restored hotel keeps its recurring items and loses the others.
-    `combine_hotels` lets one Celery message hold items of several hotels. They are processed one after the other,
-    so use it only for tasks that call no external system of a hotel: a slow one would delay the other hotels.
+    `batch_size` is the maximum number of items per Celery message. An item is sent again after the time `lease` if the
+    task has not completed the item. If `daily` is true, each active hotel gets one item per day. A restored hotel keeps
+    only items that are `recurring`. `combine_hotels` lets a Celery message contain items of several hotels.
     """
     _kinds[kind] = ItemKind(
         name=kind,
@@ -102,9 +94,9 @@ def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> N
 
 
 def schedule_daily() -> int:
-    """Schedule the daily work of all active hotels. Return the number of new due items.
+    """Schedule the daily tasks of all active hotels. Return the number of new due items.
 
-    Each hotel gets one due item for each kind of daily work. The items become due at different times in the next six
+    Each hotel gets one due item for each kind of daily task. The items become due at different times in the next six
     hours, so that they do not delay other tasks. Needs the platform's context.
     """
     daily = [kind.name for kind in _kinds.values() if kind.daily]

@@ -1,4 +1,4 @@
-"""Repeated attempts to store that work was done, if the database is unavailable for some seconds after the work."""
+"""Repeated attempts to store that a task or a retry succeeded, in case the database is unavailable for some seconds."""
 
 import logging
 import time

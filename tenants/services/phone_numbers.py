@@ -23,14 +23,12 @@ class InvalidPhoneNumber(ValueError):
 
 
 def normalize_phone_number(text: str) -> str:
-    """Return the E.164 form of a phone number. Numbers with and without optional digits get the same form:
+    """Return the E.164 form of a phone number. Numbers with and without optional digits get the same form.
 
-    - Mexico: numbers have no 1 after the country code. Mobile numbers had this 1 until 2019, and still have it in
-      WhatsApp.
-    - Argentina: numbers have no 9 after the country code and no 15 after the area code. The 9 and the 15
-      only mark a mobile line, and callers dial the 9, the 15 or neither.
+    - Mexico: no 1 after the country code.
+    - Argentina: no 9 after the country code and no 15 after the area code.
     - Brazil: mobile numbers have the ninth digit, a 9 that was added until 2016.
-    - Italy: numbers of fixed lines keep the leading zero, and mobile numbers have no leading zero.
+    - Italy: fixed lines keep the leading zero, and mobile numbers have no leading zero.
 
     Raises InvalidPhoneNumber.
     """

@@ -1,10 +1,8 @@
-"""The benchmark runner.
+"""The benchmark runner. `make bench` measures all rows of the result table.
 
-`make bench` measures all rows of the result table. `make bench ONLY=id,id` measures only the rows with these ids.
-
-Each benchmark is a module. Its constant `IDS` lists the ids of its rows, and its function `measure(ids)` returns the
-rows. Each benchmark runs in a separate process, because some benchmarks configure Django themselves. The runner prints
-the results and writes them to `.bench/results.json`.
+`make bench ONLY=id,id` measures only the rows with these ids. Each benchmark is a module. Its constant `IDS` lists the
+ids of its rows, and its function `measure(ids)` returns the rows. Each benchmark runs in a separate process. The runner
+prints the results and writes them to `.bench/results.json`.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def median_ratio(ours: list[float], peer: list[float]) -> float:
 
 
 def row_of_rounds(id_: str, what: str, rounds: Iterable[Iterable[float]], *, bar: float) -> Row:
-    """Return the result row of rounds that each measured two durations: of hotelagent, and of the peer."""
+    """Return the result row of a benchmark. Each round contains the duration of hotelagent and of the other project."""
     ours, peer = (list(durations) for durations in zip(*rounds, strict=True))
     ratio = median_ratio(ours, peer)
     return row(id_, what, ours=statistics.median(ours), peer=statistics.median(peer), ratio=ratio, bar=bar)

@@ -1,6 +1,6 @@
-"""A function and a constant of the benchmarks of audit events, used by hotelagent and by django-auditlog.
+"""A function and a constant that the benchmarks of hotelagent's and django-auditlog's audit events share.
 
-This module does not import models, because the two sides have different settings.
+The module imports no models, because the processes of hotelagent and django-auditlog have different settings.
 """
 
 import threading

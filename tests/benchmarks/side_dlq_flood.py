@@ -1,4 +1,4 @@
-"""The functions that the benchmark `dlq_flood` measures: they capture failures and request admin pages."""
+"""The functions that the benchmark `dlq_flood` measures. They store failures and request admin pages."""
 
 import time
 from functools import cache
@@ -84,9 +84,9 @@ def visit_slowest_page() -> float:
 
 
 def count_groups() -> float:
-    """Return the number of groups to which the failures of the flood belong.
+    """Return the number of groups that contain the failures of this benchmark.
 
-    The failures of the flood are found by the mail server `SERVERS[0]` in their error messages.
+    The error message of these failures contains the name of the mail server `SERVERS[0]`.
     """
     with hotel_context(hotel()):
         flood = Failure.objects.filter(error_message__contains=SERVERS[0])

@@ -125,7 +125,7 @@ class Results:
 
 
 def read_tables(url: str) -> list[StoredFailure]:
-    """Read the failures of all hotels. `StoredFailure.hotel` is the position of the hotel in the order of the slugs."""
+    """Read the failures of all hotels. `StoredFailure.hotel` is the index of the hotel in the list sorted by slug."""
     failures: dict[Any, StoredFailure] = {}
     with psycopg.connect(url, autocommit=True) as connection:
         hotels = connection.execute("SELECT schema FROM tenants_hotel ORDER BY slug").fetchall()

@@ -21,12 +21,11 @@ class ChaosMailServer:
 
     Each of these attributes is the number of messages for which a failure will occur:
 
-    disconnects: accept a message, and disconnect without a reply.
-    hangs: accept a message, and reply only after the client has given up.
-    unavailable: reply to the MAIL command with 421, and disconnect.
+        disconnects: accept a message, and disconnect without a reply.
+        hangs: accept a message, and reply only after the client has given up.
+        unavailable: reply to the MAIL command with 421, and disconnect.
 
-    `accepted` and `confirmed` count messages by Message-ID. A message is confirmed when the final reply was
-    sent.
+    `accepted` and `confirmed` count messages by Message-ID.
     """
 
     port: int = 0

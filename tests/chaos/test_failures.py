@@ -178,7 +178,7 @@ def check_nothing_is_lost(results: Results) -> None:
 
 
 def check_once(results: Results, interrupted: int) -> None:
-    """Check that attempts do not overlap. Only non-idempotent failures with a lost attempt are in doubt."""
+    """Check that no attempts overlap, and that a job that must not be repeated is in doubt if its attempt was lost."""
     assert not results.overlapping_attempts()
     assert not results.overlapping_runs((IDEMPOTENT, ONCE, ORDERED))
     once = [failure for failure in results.failures if failure.name == ONCE]

@@ -21,10 +21,9 @@ def kill_while_waiting_for_lock(
 ) -> None:
     """Run `manage.py` until it waits for a lock, then kill it with SIGKILL.
 
-    This function acquires the lock on another connection, with the SQL statement `lock`. By default, PostgreSQL still
-    completes the statement that waits for the lock. If `kill_backend` is true, PostgreSQL's process for the command is
-    terminated, so the statement is not completed. When the function returns, PostgreSQL has rolled back all uncommitted
-    changes of the command.
+    This function acquires the lock on another connection, with the SQL statement `lock`. If `kill_backend` is true,
+    PostgreSQL's process for the command is terminated, so the statement that waits for the lock is not completed. When
+    the function returns, PostgreSQL has rolled back all uncommitted changes of the command.
     """
     previous = _other_backends()
     # This transaction only holds the lock. The queries below run in other transactions.

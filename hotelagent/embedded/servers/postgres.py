@@ -183,8 +183,8 @@ class Postgres:
         """Make PostgreSQL ignore the pid file that a killed server has left.
 
         PostgreSQL refuses to start if the process id in the file belongs to a running process. So the id is replaced by
-        the id of the parent process, which PostgreSQL ignores. The file must not be deleted, because it also contains
-        the id of the shared memory. With this id, PostgreSQL detects whether processes of the killed server still run.
+        the id of the parent process, which PostgreSQL ignores. The file must not be deleted, because PostgreSQL also
+        reads the id of the shared memory from it.
         """
         pid_file = self.data / "postmaster.pid"
         try:

@@ -97,9 +97,9 @@ class ParsedCalendar:
     """The content of a calendar.
 
     Each `EventProblem` in `entries` is an event that can't be imported as a booking or a closure. `warnings` lists
-    events that can be imported, but whose content is doubtful. `ignored` is the number of events that occupy no night.
-    `is_complete` is False if events may be missing. `reaches_horizon` is True if a repeating event continues beyond the
-    horizon, so that importing the same file at a later date would close more nights.
+    imported events whose content is doubtful. `ignored` is the number of events that occupy no night. `is_complete` is
+    False if events may be missing. `reaches_horizon` is True if a repeating event continues beyond the horizon, the
+    last imported date.
     """
 
     entries: list[Entry] = field(default_factory=list)

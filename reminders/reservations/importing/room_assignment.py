@@ -1,8 +1,8 @@
 """Assignment of rooms to the stays in a file, so that as few rooms as possible are needed.
 
 The algorithm is greedy interval partitioning for each room type: in the order of arrival, each stay gets the free room
-with the lowest number. The number of rooms equals the number of stays on the busiest night, which is the minimum
-(Kleinberg and Tardos, Algorithm Design, section 4.1). Stays are kept in arrays of integers, 20 bytes for each.
+with the lowest number. This number of rooms is the minimum (Kleinberg and Tardos, Algorithm Design, section 4.1). Stays
+are kept in arrays of integers, 20 bytes for each.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A Django PostgreSQL backend that sends the current tenant's schema and role with every statement.
 
-This backend extends the backend of django-tenants and keeps the methods of django-tenants that select a schema
-(set_tenant, set_schema, schema_name). The backend of django-tenants sets the search_path of the session, and can fall
-back to `public`. This backend does neither. The file tenants/database/README.md explains the design.
+This backend extends the backend of django-tenants, which sets the search_path of the session and can fall back to
+`public`. This backend does neither. The file tenants/database/README.md explains the design.
 """
 
 from __future__ import annotations

@@ -1,14 +1,8 @@
 """Classification of SQL statements by their effect on the transaction and the session.
 
-The backend sends `SET LOCAL` statements before each statement, in the same message. Three kinds need care:
-
-- Transaction control ends the effect of `SET LOCAL`.
-- A change to the session would affect the next client that the pooler gives the session to.
-- Some statements cannot run in a transaction block.
-
-The text is parsed by PostgreSQL's own grammar (pgparse), and only listed types of statements count as plain. What
-functions do inside is not classified. This protects against mistakes, not against attacks. The database privileges are
-a second protection (tenants/database/roles.py).
+The backend sends `SET LOCAL` statements before each statement. Transaction control would end the effect of `SET LOCAL`,
+and a change to the session would affect the next client of the pooler. This module protects against mistakes, not
+against attacks. tenants/database/README.md explains the design.
 """
 
 from __future__ import annotations

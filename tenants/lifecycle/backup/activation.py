@@ -49,9 +49,9 @@ def find_suspension_reasons(
 
 
 def find_overdue_items(hotel: Hotel) -> QuerySet[DueItem]:
-    """Return the hotel's overdue entries of the due queue, which may have been processed after the backup was made.
+    """Return the hotel's overdue due items, which may have been processed after the backup was made.
 
-    Entries of recurring work, such as calendar imports, are omitted.
+    Recurring items, such as calendar imports, are omitted.
     """
     recurring = [kind.name for kind in due.kinds().values() if kind.recurring]
     return DueItem.objects.filter(hotel_id=hotel.id, due_at__lte=Now()).exclude(kind__in=recurring)

@@ -52,8 +52,7 @@ class Backup:
 def backup_hotel(
     *, hotel_id: UUID, path: Path, overwrite: bool = False, masked: bool = False, progress: Progress
 ) -> Backup:
-    """Back up a hotel to a file that only the file's owner may read. The file gets the name `path` only after it has
-    been verified.
+    """Back up a hotel to a file that only the file's owner may read.
 
     All data come from one snapshot of the database. The hotel can be used during the backup, but its migrations wait.
     If `masked` is true, the file contains no personal data and no secrets (tenants.personal_data). Uses the direct

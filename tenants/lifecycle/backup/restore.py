@@ -66,14 +66,13 @@ def restore_hotel(
     discard_due: bool = False,
     progress: Progress,
 ) -> RestoreResult:
-    """Restore a hotel from a backup file.
+    """Restore a hotel from a backup file. If an error is raised, nothing has been restored.
 
-    The hotel gets its original slug, or `slug` if that is given. The hotel keeps its id unless another hotel has that
-    id. With `suspended`, the restored hotel is always suspended. With `discard_due`, the hotel's overdue entries of the
-    due queue are deleted, because they may have been processed after the backup was created. Uses the direct connection
-    and holds the migration lock. Raises InvalidBackup, CorruptBackup, UnsupportedBackupVersion, InvalidSlug,
-    SlugConflict, DomainConflict, MigrationConflict, SchemaTemplateNotFound or RestoreFailed. If an error is raised,
-    nothing has been restored.
+    The hotel gets its original slug, or `slug` if that is given. With `suspended`, the hotel is suspended in any case.
+    With `discard_due`, overdue due items are deleted, because they may have been processed after the backup.
+
+    Raises InvalidBackup, CorruptBackup, UnsupportedBackupVersion, InvalidSlug, SlugConflict, DomainConflict,
+    MigrationConflict, SchemaTemplateNotFound or RestoreFailed.
     """
     with open_backup(path) as backup:
         _refuse_unknown_migrations(backup.manifest)

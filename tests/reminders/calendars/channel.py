@@ -45,8 +45,7 @@ class Channel(ScriptedServer):
 
     Each request is handled with the next item of `responses`: an HTTP status, the target of a redirect, or the name of
     a fault. `hang` sends no response, `drip` sends one byte at a time, `short` ends the response too early, and
-    `endless` never ends the response. For the status 200, the server sends the calendar with `headers`, or responds
-    with 304 if the client already has the current calendar. Clients without "Mozilla" in their User-Agent are refused.
+    `endless` never ends the response. Clients without "Mozilla" in their User-Agent are refused.
     """
 
     def __init__(self, content: bytes) -> None:

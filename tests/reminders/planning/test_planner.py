@@ -98,7 +98,7 @@ def test_cancelled_reservation_has_no_scheduled_reminders(book: Book, clock: Clo
     assert {status for status, _at in reminders_by_key().values()} == {"scheduled"}
 
 
-def test_reminders_that_are_no_longer_needed_are_in_the_trail_of_the_reservation(
+def test_cancellation_of_reminders_is_recorded_in_an_audit_event_of_the_reservation(
     book: Book, clock: Clock
 ) -> None:
     clock("2030-05-01 12:00")

@@ -76,7 +76,7 @@ def test_bounce_suppresses_the_address_and_creates_a_failure(
     assert {event.actor_label for event in told} <= {"Postmark", "Mailgun", "Brevo"}
 
 
-def test_events_of_a_provider_have_the_origin_of_its_request(
+def test_audit_events_about_a_provider_webhook_contain_the_address_of_the_request(
     sent: Reminder, hotel: Hotel, settings: Any
 ) -> None:
     settings.TRUSTED_PROXY_HOPS = 1  # The request has no header of the proxy.
