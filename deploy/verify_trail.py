@@ -6,7 +6,7 @@
 The result is the first word of the output, and the exit code:
 
     valid         0  The events are exactly those that the owner of the key has signed.
-    invalid       1  They are not. The output names the first wrong position and the reason.
+    invalid       1  The events differ. The output names the first wrong position in the log and the reason.
     undetermined  2  The program cannot decide: a file cannot be read, a key is missing, or the export is only a part.
 
 The README of audit/transparency in the source code of hotelagent describes the format of exports.
@@ -260,7 +260,7 @@ def parse_tile(member: object) -> tuple[int, int, bytes]:
 
 
 def check_event(line: dict[str, Any], position: int, end: int, tree: Tree) -> int:
-    """Compare the event at this position of the log with its signed hash.
+    """Compare the event with its signed hash. `position` is the number of the event in the log.
 
     Return how many personal values of the event are erased or left out. Raises InvalidExport.
     """
@@ -286,7 +286,7 @@ def check_event(line: dict[str, Any], position: int, end: int, tree: Tree) -> in
 
 
 def check_personal(commitments: dict[str, str], values: dict[str, dict[str, Any]]) -> int:
-    """Compare the personal values of an event with their commitments, the salted hashes in the signed entry.
+    """Compare the personal values of an event with the salted hashes that the signed log contains.
 
     Return the number of values that are erased or left out. Raises InvalidExport.
     """

@@ -278,9 +278,9 @@ def _spans_by_room(rows: Iterable[dict[str, Any]]) -> dict[int, list[_Span]]:
 
 
 def _free_check_ins(spans: Iterable[_Span], nights: Nights) -> list[datetime.date]:
-    """Return the check-in dates within the horizon on which a stay would not overlap with any of the occupied `spans`.
+    """Return the check-in dates on which a stay of `nights.count` nights would not overlap with the occupied `spans`.
 
-    The stay has `nights.count` nights.
+    Only dates up to `HORIZON_DAYS` after the requested check-in are returned.
     """
     blocked = bytearray(HORIZON_DAYS)
     for check_in, check_out in spans:

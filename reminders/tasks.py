@@ -16,10 +16,7 @@ from tenants.queue.celery_task import HotelTask
 
 @shared_task(base=HotelTask, name="reminders.tasks.send_due")
 def send_due(ids: list[str]) -> None:
-    """Send the due reminders (see `batch.send_due`).
-
-    `ids` are the ids of reminders that are due according to the due queue, the table of work with a due time.
-    """
+    """Send the due reminders. `ids` contains the ids of the reminders that are due according to the due queue."""
     batch.send_due([uuid.UUID(id_) for id_ in ids], transport=smtp.thread_transport())
 
 

@@ -103,5 +103,5 @@ def _url(page: Page) -> str | None:
 
 
 def position(label: str, app_order: tuple[str, ...]) -> int:
-    """Return the position of an app in `app_order`. Apps that are not listed come last."""
+    """Return the index of an app in `app_order`. Apps that are not listed come last."""
     return app_order.index(label) if label in app_order else len(app_order)

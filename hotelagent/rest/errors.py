@@ -107,7 +107,7 @@ _INCOMPLETE_MESSAGES = (
     exceptions.NotAcceptable,
 )
 
-#: The problem types of Django's exceptions. The first entry that matches an exception is used.
+#: The problem types of Django's exceptions. The first exception class that matches is used.
 _PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     (Http404, problems.NOT_FOUND),
     (DjangoPermissionDenied, problems.FORBIDDEN),

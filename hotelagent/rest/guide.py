@@ -90,7 +90,7 @@ _TAGS = {
     "audit": "The audit trail: who did what, when and from where.",
 }
 
-#: Functions that describe the webhooks of an app. They return entries of the OpenAPI member `webhooks`.
+#: Functions that describe the webhooks of an app. Each function returns items of the OpenAPI member `webhooks`.
 _webhook_sources: list[Callable[[], dict[str, Any]]] = []
 
 

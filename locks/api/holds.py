@@ -253,7 +253,9 @@ def _validated(serializer_class: type[Serializer[Any]], request: Request) -> dic
 def _require_staff() -> None:
     """Raise PermissionDenied if the client uses an API key. Only staff may change the holds of other clients."""
     if current_actor().kind != "user":
-        raise exceptions.PermissionDenied(_("Only signed-in staff can do this. API keys can't."))
+        raise exceptions.PermissionDenied(
+            _("Only signed-in staff can perform this operation. API keys can't.")
+        )
 
 
 def _hold_response(hold: Hold, *, status_code: int = status.HTTP_200_OK) -> Response:

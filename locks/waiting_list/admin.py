@@ -85,7 +85,10 @@ class WaitingListEntryAdmin(HotelModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return whether the user may use the list's action that cancels entries. The page of an entry is read-only."""
+        """Return whether the user may cancel waiting list entries with the action of the list.
+
+        The page of an entry is read-only.
+        """
         return obj is None and super().has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

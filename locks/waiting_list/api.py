@@ -115,7 +115,7 @@ class WaitingListViewSet(IdempotentMixin, HotelViewSet):
     required_scopes = {"GET": "locks:read", "POST": "locks:write", "DELETE": "locks:write"}
 
     def get_queryset(self) -> QuerySet[WaitingListEntry]:
-        """Return the client's own entries, or all entries for staff."""
+        """Return the client's own waiting list entries, or all entries for staff."""
         entries = entries_with_position()
         return entries if staff_holder() else entries.filter(holder=holder())
 

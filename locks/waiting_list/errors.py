@@ -14,7 +14,7 @@ class WaitingListEntryNotFound(DomainError):
 
 
 class TooManyWaitingListEntries(DomainError):
-    """The client, or one guest session of the client, already has `limit` open entries, which is the maximum number."""
+    """The client, or one guest session of the client, already has `limit` (the maximum) open waiting list entries."""
 
     code = "too-many-waiting-list-entries"
     status = 429

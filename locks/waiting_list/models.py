@@ -17,7 +17,7 @@ class WaitingStatus(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
-#: Statuses of entries that have not ended: they wait for a room, or a room is offered to them.
+#: Statuses of waiting list entries that have not ended: they wait for a room, or a room is offered to them.
 OPEN_STATUSES = [WaitingStatus.WAITING, WaitingStatus.OFFERED]
 
 
@@ -60,7 +60,7 @@ class WaitingListEntry(models.Model):
             ),
         ]
         indexes = [
-            # After each change to an allocation, a query uses the index to check whether an open entry exists.
+            # The index shows after each change to an allocation whether an open waiting list entry exists.
             models.Index(
                 fields=["joined_at"], condition=Q(status__in=OPEN_STATUSES), name="locks_waiting_open"
             ),

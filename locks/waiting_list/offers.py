@@ -53,7 +53,7 @@ def offer_rooms(*, rooms: Sequence[int], nights: Nights) -> None:
 
 
 def schedule_entries(room_types: Collection[str]) -> None:
-    """Schedule the waiting entries for rooms of these types in the due queue, so that a worker processes them now.
+    """Make the waiting list entries for rooms of these types due, so that a worker processes them now.
 
     Call this function after rooms of these types were added or enlarged.
     """
@@ -64,7 +64,7 @@ def schedule_entries(room_types: Collection[str]) -> None:
 
 
 def offer_free_rooms(entry: WaitingListEntry) -> bool:
-    """Offer rooms that suit the entry, until the entry has an offer.
+    """Offer suitable rooms to waiting list entries, until the given entry has an offer.
 
     Each room is offered to the oldest entry that it suits. Return False if the entry has no offer because another
     transaction had locked one of the rooms. Updates `entry`.

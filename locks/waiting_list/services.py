@@ -86,9 +86,9 @@ def create_entry(new: NewEntry) -> WaitingListEntry:
 
 
 def claim_offer(entry_id: UUID) -> Hold:
-    """Claim the offer of an entry. Return the hold with its token, which can't be read again.
+    """Claim the offer of a waiting list entry. Return the hold with its token, which can't be read again.
 
-    The hold expires when the offer would have expired, and can be extended like any other. Raises
+    The hold expires when the offer would have expired, and can be extended like any other hold. Raises
     WaitingListEntryNotFound, NoOpenOffer, OfferAlreadyClaimed or OfferExpired.
     """
     token = new_token()
@@ -112,7 +112,7 @@ def claim_offer(entry_id: UUID) -> Hold:
 
 
 def cancel_entry(entry_id: UUID) -> WaitingListEntry:
-    """Cancel an entry and release its offer, which makes the next entries due.
+    """Cancel a waiting list entry and release its offer, which makes the next entries due.
 
     Does nothing if the entry has been cancelled or has expired. Raises WaitingListEntryNotFound or OfferAlreadyClaimed.
     """
@@ -228,9 +228,9 @@ def _type_of_room(room: int) -> str:
 
 
 def _get_entry(entry_id: UUID) -> WaitingListEntry:
-    """Return an entry that the current actor may change: a client's own entry, or any entry for staff.
+    """Return a waiting list entry that the current actor may change.
 
-    Raises WaitingListEntryNotFound.
+    A client may change its own entries, and staff may change any entry. Raises WaitingListEntryNotFound.
     """
     entry = WaitingListEntry.objects.select_related("room").filter(id=entry_id).first()
     if entry is None or (entry.holder != holder() and staff_holder() is None):

@@ -20,7 +20,7 @@ SELECT locks_offer(%(hotel)s, %(time_zone)s, %(room)s, daterange(%(check_in)s, %
 
 #: The query for the values that the service checks before it creates a waiting list entry.
 #: The query returns today's date, and whether the hotel has a suitable room.
-#: The query also returns the number of open entries of the client, and of the client's guest session.
+#: The query also returns the number of open waiting list entries of the client, and of the client's guest session.
 NEW_ENTRY_SITUATION = """
 SELECT (clock_timestamp() AT TIME ZONE %(time_zone)s)::date AS today,
     EXISTS (SELECT FROM locks_room room

@@ -38,7 +38,7 @@ EVENT_CHOICES = [(event.value, format_lazy("{} ({})", event.label, event.value))
 OVERLAP_CHOICES = (
     (policy.DEFAULT_OVERLAP_HOURS, _("for 24 hours")),
     (policy.MAX_OVERLAP_HOURS, _("for 7 days")),
-    (0, _("for 0 hours (if the previous secret has leaked)")),
+    (0, _("for 0 hours (choose this option if the previous secret has leaked)")),
 )
 
 

@@ -24,7 +24,7 @@ NAMES |= {
     IMPORT_TASK: gettext_lazy("importing a file"),
     "reminders.tasks.delete_expired_files": gettext_lazy("deleting old files"),
     "reminders.tasks.replan_all": gettext_lazy("planning all reminders again"),
-    "reminders.tasks.replan_reservations": gettext_lazy("planning the reminders of a reservation again"),
+    "reminders.tasks.replan_reservations": gettext_lazy("planning a reservation's reminders again"),
     "reminders.tasks.send_due": gettext_lazy("sending reminders"),
     "reminders.tasks.sync_calendar": gettext_lazy("importing a linked calendar"),
     "reminders.tasks.sync_calendars": gettext_lazy("importing linked calendars"),

@@ -43,13 +43,13 @@ LEASE = timedelta(seconds=120)
 TIME_LIMIT = 120.0
 
 _INTERRUPTED = gettext_noop(
-    "An unexpected error interrupted the work on the file. The work will be retried automatically, and the "
-    "operators can see the error."
+    "The file could not be processed because of an unexpected error. The next attempt starts automatically, and "
+    "the operators can see the error."
 )
 
 
 class LeaseLost(Exception):
-    """The worker no longer has the lease of the file, because staff stopped the work or another worker took over."""
+    """The worker no longer has the lease of the file, because staff stopped the import or another worker took over."""
 
 
 class TimeUp(Exception):

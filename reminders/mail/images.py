@@ -50,7 +50,7 @@ def read_logo(content: bytes) -> Logo:
         is_complete = _JPEG_END in content[-1024:]
     else:
         raise InvalidLogo(
-            _("The file is not a PNG or JPEG image. Not all e-mail clients display other formats.")
+            _("The file is not a PNG or JPEG image. Many e-mail clients can't display other formats.")
         )
     width, height = size
     if not (0 < width <= MAX_PIXELS and 0 < height <= MAX_PIXELS):

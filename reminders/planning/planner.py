@@ -191,7 +191,7 @@ def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_Plann
 
 
 def _store(planned: Sequence[_PlannedReminder], *, replaced: Sequence[str], now: datetime) -> PlanningResult:
-    """Insert the planned reminders. Existing reminders are updated if their status is in `replaced` (see `_STORE`)."""
+    """Insert the planned reminders. Update existing reminders whose status is in `replaced`."""
     if not planned:
         return PlanningResult()
     with connection.cursor() as cursor:

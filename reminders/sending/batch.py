@@ -95,7 +95,7 @@ class Batch:
     """A batch of claimed reminders of the current hotel, which are sent one after the other.
 
     `_accepted` is a message that the mail server accepted but that is not stored as sent yet. `_sent_ids` contains the
-    ids of reminders that were sent but whose entries have not been removed from the due queue yet.
+    ids of sent reminders whose due items have not been removed yet.
     """
 
     def __init__(self, claimed: ClaimedBatch, transport: Transport) -> None:

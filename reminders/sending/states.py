@@ -51,7 +51,7 @@ class SendingEvent(StrEnum):
     RETURNED = "returned"
 
 
-#: Maps (status, event) to the next status. An event without an entry for the current status changes nothing.
+#: Maps pairs of status and event to the next status. If a pair is missing, the event does not change the status.
 TRANSITIONS: Final[Mapping[tuple[ReminderStatus, SendingEvent], ReminderStatus]] = {
     (SCHEDULED, SendingEvent.CLAIMED): SENDING,
     (SENDING, SendingEvent.RECLAIMED): SENDING,

@@ -46,7 +46,7 @@ def suppress_recipient(reminder: Reminder, *, reason: SuppressionReason) -> bool
 
 
 def remove_suppression(*, suppression_id: uuid.UUID) -> None:
-    """Remove an entry from the suppression list, so that its address receives reminders again.
+    """Remove an address from the suppression list, so that the address receives reminders again.
 
     Raises SuppressionNotFound.
     """
@@ -63,7 +63,7 @@ def remove_suppression(*, suppression_id: uuid.UUID) -> None:
 
 
 def _insert(email: str, reason: SuppressionReason) -> uuid.UUID | None:
-    """Return the id of the new entry, or None if the address is already on the list."""
+    """Return the id of the new suppression, or None if the address is already on the suppression list."""
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [uuid7(), email.strip().lower(), reason.value])
         row: tuple[uuid.UUID] | None = cursor.fetchone()

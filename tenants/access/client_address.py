@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.http import HttpRequest
 
-#: Maximum length of an entry of X-Forwarded-For. The longest IP address with a port and a zone is much shorter.
+#: Maximum length of an address in X-Forwarded-For. The longest IP address with a port and a zone is much shorter.
 _MAX_LENGTH = 100
 
 

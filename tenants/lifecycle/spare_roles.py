@@ -29,7 +29,7 @@ RETURNING hotel_id
 
 
 def take_hotel_id() -> UUID:
-    """Return the id for a new hotel: the id of a spare role, or a new id if no spare role is left.
+    """Return the id for a new hotel: the id of a role that was created in advance (spare role), or a new id.
 
     The spare role is used up when the caller's transaction commits. Needs the context of the platform.
     """
@@ -42,7 +42,7 @@ def take_hotel_id() -> UUID:
 
 
 def refill_sql(logins: DatabaseLogins) -> str:
-    """Return the SQL statements that create BATCH spare roles, or an empty string if the database has spare roles.
+    """Return the SQL statements that create BATCH roles in advance, or an empty string if such spare roles exist.
 
     This function inserts a `SpareRole` row for each new role. To create the roles, the caller must execute the returned
     statements in the same transaction. Needs the direct connection and the context of the platform.

@@ -1,7 +1,7 @@
 """Benchmark of a flood of failures with one cause: 100,000 failures in a minute.
 
-The failures must form one group, and the admin pages must respond during the flood.
-Several processes capture failures at the same time, as workers do, while another process requests the pages.
+The failures must form one group, and the admin pages must respond during the flood. Several processes store failures at
+the same time, as workers do, while another process requests the pages.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def measure(_ids: list[str]) -> list[Row]:
         visitor("prepare")
 
         def capture(first: int, count: int, *, groups: int) -> float:
-            """Let each worker process capture `count` failures. Return the seconds until all of them have finished."""
+            """Let each worker process store `count` failures. Return the seconds until all of them have finished."""
             started = time.perf_counter()
             list(
                 pool.map(

@@ -1,7 +1,7 @@
-"""Benchmarks of capturing failed tasks in the dead-letter queue.
+"""Benchmarks of storing failed tasks in the dead-letter queue.
 
 For comparison, django-celery-results stores the result of the same failed tasks. hotelagent also stores the attempt,
-the group, the due queue entry of the first retry and the audit event, in the schema of the hotel.
+the group, the due item of the first retry and the audit event, in the schema of the hotel.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ def _fill_hotel(
 ) -> None:
     """Create a hotel with `holds` active holds, which begin on every second night from today.
 
-    Each hold has an entry in the due queue and an audit event, like a hold that a client has acquired.
+    Each hold has a due item and an audit event, like a hold that a client has acquired.
     """
     caller("make_hotel", slug, rooms or max(CALLERS * 25, holds // HOLDS_PER_ROOM))
     schema = "hotel_" + slug.replace("-", "_")

@@ -1,7 +1,7 @@
 """Benchmark of the import of bookings, compared with a COPY of the same rows.
 
-For each booking the import stores a stay, a reservation, and two reminders with their entries in the due queue. The
-import also creates the rooms that the stays need.
+For each booking the import stores a stay, a reservation, and two reminders with their due items. The import also
+creates the rooms that the stays need.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Benchmarks of a redrive, which schedules and retries many failures.
+"""Benchmarks of a redrive, an operation that schedules and retries many failures.
 
 For comparison, procrastinate schedules the same number of failed jobs again, with one function call for each job.
-hotelagent also stores an audit event and a due queue entry for each failure.
+hotelagent also stores an audit event and a due item for each failure.
 """
 
 from __future__ import annotations

@@ -108,9 +108,9 @@ _PRIMARY_KEY, _INDEX = "tenants_dueitem_pkey", "tenants_dueitem_claim_at"
 
 
 def _insert_items(superuser: psycopg.Connection, count: int, due_at: str) -> None:
-    """Insert entries into the due queue in the order in which the daily planning inserts them.
+    """Insert due items in the order in which the daily planning inserts them.
 
-    The entries of all hotels for one day come first, then those for the next day.
+    The due items of all hotels for one day come first, then those for the next day.
     """
     # Disable triggers, because the checks of the foreign key would take most of the time.
     superuser.execute("SET session_replication_role = replica")

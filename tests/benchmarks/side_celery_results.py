@@ -1,4 +1,4 @@
-"""The functions that use django-celery-results in the benchmark of capturing failed tasks.
+"""The functions that use django-celery-results in the benchmark of storing failed tasks.
 
 The module `contestants` starts a process with the settings of `peer.celery_results`, and calls the functions there.
 """

@@ -42,9 +42,9 @@ def _tenant(slug: str) -> Tenant:
 
 
 def fill_group(slug: str, count: int) -> None:
-    """Capture a failure, and insert copies of the failure until the group has `count` failures.
+    """Store a failure, and insert copies of the failure until the group has `count` failures.
 
-    The attempt and the due queue entry of the failure are also copied.
+    The attempt and the due item of the failure are also copied.
     """
     capture_once(slug, -1)
     copies = "(SELECT id AS copy_id FROM dlq_failure WHERE work_key LIKE 'copy-%') AS copies"
@@ -69,7 +69,7 @@ def fill_group(slug: str, count: int) -> None:
 
 
 def capture_once(slug: str, number: int) -> float:
-    """Capture the failure of one task as a worker does, and return the duration in seconds."""
+    """Store the failure of one task as a worker does, and return the duration in seconds."""
     task_id = str(uuid.uuid4())
     fail.push_request(
         id=task_id,
@@ -92,7 +92,7 @@ def capture_once(slug: str, number: int) -> float:
 
 
 def capture(slug: str, times: int) -> float:
-    """Capture `times` failures of a task, and delete them. Return the mean time in seconds that one capture takes."""
+    """Store `times` failures of a task, and delete them. Return the mean time in seconds for storing a failure."""
     with hotel_context(_tenant(slug)):
         last = Failure.objects.order_by("id").values_list("id", flat=True).last()
     seconds = sum(capture_once(slug, number) for number in range(times)) / times

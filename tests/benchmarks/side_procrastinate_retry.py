@@ -1,4 +1,4 @@
-"""The functions of procrastinate that are compared with a redrive: they schedule failed jobs again.
+"""The functions of procrastinate that schedule failed jobs again, for the comparison with retries in hotelagent.
 
 The module `contestants` starts a process and calls the functions in it.
 """

@@ -1,4 +1,4 @@
-"""The functions of hotelagent that the benchmark of redrives calls.
+"""The functions of hotelagent that the benchmark `redrives` calls to retry many failures.
 
 The module `contestants` runs these functions in a process with the development settings.
 """
@@ -39,7 +39,7 @@ def prepare() -> None:
 
 
 def fill(count: int) -> None:
-    """Capture a permanent failure, and insert copies of the failure until the hotel has `count` failures."""
+    """Store a permanent failure, and insert copies of the failure until the hotel has `count` failures."""
     create_hotel(slug=SLUG, name="Bench")
     with hotel_context(_hotel()), connection.cursor() as cursor:
         failures.capture(
@@ -57,9 +57,9 @@ def fill(count: int) -> None:
 
 
 def schedule(count: int) -> float:
-    """Schedule the retries of all failures with a redrive, and return the duration in seconds.
+    """Schedule the retries of all failures with one operation (a redrive), and return the duration in seconds.
 
-    Afterwards cancel the redrive and delete its due queue entries, so that the benchmark can repeat the measurement.
+    Afterwards cancel the redrive and delete its due items, so that the benchmark can repeat the measurement.
     """
     with hotel_context(_hotel()):
         # No worker runs, so the redrive must not wait for results.
@@ -78,7 +78,7 @@ def schedule(count: int) -> float:
 
 
 def clear(count: int) -> float:
-    """Retry all failures with a redrive. Return the seconds until the redrive has ended.
+    """Retry all failures with one operation (a redrive). Return the seconds until the redrive has ended.
 
     A Celery worker with two processes executes the retries.
     """

@@ -36,7 +36,7 @@ def prepare() -> None:
 def set_hotel_count(count: int) -> None:
     """Delete all hotels, and insert `count` hotels without schemas.
 
-    Each hotel gets ten entries in the due queue. The entries become due in an hour.
+    Each hotel gets ten due items, whose time comes in an hour.
     """
     with platform_context(), connection.cursor() as cursor:
         Hotel.objects.all().delete()
@@ -68,7 +68,7 @@ def statements_of_idle_tick() -> float:
 
 
 def claim(times: int) -> float:
-    """Return the mean time in seconds for claiming a batch of due queue entries, without releasing them."""
+    """Return the mean time in seconds for claiming a batch of due items, without releasing them."""
     seconds = 0.0
     with platform_context():
         for _ in range(times):
@@ -127,13 +127,13 @@ def make_due(hotels: int, each: int) -> None:
 
 
 def dispatch_due() -> None:
-    """Send the due entries of the due queue to the workers, as a Celery beat task does every few seconds."""
+    """Send the due items to the workers, as a Celery beat task does every few seconds."""
     with platform_context():
         tasks.tick()
 
 
 def count_due() -> float:
-    """Return the number of entries that all hotels together have in the due queue."""
+    """Return the number of due items that all hotels together have."""
     with platform_context():
         return float(DueItem.objects.count())
 

@@ -145,10 +145,7 @@ def read_tables(url: str) -> list[StoredFailure]:
 
 
 def count_due_items(url: str, *, soon: bool = False) -> int:
-    """Count the items of failures and redrives in the due queue.
-
-    With `soon`, items that are due much later are not counted.
-    """
+    """Count the due items for retries of failures. With `soon`, items that are due much later are not counted."""
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute(
             "SELECT count(*) FROM tenants_dueitem WHERE kind IN ('failure', 'redrive') "

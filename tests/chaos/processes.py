@@ -1,9 +1,6 @@
-"""A program that starts the processes of the chaos tests: Celery workers, Celery beats, and functions of
-the tests.
+"""A program that starts the processes of the chaos tests: Celery workers, Celery beats, and functions of the tests.
 
-The program loads Django once and forks a child process for each command. The program reads one command per line as
-JSON, and writes one number for each command. When the input ends, the program kills the processes that it has
-started. The commands are:
+The program loads Django once and forks a child process for each command, a line of JSON in its input. The commands are:
 
     ["worker", pool, concurrency]           start a worker, write its process id
     ["beat", lease, renewal]                start a beat, write its process id

@@ -1,4 +1,4 @@
-"""Tests of Celery messages that combine entries of the due queue from several hotels."""
+"""Tests of Celery messages that contain due items of several hotels."""
 
 from typing import Any
 from uuid import uuid4

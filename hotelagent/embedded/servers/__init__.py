@@ -1,1 +1,1 @@
-"""The PostgreSQL and Valkey servers for development, and the keeper: the process that starts and stops them."""
+"""The PostgreSQL and Valkey servers for development, and the process that starts and stops the servers (the keeper)."""

@@ -25,7 +25,7 @@ KEEPER_LOCK = "keeper.lock"
 CHILDREN_FILE = "servers.json"
 LOG = "servers.log"
 
-#: Maximum number of seconds that the keeper waits before it restarts a server that has ended.
+#: Maximum number of seconds that the keeper process waits before it restarts a server that has ended.
 MAX_PAUSE = 30.0
 START_ATTEMPTS = 6
 
@@ -35,7 +35,7 @@ def services(home: Path) -> tuple[Postgres, Valkey]:
 
 
 class Keeper:
-    """Starts the embedded servers, restarts a server that ends unexpectedly, and stops the servers."""
+    """Starts the embedded servers, restarts a server that ends unexpectedly, and stops all servers in the end."""
 
     def __init__(self, home: Path) -> None:
         self.run = home / "run"
@@ -44,9 +44,9 @@ class Keeper:
         self.is_unused = threading.Event()
 
     def start_all(self) -> None:
-        """Start the servers and wait until they are ready. Servers that a killed keeper left running are stopped first.
+        """Start the servers and wait until they are ready. Raises EmbeddedError.
 
-        Raises EmbeddedError.
+        Servers that an earlier, killed keeper process left running are stopped first.
         """
         processes.stop_orphans(self.run / CHILDREN_FILE)
         for service in self.services:

@@ -27,8 +27,8 @@ _PARTS_WITHIN_A_DAY = frozenset({"BYHOUR", "BYMINUTE", "BYSECOND"})
 class Expansion:
     """The calculation of the dates on which the repeating events of one calendar take place.
 
-    Only dates from today to a maximum date, the horizon, are calculated. `reaches_horizon` is True if an event repeats
-    after the horizon. In this case, a later import of the same calendar closes more nights.
+    Only dates from today to a maximum date are calculated. `reaches_horizon` is True if an event repeats after the
+    maximum date. In this case, a later import of the same calendar closes more nights.
     """
 
     def __init__(self, *, zone: ZoneInfo, today: date, time_zones: TimeZones) -> None:

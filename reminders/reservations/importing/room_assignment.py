@@ -54,7 +54,7 @@ class RoomAssignment:
             self._rooms[stay] = room
 
     def _by_arrival(self) -> array[int]:
-        """Return the positions of the stays, ordered by arrival and then by their order in the file.
+        """Return the indexes of the stays, ordered by arrival and then by their order in the file.
 
         The method uses a counting sort in an array, because the list that `sorted` returns takes ten times the memory.
         """

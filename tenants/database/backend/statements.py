@@ -123,7 +123,7 @@ def classify_template(text: str) -> Statement | None:
     query string that contains the values.
     """
     if len(text) > _LONG_TEXT:
-        # Replace each list of placeholders by one placeholder, so that lists of different lengths share a cache entry.
+        # Replace each list of placeholders by one placeholder, so that the cache key does not depend on its length.
         text = _ROW_LIST.sub("(%s)", _PLACEHOLDER_LIST.sub("%s", text))
         if len(text) > _LONGEST_CACHED_TEMPLATE:
             return _parse_template(text)

@@ -1,11 +1,11 @@
 -- Offers a room to suitable waiting list entries whose nights overlap with the given nights.
--- The oldest entry comes first. An entry is skipped if the room is not free on all of its nights.
+-- The oldest waiting list entry comes first. An entry is skipped if the room is not free on all of its nights.
 -- An offer is a hold for the client that created the waiting list entry.
 --
 -- Returns false if another transaction has locked the room.
 -- Rooms and waiting list entries that another transaction has locked are skipped.
 -- A transaction that has locked a row may be waiting for the caller, so waiting for that transaction could deadlock.
--- A locked entry needs no offer: the transaction that has locked it offers a different room or cancels the entry.
+-- A locked waiting list entry needs no offer: the other transaction offers a different room or cancels the entry.
 --
 -- A room with an expired hold is not offered. When a worker ends the hold, the waiting list is processed again.
 CREATE OR REPLACE FUNCTION public.locks_offer(

@@ -1,6 +1,6 @@
 -- Returns whether a room suits a waiting list entry.
 -- If a waiting list entry requests a specific room, only that room suits the entry.
--- If the entry requests a room type, each room of the type with enough capacity for the guests suits the entry.
+-- If the waiting list entry requests a room type, each room of this type with enough capacity suits the entry.
 -- PostgreSQL inlines this function into the calling query, so the query makes no function call for each row.
 CREATE OR REPLACE FUNCTION public.locks_room_suits(
     room_id int, room_type varchar, capacity int, entry_room_id int, entry_room_type varchar, entry_guests int

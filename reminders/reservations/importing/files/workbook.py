@@ -32,7 +32,7 @@ def read_rows(stream: BinaryIO | gzip.GzipFile) -> Iterator[tuple[int, list[str]
         stream.seek(0)
         workbook = openpyxl.load_workbook(stream, read_only=True, data_only=True)
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, TypeError) as error:
-        message = _("The file is not an Excel workbook (.xlsx) that can be read. Save it as CSV.")
+        message = _("The file can't be read as an Excel workbook (.xlsx). Save the worksheet as CSV.")
         raise InvalidFile(TranslatableMessage(message)) from error
     try:
         sheet = workbook.worksheets[0]
