@@ -1,12 +1,6 @@
-"""The settings of each tenant for its failures, and the progress of the clean-up.
-
-Both tables are in the platform's schema only, because tables in the schema of each hotel would make the creation and
-migration of hotels slower. Row-level security limits each hotel to its own row. The row of the platform has no hotel.
-"""
+"""The settings of each tenant for its failures, and the progress of the clean-up."""
 
 from __future__ import annotations
-
-from typing import TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -14,57 +8,11 @@ from django.db import models
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from hotelagent.core.ids import uuid7
-from tenants.context import current_tenant
-from tenants.models import Hotel
-
-Row = TypeVar("Row", bound="TenantRow")
+from tenants.models.tenant_rows import TenantRow, TenantRowManager
 
 #: Limits of the numbers of days in `FailureSettings`.
 MIN_PAYLOAD_DAYS, MAX_PAYLOAD_DAYS = 1, 365
 MIN_FAILURE_DAYS, MAX_FAILURE_DAYS = 7, 3650
-
-
-class TenantRowManager(models.Manager[Row]):
-    """A manager whose queries return only the row of the current tenant."""
-
-    def get_queryset(self) -> models.QuerySet[Row]:
-        # With the setting DATABASE_ROLES, PostgreSQL shows a hotel only its own row.
-        # The filter is needed, because the platform sees all rows.
-        # Without the setting DATABASE_ROLES, each hotel sees all rows, too.
-        return super().get_queryset().filter(hotel_id=current_tenant().id)
-
-    def read(self) -> Row:
-        """Return the current tenant's row of this table, or an unsaved row with the default values."""
-        return self.first() or self.model(hotel_id=current_tenant().id)
-
-    def lock(self) -> Row:
-        """Create the row of the current tenant if it does not exist, lock it, and return it."""
-        self.bulk_create([self.model(hotel_id=current_tenant().id)], ignore_conflicts=True)
-        return self.select_for_update().get()
-
-
-class TenantRow(models.Model):
-    """A table with at most one row for each hotel, and one for the platform."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # `db_index=False`, because the unique constraint has an index on this column.
-    # `db_constraint=False`, because the check of a foreign key would lock the row of the hotel.
-    hotel = models.ForeignKey(
-        Hotel,
-        models.CASCADE,
-        null=True,
-        editable=False,
-        db_index=False,
-        db_constraint=False,
-        related_name="+",
-    )
-
-    class Meta:
-        abstract = True
-        constraints = [
-            models.UniqueConstraint(fields=["hotel"], nulls_distinct=False, name="dlq_%(class)s_hotel"),
-        ]
 
 
 class FailureSettings(TenantRow):
