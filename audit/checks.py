@@ -1,4 +1,4 @@
-"""The system checks of event descriptions and of the key that signs the audit trails."""
+"""The system checks of event descriptions, of the key that signs the audit trails, and of their publication."""
 
 import string
 from collections.abc import Sequence
@@ -7,11 +7,16 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
 from django.utils import translation
 
 from audit import registry
 from audit.errors import SigningKeyError
+from audit.publishing.status import find_failures
 from audit.sealing import keys
+
+#: The check counts at most this number of failed publications.
+_MAX_COUNTED = 100
 
 
 @register
@@ -39,6 +44,34 @@ def check_description_placeholders(
 
 def _placeholders(description: str) -> set[str]:
     return {name for _text, name, _spec, _conversion in string.Formatter().parse(description) if name}
+
+
+@register(Tags.database)
+def check_publication(
+    *,
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
+    databases: Sequence[str] | None = None,
+    **kwargs: Any,  # noqa: ARG001
+) -> list[CheckMessage]:
+    """Warn if the newest checkpoints of some trails cannot be published. Only the first failure is named."""
+    if not databases or DEFAULT_DB_ALIAS not in databases:
+        return []
+    try:
+        failures = find_failures(_MAX_COUNTED)
+    except DatabaseError:  # other checks report an unavailable or an unmigrated database
+        return []
+    if not failures:
+        return []
+    first = failures[0]
+    number = f"{len(failures)} or more" if len(failures) == _MAX_COUNTED else str(len(failures))
+    return [
+        Warning(
+            f"Publications of checkpoints that fail: {number}. The log {first.log.origin} is not published (target: "
+            f"{first.status.target}): {first.status.error}",
+            hint="The page Publication of the platform's admin lists them. Publishing continues when the target works.",
+            id="audit.W004",
+        )
+    ]
 
 
 @register(Tags.security)

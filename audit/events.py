@@ -222,6 +222,14 @@ RECORDS_DELETED = register(
     labels={"kind": RECORD_KINDS},
 )
 
+# The fields `before` and `after` have the e-mail addresses. An empty address means that no e-mail is sent.
+AUDITOR_CHANGED = register(
+    "audit.auditor_changed",
+    description=_("{actor} changed the address to which checkpoints of the audit trail are sent"),
+    fields=("language",),
+    personal=("before", "after"),
+    severity=Severity.WARNING,
+)
 KEY_ADDED = register(
     "audit.key_added",
     description=_("{actor} added the key {key}, which signs the audit trails"),

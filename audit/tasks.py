@@ -4,7 +4,9 @@ from uuid import UUID
 
 from celery import shared_task
 
-from audit.sealing import keys, publishing, run
+from audit.publishing import emails
+from audit.publishing.run import publish_all as publish
+from audit.sealing import keys, run
 from audit.verification import scheduled
 from tenants.context import PLATFORM, current_hotel
 from tenants.queue import due
@@ -26,7 +28,16 @@ def publish_all() -> int:
 
     This is a separate task, so that an unreachable target does not delay sealing.
     """
-    return publishing.publish_all()
+    return publish()
+
+
+@shared_task(base=HotelTask, name="audit.tasks.email_checkpoints")
+def email_checkpoints() -> int:
+    """Send the newest checkpoints to the auditors by e-mail, at most once a day. Return the number of sent e-mails.
+
+    This is a separate task, so that a slow mail server delays neither sealing nor the other targets.
+    """
+    return emails.email_checkpoints()
 
 
 @shared_task(base=HotelTask, name="audit.tasks.verify")

@@ -90,7 +90,8 @@ _RESOURCES = {
 
 
 #: The scopes of custom permissions. Other scopes are derived from the action ("view", "add") and the model.
-_PERMISSION_SCOPES = {"dlq.view_payload": "dlq:payload"}
+#: Managers choose the auditor, like the staff. Auditors can only view the audit trail.
+_PERMISSION_SCOPES = {"dlq.view_payload": "dlq:payload", "audit.change_auditor": "staff:write"}
 
 
 def role_scopes(role: str) -> frozenset[str]:

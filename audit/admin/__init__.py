@@ -1,5 +1,5 @@
-"""The read-only pages of the audit trail in the admin sites of the hotels and of the platform."""
+"""The pages of the audit trail in the admin sites of the hotels and of the platform."""
 
-from audit.admin import events
+from audit.admin import events, publishing
 
-__all__ = ["events"]
+__all__ = ["events", "publishing"]

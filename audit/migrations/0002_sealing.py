@@ -13,6 +13,7 @@ from tenants.queue.periodic_tasks import add_periodic_tasks
 PERIODIC_TASKS = {
     "audit.tasks.seal_all": (60, "seconds", "Seals the events of the audit trails"),
     "audit.tasks.publish_all": (60, "seconds", "Publishes the checkpoints of the audit trails"),
+    "audit.tasks.email_checkpoints": (60, "seconds", "Sends the checkpoints of the audit trails to auditors"),
     "audit.tasks.verify_platform": (1, "days", "Verifies the audit trail of the platform"),
 }
 
@@ -88,6 +89,7 @@ class Migration(migrations.Migration):
                 ),
                 ("legal_hold", models.BooleanField(default=False, verbose_name="legal hold")),
                 ("published", models.JSONField(default=dict, editable=False)),
+                ("emailed_on", models.DateField(editable=False, null=True)),
                 ("verified_at", models.DateTimeField(editable=False, null=True, verbose_name="verified")),
                 (
                     "verification",
@@ -222,6 +224,57 @@ class Migration(migrations.Migration):
                 fields=["log", "last_transaction", "number"],
                 name="audit_tile_transaction",
             ),
+        ),
+        migrations.CreateModel(
+            name="Auditor",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "email",
+                    models.EmailField(
+                        blank=True,
+                        help_text="The newest checkpoint of the audit trail is sent to this address at most once a day, if it is new. Leave blank to send no e-mail.",
+                        max_length=254,
+                        verbose_name="auditor's e-mail address",
+                    ),
+                ),
+                (
+                    "language",
+                    models.CharField(
+                        choices=[("en", "English"), ("es", "Spanish")],
+                        default="en",
+                        max_length=2,
+                        verbose_name="language of the e-mail",
+                    ),
+                ),
+                (
+                    "hotel",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.hotel",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "publication of the audit trail",
+                "verbose_name_plural": "publication",
+                "abstract": False,
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("hotel",), name="audit_auditor_hotel", nulls_distinct=False
+                    )
+                ],
+            },
         ),
         add_periodic_tasks(PERIODIC_TASKS),
     ]

@@ -54,8 +54,10 @@ class Log(models.Model):
     kept_id = models.UUIDField(default=FIRST_ID, editable=False)
     #: Retention deletes no events of a log under legal hold.
     legal_hold = models.BooleanField(_("legal hold"), default=False)
-    #: What was published, by target: {"size"} of the newest published checkpoint, and {"error", "since"} if it failed.
+    #: The state of the publication, by target (see `audit.publishing.states`).
     published = models.JSONField(default=dict, editable=False)
+    #: The date, at the hotel, of the last day for which the e-mail to the auditor was sent or is being sent.
+    emailed_on = models.DateField(null=True, editable=False)
     #: The result of the last verification: "valid", "invalid" or "undetermined", and what was found.
     verified_at = models.DateTimeField(_("verified"), null=True, editable=False)
     verification = models.CharField(_("verification"), max_length=12, blank=True, editable=False)

@@ -60,6 +60,7 @@ MODELS = {
     "audit.storedtile": Placement.PLATFORM,
     "audit.storedcheckpoint": Placement.PLATFORM,
     "audit.logkey": Placement.PLATFORM,
+    "audit.auditor": Placement.PLATFORM,
     "dlq.failuresettings": Placement.PLATFORM,
     "dlq.cleanupprogress": Placement.PLATFORM,
     "dlq.failurefigures": Placement.PLATFORM,

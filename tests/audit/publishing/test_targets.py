@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from audit.publishing import states
 from audit.registry import EventType
 from audit.sealing.logs import last_checkpoint, open_log
 from audit.sealing.metrics import read_metrics
@@ -15,6 +16,7 @@ from audit.sealing.models import Log
 from audit.tasks import publish_all
 from audit.transparency.checkpoints import open_checkpoint
 from audit.transparency.notes import PrivateKey
+from hotelagent.core.messages import message_from_json
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
 from tests.audit.sealing.trails import record_events, seal_once, seal_trail
@@ -41,6 +43,10 @@ def record_and_seal(log: Log, lamp_lit: EventType) -> None:
 def unpublished_seconds() -> float:
     [metric] = [found for found in read_metrics() if found.name == "hotelagent_audit_unpublished_seconds"]
     return float(metric.samples[0].value)
+
+
+def error_of(log: Log, target: str) -> str:
+    return message_from_json(open_log(log.hotel_id).published[target]["error"])
 
 
 def note_of(log: Log) -> str:
@@ -94,7 +100,7 @@ def test_checkpoint_file_is_kept_if_the_log_does_not_continue_that_checkpoint(
     seal_trail(hotel.tenant)
     assert publish_all() == 0
     assert path.read_text() == published
-    assert "it was cut or changed" in open_log(hotel.id).published["directory"]["error"]
+    assert "it was cut or changed" in error_of(open_log(hotel.id), "directory")
     assert unpublished_seconds() > 0
 
 
@@ -123,7 +129,7 @@ def test_checkpoint_that_cannot_be_written_completely_leaves_no_file(
     settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)
     monkeypatch.setattr(Path, "chmod", fail)
     assert publish_all() == 0
-    assert "No space left" in open_log(log.hotel_id).published["directory"]["error"]
+    assert "No space left" in error_of(log, "directory")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -139,7 +145,7 @@ def test_damaged_published_file_does_not_prevent_the_publication_of_other_logs(
         record_events(lamp_lit, 1)
     seal_trail(other_hotel.tenant)
     assert publish_all() == 1
-    assert "is damaged" in open_log(log.hotel_id).published["directory"]["error"]
+    assert "is damaged" in error_of(log, "directory")
     assert path.read_bytes() == b"\xff"
 
 
@@ -158,9 +164,34 @@ def test_checkpoint_is_written_to_the_file_if_the_url_is_unreachable_and_posted_
     settings.AUDIT_PUBLISH_URL = "http://127.0.0.1:1/"
     assert publish_all() == 1
     assert len(list(tmp_path.iterdir())) == 1
-    assert "error" in open_log(log.hotel_id).published["url"]
+    assert "ConnectionRefusedError" in error_of(log, "url")
     with serving(listening(Receiver)) as server:
         settings.AUDIT_PUBLISH_URL = f"http://127.0.0.1:{server.server_port}/"
         assert publish_all() == 1
     assert received == [note_of(log)]
     assert connection.in_atomic_block is False
+
+
+def test_failure_of_a_target_that_is_not_used_any_more_is_forgotten(log: Log, settings: Any) -> None:
+    settings.ALLOW_PRIVATE_ADDRESSES = True
+    settings.AUDIT_PUBLISH_URL = "http://127.0.0.1:1/"
+    publish_all()
+    assert unpublished_seconds() > 0
+    settings.AUDIT_PUBLISH_URL = ""
+    publish_all()
+    assert open_log(log.hotel_id).published == {}
+    assert unpublished_seconds() == 0
+
+
+def test_state_of_a_target_is_kept_if_another_task_stores_the_state_of_another_target(
+    log: Log, settings: Any, tmp_path: Path
+) -> None:
+    settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)
+    publish_all()
+    # The instance `log` was read before the publication, as in a task that runs at the same time.
+    states.store_success(log, states.URL, log.size)
+    published = open_log(log.hotel_id).published
+    assert {name: state["size"] for name, state in published.items()} == {
+        "directory": log.size,
+        "url": log.size,
+    }
