@@ -20,9 +20,8 @@ def uses_other_servers() -> bool:
 def store_compiled_modules() -> None:
     """Make this process and its children store compiled Python modules in the folder .hotelagent.
 
-    Without compiled modules, each process takes a few seconds longer to start. Developers may have set the variable
-    PYTHONDONTWRITEBYTECODE to keep source folders clean. The function removes this variable from the environment,
-    because .hotelagent is not a source folder.
+    Without compiled modules, each process takes a few seconds longer to start. The function removes the variable
+    PYTHONDONTWRITEBYTECODE from the environment.
     """
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(HOME / "pycache"))
     sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"]

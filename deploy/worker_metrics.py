@@ -1,8 +1,7 @@
 """An HTTP server for the Prometheus metrics of a Celery worker, which has no HTTP server.
 
-It runs in a container next to the worker and reads the metrics directory that both containers share. Start it in the
-project folder with `python -m deploy.worker_metrics`, so that it can import the project. Only Prometheus may reach
-the port, so no proxy may forward requests to it.
+The server runs in a container next to the worker, and reads the metrics directory that both containers share. Start it
+in the project folder with `python -m deploy.worker_metrics`. Only Prometheus may reach the port.
 """
 
 import os

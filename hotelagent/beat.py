@@ -82,9 +82,8 @@ class DatabaseTimeEntry(ModelEntry):  # type: ignore[misc]
 class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     """A subclass of django-celery-beat's scheduler that sends tasks only while it holds the lease.
 
-    Each tick begins with the renewal of the lease, so a process that was paused for a long time notices that it is no
-    longer the leader before it sends a task. Even if a task is sent twice, the due queue leases each item to one worker
-    only.
+    The lease is renewed before tasks are sent, so a process that was paused for a long time notices that it is no
+    longer the leader.
     """
 
     Entry = DatabaseTimeEntry

@@ -23,9 +23,7 @@ EXTENDED = counter("hotelagent_holds_extended_total", "Rooms whose hold was exte
 def active_holds() -> float:
     """Return the number of holds of all hotels that have not expired or ended.
 
-    The function runs a single query of the due queue, because the queue contains the expiry of each hold. The condition
-    on `claim_at` limits the query to the maximum lifetime of a hold, so the query does not read reminders that are due
-    months later.
+    The function runs a single query of the due queue, because the queue contains the expiry of each hold.
     """
     try:
         with platform_context(), connection.cursor() as cursor:

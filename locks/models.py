@@ -63,9 +63,8 @@ OCCUPYING = [AllocationStatus.HELD, AllocationStatus.CONFIRMED, AllocationStatus
 class Allocation(models.Model):
     """A room that is occupied for some nights: a hold, the stay that it becomes, or a closure.
 
-    All three are stored in one table, so that one constraint prevents overlaps. `nights` is `[check-in, check-out)`, so
-    a guest may check in on the day on which another guest checks out. The table contains no names or addresses of
-    guests.
+    Holds, stays and closures are stored in one table, so that one constraint prevents overlaps. The table contains no
+    names or addresses of guests.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

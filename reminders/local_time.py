@@ -1,8 +1,7 @@
 """Conversions between UTC and the local time of a hotel.
 
 A local time that is skipped when daylight saving time begins is moved forward by the length of the gap. If a local time
-occurs twice, the first occurrence is used. RFC 5545, section 3.3.5, and `zoneinfo` with `fold=0`
-define the same two rules.
+occurs twice, the first occurrence is used (RFC 5545, section 3.3.5).
 """
 
 from datetime import UTC, date, datetime, time

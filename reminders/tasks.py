@@ -40,8 +40,7 @@ def replan_all(ids: list[str]) -> None:
 def sync_calendars(ids: list[str]) -> None:
     """Import the linked calendars whose next import is due, one after the other.
 
-    If a calendar has failed repeatedly, the task `sync_calendar` imports it again, so that the failure is recorded. If
-    that task can't be started, because the message broker is unavailable, this task fails after all imports.
+    If a calendar has failed repeatedly, the task `sync_calendar` imports it again, so that the failure is recorded.
     """
     failing = [id_ for id_ in ids if not calendar_services.sync_due_calendar(uuid.UUID(id_))]
     for id_ in failing:

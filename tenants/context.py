@@ -81,9 +81,8 @@ class HasTenant(Protocol):
 class Actor:
     """The person, API key or program that performs an operation, as the audit trail records it.
 
-    `id` is not personal: the primary key of a user or key, or the name of a task or command. `label` is a copy of the
-    name, so that the trail is readable after the user or key is deleted. `initiator` is the person or key that started
-    a task or command, or None if the actor acts directly.
+    `id` is the primary key of a user or key, or the name of a task or command. `label` is a copy of the name.
+    `initiator` is the person or key that started a task or command, or None if the actor acts directly.
     """
 
     kind: Literal["user", "key", "task", "command", "system", "anonymous"]

@@ -96,9 +96,8 @@ def _not_found() -> HttpResponse:
 def _unavailable(request: HttpRequest, tenant: Tenant) -> HttpResponse | None:
     """Return a 503 response if the hotel is suspended or its time zone is unknown to this process, otherwise None.
 
-    Browsers get an HTML page, and API clients get a problem document (RFC 9457). Almost every page of a hotel and every
-    operation on its rooms needs the hotel's time zone. With a wrong time zone, e-mails would be sent at the wrong time,
-    so there is no fallback.
+    Browsers get an HTML page, and API clients get a problem document (RFC 9457). With a wrong time zone, e-mails would
+    be sent at the wrong time, so there is no fallback.
     """
     if tenant.status == HotelStatus.SUSPENDED:
         code, title = "hotel-suspended", _("This hotel is suspended")

@@ -1,7 +1,7 @@
 """Signals about hotels, their domains and contacts, and about staff and API keys.
 
-The app `tenants` cannot import `audit`, so the audit trail records events when it receives these signals. Each signal
-is sent in the transaction of the operation. If a receiver raises an exception, the operation is rolled back.
+The audit trail records events when it receives these signals. Each signal is sent in the transaction of the operation.
+If a receiver raises an exception, the operation is rolled back.
 """
 
 from django.dispatch import Signal

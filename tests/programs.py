@@ -18,8 +18,7 @@ def run_python(
     """Run `python <arguments>` in the folder, with these environment variables only, and wait for its end.
 
     The arguments begin with `-c`, `-m` or the path of a program. The process is forked from `tests.program_server`,
-    which has imported the installed packages. A test that needs the start of Python itself, such as a test of a
-    variable that Python reads when it starts, uses `subprocess.run` instead.
+    which has imported the installed packages.
     """
     server = _server()
     if not (server.stdin and server.stdout):

@@ -76,8 +76,7 @@ class Servers:
     """PostgreSQL and Valkey servers for one test run, in a folder that no other test run uses.
 
     If `durable` is true, commits wait for the disk, as in production. If `in_memory` is true, the databases are stored
-    in memory if enough memory is free, because small databases are copied faster in memory. If `stock` is true, the
-    PostgreSQL of the Debian packages runs with its default settings.
+    in memory if enough memory is free. If `stock` is true, Debian's PostgreSQL runs with its default settings.
     """
 
     def __init__(self, *, durable: bool = False, in_memory: bool = False, stock: bool = False) -> None:
@@ -339,9 +338,7 @@ Handler = TypeVar("Handler", bound=_HasPort)
 class _BoundController(Controller):
     """A controller of aiosmtpd that accepts connections on a socket that is already listening.
 
-    If the controller opened a socket itself, another process could take the free port first. The controller waits up to
-    60 seconds for the start of the server's thread, because aiosmtpd's default of 5 seconds is too short on a busy
-    machine.
+    If the controller opened a socket itself, another process could take the free port first.
     """
 
     def __init__(self, handler: object, listener: socket.socket) -> None:

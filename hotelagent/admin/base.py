@@ -44,10 +44,8 @@ class HotelChangeList(ChangeList):  # type: ignore[misc]
 class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     """Base class of the model admins of both sites.
 
-    The admin checks Django's permissions, such as `locks.view_room`. `User.has_perm` derives these permissions from the
-    scopes of the user's role. Changes are recorded in the audit trail (through `hotelagent.admin.signals`) instead of
-    Django's `LogEntry`.
-    The history page of an object shows the audit trail.
+    Permissions are derived from the scopes of the user's role. Changes are recorded in the audit trail instead of
+    Django's `LogEntry`, and the history page of an object shows the audit trail.
     """
 
     icon = navigation.DEFAULT_ICON
@@ -81,10 +79,9 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         return match is not None and match.url_name == name
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show the list with the model's name as its title, as in the menu, instead of "Select reservation to change".
+        """Show the list with the model's name as its title, as in the menu.
 
-        If the database rejects a query parameter, such as a NUL byte or a malformed id, redirect to the unfiltered
-        list. Django does this only for invalid parameters that it detects itself.
+        If the database rejects a query parameter, such as a malformed id, redirect to the unfiltered list.
         """
         title = capfirst(str(self.opts.verbose_name_plural))
         try:

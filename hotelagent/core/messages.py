@@ -21,8 +21,7 @@ class TranslatableMessage(str):
     """A text in the current language, with the msgid and the parameters from which the text was formatted.
 
     An instance is a `str`, so it can be the message of an exception. Mark the msgid with `gettext_noop`. The parameters
-    are JSON-serializable values or `TranslatableMessage`s. A message without parameters is not formatted, because a
-    text from another system may contain braces.
+    are JSON-serializable values or `TranslatableMessage`s.
     """
 
     __slots__ = ("msgid", "params")
@@ -43,9 +42,8 @@ class TranslatableMessage(str):
 def message_to_json(text: str) -> dict[str, Any]:
     """Return the JSON form of a message, for a `jsonb` column.
 
-    A plain string becomes a message without parameters. Each part is cut to `MAX_LENGTH` characters, and characters
-    that jsonb rejects (NUL, lone surrogates) are replaced. If the result has more than `MAX_BYTES`, the formatted text
-    is stored instead, so this message is not translated.
+    A plain string becomes a message without parameters. Each part is cut to `MAX_LENGTH` characters. If the result has
+    more than `MAX_BYTES`, the formatted text is stored instead, so this message is not translated.
     """
     if isinstance(text, TranslatableMessage):
         params = {name: _param_to_json(value) for name, value in text.params.items()}

@@ -127,9 +127,8 @@ def database_metrics(
 ) -> None:
     """Register metrics whose values come from the database.
 
-    The function `read` queries and returns the metrics. `read` is called for each request to `/metrics`, in a thread
-    without a current hotel or actor. The function `describe` must return metrics with the same names, without a query.
-    The values that `describe` returns are not used.
+    The function `read` queries and returns the metrics for each request to `/metrics`. The function `describe` must
+    return metrics with the same names, without a query.
     """
     registered = _DatabaseMetrics(name, read, describe)
     REGISTRY.register(registered)

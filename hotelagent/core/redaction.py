@@ -1,8 +1,7 @@
 """Removal of personal data and secrets from log lines, error reports and traces.
 
-There are two rules. A value with a sensitive name, such as `password` or `guest_email`, is replaced completely. In all
-other texts, everything that looks like an e-mail address, a phone number, a card number, a bank account, an API key, a
-credential or the query string of a URL is replaced.
+A value with a sensitive name, such as `password` or `guest_email`, is replaced completely. In all other texts,
+everything that looks like personal data or a secret is replaced, such as e-mail addresses, card numbers and API keys.
 """
 
 import re

@@ -28,10 +28,10 @@ class StrictSerializer(StrictMixin, serializers.Serializer[Any]):
 
 
 class ReadOnlySerializer(serializers.Serializer[T], Generic[T]):
-    """Base class of serializers for responses. For speed, all instances of a class share their field objects.
+    """Base class of serializers for responses.
 
-    Therefore, the fields must not depend on the serializer's context. Serializers of request bodies do not use this
-    class: a shared field would keep its error messages in the language of the first client that caused an error.
+    For speed, all instances of a class share their field objects, so the fields must not depend on the serializer's
+    context.
     """
 
     @property

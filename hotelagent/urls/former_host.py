@@ -1,7 +1,7 @@
 """URLs that still work on a hotel's former host, which the hotel used before its slug or domain changed.
 
 E-mail clients do not follow redirects when they send the one-click unsubscribe request (RFC 8058), and booking channels
-store the URL of the calendar feed. So the former host responds to these requests itself and does not redirect them.
+store the URL of the calendar feed.
 """
 
 from django.urls import include, path

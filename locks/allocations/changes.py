@@ -68,11 +68,10 @@ def describe(ids: Sequence[UUID]) -> list[dict[str, Any]]:
 def publish(
     event: EventType, ids: Sequence[UUID], *, moved_from: Sequence[Mapping[str, Any]] = ()
 ) -> list[AllocatedRoom]:
-    """Record an event about changed allocations, in the caller's transaction.
+    """Record an event about changed allocations, in the caller's transaction. Return the allocations in order of `ids`.
 
-    Return the allocations in the order of `ids`. Also updates the due queue and the waiting list, and creates webhook
-    deliveries (see `locks/sql/locks_publish.sql`). If the allocations were moved, `moved_from` must contain
-    the result of `describe` before the move.
+    Also updates the due queue and the waiting list, and creates webhook deliveries. If the allocations were moved,
+    `moved_from` must contain the result of `describe` before the move.
     """
     if not ids:
         return []

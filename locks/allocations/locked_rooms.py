@@ -1,7 +1,7 @@
 """Chooses free rooms for many stays among the rooms that the current transaction has locked.
 
 The occupied nights are read once, and rooms are chosen in memory. No other transaction can occupy a chosen room in the
-meantime, because all transactions lock rooms before they allocate them. The exclusion constraint still checks each row.
+meantime, because all transactions lock rooms before they allocate them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""The occupied nights of rooms, in memory. The nights of each room are stored as an integer with one bit per night.
+"""The occupied nights of rooms, in memory.
 
-Two years take about a hundred bytes per room, and a single comparison shows whether the room is free. So rooms can be
-assigned to thousands of stays without a query for each stay. The occupied nights in memory are correct as long as the
-caller keeps the rooms locked.
+The nights of each room are stored as an integer with one bit per night, so rooms can be assigned to thousands of stays
+without a query for each stay. The occupied nights in memory are correct as long as the caller keeps the rooms locked.
 """
 
 from __future__ import annotations

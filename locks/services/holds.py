@@ -1,7 +1,7 @@
 """Operations for the owner of a hold: the client that has its token, or the member of staff who acquired it.
 
-Each operation is one round trip to a function of `locks/sql`. If the database function refuses the operation, it
-returns nothing, and a second query reads the hold to find the reason.
+Each operation is one round trip to a database function. If the function refuses the operation, a second query finds the
+reason.
 """
 
 from collections.abc import Mapping

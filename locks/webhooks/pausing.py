@@ -1,7 +1,6 @@
 """Functions that pause the deliveries of a webhook that is turned off, and resume them when it is turned on again.
 
-Both operations lock the webhook's row before its deliveries, so that they never run at the same time. Otherwise a
-worker could pause a delivery while the webhook is turned on, and the delivery would stay paused.
+Both operations lock the webhook's row before its deliveries, so that they never run at the same time.
 """
 
 from uuid import UUID

@@ -31,9 +31,8 @@ FROM unnest(%(ids)s::uuid[]) AS id
 def publish_expiring_holds(hold_ids: Sequence[UUID]) -> None:
     """Publish `hold.expiring_soon` for the holds that expire within `policy.EXPIRY_WARNING_SECONDS`.
 
-    A hold that expires later is scheduled again for the time of its warning. After the event of a hold was published,
-    the hold is scheduled again for the time of its expiry, because it may be extended until then. Holds that have ended
-    are removed from the due queue.
+    A hold that expires later is scheduled again for the time of its warning. Holds that have ended are removed from the
+    due queue.
     """
     warning = datetime.timedelta(seconds=policy.EXPIRY_WARNING_SECONDS)
     with transaction.atomic():

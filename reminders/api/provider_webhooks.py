@@ -1,7 +1,7 @@
 """The webhook to which mail providers report deliveries, bounces and complaints: `/anymail/<provider>/tracking/`.
 
 The URL is on the platform's host and is the same for all hotels. Each message has metadata that identifies the hotel
-and the reminder (`reminders.mail.message_builder`). The provider returns the metadata in its events.
+and the reminder, and the provider returns the metadata in its events.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Storage of the problems of an import, and a CSV report of the problems.
 
-A problem is a row or a cell that was not imported. Each batch of an import appends one gzip member with JSON lines.
-Concatenated members are a valid gzip file (RFC 1952, section 2.2), so appending does not require reading earlier
-members.
+A problem is a row or a cell that was not imported. Each batch of an import appends JSON lines that are compressed with
+gzip (RFC 1952).
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from hotelagent.core.text import without_formula
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A rejected row or an ignored cell.
+    """A rejected row or an ignored cell of an imported file.
 
-    `number` is the number of the booking or the room. `column` is the name of the cell's column, and `value` is the
-    text of the cell. If the problem concerns the whole row, `column` and `value` are empty. `reason` and `detail` are
-    messages in the language of the reader.
+    `number` is the number of the booking or the room. `column` and `value` are the column's name and the text of the
+    cell, or empty if the problem concerns the whole row. `reason` and `detail` are messages in the language of the
+    reader.
     """
 
     line: int

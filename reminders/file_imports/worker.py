@@ -1,8 +1,7 @@
 """The check and the import of an uploaded file by a Celery worker.
 
 A worker that processes a file has a lease on the file. Each batch of rows is stored in one transaction with the number
-of finished rows, and the transaction is rolled back if the worker has lost its lease. A worker that takes over after a
-crash therefore continues with the first row that is not stored, and no row is counted twice.
+of finished rows. A worker that takes over after a crash therefore continues with the first row that is not stored.
 """
 
 from __future__ import annotations

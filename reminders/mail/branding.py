@@ -22,8 +22,7 @@ class BrandingContext:
     """The branding values that the e-mail templates of one hotel use.
 
     `base_url` is the public URL of the hotel, without a trailing slash. `logo_url` is empty if there is no logo.
-    `logo_size` is the displayed width and height of the logo in pixels. The templates write the size as HTML
-    attributes, because some e-mail clients ignore styles.
+    `logo_size` is the displayed width and height of the logo in pixels.
     """
 
     hotel: Tenant

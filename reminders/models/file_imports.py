@@ -31,7 +31,6 @@ ACTIVE_STATUSES = (ImportStatus.CHECKING, ImportStatus.IMPORTING)
 class FileImport(models.Model):
     """A file that staff uploaded. A worker first checks the rows, then imports them.
 
-    The content is stored in the hotel's schema, because the worker may run on a different machine than the web server.
     The content includes guests' data, so the row is deleted some days after the upload (`file_imports.services`).
     """
 

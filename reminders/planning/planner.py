@@ -1,7 +1,7 @@
 """The planner, which creates reminders from reservations and rules and adds them to the due queue.
 
-The planner runs in the transaction that creates or changes the reservations. Each of its SQL statements takes a list of
-rows, so the same code plans the reminders of one reservation or of a whole imported file.
+The planner runs in the transaction that creates or changes the reservations. The same code plans the reminders of one
+reservation or of a whole imported file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Functions that plan the reminders of existing reservations again.
 
-Changes to rules or to the hotel's time zone affect all reservations. If a rule is only for new or only for returning
-guests, a changed reservation affects the guest's other reservations. The transaction that makes the change adds a
-request to the due queue in the database, so no request is lost while the message broker is down.
+Changes to rules or to the hotel's time zone affect all reservations. A changed reservation can affect the guest's other
+reservations. The transaction that makes the change adds a request to the due queue in the database.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ def schedule_full_replan(*, after: timedelta = _TIME_ZONE_DELAY) -> None:
 def schedule_replan_of_other_stays(reservation: Reservation, *, addresses: Collection[str]) -> None:
     """Schedule a task that plans the reminders of all reservations with these addresses, except `reservation`, again.
 
-    Runs in the caller's transaction. A worker plans the reminders later, because locking several reservations here
-    could cause a deadlock with transactions that change the same reservations.
+    Runs in the caller's transaction. A worker plans the reminders later, because locking several reservations in this
+    transaction could cause a deadlock.
     """
     now = timezone.now()
     others = guest_history.other_stays(reservation, addresses=addresses)

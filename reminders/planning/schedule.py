@@ -30,9 +30,8 @@ def send_window(
 ) -> SendWindow | None:
     """Return the period in which the rule's reminder may be sent for a stay that was booked or changed at `now`.
 
-    Return None if it is too late to send the reminder. A reminder with a time relative to the arrival is too late when
-    the arrival day has ended in the time zone `zone`. A reminder with a time relative to the departure is too late when
-    the send window has ended.
+    Return None if it is too late to send the reminder: after the arrival day in the time zone `zone` or, if the rule
+    counts from the departure, after the send window.
     """
     planned_for = _planned_for(rule, arrival=arrival, departure=departure, zone=zone)
     send_until = planned_for + timedelta(hours=rule.window_hours)

@@ -64,9 +64,8 @@ def event_type(event: AnymailTrackingEvent) -> str:
 def is_about(event: AnymailTrackingEvent, address: str) -> bool:
     """Return whether the event is about a message to this address.
 
-    Amazon SES reports the address that returned the message. If the recipient forwards e-mails, the reported address
-    differs from the address of the recipient. Therefore `address` is compared with the original recipients if the
-    event lists the original recipients.
+    If the event lists the original recipients, `address` is compared with the original recipients. Amazon SES reports
+    the address that returned the message, which differs from the recipient's address if the recipient forwards e-mails.
     """
     recipients = _nested(event.esp_event, "mail").get("destination") or [event.recipient]
     normalized = {_normalized(str(recipient)) for recipient in recipients}

@@ -97,9 +97,9 @@ def create_calendar_reservation(
 ) -> Reservation:
     """Create the reservation of a calendar event, and return the reservation.
 
-    `numbers` contains possible reservation numbers. The reservation gets the first number that is not in use.
-    `calendar_digest` and `calendar_uid` identify the event. Raises InvalidReservation. Raises ReservationConflict if
-    all numbers are in use, or if another process has stored the same event in the meantime.
+    The reservation gets the first of the possible `numbers` that is not in use. `calendar_digest` and `calendar_uid`
+    identify the event. Raises InvalidReservation. Raises ReservationConflict if no number is free, or if another
+    process has stored the event.
     """
     for number in numbers:
         requested = Reservation(

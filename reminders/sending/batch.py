@@ -1,8 +1,7 @@
-"""Functions that send due reminders in batches. The messages of a batch belong to one hotel and are sent one by one.
+"""Functions that send due reminders in batches.
 
-Each message needs only one commit: the commit that stores the start of its transmission also stores that the previous
-message was sent. If a worker stops, only the status of the message that it was sending is unknown. README.md explains
-the states and the modules.
+The messages of a batch belong to one hotel and are sent one by one. If a worker stops, only the status of the message
+that the worker was sending is unknown. README.md explains the states and the modules.
 """
 
 from __future__ import annotations

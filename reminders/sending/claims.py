@@ -114,8 +114,8 @@ def lock_lost_transmissions(ids: Collection[uuid.UUID]) -> list[Reminder]:
 def lock_finished(ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
     """Return the ids of reminders that have a final status or don't exist.
 
-    Existing rows are locked until the end of the caller's transaction, so the planner can't schedule these reminders
-    again before the caller has deleted their due items. Rows that are locked by another transaction are skipped.
+    Existing rows are locked until the end of the caller's transaction. Rows that are locked by another transaction are
+    skipped.
     """
     rows = Reminder.objects.filter(id__in=ids)
     unlocked = rows.select_for_update(skip_locked=True).values_list("id", "status")

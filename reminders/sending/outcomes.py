@@ -63,8 +63,7 @@ def start_transmission(
     """Store that the transmission of the reminder starts, and that the previous message (`accepted`) was sent.
 
     Both changes are committed on return. Raises ClaimLost if the reminder must not be sent. In this case, the change
-    for the previous message is still committed. The function needs one round trip to the database, and can be called
-    again if the connection was lost.
+    for the previous message is still committed.
     """
     request = _sent(accepted) | {
         "next": {

@@ -92,8 +92,7 @@ CLAIM_EVENTS: Final = frozenset(
 def apply_event(reminder: Reminder, event: SendingEvent, **values: Any) -> bool:
     """Change the status of the reminder as the event requires, and set `values`. Return whether the status was changed.
 
-    One UPDATE statement compares the current status and sets the new status. If the event comes from a worker, the
-    statement also checks that the worker still has its claim. The instance is not refreshed.
+    If the event comes from a worker, the worker must still have its claim. The instance is not refreshed.
     """
     next_statuses = {status: after for (status, of), after in TRANSITIONS.items() if of is event}
     [next_status] = set(next_statuses.values())

@@ -1,8 +1,7 @@
 """API keys: creation, verification and revocation.
 
-A key has the form `ha_<prefix>_<secret>`. `ha` lets secret scanners recognize keys. The prefix is not secret and
-identifies the key in the database, in logs and in lists. The secret has 256 random bits, so a fast hash (SHA-256) is
-enough to store it. A key is stored in the schema of its hotel, so other hotels do not accept it.
+A key has the form `ha_<prefix>_<secret>`. The prefix is not secret and identifies the key in the database, in logs and
+in lists. The secret has 256 random bits, so a fast hash (SHA-256) is enough to store it.
 """
 
 import datetime

@@ -1,8 +1,7 @@
 """Queries of PostgreSQL's catalog whose duration does not depend on the number of hotels.
 
-`pg_class` has no index that starts with the schema, so a query for the relations of one schema reads the rows of all
-hotels. `pg_depend` has an index that starts with the schema, and contains a row for each relation in a schema, because
-each relation depends on its schema.
+`pg_class` has no index that starts with the schema. The queries therefore use `pg_depend`, which has such an index and
+contains a row for each relation in a schema.
 """
 
 #: An SQL query for the ids of the tables, views and sequences of a schema.

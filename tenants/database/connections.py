@@ -145,9 +145,8 @@ def allows_plaintext(database: dict[str, Any]) -> bool:
 def direct_connection() -> Iterator[DatabaseWrapper]:
     """Replace this thread's `default` connection with a direct connection that logs in as the owner.
 
-    The direct connection is closed on exit. Can be nested: the inner context uses the outer connection. The runtime
-    connection stays open and is restored on exit, even after an exception. Raises DirectConnectionError inside an open
-    atomic() of the runtime connection.
+    The direct connection is closed on exit, and the runtime connection is restored. The context manager can be nested.
+    Raises DirectConnectionError inside an open atomic() of the runtime connection.
     """
     runtime: Any = connections[DEFAULT_DB_ALIAS]
     if runtime.direct:
@@ -192,8 +191,7 @@ def call_on_second_connection(function: Callable[[], T]) -> T:
     """Call the function in a new thread with a separate database connection, and return the result of the function.
 
     The function runs with the caller's tenant and actor. The changes that the function commits are kept even if the
-    caller's transaction is rolled back. The connection is closed when the function has ended. Raises the errors of the
-    function.
+    caller's transaction is rolled back.
     """
     context = copy_context()
 

@@ -27,8 +27,7 @@ def call_function(function: LiteralString, argument: Mapping[str, Any]) -> Any:
     """Run `SELECT function('{...}')` for the current tenant and return the decoded result.
 
     The call does not use a Django cursor, because the cursor would double the duration of the call. Transactions and
-    errors are the same as with a cursor. If statements are being recorded (DEBUG, `execute_wrapper()`), a cursor is
-    used.
+    errors are the same as with a cursor.
     """
     text = json.dumps(argument)
     # The proxy django.db.connection is not used, because it looks up the connection again for each attribute.

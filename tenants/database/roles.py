@@ -99,8 +99,7 @@ def grants_sql(*, schema: str, role: str, relations: SchemaRelations) -> str:
 def drop_role(cursor: CursorWrapper, *, role: str, logins: DatabaseLogins) -> None:
     """Drop a hotel's role, the objects that it owns in this database, and its privileges. Drop its schema first.
 
-    A hotel's role can own large objects, temporary tables of sessions that are still open, and objects that an
-    administrator gave to it. Raises DatabaseError if objects of other owners depend on the role's objects.
+    Raises DatabaseError if objects of other owners depend on the role's objects.
     """
     name = quoting.identifier(role)
     cursor.execute(

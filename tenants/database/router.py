@@ -46,9 +46,8 @@ class PlacementRouter:
     ) -> bool:
         """Return whether the migration operation runs in the current tenant's schema. Return False if no tenant is set.
 
-        The command `makemigrations` calls this method without a tenant. If an app has tables in the platform's schema
-        and in hotels' schemas, its RunPython and RunSQL operations need `hints={"model_name": ...}`. An operation that
-        concerns no table needs the hint `placement`.
+        If an app has tables in the platform's schema and in hotels' schemas, its RunPython and RunSQL operations need
+        `hints={"model_name": ...}`. An operation that concerns no table needs the hint `placement`.
         """
         tenant = tenant_or_none()
         if tenant is None:

@@ -1,8 +1,7 @@
 """Deletion of a hotel, with a check that none of its data remain.
 
 One transaction deletes all data of the hotel in the database. If the transaction is interrupted, the hotel is still
-suspended and can be deleted again. The hotel's keys in Redis are deleted before the commit. If the commit then fails,
-no data are lost, because these keys contain only cached values and request counts.
+suspended and can be deleted again. The hotel's keys in Redis are deleted before the commit.
 """
 
 import contextlib

@@ -38,8 +38,8 @@ def run_binary(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
     """Run the program for the server of the `default` connection and return its output.
 
     Call this function inside `direct_connection()`. If the URL has several hosts, the program connects to the host of
-    the connection, because another host may be a standby with older data. Raises ProgramFailed, and
-    ImproperlyConfigured if no suitable version is installed or a parameter cannot be passed.
+    the connection. Raises ProgramFailed, and ImproperlyConfigured if no suitable version is installed or a parameter
+    cannot be passed.
     """
     connection.ensure_connection()
     info = connection.connection.info
@@ -92,7 +92,7 @@ def _connection_parameters() -> tuple[dict[str, str], list[str]]:
 
 
 def find_program(program: str, *, major: int, tls: bool) -> str:
-    """Return the path of a PostgreSQL client program that is not older than the server. pg_dump refuses newer servers.
+    """Return the path of a PostgreSQL client program that is not older than the server.
 
     The search covers the folder in PG_BIN, the Python package of the embedded PostgreSQL, Debian's packages, and PATH,
     in this order. The programs of the Python package do not support TLS, so they are skipped if `tls` is true.

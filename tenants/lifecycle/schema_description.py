@@ -1,7 +1,7 @@
 """A description of the definitions in a schema. Two schemas with equal descriptions have the same definitions.
 
 To compute a description, PostgreSQL reads the catalog rows of one schema only, so the duration does not depend on the
-number of hotels. pg_dump is slower, because it reads the catalog of all hotels.
+number of hotels.
 """
 
 import hashlib
@@ -78,8 +78,8 @@ _ARRAY_OF_TEXTS = re.compile(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?")
 def compute_fingerprint(cursor: CursorWrapper, schema: str) -> str | None:
     """Return a digest of the definitions in the schema, or None if the schema has objects that cannot be described.
 
-    The name, rows, owner and privileges of the schema do not affect the digest. Another version of PostgreSQL may
-    produce another digest, so compare only digests from the same server.
+    The name, rows, owner and privileges of the schema do not affect the digest. Compare only digests from the same
+    server.
     """
     parameters = {"schema": quoting.identifier(schema)}
     cursor.execute(_OTHER_OBJECTS, parameters)

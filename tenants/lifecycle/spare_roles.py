@@ -1,8 +1,7 @@
 """PostgreSQL roles that are created before their hotels, many at a time.
 
-When a new role is granted to the runtime login, every connection must read all roles of this login again before its
-next SET ROLE. Reading the roles takes 3 µs for each hotel. Spare roles are created and granted BATCH at a time, so the
-roles are read again only once for every BATCH new hotels.
+When a new role is granted to the runtime login, every connection must read all roles of this login again. Spare roles
+are created and granted BATCH at a time, so the roles are read again only once for every BATCH new hotels.
 """
 
 from uuid import UUID

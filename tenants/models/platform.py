@@ -8,11 +8,10 @@ from tenants.models.hotels import Hotel
 
 
 class DueItem(models.Model):
-    """An item that a hotel has to process at a given time.
+    """An item that a hotel has to process at a given time. A due item contains no personal data.
 
-    A due item contains no personal data. The dispatcher can claim the item from `claim_at` on. Initially, `claim_at`
-    equals `due_at`. Each claim starts a lease, the time within which a worker must complete the item, and sets
-    `claim_at` to the end of the lease. If the worker dies, the item is claimed again after the lease.
+    The dispatcher can claim the item from `claim_at` on. Each claim sets `claim_at` to the time at which the item is
+    claimed again if the worker dies.
     """
 
     pk = models.CompositePrimaryKey("hotel_id", "kind", "item_id")
@@ -31,8 +30,8 @@ class DueItem(models.Model):
 class SchemaTemplate(models.Model):
     """The SQL script that creates a hotel's schema: a pg_dump of the template schema, stored by `migrate`.
 
-    A backup needs the definitions without the rows, so the script is stored in three parts: `before` creates the
-    tables, `after` creates keys, constraints, indexes and triggers, and `rows` inserts the rows.
+    The script is stored in three parts: `before` creates the tables, `after` creates keys, constraints, indexes and
+    triggers, and `rows` inserts the rows.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)

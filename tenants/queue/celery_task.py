@@ -1,7 +1,7 @@
-"""The base class of all Celery tasks of the project. The headers of a task's message contain the tenant.
+"""The base class of all Celery tasks of the project.
 
-Celery's settings (`acks_late`, prefetch 1, `reject_on_worker_lost`) make the broker deliver a message again when its
-worker dies. The number of deliveries is counted in the database, because Redis does not count them.
+The headers of a task's message contain the tenant. The broker delivers a message again when its worker dies. The number
+of deliveries is counted in the database, because Redis does not count them.
 """
 
 import contextlib
@@ -263,11 +263,10 @@ class HotelTask(DjangoTask[Any, Any]):
 
 
 def get_task(name: str) -> Any:
-    """Return a registered task by name.
+    """Return a registered task by name. Import all task modules first if needed.
 
-    Import all task modules first if needed. Services and the dispatcher use this function because they cannot import
-    task modules, which import services. Celery imports the modules when a worker starts, but not in web processes and
-    commands. Raises celery's NotRegistered.
+    Celery imports the task modules when a worker starts, but not in web processes and commands. Raises celery's
+    NotRegistered.
     """
     if name not in current_app.tasks:
         _import_task_modules()

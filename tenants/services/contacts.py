@@ -1,7 +1,6 @@
 """Operations on guest contacts. A contact is a phone number or e-mail address of a guest, and belongs to one hotel.
 
-There is no default hotel for an unknown contact. The audit trail, logs and errors contain only the id of a contact. The
-phone number or e-mail address is stored only in the contact's row, so deleting the row deletes the personal data.
+The audit trail, logs and errors contain only the id of a contact.
 """
 
 from uuid import UUID

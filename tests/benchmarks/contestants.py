@@ -1,9 +1,8 @@
 """Processes for the implementations that a benchmark compares.
 
-The benchmarks compare hotelagent with other projects for the same purpose, such as django-tenants. In the code, a
-"peer" is one of these other projects, and a "side" is hotelagent or a peer. The functions of a side are in a module
-`side_*.py` of this package. The functions run in a separate process, because a process can configure Django only once.
-All sides use the same database server, with separate databases.
+The benchmarks compare hotelagent with other projects, such as django-tenants. In the code, a "peer" is one of these
+other projects, and a "side" is hotelagent or a peer. The functions of a side are in a module `side_*.py` and run in a
+separate process, because a process can configure Django only once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Benchmarks of workers that claim and retry failures.
 
-One benchmark measures how many failures workers retry per second, with a retry handler that does nothing. For
-comparison, workers of procrastinate execute jobs that do nothing. The other benchmark measures whether claiming a
-failure takes longer in a hotel with many failures than in a hotel with few failures.
+One benchmark measures how many failures workers retry per second. For comparison, workers of procrastinate execute jobs
+that do nothing. The other benchmark measures whether claiming a failure takes longer in a hotel with many failures.
 """
 
 from __future__ import annotations
@@ -45,9 +44,8 @@ def measure(ids: list[str]) -> list[Row]:
 def _measure_rate(ours: Contestant, peer: Contestant) -> Row:
     """Measure how many retries and jobs eight workers execute per second.
 
-    A retry of hotelagent includes the changes of the due queue and the audit events. Both rates are calculated
-    from timestamps that the database stored for the retries and jobs. So the rates do not include the time that the
-    worker processes need to start.
+    A retry of hotelagent includes the changes of the due queue and the audit events. Both rates are calculated from
+    timestamps in the database.
     """
     our_rates: list[float] = []
     peer_rates: dict[tuple[int, int], list[float]] = {configuration: [] for configuration in CONFIGURATIONS}

@@ -62,7 +62,7 @@ def interleave(
     """Measure several implementations alternately. Return the seconds per call in each round, by implementation name.
 
     In each round every implementation runs `each` times, so a slow phase of the machine affects all implementations
-    alike. Many short rounds give a more reliable median than a few long ones.
+    alike.
     """
     for contestant in contestants.values():
         for _ in range(max(3, each // 4)):

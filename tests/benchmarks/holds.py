@@ -276,8 +276,7 @@ def compare_rates(id_: str, what: str, ours: Rate, peers: list[tuple[str, Rate, 
     """Measure the rates of hotelagent and of other implementations alternately.
 
     Return one result row for each of the other implementations. The function `ours` measures the rate of hotelagent.
-    Each tuple in `peers` contains the description of another implementation, a function that measures its rate, and the
-    minimum of the rate of hotelagent divided by this rate.
+    Each tuple in `peers` contains a description, a function that measures the rate, and the minimum ratio of the rates.
     """
     rates: list[Rate] = [ours, *(rate for _description, rate, _factor in peers)]
     results: list[list[float]] = [[] for _rate in rates]

@@ -1,8 +1,7 @@
 """Benchmark of SQL statements that hotelagent, django-tenants and plain Django execute through PgBouncer.
 
 hotelagent and django-tenants select the current tenant before the statements. Plain Django has no tenants, so the
-difference from plain Django is the cost of selecting the tenant. All three use one PgBouncer and one server, with
-separate connections. The times are in microseconds.
+difference from plain Django is the cost of selecting the tenant.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Benchmarks of the due queue, which stores when each reminder has to be sent.
 
 One benchmark measures the Celery beat task that looks for due reminders, while no reminder is due. Another benchmark
-measures how fast a worker claims due reminders while the queue contains many reminders of later dates.
+measures how fast a worker claims due reminders.
 """
 
 from __future__ import annotations
@@ -36,11 +36,7 @@ def measure(ids: list[str]) -> list[Row]:
 
 
 def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
-    """Measure the scheduler task while nothing is due, with different numbers of hotels, and return result rows.
-
-    The times of hotelagent are measured in four rounds. Each round measures every number of hotels, so a slow phase of
-    the machine does not distort the times of only one number of hotels.
-    """
+    """Measure the scheduler task while nothing is due, with different numbers of hotels, and return result rows."""
     our_times: dict[int, list[float]] = {count: [] for count in HOTEL_COUNTS}
     peer_times: dict[int, list[float]] = {count: [] for count in HOTEL_COUNTS}
     for turn in range(4):

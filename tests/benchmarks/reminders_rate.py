@@ -1,8 +1,7 @@
 """Benchmark of sending reminders: claim, render and transmit each message, store its status and an audit event.
 
-Two worker processes send the messages to an SMTP server on the same machine. Each process has five threads.
-For comparison, django-post-office sends the same messages with the same number of processes and threads, but without
-tenants.
+Two worker processes with five threads each send the messages to an SMTP server on the same machine. For comparison,
+django-post-office sends the same messages, but without tenants.
 """
 
 from __future__ import annotations

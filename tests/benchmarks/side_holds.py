@@ -131,8 +131,8 @@ def original_fill(keys: int) -> None:
 def original(times: int) -> float:
     """Return the time in seconds that acquiring a lock takes with the algorithm of the system that hotelagent replaces.
 
-    The algorithm uses an asynchronous Redis client. It finds the locks of a room with SCAN (with the default COUNT),
-    compares the dates of the locks with the requested dates, and acquires a lock with SET NX.
+    The algorithm finds the locks of a room in Redis with SCAN, compares the dates of the locks with the requested
+    dates, and acquires a lock with SET NX.
     """
     return asyncio.run(_original(times))
 

@@ -1,8 +1,7 @@
 """Test that every reminder is sent exactly once while processes of the deployment are killed.
 
-No message may be accepted twice by the mail server, and no reminder may be lost. A reminder may end with the
-status `unknown` only if a worker was killed before it stored the confirmation of the message. `make chaos`
-runs a longer test with 10,000 reminders in 50 hotels.
+A reminder may end with the status `unknown` only if a worker was killed before it stored the confirmation of the
+message. `make chaos` runs a longer test with 10,000 reminders in 50 hotels.
 """
 
 import os

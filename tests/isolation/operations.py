@@ -1,7 +1,6 @@
 """The operations of the isolation workload: typical queries, transactions and requests of an application.
 
-An operation is called in the context of its hotel. It returns the number of `marker` rows (with n >= 1000)
-that it has committed, and raises WrongHotel as soon as it reads a row of another hotel.
+An operation is called in the context of its hotel. It raises WrongHotel as soon as it reads a row of another hotel.
 """
 
 from __future__ import annotations

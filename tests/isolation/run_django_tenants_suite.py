@@ -1,8 +1,7 @@
 """A program that runs the test suite of django-tenants with this project's database backend.
 
-`python -m tests.isolation.run_django_tenants_suite` downloads the source distribution into .hotelagent with
-pip, and runs the tests on a separate PostgreSQL server. The exit code is 0 if exactly the tests listed in
-django_tenants_suite.md fail.
+`python -m tests.isolation.run_django_tenants_suite` runs the tests on a separate PostgreSQL server. The exit code is 0
+if exactly the tests listed in django_tenants_suite.md fail.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""A program that runs the isolation workload.
+"""A program that runs the isolation workload: many threads work for many hotels through a small connection pool.
 
-Many threads work for many hotels through a small connection pool. The program runs in a separate process,
-because the database engine under test is a Django setting. `python -m tests.isolation.run_workload PLAN`
-takes a WorkloadPlan as JSON and prints a WorkloadResult as JSON.
+`python -m tests.isolation.run_workload PLAN` takes a WorkloadPlan as JSON and prints a WorkloadResult as JSON.
 """
 
 from __future__ import annotations

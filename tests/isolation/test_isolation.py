@@ -1,8 +1,7 @@
 """Tests that no operation of the isolation workload reads or writes rows of another hotel.
 
 Another test runs the same workload with the database backend of django-tenants, and expects that operations reach rows
-of other hotels, to prove that the workload detects such errors. The environment variable ISOLATION_OPERATIONS sets the
-number of operations (`make isolation` runs 200,000).
+of other hotels. The environment variable ISOLATION_OPERATIONS sets the number of operations.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Two years of bookings in the order in which they were made, and a plain model of the hotel's rooms.
 
-The model does not use hotelagent's code. It represents a room as a set of occupied nights. A refusal is correct if
-every room of the type is occupied on at least one of the requested nights.
+The model represents a room as a set of occupied nights. A refusal is correct if every room of the type is occupied on
+at least one of the requested nights.
 """
 
 from collections import Counter, defaultdict

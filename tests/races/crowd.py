@@ -1,8 +1,7 @@
 """A program whose processes request holds on the same rooms at the same time. Some of the processes are killed.
 
-Run as `python -m tests.races.crowd PLAN`, where PLAN is a `Plan` as JSON. Each process writes a separate file in the
-plan's folder. The file has a line for each hold that the process acquired, and "done" at the end. The test compares
-these lines with the database.
+Run as `python -m tests.races.crowd PLAN`, where PLAN is a `Plan` as JSON. Each process writes a file with a line for
+each hold that the process acquired. The test compares these lines with the database.
 """
 
 import json

@@ -1,9 +1,7 @@
 """The algorithm of the previous system, which hotelagent has replaced, for holding a room with keys in Redis.
 
-The algorithm reads all keys of the room, compares the dates, and then sets a key.
-
-Between the read and the set, another caller can set a key for overlapping dates. SET NX prevents only a second key with
-exactly the same dates.
+The algorithm reads all keys of the room, compares the dates, and then sets a key. Between the read and the set, another
+caller can set a key for overlapping dates.
 """
 
 import uuid

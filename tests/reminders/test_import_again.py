@@ -46,10 +46,9 @@ def _now(clock: Clock) -> None:
 
 
 def valid_rows(hotel: str) -> list[Row]:
-    """Return the valid bookings that arrive from six days ago to in two weeks, as in an export that was made today.
+    """Return the valid bookings that arrive in the next two weeks or arrived in the last six days, without guest data.
 
-    Generated bookings contain guest data, but real bookings (BOOKINGS_FILE) contain none. The columns with guest data
-    are emptied, so that both kinds of bookings have the same columns.
+    Real bookings (BOOKINGS_FILE) contain no guest data, so the guest data of generated bookings are removed.
     """
     rows = booking_rows(hotel, first=date(2016, 9, 14), last=date(2016, 10, 4))
     return [NO_GUEST | as_exported_on(row, TODAY) for row in rows if is_valid(row)]

@@ -1,7 +1,7 @@
 """An SMTP server that keeps all e-mails instead of delivering them, and shows them in the browser.
 
-`manage.py serve` runs it with `python -m hotelagent.embedded.mail.smtp_server`. To demonstrate failures, it always
-rejects recipients at refused.example.com. It rejects each recipient at busy.example.com twice with a temporary error.
+To demonstrate failures, the server always rejects recipients at refused.example.com, and rejects each recipient at
+busy.example.com twice with a temporary error.
 """
 
 import argparse

@@ -1,8 +1,7 @@
 """The keeper: the process that runs the embedded servers while at least one other process uses them.
 
-Each process that uses the servers holds a shared lock on one file. The kernel releases this lock when the process ends,
-even if it is killed. The keeper waits for the exclusive lock on the file. When it gets this lock, no process uses the
-servers any more, so the keeper stops the servers and ends.
+Each process that uses the servers holds a shared lock on one file, and the kernel releases this lock when the process
+ends. When the keeper gets the exclusive lock on the file, it stops the servers and ends.
 """
 
 import fcntl

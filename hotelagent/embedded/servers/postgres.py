@@ -51,9 +51,8 @@ def bundled_binaries() -> Path:
 def recovery_progress(pid: int) -> str:
     """Return a text that changes as long as the PostgreSQL server with this process id makes progress in a recovery.
 
-    Until a recovery from a crash ends, the server refuses connections. The text consists of the title and the
-    processor time of PostgreSQL's startup process. The title names the file that is replayed. While the startup
-    process flushes the data folder to disk, only the processor time changes.
+    The text consists of the title and the processor time of PostgreSQL's startup process. The title names the file that
+    is replayed.
     """
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process(pid).children():

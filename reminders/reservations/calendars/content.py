@@ -1,8 +1,7 @@
 """Functions that decode a calendar file and split its text into the lines of each event.
 
-The library `icalendar` parses a file as a whole and stops at the first damaged line between two events. This module
-splits the file into its events first, so a damaged line affects only the event that contains the line. `ical_parser.py`
-parses the lines of each event with the library.
+The library `icalendar` stops at the first damaged line between two events. This module splits the file into its events
+first, so a damaged line affects only the event that contains the line.
 """
 
 from __future__ import annotations

@@ -71,9 +71,8 @@ class ImportResult:
 def import_calendar(content: bytes, *, charset: str = "", url: str = "") -> CalendarReport:
     """Import the events of an iCalendar file as reservations, without assigning rooms. Raises InvalidFile.
 
-    Reservations that are missing from the file are not changed, because many calendars omit past events. If the file
-    was downloaded, `url` is its URL, and `charset` is the character set of the HTTP response. All files without a URL
-    count as the same calendar.
+    Reservations that are missing from the file are not changed. If the file was downloaded, `url` is its URL, and
+    `charset` is the character set of the HTTP response.
     """
     zone = hotel_time_zone()
     parsed = parse_calendar(

@@ -41,9 +41,8 @@ _Result = TypeVar("_Result")
 class Event:
     """An event of a calendar. Missing values are empty or None. `problem` is the error if the event can't be read.
 
-    `arrival` and `departure` are in the hotel's time zone. `takes_nights` is False for events that are marked as free
-    time or end on the day on which they begin. If this event replaces one occurrence of a repeating event,
-    `replaced_day` is the date of that occurrence.
+    `arrival` and `departure` are in the hotel's time zone. `takes_nights` is False for events that occupy no night. If
+    this event replaces one occurrence of a repeating event, `replaced_day` is the date of that occurrence.
     """
 
     properties: Properties

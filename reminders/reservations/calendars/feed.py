@@ -1,8 +1,7 @@
 """The availability of rooms as an iCalendar feed.
 
-The feed contains no guest data, because the URL of the feed is often shared. The feed contains all nights on which a
-room is occupied, so that channels don't sell these nights. A room is occupied by stays of reservations, stays that were
-confirmed through the REST API, holds that have not expired, and closures.
+The feed contains all nights on which a room is occupied, so that channels don't sell these nights. The feed contains no
+guest data, because the URL of the feed is often shared.
 """
 
 from __future__ import annotations

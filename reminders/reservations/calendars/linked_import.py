@@ -94,10 +94,10 @@ def _closure_reference(calendar: LinkedCalendar) -> str:
 
 
 def _expected_reservations(calendar: LinkedCalendar, *, today: date) -> dict[str, UUID]:
-    """Return a dict that maps the UIDs of events to the ids of the calendar's reservations.
+    """Return a dict that maps the UIDs of events to the ids of the calendar's reservations with arrivals after today.
 
-    The dict contains only reservations with arrivals after today. Only these reservations are cancelled if their events
-    are missing. Earlier bookings are never cancelled, because channels also remove past bookings from their calendars.
+    Only these reservations are cancelled if their events are missing. Earlier bookings are never cancelled, because
+    channels also remove past bookings from their calendars.
     """
     return dict(
         Reservation.objects.filter(

@@ -16,8 +16,8 @@ PROBLEM_LISTS = ("rejected", "without_room", "warnings")
 class CalendarReport:
     """The number of imported calendar events by result, and the events that staff should check.
 
-    `events` is the total of created, updated, cancelled, unchanged, closures, ignored and rejected. Only linked
-    calendars belong to a room, so `without_room`, `removed` and `closed_nights` are set for them only.
+    `events` is the total of created, updated, cancelled, unchanged, closures, ignored and rejected. The fields
+    `without_room`, `removed` and `closed_nights` are set for linked calendars only.
     """
 
     events: int = 0

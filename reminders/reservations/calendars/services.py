@@ -115,8 +115,7 @@ def sync_calendar(calendar_id: UUID) -> None:
     """Download and import the calendar, and schedule the next import.
 
     The download may take seconds, so call this function outside of a transaction. Raises CalendarNotFound,
-    CalendarUnavailable or InvalidFile. Any error is also stored as the calendar's last error, and the next import is
-    scheduled.
+    CalendarUnavailable or InvalidFile. An error is also stored as the calendar's last error.
     """
     calendar = LinkedCalendar.objects.filter(id=calendar_id).first()
     if calendar is None:

@@ -1,8 +1,7 @@
 """Comparison of imported bookings with stored reservations.
 
-The property management system is authoritative for bookings: a value in the file replaces the stored value, even if
-staff changed the stored value. An empty cell, or a column that the file does not have, leaves the stored value as it
-is. The status is an exception: an empty cell means "booked".
+A value in the file replaces the stored value, even if staff changed the stored value. An empty cell, or a column that
+the file does not have, leaves the stored value as it is. An empty cell for the status means "booked".
 """
 
 from __future__ import annotations

@@ -42,9 +42,7 @@ class Importer:
     """The import of one file.
 
     `on_error` receives each row that is not imported and each cell that is ignored. `on_progress` receives the number
-    of finished rows and the number of all rows. `on_batch` receives the report. The importer calls `on_batch` inside
-    the transaction of each batch, so changes that `on_batch` makes are committed together with the batch. A dry run
-    calls `on_batch` after each batch.
+    of finished rows and the number of all rows. `on_batch` receives the report, inside the transaction of each batch.
     """
 
     def __init__(
@@ -136,8 +134,7 @@ class Importer:
     def _bookings(self, survey: Survey, *, skip: int) -> Iterator[Booking]:
         """Yield the bookings that can be stored, with their rooms. Pass each error to `on_error`.
 
-        An interrupted import has already stored the first `skip` rows, so their bookings are not yielded again. The
-        first `skip` rows are only read so that the remaining rows get the same rooms as in the interrupted import.
+        The first `skip` rows were stored by an interrupted import. Their bookings are not yielded again.
         """
         rooms = {} if self._options.dry_run else ensure_rooms(survey.rooms.required_rooms)
         positions = count()

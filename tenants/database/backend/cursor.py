@@ -1,8 +1,7 @@
 """The cursor that sends each statement together with SET statements for the tenant's schema and role.
 
 This cursor overrides the methods of psycopg's ClientCursor (version 3.3) that send statements, and keeps the methods
-that read results. psycopg sends BEGIN in a separate round trip. This cursor sends BEGIN together with the first
-statement.
+that read results.
 """
 
 from __future__ import annotations
@@ -84,9 +83,8 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     def _execute_alone_gen(self, statement: Statement, query: bytes) -> PQGen[None]:
         """Execute a statement that PostgreSQL may refuse in a transaction block. Needs the direct connection.
 
-        If no transaction is open, the statement must be the only one in its network message, because PostgreSQL runs
-        several statements in one message as a transaction. So the tenant's settings are set for the session in an
-        earlier round trip, and are reset afterwards.
+        The statement must be the only one in its network message. So the tenant's settings are set for the session in
+        an earlier round trip, and are reset afterwards.
         """
         prefix = self._conn.prefix_for(statement)
         if self._pgconn.transaction_status == IDLE and self._conn.autocommit:

@@ -1,8 +1,7 @@
 """The prefix: the SET statements that the backend sends before every statement of a tenant.
 
 The effect of `SET LOCAL` ends with the open transaction, or with the implicit transaction of the message. The server
-connection therefore keeps no settings of a tenant. PostgreSQL documents the implicit transaction at
-https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT
+connection therefore keeps no settings of a tenant.
 """
 
 from __future__ import annotations

@@ -31,9 +31,8 @@ def record_schema_statements() -> Iterator[list[str]]:
 class HotelSchemaEditor(DatabaseSchemaEditor):
     """A schema editor that records its statements for other hotels, and can repeat an interrupted CREATE INDEX.
 
-    CREATE INDEX CONCURRENTLY runs outside a transaction. If `migrate` is killed, the server may still build the index,
-    although the migration is not recorded as applied. If the server stops, an invalid index remains. The next `migrate`
-    skips a complete index and rebuilds an invalid index.
+    If `migrate` is killed during CREATE INDEX CONCURRENTLY, the next `migrate` skips a complete index and rebuilds an
+    invalid index.
     """
 
     sql_create_index_concurrently = DatabaseSchemaEditor.sql_create_index_concurrently.replace(

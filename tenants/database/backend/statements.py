@@ -118,9 +118,8 @@ def classify(text: str) -> Statement:
 def classify_template(text: str) -> Statement | None:
     """Classify a query string that contains psycopg's placeholders instead of values.
 
-    Returns None if the kind of the statement could depend on the values. This is the case if a placeholder is inside a
-    string or comment, or in a place where PostgreSQL's grammar accepts no parameter. The caller then classifies the
-    query string that contains the values.
+    Returns None if the kind of the statement could depend on the values. The caller then classifies the query string
+    that contains the values.
     """
     if len(text) > _LONG_TEXT:
         # Replace each list of placeholders by one placeholder, so that the cache key does not depend on its length.

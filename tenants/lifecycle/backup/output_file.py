@@ -33,8 +33,8 @@ def refuse_existing_file(path: Path, *, overwrite: bool) -> None:
 def new_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """Create a temporary file in the folder of `path`. Yield the open file and the path of the temporary file.
 
-    Only the owner of the file can read the file. The file is deleted on exit unless it was renamed. If the process is
-    killed, the file with its personal data remains. The next backup to the same folder deletes such files.
+    Only the owner of the file can read the file. The file is deleted on exit unless it was renamed. The next backup to
+    the same folder deletes the file of a killed process.
     """
     _delete_abandoned_files(path.parent)
     descriptor, name = _create_locked(path)

@@ -1,8 +1,7 @@
 """Restore of a hotel from a backup file.
 
-One transaction creates the schema with its rows, the role and the rows of the shared tables, and compares every row
-with the file. If the transaction is interrupted, nothing is restored. The restored hotel is suspended at first. The
-hotel is then activated if it is certain that no e-mail will be sent twice.
+One transaction restores the hotel and compares every row with the file. If the transaction is interrupted, nothing is
+restored. The restored hotel is suspended at first, and is activated if it is certain that no e-mail will be sent twice.
 """
 
 from dataclasses import dataclass, field

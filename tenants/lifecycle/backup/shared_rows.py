@@ -20,9 +20,8 @@ def restore_shared_rows(
 ) -> dict[str, int]:
     """Insert the rows of the hotel into the shared tables, in the transaction of the restore.
 
-    Returns the number of skipped rows by table. Raises DomainConflict if the hotel is restored under its original slug
-    and another hotel uses one of its domains. If the hotel is restored as a copy beside the original hotel, the copy
-    gets neither domains nor contacts.
+    Returns the number of skipped rows by table. Raises DomainConflict if another hotel uses a domain of the restored
+    hotel. A hotel that is restored as a copy gets neither domains nor contacts.
     """
     owner_columns = dict(list_hotel_references())
     skipped = {}

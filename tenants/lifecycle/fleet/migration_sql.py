@@ -15,8 +15,8 @@ from tenants.lifecycle.schema_template import TEMPLATE_TENANT
 class _OfflineSchemaEditor(DatabaseSchemaEditor):
     """A Django schema editor that collects SQL without a database connection.
 
-    Before Django drops some kinds of constraints, it reads their names from the database. Without a connection, their
-    DROP CONSTRAINT statements are missing. This is acceptable, because dropping a constraint never takes long.
+    Some DROP CONSTRAINT statements are missing, because Django reads the names of these constraints from the database.
+    This is acceptable, because dropping a constraint never takes long.
     """
 
     def __enter__(self) -> "_OfflineSchemaEditor":

@@ -159,10 +159,10 @@ def test_send_now_for_a_guest_at_the_daily_limit_raises_an_error(
 
 @pytest.mark.usefixtures("three_rules")
 def test_daily_limit_does_not_count_skipped_reminders(book: Book, clock: Clock, smtp: MailServer) -> None:
-    """The reminders of the rules A, B and C are due on the same day. The reminder of rule C is sent first.
+    """The reminders of the rules A, B and C are due on the same day, and rule C comes first.
 
     Rules A and C allow one e-mail a day for each guest, so the reminder of rule A is skipped. Rule B allows two e-mails
-    a day. The skipped reminder of rule A does not count for rule B, so the reminder of rule B is sent.
+    a day, so its reminder is sent.
     """
     Rule.objects.filter(name="B").update(daily_limit=2)
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)

@@ -17,9 +17,8 @@ def propose_mapping(
 ) -> dict[str, str]:
     """Return a dictionary that maps each field to its column in the file (`Column`) or to two columns (`First+Last`).
 
-    Fields without a column are omitted. `overrides` take precedence over the profile. The profile takes precedence over
-    the recognized column names. A field whose override is an empty string is not imported. Raises InvalidFile for an
-    unknown field or column.
+    Fields without a column are omitted. `overrides` take precedence over the profile, and the profile takes precedence
+    over the recognized column names. Raises InvalidFile for an unknown field or column.
     """
     overrides = overrides or {}
     names = {normalize_name(name): name for name in reversed(header) if name}

@@ -1,8 +1,7 @@
 """The profiles of the exports of property management systems and channels.
 
-A profile is a TOML file. It contains the column of each field, the meaning of the vendor's status words, and the
-columns by which an export is recognized. The folder `vendors` has the profiles of common systems. A hotel can write a
-profile for its own system.
+A profile is a TOML file with the column of each field, the meaning of the vendor's status words, and the columns by
+which an export is recognized. A hotel can write a profile for its own system.
 """
 
 from __future__ import annotations

@@ -42,9 +42,8 @@ Stream = BinaryIO | gzip.GzipFile
 class BookingsFile:
     """A file of bookings that can be read several times. Every method raises InvalidFile if the file can't be read.
 
-    If `encoding` or `delimiter` is empty, its value is detected. `column_names` are column names that the caller
-    expects, in addition to the known names, and help to find the header row. An uploaded file stays open, so the caller
-    must close it.
+    If `encoding` or `delimiter` is empty, its value is detected. `column_names` are additional column names that help
+    to find the header row. An uploaded file stays open, so the caller must close it.
     """
 
     def __init__(

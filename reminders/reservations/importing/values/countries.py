@@ -76,8 +76,7 @@ def _names() -> dict[str, str]:
 def _names_by_language() -> dict[str, dict[str, str]]:
     """Return the names of each country by its two-letter code and by language, from the phonenumbers library.
 
-    The names are read from the file of their module. An import of the module would also import its package, whose
-    tables of phone number prefixes take 100 MB of memory and a quarter of the time that a process needs to start.
+    The names are read from the file of their module, because an import of the library would take 100 MB of memory.
     """
     file = Path(phonenumbers.__file__).with_name("geodata") / "locale.py"
     spec = importlib.util.spec_from_file_location("phonenumbers.geodata.locale", file)
