@@ -186,7 +186,7 @@ CONTACT_REMOVED = register(
     labels={"kind": _CONTACT_KINDS},
 )
 
-# Recorded at most once an hour per client, so that many requests do not cause many `rate_limit.exceeded` events.
+# `rate_limit.exceeded` is recorded at most once an hour per client, so many requests do not cause many events.
 RATE_LIMIT_EXCEEDED = register(
     "rate_limit.exceeded",
     description=_("{actor} exceeded the rate limit of {requests} requests in {seconds} seconds"),

@@ -20,7 +20,7 @@ class DlqConfig(AppConfig):
         due.register(kind=policy.CLEAN_UP_DUE, task="dlq.tasks.clean_up", daily=True)
         due.register(kind=policy.RELEASE_DUE, task="dlq.tasks.release", recurring=True)
         due.register(kind=policy.WATCH_DUE, task="dlq.tasks.watch", recurring=True, combine_hotels=True)
-        # `tenants` and `locks` cannot register the kinds of their tasks, because they do not import `dlq`.
+        # `tenants` and `locks` cannot register the kinds of failures of their tasks, because they do not import `dlq`.
         task_payloads.register_due_tasks()
         task_payloads.register_id_task("tenants.tasks.provision_hotel")
         task_payloads.register_id_task("locks.tasks.make_final_webhook_attempt")

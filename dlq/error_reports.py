@@ -33,7 +33,7 @@ _ROW_VALUES = [
 #: Only this number of characters of a message is part of the fingerprint.
 _FINGERPRINT_LENGTH = 300
 # This pattern matches the parts of a message that differ between two occurrences of the same error.
-# The first alternative of the pattern, `keep`, matches numbers that identify the error and are not removed.
+# The group `keep` of the pattern matches numbers that identify the error. These numbers are not removed.
 # Numbers that identify an error are status codes ("HTTP 404", "[Errno 111]") and codes of mail servers ("550 5.1.1").
 _VARIABLE_PARTS = re.compile(
     r"""

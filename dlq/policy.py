@@ -2,16 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
-#: The kind of the due items (entries of the queue of scheduled work) that retry a failure. The id is the failure's.
+#: The kind of due items (scheduled work) that retry failures. The id of a due item is the id of the failure.
 FAILURE_DUE = "failure"
-#: The kind of the due items (entries of the queue of scheduled work) that continue a redrive job. The id is the job's.
+#: The kind of due items (scheduled work) that continue redrive jobs. The id of a due item is the id of the job.
 REDRIVE_DUE = "redrive"
-#: The kind of the due items (entries of the queue of scheduled work) that clean up failures. The id is the hotel's.
+#: The kind of due items (scheduled work) that clean up failures daily. The id of a due item is the id of the hotel.
 CLEAN_UP_DUE = "failure_clean_up"
-#: The kind of the due items (entries of the queue of scheduled work) that end a pause. The id is the hotel's.
+#: The kind of due items (scheduled work) that end pauses of retries. The id of a due item is the id of the hotel.
 RELEASE_DUE = "failure_release"
 
-#: The kind of the due items (entries of the queue of scheduled work) that count failures. The id is the hotel's.
+#: The kind of due items (scheduled work) that count failures. The id of a due item is the id of the hotel.
 WATCH_DUE = "failure_watch"
 
 #: The age after which a failure is no longer retried automatically.

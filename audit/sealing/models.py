@@ -142,7 +142,7 @@ class LogKey(models.Model):
 
     pk = models.CompositePrimaryKey("log_id", "key")
     log = models.ForeignKey(Log, models.CASCADE, editable=False, db_index=False, related_name="keys")
-    #: The key in the text form `name+id+base64`.
+    #: The public key in the text form `name+id+base64`.
     key = models.CharField(max_length=400)
     first_size = models.BigIntegerField()
     last_size = models.BigIntegerField(null=True)

@@ -48,7 +48,7 @@ def read_positions(log: Log, tenant: Tenant, start: int, end: int) -> Iterator[S
 def first_position_at(log: Log, tenant: Tenant, moment: datetime) -> int:
     """Return the first log position with an event at this time or later.
 
-    If there is no such event, this is the size of the log.
+    If there is no such event, return the size of the log.
     """
     parameters = [first_uuid7_at(moment - CLOCK_TOLERANCE), moment]
     position = _position(

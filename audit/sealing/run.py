@@ -55,7 +55,10 @@ def seal_all() -> RunResult:
 
 
 def countersign_all(known: Iterable[Log], signing_keys: list[PrivateKey], result: RunResult) -> None:
-    """Add the signatures of new keys to the newest checkpoint of each log. Without new keys, this is one query."""
+    """Add the signatures of new keys to the newest checkpoint of each log.
+
+    Without new keys, the function executes only one query.
+    """
     in_use = logs.keys_in_use()
     configured = {key.public.text for key in signing_keys}
     for log_ in known:

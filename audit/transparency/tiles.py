@@ -24,7 +24,7 @@ class Tile(NamedTuple):
     number: int
 
 
-#: A function that returns the hashes of the requested tiles. A proof requests all its tiles with one call.
+#: A function that returns the hashes of the requested tiles (blocks of hashes). A proof needs one call.
 #: The result does not have to contain tiles that do not exist.
 #: A returned tile may contain hashes that were added after the checkpoint of the proof.
 TileReader = Callable[[Collection[Tile]], Mapping[Tile, bytes]]

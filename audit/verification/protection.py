@@ -14,7 +14,7 @@ TRIGGERS = {
     "audit_event_append_only": "audit_refuse_change",
     "audit_event_erasure_only": "audit_check_erasure",
 }
-#: The database functions that the functions of the triggers call.
+#: The names of the database functions that the trigger functions call.
 _CALLED = ("audit_canonical_json", "audit_erased")
 _BODY = re.compile(r"AS \$\$(.*)\$\$", re.DOTALL)
 
@@ -46,7 +46,7 @@ WHERE EXISTS (SELECT FROM unnest(setconfig) AS value WHERE value LIKE 'session_r
 
 
 def check_protection() -> None:
-    """Check the triggers and privileges of the current tenant's trail. Raises InvalidTrail without a position."""
+    """Check the triggers and privileges of the current tenant's trail. Raises InvalidTrail if one is wrong."""
     schema = current_tenant().schema
     with connection.cursor() as cursor:
         cursor.execute(_TRIGGERS_OF_TABLE, [schema])

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 #: The kind of the due item (an entry of the queue of scheduled work) that verifies the trail of a hotel once a day.
 VERIFICATION_DUE = "audit_verification"
-#: In trails with more events than this, only the events of the last weeks are read: a task may run for four minutes.
+#: In trails with more than LARGE_TRAIL events, only the last weeks are read, because a task has four minutes.
 #: All hashes and checkpoints of a large trail are verified. The command `audit_verify` also reads all events.
 LARGE_TRAIL = 1_000_000
 LARGE_TRAIL_DAYS = 31

@@ -16,7 +16,7 @@ class GrowingTree:
         self._partial: dict[Tile, bytes] = {}
 
     def append(self, leaves: bytes) -> None:
-        """Append leaf hashes, which are concatenated, to the tree."""
+        """Append the concatenated leaf hashes `leaves` to the tree."""
         changed = append(self.size, self._partial, leaves)
         self.size += len(leaves) // HASH_SIZE
         current = self._partial | changed

@@ -24,7 +24,7 @@ from dlq.payloads import find_payload_problems
 from hotelagent.admin.base import ReadOnlyModelAdmin
 from tenants.errors import DomainError
 
-#: Texts that are longer than this are cut in the table of corrected fields.
+#: Texts with more characters than this are cut in the table of corrected fields.
 MAX_DIFFERENCE_LENGTH = 500
 _NOTHING = object()
 

@@ -116,7 +116,8 @@ def _count_totals(figures: FailureFigures, now: datetime.datetime) -> None:
     settled: Counter[str] = Counter(figures.settled)
     totals: Counter[str] = Counter(figures.settled)
     for name, is_settled, number in counts:
-        totals[name] += number  # type: ignore[assignment] # the sum of the durations is a float
+        # The sum of the durations is a float, and all other totals are integers.
+        totals[name] += number  # type: ignore[assignment]
         if is_settled:
             settled[name] += number  # type: ignore[assignment]
     figures.totals, figures.settled = totals, settled

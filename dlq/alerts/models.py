@@ -1,4 +1,4 @@
-"""The figures of the failures of each hotel and of the platform, for metrics and alerts."""
+"""The table with the numbers of failures of each hotel and of the platform, for metrics and alerts."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from hotelagent.core.redaction import redact_text
 
 #: The text that replaces a value which a person may not see.
 MASK = "•••"
-#: Values below this number of levels of objects and lists in a payload are always masked.
+#: Values that are nested more deeply than this number of levels in a payload are always masked.
 MAX_DEPTH = 50
 
 Keys = Sequence[str | int]

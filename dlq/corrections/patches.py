@@ -64,7 +64,7 @@ def apply(patch: Any, payload: Any) -> Any:
             raise _invalid(number, text) from error
         except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, *_MALFORMED) as error:
             # The library's messages are not shown, because they contain values of the payload.
-            text = _("The operation is not valid, or the payload has no field with its path.")
+            text = _("The operation is not valid, or the payload has no field at the path of the operation.")
             raise _invalid(number, text) from error
         if is_too_long:
             raise _invalid(

@@ -59,7 +59,7 @@ def matcher(digests: set[bytes]) -> Matcher:
     """Return a function that checks whether any of the given texts contains an identifier with one of these digests."""
     key = encryption.derive_key(_KEY_PURPOSE)
 
-    # Payloads have many words in common, and computing a digest takes much longer than finding a result in the cache.
+    # The digests are cached, because payloads have many words in common and computing a digest is slow.
     @lru_cache(maxsize=10_000)
     def is_identifier(form: str) -> bool:
         return _digest(form, key) in digests

@@ -51,7 +51,7 @@ def claim(
 
 
 def extend(*, client: str, failure_id: uuid.UUID, number: int, lease: timedelta) -> datetime:
-    """Extend the lease of attempt `number` to `lease` from now, and return its new end.
+    """Extend the lease of attempt `number` to `lease` from now, and return the new end of the lease.
 
     Raises FailureNotFound, AttemptStateError.
     """

@@ -43,7 +43,7 @@ class FingerprintField(models.CharField):  # type: ignore[type-arg]
 
 
 class GroupState(models.TextChoices):
-    """What staff decided about a group.
+    """The state of a group of failures.
 
     A group is regressed if its error occurred again after the group had been acknowledged or resolved.
     """
@@ -114,7 +114,7 @@ class FailureGroup(models.Model):
     regressed_at = models.DateTimeField(_("occurred again"), null=True, editable=False)
     regressed_version = models.CharField(max_length=40, blank=True, db_default="", editable=False)
 
-    #: The fingerprint of the group that this group was joined to, or null. New errors belong to that group.
+    #: The fingerprint of the group that this group was joined to, or null. That group gets the new errors.
     joined_to = FingerprintField(null=True, editable=False)
     #: The rules that assign some errors of this group to other groups (see `dlq.groups.rules`).
     #: Each rule has conditions, and the `fingerprint` of the group to which errors that meet the conditions belong.

@@ -95,12 +95,12 @@ class SplitCondition:
 
 
 def join(*, fingerprint: str, into: str) -> int:
-    """Join a group to another group. From then on, the failures and new errors of the group belong to the other group.
+    """Join a group to the group `into`, which then gets the failures and new errors of the joined group.
 
     Return the number of failures that moved in this call. The task REGROUP_TASK moves the remaining failures after the
-    commit. If the group was split from the other group, the split rule is removed.
+    commit. If the joined group was split from the group `into`, the split rule is removed.
 
-    Raises FailureGroupNotFound. Raises FailureGroupConflict if the groups are the same, or if the other group was
+    Raises FailureGroupNotFound. Raises FailureGroupConflict if the groups are the same, or if the group `into` was
     itself joined to a group.
     """
     if fingerprint == into:

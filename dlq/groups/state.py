@@ -25,7 +25,10 @@ MAX_NOTE_LENGTH = 1_000
 
 
 def acknowledge(*, fingerprint: str) -> None:
-    """Mark the group as known. No alert reports the group until it regresses. Raises FailureGroupNotFound."""
+    """Mark the group as known. No alert reports the group until its error occurs in a new code version.
+
+    Raises FailureGroupNotFound.
+    """
     with _locked(fingerprint) as group:
         if group.acknowledged_at is None:
             group.acknowledged_at, group.regressed_at = timezone.now(), None
@@ -85,7 +88,7 @@ def assign(*, fingerprint: str, user_id: UUID | None) -> None:
 def annotate(*, fingerprint: str, note: str) -> None:
     """Store the note of the group, at most MAX_NOTE_LENGTH characters. Raises FailureGroupNotFound.
 
-    The audit trail does not contain the note, because it may contain personal data.
+    The audit trail does not contain the note, because the note may contain personal data.
     """
     with _locked(fingerprint) as group:
         if group.note != note:

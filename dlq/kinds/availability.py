@@ -22,8 +22,8 @@ class NamedWork(Protocol):
 def has_code(failure: NamedWork) -> bool:
     """Return whether this version has the retry handler or the Celery task of the failure.
 
-    A failure of another system needs no code here. A failure without code is kept. If it is scheduled, it is retried
-    when a version that has the code is deployed.
+    A failure of another system needs no code here. A failure without code is kept. If the failure is scheduled, it is
+    retried when a version that has the code is deployed.
     """
     if is_external(failure.name) or find_kind(failure.name).handler is not None:
         return True

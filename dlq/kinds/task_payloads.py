@@ -34,5 +34,5 @@ def register_due_tasks() -> None:
 
 
 def register_id_task(name: str) -> None:
-    """Register the kind of a task whose only argument is an id."""
+    """Register the kind of failure of a Celery task whose only argument is an id."""
     register_kind(Kind(name=name, schema=_arguments_schema(_ID)))

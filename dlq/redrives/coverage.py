@@ -84,7 +84,7 @@ def cover_batch(redrive: Redrive, *, limit: int) -> int:
 
 
 def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
-    """Schedule at most `limit` withdrawn retries of the locked redrive job again. Return their number."""
+    """Schedule at most `limit` withdrawn retries of the locked redrive job again. Return the number of retries."""
     withdrawn = Failure.objects.filter(
         redrive=redrive.id,
         redrive_result=RedriveResult.WITHDRAWN,

@@ -17,7 +17,7 @@ BLOCKING_STATUSES = (FailureStatus.PERMANENT, FailureStatus.IN_DOUBT)
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """The properties of a failure on which its refusal depends."""
+    """The properties of a failure that decide whether a redrive job refuses the failure."""
 
     is_task: bool
     name: str
@@ -57,7 +57,7 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
 def _doubt(traits: Traits) -> RedriveResult | None:
     """Return why a person must confirm the retry of a failure in doubt, or None if no confirmation is needed."""
     # Another system says in each claim whether its work is idempotent, so its kinds of failures do not declare that.
-    # So a person must confirm the retry if a failure of another system is in doubt (perhaps the work was done).
+    # A person must confirm the retry if a failure of another system is in doubt (perhaps the work was done).
     is_idempotent = find_kind(traits.name).is_idempotent and not is_external(traits.name)
     if traits.status == FailureStatus.IN_DOUBT and not is_idempotent:
         return RedriveResult.IN_DOUBT

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.models.tenant_rows import TenantRow, TenantRowManager
 
-#: Limits of the numbers of days in `FailureSettings`.
+#: The minimum and maximum numbers of days that `FailureSettings` accepts.
 MIN_PAYLOAD_DAYS, MAX_PAYLOAD_DAYS = 1, 365
 MIN_FAILURE_DAYS, MAX_FAILURE_DAYS = 7, 3650
 

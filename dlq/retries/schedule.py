@@ -33,7 +33,7 @@ QUEUE_LEASE = timedelta(hours=1)
 def retry_delay(retries: int, *, delays: Sequence[float]) -> timedelta | None:
     """Return the delay before the next retry, or None if all retries have failed.
 
-    `retries` is the number of failed retries. `delays` are the delays of the kind in seconds.
+    `retries` is the number of failed retries. `delays` are the delays that the kind of failure declares, in seconds.
     """
     if retries >= len(delays):
         return None

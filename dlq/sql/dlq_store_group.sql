@@ -1,6 +1,6 @@
 -- Finds the group to which an error belongs, and returns the fingerprint of the group.
 -- The function stores the group with the fingerprint of the error, if that group does not exist yet.
--- If that group is joined to another group or has rules, dlq_find_group finds the group of the error.
+-- If the group of the fingerprint is joined to another group or has rules, dlq_find_group finds the group of the error.
 --
 -- The parameter `request` is a JSON object with the keys `name`, `source`, `payload`, `actor`, `error` and `attempt`.
 -- `error` is a JSON object that describes the captured error.

@@ -86,7 +86,7 @@ def test_erasure_of_a_number_with_a_fraction_keeps_the_signed_hash(
 
 
 @pytest.mark.django_db
-def test_numbers_that_are_equal_as_floats_have_different_entries(
+def test_different_numbers_that_are_equal_as_floats_have_different_canonical_texts(
     in_hotel: Hotel, guest_called: EventType
 ) -> None:
     event = call(guest_called)
@@ -98,5 +98,5 @@ def test_numbers_that_are_equal_as_floats_have_different_entries(
 
 
 @pytest.mark.parametrize("value", [{"b": [1, None, True, {"ü": "\x7f\u2028"}], "a": ""}, "1.50", [], -3])
-def test_verifier_and_project_encode_values_to_the_same_canonical_json(value: Any) -> None:
+def test_verifier_and_audit_app_encode_values_to_the_same_canonical_json(value: Any) -> None:
     assert verify_trail.canonical_json(value) == canonical_json(value)

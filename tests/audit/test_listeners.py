@@ -144,7 +144,7 @@ def staff_events(hotel: Hotel, user: User) -> list[Event]:
 
 
 @pytest.mark.django_db
-def test_own_new_password_is_recorded(hotel: Hotel, ana: User) -> None:
+def test_password_change_by_the_user_is_recorded(hotel: Hotel, ana: User) -> None:
     passwords = {
         "old_password": "right-horse",
         "new_password1": "battery-staple",

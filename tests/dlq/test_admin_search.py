@@ -23,7 +23,10 @@ NOTICE = "failures were searched"
 
 @pytest.fixture
 def oldest(hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch) -> Failure:
-    """The oldest of three failures, of which a search reads two. Only the oldest failure has the text "filament"."""
+    """Return the oldest of three failures.
+
+    A search reads only the two newest failures. Only the oldest failure has the text "filament".
+    """
     monkeypatch.setattr(searches, "MAX_SEARCHED", 2)
     with hotel_context(hotel):
         oldest, *_others = [

@@ -33,7 +33,7 @@ MEDIA_TYPE = "application/cloudevents+json"
 REPORT_ATTRIBUTES = ("errortype", "errormessage", "retry", "orderingkey")
 
 _NAME = re.compile(r"[a-z0-9]+")
-#: RFC 3986: the characters of a URI reference, and percent-encoded bytes.
+#: This pattern matches the characters that RFC 3986 allows in a URI reference, and percent-encoded bytes.
 _URI_REFERENCE = re.compile(r"([A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
 _MEDIA_TYPE = re.compile(r"[\w.+!#$&^-]+/[\w.+!#$&^-]+\s*(;.*)?", re.ASCII)
 #: The format of a time in RFC 3339. The offset from UTC is required.

@@ -119,7 +119,10 @@ class Command(HotelCommand):
             raise SystemExit(1)
 
     def _wait(self, redrive: Redrive, *, quiet: bool) -> Redrive:
-        """Wait until the redrive job has ended, and return it. On a terminal, show a progress bar unless `quiet`."""
+        """Wait until the redrive job has ended, and return the redrive.
+
+        On a terminal, show a progress bar unless `quiet`.
+        """
         console = Console(file=getattr(self.stdout, "_out", None))
         columns = (
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),

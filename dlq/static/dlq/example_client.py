@@ -23,7 +23,7 @@ KIND, LEASE = "com.example.booking", {"lease_seconds": 60}
 def post(path: str, body: Any, media_type: str = "application/json") -> tuple[Any, float]:
     """Return the body of the response, and the number of seconds in its header Retry-After."""
     headers = {"Authorization": f"Bearer {os.environ['HOTELAGENT_KEY']}", "Content-Type": media_type}
-    # The loop repeats the request with the same key, so the server processes the request once.
+    # The loop repeats the request with the same idempotency key, so the server processes the request once.
     headers["Idempotency-Key"] = str(uuid.uuid4())
     request = urllib.request.Request(ENTRIES + path, json.dumps(body).encode(), headers)
     while True:

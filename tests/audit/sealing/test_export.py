@@ -1,4 +1,4 @@
-"""Tests of exports of a trail: the stand-alone verifier accepts them, and finds changed events."""
+"""Tests of exports of a trail: the stand-alone verifier accepts exports, and finds changed events."""
 
 import base64
 import csv

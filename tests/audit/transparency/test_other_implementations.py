@@ -104,7 +104,7 @@ def base64_of(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def test_go_accepts_checkpoints_tiles_and_proofs_of_logs_of_all_sizes(
+def test_go_program_accepts_checkpoints_tiles_and_proofs_of_logs_of_all_sizes(
     go_program: Path, logs: dict[int, Log]
 ) -> None:
     sent = [for_go(log) for log in logs.values()]
@@ -116,7 +116,9 @@ def test_go_accepts_checkpoints_tiles_and_proofs_of_logs_of_all_sizes(
     assert [result["Note"] for result in results] == [log["Note"] for log in sent]
 
 
-def test_go_refuses_a_changed_checkpoint_root_leaf_or_tile(go_program: Path, logs: dict[int, Log]) -> None:
+def test_go_program_refuses_a_changed_checkpoint_root_leaf_or_tile(
+    go_program: Path, logs: dict[int, Log]
+) -> None:
     log = logs[257]
     right, changed = base64_of(log.leaves[0]), base64_of(log.leaves[1])
     whole = for_go(log)

@@ -402,7 +402,9 @@ def test_export_of_a_small_part_of_a_large_log_has_few_tiles(verifier: Verifier)
 @pytest.mark.parametrize(
     "content", ["", "text", "[]", '{"format":"hotelagent-audit-export/2"}\n', b"\x1f\x8b\xff\x00"]
 )
-def test_file_in_another_format_is_undetermined(verifier: Verifier, content: str | bytes) -> None:
+def test_verification_of_a_file_in_another_format_is_undetermined(
+    verifier: Verifier, content: str | bytes
+) -> None:
     code, output = verifier.run(content)
     assert code == UNDETERMINED
     assert output == "undetermined: The file is not an export in the format hotelagent-audit-export/1.\n"

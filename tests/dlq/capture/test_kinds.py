@@ -114,7 +114,7 @@ def test_admin_page_shows_why_the_payload_is_not_valid(
 
 
 @pytest.mark.django_db
-def test_delays_of_a_kind_are_used_by_capture_and_by_retries(
+def test_retry_delays_of_a_kind_of_failure_are_used_by_capture_and_by_retries(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declare(monkeypatch, lamp, delays=[1000, 2000])
@@ -132,7 +132,7 @@ def test_delays_of_a_kind_are_used_by_capture_and_by_retries(
 
 
 @pytest.mark.django_db
-def test_failure_of_a_kind_without_delays_is_permanent(
+def test_failure_of_a_kind_without_retry_delays_is_permanent(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declare(monkeypatch, lamp, delays=[])
@@ -140,7 +140,7 @@ def test_failure_of_a_kind_without_delays_is_permanent(
 
 
 @pytest.mark.django_db
-def test_capture_stores_the_ordering_key_that_the_kind_reads_from_the_payload(
+def test_capture_stores_the_ordering_key_that_the_kind_of_failure_reads_from_the_payload(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declare(monkeypatch, lamp, ordering_key=lambda payload: payload["booking"])
@@ -152,7 +152,9 @@ def test_capture_stores_the_ordering_key_that_the_kind_reads_from_the_payload(
     assert (failure.ordering_key, failure.status) == ("", "scheduled")
 
 
-def test_second_declaration_of_a_kind_is_refused(monkeypatch: pytest.MonkeyPatch, lamp: Lamp) -> None:
+def test_second_declaration_of_a_kind_of_failure_is_refused(
+    monkeypatch: pytest.MonkeyPatch, lamp: Lamp
+) -> None:
     declare(monkeypatch, lamp)
     with pytest.raises(ValueError, match="already declared"):
         failure_kind(NAME, is_idempotent=False)(lamp.handle)
@@ -174,7 +176,7 @@ def test_second_declaration_of_a_kind_is_refused(monkeypatch: pytest.MonkeyPatch
     ],
     ids=str,
 )
-def test_system_check_reports_a_wrong_declaration(
+def test_system_check_reports_a_wrong_declaration_of_a_kind_of_failure(
     monkeypatch: pytest.MonkeyPatch, lamp: Lamp, declaration: dict[str, Any], codes: list[str]
 ) -> None:
     monkeypatch.setattr(registry, "_kinds", {})
@@ -236,7 +238,7 @@ def test_schema_of_each_declared_kind_accepts_only_valid_payloads(
     assert find_problems(find_kind(name), wrong) != []
 
 
-def test_all_declared_kinds_pass_the_system_checks_and_name_existing_tasks() -> None:
+def test_all_declared_kinds_of_failures_pass_the_system_checks_and_name_existing_tasks() -> None:
     assert check_kinds() == []
     names = {kind.name for kind in declared_kinds() if kind.handler is None and ".tasks." in kind.name}
     assert {get_task(name).name for name in names} == names

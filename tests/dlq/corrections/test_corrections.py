@@ -134,7 +134,9 @@ def test_correction_of_an_outdated_version_is_refused_and_changes_nothing(
     assert reload(read_by_both).corrected_payload == {"lamp": 4}
 
 
-def test_version_changes_with_the_status_the_attempt_and_the_correction(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_failure_version_changes_with_the_status_the_attempt_and_the_correction(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     lamp.fail()
     failure = capture_failure()
     versions = [failure.version, run(failure).version, correct(reload(failure), {"lamp": 2}).version]

@@ -222,7 +222,7 @@ def test_outdated_correction_form_saves_nothing_and_shows_the_current_data(
     assert "<ins>mine</ins>" in page
 
 
-def test_data_without_a_schema_are_edited_as_json(staff: Client, hotel: Hotel, lamp: Lamp) -> None:
+def test_payload_without_a_schema_is_edited_as_json(staff: Client, hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure(retry=False, room="1")
     data = form_data(staff, failure)

@@ -131,7 +131,9 @@ def test_failure_is_permanent_after_its_external_handler_has_failed_three_times(
         assert Event.objects.filter(event="failure.retry_failed").count() == 3
 
 
-def test_failure_ended_with_retry_false_waits_for_a_person(pms: APIClient, hotel: Hotel) -> None:
+def test_failure_whose_attempt_failed_with_retry_false_waits_for_a_person(
+    pms: APIClient, hotel: Hotel
+) -> None:
     report_due(pms, hotel)
     [entry] = claim(pms)
     assert post(pms, entry, "fail", **ERROR, retry=False).json()["status"] == "permanent"
@@ -159,7 +161,7 @@ def lose_lease(hotel: Hotel, entry: dict[str, Any]) -> None:
         runner.retry_due(failure_id=Failure.objects.get(id=entry["id"]).id)
 
 
-def test_failure_of_idempotent_work_can_be_claimed_again_after_its_lease(
+def test_failure_of_idempotent_work_can_be_claimed_again_after_its_lease_has_expired(
     pms: APIClient, hotel: Hotel
 ) -> None:
     report_due(pms, hotel)
@@ -310,7 +312,7 @@ def test_handler_gets_the_corrected_payload(pms: APIClient, hotel: Hotel) -> Non
     assert entry["payload"] == {"booking": "B-7"}
 
 
-def test_paused_kind_is_not_claimed(pms: APIClient, hotel: Hotel) -> None:
+def test_failures_of_a_paused_kind_are_not_claimed(pms: APIClient, hotel: Hotel) -> None:
     report_due(pms, hotel)
     with hotel_context(hotel):
         pauses.pause(name=f"external:pms:{KIND}")

@@ -170,7 +170,9 @@ def test_group_is_split_by_a_condition(api: APIClient, failures: list[Failure]) 
     assert api.post(url_of(dark, "split/"), {}).json()["type"] == "/problems/invalid-split"
 
 
-def test_repeated_split_with_an_idempotency_key_is_replayed(api: APIClient, failures: list[Failure]) -> None:
+def test_repeated_split_with_an_idempotency_key_returns_the_stored_response(
+    api: APIClient, failures: list[Failure]
+) -> None:
     url, headers = url_of(failures[0], "split/"), {"Idempotency-Key": "one"}
     first = api.post(url, {"text": "dark"}, headers=headers)
     again = api.post(url, {"text": "dark"}, headers=headers)

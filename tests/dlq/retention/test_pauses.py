@@ -77,7 +77,9 @@ def test_failure_captured_during_a_pause_is_not_retried_until_its_end(
         assert not DueItem.objects.filter(kind__in=[RELEASE_DUE, FAILURE_DUE]).exists()
 
 
-def test_pause_of_a_kind_does_not_affect_other_kinds(in_hotel: Hotel, lamp: Lamp, lantern: Lamp) -> None:
+def test_pause_of_one_kind_of_failure_does_not_affect_other_kinds(
+    in_hotel: Hotel, lamp: Lamp, lantern: Lamp
+) -> None:
     pauses.pause(name=NAME)
     paused, other = due_failure(), due_failure(name=OTHER_NAME)
     for failure in (paused, other):
@@ -183,7 +185,7 @@ def test_paused_failure_stays_paused_after_its_hotel_was_suspended_and_resumed(
         assert DueItem.objects.get(item_id=failure.id).claim_at == NEVER
 
 
-def test_retry_that_runs_when_its_kind_is_paused_ends_normally(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_that_runs_when_a_pause_begins_ends_normally(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = due_failure()
 
     def pause(_failure: Failure) -> None:
@@ -219,7 +221,7 @@ def test_paused_failure_is_not_claimed_by_another_system(in_hotel: Hotel, lamp: 
     assert claimed.id == failure.id
 
 
-def test_client_pauses_and_resumes_a_kind(api: APIClient, hotel: Hotel) -> None:
+def test_api_client_pauses_and_resumes_retries_of_a_kind_of_failure(api: APIClient, hotel: Hotel) -> None:
     assert api.get(URL).json() == {"all_kinds": False, "kinds": []}
     assert api.post(URL, {"kind": NAME}).json() == {"all_kinds": False, "kinds": [NAME]}
     assert api.post(URL, {}).json() == {"all_kinds": True, "kinds": [NAME]}
@@ -230,7 +232,7 @@ def test_client_pauses_and_resumes_a_kind(api: APIClient, hotel: Hotel) -> None:
     assert event["description"].endswith("paused the retries of all failures")
 
 
-def test_command_pauses_and_resumes_a_kind(hotel: Hotel) -> None:
+def test_command_pauses_and_resumes_retries_of_a_kind_of_failure(hotel: Hotel) -> None:
     def run(command: str, *arguments: str) -> object:
         out = StringIO()
         call_command(command, "--hotel", "alpha", "--json", *arguments, stdout=out)
@@ -243,7 +245,7 @@ def test_command_pauses_and_resumes_a_kind(hotel: Hotel) -> None:
     assert run("dlq_resume") == {"changed": False, "all_kinds": False, "kinds": []}
 
 
-def test_manager_pauses_a_kind_in_the_admin(staff: Client, hotel: Hotel) -> None:
+def test_manager_pauses_retries_of_a_kind_of_failure_in_the_admin(staff: Client, hotel: Hotel) -> None:
     staff.post(f"{PAGE}pause/", {"name": NAME, "action": "pause"})
     page = staff.get(PAGE).content.decode()
     assert f"Paused: {NAME}" in page

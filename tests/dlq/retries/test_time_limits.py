@@ -48,7 +48,7 @@ def killed_message(*args: Any) -> Iterator[Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_time_limit_of_a_kind_ends_only_the_retries_of_this_kind(hotel: Hotel) -> None:
+def test_time_limit_of_a_kind_of_failure_ends_only_retries_of_this_kind(hotel: Hotel) -> None:
     with hotel_context(hotel):
         ids = [str(capture_due(name).id) for name in NAMES]
         tasks.retry_due.delay(ids)
@@ -68,7 +68,7 @@ def test_time_limit_of_a_kind_ends_only_the_retries_of_this_kind(hotel: Hotel) -
 
 
 @pytest.mark.django_db
-def test_time_limit_of_a_kind_limits_the_retries_of_its_celery_task(
+def test_time_limit_of_a_kind_of_failure_limits_the_retries_of_its_celery_task(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, Any]] = []

@@ -18,7 +18,7 @@ DECLARE
     initiator_values jsonb := actor #> '{personal,initiator}';
     salted jsonb;
 BEGIN
-    -- The origin is salted without a query, because nearly all events have an origin and holds record many events.
+    -- The salts are added without a query, because nearly all events have an actor and many events are recorded.
     IF actor_values IS NOT NULL THEN
         salted := jsonb_build_object('actor', audit_add_salt(actor_values));
     END IF;
