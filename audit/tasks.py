@@ -19,7 +19,11 @@ def seal_all() -> int:
 
     Nothing is sealed without a signing key. A system check reports that the key is missing.
     """
-    return run.seal_all().sealed if keys.is_configured() else 0
+    if not keys.is_configured():
+        return 0
+    result = run.seal_all()
+    scheduled.verify_soon(result.new)
+    return result.sealed
 
 
 @shared_task(base=HotelTask, name="audit.tasks.publish_all")

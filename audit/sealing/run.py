@@ -25,9 +25,13 @@ BUDGET_SECONDS = 45.0
 
 @dataclass(slots=True)
 class RunResult:
-    """The number of events that a run has sealed, and the problems by the names of the logs."""
+    """The number of events that a run has sealed, and the problems by the names of the logs.
+
+    `new` has the tenants whose first events were sealed.
+    """
 
     sealed: int = 0
+    new: list[Tenant] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
 
 
@@ -81,11 +85,13 @@ def seal_tenant(
         if known is not None and _is_sealed(tenant, known):
             return
         known = known or logs.open_log(tenant.id)
-        is_complete = False
+        before, is_complete = result.sealed, False
         while not is_complete and time.monotonic() < deadline:
             batch = seal(known, tenant, signing_keys)
             result.sealed += batch.sealed
             is_complete = batch.is_complete
+        if not known.size and result.sealed > before:
+            result.new.append(tenant)
     except (SealingRefused, DatabaseError) as error:
         # A database error occurs, for example, if the hotel was deleted during the run.
         prefix = "" if isinstance(error, SealingRefused) else "The database refused a statement: "

@@ -7,6 +7,7 @@ import http.client
 import os
 import signal
 import socket
+import stat
 import subprocess
 import time
 import urllib.error
@@ -18,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from audit.transparency.notes import PrivateKey
 from hotelagent.embedded import ports
 from hotelagent.embedded.scripts import manage
 from tests.embedded import checkout as checkouts
@@ -91,6 +93,19 @@ def test_every_host_listed_in_the_output_of_serve_responds(serving: Serving) -> 
     for host in ("localhost", "resort.localhost", "city.localhost"):
         assert f"http://{host}:{serving.checkout.port}/admin/" in output
         assert status_of(serving.checkout, "/admin/login/", host) == 200
+
+
+def test_serve_creates_a_private_key_that_signs_the_audit_trails(serving: Serving) -> None:
+    key = serving.checkout.folder / ".hotelagent/audit.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert len(load_keys(key)) == 1
+    # Other commands of the checkout use this key too.
+    assert serving.checkout.manage("audit_rotate_key", str(key)).returncode == 0
+    assert len(load_keys(key)) == 2
+
+
+def load_keys(path: Path) -> list[PrivateKey]:
+    return [PrivateKey.parse(line) for line in path.read_text().splitlines()]
 
 
 def test_metrics_page_shows_the_requests_of_all_processes(serving: Serving) -> None:

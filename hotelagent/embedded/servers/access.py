@@ -27,7 +27,7 @@ def server_environment(home: Path = paths.HOME, environ: Mapping[str, str] = os.
     """Return environment variables with the URLs of the embedded servers, without starting a server.
 
     The variables are DATABASE_URL, DATABASE_DIRECT_URL, REDIS_URL and EMAIL_URL. Variables that are already set are
-    omitted.
+    omitted. For the embedded database, AUDIT_SIGNING_KEY_FILE names the file of the key that signs its audit trails.
     """
     postgres, valkey = keeper.services(home)
     variables: dict[str, str] = {}
@@ -36,6 +36,8 @@ def server_environment(home: Path = paths.HOME, environ: Mapping[str, str] = os.
             variables |= {"DATABASE_URL": postgres.url(), "DATABASE_DIRECT_URL": postgres.url(OWNER)}
         except FileNotFoundError:
             variables["DATABASE_URL"] = f"postgres://{UNUSED_ADDRESS}/hotelagent"
+        if not environ.get("AUDIT_SIGNING_KEY") and not environ.get("AUDIT_SIGNING_KEY_FILE"):
+            variables["AUDIT_SIGNING_KEY_FILE"] = str(home / "audit.key")
     if not environ.get("REDIS_URL"):
         try:
             variables["REDIS_URL"] = valkey.url()

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import fcntl
+import io
 import os
 import signal
 import threading
@@ -19,6 +20,7 @@ from django.db import connections
 from rich.console import Console
 from rich.table import Table
 
+from audit.sealing import keys
 from hotelagent.demo import hotels
 from hotelagent.embedded import paths, ports, processes, programs
 from hotelagent.embedded.errors import InUseError
@@ -62,6 +64,9 @@ examples:
             access = stack.enter_context(running_servers()) if uses_embedded_servers() else None
             self.report("Migrating the database")
             call_command("migrate", verbosity=0)
+            if keys.is_missing():
+                self.report("Creating the key that signs the audit trails")
+                call_command("audit_rotate_key", settings.AUDIT_SIGNING_KEY_FILE, stdout=io.StringIO())
             logins = hotels.set_up(self.report)
             connections.close_all()
             self.report("Starting web, worker, beat and the mail server")
