@@ -1,8 +1,8 @@
 """Validation of URLs that hotels enter, so that our servers cannot be used to reach our private network (SSRF).
 
-A URL must use https, and its host must resolve to public IP addresses only. The connection goes to one of the checked
-addresses, so a later change of the DNS record (DNS rebinding) has no effect. The setting ALLOW_PRIVATE_ADDRESSES turns
-these checks off, for example for development.
+A URL must use https and an allowed port, and its host must resolve to public IP addresses only. The connection goes to
+one of the checked addresses, so a later change of the DNS record (DNS rebinding) has no effect. The setting
+ALLOW_PRIVATE_ADDRESSES allows http and private addresses, for example for development.
 """
 
 import ipaddress
@@ -17,8 +17,63 @@ from hotelagent.core.messages import TranslatableMessage
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-#: IPv6 addresses that a NAT64 gateway translates into the IPv4 address in their last four bytes (RFC 6052).
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# These networks are listed here, because `ipaddress.is_global` differs between Python versions and does not know all
+# notations of an IPv4 address inside an IPv6 address.
+#: IPv4 networks that are not the public internet: all networks of the IANA IPv4 Special-Purpose Address Registry
+#: (https://www.iana.org/assignments/iana-ipv4-special-registry/), multicast, and services of cloud providers.
+#: Some networks of the registry are globally reachable, but no server of a hotel has an address in these networks.
+_SPECIAL_IPV4 = tuple(
+    ipaddress.IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private use
+        "100.64.0.0/10",  # carrier-grade NAT, and the metadata service of Alibaba Cloud
+        "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # the platform service of Azure, which answers virtual machines only
+        "169.254.0.0/16",  # link-local, and the metadata services of most cloud providers
+        "172.16.0.0/12",  # private use
+        "192.0.0.0/24",  # IETF protocol assignments, and the metadata service of Oracle Cloud
+        "192.0.2.0/24",  # documentation
+        "192.31.196.0/24",  # AS112
+        "192.52.193.0/24",  # automatic multicast tunneling
+        "192.88.99.0/24",  # 6to4 relays (deprecated)
+        "192.168.0.0/16",  # private use
+        "192.175.48.0/24",  # AS112
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and the broadcast address
+    )
+)
+#: The only IPv6 network of public unicast addresses. All other IPv6 networks are reserved or private.
+_PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")
+#: Networks inside 2000::/3 that are not the public internet (IANA IPv6 Special-Purpose Address Registry,
+#: https://www.iana.org/assignments/iana-ipv6-special-registry/).
+_SPECIAL_IPV6 = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "2001::/23",  # IETF protocol assignments
+        "2001:db8::/32",  # documentation
+        "2620:4f:8000::/48",  # AS112
+        "3fff::/20",  # documentation
+    )
+)
+#: IPv6 networks whose addresses contain an IPv4 address in their last four bytes and nothing else.
+_IPV4_IN_LAST_BYTES = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "::/96",  # IPv4-compatible (RFC 4291, 2.5.5.1). Contains :: and ::1.
+        "::ffff:0:0/96",  # IPv4-mapped (RFC 4291, 2.5.5.2)
+        "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765, SIIT)
+        "64:ff9b::/96",  # NAT64 with the well-known prefix (RFC 6052)
+        "64:ff9b:1::/96",  # NAT64 with the usual form of the local-use prefix (RFC 8215)
+    )
+)
+_6TO4 = ipaddress.IPv6Network("2002::/16")
+_TEREDO = ipaddress.IPv6Network("2001::/32")
+#: Bytes 8 to 11 of ISATAP addresses, before the IPv4 address (RFC 5214, 6.1).
+_ISATAP = (bytes.fromhex("00005efe"), bytes.fromhex("02005efe"))
 
 
 class URLNotAllowed(Exception):
@@ -68,9 +123,12 @@ def parse_url(url: str) -> Endpoint:
         raise URLNotAllowed(
             TranslatableMessage(_("The URL must not contain a user name, a password or a #fragment."))
         )
+    if port is None:
+        port = 443 if is_https else 80
+    _check_port(port)
     endpoint = Endpoint(
         host=parts.hostname,
-        port=port or (443 if is_https else 80),
+        port=port,
         is_https=is_https,
         path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
     )
@@ -93,19 +151,35 @@ def resolve(endpoint: Endpoint) -> list[str]:
 def is_public(address: IPAddress) -> bool:
     """Return whether the address is on the public internet.
 
-    An IPv6 address that embeds an IPv4 address (mapped, 6to4, Teredo, NAT64) is public only if the IPv4
-    address is public.
+    An IPv6 address that contains an IPv4 address is public only if the IPv4 address is public: routers and gateways
+    may send its packets to the IPv4 address.
     """
-    if isinstance(address, ipaddress.IPv6Address) and (embedded := _embedded_addresses(address)):
-        return all(is_public(ipv4_address) for ipv4_address in embedded)
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in _SPECIAL_IPV4)
+    packed = address.packed
+    if any(address in network for network in _IPV4_IN_LAST_BYTES):
+        return is_public(ipaddress.IPv4Address(packed[12:]))
+    if address in _TEREDO:
+        # The address contains the IPv4 addresses of a server and of a client. The bits of the client are inverted.
+        client = bytes(byte ^ 0xFF for byte in packed[12:])
+        return all(is_public(ipaddress.IPv4Address(embedded)) for embedded in (packed[4:8], client))
+    if address not in _PUBLIC_IPV6 or any(address in network for network in _SPECIAL_IPV6):
+        return False
+    if address in _6TO4 and not is_public(ipaddress.IPv4Address(packed[2:6])):
+        return False
+    return packed[8:12] not in _ISATAP or is_public(ipaddress.IPv4Address(packed[12:]))
 
 
-def _embedded_addresses(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    candidates = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64:
-        candidates.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-    return [candidate for candidate in candidates if candidate is not None]
+def _check_port(port: int) -> None:
+    allowed: frozenset[int] | None = settings.OUTGOING_HTTP_PORTS
+    if port == 0 or (allowed is not None and port not in allowed):
+        raise URLNotAllowed(
+            TranslatableMessage(
+                _("The port {port} is not allowed. Allowed ports: {allowed}."),
+                port=port,
+                allowed=", ".join(map(str, sorted(allowed or ()))) or "1-65535",
+            )
+        )
 
 
 def _check_addresses(host: str, addresses: list[IPAddress]) -> None:

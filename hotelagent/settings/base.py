@@ -208,6 +208,8 @@ STATIC_ROOT = BASE_DIR / ".hotelagent" / "static"
 
 # Whether URLs of webhooks and calendars may use http and private IP addresses.
 ALLOW_PRIVATE_ADDRESSES = env.bool("ALLOW_PRIVATE_ADDRESSES", default=False)
+# The ports that these URLs may use, or None for all ports. Other ports could reach services that do not speak HTTP.
+OUTGOING_HTTP_PORTS = env.ports("OUTGOING_HTTP_PORTS", default="80,443")
 
 # Number of minutes between two imports of a linked calendar.
 CALENDAR_POLL_MINUTES = env.int("CALENDAR_POLL_MINUTES", default=30)

@@ -19,5 +19,6 @@ LOGGING = logs.logging_config(json=False, level=base.LOG_LEVEL)
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
 ALLOW_PRIVATE_ADDRESSES = env.bool("ALLOW_PRIVATE_ADDRESSES", default=True)
+OUTGOING_HTTP_PORTS = env.ports("OUTGOING_HTTP_PORTS", default="any")
 #: Port of the web pages that show the received e-mails.
 MAIL_PORT = env.int("MAIL_PORT", default=8025)

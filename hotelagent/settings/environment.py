@@ -58,6 +58,18 @@ class Environment:
         value = os.environ.get(name)
         return default if value is None else [part.strip() for part in value.split(",") if part.strip()]
 
+    def ports(self, name: builtins.str, *, default: builtins.str) -> frozenset[builtins.int] | None:
+        """Return the comma-separated port numbers of the value, or None if the value is `any`."""
+        value = self.str(name, default=default).strip().lower()
+        if value == "any":
+            return None
+        parts = [part.strip() for part in value.split(",")]
+        if not all(part.isdecimal() and 0 < builtins.int(part) < 65536 for part in parts):
+            raise ImproperlyConfigured(
+                f"{name} is {value!r}. Set it to port numbers that are separated by commas, or to any."
+            )
+        return frozenset(builtins.int(part) for part in parts)
+
     def redis(self, name: builtins.str) -> builtins.str:
         """Return the URL of a Redis server with a percent-encoded password, or "" if the variable is empty.
 

@@ -134,6 +134,9 @@ def test_check_without_required_variables_names_the_variables() -> None:
     [
         ("PORT", "eighty"),
         ("TRUSTED_PROXY_HOPS", "1.5"),
+        ("OUTGOING_HTTP_PORTS", "443,https"),
+        ("OUTGOING_HTTP_PORTS", "0"),
+        ("OUTGOING_HTTP_PORTS", ""),
         ("DATABASE_ROLES", "perhaps"),
         ("EMAIL_URL", "pigeon://roof"),
         ("REDIS_URL", "http://127.0.0.1"),
