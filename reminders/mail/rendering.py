@@ -1,7 +1,7 @@
 """Rendering of a template and a reservation into the subject, text and HTML of a message, in the guest's language.
 
 Staff write the templates. Templates can use plain values and the tags and filters of `template_sandbox`, but can't load
-other templates. Values are escaped in HTML, but not in plain text.
+other templates. Rendering has limits (`template_limits`). Values are escaped in HTML, but not in plain text.
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.template import Context, TemplateSyntaxError
 from django.template.loader import get_template
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
 from hotelagent.core.text import single_line
-from reminders.errors import InvalidTemplate
 from reminders.mail.branding import BrandingContext
-from reminders.mail.template_sandbox import compile_template
+from reminders.mail.template_sandbox import render_source
 from reminders.models import Reservation, Template
 
 #: The language that is used if a template or text does not exist in the requested language.
@@ -117,19 +115,10 @@ def render_preview(template: Template, *, branding: BrandingContext, unsubscribe
 def render_parts(template: Template, *, reservation: Reservation, hotel_name: str) -> tuple[str, str, str]:
     """Return the subject, the text and the HTML of the template, without the layout. Raises InvalidTemplate."""
     values = _values(reservation, hotel_name=hotel_name, language=template.language)
-
-    def rendered(source: str, *, is_html: bool) -> str:
-        context = Context(values, autoescape=is_html)
-        part: str = compile_template(source, is_html=is_html).render(context)
-        return part
-
-    try:
-        # Django marks rendered text as safe HTML. `single_line` removes this mark, so the layout escapes the subject.
-        subject = single_line(rendered(template.subject, is_html=False))[:_MAX_SUBJECT_LENGTH]
-        text = rendered(template.text, is_html=False)
-        body = rendered(template.html, is_html=True)
-    except (TemplateSyntaxError, ValueError, TypeError, LookupError, ArithmeticError) as error:
-        raise InvalidTemplate(str(error)) from error
+    # Django marks rendered text as safe HTML. `single_line` removes this mark, so the layout escapes the subject.
+    subject = single_line(render_source(template.subject, values, is_html=False))[:_MAX_SUBJECT_LENGTH]
+    text = render_source(template.text, values, is_html=False)
+    body = render_source(template.html, values, is_html=True)
     return subject, text, body
 
 

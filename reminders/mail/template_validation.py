@@ -1,15 +1,14 @@
-"""Validation of templates when staff save them: syntax, variables, size, and tags that are not allowed."""
+"""Validation of templates when staff save them: syntax, limits, variables, and the rendering of two reservations."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from django.template import Template as CompiledTemplate
 from django.template import TemplateSyntaxError
 from django.template.base import FilterExpression, Node, NodeList, Variable
-from django.template.defaulttags import ForNode, WithNode
+from django.template.defaulttags import ForNode, IfNode, WithNode
 from django.utils.translation import gettext as _
 
 from reminders.errors import InvalidTemplate
@@ -20,36 +19,31 @@ from reminders.mail.rendering import (
     render_parts,
 )
 from reminders.mail.template_sandbox import compile_template
-from reminders.models import Template
-
-#: The maximum number of characters of one part of a template. Gmail cuts off messages that are longer than 102 kB.
-MAX_LENGTH = 60_000
-
-# Tags that read files or settings are forbidden, as are tags whose output depends on the time or the language.
-# Tags and filters that turn off HTML escaping are forbidden too, because a guest's name could contain HTML.
-_FORBIDDEN = re.compile(
-    r"\{%\s*(include|extends|load|debug|lorem|now|url|autoescape)\b|\|\s*(safe|safeseq)\b"
-)
+from reminders.models import Reservation, Template
 
 
 def validate_template(*, subject: str, text: str, html: str) -> None:
     """Raise InvalidTemplate unless all parts compile, render, and use only variables that exist.
 
-    The error has two attributes: `part` is the part of the template, and `unknown` lists the unknown variables.
+    The parts are rendered for an ordinary reservation and for a reservation with the longest values, because a loop
+    over the guest's name produces more text for a longer name. The error has two attributes: `part` is the part of the
+    template, and `unknown` lists the unknown variables.
     """
     for part, source, is_html in (("subject", subject, False), ("text", text, False), ("html", html, True)):
-        if len(source) > MAX_LENGTH:
-            message = _("The text is too long: %(length)d characters (limit: %(limit)d). Shorten the text.")
-            raise InvalidTemplate(message % {"length": len(source), "limit": MAX_LENGTH}, part=part)
-        if forbidden := _FORBIDDEN.search(source):
-            message = _("Templates can't use the tag or filter “%(name)s”. Remove it from the template.")
-            raise InvalidTemplate(message % {"name": forbidden[1] or forbidden[2]}, part=part)
         _validate_compiled(part, source, is_html=is_html)
         trial = Template(language=FALLBACK_LANGUAGE, **{part: source})
         try:
             render_parts(trial, reservation=example_reservation(), hotel_name="")
+            render_parts(trial, reservation=_longest_reservation(), hotel_name="W" * 200)
         except InvalidTemplate as error:
             raise InvalidTemplate(error.detail, part=part) from error
+
+
+def _longest_reservation() -> Reservation:
+    """Return an unsaved reservation whose texts have the maximum length of their columns."""
+    reservation = example_reservation()
+    reservation.external_id, reservation.guest_name, reservation.room_type = "W" * 64, "W" * 200, "W" * 40
+    return reservation
 
 
 def _validate_compiled(part: str, source: str, *, is_html: bool) -> None:
@@ -57,6 +51,8 @@ def _validate_compiled(part: str, source: str, *, is_html: bool) -> None:
         compiled = compile_template(source, is_html=is_html)
     except TemplateSyntaxError as error:
         raise InvalidTemplate(str(error), part=part) from error
+    except InvalidTemplate as error:
+        raise InvalidTemplate(error.detail, part=part) from error
     if _has_nested_loops(compiled):
         raise InvalidTemplate(_("A loop can't contain another loop. Remove one of the loops."), part=part)
     if unknown := sorted(used_variables(compiled.nodelist) - TEMPLATE_VARIABLES):
@@ -87,11 +83,13 @@ def used_variables(nodes: Iterable[Any]) -> set[str]:
         if not isinstance(node, Node):
             continue
         names |= _variables_in(vars(node).values())
-        children = {
-            name for part in node.child_nodelists for name in used_variables(getattr(node, part, None) or ())
-        }
-        for condition, nodelist in getattr(node, "conditions_nodelists", ()):
-            children |= used_variables(nodelist) | _variables_in([condition])
+        children: set[str] = set()
+        if isinstance(node, IfNode):  # Its `nodelist` repeats all nodes of `conditions_nodelists`.
+            for condition, nodelist in node.conditions_nodelists:
+                children |= used_variables(nodelist) | _variables_in([condition])
+        else:
+            for part in node.child_nodelists:
+                children |= used_variables(getattr(node, part, None) or ())
         if isinstance(node, WithNode):
             names |= _variables_in(node.extra_context.values())
             children -= node.extra_context.keys()
