@@ -2,9 +2,6 @@
 
 import contextlib
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,30 +14,24 @@ from django.db import connection
 from psycopg import sql
 
 from hotelagent.celery import app
-from hotelagent.embedded import processes
 from tests import servers
 from tests.broker import close_broker_connections, pending_messages
 from tests.dlq.worker_tasks import RUNS
+from tests.programs import running_python
 
 
 @contextlib.contextmanager
-def prefork_worker(*, include: str = "tests.dlq.worker_tasks") -> Iterator[Any]:
+def prefork_worker(*, include: str = "tests.dlq.worker_tasks") -> Iterator[None]:
     """Run a Celery worker with two forked processes. The worker imports the tasks of the modules `include`."""
     app.conf.update(broker_url=settings.REDIS_URL)
     close_broker_connections()
-    worker = processes.start(
-        [
-            *(sys.executable, "-m", "celery", "--quiet", "-A", "hotelagent.celery", "worker"),
-            *("--include", include),
-            *("--pool", "prefork", "--concurrency", "2", "--without-gossip", "--without-mingle"),
-            *("--loglevel", "CRITICAL"),
-        ],
-        output=subprocess.DEVNULL,
-    )
-    try:
-        yield worker
-    finally:
-        processes.stop(worker, signal_number=signal.SIGTERM, timeout=15)
+    with running_python(
+        *("-m", "celery", "--quiet", "-A", "hotelagent.celery", "worker", "--include", include),
+        *("--pool", "prefork", "--concurrency", "2", "--without-gossip", "--without-mingle"),
+        *("--loglevel", "CRITICAL"),
+    ) as worker:
+        yield
+        worker.stop(timeout=15)
 
 
 def runs(key: str = RUNS) -> list[str]:

@@ -1,12 +1,15 @@
-"""Tests of `run_python`: a program runs as with the command `python`."""
+"""Tests of the programs that tests run in separate processes: a program runs as with the command `python`."""
 
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.programs import run_python
+from hotelagent.embedded.processes import ProcessIdentity
+from tests.programs import run_python, running_python
 
 PROGRAM = "import os, sys; print(sys.argv[1:], os.environ.get('NAME'), os.getcwd(), __name__)"
 
@@ -52,3 +55,34 @@ def test_program_imports_the_installed_packages_of_this_python(folder: Path) -> 
         "-c", "import sys, django; print(sys.prefix, django.VERSION)", environment={}, folder=folder
     )
     assert done.stdout.startswith(sys.prefix)
+
+
+def test_program_without_an_environment_of_its_own_has_loaded_the_project_for_the_test_database() -> None:
+    program = (
+        "import sys, os; loaded = 'tenants.models' in sys.modules; "
+        "from django.conf import settings; print(loaded, os.environ['DATABASE_URL'], settings.DATABASE_URL)"
+    )
+    url = os.environ["DATABASE_URL"]
+    assert run_python("-c", program, environment=None).stdout == f"True {url} {url}\n"
+    assert run_python("-c", program, environment=os.environ).stdout == f"False {url} {url}\n"
+
+
+@pytest.mark.parametrize(("handler", "status"), [("SIG_DFL", -signal.SIGTERM), ("SIG_IGN", -signal.SIGKILL)])
+def test_stopped_program_ends_with_its_child_processes(handler: str, status: int) -> None:
+    """A program that ignores SIGTERM is killed after the timeout."""
+    program = (
+        "import os, signal, time; "
+        "child = os.fork() or time.sleep(60); "
+        f"signal.signal(signal.SIGTERM, signal.{handler}); print(child, flush=True); time.sleep(60)"
+    )
+    with running_python("-c", program) as running:
+        while not running.output().endswith("\n"):
+            assert not running.has_ended()
+        child = ProcessIdentity.of(int(running.output()))
+        assert child
+        running.stop(timeout=0.5)
+        assert running.wait() == status
+    deadline = time.monotonic() + 10
+    while child.is_running():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -19,6 +19,7 @@ from django.test import Client
 from locks.models import Allocation
 from reminders.models import Reminder, Reservation
 from tenants.models import DueItem, Hotel
+from tests.programs import run_python, running_python
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COLUMNS = ["booking_id", "check_in", "check_out", "adults", "room_type", "guest_name", "guest_email"]
@@ -37,44 +38,33 @@ def write_bookings(path: Path, rows: int) -> Path:
     return path
 
 
-def start_import(file: Path) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "manage.py", "import_reservations", str(file), "--hotel", "alpha", "--json"],
-        cwd=settings.BASE_DIR,
-        env={
-            **os.environ,
-            "DATABASE_URL": settings.DATABASE_URL,
-            "DATABASE_DIRECT_URL": settings.DATABASE_DIRECT_URL,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def import_command(file: Path) -> tuple[str, ...]:
+    return ("manage.py", "import_reservations", str(file), "--hotel", "alpha", "--json")
 
 
-def report_of(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    """Wait until the import process ends, and return the import report."""
-    out, errors = process.communicate(timeout=100)
-    assert process.returncode == 0, errors
-    report: dict[str, Any] = json.loads(out)
+def run_import(file: Path) -> dict[str, Any]:
+    """Import the file in a separate process, and return the import report."""
+    done = run_python(*import_command(file), environment=None)
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
     return report
 
 
 def test_import_that_was_killed_is_completed_by_the_next_import(in_hotel: Hotel, tmp_path: Path) -> None:
     rows = 8_000
     file = write_bookings(tmp_path / "bookings.csv", rows)
-    process = start_import(file)
-    deadline = time.monotonic() + 60
-    while not (stored := Reservation.objects.count()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with running_python(*import_command(file)) as process:
+        deadline = time.monotonic() + 60
+        while not Reservation.objects.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
     stored = Reservation.objects.count()
     assert 0 < stored < rows  # some batches are stored, each completely
     assert (Allocation.objects.count(), Reminder.objects.count()) == (stored, 2 * stored)
 
-    report = report_of(start_import(file))
+    report = run_import(file)
     assert (report["rows"], report["unchanged"], report["created"]) == (rows, stored, rows - stored)
     assert report["stays_in_another_room"] == 0
     assert Reservation.objects.count() == Reservation.objects.values("external_id").distinct().count() == rows
@@ -123,7 +113,7 @@ def test_import_of_five_times_as_many_rows_needs_no_more_memory(tmp_path: Path) 
 def test_admin_shows_the_word_import_as_the_creator_of_imported_stays(
     in_hotel: Hotel, staff: Client, tmp_path: Path
 ) -> None:
-    report_of(start_import(write_bookings(tmp_path / "bookings.csv", 1)))
+    run_import(write_bookings(tmp_path / "bookings.csv", 1))
     page = staff.get("/admin/locks/allocation/").content.decode()
     assert "command:import_reservations" not in page
     assert ">Import<" in re.sub(r"\s+", "", page)

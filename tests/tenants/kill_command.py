@@ -1,8 +1,6 @@
 """Helpers that run a management command until it waits for a chosen lock, and then kill it."""
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,7 +8,7 @@ from typing import TypeVar
 import psycopg
 from django.conf import settings
 
-from hotelagent.embedded import paths
+from tests.programs import running_python
 from tests.tenants import sql
 
 T = TypeVar("T")
@@ -30,11 +28,11 @@ def kill_while_waiting_for_lock(
     # CREATE INDEX CONCURRENTLY waits for every transaction that has a snapshot.
     with psycopg.connect(settings.DATABASE_DIRECT_URL) as holder:
         holder.execute(lock)
-        with subprocess.Popen([sys.executable, *program, *arguments], cwd=paths.CHECKOUT) as process:
+        with running_python(*program, *arguments) as process:
             waiting = "SELECT pid FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))"
             blocked = _wait_until(lambda: sql.query(waiting, holder.info.backend_pid))
             process.send_signal(signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL
+            assert process.wait() == -signal.SIGKILL
         if kill_backend:
             sql.query("SELECT pg_terminate_backend(%s)", blocked[0][0])
         holder.rollback()

@@ -3,19 +3,16 @@
 One process runs tasks of several hotels in turn.
 """
 
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
 import redis
 
 from hotelagent.celery import app
-from hotelagent.embedded import processes
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
 from tests.broker import close_broker_connections
+from tests.programs import running_python
 from tests.tenants.prefork import REPORTS, report
 
 TASKS = 30
@@ -35,23 +32,20 @@ def test_task_in_a_forked_process_runs_in_the_context_of_its_sender(
         for name, context in senders.items():
             with context():
                 report.delay(name, fail=number % 5 == 0)
-    worker = processes.start(
-        [
-            *(sys.executable, "-m", "celery", "--quiet", "-A", "hotelagent.celery", "worker"),
+    with (
+        redis.Redis.from_url(redis_url) as client,
+        running_python(
+            *("-m", "celery", "--quiet", "-A", "hotelagent.celery", "worker"),
             *("--include", "tests.tenants.prefork"),
             *("--pool", "prefork", "--concurrency", "2", "--without-gossip", "--without-mingle"),
             *("--loglevel", "CRITICAL"),
-        ],
-        output=subprocess.DEVNULL,
-    )
-    close_broker_connections()
-    with redis.Redis.from_url(redis_url) as client:
-        try:
-            deadline = time.monotonic() + 60
-            while client.llen(REPORTS) < 3 * TASKS and time.monotonic() < deadline:
-                time.sleep(0.05)
-        finally:
-            processes.stop(worker, signal_number=signal.SIGTERM, timeout=15)
+        ) as worker,
+    ):
+        close_broker_connections()
+        deadline = time.monotonic() + 60
+        while client.llen(REPORTS) < 3 * TASKS and time.monotonic() < deadline:
+            time.sleep(0.05)
+        worker.stop(timeout=15)
         reports = [line.decode().split("|") for line in client.lrange(REPORTS, 0, -1)]
     assert len(reports) == 3 * TASKS
     assert {tuple(line[:4]) for line in reports} == {

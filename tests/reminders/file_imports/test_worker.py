@@ -2,17 +2,13 @@
 
 import datetime
 import gzip
-import os
 import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -27,6 +23,7 @@ from reminders.reservations.importing import importer, storing
 from tenants.context import Actor, actor_context, platform_context
 from tenants.models import DueItem, Hotel
 from tenants.queue import dispatch, due
+from tests.programs import running_python
 
 pytestmark = pytest.mark.django_db
 
@@ -132,8 +129,7 @@ def test_worker_continues_after_the_last_stored_batch_of_a_killed_worker(
 
 #: Runs the worker in a process that a test can kill.
 _WORKER = """
-import sys, uuid, django
-django.setup()
+import sys, uuid
 from reminders.file_imports import worker
 from tenants.context import hotel_context, platform_context
 from tenants.selectors import get_hotel
@@ -151,17 +147,13 @@ def test_import_by_a_killed_worker_continues_when_the_lease_of_the_worker_ends(i
         upload(*(f"K{n},2031-01-{1 + n % 28:02},2031-02-01,2,{n % 50},,,booked" for n in range(rows)))
     )
     services.start_import(uploaded)
-    environment = {"DATABASE_URL": settings.DATABASE_URL, "DATABASE_DIRECT_URL": settings.DATABASE_DIRECT_URL}
-    with subprocess.Popen(
-        [sys.executable, "-c", _WORKER, str(uploaded.id)],
-        cwd=settings.BASE_DIR,
-        env={**os.environ, **environment},
-    ) as process:
+    with running_python("-c", _WORKER, str(uploaded.id)) as process:
         deadline = time.monotonic() + 60
         while not Reservation.objects.exists():
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
     killed = reload(uploaded)
     assert 0 < killed.finished_rows < rows
     assert Reservation.objects.count() == killed.finished_rows  # complete batches only
