@@ -58,7 +58,7 @@ def check_publication(
         return []
     try:
         failures = find_failures(_MAX_COUNTED)
-    except DatabaseError:  # other checks report an unavailable or an unmigrated database
+    except DatabaseError:  # Other checks report an unavailable or an unmigrated database.
         return []
     if not failures:
         return []

@@ -43,7 +43,7 @@ OPEN_STATUSES = (
 )
 #: Statuses in which staff can retry or discard a failure, because no attempt is running.
 WAITING_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.IN_DOUBT, FailureStatus.PERMANENT)
-#: Statuses of failures that need no more work.
+#: Statuses of closed failures, which need no further attempt.
 CLOSED_STATUSES = (FailureStatus.RESOLVED, FailureStatus.DISCARDED)
 
 

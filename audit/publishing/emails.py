@@ -35,7 +35,7 @@ _UNKNOWN = _("It is not known whether the mail server accepted the e-mail. It is
 def email_checkpoints() -> int:
     """Send the e-mails that are due, and return the number of e-mails that the mail server accepted.
 
-    Must not be called in a transaction.
+    The function must not be called in a transaction.
     """
     auditors = _auditors()
     has_auditor = Q(hotel_id__in=[hotel_id for hotel_id in auditors if hotel_id])
@@ -54,8 +54,8 @@ def email_checkpoints() -> int:
     ]
     sent = 0
     for number, log_ in enumerate(due):
-        # Each e-mail has its own connection. A server that closes a connection that was open for long would leave it
-        # unknown whether the e-mail was sent.
+        # Each e-mail has a separate connection, because a server may close a connection that was open for long.
+        # If a server closes the connection during an e-mail, it is unknown whether the e-mail was sent.
         backend = get_connection()
         try:
             backend.open()
@@ -85,7 +85,7 @@ def _day_of(auditor: Auditor, now: datetime) -> date:
 def _store_server_down(waiting: list[Log], error: Exception) -> None:
     """Store that the mail server can't be reached, for all e-mails of this run that were not sent.
 
-    They are sent by a later run, because each of them would wait for the same timeout now.
+    A later run sends these e-mails, because each attempt now would wait for the same timeout.
     """
     reason = TranslatableMessage(_("The mail server can't be reached: {error}"), error=type(error).__name__)
     log.warning("audit.mail_server_down", error=type(error).__name__, waiting=len(waiting))
@@ -115,9 +115,10 @@ def _send(log_: Log, auditor: Auditor, day: date, backend: Any) -> bool:
 
 
 def _claim(log_: Log, day: date) -> bool:
-    """Commit that the e-mail of this day is sent. Return False if another process has committed this already.
+    """Commit that this process sends the e-mail of this day.
 
-    Until a result is stored, the state of the log says that the result is unknown.
+    Return False if another process has already committed this. Until a result is stored, the state of the log says that
+    the result is unknown.
     """
     with platform_context(), transaction.atomic(durable=True):
         unknown = states.failed_state(log_, states.EMAIL, TranslatableMessage(_UNKNOWN))
@@ -144,7 +145,7 @@ def _store_refusal(log_: Log, error: Exception) -> None:
 
 
 def _reply_code(error: Exception) -> int | None:
-    """Return the code with which the mail server refused the e-mail, or None if there is no such reply."""
+    """Return the code with which the mail server refused the e-mail, or None if the mail server did not refuse it."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return next((code for code, _reply in error.recipients.values()), None)
     return error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None

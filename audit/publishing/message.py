@@ -39,7 +39,7 @@ def build_message(log: Log, last: StoredCheckpoint, auditor: Auditor, day: date)
                 "X-Auto-Response-Suppress": "All",
             },
         )
-    # As a text, the attachment could get other line ends, and then its signature would not match.
+    # An attachment of type text could get other line ends, and then the signature would not match.
     message.attach(file, last.note.encode(), "application/octet-stream")
     return message
 
@@ -57,8 +57,9 @@ def _text(log: Log, last: StoredCheckpoint, name: str, file: str) -> str:
         ),
         last.note.rstrip("\n"),
         _(
-            "To check it, save the attached file, ask the operator for the public key and an export of the audit "
-            "trail, and run: python verify_trail.py EXPORT --key PUBLIC-KEY --previous {file}"
+            "To verify this checkpoint, save the attached file, ask the operator for the public key and an "
+            "export of the audit trail, and run: python verify_trail.py EXPORT --key PUBLIC-KEY --previous "
+            "{file}"
         ).format(file=file),
         _("Keep this e-mail. It proves later which events existed at this time."),
         "-- \n"

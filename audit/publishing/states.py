@@ -44,16 +44,16 @@ def store_failure(log: Log, target: str, reason: str) -> None:
 
 
 def failed_state(log: Log, target: str, reason: str) -> dict[str, Any]:
-    """Return the state of a target after a failure. Needs the platform's context."""
+    """Return the state of a target after a failure. The caller must be in the platform's context."""
     state = log.published.get(target, {})
     since = state.get("since") or database_now().isoformat()
     return {**state, "error": message_to_json(reason), "since": since}
 
 
 def changed(target: str, state: dict[str, Any]) -> Func:
-    """Return the SQL expression that changes the state of one target, and keeps the states of the others.
+    """Return the SQL expression that changes the state of one target, and keeps the states of the other targets.
 
-    Several tasks publish at the same time, so none of them may write the whole column.
+    Several tasks publish at the same time, so no task may write the whole column.
     """
     return Func(
         F("published"),

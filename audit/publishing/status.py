@@ -1,4 +1,4 @@
-"""What the publication of checkpoints looks like: for the admin page, and for the system check."""
+"""The status of the publication of checkpoints, for the admin page and for the system check."""
 
 import datetime
 from collections.abc import Iterator

@@ -39,7 +39,7 @@ def _sealed(hotel: Hotel, lamp_lit: EventType) -> None:
     seal_trail(hotel.tenant)
 
 
-def test_manager_sets_the_address_of_the_auditor_which_is_recorded(staff: Client, hotel: Hotel) -> None:
+def test_change_of_the_auditor_address_by_a_manager_is_recorded(staff: Client, hotel: Hotel) -> None:
     saved = staff.post(PAGE, {"email": ADDRESS, "language": "es"}, follow=True)
     assert ADDRESS in saved.content.decode()
     with hotel_context(hotel):

@@ -123,7 +123,9 @@ def test_email_is_in_the_language_of_the_auditor(hotel: Hotel, log: Log, smtp: M
     assert "Este punto de control" in text_of(message)
 
 
-def test_platform_has_its_own_auditor(log: Log, lamp_lit: EventType, smtp: MailServer, hotel: Hotel) -> None:
+def test_platform_has_a_separate_auditor(
+    log: Log, lamp_lit: EventType, smtp: MailServer, hotel: Hotel
+) -> None:
     with platform_context():
         change_auditor(email="chief@audit.example", language="en")
         record_events(lamp_lit, 1)
@@ -172,7 +174,7 @@ def test_unreachable_mail_server_is_stored_and_the_email_is_sent_when_it_is_reac
     assert unpublished_seconds() == 0
 
 
-def test_email_that_is_refused_for_now_is_sent_by_the_next_run(log: Log, smtp: MailServer) -> None:
+def test_email_that_is_refused_temporarily_is_sent_by_the_next_run(log: Log, smtp: MailServer) -> None:
     smtp.refuse(ADDRESS, "451 4.7.1 try again later", times=1)
     assert email_checkpoints() == 0
     assert "status 451" in error_of(log)
@@ -180,7 +182,7 @@ def test_email_that_is_refused_for_now_is_sent_by_the_next_run(log: Log, smtp: M
     assert error_of(log) == ""
 
 
-def test_email_that_is_refused_for_good_is_tried_again_on_the_next_day(log: Log, smtp: MailServer) -> None:
+def test_email_that_is_refused_permanently_is_tried_again_on_the_next_day(log: Log, smtp: MailServer) -> None:
     smtp.refuse(ADDRESS, "550 5.1.1 no such mailbox", times=1)
     assert email_checkpoints() == 0
     assert "status 550" in error_of(log)
@@ -205,7 +207,7 @@ def test_email_whose_acceptance_is_unknown_is_not_sent_again_on_the_same_day(
 
 @pytest.fixture
 def send_and_claim_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """Return the control: a function that sends the e-mail, and stores the day after that."""
+    """Return the negative control: a function that sends the e-mail, and stores the day after that."""
     claim = emails._claim
     claims: list[Callable[[], bool]] = []
 
@@ -224,9 +226,9 @@ def send_and_claim_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 def emails_if_killed_at_each_point(
     hotel: Hotel, log: Log, smtp: MailServer, act: Callable[[], int]
 ) -> Iterator[int]:
-    """Kill the process at each of its statements in turn. After each kill, yield the number of e-mails of the day.
+    """Kill a process that sends the e-mail, at each of its statements in turn.
 
-    The process is run a second time after each kill, without a kill.
+    After each kill, run the process again without a kill, and yield the number of e-mails of the day.
     """
     point = 0
     while True:
@@ -264,7 +266,7 @@ def test_process_that_stores_the_day_after_sending_sends_two_emails_if_it_is_kil
     assert max(emails_if_killed_at_each_point(hotel, log, smtp, send_and_claim_later)) == 2
 
 
-def test_check_names_a_publication_that_fails(hotel: Hotel, log: Log, smtp: MailServer) -> None:
+def test_system_check_names_a_publication_that_fails(hotel: Hotel, log: Log, smtp: MailServer) -> None:
     assert check_publication(app_configs=None, databases=["default"]) == []
     smtp.refuse(ADDRESS)
     email_checkpoints()
