@@ -3,7 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hotelagent.admin import navigation
 from hotelagent.admin.navigation import Page
-from hotelagent.rest import guide
+from hotelagent.rest.documentation import guide
 from locks.webhooks.openapi import webhook_path_items
 from tenants.queue import due
 

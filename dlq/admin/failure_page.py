@@ -96,7 +96,9 @@ class FailurePage(ReadOnlyModelAdmin):
         if form.is_valid():
             try:
                 correct_and_retry(
-                    failure_id=failure.id, version=form.cleaned_data["version"], change=form.corrected
+                    failure_id=failure.id,
+                    may_change=lambda version: version == form.cleaned_data["version"],
+                    change=form.corrected,
                 )
             except InvalidPayload as error:
                 form.add_payload_errors(error)

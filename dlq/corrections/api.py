@@ -16,6 +16,7 @@ from dlq.corrections.display import show_payload
 from dlq.corrections.services import correct_and_retry
 from dlq.errors import InvalidPayload, VersionRequired
 from dlq.models import Failure
+from hotelagent.rest.conditional import Preconditions
 from hotelagent.rest.errors import MissingScope
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
@@ -27,7 +28,8 @@ IF_MATCH = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     required=True,
-    description="The `ETag` of the failure that you have read, or `*` to overwrite the corrections of others.",
+    description="The `ETag` of the failure that you have read, a list of ETags, or `*` to overwrite the corrections of "
+    "others.",
 )
 
 
@@ -134,15 +136,15 @@ class PayloadMixin(HotelViewSet):
         of the kind of failure. All further attempts use the corrected payload. The captured payload is kept.
         The operation also requires the scope `dlq:write`.
         """
-        version = request.headers.get("If-Match", "").strip().strip('"')
-        if not version:
+        preconditions = Preconditions.of(request)
+        if not preconditions.if_match:
             raise VersionRequired
         serializer = CorrectSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         failure = self.get_object()
         change = partial(_change, serializer.validated_data)
         try:
-            correct_and_retry(failure_id=failure.id, version=version, change=change)
+            correct_and_retry(failure_id=failure.id, may_change=preconditions.allow, change=change)
         except InvalidPayload as error:
             raise InvalidPayload(error.detail, errors={"payload": _nested(error.extra["errors"])}) from error
         return self.detail_response(self.get_object(), status.HTTP_202_ACCEPTED)

@@ -21,8 +21,6 @@ from dlq.payloads import StoredPayload, json_values, secret_fields, to_stored
 from dlq.payloads.secret_fields import PLACEHOLDER
 from dlq.retries import ordering
 
-#: A correction that names this version is made without a check of the failure's current version.
-ANY_VERSION = "*"
 #: The schema of the payloads of Celery tasks that declare no schema.
 _TASK = Kind(
     name="task",
@@ -35,16 +33,22 @@ _TASK = Kind(
 )
 
 
-def correct_and_retry(*, failure_id: uuid.UUID, version: str, change: Callable[[Any], Any]) -> None:
+def correct_and_retry(
+    *,
+    failure_id: uuid.UUID,
+    change: Callable[[Any], Any],
+    may_change: Callable[[str], bool] = lambda _version: True,
+) -> None:
     """Replace the payload of a failure and schedule an immediate retry, in one transaction.
 
+    `may_change` receives the `Failure.version` of the locked failure, and returns whether the failure may be changed.
     `change` receives the current payload in its stored form, in which secret values are masked, and returns the
     corrected payload. `change` may raise a DomainError. Masked values stay unchanged. The captured payload is kept.
 
     The work key stays the same, because the failure is about the same work. As with `services.retry`, the number of
     retries stays the same: if this retry fails and no automatic retries are left, the failure is permanent again.
 
-    Raises FailureNotFound. Raises FailureConflict if the failure no longer has this `Failure.version`. Raises
+    Raises FailureNotFound. Raises FailureConflict if `may_change` returns False. Raises
     InvalidPayload if the corrected payload does not match the schema of its kind. Raises FailureNotRetryable and
     FailureStateError as `services.retry` does.
     """
@@ -53,7 +57,7 @@ def correct_and_retry(*, failure_id: uuid.UUID, version: str, change: Callable[[
             failure = ordering.lock_failure(failure_id)
         except Failure.DoesNotExist:
             raise FailureNotFound(_("There is no failure {id}.").format(id=failure_id)) from None
-        if version not in {ANY_VERSION, failure.version}:
+        if not may_change(failure.version):
             raise FailureConflict(
                 _(
                     "The failure was corrected, retried or discarded in the meantime. "

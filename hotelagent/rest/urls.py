@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from hotelagent.rest.documentation import DocumentationView, SchemaView, problem_list
+from hotelagent.rest.documentation.views import DocumentationView, SchemaView, problem_list
 
 urlpatterns = [
     path("api/schema/", SchemaView.as_view(), name="schema"),

@@ -1,15 +1,21 @@
 """The base classes of all API views, which check scopes and rate limits and set the actor for the audit trail."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from rest_framework import exceptions
+from django.db import transaction
+from django.utils.cache import get_conditional_response
+from django.utils.translation import gettext as _
+from rest_framework import exceptions, status
+from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
+from hotelagent.rest.conditional import PreconditionFailed, Preconditions, version_of
 from hotelagent.rest.errors import MissingScope
 from tenants.access.actors import api_actor
 from tenants.context import actor_context
@@ -62,10 +68,20 @@ class HotelAPIView(APIView):
                 response[name] = value
         # Responses depend on the credentials, so caches must not store them and return them to other clients.
         response.setdefault("Cache-Control", "no-store")
-        if self.personal_data and request.method == "GET" and response.status_code == HTTPStatus.OK:
-            personal_data_read.send(
-                type(self), request=request._request, kind=self.personal_data, ids=_record_ids(response.data)
-            )
+        if request.method == "GET" and response.status_code == HTTPStatus.OK:
+            if response.has_header("ETag"):
+                # A client that has the current version receives the status 304 without a body.
+                conditional: Any = get_conditional_response(
+                    request._request, etag=response["ETag"], response=response
+                )
+                response = conditional
+            if self.personal_data and response.status_code == HTTPStatus.OK:
+                personal_data_read.send(
+                    type(self),
+                    request=request._request,
+                    kind=self.personal_data,
+                    ids=_record_ids(response.data),
+                )
         return response
 
 
@@ -77,6 +93,39 @@ def _record_ids(data: Any) -> list[str]:
 
 class HotelViewSet(HotelAPIView, GenericViewSet[Any]):
     """Base class of view sets without default operations. Each operation of a subclass calls one service."""
+
+
+class EditableMixin(HotelViewSet):
+    """Mixin of view sets whose resources clients change. Responses with one resource have its ETag.
+
+    A change with `If-Match` is refused if the resource has another version.
+    """
+
+    def resource_response(self, instance: Any, *, status_code: int = status.HTTP_200_OK) -> Response:
+        """Return a response with the resource and its ETag."""
+        body: Any = self.get_serializer(instance).data
+        return Response(body, status=status_code, headers={"ETag": f'"{version_of(body)}"'})
+
+    def retrieve(self, _request: Request, *_args: Any, **_kwargs: Any) -> Response:
+        return self.resource_response(self.get_object())
+
+    @contextmanager
+    def changeable_object(self) -> Iterator[Any]:
+        """Begin a transaction, and return the object that the request changes.
+
+        If the request has preconditions, the row is locked and compared with them. Raises PreconditionFailed.
+        """
+        preconditions = Preconditions.of(self.request)
+        with transaction.atomic():
+            instance = self.get_object()
+            if preconditions.if_match or preconditions.if_none_match:
+                rows = self.get_queryset().select_for_update(of=("self",))
+                instance = get_object_or_404(rows, pk=instance.pk)
+                if not preconditions.allow(version_of(self.get_serializer(instance).data)):
+                    raise PreconditionFailed(
+                        _("The resource has another version. Get it again and repeat your change.")
+                    )
+            yield instance
 
 
 class HotelReadOnlyViewSet(HotelAPIView, ReadOnlyModelViewSet[Any]):

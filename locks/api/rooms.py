@@ -6,10 +6,11 @@ from rest_framework import mixins, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hotelagent.rest.conditional import IF_MATCH, PRECONDITION_FAILED
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.pagination import NewestFirstPagination
 from hotelagent.rest.schema import problem_responses
-from hotelagent.rest.views import HotelAPIView, HotelViewSet
+from hotelagent.rest.views import EditableMixin, HotelAPIView, HotelViewSet
 from locks import selectors, services
 from locks.api.serializers import (
     INVALID_DATES,
@@ -34,7 +35,7 @@ class RoomFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields = ["number", "room_type", "floor"]
 
 
-class RoomViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
+class RoomViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, HotelViewSet):
     queryset = Room.objects.all()
     serializer_class = RoomSerializer
     filterset_class = RoomFilter
@@ -47,15 +48,19 @@ class RoomViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMi
         serializer = RoomSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         room = services.create_room(services.NewRoom(**serializer.validated_data))
-        return Response(RoomSerializer(room).data, status=status.HTTP_201_CREATED)
+        return self.resource_response(room, status_code=status.HTTP_201_CREATED)
 
-    @extend_schema(responses={200: RoomSerializer, **problem_responses(_NUMBER_CONFLICT)})
+    @extend_schema(
+        parameters=[IF_MATCH],
+        responses={200: RoomSerializer, **problem_responses(_NUMBER_CONFLICT, PRECONDITION_FAILED)},
+    )
     def partial_update(self, request: Request, pk: str) -> Response:
         """Update a room."""
         serializer = RoomSerializer(data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        room = services.change_room(self.get_object(), changes=serializer.validated_data)
-        return Response(RoomSerializer(room).data)
+        with self.changeable_object() as stored:
+            room = services.change_room(stored, changes=serializer.validated_data)
+        return self.resource_response(room)
 
 
 class AvailabilityView(HotelAPIView):

@@ -10,10 +10,11 @@ from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hotelagent.rest.conditional import IF_MATCH, PRECONDITION_FAILED
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictMixin, StrictSerializer
-from hotelagent.rest.views import UUID_REGEX, HotelAPIView, HotelViewSet
+from hotelagent.rest.views import UUID_REGEX, EditableMixin, HotelAPIView, HotelViewSet
 from locks.webhooks import policy, services
 from locks.webhooks.event_types import WebhookEvent
 from locks.webhooks.models import Webhook
@@ -98,13 +99,7 @@ class WebhookTestSerializer(serializers.Serializer[Any]):
     duration_ms = serializers.IntegerField(help_text="Duration of the request in milliseconds.")
 
 
-class WebhookViewSet(
-    IdempotentMixin,
-    mixins.ListModelMixin,
-    mixins.RetrieveModelMixin,
-    mixins.DestroyModelMixin,
-    HotelViewSet,
-):
+class WebhookViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, HotelViewSet):
     queryset = Webhook.objects.all()
     serializer_class = WebhookSerializer
     lookup_value_regex = UUID_REGEX
@@ -144,17 +139,24 @@ class WebhookViewSet(
         return _response_with_secret(webhook, secret, status_code=status.HTTP_201_CREATED)
 
     @extend_schema(
-        request=WebhookSerializer, responses={200: WebhookSerializer, **problem_responses(_INVALID_URL)}
+        request=WebhookSerializer,
+        parameters=[IF_MATCH],
+        responses={200: WebhookSerializer, **problem_responses(_INVALID_URL, PRECONDITION_FAILED)},
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         """Update a webhook."""
         serializer = WebhookSerializer(data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        webhook = services.update_webhook(self.get_object(), changes=serializer.validated_data)
-        return Response(WebhookSerializer(webhook).data)
+        with self.changeable_object() as stored:
+            webhook = services.update_webhook(stored, changes=serializer.validated_data)
+        return self.resource_response(webhook)
 
-    def perform_destroy(self, instance: Webhook) -> None:
-        services.delete_webhook(instance)
+    @extend_schema(parameters=[IF_MATCH], responses={204: None, **problem_responses(PRECONDITION_FAILED)})
+    def destroy(self, _request: Request, pk: str) -> Response:
+        """Delete a webhook and its deliveries."""
+        with self.changeable_object() as stored:
+            services.delete_webhook(stored)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class WebhookTestView(HotelAPIView):

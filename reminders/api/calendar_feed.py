@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -138,7 +138,4 @@ class CalendarFeedView(HotelAPIView):
         else:
             content = feed.hotel_feed()
         etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        headers = {"ETag": etag, "Cache-Control": "private, max-age=300"}
-        if request.headers.get("If-None-Match") == etag:
-            return Response(b"", status=status.HTTP_304_NOT_MODIFIED, headers=headers)
-        return Response(content, headers=headers)
+        return Response(content, headers={"ETag": etag, "Cache-Control": "private, max-age=300"})

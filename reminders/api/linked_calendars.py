@@ -9,10 +9,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hotelagent.rest.conditional import IF_MATCH, PRECONDITION_FAILED
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
-from hotelagent.rest.views import UUID_REGEX, HotelViewSet
+from hotelagent.rest.views import UUID_REGEX, EditableMixin, HotelViewSet
 from locks.models import MAX_ROOM_ID
 from reminders.api.calendar_import import CalendarReportSerializer
 from reminders.models import LinkedCalendar
@@ -79,9 +80,7 @@ class LinkedCalendarFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields = ["room"]
 
 
-class LinkedCalendarViewSet(
-    IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, HotelViewSet
-):
+class LinkedCalendarViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, HotelViewSet):
     """Linked calendars: iCalendar URLs that channels publish for a room and that workers import every half hour."""
 
     queryset = LinkedCalendar.objects.select_related("room")
@@ -114,14 +113,17 @@ class LinkedCalendarViewSet(
         serializer = LinkCalendarSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         calendar = services.link_calendar(**serializer.validated_data)
-        return Response(LinkedCalendarSerializer(calendar).data, status=status.HTTP_201_CREATED)
+        return self.resource_response(calendar, status_code=status.HTTP_201_CREATED)
 
-    def perform_destroy(self, instance: LinkedCalendar) -> None:
+    @extend_schema(parameters=[IF_MATCH], responses={204: None, **problem_responses(PRECONDITION_FAILED)})
+    def destroy(self, _request: Request, pk: str) -> Response:
         """Unlink a calendar. Imported reservations are kept.
 
         Imported closures, which are nights that the channel marks as not available, are removed.
         """
-        services.unlink_calendar(instance.id)
+        with self.changeable_object() as stored:
+            services.unlink_calendar(stored.id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=None, responses={202: LinkedCalendarSerializer})
     @action(detail=True, methods=["post"])

@@ -5,12 +5,13 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hotelagent.rest.conditional import IF_MATCH, IF_NONE_MATCH, Preconditions
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelAPIView, HotelViewSet
@@ -99,15 +100,7 @@ class ReservationByNumberView(HotelAPIView):
     @extend_schema(
         operation_id="reservations_put",
         request=PutReservationSerializer,
-        parameters=[
-            OpenApiParameter(
-                "If-Match",
-                str,
-                OpenApiParameter.HEADER,
-                description="The `ETag` of the version that you have, or `*` to update only an existing reservation. "
-                "Without this header, changes that others made in the meantime are overwritten.",
-            )
-        ],
+        parameters=[IF_MATCH, IF_NONE_MATCH],
         responses={
             200: ReservationSerializer,
             201: ReservationSerializer,
@@ -122,7 +115,10 @@ class ReservationByNumberView(HotelAPIView):
                     ),
                 ),
                 (410, "`/problems/hold-expired`."),
-                (412, "The version differs from `If-Match` (`/problems/reservation-conflict`)."),
+                (
+                    412,
+                    "`/problems/reservation-conflict`: the headers `If-Match` or `If-None-Match` do not allow it.",
+                ),
                 (422, "Some values are not valid (`/problems/invalid-reservation`)."),
             ),
         },
@@ -141,10 +137,8 @@ class ReservationByNumberView(HotelAPIView):
         serializer.is_valid(raise_exception=True)
         fields = dict(serializer.validated_data)
         hold = HoldReference(**fields.pop("hold")) if "hold" in fields else None
-        if_match = request.headers.get("If-Match")
-        version = None if if_match is None else if_match.strip().strip('"')
         _reservation, is_new = upsert_reservation(
-            external_id=external_id, version=version, hold=hold, **fields
+            external_id=external_id, may_change=Preconditions.of(request).allow, hold=hold, **fields
         )
         return _response_with_etag(
             selectors.reservation_by_number(external_id),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, TypedDict, Unpack
 
@@ -49,35 +49,32 @@ class ReservationFields(TypedDict, total=False):
     status_date: date | None
 
 
-#: With this value as `version`, `upsert_reservation` only updates a reservation that exists, whatever its version.
-ANY_VERSION = "*"
-
-
 def upsert_reservation(
     *,
     external_id: str,
-    version: str | None = None,
+    may_change: Callable[[str | None], bool] = lambda _version: True,
     hold: HoldReference | None = None,
     **fields: Unpack[ReservationFields],
 ) -> tuple[Reservation, bool]:
     """Create the reservation with this PMS number, or update it if it exists.
 
-    Return the reservation, and True if it was created. If `version` is given (`Reservation.version` or ANY_VERSION),
-    the reservation must exist and have this version. If `hold` is given, the hold is confirmed in the same transaction,
-    and its stays become the stays of the reservation. Without `hold`, the reservation keeps its stays. A second call
-    with the same values changes nothing. Raises InvalidReservation, ReservationConflict, or an error of `assign_hold`.
+    Return the reservation, and True if it was created. `may_change` receives the version of the locked reservation, or
+    None if there is none, and returns whether the call may go on. If `hold` is given, the hold is confirmed in the same
+    transaction, and its stays become the stays of the reservation. Without `hold`, the reservation keeps its stays. A
+    second call with the same values changes nothing. Raises InvalidReservation, ReservationConflict, or an error of
+    `assign_hold`.
     """
     requested = _validate(Reservation(**_normalize({**fields, "external_id": external_id})))
     with transaction.atomic():
-        reservation, is_new = _store(requested, version=version)
+        reservation, is_new = _store(requested, may_change=may_change)
         if hold is not None:
             assign_hold(reservation, hold)
         return reservation, is_new
 
 
-def _store(requested: Reservation, *, version: str | None) -> tuple[Reservation, bool]:
-    """Create or update the reservation, and return it with True if it was created."""
-    if version is None and (created := _create(requested)) is not None:
+def _store(requested: Reservation, *, may_change: Callable[[str | None], bool]) -> tuple[Reservation, bool]:
+    """Create or update the reservation, and return it with True if it was created. Raises ReservationConflict."""
+    if may_change(None) and (created := _create(requested)) is not None:
         return created, True
     reservations = Reservation.objects.select_for_update(of=("self",))
     stored = reservations.filter(external_id=requested.external_id).first()
@@ -85,9 +82,9 @@ def _store(requested: Reservation, *, version: str | None) -> tuple[Reservation,
         raise ReservationConflict(
             _("There is no reservation with the number {number}.").format(number=requested.external_id)
         )
-    if version not in {None, ANY_VERSION, stored.version}:
+    if not may_change(stored.version):
         raise ReservationConflict(
-            _("The reservation has a newer version. Get it again and repeat your change.")
+            _("The reservation has another version. Get it again and repeat your change.")
         )
     return _update(stored, requested), False
 

@@ -4,17 +4,18 @@ from typing import Any
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from hotelagent.core.time_zones import validate_time_zone
+from hotelagent.rest.conditional import IF_MATCH, PRECONDITION_FAILED
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
-from hotelagent.rest.views import HotelReadOnlyViewSet
+from hotelagent.rest.views import EditableMixin, HotelViewSet
 from tenants import services
 from tenants.models import Hotel, Language
 
@@ -81,7 +82,7 @@ class HostsSerializer(StrictSerializer):
     )
 
 
-class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
+class HotelsViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, HotelViewSet):
     queryset = Hotel.objects.prefetch_related("domains")
     serializer_class = HotelSerializer
     filterset_fields = ("slug", "status")
@@ -106,15 +107,16 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
         properties = serializer.validated_data
         hotel = services.register_hotel(**properties)
         url = reverse("hotel-detail", args=[hotel.pk], request=request)
-        return Response(
-            self.get_serializer(hotel).data, status=status.HTTP_202_ACCEPTED, headers={"Location": url}
-        )
+        response = self.resource_response(hotel, status_code=status.HTTP_202_ACCEPTED)
+        response["Location"] = url
+        return response
 
     @extend_schema(
         request=HostsSerializer,
+        parameters=[IF_MATCH],
         responses={
             200: HotelSerializer,
-            **problem_responses((409, "`/problems/slug-conflict` or `/problems/domain-conflict`."),
+            **problem_responses(PRECONDITION_FAILED, (409, "`/problems/slug-conflict` or `/problems/domain-conflict`."),
                                 (422, "`/problems/invalid-slug` or `/problems/invalid-domain`.")),
         },
     )  # fmt: skip
@@ -125,8 +127,9 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
         """
         serializer = HostsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        hotel = services.update_hosts(hotel_id=self.get_object().pk, **serializer.validated_data)
-        return Response(self.get_serializer(hotel).data)
+        with self.changeable_object() as stored:
+            hotel = services.update_hosts(hotel_id=stored.pk, **serializer.validated_data)
+        return self.resource_response(hotel)
 
     @extend_schema(request=None, responses={200: HotelSerializer, **problem_responses(
         (409, "`/problems/hotel-state-error`: only an active hotel can be suspended."))})  # fmt: skip

@@ -39,7 +39,6 @@ from reminders.reservations.calendars.ical_parser import (
 from reminders.reservations.calendars.matching import EXPECTED_STATUSES, CalendarSource, ReservationFinder
 from reminders.reservations.calendars.report import CalendarReport
 from reminders.reservations.services import (
-    ANY_VERSION,
     cancel_reservation,
     create_calendar_reservation,
     upsert_reservation,
@@ -214,7 +213,7 @@ class _Importer:
         if self._source.room is not None:
             self._exclude_from_closures(self._source.room, (booking.arrival, booking.departure))
         updated, _is_new = upsert_reservation(
-            external_id=stored.external_id, version=ANY_VERSION, **(_current_fields(stored) | changes)
+            external_id=stored.external_id, may_change=_exists, **(_current_fields(stored) | changes)
         )
         return updated, "updated"
 
@@ -251,6 +250,11 @@ def error_location(error: Exception) -> str:
     """Return the type and the location of an error for logs. The text is omitted, because it may contain names."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {frame.filename}:{frame.lineno}"
+
+
+def _exists(version: str | None) -> bool:
+    """Return whether a reservation has a version, because `version` is None if there is no reservation."""
+    return version is not None
 
 
 def _status(booking: Booking) -> ReservationStatus:

@@ -63,8 +63,14 @@ def replace_with(payload: Any) -> Callable[[Any], Any]:
     return lambda _current: payload
 
 
-def correct(failure: Failure, payload: Any, *, version: str | None = None) -> Failure:
-    correct_and_retry(failure_id=failure.id, version=version or failure.version, change=replace_with(payload))
+def has_version(failure: Failure) -> Callable[[str], bool]:
+    """Return a function that returns whether a version is the one of the failure that was read before."""
+    return lambda version: version == failure.version
+
+
+def correct(failure: Failure, payload: Any) -> Failure:
+    """Correct the failure if it still has the version that was read before."""
+    correct_and_retry(failure_id=failure.id, may_change=has_version(failure), change=replace_with(payload))
     return reload(failure)
 
 
@@ -130,7 +136,7 @@ def test_correction_of_an_outdated_version_is_refused_and_changes_nothing(
     with pytest.raises(FailureConflict):
         correct(read_by_both, {"lamp": 3})
     assert reload(read_by_both).corrected_payload == {"lamp": 2}
-    correct(read_by_both, {"lamp": 4}, version="*")
+    correct_and_retry(failure_id=read_by_both.id, change=replace_with({"lamp": 4}))
     assert reload(read_by_both).corrected_payload == {"lamp": 4}
 
 
@@ -152,13 +158,13 @@ def test_failure_that_is_closed_or_being_retried_cannot_be_corrected(
     failure = capture_failure()
     Failure.objects.filter(id=failure.id).update(status=status)
     with pytest.raises(FailureStateError):
-        correct(failure, {"lamp": 2}, version="*")
+        correct_and_retry(failure_id=failure.id, change=replace_with({"lamp": 2}))
     assert reload(failure).corrected_payload is None
 
 
 def test_unknown_failure_and_failure_without_a_handler_cannot_be_corrected(in_hotel: Hotel) -> None:
     with pytest.raises(FailureNotFound):
-        correct_and_retry(failure_id=uuid.uuid4(), version="*", change=replace_with({}))
+        correct_and_retry(failure_id=uuid.uuid4(), change=replace_with({}))
     failure = capture_failure()
     with pytest.raises(FailureNotRetryable):
         correct(failure, {"lamp": 2})
@@ -213,7 +219,7 @@ def test_secret_values_stay_unchanged_unless_they_are_entered(
         seen.append(payload)
         return {**payload, "lamp": 2}
 
-    correct_and_retry(failure_id=failure.id, version=failure.version, change=change)
+    correct_and_retry(failure_id=failure.id, may_change=has_version(failure), change=change)
     assert seen == [{"lamp": 1, "card": {"number": "[secret]"}}]
     run(failure)
     assert lamp.retried == [{"lamp": 2, "card": {"number": "4111"}}]
@@ -224,7 +230,7 @@ def test_secret_value_cannot_be_copied_to_a_field_that_people_see(in_hotel: Hote
     copy = [{"op": "copy", "from": "/card/number", "path": "/room"}]
     correct_and_retry(
         failure_id=failure.id,
-        version=failure.version,
+        may_change=has_version(failure),
         change=lambda payload: patches.apply(copy, payload),
     )
     corrected = reload(failure).corrected_payload
@@ -298,7 +304,7 @@ def test_correction_of_a_task_keeps_value_types_and_requires_arguments(in_hotel:
             correct(failure, invalid)
     correct_and_retry(
         failure_id=failure.id,
-        version=failure.version,
+        may_change=has_version(failure),
         change=lambda payload: {**payload, "args": [1]},
     )
     failure = reload(failure)

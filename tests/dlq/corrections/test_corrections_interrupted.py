@@ -34,7 +34,7 @@ def test_kill_between_correction_and_retry_stores_neither_the_correction_nor_the
 
     def correct() -> None:
         with hotel_context(hotel):
-            correct_and_retry(failure_id=failure.id, version="*", change=lambda _payload: {"lamp": 2})
+            correct_and_retry(failure_id=failure.id, change=lambda _payload: {"lamp": 2})
 
     def correct_in_two_transactions() -> None:
         """Commit the correction, and schedule the retry in a second transaction.
@@ -67,7 +67,9 @@ def test_only_one_of_two_concurrent_corrections_is_stored(hotel: Hotel, lamp: La
 
     def correct(number: int) -> None:
         correct_and_retry(
-            failure_id=failure.id, version=failure.version, change=lambda _payload: {"lamp": number}
+            failure_id=failure.id,
+            may_change=lambda version: version == failure.version,
+            change=lambda _payload: {"lamp": number},
         )
 
     results = run_concurrently(hotel, failure, partial(correct, 2), partial(correct, 3))
@@ -89,7 +91,7 @@ def test_concurrent_correction_and_claim_with_an_ordering_key_do_not_deadlock(
     def correct() -> None:
         try:
             with hotel_context(hotel):
-                correct_and_retry(failure_id=failure_id, version="*", change=lambda _payload: {"lamp": 2})
+                correct_and_retry(failure_id=failure_id, change=lambda _payload: {"lamp": 2})
         finally:
             connection.close()
 

@@ -63,13 +63,13 @@ def test_put_of_a_reservation_with_an_old_etag_returns_a_conflict(put: Put, hote
 
 
 def test_put_with_if_match_for_an_unknown_reservation_returns_412(put: Put, hotel: Hotel) -> None:
-    for etag in ("*", '"20300501T120000.000000"', "nonsense"):
+    for etag in ("*", '"20300501T120000.000000"', '"nonsense"'):
         assert put(if_match=etag).status_code == 412
     with hotel_context(hotel):
         assert not Reservation.objects.exists()
     put()
     assert put(if_match="*", adults=2).status_code == 200
-    assert put(if_match="nonsense", adults=4).status_code == 412
+    assert put(if_match='"nonsense"', adults=4).status_code == 412
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from hotelagent.rest import guide
+from hotelagent.rest.documentation import guide
 from locks import selectors, services
 from locks.models import Allocation
 from tenants.context import hotel_context

@@ -11,7 +11,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hotelagent.rest import guide
+from hotelagent.rest.documentation import guide
 from hotelagent.rest.problems import all_problems
 
 LANGUAGE = "en"

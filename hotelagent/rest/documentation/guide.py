@@ -18,6 +18,11 @@ Send an `Idempotency-Key` with each POST that creates something: a new random va
 when you repeat a request whose response you did not receive. A repeated request has no effect and returns the first
 response with the header `Idempotency-Replayed: true`.
 
+### Versions
+Responses with one resource have an `ETag`. Send it in `If-Match` when you change the resource, so that you do not
+overwrite what others changed in the meantime (412). Send it in `If-None-Match` when you read the resource again: if it
+has not changed, the response is empty and has the status 304.
+
 ### Errors
 Errors are problem documents (RFC 9457, `application/problem+json`). Your program should decide by `type`, which never
 changes and links to an explanation ([all problem types](/problems/)). `detail` is a message for people. If you contact
