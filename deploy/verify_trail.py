@@ -363,7 +363,7 @@ class Export:
 def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the members of a JSON object as a dict. Raises ValueError if a name occurs twice.
 
-    JSON parsers differ in which of the two values they return.
+    If a name occurs twice, some JSON parsers return the first value and others return the last value.
     """
     members = dict(pairs)
     if len(members) < len(pairs):

@@ -82,7 +82,7 @@ def check_redis_prefix(*, databases: Sequence[str] | None = None, **_kwargs: Any
         with redis.Redis.from_url(settings.REDIS_URL, decode_responses=True) as client:
             owner = client.set(key, database, nx=True, get=True) or database
     except (DatabaseError, redis.RedisError):
-        # Report nothing if a server is unavailable, because other system checks and the readiness probe report that.
+        # Report nothing if a server is unavailable, because other system checks and the readiness probe report this.
         return []
     if owner == database:
         return []

@@ -1,4 +1,4 @@
-"""The Celery tasks that process the due queue's entries for holds, the waiting list and webhooks."""
+"""The Celery tasks that process due items for holds, the waiting list and webhooks."""
 
 from uuid import UUID
 
@@ -58,7 +58,7 @@ def make_final_webhook_attempt(delivery_id: str) -> None:
 def delete_ended_records(ids: list[str]) -> None:
     """Delete ended holds, waiting list entries and webhook deliveries once a day.
 
-    In this task, `ids` contains only the id of the hotel, because the due queue has one such entry per hotel.
+    `ids` contains only the id of the hotel, because each hotel has one due item for this task.
     """
     services.delete_ended_records()
     due.complete(kind="ended", ids=[UUID(hotel) for hotel in ids])

@@ -120,7 +120,7 @@ REMINDER_CANCELLED = register(
     personal=("number",),
     labels={"rule": FIRST_RULES},
 )
-# A change of the reservation or of the rules cancelled reminders of these rules. The subject is the reservation.
+# The event names the rules whose reminders were cancelled because the reservation or a rule changed.
 REMINDERS_CANCELLED = register(
     "reminder.unplanned",
     description=_("The reminders {rules} for reservation {number} are no longer needed and were cancelled"),

@@ -180,7 +180,7 @@ def current_actor() -> Actor:
 
 
 def changed_actor(**changes: Any) -> Actor:
-    """Return the current actor with some values changed."""
+    """Return a copy of the current actor with these values changed."""
     actor = current_actor()
     return Actor(**{name: getattr(actor, name) for name in Actor.__slots__} | changes)
 

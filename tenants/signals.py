@@ -47,7 +47,7 @@ task_succeeded = Signal()
 permission_denied = Signal()
 
 # Signal that a client of the API exceeded its rate limit `policy` of `requests` in `seconds`.
-# The signal is sent once an hour per client, and the client is the actor.
+# The signal `rate_limit_exceeded` is sent once an hour per client, and the client is the actor.
 rate_limit_exceeded = Signal()
 
 # Signal that the response to a request shows records that identify guests or staff.
@@ -58,7 +58,7 @@ personal_data_read = Signal()
 # Signals about a staff account, sent in the context of the account's tenant with the argument `user`.
 staff_added = Signal()
 staff_password_set = Signal()
-# Signals that the role or the activation of an account changed. `staff_role_changed` also has the role `before`.
+# Signals that the role or the activation of an account changed. `staff_role_changed` also has `before`, the old role.
 staff_role_changed = Signal()
 staff_activation_changed = Signal()
 # Signal that the data of a staff account were erased, sent with `user` and the erased `username`.

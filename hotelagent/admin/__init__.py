@@ -1,1 +1,1 @@
-"""The conventions of the admin: two sites with separate accounts, permissions by scope, the audit trail as history."""
+"""The two admin sites (hotels and platform), their menu and start page, and the base classes of admin pages."""

@@ -11,9 +11,9 @@ from unfold.utils import parse_datetime_str
 
 
 class PeriodFilter(RangeDateTimeFilter):  # type: ignore[misc]
-    """Filters the rows of an admin list by a period. Start and end are entered in the time zone of the hotel.
+    """Filters the rows of an admin list by a period.
 
-    Unfold's filter would interpret the times in the time zone of the settings. Invalid times are ignored.
+    Start and end are entered in the time zone of the hotel. Invalid times are ignored.
     """
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

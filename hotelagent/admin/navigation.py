@@ -27,7 +27,7 @@ APP_TITLES: dict[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A menu item in the group of an app. It is shown to users who have the scope, on the site that defines the URL."""
+    """A menu item in the group of an app. Only users who have the scope see the item."""
 
     title: str | Promise
     url_name: str

@@ -1,4 +1,4 @@
-"""Forms with which staff set passwords in the admin. The audit trail records each new password's account."""
+"""Forms with which staff set passwords in the admin. The audit trail records the account whose password was set."""
 
 from typing import Any
 

@@ -23,8 +23,8 @@ def derive_key(purpose: bytes) -> bytes:
 def encrypt(plaintext: bytes, *, key: bytes, associated_data: bytes) -> bytes:
     """Encrypt the plaintext. Return the nonce followed by the ciphertext and its authentication tag.
 
-    `associated_data` identifies the row that the value belongs to. It is not stored. `decrypt` needs the same bytes, so
-    a value that was copied to another row can't be decrypted there.
+    `associated_data` identifies the row that the value belongs to, and is not stored. `decrypt` needs the same
+    `associated_data`, so a value that was copied to another row can't be decrypted there.
     """
     nonce = secrets.token_bytes(_NONCE_LENGTH)
     return nonce + AESGCM(key).encrypt(nonce, plaintext, associated_data)

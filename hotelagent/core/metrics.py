@@ -1,7 +1,7 @@
 """Prometheus metrics, and the page `/metrics`, which shows the metrics of all processes.
 
-If `PROMETHEUS_MULTIPROC_DIR` is set, each process writes its values to files in that directory, and any process can
-return the values of all processes. The metrics of an app are defined in its module `metrics.py`:
+If `PROMETHEUS_MULTIPROC_DIR` is set, each process writes its values to files in that directory. The metrics of an app
+are defined in its module `metrics.py`:
 
     HOLDS = metrics.counter("hotelagent_holds_total", "Requested holds, by outcome.", labels=["outcome"])
 """

@@ -21,13 +21,13 @@ _SENSITIVE_NAME = re.compile(
 #: Field names that match `_SENSITIVE_NAME` but whose values are neither secret nor personal. Such values are kept.
 _HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 
-# Each item consists of words, a pattern and a replacement. A pattern is applied only to texts with one of its words.
-# A search for words is much faster than a search for a regular expression.
-# Every text that a pattern matches contains one of the words, in upper or lower case.
-# A pattern without words is applied to every text.
+# Each item of `_PATTERNS` consists of words, a pattern and a replacement.
+# A pattern is applied only to texts with one of its words, because a search for words is much faster.
+# Every text that a pattern matches contains one of the pattern's words, in upper or lower case.
+# Each redaction pattern without words is applied to every text.
 #
 # The pattern of passwords in URLs must come before the pattern of e-mail addresses, which matches parts of such URLs.
-# The patterns must not backtrack much. Otherwise a text of 20,000 letters could block the process for 30 seconds.
+# The patterns must not cause much backtracking, because a text of 20,000 letters could block the process for 30 s.
 # To limit backtracking, each pattern starts at the beginning of a run of characters or has a limited length.
 _PATTERNS = (
     (

@@ -90,7 +90,7 @@ class ThrottleResult:
     remaining: int
     wait_seconds: float
     reset_seconds: float
-    #: Whether this is the first refused request of the client since REPORT_SECONDS.
+    #: Whether this is the client's first refused request within REPORT_SECONDS seconds.
     is_first_refusal: bool
 
     @property

@@ -1,4 +1,4 @@
-"""The admin pages for rooms, allocations, the waiting list and webhooks. The modules imported here register them."""
+"""The admin pages for rooms, allocations, the waiting list and webhooks. Importing a module registers its pages."""
 
 from locks.admin import rooms  # noqa: F401
 from locks.waiting_list import admin as waiting_list_admin  # noqa: F401

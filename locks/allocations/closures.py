@@ -23,8 +23,8 @@ def synchronize_closures(
     """Close the room on the nights of `spans`, and reopen it on other nights that have the same `reference`.
 
     Nights that another allocation occupies can't be closed. If `reopens` is False, no nights are reopened. Past nights
-    and closures with a different reference are not changed. Return the number of nights that are now closed, and the
-    number of nights that could not be closed. Runs in one transaction. Raises RoomNotFound.
+    are not changed. Return the number of nights that are now closed, and the number of nights that could not be closed.
+    Runs in one transaction. Raises RoomNotFound.
     """
     with transaction.atomic():
         lock_rooms([room])

@@ -16,7 +16,7 @@ from locks.owner import holder
 from tenants.context import current_hotel
 from tenants.errors import DomainError
 
-# The query counts the live holds of the client. LIMIT stops the count at the maximum that a client may have.
+# The query counts the active holds of the client. LIMIT stops the count at the maximum number that is allowed.
 _SITUATION = """
 SELECT (clock_timestamp() AT TIME ZONE %(time_zone)s)::date AS today,
     ARRAY(SELECT id FROM locks_room WHERE id = ANY(%(rooms)s::int[])) AS existing_rooms,

@@ -88,7 +88,7 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False on the page of a single calendar, because calendars are read-only.
 
-        The permission is kept on the list page, because the "Import now" action requires it.
+        The permission is kept on the list page, because the action "Import now" requires the permission.
         """
         return obj is None and super().has_change_permission(request)
 

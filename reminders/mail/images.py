@@ -17,7 +17,7 @@ _PNG_END = b"IEND\xaeB`\x82"
 _JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
 #: The markers of the JPEG segments that contain the size: SOF0 to SOF15.
-#: The range from C0 to CF also contains C4 (DHT), C8 (JPG) and CC (DAC), which are the markers of other segments.
+#: The range from C0 to CF also contains C4, C8 and CC, the markers of segments without the size of the image.
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 

@@ -52,8 +52,8 @@ def replan_requested(ids: Sequence[uuid.UUID]) -> None:
     """Plan the reminders of these reservations again, and remove the planning requests from the due queue.
 
     The reminders of each reservation are planned in a separate transaction. The transaction locks the reservation,
-    removes the planning request, and then reads the other data, such as the guest's other stays. Transactions that
-    change such data take their locks in the same order, so no change is missed.
+    removes the planning request, and then reads the other data. Transactions that change such data take their locks in
+    the same order, so no change is missed.
     """
     for id_ in ids:
         with transaction.atomic():

@@ -17,7 +17,7 @@ _TEMPORARY_AMAZON_ERRORS = frozenset(
     {"LimitExceededException", "SendingPausedException", "AccountSuspendedException"}
 )
 #: The names of exceptions that mean that no request was sent.
-#: The names are compared instead of the classes, so that no HTTP client has to be imported.
+#: The names of exception classes are compared, so that no HTTP client has to be imported.
 _NOT_SENT_ERRORS = frozenset(
     {
         # requests, and urllib3 below it

@@ -51,7 +51,7 @@ class Change:
 
     A reservation without a stay gets a stay in the room with the id `room`. If the room of an existing stay is not
     available or has the wrong type, another room of the type `room_type` is assigned. If `room_type` is None, the stay
-    is cancelled instead. The same applies to `additional_rooms`, the further rooms of the booking.
+    is cancelled instead. `additional_rooms` are the further rooms of the booking.
     """
 
     stored: Reservation

@@ -69,8 +69,8 @@ class ContactsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
     def create(self, request: Request, hotel_id: str) -> Response:
         """Add a guest's phone number or e-mail address to a hotel.
 
-        The value is normalized. A contact that belongs to another hotel is rejected. Remove the contact from the other
-        hotel first. A suspended hotel keeps its contacts, but `/resolve/` does not return a suspended hotel.
+        The value is normalized. A contact that belongs to another hotel is rejected, so first remove the contact from
+        the other hotel. A suspended hotel keeps its contacts, but `/resolve/` does not return a suspended hotel.
         """
         serializer = ContactSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

@@ -34,8 +34,7 @@ def create_role_sql(*, role: str, logins: DatabaseLogins) -> str:
 def create_role_if_missing_sql(role: str) -> str:
     """Return a statement that creates a role unless it exists. PostgreSQL has no CREATE ROLE IF NOT EXISTS.
 
-    The statement ignores the error duplicate_object, and the error unique_violation, which PostgreSQL raises if two
-    transactions create the role at the same time.
+    The statement ignores the errors that PostgreSQL raises if the role exists, or if another transaction creates it.
     """
     return (
         f"DO $$BEGIN CREATE ROLE {quoting.identifier(role)} NOLOGIN;\n"

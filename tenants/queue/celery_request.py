@@ -10,7 +10,7 @@ from celery.app.task import Context
 from celery.exceptions import Ignore, Reject, Retry, Terminated, TimeLimitExceeded, WorkerLostError
 from celery.worker.request import Request
 
-#: With these errors, the task has not failed, or the broker delivers the task's message again. No failure is stored.
+#: Exceptions for which no failure is stored, because the task has not failed or its message is delivered again.
 _OTHER_OUTCOMES = (Ignore, Reject, Retry, Terminated, WorkerLostError, SystemExit, KeyboardInterrupt)
 
 
@@ -49,7 +49,8 @@ class HotelRequest(Request):
     def _store_failure(self, error: BaseException) -> None:
         """Send the signal `task_failed` to store the failure, unless the signal has already been sent.
 
-        The receivers of the signal read the hotel's id from the task's request, so the request is set meanwhile.
+        The receivers of the signal read the hotel's id from the task's request, so this method sets the task's request
+        for that time.
         """
         if self._is_stored is None:
             task: Any = self.task

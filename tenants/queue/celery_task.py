@@ -60,8 +60,7 @@ class HotelTask(DjangoTask[Any, Any]):
     """A Celery task that runs in the context of the tenant that sent the task: a hotel or the platform.
 
     Use `@shared_task(base=HotelTask, name="reminders.tasks.send_due")`. The task does not run if its hotel is no longer
-    active. The signal `task_failed` or `task_succeeded` is sent before the message is acknowledged. If a failure cannot
-    be stored, the message returns to the broker and the task runs again.
+    active. If a failure of the task cannot be stored, the message returns to the broker and the task runs again.
     """
 
     #: Celery imports the request class from this path in workers only, because no other process needs the module.

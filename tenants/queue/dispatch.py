@@ -69,7 +69,7 @@ def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
     """
     kinds = list(due.kinds().values())
     with connection.cursor() as cursor:
-        # PostgreSQL must scan the index on claim_at. The two SET LOCAL statements and the scalar subquery ensure this.
+        # The two SET LOCAL statements and the scalar subquery make PostgreSQL scan the index on claim_at.
         # Other query plans are slow, because they read the due items hotel by hotel or sort the whole table.
         cursor.execute(
             """

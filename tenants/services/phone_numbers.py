@@ -28,7 +28,7 @@ def normalize_phone_number(text: str) -> str:
     - Mexico: no 1 after the country code.
     - Argentina: no 9 after the country code and no 15 after the area code.
     - Brazil: mobile numbers have the ninth digit, a 9 that was added until 2016.
-    - Italy: fixed lines keep the leading zero, and mobile numbers have no leading zero.
+    - Italy: only fixed lines have a leading zero.
 
     Raises InvalidPhoneNumber.
     """

@@ -78,7 +78,7 @@ def sql_functions() -> dict[str, str]:
 
 
 def sql_text(sql: str) -> str:
-    """Return the statements and the text of all database functions that they call, directly or indirectly."""
+    """Return the SQL statements, followed by the text of all database functions that the statements call."""
     texts, waiting, seen = [sql], [sql], set()
     while waiting:
         text = waiting.pop()

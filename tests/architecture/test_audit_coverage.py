@@ -87,12 +87,12 @@ def services() -> frozenset[str]:
     )
 
 
-def test_services_that_change_rows_record_an_event() -> None:
+def test_services_that_change_rows_record_an_audit_event() -> None:
     unrecorded = [name for name in services() if writes(found := reached(name)) and not records(found)]
     assert sorted(unrecorded) == []
 
 
-def test_functions_marked_as_unaudited_would_be_found_without_the_marker() -> None:
+def test_every_marker_of_an_unaudited_function_is_necessary() -> None:
     marked = {name for name in functions() if is_marked(name)}
     assert marked
     superfluous = {
@@ -109,7 +109,7 @@ def test_functions_marked_as_unaudited_would_be_found_without_the_marker() -> No
     ["reminders.reservations.services.cancel_reservation", "locks.services.holds.release_hold",
      "tenants.lifecycle.suspension.suspend_hotel", "dlq.retention.clean_up.clean_up"],
 )  # fmt: skip
-def test_change_of_rows_is_found_in_services_that_record(name: str) -> None:
+def test_changes_of_rows_are_found_in_services_that_record_audit_events(name: str) -> None:
     """Without this test, the rule could pass because no change of rows is recognized at all."""
     assert name in services()
     assert writes(reached(name))
@@ -153,7 +153,7 @@ def views(annotation: str) -> set[str]:
     }
 
 
-def test_get_methods_of_the_api_that_show_guests_or_staff_report_it() -> None:
+def test_api_views_that_show_guests_or_staff_report_the_shown_records() -> None:
     gets = {name for name in views("Request") if name.rpartition(".")[2] in {"get", "list", "retrieve"}}
     by_number = "reminders.api.reservations.ReservationByNumberView.get"
     # Without its attribute `personal_data`, this view would be found.
@@ -168,7 +168,7 @@ def test_get_methods_of_the_api_that_show_guests_or_staff_report_it() -> None:
     assert unreported == set()
 
 
-def test_view_sets_of_guests_and_staff_report_what_they_show() -> None:
+def test_view_sets_of_guests_and_staff_report_the_shown_records() -> None:
     for configuration in ("hotelagent.urls.hotel", "hotelagent.urls.platform"):
         import_module(configuration)  # imports the views
     view_sets = {
@@ -182,7 +182,7 @@ def test_view_sets_of_guests_and_staff_report_what_they_show() -> None:
     assert {view.__name__ for view in view_sets if not view.personal_data} == set()
 
 
-def test_pages_of_the_admin_that_show_guests_or_staff_report_it() -> None:
+def test_admin_pages_that_show_guests_or_staff_report_the_shown_records() -> None:
     pages = {
         name
         for name in views("HttpRequest")

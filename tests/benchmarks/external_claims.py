@@ -1,6 +1,6 @@
-"""Benchmark of claims over REST by the handlers of other systems.
+"""Benchmark of other systems that claim failures over the REST API.
 
-The duration of a claim must grow neither with the number of failures that wait nor with the number of closed failures.
+The duration of a claim must grow neither with the number of waiting failures nor with the number of closed failures.
 """
 
 from __future__ import annotations

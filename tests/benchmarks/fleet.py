@@ -1,6 +1,6 @@
 """Benchmarks of finding the hotel of a host name, and of creating and migrating hotels.
 
-For comparison, django-tenants does the same with the same tables.
+For comparison, the same operations are measured with django-tenants and the same tables.
 """
 
 import statistics

@@ -106,7 +106,7 @@ def bytes_per_event(count: int) -> float:
 
 
 def _size_and_count() -> tuple[int, int]:
-    """Return the size of the table of events in bytes, with its indexes, and the number of events."""
+    """Return the size of the table of audit events in bytes, including its indexes, and the number of audit events."""
     with direct_connection(), hotel_context(_hotel()), connection.cursor() as cursor:
         cursor.execute("SELECT pg_total_relation_size('audit_event'), count(*) FROM audit_event")
         size, count = cursor.fetchone()

@@ -31,7 +31,7 @@ PER_TRANSACTION = 50
 
 
 def prepare() -> None:
-    """Migrate the benchmark database, create the hotel, and configure a key."""
+    """Migrate the benchmark database, create the hotel, and configure a signing key."""
     call_command("migrate", verbosity=0)
     services.create_hotel(slug=SLUG, name="Hotel Bench", email="desk@example.com")
     settings.AUDIT_SIGNING_KEY = PrivateKey.generate("bench").text
@@ -63,14 +63,14 @@ def seal() -> None:
 
 
 def verify(count: int) -> None:
-    """Verify the trail. Raise RuntimeError unless it is valid."""
+    """Verify the audit trail of the hotel. Raise RuntimeError if the audit trail is not valid."""
     report = verify_trail(_tenant())
     if report.status != Status.VALID or report.events < count:
         raise RuntimeError(str(report))
 
 
 def _batches() -> Iterator[list[EventRow]]:
-    """Yield the events of the hotel in the order of sealing, in batches of the size that the sealer uses."""
+    """Yield the events of the hotel in batches of `BATCH_SIZE` events, in the order in which the events are sealed."""
     place = Key(0)
     with hotel_context(_tenant()):
         horizon, _following = rows.read_horizon()

@@ -60,7 +60,7 @@ def status(hotel: Hotel, hold: UUID) -> str:
 
 @contextmanager
 def broken(hotel: Hotel) -> Iterator[None]:
-    """Rename the hotel's table of allocations until the end of the block, so that queries of the table fail."""
+    """Rename the hotel's table of allocations inside the `with` block, so that queries of the table fail."""
     with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as owner:
         owner.execute(f'ALTER TABLE "{hotel.schema}".locks_allocation RENAME TO gone')
         try:

@@ -66,7 +66,7 @@ def test_extend_does_not_exceed_the_maximum_lifetime(hold: Hold) -> None:
         services.extend_hold(hold.id, token=hold.token)
 
 
-def test_second_confirm_returns_the_same_row_and_records_no_second_event(hold: Hold) -> None:
+def test_repeated_confirmation_returns_the_same_stay_and_records_only_one_event(hold: Hold) -> None:
     services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold), reference="B-7")
     again = services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
     stay = Allocation.objects.get(id=hold.id)

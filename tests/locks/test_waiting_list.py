@@ -103,7 +103,7 @@ def test_room_with_an_expired_hold_is_first_offered_to_the_waiting_list(
     assert status_of(entry) == "offered"
 
 
-def test_entry_whose_nights_are_not_all_free_does_not_block_other_clients(
+def test_waiting_list_entry_whose_nights_are_not_all_free_does_not_block_other_clients(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     room = all_held[0].rooms[0].room_id
@@ -207,7 +207,7 @@ def test_room_offered_to_a_cancelled_entry_is_offered_to_the_next_entry(
     assert [status_of(first), status_of(second)] == ["cancelled", "offered"]
 
 
-def test_new_entry_for_a_free_room_is_offered_the_room_immediately(
+def test_new_waiting_list_entry_for_a_free_room_gets_an_offer_immediately(
     rooms: list[int], nights: SomeNights
 ) -> None:
     assert status_of(create(nights(1, 2), room_type="double")) == "offered"
@@ -236,7 +236,7 @@ def test_room_that_is_too_small_is_not_offered(rooms: list[int], nights: SomeNig
     assert status_of(family) == "offered"
 
 
-def test_entry_expires_when_it_is_processed_after_its_check_in_date(
+def test_waiting_list_entry_expires_when_it_is_processed_after_its_check_in_date(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room_type="double")
@@ -247,7 +247,7 @@ def test_entry_expires_when_it_is_processed_after_its_check_in_date(
     assert not DueItem.objects.filter(kind="waiting", item_id=entry.id).exists()
 
 
-def test_waiting_entry_is_due_again_when_its_check_in_date_ends(
+def test_waiting_list_entry_is_due_again_when_its_check_in_date_ends(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room_type="double")
@@ -258,7 +258,7 @@ def test_waiting_entry_is_due_again_when_its_check_in_date_ends(
     assert item.due_at > entry.joined_at + datetime.timedelta(hours=20)
 
 
-def test_entry_with_an_unknown_room_past_date_or_exceeded_limit_is_refused(
+def test_waiting_list_entry_with_an_unknown_room_past_date_or_exceeded_limit_is_refused(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(RoomNotFound):
@@ -273,7 +273,7 @@ def test_entry_with_an_unknown_room_past_date_or_exceeded_limit_is_refused(
         create(nights(1), room_type="double")
 
 
-def test_entry_is_claimed_when_staff_confirm_its_offer_directly(
+def test_waiting_list_entry_is_claimed_when_staff_confirm_the_offered_hold(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     """An offer is a hold. Staff can confirm the hold without a token if the waiting list entry is their own."""

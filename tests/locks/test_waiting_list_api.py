@@ -36,7 +36,7 @@ def create(client: APIClient, nights: SomeNights, **fields: Any) -> dict[str, An
     return entry
 
 
-def test_client_creates_an_entry_claims_its_offer_and_confirms_the_hold(
+def test_client_joins_the_waiting_list_claims_the_offer_and_confirms_the_hold(
     api: APIClient, other_api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     holds = [services.acquire_hold(rooms=[room], nights=nights(1)) for room in rooms]
@@ -63,7 +63,7 @@ def test_client_creates_an_entry_claims_its_offer_and_confirms_the_hold(
     assert api.post(f"/api/v1/locks/{hold['id']}/confirm/", tokens).json()["status"] == "confirmed"
 
 
-def test_clients_see_and_cancel_only_their_own_entries(
+def test_clients_see_and_cancel_only_their_own_waiting_list_entries(
     api: APIClient, other_api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     for room in rooms:

@@ -137,7 +137,7 @@ def uncommitted(hotel: Hotel, function: Callable[[], object]) -> Iterator[thread
         thread.join(30)
 
 
-def test_entry_created_during_a_release_gets_an_offer_when_processed_again(
+def test_waiting_list_entry_created_during_a_release_gets_an_offer_when_processed_again(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
@@ -169,7 +169,7 @@ def test_room_released_while_an_entry_is_processed_makes_the_entry_due_again(
         assert cursor.fetchone() == (1,)
 
 
-def test_processing_of_an_entry_skips_a_room_that_another_transaction_has_locked(
+def test_processing_of_a_waiting_list_entry_skips_a_room_that_another_transaction_has_locked(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

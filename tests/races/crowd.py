@@ -18,8 +18,8 @@ import django
 class Plan:
     """The parameters of a race. `algorithm` is "ours" or "original" (tests.races.original).
 
-    After half of the rounds, the first `killed_processes` processes are killed. The callers are threads, so they end
-    when their process is killed.
+    After half of the rounds, the first `killed_processes` processes are killed, together with the callers, which are
+    threads of these processes.
     """
 
     algorithm: str

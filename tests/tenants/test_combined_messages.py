@@ -111,7 +111,7 @@ def test_items_of_different_kinds_are_sent_in_separate_messages(kind: due.ItemKi
     ]
 
 
-def test_kind_without_combine_hotels_is_sent_in_one_message_per_hotel() -> None:
+def test_items_of_a_kind_without_combine_hotels_are_sent_in_one_message_per_hotel() -> None:
     due.register(kind="slow", task="tests.slow")
     batches = [dispatch.Batch(uuid4(), due.kinds()["slow"], ["x"]) for _ in range(3)]
     assert [len(group) for group in dispatch.group_by_message(batches)] == [1, 1, 1]

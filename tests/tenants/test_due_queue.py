@@ -127,7 +127,7 @@ def test_oldest_due_metric_is_the_age_of_the_oldest_due_item(hotel: Hotel, sent:
     assert measure() == 0
 
 
-def test_completed_entry_is_removed_from_the_due_queue(hotel: Hotel, sent: Sent) -> None:
+def test_completed_due_item_is_removed_from_the_due_queue(hotel: Hotel, sent: Sent) -> None:
     item = schedule(hotel)
     run_tick()
     with hotel_context(hotel):
@@ -136,7 +136,7 @@ def test_completed_entry_is_removed_from_the_due_queue(hotel: Hotel, sent: Sent)
         assert not DueItem.objects.exists()
 
 
-def test_due_queue_keeps_an_entry_that_was_rescheduled_before_its_task_completed(
+def test_due_item_that_was_rescheduled_before_its_task_completed_stays_in_the_due_queue(
     hotel: Hotel, sent: Sent
 ) -> None:
     item = schedule(hotel)

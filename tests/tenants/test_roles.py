@@ -61,7 +61,7 @@ def test_hotel_role_is_denied_access_to_the_platforms_tables(hotel: Hotel, table
         execute(f"SELECT * FROM public.{table}")
 
 
-def test_hotel_role_can_read_but_not_change_its_hotels_row(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_hotel_role_can_read_but_not_change_the_row_of_its_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
     with hotel_context(hotel):
         assert list(Hotel.objects.values_list("slug", flat=True)) == [hotel.slug]
         with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():

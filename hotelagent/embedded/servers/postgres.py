@@ -163,7 +163,8 @@ class Postgres:
         )
         first_password.unlink()
         if initdb.returncode:
-            # The last line only says that initdb deletes the folder again. The reason is in an earlier line.
+            # The last line of initdb's output only says that the folder is deleted again. The reason is in an earlier
+            # line.
             reason = "; ".join((initdb.stderr or initdb.stdout).strip().splitlines())
             raise EmbeddedError(f"PostgreSQL's initdb failed with exit code {initdb.returncode}: {reason}")
         shutil.rmtree(self.data, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The command `waffle_delete`, whose changes are recorded in the audit trail."""
+"""The command `waffle_delete`, which deletes feature flags and records the deletion in the audit trail."""
 
 from waffle.management.commands import waffle_delete
 

@@ -1,4 +1,4 @@
-"""The command `waffle_flag`, whose changes are recorded in the audit trail."""
+"""The command `waffle_flag`, which changes a feature flag and records the change in the audit trail."""
 
 from waffle.management.commands import waffle_flag
 

@@ -1,4 +1,4 @@
-"""The command `waffle_sample`, whose changes are recorded in the audit trail."""
+"""The command `waffle_sample`, which changes a feature sample and records the change in the audit trail."""
 
 from waffle.management.commands import waffle_sample
 

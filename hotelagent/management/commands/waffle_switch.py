@@ -1,4 +1,4 @@
-"""The command `waffle_switch`, whose changes are recorded in the audit trail."""
+"""The command `waffle_switch`, which changes a feature switch and records the change in the audit trail."""
 
 from waffle.management.commands import waffle_switch
 

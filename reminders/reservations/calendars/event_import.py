@@ -84,9 +84,9 @@ def import_calendar(content: bytes, *, charset: str = "", url: str = "") -> Cale
 def import_events(parsed: ParsedCalendar, *, source: CalendarSource) -> ImportResult:
     """Create, update and cancel reservations as the events require, each in a separate transaction.
 
-    If a reservation exists, only its dates, its cancellation and its inquiry status are updated from the calendar.
-    Every booking gets a stay in the room of the calendar. If the room is not available, the reservation is stored
-    without a stay and listed in `without_room`. An event that can't be stored is listed in `rejected`.
+    If a reservation exists, only its dates, its cancellation and its inquiry status are updated. Every booking gets a
+    stay in the room of the calendar. If the room is not available, the reservation is stored without a stay and listed
+    in `without_room`. An event that can't be stored is listed in `rejected`.
     """
     report = CalendarReport(
         events=len(parsed.entries) + parsed.ignored, ignored=parsed.ignored, warnings=list(parsed.warnings)

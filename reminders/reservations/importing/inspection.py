@@ -34,7 +34,7 @@ class ImportOptions:
 
     #: The profile of the file's vendor. If None, the built-in profile that matches the file's header is used.
     profile: Profile | None = None
-    #: If set, only rows with this value in the hotel column are imported.
+    #: If a hotel name is set, only rows with this name in the hotel column are imported.
     property_name: str = ""
     #: Maps each field to the name of its column, or to two names joined by a plus sign, such as `First+Last`.
     #: A field that is mapped to an empty string is not imported. This mapping takes precedence over the profile.

@@ -51,7 +51,7 @@ class HotelConnection(psycopg.Connection[Any]):
 
     direct = False
     uses_roles = True
-    #: If true, the search path contains only the tenant's schema. True while Django's introspection lists the tables.
+    #: Whether the search path contains only the tenant's schema, which is the case while Django lists the tables.
     own_schema_only = False
     #: The time zone that is set with each statement, or None if the server's default is already Django's time zone.
     time_zone_override: str | None = None

@@ -1,13 +1,12 @@
 """The file format of a backup: a ZIP file whose comment ends with the SHA-256 of all bytes before it.
 
-The digest detects a change to any byte of the file. The members of the ZIP file are:
+The digest detects a change to any byte of the file. The files in the ZIP file are:
 
-    hotelagent-backup       the format and version, as text. The first member, so that truncated files are recognized
-    schema/before.sql       the tables
-    schema/after.sql        keys, constraints, indexes and triggers
-    rows/<table>            the rows of a table of the hotel's schema, in COPY's text format
-    shared/<table>          the hotel's rows of a shared table
-    manifest.json           the last member, because it has the digests of the others
+    hotelagent-backup     the version of the format
+    schema/*.sql          the tables, keys, indexes and triggers
+    rows/<table>          the rows of a hotel's table
+    shared/<table>        the hotel's rows of a shared table
+    manifest.json         the digests of the other files
 """
 
 import contextlib

@@ -67,11 +67,9 @@ def restore_hotel(
 ) -> RestoreResult:
     """Restore a hotel from a backup file. If an error is raised, nothing has been restored.
 
-    The hotel gets its original slug, or `slug` if that is given. With `suspended`, the hotel is suspended in any case.
-    With `discard_due`, overdue due items are deleted, because they may have been processed after the backup.
-
-    Raises InvalidBackup, CorruptBackup, UnsupportedBackupVersion, InvalidSlug, SlugConflict, DomainConflict,
-    MigrationConflict, SchemaTemplateNotFound or RestoreFailed.
+    The hotel gets its original slug, or `slug` if that is given. With `suspended`, the hotel stays suspended. With
+    `discard_due`, overdue due items are deleted. Raises InvalidBackup, CorruptBackup, UnsupportedBackupVersion,
+    InvalidSlug, SlugConflict, DomainConflict, MigrationConflict, SchemaTemplateNotFound or RestoreFailed.
     """
     with open_backup(path) as backup:
         _refuse_unknown_migrations(backup.manifest)

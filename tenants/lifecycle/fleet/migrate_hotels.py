@@ -79,8 +79,8 @@ def _migrate_group(group: HotelGroup, *, jobs: int) -> Iterator[HotelOutcome]:
 class MigrationScript:
     """The SQL statements that Django executed to migrate the first of several hotels.
 
-    The statements are run in the other hotels that lack the same migrations. `relations` lists the tables and sequences
-    that need grants, or is None if the migrations create no tables and sequences.
+    The statements are run in the other hotels that lack the same migrations. `relations` lists all tables and sequences
+    of a hotel if the migrations create some that need grants. Otherwise `relations` is None.
     """
 
     sql: str

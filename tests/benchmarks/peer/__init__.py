@@ -1,1 +1,1 @@
-"""A Django project that hotelagent is compared with. It uses the same apps and tables with django-tenants."""
+"""A Django project that hotelagent is compared with: the same apps and tables, but with django-tenants."""

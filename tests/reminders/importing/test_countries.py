@@ -1,4 +1,4 @@
-"""Tests of the conversion of country names, and of the modules that the importer does not load."""
+"""Tests of the conversion of country names, and a test that the importer loads no modules that it does not need."""
 
 import subprocess
 import sys
