@@ -1,9 +1,10 @@
 """The chart of failures by day: how many were new, needed attention, were resolved and were discarded.
 
-The figures are counted in the audit trail, which records each change of a failure once, in the transaction of the
-change. The events of a day are a range of the primary key of the audit trail, so the cost depends on the events of the
-day and not on the number of stored failures. A count of closed failures in their table would read the whole table,
-because no index contains the times at which failures were closed.
+The figures are counted in the audit trail, which records each change of a failure once. The events of a day are a range
+of the primary key, so the cost depends on the events of the day and not on the number of stored failures.
+
+No index contains the times at which failures were closed, so a count in the table of failures would read the whole
+table.
 """
 
 import datetime

@@ -1,8 +1,7 @@
-"""Alert e-mails about failures: when an alert is sent, and what the alert reports.
+"""Alert e-mails about failures. One e-mail lists all problems that should be reported.
 
-One e-mail lists all problems. A problem that was reported is not reported again while it lasts, except once a day.
-Within an hour after an e-mail, only a new error causes another e-mail. Two e-mails are at least `MIN_PAUSE` apart. So
-100,000 failures with the same cause in a minute cause only one e-mail.
+A problem that was reported is not reported again while it lasts, except once a day. Within an hour after an e-mail,
+only a new error causes another e-mail. Two e-mails are at least `MIN_PAUSE` apart.
 
 If the mail server fails, the error is logged, and the alert is sent again after `MIN_PAUSE`. A failing alert is not
 captured as a failure, because that failure could cause the next alert.

@@ -1,10 +1,10 @@
 """The count of a tenant's failures, for metrics and alerts.
 
-Rows that cannot change any more are called settled. Each count starts at the first id that was not settled at the
-previous count, so the cost depends on recent and open failures and not on the number of stored failures. An id begins
-with the time at which the row was created, but the row can be committed later. Rows are therefore settled
-`COMMIT_DELAY` after their creation. The outcome of an attempt changes when its result is recorded, so attempts are
-settled after a day.
+Rows that cannot change any more are counted once, and are called settled. The next count starts after the settled rows,
+so the cost depends on recent and open failures and not on the number of stored failures.
+
+A row is settled `COMMIT_DELAY` after its creation, because the row can be committed later. An attempt is settled after
+a day, because its outcome changes when the result is recorded.
 """
 
 import datetime

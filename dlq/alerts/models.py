@@ -35,8 +35,8 @@ class FailureFigures(models.Model):
     failures are deleted: `settled` contains the counts of the rows that will not change any more, and only the rows
     from `failures_from`, `attempts_from`, `events_from` and `groups_from` on are counted again.
 
-    The table has no foreign key to the hotel, so the totals of a deleted hotel are kept. Otherwise the sum over all
-    hotels would decrease, and Prometheus would take that for a restart of the counter.
+    The table has no foreign key to the hotel, so the totals of a deleted hotel are kept. If the sum over all hotels
+    decreased, Prometheus would report a restart of the counter.
     """
 
     tenant_id = models.UUIDField(primary_key=True)

@@ -88,12 +88,12 @@ REFUSALS = (
 class Redrive(models.Model):
     """A job that retries or discards the failures of a selection, each of them once.
 
-    A redrive covers the failures that existed and were open when it started, in the order of their ids. `last_id` is
-    the id of the last failure that existed then, and `cursor` the id of the last failure that the redrive has reached.
-    The scheduling of a batch of failures and the change of the cursor are one transaction.
+    A redrive processes the failures that existed and were open when the redrive started, in the order of their ids.
+    `last_id` is the id of the last failure that existed then, and `cursor` is the id of the last failure that the
+    redrive has reached. One transaction schedules a batch of failures and changes the cursor.
 
-    `succeeded` and `failed` are the results that were known when the redrive last made progress. They are counted from
-    the attempts, so concurrent workers never wait for a lock on the redrive.
+    `succeeded` and `failed` are the results that were known when the redrive last made progress. The results are
+    counted from the attempts, so concurrent workers never wait for a lock on the redrive.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -1,9 +1,10 @@
-"""Pauses of retries: of all failures of a tenant, or of the failures with one name (a kind).
+"""Pauses of retries: of all failures of a tenant, or of the failures with one name (a kind of failure).
 
 During a pause, failures are captured as usual, but no retry starts. A retry that becomes due is parked: the failure
-stays scheduled without a time of its next retry, and its due item is due in the year 9999. So parked failures cost
-nothing. After the pause, the retries start at a limited rate, so that a repaired system does not receive all retries at
-the same moment. The age limit of a parked failure then begins again, as after a retry that a person requested.
+stays scheduled without a time of its next retry, and its due item is due in the year 9999.
+
+After the pause, the retries start at a limited rate, so that a repaired system does not receive all retries at the same
+moment. The age limit of a parked failure then begins again.
 
 A failure of the platform has no due item. The periodic task that retries these failures leaves paused failures out.
 """

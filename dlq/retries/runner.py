@@ -39,9 +39,9 @@ KILL_DELAY = 10.0
 def retry_due(*, failure_id: uuid.UUID, number: int | None = None) -> None:
     """Retry a failure if it is due and no other worker has claimed it. Otherwise do nothing.
 
-    If the kind of the failure has a time limit, the failure is retried by a separate Celery message with this limit, so
-    that other failures in the same message do not use up the time. `number` is the number of the attempt that such a
-    separate message was sent for, and None in other messages. If that attempt has begun already, nothing is done.
+    If the kind of failure has a time limit, a separate Celery message with this limit retries the failure. `number` is
+    the number of the attempt for which this separate message was sent, and None in other messages. If that attempt has
+    begun already, nothing is done.
 
     Errors are recorded as the result of the attempt. Only SoftTimeLimitExceeded is raised again, because it must also
     stop the calling task.
