@@ -15,6 +15,7 @@ class AuditConfig(AppConfig):
         privileges.declare_table_privileges("audit.event", "SELECT, INSERT", update=["personal"])
 
         from audit import checks, listeners  # noqa: F401, PLC0415 - these register themselves
+        from audit.retention import metrics as retention_metrics  # noqa: F401, PLC0415
         from audit.sealing import metrics  # noqa: F401, PLC0415
         from audit.verification import scheduled  # noqa: PLC0415
 

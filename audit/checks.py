@@ -1,4 +1,4 @@
-"""The system checks of event descriptions, of the key that signs the audit trails, and of their publication."""
+"""The system checks of event descriptions, and of the retention, the key and the publication of the audit trails."""
 
 import string
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from audit import registry
 from audit.errors import SigningKeyError
 from audit.publishing.status import find_failures
 from audit.sealing import keys
+from audit.sealing.models import MAX_KEEP_DAYS, MIN_KEEP_DAYS
 
 #: The check counts at most this number of failed publications.
 _MAX_COUNTED = 100
@@ -70,6 +71,24 @@ def check_publication(
             f"{first.status.target}): {first.status.error}",
             hint="The page Publication of the platform's admin lists them. Publishing continues when the target works.",
             id="audit.W004",
+        )
+    ]
+
+
+@register
+def check_retention_period(
+    *,
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
+    **kwargs: Any,  # noqa: ARG001
+) -> list[CheckMessage]:
+    """Check that the retention period of the audit trails is 0 or has at least the minimum number of days."""
+    if settings.AUDIT_KEEP_DAYS == 0 or MIN_KEEP_DAYS <= settings.AUDIT_KEEP_DAYS <= MAX_KEEP_DAYS:
+        return []
+    return [
+        Error(
+            f"AUDIT_KEEP_DAYS is {settings.AUDIT_KEEP_DAYS}, but must be 0 or from {MIN_KEEP_DAYS} to {MAX_KEEP_DAYS}.",
+            hint="Events of the audit trails are deleted after this number of days. 0 keeps the events for ever.",
+            id="audit.E005",
         )
     ]
 

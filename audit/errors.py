@@ -31,3 +31,7 @@ class SealingRefused(AuditError):
 
 class NothingSealed(AuditError):
     """The trail has no signed checkpoint yet, so no event of the trail can be proved."""
+
+
+class RetentionRefused(AuditError):
+    """The expired events of a trail must not be deleted. The message says why."""

@@ -230,6 +230,31 @@ AUDITOR_CHANGED = register(
     personal=("before", "after"),
     severity=Severity.WARNING,
 )
+# This event is recorded in each transaction that deletes expired events of the trail itself.
+# A trigger permits the deletion only up to the event with the fields `last_transaction` and `last_id`.
+# The verification accepts deleted events only if this event has the position `first_kept` of the oldest kept event.
+EVENTS_DELETED = register(
+    "audit.events_deleted",
+    description=_(
+        "The retention deleted {count} events of the audit trail, which were recorded before {before}"
+    ),
+    fields=("log", "first_kept", "count", "before", "last_transaction", "last_id"),
+    severity=Severity.NOTICE,
+)
+# The fields `days` and `days_before` have the retention period in days. 0 means that events are kept for ever.
+_DAYS = {"0": _("no limit")}
+_HOLD = {"True": _("on"), "False": _("off")}
+RETENTION_CHANGED = register(
+    "audit.retention_changed",
+    description=_(
+        "{actor} changed the retention of the audit trail (days: {days_before} → {days}, legal hold: {hold_before} → "
+        "{hold}). Reason: {reason}"
+    ),
+    fields=("days", "days_before", "hold", "hold_before"),
+    personal=("reason",),
+    severity=Severity.WARNING,
+    labels={"days": _DAYS, "days_before": _DAYS, "hold": _HOLD, "hold_before": _HOLD},
+)
 KEY_ADDED = register(
     "audit.key_added",
     description=_("{actor} added the key {key}, which signs the audit trails"),

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from audit.publishing import emails
 from audit.publishing.run import publish_all as publish
+from audit.retention import run as retention
 from audit.sealing import keys, run
 from audit.verification import scheduled
 from tenants.context import PLATFORM, current_hotel
@@ -60,3 +61,15 @@ def verify_platform() -> None:
     """Verify the audit trail of the platform."""
     if keys.is_configured():
         scheduled.verify(PLATFORM)
+
+
+@shared_task(base=HotelTask, name="audit.tasks.delete_expired_events")
+def delete_expired_events() -> int:
+    """Delete the events of all trails whose retention period has ended. Return the number of deleted events.
+
+    If the time of the run is used up, the task is sent again for the remaining events.
+    """
+    result = retention.delete_expired_events()
+    if not result.is_complete:
+        delete_expired_events.try_delay()
+    return result.deleted

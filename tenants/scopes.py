@@ -84,6 +84,7 @@ _RESOURCES = {
     "tenants.hotel": "hotels",
     "tenants.domain": "hotels",
     "tenants.contactidentifier": "contacts",
+    "audit.log": "hotels",
     "django_celery_beat": "hotels",
     "waffle": "hotels",
 }

@@ -9,10 +9,12 @@ import audit.models
 import hotelagent.core.ids
 from tenants.database.function_migrations import InstallFunctions
 
-# See the files of the two functions in audit/sql for what the triggers do.
+# See the files of the three functions in audit/sql for what the triggers do.
 TRIGGERS = """
-CREATE TRIGGER audit_event_append_only BEFORE DELETE OR TRUNCATE ON audit_event
+CREATE TRIGGER audit_event_append_only BEFORE TRUNCATE ON audit_event
 FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change();
+CREATE TRIGGER audit_event_retention_only AFTER DELETE ON audit_event REFERENCING OLD TABLE AS deleted_events
+FOR EACH STATEMENT EXECUTE FUNCTION audit_check_deletion();
 CREATE TRIGGER audit_event_erasure_only BEFORE UPDATE ON audit_event
 FOR EACH ROW EXECUTE FUNCTION audit_check_erasure()
 """
@@ -169,11 +171,13 @@ class Migration(migrations.Migration):
                 "audit_erased",
                 "audit_is_erasure",
                 "audit_check_erasure",
+                "audit_check_deletion",
             ],
         ),
         migrations.RunSQL(
             TRIGGERS,
             "DROP TRIGGER audit_event_append_only ON audit_event;"
+            "DROP TRIGGER audit_event_retention_only ON audit_event;"
             "DROP TRIGGER audit_event_erasure_only ON audit_event",
         ),
     ]

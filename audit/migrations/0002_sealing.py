@@ -1,4 +1,4 @@
-"""The shared tables of the transparency logs, and the periodic tasks that seal and verify them."""
+"""The shared tables of the transparency logs, and the periodic tasks that seal, verify and shorten them."""
 
 import uuid
 
@@ -15,6 +15,11 @@ PERIODIC_TASKS = {
     "audit.tasks.publish_all": (60, "seconds", "Publishes the checkpoints of the audit trails"),
     "audit.tasks.email_checkpoints": (60, "seconds", "Sends the checkpoints of the audit trails to auditors"),
     "audit.tasks.verify_platform": (1, "days", "Verifies the audit trail of the platform"),
+    "audit.tasks.delete_expired_events": (
+        1,
+        "days",
+        "Deletes events of the audit trails after the retention period",
+    ),
 }
 
 
@@ -80,14 +85,36 @@ class Migration(migrations.Migration):
                     "first_kept",
                     models.BigIntegerField(default=0, editable=False, verbose_name="deleted by retention"),
                 ),
-                ("kept_transaction", models.BigIntegerField(default=0, editable=False)),
+                ("deleted_transaction", models.BigIntegerField(default=0, editable=False)),
                 (
-                    "kept_id",
+                    "deleted_id",
                     models.UUIDField(
                         default=uuid.UUID("00000000-0000-0000-0000-000000000000"), editable=False
                     ),
                 ),
-                ("legal_hold", models.BooleanField(default=False, verbose_name="legal hold")),
+                (
+                    "keep_days",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Older events are deleted. 0 keeps the events for ever. Leave blank for the platform's retention period.",
+                        null=True,
+                        verbose_name="keep events (days)",
+                    ),
+                ),
+                (
+                    "legal_hold",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Under legal hold, no event of the trail is deleted, and the hotel cannot be deleted.",
+                        verbose_name="legal hold",
+                    ),
+                ),
+                (
+                    "retention_problem",
+                    models.TextField(
+                        blank=True, editable=False, verbose_name="reason why events are not deleted"
+                    ),
+                ),
                 ("published", models.JSONField(default=dict, editable=False)),
                 ("emailed_on", models.DateField(editable=False, null=True)),
                 ("verified_at", models.DateTimeField(editable=False, null=True, verbose_name="verified")),
@@ -215,6 +242,13 @@ class Migration(migrations.Migration):
                 fields=("hotel_id",),
                 name="audit_log_open",
                 nulls_distinct=False,
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="log",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("keep_days", 0), ("keep_days__gte", 180), _connector="OR"),
+                name="audit_log_keep_days",
             ),
         ),
         migrations.AddIndex(

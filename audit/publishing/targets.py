@@ -75,6 +75,14 @@ def _check_continues(log: Log, last: StoredCheckpoint, earlier_note: str) -> Non
         is_continued = earlier.size <= last.size and root_of(earlier.size, tile_reader(log)) == earlier.root
     except TransparencyError as error:
         reason = TranslatableMessage(_("The published checkpoint is damaged: {error}"), error=str(error))
+        if log.first_kept:
+            reason = TranslatableMessage(
+                _(
+                    "The published checkpoint is damaged, or older than the {number} events that retention deleted. "
+                    "Move the file to another folder."
+                ),
+                number=log.first_kept,
+            )
         raise PublishingFailed(reason, is_target_down=False) from error
     if not is_continued:
         reason = TranslatableMessage(

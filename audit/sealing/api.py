@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.urls import path, re_path
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -20,7 +21,7 @@ from audit.reading.trail_reads import record_reading
 from audit.sealing import logs
 from audit.sealing.models import Log, StoredCheckpoint
 from audit.sealing.positions import read_positions
-from audit.sealing.stream import MAX_EVENTS, TrailNotSealed, read_stream
+from audit.sealing.stream import MAX_EVENTS, EventsDeleted, TrailNotSealed, read_stream
 from audit.sealing.tiles import position_of, tile_reader
 from audit.transparency.errors import InvalidTile
 from audit.transparency.merkle import HASH_SIZE
@@ -38,6 +39,21 @@ def _sealed_log() -> tuple[Log, StoredCheckpoint]:
     if sealed is None:
         raise TrailNotSealed
     return sealed
+
+
+def _events_deleted(log: Log) -> EventsDeleted:
+    return EventsDeleted(
+        _("Retention has deleted the first %(number)d events of this audit trail.")
+        % {"number": log.first_kept},
+        first_kept=log.first_kept,
+    )
+
+
+def _raise_if_deleted(event_id: UUID | str) -> None:
+    """Raise EventsDeleted if the id of a missing event is from a time whose events were deleted by retention."""
+    log = logs.find_log(current_tenant().id)
+    if log is not None and log.first_kept and UUID(str(event_id)) <= log.deleted_id:
+        raise _events_deleted(log)
 
 
 class _LogView(HotelAPIView):
@@ -63,7 +79,10 @@ class TileView(_LogView):
         operation_id="audit_log_tile",
         responses={
             (200, "application/octet-stream"): OpenApiTypes.BINARY,
-            **problem_responses((404, "The path is not the path of a tile of this log.")),
+            **problem_responses(
+                (404, "The path is not the path of a tile of this log."),
+                (410, "`/problems/events-deleted`: retention deleted the events of the tile."),
+            ),
         },
     )
     def get(self, request: Request, tile_path: str) -> HttpResponse:
@@ -76,6 +95,8 @@ class TileView(_LogView):
             requested = parse_tile_path(tile_path)
         except InvalidTile as error:
             raise Http404 from error
+        if not requested.level and (requested.number + 1) * TILE_WIDTH <= log.first_kept:
+            raise _events_deleted(log)
         content = b""
         if requested.level is None:
             start = requested.number * TILE_WIDTH
@@ -107,13 +128,17 @@ class ProofView(_LogView):
         operation_id="audit_event_proof",
         responses={
             200: ProofSerializer,
-            **problem_responses((404, "The event does not exist, or `/problems/trail-not-sealed`.")),
+            **problem_responses(
+                (404, "The event does not exist, or `/problems/trail-not-sealed`."),
+                (410, "`/problems/events-deleted`: retention deleted all events of that time."),
+            ),
         },
     )
     def get(self, request: Request, event_id: UUID) -> Response:
         """Return the proof that the signed log contains an event."""
         event = Event.objects.filter(pk=event_id).first()
         if event is None:
+            _raise_if_deleted(event_id)
             raise Http404
         record_reading(["id"])
         log, last = _sealed_log()
@@ -149,6 +174,9 @@ class StreamSerializer(serializers.Serializer[Any]):
     events = SealedEventSerializer(many=True)
     cursor = serializers.CharField(help_text="Store it with the events, and send it with the next request.")
     has_more = serializers.BooleanField(help_text="Whether more events are sealed already.")
+    deleted = serializers.IntegerField(
+        help_text="The number of events after the cursor that retention deleted before they were read, usually 0."
+    )
 
 
 class StreamView(_LogView):
@@ -166,6 +194,8 @@ class StreamView(_LogView):
     def get(self, request: Request) -> Response:
         """Return sealed events in the order of the log: each event at least once, and without gaps.
 
+        Retention deletes the oldest events. If the cursor is older than that, `deleted` is not 0.
+
         Store the cursor together with the events. After an error, send the last stored cursor again.
         """
         query = StreamQuerySerializer(data=request.query_params)
@@ -180,7 +210,9 @@ class StreamView(_LogView):
             }
             for event in page.events
         ]
-        return Response({"events": events, "cursor": page.cursor, "has_more": page.has_more})
+        return Response(
+            {"events": events, "cursor": page.cursor, "has_more": page.has_more, "deleted": page.deleted}
+        )
 
 
 urlpatterns = [

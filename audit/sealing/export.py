@@ -23,7 +23,7 @@ from audit.services import record
 from audit.transparency.export_format import ExportedEvent, export_lines
 from audit.transparency.proofs import prove_inclusion
 from hotelagent.core.text import without_formula
-from tenants.context import Tenant, context_of
+from tenants.context import Tenant, context_of, platform_context
 
 
 class ExportFormat(StrEnum):
@@ -107,6 +107,12 @@ def export_trail(
     with context_of(tenant):
         record(EXPORTED, first=export.start, events=export.end - export.start, format=export_format.value)
     return export
+
+
+def is_shortened(export: TrailExport) -> bool:
+    """Return whether retention has deleted events of the export since the export began."""
+    with platform_context():
+        return Log.objects.filter(pk=export.log.pk, first_kept__gt=export.start).exists()
 
 
 def _csv_line(cells: list[str]) -> str:

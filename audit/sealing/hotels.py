@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit.errors import SealingRefused, SigningKeyError
 from audit.events import LOG_REPLACED
@@ -16,7 +18,16 @@ from audit.sealing.models import Log
 from audit.sealing.sealer import seal
 from audit.services import record
 from tenants.context import Tenant, context_of
+from tenants.errors import DomainError
 from tenants.models import Hotel
+
+
+class LegalHold(DomainError):
+    """The audit trail of the hotel is under legal hold, so it must be kept. Nothing was deleted."""
+
+    code = "legal-hold"
+    title = gettext_lazy("The audit trail of the hotel is under legal hold")
+
 
 # Events of another server may have greater transaction numbers, so the sealer would not read them for a long time.
 _RENUMBER = """
@@ -30,9 +41,13 @@ def close_trail(hotel: Hotel) -> dict[str, Any]:
     """Seal the last events of a hotel that is being deleted, close its log, and return the last checkpoint.
 
     The function runs in the transaction of the deletion. `note` is the signed checkpoint. A trail that cannot be sealed
-    does not stop the deletion: `problem` has the reason.
+    does not stop the deletion: `problem` has the reason. Raises LegalHold.
     """
     log = logs.open_log(hotel.id)
+    if log.legal_hold:
+        raise LegalHold(
+            _("The audit trail of the hotel is under legal hold. End the hold before you delete the hotel.")
+        )
     problem = _seal_completely(log, hotel) if keys.is_configured() else "No key is configured."
     last = logs.last_checkpoint(log)
     logs.close_log(log)

@@ -52,9 +52,14 @@ def sealed_hotels() -> list[Hotel]:
 
 
 def _create_log(hotel_id: UUID | None, *, predecessor: Log | None = None) -> Log:
-    """Create the log of a trail. If two processes create the log simultaneously, both processes return the same log."""
+    """Create the log of a trail. If two processes create the log simultaneously, both processes return the same log.
+
+    The retention period and the legal hold of the trail are those of its earlier log.
+    """
     with transaction.atomic():
         new = Log(hotel_id=hotel_id, origin=_free_origin(hotel_id))
+        if (earlier := predecessor or latest_log(hotel_id)) is not None:
+            new.keep_days, new.legal_hold = earlier.keep_days, earlier.legal_hold
         if predecessor is not None and (last := last_checkpoint(predecessor)) is not None:
             new.predecessor = predecessor
             new.predecessor_size, new.predecessor_root = last.size, last.root
@@ -82,8 +87,8 @@ def replace_log(hotel_id: UUID | None, *, predecessor: Log | None) -> Log:
         return _create_log(hotel_id, predecessor=predecessor)
 
 
-def latest_log(hotel_id: UUID) -> Log | None:
-    """Return the newest log of a hotel, which may be closed because the hotel was deleted."""
+def latest_log(hotel_id: UUID | None) -> Log | None:
+    """Return the newest log of a trail, which may be closed because the hotel was deleted."""
     with platform_context():
         return Log.objects.filter(hotel_id=hotel_id).order_by("-created_at", "-id").first()
 

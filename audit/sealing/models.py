@@ -15,13 +15,18 @@ from hotelagent.core.ids import uuid7
 
 #: The smallest UUID. As the last sealed id, this UUID means that no event of the transaction is sealed yet.
 FIRST_ID = UUID(int=0)
+#: The shortest retention period of a trail in days. The database function `audit_check_deletion` enforces this period.
+MIN_KEEP_DAYS = 180
+#: The longest retention period, which is the limit of the column.
+MAX_KEEP_DAYS = 32_767
 
 
 class Log(models.Model):
     """The transparency log of one audit trail: of a hotel, or of the platform if `hotel_id` is null.
 
     Events are sealed (appended to the log) in the order of (transaction, id). All events up to (`sealed_transaction`,
-    `sealed_id`) in this order are in the log.
+    `sealed_id`) in this order are in the log. Retention has deleted all events up to (`deleted_transaction`,
+    `deleted_id`) in this order.
 
     A restored hotel continues with a new log. `predecessor` is the earlier log of the hotel. `predecessor_size` and
     `predecessor_root` are the size and the root hash of the earlier log at the time of the restore.
@@ -48,12 +53,25 @@ class Log(models.Model):
     checked_at = models.DateTimeField(null=True, editable=False)
     #: The reason why the log cannot be sealed. The text is empty if the log can be sealed.
     refusal = models.TextField(_("reason why the log is not sealed"), blank=True, editable=False)
-    #: The position of the oldest event that was not deleted after the retention period.
+    #: The position of the oldest event that retention has not deleted. It is always the first position of a tile.
     first_kept = models.BigIntegerField(_("deleted by retention"), default=0, editable=False)
-    kept_transaction = models.BigIntegerField(default=0, editable=False)
-    kept_id = models.UUIDField(default=FIRST_ID, editable=False)
-    #: Retention deletes no events of a log under legal hold.
-    legal_hold = models.BooleanField(_("legal hold"), default=False)
+    deleted_transaction = models.BigIntegerField(default=0, editable=False)
+    deleted_id = models.UUIDField(default=FIRST_ID, editable=False)
+    keep_days = models.PositiveSmallIntegerField(
+        _("keep events (days)"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "Older events are deleted. 0 keeps the events for ever. Leave blank for the platform's retention period."
+        ),
+    )
+    legal_hold = models.BooleanField(
+        _("legal hold"),
+        default=False,
+        help_text=_("Under legal hold, no event of the trail is deleted, and the hotel cannot be deleted."),
+    )
+    #: The reason why the last run of retention could not delete expired events.
+    retention_problem = models.TextField(_("reason why events are not deleted"), blank=True, editable=False)
     #: The state of the publication, by target (see `audit.publishing.states`).
     published = models.JSONField(default=dict, editable=False)
     #: The date, at the hotel, of the last day for which the e-mail to the auditor was sent or is being sent.
@@ -74,6 +92,10 @@ class Log(models.Model):
                 condition=Q(closed_at=None),
                 nulls_distinct=False,
                 name="audit_log_open",
+            ),
+            models.CheckConstraint(
+                condition=Q(keep_days=0) | Q(keep_days__gte=MIN_KEEP_DAYS),
+                name="audit_log_keep_days",
             ),
         ]
 

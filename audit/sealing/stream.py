@@ -27,6 +27,14 @@ class InvalidTrailCursor(DomainError):
     title = gettext_lazy("The cursor is not valid for this audit trail")
 
 
+class EventsDeleted(DomainError):
+    """The retention period of these events has ended, so they were deleted. The log still proves the newer events."""
+
+    code = "events-deleted"
+    status = 410
+    title = gettext_lazy("The events were deleted by retention")
+
+
 class TrailNotSealed(DomainError):
     """No event of the trail is sealed yet.
 
@@ -40,11 +48,15 @@ class TrailNotSealed(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class StreamPage:
-    """A page of sealed events in the order of their positions, with the cursor for the next page."""
+    """A page of sealed events in the order of their positions, with the cursor for the next page.
+
+    `deleted` is the number of events after the requested cursor that retention deleted before the client read them.
+    """
 
     events: list[SealedEvent]
     cursor: str
     has_more: bool
+    deleted: int
 
 
 def read_stream(cursor: str, limit: int) -> StreamPage:
@@ -56,7 +68,7 @@ def read_stream(cursor: str, limit: int) -> StreamPage:
     log = logs.find_log(tenant.id)
     if log is None:
         raise TrailNotSealed
-    start = log.first_kept
+    start = 0
     if cursor:
         match = _CURSOR.fullmatch(cursor)
         if match is None or int(match[2]) > log.size:
@@ -68,7 +80,9 @@ def read_stream(cursor: str, limit: int) -> StreamPage:
                     "Start again without a cursor."
                 )
             )
-        start = max(start, int(match[2]))
+        start = int(match[2])
+    deleted = max(log.first_kept - start, 0)
+    start += deleted
     end = min(start + limit, log.size)
     events = list(read_positions(log, tenant, start, end))
-    return StreamPage(events, f"{log.pk.hex}.{end}", has_more=end < log.size)
+    return StreamPage(events, f"{log.pk.hex}.{end}", has_more=end < log.size, deleted=deleted)

@@ -22,7 +22,11 @@ class SignedRoots:
     def __init__(self, log: Log, keys: Sequence[PublicKey], remembered: str | None) -> None:
         self.log, self.keys = log, keys
         with platform_context():
-            self.stored = list(StoredCheckpoint.objects.filter(log=log, size__lte=log.size).order_by("size"))
+            self.stored = list(
+                StoredCheckpoint.objects.filter(
+                    log=log, size__gte=log.first_kept, size__lte=log.size
+                ).order_by("size")
+            )
             self.ranges = [
                 (PublicKey.parse(row.key), row.first_size, row.last_size)
                 for row in LogKey.objects.filter(log=log)
@@ -97,4 +101,10 @@ class SignedRoots:
             checkpoint, _signers = open_checkpoint(note, keys, origin=self.log.origin)
         except TransparencyError as error:
             raise UndeterminedTrail(f"The remembered checkpoint cannot be used: {error}") from error
+        if checkpoint.size < self.log.first_kept:
+            raise UndeterminedTrail(
+                f"The remembered checkpoint of {checkpoint.size} events cannot be compared, because retention has "
+                f"deleted the first {self.log.first_kept} events and their hashes. Use another file for --remember, "
+                "and keep this file."
+            )
         return checkpoint

@@ -1,21 +1,19 @@
 """Checks that the database still protects a trail from changes: by triggers, their functions, and privileges."""
 
 import re
-from pathlib import Path
 
-from django.apps import apps
 from django.db import connection
 
 from audit.verification.results import InvalidTrail
 from tenants.context import current_tenant
+from tenants.database.function_migrations import sources
 
 #: The triggers of `audit_event`, with the function of each trigger.
 TRIGGERS = {
     "audit_event_append_only": "audit_refuse_change",
+    "audit_event_retention_only": "audit_check_deletion",
     "audit_event_erasure_only": "audit_check_erasure",
 }
-#: The names of the database functions that the trigger functions call.
-_CALLED = ("audit_canonical_json", "audit_erased")
 _BODY = re.compile(r"AS \$\$(.*)\$\$", re.DOTALL)
 
 _TRIGGERS_OF_TABLE = """
@@ -51,7 +49,8 @@ def check_protection() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_TRIGGERS_OF_TABLE, [schema])
         triggers = {name: (enabled, function) for name, enabled, function in cursor.fetchall()}
-        cursor.execute(_SOURCES, [[*TRIGGERS.values(), *_CALLED]])
+        functions = sources("audit")
+        cursor.execute(_SOURCES, [list(functions)])
         installed = dict(cursor.fetchall())
         cursor.execute(_GRANTS, {"schema": schema})
         grants = cursor.fetchall()
@@ -65,8 +64,8 @@ def check_protection() -> None:
             raise InvalidTrail(
                 None, f"The trigger {name} of {schema}.audit_event calls {actual}, not {function}."
             )
-    for function in (*TRIGGERS.values(), *_CALLED):
-        if installed.get(function) != _body(function):
+    for function, text in functions.items():
+        if installed.get(function) != body_of(text):
             raise InvalidTrail(None, f"The database function {function} was changed.")
     for role, privilege, _column in grants:
         raise InvalidTrail(
@@ -77,7 +76,7 @@ def check_protection() -> None:
         raise InvalidTrail(None, f"session_replication_role is set for {role}, which turns off triggers.")
 
 
-def _body(function: str) -> str:
-    path = Path(apps.get_app_config("audit").path, "sql", f"{function}.sql")
-    match = _BODY.search(path.read_text())
+def body_of(text: str) -> str:
+    """Return the body of a database function from the text of its SQL file, as PostgreSQL stores the body."""
+    match = _BODY.search(text)
     return match[1] if match else ""

@@ -36,7 +36,8 @@ class TrailReport:
     """The result of the verification of one trail.
 
     `position` is the position of the first wrong event, counted from zero, or None if the trail is valid or the problem
-    has no position. `notes` has remarks about a valid trail. `note` is the newest signed checkpoint.
+    has no position. `deleted` is the number of older events that retention deleted. `notes` has remarks about a valid
+    trail. `note` is the newest signed checkpoint.
     """
 
     trail: str
@@ -46,6 +47,7 @@ class TrailReport:
     reason: str = ""
     events: int = 0
     unsealed: int = 0
+    deleted: int = 0
     notes: list[str] = field(default_factory=list)
     note: str = ""
 
@@ -58,6 +60,7 @@ class TrailReport:
             "reason": self.reason,
             "events": self.events,
             "unsealed": self.unsealed,
+            "deleted": self.deleted,
             "notes": self.notes,
         }
 

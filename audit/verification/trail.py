@@ -4,15 +4,18 @@ The computed tree must have the root hash of each signed checkpoint. So the veri
 deleted, inserted or moved, and checkpoints that were changed, deleted or signed with another key.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from uuid import UUID
 
+from audit.events import EVENTS_DELETED
+from audit.models import Event
 from audit.sealing import rows
 from audit.sealing.models import Log, StoredTile
 from audit.sealing.rows import EventRow, Key
 from audit.sealing.tiles import ids_of, leaf_tiles
-from audit.transparency.merkle import HASH_SIZE
-from audit.transparency.tiles import TILE_WIDTH
+from audit.transparency.errors import TransparencyError
+from audit.transparency.merkle import HASH_SIZE, subtree_hash
+from audit.transparency.tiles import FULL_TILE_SIZE, TILE_HEIGHT, TILE_WIDTH, Tile
 from audit.verification.checkpoints import SignedRoots
 from audit.verification.results import InvalidTrail
 from audit.verification.tree import GrowingTree
@@ -33,10 +36,17 @@ def verify_events(log: Log, tenant: Tenant, roots: SignedRoots, *, start: int, p
 
     Raises InvalidTrail at the first wrong position.
     """
-    tree = GrowingTree()
+    upper = _read_upper_tiles(log)
+    try:
+        tree = GrowingTree(log.first_kept, upper)
+    except TransparencyError as error:
+        raise InvalidTrail(log.first_kept, f"A tile of the log is damaged: {error}") from error
     start = max(start, log.first_kept)
     sizes = roots.sizes
-    place = Key(0)
+    place = Key(log.deleted_transaction, log.deleted_id)
+    _check_deleted_events(log, tenant, place)
+    for size in tree.append_to_sizes(b"", sizes):
+        roots.check(size, tree.root())
     for tiles in _groups(log):
         first = tree.size
         hashes = b"".join(bytes(tile.hashes) for tile in tiles)[: (log.size - first) * HASH_SIZE]
@@ -63,7 +73,30 @@ def verify_events(log: Log, tenant: Tenant, roots: SignedRoots, *, start: int, p
         progress(len(ids))
     if tree.size < log.size:
         raise InvalidTrail(tree.size, "A tile of the log is missing.")
-    _check_upper_tiles(log, tree)
+    _check_upper_tiles(log, tree, upper)
+
+
+def _check_deleted_events(log: Log, tenant: Tenant, place: Key) -> None:
+    """Raise InvalidTrail if an event is stored before the place up to which retention has deleted all events.
+
+    Also raise InvalidTrail if no event of the trail says that retention has deleted these events.
+    """
+    if not log.first_kept:
+        return
+    with context_of(tenant):
+        found = rows.read_rows(Key(0), place, 1)
+        if found:
+            raise InvalidTrail(
+                0, f"The event {found[0].id} was inserted among the events that retention deleted."
+            )
+        deletions = Event.objects.filter(
+            event=EVENTS_DELETED.name, data__log=log.origin, data__first_kept=log.first_kept
+        )
+        if not deletions.exists():
+            raise InvalidTrail(
+                0,
+                f"The first {log.first_kept} events are missing, and no event says that retention deleted them.",
+            )
 
 
 def _groups(log: Log) -> Iterator[Sequence[StoredTile]]:
@@ -72,7 +105,9 @@ def _groups(log: Log) -> Iterator[Sequence[StoredTile]]:
     Raises InvalidTrail if a tile is missing.
     """
     group: list[StoredTile] = []
-    for expected, tile in enumerate(leaf_tiles(log)):
+    for expected, tile in enumerate(
+        leaf_tiles(log, start=log.first_kept), start=log.first_kept // TILE_WIDTH
+    ):
         if tile.number != expected:
             raise InvalidTrail(expected * TILE_WIDTH, "A tile of the log is missing.")
         group.append(tile)
@@ -120,16 +155,31 @@ def _raise_difference(
     raise InvalidTrail(position, f"The event {event_id} was moved: the order of the events was changed.")
 
 
-def _check_upper_tiles(log: Log, tree: GrowingTree) -> None:
+def _read_upper_tiles(log: Log) -> dict[Tile, bytes]:
+    """Return the stored tiles above level 0."""
+    with platform_context():
+        stored = StoredTile.objects.filter(log=log, level__gt=0)
+        return {Tile(tile.level, tile.number): bytes(tile.hashes) for tile in stored}
+
+
+def _check_upper_tiles(log: Log, tree: GrowingTree, stored: Mapping[Tile, bytes]) -> None:
     """Raise InvalidTrail if a stored tile above level 0 differs from the computed tile.
 
-    Proofs that use such a tile would be wrong.
+    Proofs that use such a tile would be wrong. The tiles of deleted events cannot be computed. Each of these tiles must
+    have the hash that is stored in the tile above it.
     """
-    with platform_context():
-        stored = {
-            (tile.level, tile.number): bytes(tile.hashes)
-            for tile in StoredTile.objects.filter(log=log, level__gt=0)
-        }
-    for (level, number), hashes in sorted(tree.upper.items()):
-        if not stored.get((level, number), b"").startswith(hashes):
-            raise InvalidTrail(number << 8 * (level + 1), f"The tile {number} of level {level} is damaged.")
+    for tile, hashes in sorted(tree.upper.items()):
+        if not stored.get(tile, b"").startswith(hashes):
+            _raise_damaged(tile)
+    for tile, hashes in sorted(stored.items()):
+        level, number = tile
+        if (number + 1) << TILE_HEIGHT * (level + 1) <= log.first_kept:
+            above = stored.get(Tile(level + 1, number // TILE_WIDTH), b"")
+            at = number % TILE_WIDTH * HASH_SIZE
+            if len(hashes) != FULL_TILE_SIZE or subtree_hash(hashes) != above[at : at + HASH_SIZE]:
+                _raise_damaged(tile)
+
+
+def _raise_damaged(tile: Tile) -> None:
+    first = tile.number << TILE_HEIGHT * (tile.level + 1)
+    raise InvalidTrail(first, f"The tile {tile.number} of level {tile.level} is damaged.")

@@ -1,19 +1,26 @@
 """A Merkle tree that is computed again from the hashes of events, for the comparison with signed root hashes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from audit.transparency.merkle import HASH_SIZE
 from audit.transparency.proofs import root_of
-from audit.transparency.tiles import Tile, append, partial_tiles
+from audit.transparency.tiles import Tile, append, first_hashes, partial_tiles
 
 
 class GrowingTree:
-    """A Merkle tree to which leaf hashes are appended."""
+    """A Merkle tree to which leaf hashes are appended.
 
-    def __init__(self) -> None:
-        self.size = 0
+    The tree keeps its partial tiles (blocks with fewer than 256 hashes), and the full tiles above level 0. It begins
+    with `size` leaves whose hashes are not known: `stored` has the partial tiles of this tree. `size` is a multiple of
+    256, so no partial tile has leaf hashes.
+    """
+
+    def __init__(self, size: int, stored: Mapping[Tile, bytes]) -> None:
+        self.size = size
         self.upper: dict[Tile, bytes] = {}
-        self._partial: dict[Tile, bytes] = {}
+        self._partial = {
+            tile: first_hashes(stored, tile, width) for tile, width in partial_tiles(size).items()
+        }
 
     def append(self, leaves: bytes) -> None:
         """Append the concatenated leaf hashes `leaves` to the tree."""

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from django.db import DatabaseError
 
 from audit.errors import SigningKeyError
+from audit.events import EVENTS_DELETED
 from audit.models import Event
+from audit.reading.search import CLOCK_TOLERANCE
 from audit.sealing import keys, logs, rows
 from audit.sealing.models import Log
 from audit.sealing.positions import first_position_at
@@ -21,6 +24,7 @@ from audit.verification.checkpoints import SignedRoots
 from audit.verification.protection import check_protection
 from audit.verification.results import InvalidTrail, Status, TrailReport, UndeterminedTrail
 from audit.verification.trail import Progress, verify_events
+from hotelagent.core.ids import first_uuid7_at
 from tenants.context import Tenant, context_of, platform_context
 from tenants.database.clock import database_now
 
@@ -46,10 +50,19 @@ def verify_trail(tenant: Tenant, options: Options | None = None) -> TrailReport:
     log = None
     try:
         public_keys = [key.public for key in keys.load_signing_keys()]
-        log = logs.find_log(tenant.id)
         with context_of(tenant):
             check_protection()
-        _verify(log, tenant, report, public_keys, options or Options())
+        while True:
+            log = logs.find_log(tenant.id)
+            try:
+                _verify(log, tenant, report, public_keys, options or Options())
+                break
+            except InvalidTrail:
+                # Retention may have deleted events while they were verified. Then the trail is verified again.
+                current = logs.find_log(tenant.id)
+                if log is None or current is None or current.first_kept == log.first_kept:
+                    raise
+                report.notes.clear()
     except InvalidTrail as error:
         report.status, report.position, report.reason = Status.INVALID, error.position, error.reason
     except (UndeterminedTrail, SigningKeyError) as error:
@@ -81,6 +94,7 @@ def _verify(
     if roots.stored:
         report.note = roots.stored[-1].note
     if log.first_kept:
+        report.deleted = log.first_kept
         report.notes.append(f"{log.first_kept} older events were deleted by retention.")
     if start:
         report.notes.append(f"The events before position {start} were not read.")
@@ -97,23 +111,39 @@ def _compare_with_predecessor(log: Log, predecessor: Log, tenant: Tenant) -> str
     try:
         root = root_of(size, tile_reader(predecessor))
     except TransparencyError as error:
+        if predecessor.first_kept >= size:
+            return f"Retention has deleted the events that this log shares with the earlier log {predecessor.origin}."
         raise UndeterminedTrail(f"The earlier log {predecessor.origin} is damaged: {error}") from error
     if root != bytes(log.predecessor_root or b""):
         raise InvalidTrail(None, f"The earlier log {predecessor.origin} was changed after the restore.")
     missing, first = 0, None
+    deleted_before = _end_of_deleted_events(tenant)
     for tile in leaf_tiles(predecessor):
         ids = ids_of(tile)[: max(size - tile.number * TILE_WIDTH, 0)]
         with context_of(tenant):
             present = set(Event.objects.filter(id__in=ids).values_list("id", flat=True))
         for index, event_id in enumerate(ids):
             position = tile.number * TILE_WIDTH + index
-            if event_id not in present and position >= predecessor.first_kept:
+            if (
+                event_id not in present
+                and position >= predecessor.first_kept
+                and (deleted_before is None or event_id >= deleted_before)
+            ):
                 missing += 1
                 first = position if first is None else first
     name = f"the earlier log {predecessor.origin} with {size} events"
     if not missing:
         return f"This log continues {name}. All of its events are present."
     return f"This log continues {name}. {missing} of them are missing, the first at position {first}."
+
+
+def _end_of_deleted_events(tenant: Tenant) -> UUID | None:
+    """Return the id before which retention may have deleted events of the trail, or None if it deleted no events."""
+    with context_of(tenant):
+        newest = Event.objects.filter(event=EVENTS_DELETED.name).order_by("-id").first()
+    if newest is None:
+        return None
+    return first_uuid7_at(datetime.fromisoformat(newest.data["before"]) + CLOCK_TOLERANCE)
 
 
 def _store(log: Log, report: TrailReport) -> None:

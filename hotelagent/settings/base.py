@@ -202,6 +202,9 @@ AUDIT_SIGNING_KEY_FILE = env.str("AUDIT_SIGNING_KEY_FILE", default="")
 AUDIT_PUBLISH_DIRECTORY = env.str("AUDIT_PUBLISH_DIRECTORY", default="")
 AUDIT_PUBLISH_URL = env.str("AUDIT_PUBLISH_URL", default="")
 
+# The number of days after which events of the audit trails are deleted. 0 keeps the events for ever.
+AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=3650)
+
 # Static files
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / ".hotelagent" / "static"

@@ -59,7 +59,9 @@ def _forms_of_statement(statement: str) -> set[str]:
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
 def test_sql_file_of_a_database_function_has_no_forbidden_construct(file: Path) -> None:
     # The triggers of `tenants` are on tables of the platform, which are not distributed.
-    assert forbidden_forms(file.read_text(), is_hotel_trigger=file.parts[-3] != "tenants") == set()
+    # The trigger of retention uses only its own table and the rows that the statement has deleted.
+    is_hotel_trigger = file.parts[-3] != "tenants" and file.stem != "audit_check_deletion"
+    assert forbidden_forms(file.read_text(), is_hotel_trigger=is_hotel_trigger) == set()
 
 
 @pytest.mark.parametrize(

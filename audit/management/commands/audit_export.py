@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from audit.errors import NothingSealed
 from audit.management.commands.audit_verify import parse_time
-from audit.sealing.export import ExportFormat, export_trail
+from audit.sealing.export import ExportFormat, export_trail, is_shortened
 from tenants.lifecycle.backup import output_file
 from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, selected_tenant
 from tenants.management.progress import item_progress
@@ -53,19 +53,30 @@ class Command(HotelCommand):
             output_file.new_file(path) as (file, temporary),
             item_progress("Exporting", number, stream=self.stderr, quiet=options["json"]) as progress,
         ):
-            for line in lines:
-                file.write(line.encode())
-                progress(1)
+            try:
+                for line in lines:
+                    file.write(line.encode())
+                    progress(1)
+            finally:
+                if is_shortened(export):
+                    raise CommandError("Retention deleted events during the export. Run the command again.")
             output_file.flush_to_disk(file)
             temporary.replace(path)
+        first_kept = export.log.first_kept
+        deleted = (
+            f" Retention has deleted the {first_kept} events before position {first_kept}."
+            if first_kept
+            else ""
+        )
         self.write_result(
-            f"{number} events from position {export.start} on were exported to {path}.",
+            f"{number} events from position {export.start} on were exported to {path}.{deleted}",
             {
                 "file": str(path),
                 "log": export.log.origin,
                 "from": export.start,
                 "to": export.end,
                 "events": number,
+                "deleted": first_kept,
             },
             as_json=options["json"],
         )

@@ -40,6 +40,7 @@ type log struct {
 	PrivateKey  string
 	PublicKey   string
 	Note        string
+	FirstKept   int64
 	Tiles       []tile
 	Inclusion   []inclusion
 	Consistency []consistency
@@ -110,9 +111,9 @@ func checkTiles(l log, tree tlog.Tree) error {
 	if root != tree.Hash {
 		return errors.New("the root of the tiles is not the root of the checkpoint")
 	}
-	leaves := make([]int64, tree.N)
+	leaves := make([]int64, tree.N-l.FirstKept)
 	for i := range leaves {
-		leaves[i] = tlog.StoredHashIndex(0, int64(i))
+		leaves[i] = tlog.StoredHashIndex(0, l.FirstKept+int64(i))
 	}
 	if _, err := hashes.ReadHashes(leaves); err != nil {
 		return err

@@ -71,12 +71,15 @@ def check_with_go(program: Path, logs: Sequence[dict[str, Any]]) -> list[dict[st
     return results
 
 
-def for_go(log: Log) -> dict[str, Any]:
+def for_go(log: Log, first_kept: int = 0) -> dict[str, Any]:
+    """Return what the Go program checks: the tiles of the log, and the proofs of events from `first_kept` on."""
     size = log.size
+    earlier_sizes = [position + 1 for position in positions_in(size) if position + 1 >= first_kept]
     return {
         "PrivateKey": KEY.text,
         "PublicKey": KEY.public.text,
         "Note": sign_checkpoint(Checkpoint(ORIGIN, size, log.root()), [KEY]),
+        "FirstKept": first_kept,
         "Tiles": [
             {"Level": tile.level, "Index": tile.number, "Hashes": base64_of(content)}
             for tile, content in log.tiles.items()
@@ -88,14 +91,15 @@ def for_go(log: Log) -> dict[str, Any]:
                 "Proof": [base64_of(part) for part in prove_inclusion(position, size, log.read)],
             }
             for position in positions_in(size)
+            if position >= first_kept
         ],
         "Consistency": [
             {
-                "Size": position + 1,
-                "Root": base64_of(log.root(position + 1)),
-                "Proof": [base64_of(part) for part in prove_consistency(position + 1, size, log.read)],
+                "Size": earlier,
+                "Root": base64_of(log.root(earlier)),
+                "Proof": [base64_of(part) for part in prove_consistency(earlier, size, log.read)],
             }
-            for position in positions_in(size)
+            for earlier in earlier_sizes
         ],
     }
 
@@ -114,6 +118,29 @@ def test_go_program_accepts_checkpoints_tiles_and_proofs_of_logs_of_all_sizes(
     )
     # Ed25519 signatures do not depend on chance, so Go's note is the same as ours.
     assert [result["Note"] for result in results] == [log["Note"] for log in sent]
+
+
+@pytest.mark.parametrize("first_kept", [256, 65_280, 65_536, 65_792, 69_888])
+def test_go_program_accepts_the_tiles_and_proofs_of_a_log_that_retention_has_shortened(
+    go_program: Path, logs: dict[int, Log], first_kept: int
+) -> None:
+    """Retention deletes the tiles of level 0 before the first kept event. The control lacks one tile more."""
+    whole = logs[70_000]
+    shortened = Log()
+    shortened.size, shortened.leaves = whole.size, whole.leaves
+    shortened.tiles = {
+        tile: hashes for tile, hashes in whole.tiles.items() if tile.level or tile.number >= first_kept // 256
+    }
+    sent = for_go(shortened, first_kept)
+    assert len(sent["Inclusion"]) >= 1
+    assert len(sent["Consistency"]) >= 1
+    lacking = {
+        **sent,
+        "Tiles": [tile for tile in sent["Tiles"] if tile["Level"] or tile["Index"] != first_kept // 256],
+    }
+    accepted, refused = check_with_go(go_program, [sent, lacking])
+    assert accepted["Error"] == ""
+    assert "is missing or too short" in refused["Error"]
 
 
 def test_go_program_refuses_a_changed_checkpoint_root_leaf_or_tile(
