@@ -22,10 +22,12 @@ from audit.transparency.checkpoints import Checkpoint, sign_checkpoint, unverifi
 from audit.transparency.notes import PrivateKey
 from audit.transparency.proofs import root_of
 from audit.transparency.tiles import append
+from audit.verification.protection import body_of
 from audit.verification.results import Status, TrailReport
 from audit.verification.verify import Options, verify_trail
 from tenants.context import hotel_context, platform_context
 from tenants.database.connections import direct_connection
+from tenants.database.function_migrations import sources
 from tenants.models import Hotel
 from tests.audit.sealing.trails import record_events, seal_once, seal_trail
 
@@ -265,3 +267,18 @@ def test_verification_without_a_key_is_undetermined(trail: Trail, settings: Any)
 
 def test_trail_without_sealed_events_is_undetermined(other_hotel: Hotel) -> None:
     assert verify_trail(other_hotel.tenant).status == Status.UNDETERMINED
+
+
+@pytest.mark.parametrize("function", sorted(sources("audit")))
+def test_changed_database_function_of_the_audit_trail_is_found(trail: Trail, function: str) -> None:
+    assert body_of(sources("audit")[function]) != ""
+    with rolled_back():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_get_functiondef(oid), prosrc FROM pg_proc WHERE proname = %s", [function]
+            )
+            definition, body = cursor.fetchone()
+            cursor.execute(definition.replace(body, f"{body}-- changed\n"))
+        report = verify_trail(trail.hotel.tenant)
+    assert (report.status, report.position) == (Status.INVALID, None)
+    assert f"The database function {function} was changed" in report.reason
