@@ -95,7 +95,7 @@ API_KEY_REVOKED = register(
 )
 
 # Events about a hotel are in the platform's trail, and most of them also in the hotel's trail (`audit.hotel_trail`).
-# The registration, creation and deletion of a hotel are recorded only in the platform's trail, without personal data.
+# The registration and the deletion of a hotel are recorded only in the platform's trail, without personal data.
 HOTEL_REGISTERED = register(
     "hotel.registered", description=_("{actor} registered the hotel {slug}"), fields=("slug", "detail")
 )
@@ -132,6 +132,14 @@ HOTEL_MIGRATED = register(
     description=_("{actor} migrated the database tables of the hotel {slug}"),
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
+)
+# The field `detail` has the class of the error. Its text is not stored, because it can contain values of rows.
+HOTEL_MIGRATION_FAILED = register(
+    "hotel.migration_failed",
+    description=_("{actor} could not migrate the database tables of the hotel {slug}"),
+    fields=("slug", "detail"),
+    severity=Severity.WARNING,
+    outcome=Outcome.FAILED,
 )
 HOTEL_DELETION_REQUESTED = register(
     "hotel.deletion_requested",

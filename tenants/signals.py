@@ -15,6 +15,8 @@ hotel_suspended = Signal()
 hotel_resumed = Signal()
 hotel_renamed = Signal()
 hotel_migrated = Signal()
+# The signal `hotel_migration_failed` is sent after the changes of the migration were rolled back.
+hotel_migration_failed = Signal()
 hotel_deletion_requested = Signal()
 # The signal `hotel_data_deletion_started` is sent in the transaction of a deletion, before the data are deleted.
 # The signal `hotel_data_deletion_started` has no argument `detail`.

@@ -20,16 +20,20 @@ OPERATOR = Actor("user", str(uuid7()), "olga", "192.0.2.9", "request-7", user_ag
 
 
 def events_of(hotel: Hotel) -> list[Event]:
-    """Return the events about a hotel that are in the hotel's trail, oldest first."""
+    """Return the events about a hotel that are in the hotel's trail, oldest first, except for `hotel.created`."""
     with hotel_context(hotel):
-        return list(Event.objects.filter(event__regex="^(hotel|contact)[.]").order_by("id"))
+        return hotel_events()
 
 
 def platform_events() -> list[Event]:
     """Return the events about hotels in the platform's trail, oldest first, except for `hotel.created`."""
     with platform_context():
-        events = Event.objects.filter(event__regex="^(hotel|contact)[.]").exclude(event="hotel.created")
-        return list(events.order_by("id"))
+        return hotel_events()
+
+
+def hotel_events() -> list[Event]:
+    events = Event.objects.filter(event__regex="^(hotel|contact)[.]").exclude(event="hotel.created")
+    return list(events.order_by("id"))
 
 
 def update_hotel(hotel: Hotel, **changes: str) -> None:
@@ -107,6 +111,18 @@ def test_rolled_back_operation_on_a_hotel_is_not_recorded_in_any_trail(hotel: Ho
     finally:
         hotel_suspended.disconnect(fail)
     assert events_of(hotel) == platform_events() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_creation_of_a_hotel_is_the_first_event_of_the_hotels_trail() -> None:
+    with actor_context(OPERATOR):
+        sol = services.create_hotel(slug="sol", name="Sol")
+    with hotel_context(sol):
+        created = Event.objects.earliest("id")
+    assert (created.event, created.subject_id) == ("hotel.created", str(sol.id))
+    assert (created.actor_id, created.actor_label) == (OPERATOR.id, "platform")
+    with platform_context():
+        assert Event.objects.filter(event="hotel.created", subject_id=str(sol.id)).count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,6 +12,7 @@ from django.db import connection, migrations, models, transaction
 from django.test.utils import CaptureQueriesContext
 
 from audit.models import Event
+from audit.registry import Outcome
 from tenants import services
 from tenants.context import current_hotel, hotel_context, platform_context
 from tenants.database.connections import direct_connection
@@ -185,6 +186,13 @@ def test_failing_data_migration_rolls_back_all_migrations_of_the_hotel(add_migra
     result = migrate()
     assert (result["migrated"], result["failed"]) == (["beta"], {"alpha": "ValueError: alpha fails"})
     assert sql.dump_schema("hotel_alpha") == before
+    with platform_context():
+        alpha = Hotel.objects.get(slug="alpha")
+    for context in (platform_context(), hotel_context(alpha)):
+        with context:
+            event = Event.objects.get(event="hotel.migration_failed")
+        assert (event.subject_id, event.outcome) == (str(alpha.id), Outcome.FAILED)
+        assert event.data["detail"]["error"] == "ValueError"
 
 
 def test_migrate_creates_an_index_concurrently_in_every_schema(add_migration: AddMigration) -> None:

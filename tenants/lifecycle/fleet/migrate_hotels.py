@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
 
+import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from tenants.context import PUBLIC_SCHEMA, platform_context
 from tenants.database import quoting, roles
@@ -21,7 +22,9 @@ from tenants.lifecycle.fleet.schema_migrator import SchemaMigrator
 from tenants.lifecycle.migration_lock import retry_on_lock_timeout, set_lock_timeout
 from tenants.lifecycle.schema_template import compute_schema_version
 from tenants.models import Hotel
-from tenants.signals import hotel_migrated
+from tenants.signals import hotel_migrated, hotel_migration_failed
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ def migrate_hotels(hotels: list[Hotel], *, jobs: int, progress: Progress) -> Fle
                 result.migrated.append(hotel.slug)
             else:
                 result.failed[hotel.slug] = error
+                _send_failure(hotel, error)
             progress(hotel.slug, error)
     return result
 
@@ -215,6 +219,19 @@ def store_version(hotel: Hotel, applied: AppliedMigrations, *, before: AppliedMi
     with platform_context(), transaction.atomic():
         Hotel.objects.filter(id=hotel.id).update(schema_version=version)
         hotel_migrated.send(Hotel, hotel=hotel, detail=detail)
+
+
+def _send_failure(hotel: Hotel, error: str) -> None:
+    """Send the signal `hotel_migration_failed` with the class of the error.
+
+    If a receiver fails, the error is logged, because the other hotels must still be migrated.
+    """
+    detail = {"version": hotel.schema_version, "error": error.partition(":")[0]}
+    try:
+        with platform_context(), transaction.atomic():
+            hotel_migration_failed.send(Hotel, hotel=hotel, detail=detail)
+    except DatabaseError:
+        log.exception("tenants.migration_failure_not_recorded", hotel=hotel.slug)
 
 
 def _grant(hotel: Hotel) -> roles.SchemaRelations:
