@@ -191,9 +191,8 @@ def root_of(partial: dict[tuple[int, int], bytes]) -> bytes:
 class Tree:
     """The tiles (groups of up to 256 hashes) of the signed Merkle tree.
 
-    A tile is accepted only if the tile of the next higher level contains the root hash of the tile.
-
-    `earlier_size` is the size of the previous checkpoint. `earlier_root` computes the root of the tree at that size.
+    A tile is accepted only if the tile of the next higher level contains its root hash. `earlier_size` is the size of
+    the previous checkpoint.
     """
 
     def __init__(self, checkpoint: Checkpoint, tiles: object, earlier_size: int) -> None:

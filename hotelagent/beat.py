@@ -99,9 +99,9 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
         """Do nothing, so that beat can start while the database is unavailable. The leader reads the schedule later."""
 
     def all_as_schedule(self) -> dict[str, Any]:
-        """Return the enabled periodic tasks by name. Log and omit each task whose schedule this process cannot read.
+        """Return the enabled periodic tasks by name.
 
-        The base class's method would raise an exception and end beat if one time zone were unknown.
+        A task whose schedule this process cannot read is logged and omitted.
         """
         entries = {}
         for task in self.Model.objects.enabled().prefetch_related(None):
@@ -131,8 +131,8 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def schedule_changed(self) -> bool:
         """Return whether the schedule was changed in the admin since the last call.
 
-        The base class only checks whether the time of the last change has increased. So the base class misses
-        the first change, and changes that are made on a machine whose clock is slow.
+        The method of the base class misses the first change, and changes that are made on a machine whose clock is
+        slow.
         """
         previous, self._last_timestamp = self._last_timestamp, self.Changes.last_change()
         return self._last_timestamp != previous

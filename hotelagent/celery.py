@@ -27,8 +27,7 @@ def keep_django_logging(**_kwargs: Any) -> None:
 def close_unusable_connections(*, task: Any, **_kwargs: Any) -> None:
     """Close database connections that are broken or older than CONN_MAX_AGE, before and after each task.
 
-    Django does the same before and after each request. By default, Celery would close every connection after each task.
-    CELERY_DB_REUSE_MAX turns off this default.
+    Django does the same before and after each request.
     """
     if not task.request.is_eager:
         close_old_connections()

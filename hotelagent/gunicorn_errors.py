@@ -1,7 +1,6 @@
 """Problem documents (RFC 9457) for requests that gunicorn cannot parse and does not pass on to Django.
 
-By default gunicorn responds with HTML. gunicorn does not know the path of such a request, so all paths get a problem
-document, not only paths below `/api/v1/`.
+By default gunicorn responds with HTML.
 """
 
 import json

@@ -1,7 +1,6 @@
-"""The audit events of rooms, holds, stays and closures.
+"""The audit events of rooms, holds, stays and closures. The events contain no guest names.
 
-The events contain no guest names, because allocations do not store guest names. The reference of a hold
-usually is a booking number. References and the reasons that staff type are personal fields.
+References, which usually are booking numbers, and the reasons that staff type are personal fields.
 """
 
 from django.utils.translation import gettext_lazy as _

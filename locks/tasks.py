@@ -39,10 +39,7 @@ def process_waiting_list(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="locks.tasks.send_webhook_deliveries")
 def send_webhook_deliveries(ids: list[str]) -> None:
-    """Send the webhook deliveries that are due. For the final attempt of a delivery, enqueue a separate task.
-
-    If the broker is unavailable, the separate task is not enqueued until the delivery becomes due again.
-    """
+    """Send the webhook deliveries that are due. For the final attempt of a delivery, enqueue a separate task."""
     for delivery_id in ids:
         if not deliver(UUID(delivery_id)):
             make_final_webhook_attempt.try_delay(delivery_id)

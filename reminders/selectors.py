@@ -130,8 +130,8 @@ WHERE planned_for >= %(now)s - interval '3 days' AND (planned_for AT TIME ZONE %
 def status_summary() -> StatusSummary:
     """Return the number of reminders with each status.
 
-    Only reminders that are planned for a time between three days ago and the end of today are counted. The day ends at
-    midnight in the hotel's time zone.
+    Only reminders that are planned for the last three days or for today are counted. The day ends at midnight in the
+    hotel's time zone.
     """
     with connection.cursor() as cursor:
         cursor.execute(_STATUS_SUMMARY, {"now": timezone.now(), "zone": current_hotel().time_zone})

@@ -51,7 +51,7 @@ class TenantMismatch(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A hotel or the platform, with the properties that each request needs, so that no query is needed to read them.
+    """A hotel or the platform, with the properties that each request needs.
 
     `id` is None for the platform and for the template schema. Statements run as the PostgreSQL role `role`, which is
     None if roles are disabled.

@@ -56,10 +56,7 @@ class HotelMiddleware:
 
 
 def _in_context(response: HttpResponseBase, context: _Context) -> HttpResponseBase:
-    """Return the response. If the response is streamed, enter `context` again for each chunk of the response.
-
-    The server requests the chunks after the middleware has returned the response and left the context.
-    """
+    """Return the response. If the response is streamed, enter `context` again for each chunk of the response."""
     if response.streaming:
         closers = [partial(_call_in, context, closer) for closer in vars(response)["_resource_closers"]]
         response.streaming_content = _chunks(response.streaming_content, context)  # type: ignore[attr-defined]
@@ -132,8 +129,7 @@ def _unavailable(request: HttpRequest, tenant: Tenant) -> HttpResponse | None:
 class ActorMiddleware:
     """Middleware that sets the actor of the request: the logged-in member of staff or an anonymous client.
 
-    The actor is lazy, so requests that record no audit event do not load their session. For a request with an API key,
-    the view of the REST API replaces this actor with the API key.
+    The actor is lazy, so requests that record no audit event do not load their session.
     """
 
     def __init__(self, get_response: _Handler) -> None:

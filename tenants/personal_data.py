@@ -118,10 +118,7 @@ def mask_email(column: str) -> str:
 
 
 def mask_phone(column: str) -> str:
-    """Return the SQL expression that replaces a phone number with a number that Ofcom reserves for films.
-
-    Ofcom lists these numbers at https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama.
-    """
+    """Return the SQL expression that replaces a phone number with a number that Ofcom reserves for films."""
     return _unless_empty(
         column, f"'+447700900' || lpad((get_byte({_digest(column)}, 0) * 3 % 1000)::text, 3, '0')"
     )

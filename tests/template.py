@@ -1,6 +1,6 @@
 """The program that creates the template database of the tests: migrated, with the hotels Alpha and Beta.
 
-`tests.servers` runs it as a separate process before the tests. Each pytest worker copies the database.
+Each pytest worker copies the database.
 """
 
 import django

@@ -1,7 +1,6 @@
 """The inline `<style>` elements that the admin's Content-Security-Policy allows, listed by the hash of their text.
 
-The admin shows e-mail previews in a frame whose `srcdoc` attribute contains the HTML. Such a frame inherits the policy
-of the page, which otherwise forbids style elements.
+Such elements are in the e-mail previews, which the admin shows in a frame.
 """
 
 import base64

@@ -106,8 +106,7 @@ class Channel(redis.Channel):
     def _wait_command(self, name: str, timeout: float) -> tuple[str | float, ...]:
         """Return a command that ends when the queue has a message, or after `timeout` seconds.
 
-        A full Redis rejects BLMOVE immediately. The command is then a BRPOP of a key that never exists, so the channel
-        waits for the timeout.
+        A full Redis rejects BLMOVE immediately. In this case, the command is a BRPOP of a key that never exists.
         """
         queue = f"{self.global_keyprefix}{name}"
         if self._is_redis_full:

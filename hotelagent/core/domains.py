@@ -37,10 +37,7 @@ def sender(name: str) -> str:
 
 
 def encode_address(address: str) -> str:
-    """Return the address with the domain in ASCII form, or unchanged if the domain is not valid.
-
-    Django would encode the domain with IDNA 2003, which converts some domains to domains that belong to other people.
-    """
+    """Return the address with the domain in ASCII form, or unchanged if the domain is not valid."""
     with contextlib.suppress(UnicodeError):
         return ascii_address(address)
     return address

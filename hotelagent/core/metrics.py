@@ -44,10 +44,9 @@ if (_path := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) and not os.access(_path
 
 
 class ProcessesCollector(multiprocess.MultiProcessCollector):
-    """Collects the metric values of all processes. Damaged files, which a killed process may leave, are skipped.
+    """Collects the metric values of all processes.
 
-    A damaged file is logged and renamed. If the file kept its name, /metrics would fail, and a new process with the
-    same process id could not start.
+    Damaged files, which a killed process may leave, are skipped, logged and renamed.
     """
 
     def collect(self) -> Iterable[Metric]:

@@ -1,8 +1,8 @@
 """Validation of URLs that hotels enter, so that our servers cannot be used to reach our private network (SSRF).
 
-A URL must use https and an allowed port, and its host must resolve to public IP addresses only. The connection goes to
-one of the checked addresses, so a later change of the DNS record (DNS rebinding) has no effect. The setting
-ALLOW_PRIVATE_ADDRESSES allows http and private addresses, for example for development.
+A URL must use https, and its host must resolve to public IP addresses only. The connection goes to one of the checked
+addresses, so a later change of the DNS record has no effect. The setting ALLOW_PRIVATE_ADDRESSES turns these checks
+off.
 """
 
 import ipaddress

@@ -1,7 +1,7 @@
 """The time zones that a hotel may have.
 
-Every process of a deployment must know the same time zones. So they come from the pinned package `tzdata`, and not from
-the time zone database of the machine, which may be older, newer or missing.
+The time zones come from the pinned package `tzdata`, because every process of a deployment must know the same time
+zones.
 """
 
 import functools

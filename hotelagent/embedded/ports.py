@@ -40,7 +40,7 @@ def read_port(path: Path) -> int | None:
 def reserve_port(path: Path) -> int:
     """Return the port that is stored in the file. If this port is not free, store and return another free port.
 
-    The port normally stays the same at each start, so a psql command or a .pgpass entry keeps working.
+    The port normally stays the same, so commands and files that contain the port keep working.
     """
     port = read_port(path)
     if port is None or not is_free(port):

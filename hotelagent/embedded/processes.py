@@ -70,9 +70,9 @@ def command(
     required_paths: Sequence[Path] = (),
     death_signal: int = signal.SIGTERM,
 ) -> list[str]:
-    """Return a command line that runs a program as a child. The child ends when this process ends or is killed.
+    """Return a command line that runs a program as a child, which ends when this process ends or is killed.
 
-    The kernel also ends the child when the thread that started the child ends. So start the child from the main thread.
+    Start the child from the main thread, because the child also ends with the thread that started the child.
     `hotelagent.embedded.launch` explains `user` and `required_paths`.
     """
     launcher = [sys.executable, "-I", "-S", str(Path(launch.__file__)), "--parent", str(os.getpid())]
@@ -108,8 +108,8 @@ def start(
 def has_ended(process: "subprocess.Popen[bytes]") -> bool:
     """Return whether a child process has ended, without reaping it.
 
-    The kernel keeps the process group id of the child reserved until the child is reaped. So a signal to the process
-    group cannot reach other processes.
+    The kernel keeps the process group id reserved until the child is reaped, so a signal to the group cannot reach
+    other processes.
     """
     if process.returncode is not None:
         return True
@@ -158,7 +158,7 @@ def record_children(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"
 def stop_orphans(path: Path) -> list[str]:
     """Stop the processes that `record_children` wrote to the file and that still run. Return the process names.
 
-    The processes still run if their parent process was killed, because a killed process cannot stop its children.
+    The processes still run if their parent process was killed.
     """
     try:
         rows = json.loads(path.read_text())

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
-    """A filter backend that refuses unknown query parameters. Otherwise a misspelt parameter would return all rows.
+    """A filter backend for lists that refuses unknown query parameters.
 
-    The backend applies to lists only. A view that returns a single object ignores query parameters.
+    Otherwise a misspelt parameter would return all rows.
     """
 
     def filter_queryset(

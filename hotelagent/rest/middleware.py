@@ -62,8 +62,7 @@ class ProblemDocumentMiddleware:
 class SlashMiddleware(CommonMiddleware):
     """Redirects GET and HEAD requests to the URL with a trailing slash.
 
-    Django would also redirect PUT and DELETE requests. Clients repeat these as GET requests after the redirect, and
-    would mistake the response for a success.
+    Django would also redirect PUT and DELETE requests, which clients would then repeat as GET requests.
     """
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:

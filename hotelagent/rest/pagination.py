@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class NewestFirstPagination(CursorPagination):
-    """Pagination by primary key, newest row first. Our primary keys are time-ordered UUIDs.
+    """Pagination by primary key, newest row first. Primary keys are time-ordered UUIDs.
 
-    For a different order, define a subclass with another `ordering`. The column to order by must have unique values.
+    For a different order, define a subclass with another `ordering`, a column with unique values.
     """
 
     ordering = "-pk"

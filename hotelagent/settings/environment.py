@@ -1,7 +1,6 @@
 """Typed access to environment variables. A value of the wrong type raises an error that names the variable.
 
-Values are taken literally. A value that begins with `$` is not read as the name of another variable, because passwords
-and generated keys may begin with it.
+Values are taken literally, because passwords and generated keys may begin with `$`.
 """
 
 import builtins

@@ -105,8 +105,7 @@ def _move_details(moved_from: Mapping[str, Any]) -> dict[str, Any]:
 def expire_overlapping(rooms: Sequence[int], *, check_in: datetime.date, check_out: datetime.date) -> None:
     """End the expired holds of these rooms that overlap with the given nights, in the caller's transaction.
 
-    The caller must have locked the rooms. Until an expired hold is ended, the exclusion constraint refuses other
-    allocations of the room for the same nights.
+    The caller must have locked the rooms.
     """
     [row] = fetch_rows(
         _EXPIRE_OVERLAPPING,

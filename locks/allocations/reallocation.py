@@ -1,6 +1,6 @@
 """Changes and adds many stays in one call, so that the stays match the bookings of an import.
 
-All rooms that may be needed are locked first, in ascending order of their ids (`locks.allocations.locked_rooms`).
+All rooms that may be needed are locked first (`locks.allocations.locked_rooms`).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Reallocation:
 
 
 def reallocate(*, changes: Sequence[StayChange] = (), new_stays: Sequence[NewStay] = ()) -> Reallocation:
-    """Change stays and add new ones, in one transaction. Stays that are no longer confirmed are not changed.
+    """Change stays and add new ones, in one transaction.
 
     A new stay whose room is not available gets another room of its `room_type`, which is created if none is free.
     Raises RoomContention if another transaction moved a stay at the same time.
@@ -99,7 +99,7 @@ def _plan_changes(
 ) -> tuple[dict[UUID, tuple[int, Span]], list[UUID]]:
     """Return the new room and nights of each stay that moves, and the ids of the stays that are cancelled.
 
-    Stays that can keep their room are planned first, so that no stay loses its room to another stay that moves.
+    Stays that can keep their room are planned first.
     """
     cancelled = [change.stay_id for change in changes if change.nights is None]
     spans: dict[UUID, Span] = {}

@@ -76,8 +76,7 @@ def ensure_rooms(
 ) -> dict[str, list[int]]:
     """Create rooms until each type has at least `counts[type]` rooms. Return the ids of all rooms by type.
 
-    New rooms get unused numbers from 101 to 120, 201 to 220 and so on. Their capacity is `capacities[type]`, or 2 if
-    `capacities` does not contain the type.
+    New rooms get unused numbers from 101 to 120, 201 to 220 and so on. Their default capacity is 2.
     """
     with transaction.atomic():
         existing = _ids_by_type()

@@ -1,6 +1,6 @@
 """The grid of the room board: a row for each room, a column for each night, a bar for each allocation.
 
-The grid is read with two queries, or three with guest names, however many rooms and nights it shows.
+The number of queries does not depend on the number of rooms and nights.
 """
 
 import datetime
@@ -125,8 +125,7 @@ def read_grid(
 ) -> Grid:
     """Return the allocations of each room for `nights` nights, starting with the night of `first`.
 
-    An empty `room_type` selects all types, and `floor=None` selects all floors. Request guest names only for users who
-    may read reservations.
+    An empty `room_type` selects all types, and `floor=None` selects all floors.
     """
     rooms = fetch_rows(_ROOMS, {})
     last = first + datetime.timedelta(days=nights)

@@ -27,10 +27,10 @@ KEEP_FAILED_DELIVERIES = datetime.timedelta(days=30)
 
 
 def delete_ended_records() -> int:
-    """Delete released and expired holds, ended waiting list entries, and webhook deliveries.
+    """Delete ended holds, waiting list entries and webhook deliveries. Return the number of deleted records.
 
-    Return the number of deleted records. Previous webhook secrets that have expired are also deleted. Holds are deleted
-    in batches of `BATCH_SIZE`, each in a separate transaction.
+    Webhook secrets that have expired are also deleted. Holds are deleted in batches of `BATCH_SIZE`, each in a separate
+    transaction.
     """
     delete_expired_secrets()
     before = database_now() - datetime.timedelta(days=policy.DAYS_UNTIL_DELETION)
@@ -56,8 +56,7 @@ def _delete(records: QuerySet[Any], before: datetime.datetime) -> int:
 def _delete_holds(before: datetime.datetime) -> int:
     """Delete up to BATCH_SIZE ended holds that were created before this time, and return the number of deleted holds.
 
-    Ids begin with the time of creation, so old holds are found with the index of the primary key. Holds last for less
-    than an hour, so all old holds have ended.
+    Ids begin with the time of creation, so old holds are found with the index of the primary key.
     """
     with transaction.atomic():
         ended = Allocation.objects.filter(

@@ -24,8 +24,7 @@ OPEN_STATUSES = [WaitingStatus.WAITING, WaitingStatus.OFFERED]
 class WaitingListEntry(models.Model):
     """A client that waits for a room, or for any room of a type, for a range of nights.
 
-    A room is offered to the oldest entry first. The offer is a hold whose holder is the entry's `holder`. The entry
-    contains no personal data of a guest.
+    A room is offered to the oldest entry first. The offer is a hold. The entry contains no personal data of a guest.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

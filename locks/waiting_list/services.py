@@ -154,8 +154,7 @@ def cancel_entry(entry_id: UUID) -> WaitingListEntry:
 def _lock_hold(hold_id: UUID) -> bool:
     """Lock the row of an offer's hold. Return False if the hold has ended.
 
-    Lock the hold before the waiting list entry. Transactions that end holds lock the two rows in the same order, so
-    deadlocks cannot occur.
+    Lock the hold before the waiting list entry, as other transactions do, to prevent deadlocks.
     """
     holds = Allocation.objects.filter(id=hold_id, status=AllocationStatus.HELD)
     return holds.select_for_update(no_key=True).first() is not None

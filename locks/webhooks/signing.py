@@ -55,7 +55,7 @@ def decrypt_secret(encrypted: bytes, *, webhook_id: UUID) -> str:
 def signature_headers(
     *, message_id: str, sent_at: datetime.datetime, body: bytes, secrets: Sequence[str]
 ) -> dict[str, str]:
-    """Return the headers that a receiver needs to verify a request. The headers contain one signature per secret.
+    """Return the headers that a receiver needs to verify a request, with one signature per secret.
 
     `message_id` is the same for all attempts of a delivery. `sent_at` is the time of this attempt.
     """

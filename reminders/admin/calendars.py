@@ -171,10 +171,9 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
 
 def _dates_parsed(problem: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of the import problem in which date objects replace the date strings.
+    """Return a copy of the import problem with date objects, which the page formats in the user's language.
 
-    The page can then format the dates in the user's language. If the problem has more than `_MAX_SPANS` date ranges,
-    only the first ones are kept, and `more_nights` is the number of omitted date ranges.
+    If the problem has more than `_MAX_SPANS` date ranges, `more_nights` is the number of omitted date ranges.
     """
     nights = [{name: parse_date(text) for name, text in span.items()} for span in problem["nights"]]
     return problem | {"nights": nights[:_MAX_SPANS], "more_nights": max(0, len(nights) - _MAX_SPANS)}

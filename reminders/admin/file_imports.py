@@ -44,10 +44,7 @@ class UploadForm(forms.Form):
 
 
 class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
-    """Base class of the admin pages for importing reservations and for importing rooms.
-
-    The list page contains the upload form. The page of an uploaded file guides staff through the steps of the import.
-    """
+    """Base class of the admin pages for importing reservations and for importing rooms."""
 
     kind: ClassVar[ImportKind]
     title: ClassVar[Promise]

@@ -62,8 +62,8 @@ class RenderedMessage:
 def select_template(templates: Iterable[Template], *, languages: Iterable[str]) -> Template | None:
     """Return the template in the first language of `languages` for which there is a template.
 
-    A template in "pt" also matches the language "pt-br". If no template matches, return the English template. Without
-    an English template, return any template.
+    A template in "pt" also matches the language "pt-br". If no template matches, the English template or any other
+    template is returned.
     """
     by_language = {template.language.lower(): template for template in templates}
     for language in (*languages, FALLBACK_LANGUAGE):

@@ -1,7 +1,7 @@
 """The unsubscribe links of e-mails.
 
-A link contains the id of the reminder and a signature that includes the hotel. Therefore links and server logs contain
-no e-mail addresses, a link is only valid at its hotel, and nobody can forge a link for another person's address.
+A link contains the id of the reminder and a signature, so the link contains no e-mail address, and nobody can forge a
+link for another person's address.
 """
 
 from __future__ import annotations

@@ -13,8 +13,7 @@ from reminders.models.rules import Rule
 class ReminderStatus(models.TextChoices):
     """The status of a reminder. `reminders.sending.states` defines the transitions between statuses.
 
-    `UNKNOWN` means that the mail server may have accepted the message but did not confirm it. A reminder with the
-    status `UNKNOWN` is never sent again automatically.
+    `UNKNOWN` means that the mail server may have accepted the message but did not confirm it.
     """
 
     SCHEDULED = "scheduled", _("scheduled")

@@ -97,9 +97,8 @@ class Reservation(models.Model):
 
     @property
     def version(self) -> str:
-        """Return the version of the reservation as a string.
+        """Return the version of the reservation as a string. The version changes with every update.
 
-        The version changes with every update. A client can read a reservation and then send this version together with
-        its change. The change is refused if the reservation was updated in the meantime.
+        A change that a client sends with an old version is refused.
         """
         return f"{self.updated_at:%Y%m%dT%H%M%S.%f}"

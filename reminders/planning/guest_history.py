@@ -48,8 +48,7 @@ ORDER BY has_started DESC, rule."order", r.planned_for, r.id
 def returning_guests(reservations: Sequence[Reservation], *, rules: Iterable[Rule]) -> set[uuid.UUID]:
     """Return the ids of the given reservations whose guests are returning guests.
 
-    A guest is a returning guest if another stay of the guest ended before the arrival. If all rules apply to new and
-    returning guests alike, the set is empty and the database is not queried.
+    A guest is a returning guest if another stay of the guest ended before the arrival.
     """
     if all(rule.guests == GuestFilter.ANY for rule in rules):
         return set()
@@ -66,8 +65,7 @@ def rules_filter_guests() -> bool:
 def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list[uuid.UUID]:
     """Return the ids of the reservations, except `reservation`, that were made with these e-mail addresses.
 
-    The reminders of these reservations may have to change if a rule is only for new or only for returning guests. If
-    there is no such rule, the list is empty.
+    If no rule is only for new or only for returning guests, the list is empty.
     """
     if not rules_filter_guests():
         return []

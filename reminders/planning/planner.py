@@ -123,10 +123,9 @@ def plan_reminders(
 
 
 def no_planning_in_progress() -> bool:
-    """Return True if no open transaction has planned reminders of this hotel.
+    """Return True if no open transaction has planned reminders of this hotel, possibly with outdated rules.
 
-    An open transaction may have used outdated rules. Call this function outside of a transaction. In a transaction, the
-    lock that this function takes would block all planning until the transaction ends.
+    Call this function outside of a transaction. Otherwise its lock would block all planning until the transaction ends.
     """
     with connection.cursor() as cursor:
         cursor.execute(_TRY_LOCK)
@@ -156,8 +155,8 @@ def _planned(
 def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_PlannedReminder]) -> int:
     """Cancel the scheduled reminders of the reservations, except for the reminders in `planned`.
 
-    Return the number of cancelled reminders. An event of each reservation names the rules of its cancelled reminders,
-    except for the rules whose reminder is planned for another arrival.
+    Return the number of cancelled reminders. An audit event of each reservation names the rules of its cancelled
+    reminders.
     """
     parameters: list[Any] = [
         [reservation.id for reservation in reservations],

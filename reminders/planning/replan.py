@@ -31,8 +31,7 @@ _CHUNK = 1_000
 def schedule_full_replan(*, after: timedelta = _TIME_ZONE_DELAY) -> None:
     """Schedule a task that plans all reminders of the hotel again. Runs in the caller's transaction.
 
-    Each call adds a separate row to the due queue, so a worker that completes one row does not remove the row of a
-    later call.
+    Each call adds a separate row to the due queue.
     """
     due.schedule(kind=due_kinds.REPLAN_ALL, items=[(uuid7(), timezone.now() + after)])
 

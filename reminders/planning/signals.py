@@ -17,8 +17,7 @@ def replan_after_hotel_change(
 ) -> None:
     """Request that all reminders of the saved hotel are planned again.
 
-    If the time zone of the hotel is unchanged, planning changes nothing. If the hotel is suspended, the request is
-    processed when the hotel is resumed.
+    If the time zone of the hotel is unchanged, planning changes nothing.
     """
     if created or instance.status not in {HotelStatus.ACTIVE, HotelStatus.SUSPENDED}:
         return

@@ -46,8 +46,7 @@ _NESTED_KEYS = ("bounce", "data", "msys", "message_event")
 def metadata(event: AnymailTrackingEvent) -> dict[str, Any]:
     """Return the metadata that was sent with the message.
 
-    Resend's events contain the tags of the message, but not the headers in which Anymail sends metadata
-    (https://resend.com/docs/webhooks/event-types).
+    Resend's events contain the tags of the message, but not the headers in which Anymail sends metadata.
     """
     tags = _nested(event.esp_event, "data").get("tags")
     return event.metadata or (tags if isinstance(tags, dict) else {})

@@ -69,8 +69,7 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
 def classify_error(error: Exception) -> MailRejected | MailDeferred | MailOutcomeUnknown:
     """Return the project's error class that corresponds to the error from an e-mail backend.
 
-    The result is MailOutcomeUnknown unless the provider certainly did not accept the message, because no request was
-    sent or the provider responded with a known error status.
+    The result is MailOutcomeUnknown unless the provider certainly did not accept the message.
     """
     text = str(error)[:500]
     status, amazon_error = _response_of(error)

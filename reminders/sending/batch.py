@@ -52,8 +52,8 @@ _SERVICE_NOT_AVAILABLE: Final = 421
 def send_due(ids: Collection[uuid.UUID], *, transport: Transport | None = None) -> Counter[str]:
     """Send the reminders that are due. Return the number of reminders per outcome.
 
-    Must not be called in a transaction, because claims and outcomes are committed one by one. If the caller passes a
-    `transport`, its connection stays open.
+    Must not be called in a transaction, because claims and outcomes are committed one by one. The connection of a given
+    `transport` stays open.
     """
     started = time.monotonic()
     counts: Counter[str] = Counter()
@@ -74,8 +74,7 @@ def send_due(ids: Collection[uuid.UUID], *, transport: Transport | None = None) 
 def _settle_not_claimed(ids: Collection[uuid.UUID]) -> int:
     """Process the due reminders that could not be claimed. Return the number of reminders that became `unknown`.
 
-    Reminders whose worker stopped during the transmission become `unknown`. Finished reminders are removed from the
-    due queue.
+    A reminder becomes `unknown` if its worker stopped during the transmission.
     """
     with transaction.atomic():
         unknown = sum(
@@ -223,8 +222,7 @@ def _store_error(
 ) -> str:
     """Store why a message was not sent. Return the name of the outcome.
 
-    The outcome is `server_unavailable` if the mail server currently accepts no messages. In this case, the remaining
-    messages of the batch would fail too.
+    The outcome is `server_unavailable` if the mail server currently accepts no messages.
     """
     # ClaimLost means that the reservation has changed or that the worker's claim has expired.
     if isinstance(error, ClaimLost):

@@ -81,7 +81,7 @@ def start_transmission(
 def finish_sent(accepted: AcceptedMessage | None, *, sent_ids: Collection[uuid.UUID]) -> None:
     """Store the last message (`accepted`) as sent, delete the due items of all sent reminders, and commit.
 
-    The function needs one round trip to the database, and can be called again if the connection was lost.
+    The function can be called again if the connection was lost.
     """
     call_function(
         _PROGRESS,

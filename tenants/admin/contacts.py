@@ -74,8 +74,8 @@ class ContactAdmin(DeletionsAuditedByServices, PlatformModelAdmin):
     ) -> tuple[QuerySet[ContactIdentifier], bool]:
         """Return the exact match if the term is a complete phone number or e-mail address in any notation.
 
-        The query for the exact match uses the unique index. For other terms, return the contacts that contain the term,
-        and the contacts of hotels whose name contains the term.
+        For other terms, return the contacts that contain the term, and the contacts of hotels whose name contains the
+        term.
         """
         for kind in ContactKind:
             with contextlib.suppress(InvalidContact):

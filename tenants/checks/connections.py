@@ -124,8 +124,8 @@ def check_direct_connection(*, databases: Sequence[str] | None = None, **_option
 def _is_pooled() -> bool:
     """Return whether the direct connection goes through a pooler.
 
-    Behind a pooler, two client sessions can share one server connection. The function opens two sessions, and checks up
-    to three times whether they share a server connection.
+    Behind a pooler, two client sessions can share one server connection. The function opens two sessions and checks
+    this.
     """
     with direct_connection() as first:
         second = type(first)(first.settings_dict, first.alias)

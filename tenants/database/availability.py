@@ -1,6 +1,6 @@
-"""Detection of database errors which mean that the database is temporarily unavailable. A statement that failed for
-this reason can be repeated later. The REST API, the admin, Celery beat and the workers use this module, so all of them
-treat a failover in the same way.
+"""Detection of database errors which mean that the database is temporarily unavailable.
+
+A statement that failed for this reason can be repeated later.
 """
 
 import psycopg

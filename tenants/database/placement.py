@@ -89,10 +89,7 @@ def placement_of(app_label: str, model_name: str | None = None) -> Placement:
 
 
 def list_hotel_references() -> list[tuple[str, str]]:
-    """Return the shared tables with a foreign key to the Hotel model, as pairs of table name and column name.
-
-    The models are inspected instead of the database, because not every foreign key has a database constraint.
-    """
+    """Return the shared tables with a foreign key to the Hotel model, as pairs of table name and column name."""
     hotel = apps.get_model("tenants.Hotel")
     return sorted(
         (relation.related_model._meta.db_table, relation.field.column)

@@ -26,8 +26,8 @@ _ACL_LETTERS = {"INSERT": "a", "SELECT": "r", "UPDATE": "w", "DELETE": "d"}
 def declare_table_privileges(model_label: str, allowed: str, *, update: Iterable[str] = ()) -> None:
     """Limit the hotel roles and the runtime login to the given privileges on the model's table.
 
-    If `allowed` lacks UPDATE, `update` names the columns that the roles may update nevertheless. Call this function
-    in `AppConfig.ready()`. `migrate` grants the privileges.
+    If `allowed` lacks UPDATE, `update` names the columns that the roles may update nevertheless. Call this function in
+    `AppConfig.ready()`.
     """
     _declared[model_label] = allowed
     _updatable_columns[model_label] = tuple(sorted(update))

@@ -22,8 +22,7 @@ def qualified_name(schema: str, relation: str) -> str:
 def literal(value: str) -> str:
     """Return the value as a string literal that does not depend on `standard_conforming_strings`.
 
-    A value with backslashes becomes an escape string, `E'...'`. PostgreSQL documents string literals at
-    https://www.postgresql.org/docs/current/sql-syntax-lexical.html.
+    A value with backslashes becomes an escape string, `E'...'`.
     """
     escaped = value.replace("'", "''")
     if "\\" in escaped:

@@ -70,10 +70,9 @@ def list_relations(cursor: CursorWrapper, schema: str) -> SchemaRelations:
 
 
 def grants_sql(*, schema: str, role: str, relations: SchemaRelations) -> str:
-    """Return the GRANT statements of a hotel's role.
+    """Return the GRANT statements of a hotel's role. The statements name each table and sequence.
 
-    The statements name each table and sequence. ON ALL TABLES IN SCHEMA would be slower, because it reads pg_class six
-    times, and pg_class lists the tables of all hotels.
+    ON ALL TABLES IN SCHEMA would be slower, because it reads the tables of all hotels.
     """
     restricted = privileges.restricted_grants()
     grantee = quoting.identifier(role)

@@ -67,7 +67,7 @@ def run_binary(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
 def _connection_parameters() -> tuple[dict[str, str], list[str]]:
     """Return environment variables and command line arguments that contain all parameters of the connection.
 
-    Every user of the machine can read command line arguments, so secrets are only passed in environment variables.
+    Secrets are only passed in environment variables, because every user of the machine can read command lines.
     """
     info = connection.connection.info
     parameters = {

@@ -1,7 +1,7 @@
 """The template schema, and the script that creates a new hotel's schema from it.
 
 `migrate` keeps the schema `hotel_template` up to date and stores its pg_dump as a script. Provisioning runs this script
-instead of all migrations. See tenants/lifecycle/README.md.
+instead of all migrations.
 """
 
 import hashlib
@@ -187,7 +187,7 @@ def _replace_schema_name(schema: str, before: str, after: str) -> tuple[str, str
 def _declare_identity_in_tables(before: str) -> str:
     """Move the declarations of identity columns from ALTER TABLE, which pg_dump writes, into CREATE TABLE.
 
-    Each ALTER TABLE takes time in each new hotel. Citus refuses such an ALTER TABLE for a distributed table.
+    Each ALTER TABLE would take time in each new hotel.
     """
     for alter in list(_ADD_IDENTITY.finditer(before)):
         table, column = re.escape(alter["table"]), re.escape(alter["column"])
@@ -202,7 +202,7 @@ def _declare_identity_in_tables(before: str) -> str:
 def _declare_storage_in_tables(before: str) -> str:
     """Move the option STORAGE PLAIN from the ALTER TABLE statements of pg_dump to the CREATE TABLE statements.
 
-    CREATE TABLE then creates no TOAST table for a table that needs none. ALTER TABLE would not drop the TOAST table.
+    CREATE TABLE then creates no TOAST table for a table that needs none.
     """
     if connection.pg_version < _STORAGE_IN_CREATE_TABLE_SINCE:  # type: ignore[attr-defined]
         return before
@@ -220,8 +220,7 @@ def _declare_storage_in_tables(before: str) -> str:
 def _dump_sections(schema: str, *sections: str, options: Sequence[str]) -> list[str]:
     """Dump a schema with pg_dump. Return a list that contains the SQL text of each requested section.
 
-    pg_dump runs only once, because most of its time goes into reading the catalog of all hotels. pg_restore then splits
-    the dump into sections.
+    pg_dump runs only once, and pg_restore then splits the dump into sections.
     """
     flags = [f"--section={section}" for section in sections]
     dump = pgtools.run_binary("pg_dump", f"--schema={schema}", "--format=custom", *flags, *options)

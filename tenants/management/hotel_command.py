@@ -52,8 +52,7 @@ class HotelCommand(BaseCommand):
 def add_tenant_arguments(parser: CommandParser, noun: str, *, required: bool = True) -> None:
     """Add the arguments `--hotel SLUG` and `--platform`. If `required` is true, exactly one of the two is required.
 
-    `noun` names the objects of the command in the help texts. With "failures", for example, the help text of `--hotel`
-    is "Use this hotel's failures."
+    `noun` names the objects of the command in the help texts, as in "Use this hotel's failures."
     """
     tenant = parser.add_mutually_exclusive_group(required=required)
     tenant.add_argument("--hotel", metavar="SLUG", help=f"Use this hotel's {noun}.")
@@ -71,7 +70,7 @@ def tenant_context(options: dict[str, Any]) -> AbstractContextManager[Tenant]:
 
 
 def confirm_erasure(options: dict[str, Any], question: str) -> None:
-    """Ask whether the data in the question will be erased, unless the user has chosen `--yes`.
+    """Ask the question, and exit unless the answer is yes or the user has chosen `--yes`.
 
     Raises CommandError with the exit code 2 if there is no terminal, and with the exit code 1 if the answer is not yes.
     """

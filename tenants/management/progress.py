@@ -49,7 +49,7 @@ def hotel_progress(total: int, *, stream: Any, verbosity: int) -> Iterator[Calla
 def item_progress(title: str, total: int, *, stream: Any, quiet: bool) -> Iterator[Callable[[int], None]]:
     """Yield a function that must be called with the number of items that were processed since the last call.
 
-    The function updates a bar on a terminal. If there is no terminal or `quiet` is true, nothing is written.
+    The function updates a bar on a terminal, unless `quiet` is true.
     """
     console = Console(file=getattr(stream, "_out", stream))
     if quiet or not console.is_terminal:
@@ -65,7 +65,7 @@ def item_progress(title: str, total: int, *, stream: Any, quiet: bool) -> Iterat
 def table_progress(title: str, *, stream: Any, quiet: bool) -> Iterator[Callable[[str, int], None]]:
     """Yield a function that must be called after each table with the table's name and number of rows.
 
-    The function updates a spinner on a terminal. If there is no terminal or `quiet` is true, nothing is written.
+    The function updates a spinner on a terminal, unless `quiet` is true.
     """
     console = Console(file=getattr(stream, "_out", stream))
     if quiet or not console.is_terminal:

@@ -1,7 +1,6 @@
 """A task message in a worker. If the task fails, the message is acknowledged only after the failure has been stored.
 
-Celery runs tasks in child processes. A task that exceeds the hard time limit is killed with its process, so the parent
-process reports the failure.
+A task that exceeds the hard time limit is killed with its process, so the parent process reports the failure.
 """
 
 from typing import Any

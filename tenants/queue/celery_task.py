@@ -96,10 +96,9 @@ class HotelTask(DjangoTask[Any, Any]):
     def apply_async_on_commit(  # type: ignore[override]
         self, args: Any = None, kwargs: Any = None, **options: Any
     ) -> None:
-        """Send the task after the current transaction commits, with the tenant of this call.
+        """Send the task after the current transaction commits, with the tenant of this call. Errors are only logged.
 
-        Errors are only logged, because the transaction is already committed. The transaction must therefore store a row
-        that causes the task to be sent again.
+        The transaction must therefore store a row that causes the task to be sent again.
         """
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
 

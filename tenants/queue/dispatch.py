@@ -1,6 +1,6 @@
 """The dispatcher of the due queue: it claims due items under a lease and sends them to their Celery tasks.
 
-The cost depends on the number of due items, not on the number of hotels. If no item is due, one query is run.
+The cost depends on the number of due items, not on the number of hotels.
 """
 
 import logging
@@ -43,8 +43,7 @@ class Batch:
 def dispatch_due_items() -> int:
     """Send all due items to their Celery tasks and return their number. Needs the platform's context.
 
-    Each claim is committed before the claimed items are sent. If this process dies between the commit and the sending,
-    a later run sends the items after their lease has ended.
+    If this process dies between the commit of a claim and the sending, a later run sends the claimed items.
     """
     started = time.monotonic()
     sent = 0

@@ -47,9 +47,9 @@ def register(
 ) -> None:
     """Register the Celery task that processes a kind of due item. Call this function in `AppConfig.ready()`.
 
-    `batch_size` is the maximum number of items per Celery message, and `lease` is the time after which an uncompleted
-    item is sent again. If `daily` is true, each active hotel gets one item per day. A restored hotel keeps only
-    `recurring` items. With `combine_hotels`, a message can contain items of several hotels.
+    `batch_size` is the maximum number of items per Celery message. An uncompleted item is sent again after the time
+    `lease`. If `daily` is true, each active hotel gets one item per day. A restored hotel keeps only `recurring` items.
+    With `combine_hotels`, a message can contain items of several hotels.
     """
     _kinds[kind] = ItemKind(
         name=kind,

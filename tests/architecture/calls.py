@@ -1,7 +1,6 @@
 """The functions of the project and the functions that they refer to, read from the source files.
 
-A function refers to another function if its body names it: as a call, as a callback or through a class. Methods of
-unknown objects are not followed.
+Methods of unknown objects are not followed.
 """
 
 import ast

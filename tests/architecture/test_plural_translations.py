@@ -1,7 +1,6 @@
-"""Tests of the Spanish translations of messages with plural forms.
+"""Tests of the Spanish translations of messages with plural forms: for 1, for whole millions, and for other numbers.
 
-Spanish has three forms: for 1, for whole millions, and for other numbers. A noun follows whole millions with
-"de", as in "1 000 000 de fallos".
+A noun follows whole millions with "de", as in "1 000 000 de fallos".
 """
 
 import ast

@@ -1,7 +1,6 @@
 """Tests that database functions avoid SQL constructs that lead to slow plans or that Citus does not support.
 
-A deployment that outgrows one PostgreSQL server can move to Citus, which distributes the schemas of the
-hotels.
+Citus is an extension of PostgreSQL for deployments that outgrow one server.
 """
 
 import re

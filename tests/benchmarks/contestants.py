@@ -31,8 +31,7 @@ HOSTS = 2_000
 class Contestant:
     """A process with one of the compared implementations.
 
-    `side` names the module of this package with the functions of the implementation, such as "side_ours". The process
-    sets up Django and then runs the requested functions of `side`, one at a time.
+    `side` names the module of this package with the functions of the implementation, such as "side_ours".
     """
 
     def __init__(self, side: str, environment: dict[str, str]) -> None:

@@ -1,7 +1,6 @@
-"""Benchmark of the pages that show groups of failures.
+"""Benchmark of the pages that show groups of failures. The response time must not grow with the number of failures.
 
-The response time of a page must not grow with the number of failures. The benchmark requests each page in a hotel with
-many failures and in a hotel with few failures. Both hotels have the same number of groups.
+The benchmark requests each page in a hotel with many failures and in a hotel with few failures.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def _configure(database: IsolationDatabase, bouncer: PgBouncer, plain_url: str, 
 
 
 def _in_hotel(database: IsolationDatabase, work: Callable[[str], object], prefix: str = "") -> Contestants:
-    """Return a dictionary with three functions: one for hotelagent, one for django-tenants and one for plain Django.
+    """Return three functions in a dictionary: for hotelagent, for django-tenants and for plain Django.
 
     Each function calls `work` with the alias of its database connection. The functions for hotelagent and
     django-tenants first make hotel 1 the current tenant.

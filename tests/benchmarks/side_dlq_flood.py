@@ -43,10 +43,10 @@ def fail(number: int, group: int) -> None:
 
 
 def capture(first: int, count: int, group: int) -> None:
-    """Capture `count` failures, each of a different reminder.
+    """Store `count` failures, each of a different reminder, that all belong to the same group.
 
-    All their error messages name the mail server `SERVERS[group]`, so all the failures belong to the same group. Raises
-    RuntimeError if no retry is scheduled for a failure, for example because its payload does not match the schema.
+    Their error messages name the mail server `SERVERS[group]`. Raises RuntimeError if no retry is scheduled for a
+    failure.
     """
     with hotel_context(hotel()):
         for number in range(first, first + count):

@@ -49,8 +49,7 @@ def first_hold(hotels: int | None = None) -> float:
 def memory() -> float:
     """Return the size in MB of the memory that the server process of this connection has allocated.
 
-    Linux reports this size as anonymous memory. Anonymous memory does not include the buffers that all connections
-    share.
+    The size does not include the buffers that all connections share.
     """
     with platform_context(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")

@@ -52,8 +52,7 @@ class BrokenError(Exception):
 def recorded_run(name: str, *, number: int, retries: int, key: str) -> Iterator[None]:
     """Record a run of a job in a file. The job is the body of the `with` statement.
 
-    Raises BrokenError if the test plans that this run fails. `key` identifies the failure or the Celery message that is
-    run.
+    Raises BrokenError if the test plans that this run fails. `key` identifies the job.
     """
     _note("begin", name, number, key)
     try:

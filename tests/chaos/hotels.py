@@ -35,8 +35,7 @@ def create_hotels(hotels: int, reminders: int) -> None:
 def _create_reminders(hotel: Hotel, number: int, count: int) -> None:
     """Create reservations in the hotel. Their reminders are all due now.
 
-    The hotel has two reminder rules. The guests book after the planned times of both reminders, so both reminders are
-    sent immediately.
+    The guests book after the planned times of both reminders, so both reminders are sent immediately.
     """
     now = timezone.now()
     with hotel_context(hotel), transaction.atomic():

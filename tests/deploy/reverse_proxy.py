@@ -29,8 +29,7 @@ class ReverseProxy(ThreadingHTTPServer):
     def forwarded_headers(self, handler: BaseHTTPRequestHandler) -> dict[str, str]:
         """Return the headers of the forwarded request, as README.md prescribes for reverse proxies.
 
-        The Host header is kept. An X-Forwarded-For header that the client sent is replaced with the client's IP
-        address.
+        An X-Forwarded-For header that the client sent is replaced with the client's IP address.
         """
         own = {"X-Forwarded-Proto": "https", "X-Forwarded-For": handler.client_address[0]}
         return {**dict(handler.headers.items()), **own}

@@ -58,8 +58,7 @@ def load_bookings(hotel: str, *, moved_to: date, days: int | None = None) -> lis
 def room_counts(bookings: list[Booking]) -> dict[str, int]:
     """Return how many rooms of each type the bookings that are never cancelled need on the busiest night.
 
-    The other bookings also occupy a room until they are cancelled. So a hotel with these rooms is sometimes full, and
-    must refuse some bookings.
+    The other bookings also need rooms, so a hotel with these rooms is sometimes full, and must refuse some bookings.
     """
     occupied: dict[str, Counter[int]] = defaultdict(Counter)
     for booking in bookings:

@@ -127,8 +127,7 @@ def read_rows(schema: str) -> dict[str, list[str]]:
 def rows_query(schema: str, table: str) -> str:
     """Return the SQL query that reads the rows of a table as text.
 
-    PostgreSQL converts the rows, so that no code under test is involved. Audit events about the hotel, such as
-    `hotel.restored`, are left out, because the backup and the restore add such events.
+    Audit events about the hotel are left out, because the backup and the restore add such events.
     """
     condition = "event NOT LIKE 'hotel.%'" if table == "audit_event" else "true"
     return f'SELECT t::text FROM {schema}.{table} t WHERE {condition} ORDER BY t::text COLLATE "C"'

@@ -32,7 +32,7 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """Return a list that records the batches of due items that the dispatcher sends. The list replaces the broker.
+    """Return a list that records the batches of due items that the dispatcher sends.
 
     The list contains a pair for each batch: the id of the hotel, and the list of the due items' ids.
     """

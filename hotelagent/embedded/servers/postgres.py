@@ -63,10 +63,9 @@ def recovery_progress(pid: int) -> str:
 
 
 class Postgres:
-    """A PostgreSQL cluster in the folder `home`. It listens on the loopback interface. Logins need passwords.
+    """A PostgreSQL cluster in the folder `home`, which listens on the loopback interface only. Logins need passwords.
 
-    It has no Unix socket, because the path of a socket can have only about 100 characters, and the path of a checkout
-    may be longer.
+    There is no Unix socket, because the path of a socket can have only about 100 characters.
     """
 
     name = "postgres"

@@ -148,10 +148,10 @@ def _start(properties: Properties, time_zones: TimeZones) -> date | datetime:
 def _end(
     properties: Properties, start: date | datetime | None, time_zones: TimeZones
 ) -> date | datetime | None:
-    """Return DTEND, or the start plus DURATION.
+    """Return DTEND, or the start plus DURATION, or the start plus one day (RFC 5545, section 3.6.1).
 
-    If both properties are missing, the event lasts one day (RFC 5545, section 3.6.1). Raises ValueError if both
-    properties are missing and the event has damaged lines, because a damaged line may contain the end.
+    Raises ValueError if both properties are missing and the event has damaged lines, because a damaged line may contain
+    the end.
     """
     if found := properties.get("DTEND"):
         return read_date("DTEND", found, time_zones=time_zones)

@@ -256,8 +256,7 @@ class _Interpreter:
     def _uncertain_nights(self, event: Event) -> tuple[Span, ...]:
         """Return the nights that an event may occupy if one of its dates can't be read.
 
-        These are the nights between the valid date and the nearest other event, because a calendar belongs to one room.
-        The result contains at most MAX_UNCERTAIN_NIGHTS nights.
+        These are at most MAX_UNCERTAIN_NIGHTS nights between the valid date and the nearest other event.
         """
         arrival, departure = event.arrival, event.departure
         if arrival is None and departure is None:
@@ -281,10 +280,10 @@ class _Interpreter:
 
 
 def _newest_versions(events: Sequence[Event]) -> dict[Span, Event]:
-    """Return a dict that maps nights to events. Events without the highest SEQUENCE are omitted.
+    """Return a dict that maps nights to events with the same UID. Events without the highest SEQUENCE are omitted.
 
-    The given events have the same UID. If several events have the same nights, an event that is not cancelled is used.
-    Otherwise the room could be sold twice.
+    If several events have the same nights, an event that is not cancelled is used. Otherwise the room could be sold
+    twice.
     """
     sequence = max(event.sequence for event in events)
     newest: dict[Span, Event] = {}

@@ -56,10 +56,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 
     @async_unsafe
     def connect(self) -> None:
-        """Connect in the platform's context, because new connections can be opened while no tenant is set.
-
-        django.contrib.postgres queries database types on each new connection, and every query needs a tenant.
-        """
+        """Connect in the platform's context, because new connections can be opened while no tenant is set."""
         with platform_context():
             super().connect()
 

@@ -164,8 +164,8 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     ) -> PQGen[None]:
         """Send a query whose rows are read one by one or in chunks.
 
-        psycopg's own cursor streams with the extended protocol, which allows only one statement per message. This
-        cursor uses the simple protocol.
+        psycopg's own cursor streams with a protocol that allows only one statement per message, so this cursor uses the
+        simple protocol.
         """
         if size < 1:
             raise ValueError("size must be >= 1")

@@ -1,7 +1,7 @@
 """Correction of the positions in PostgreSQL's errors.
 
-The backend sends SET statements before each statement, and PostgreSQL counts the position of an error from the first
-SET statement. The corrected error contains the position in the caller's statement.
+PostgreSQL counts the position from the SET statements that the backend sends before each statement. The corrected error
+contains the position in the caller's statement.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Introspection of the current tenant's schema only. The schema `public`, which is also on the search path, is omitted.
+"""Introspection of the current tenant's schema only.
 
-`migrate` lists tables through this class. If a hotel has no django_migrations table, `migrate` must not find the
-table of that name in `public`.
+The schema `public`, which is also on the search path, is omitted, so that `migrate` does not find a hotel's missing
+table in `public`.
 """
 
 from __future__ import annotations

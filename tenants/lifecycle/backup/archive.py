@@ -189,9 +189,9 @@ def _verify_digest(file: BinaryIO, path: Path) -> str:
 
 
 def _compute_digests(file: BinaryIO) -> "tuple[str, hashlib._Hash]":
-    """Compute the SHA-256 of the file without the digest at its end. Return the SHA-256 and the hash object.
+    """Return the SHA-256 of the file without the digest at its end, and the hash object that computed the SHA-256.
 
-    The caller can update the hash object with the digest at the end to get the SHA-256 of the whole file.
+    The caller can update the hash object with the digest to get the SHA-256 of the whole file.
     """
     remaining = max(file.seek(0, 2) - _DIGEST_LENGTH, 0)
     file.seek(0)

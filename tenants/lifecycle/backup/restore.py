@@ -68,7 +68,7 @@ def restore_hotel(
     """Restore a hotel from a backup file. If an error is raised, nothing has been restored.
 
     The hotel gets its original slug, or `slug` if that is given. With `suspended`, the hotel stays suspended. With
-    `discard_due`, overdue due items are deleted. Raises InvalidBackup, CorruptBackup, UnsupportedBackupVersion,
+    `discard_due`, overdue items are deleted. Raises InvalidBackup, CorruptBackup, UnsupportedBackupVersion,
     InvalidSlug, SlugConflict, DomainConflict, MigrationConflict, SchemaTemplateNotFound or RestoreFailed.
     """
     with open_backup(path) as backup:

@@ -126,8 +126,8 @@ def _path(migration: Migration) -> str:
 def _find_columns_without_default(migration: Migration) -> Iterator[Finding]:
     """Yield the new NOT NULL columns without a database default.
 
-    INSERT statements of the old code omit the new column. These INSERT statements fail, because Django does not store
-    a `default` in the database.
+    INSERT statements of the old code omit the new column and fail, because Django does not store a `default` in the
+    database.
     """
     for operation in _flatten(migration.operations):
         if not isinstance(operation, AddField):

@@ -117,8 +117,7 @@ def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[Mi
 class ScriptReplay:
     """A callable that migrates a hotel by running an SQL script.
 
-    The script was recorded while Django applied the same migrations to another hotel. One transaction runs the script,
-    stores the schema version and records the event.
+    The script was recorded while Django applied the same migrations to another hotel.
     """
 
     def __init__(self, script: MigrationScript) -> None:

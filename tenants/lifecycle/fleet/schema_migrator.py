@@ -22,8 +22,7 @@ Plan = list[tuple[Migration, bool]]
 class SchemaMigrator:
     """An object that migrates several schemas to the latest migrations with Django's migration executor.
 
-    All of the schemas must lack the same migrations. The migration plan and the project state are therefore computed
-    only once. An instance must be used in one thread only.
+    All of the schemas must lack the same migrations. An instance must be used in one thread only.
     """
 
     def __init__(self, tenant: Tenant) -> None:

@@ -36,8 +36,7 @@ def send(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., EmailMessa
     def send(stored: dict[str, Any] | None = None, **fields: Any) -> EmailMessage | None:
         """Book a stay, send the reminder, and return the message that the mail server received, or None.
 
-        The reservation is created by the service, with the values in `fields`. After that, the values in `stored` are
-        written directly to the columns of the reservation, without validation.
+        The values in `stored` are written directly to the columns of the reservation, without validation.
         """
         clock("2030-05-09 12:00")
         reservation = book("R1", "2030-05-10", "2030-05-12", **fields)

@@ -1,7 +1,6 @@
 """Tests of the requests that send a message through each mail provider's API.
 
-A request contains metadata that identifies the reminder. The events that the
-provider sends later contain the same metadata.
+A request contains metadata that identifies the reminder, and that the events of the provider contain later.
 """
 
 from __future__ import annotations
