@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 
 from audit.entries import commitment
 from audit.models import ORIGIN, ActorKind, Event
+from audit.reading.saved_searches import forget_searches, searches_of
 from audit.reading.search import by_person
 from hotelagent.core.text import texts_in
 
@@ -47,10 +48,11 @@ def erase_guest(is_match: Matcher, *, seconds: float | None = None) -> ErasedEve
     A personal value is erased if it contains an identifier of the guest. If an identifier of the guest is the subject
     of an event, all personal fields of the event are erased, and the address of an anonymous client too. Each batch is
     committed separately unless the caller has a transaction. All events are read, because an index cannot find parts of
-    texts. The erasure stops after `seconds`. The erasure can be repeated.
+    texts. The erasure stops after `seconds`. The erasure can be repeated. Saved searches for the guest are deleted.
     """
     started = time.monotonic()
     count = 0
+    forget_searches(is_match)
     for changed in _erase_in_batches(Event.objects.all(), lambda event: _fields_of_guest(event, is_match)):
         count += changed
         if seconds is not None and time.monotonic() - started > seconds:
@@ -64,8 +66,12 @@ def erase_staff_member(*, user_id: uuid.UUID, username: str = "") -> int:
 
     The person's name, IP addresses and user agents are erased from the events that the person caused directly or
     through a task. All personal fields are erased from the events about the person's account. Fields whose value is the
-    user name are erased from all events.
+    user name are erased from all events. The saved searches of the person are deleted, and the searches for the user
+    name.
     """
+    searches_of(user_id).delete()
+    if username:
+        forget_searches(lambda texts: username in texts)
     identifier = str(user_id)
     own = by_person(Event.objects.all(), identifier)
     about = Event.objects.filter(subject_kind="user", subject_id=identifier)

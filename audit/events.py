@@ -282,6 +282,18 @@ VERIFICATION_FAILED = register(
     severity=Severity.CRITICAL,
     outcome=Outcome.FAILED,
 )
+# The field `filters` has the names of the search filters, without the values. The name of a search may name a person.
+SEARCH_SAVED = register(
+    "audit.search_saved",
+    description=_("{actor} saved the search {name} of the audit trail"),
+    fields=("filters",),
+    personal=("name",),
+)
+SEARCH_DELETED = register(
+    "audit.search_deleted",
+    description=_("{actor} deleted the saved search {name} of the audit trail"),
+    personal=("name",),
+)
 EXPORTED = register(
     "audit.exported",
     reads_personal_data=True,

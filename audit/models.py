@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import registry
 from audit.errors import EventTypeNotFound
 from audit.publishing import models as _publishing  # noqa: F401
+from audit.reading import models as _reading  # noqa: F401
 from audit.registry import Outcome, Severity
 from audit.sealing import models as _sealing  # noqa: F401
 from hotelagent.core.ids import uuid7

@@ -20,6 +20,7 @@ from django.utils.translation import pgettext_lazy
 from unfold.paginator import InfinitePaginator
 
 from audit.admin.filters import FILTERS, search_of
+from audit.admin.saved_searches import SavedSearchPages
 from audit.models import Event
 from audit.reading.search import SearchTooBroad
 from audit.reading.trail_reads import record_reading
@@ -35,9 +36,11 @@ HISTORY_LENGTH = 200
 
 @admin.register(Event, site=hotel_site)
 @admin.register(Event, site=platform_site)
-class EventAdmin(ReadOnlyModelAdmin):
+class EventAdmin(SavedSearchPages, ReadOnlyModelAdmin):
     icon = "history"
     menu_order = 0
+    stylesheets = ("audit/trail.css",)
+    list_before_template = "audit/saved_searches.html"
     list_display = ["at", "description_column", "actor_label", "ip", "subject_link"]
     list_display_links = ["at"]
     list_filter = FILTERS
@@ -68,7 +71,8 @@ class EventAdmin(ReadOnlyModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the list of events, and record that the current user has read the audit trail."""
-        response: HttpResponse = super().changelist_view(request, extra_context)
+        context = {**self.saved_search_context(request), **(extra_context or {})}
+        response: HttpResponse = super().changelist_view(request, context)
         record_reading(search_of(request).names())
         return response
 

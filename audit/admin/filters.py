@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import IntegerChoices, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from unfold.contrib.filters.admin import DropdownFilter, TextFilter
@@ -157,6 +158,13 @@ FILTERS: list[Any] = [
     ContentFilter,
 ]
 _NAMES = [entry.parameter_name for entry in FILTERS if not isinstance(entry, tuple)]
+_PERIOD_NAMES = [f"at_{end}_{part}" for end in ("from", "to") for part in (0, 1)]
+
+
+def query_of(parameters: QueryDict) -> str:
+    """Return the filters in the parameters of the event list as a query string, without the page and the order."""
+    values = [(name, parameters.get(name, "").strip()) for name in (*_PERIOD_NAMES, *_NAMES)]
+    return urlencode([(name, value) for name, value in values if value])
 
 
 def _member_or_none(choices: type[_Choices], text: str) -> _Choices | None:

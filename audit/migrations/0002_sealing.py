@@ -310,5 +310,47 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="SavedSearch",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("user_id", models.UUIDField(editable=False)),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("query", models.CharField(max_length=2000)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                (
+                    "hotel",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.hotel",
+                    ),
+                ),
+            ],
+            options={
+                "db_table": "audit_savedsearch",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("hotel", "user_id", "name"),
+                        name="audit_savedsearch_name",
+                        nulls_distinct=False,
+                    )
+                ],
+            },
+        ),
         add_periodic_tasks(PERIODIC_TASKS),
     ]

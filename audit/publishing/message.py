@@ -47,7 +47,7 @@ def build_message(log: Log, last: StoredCheckpoint, auditor: Auditor, day: date)
 def _text(log: Log, last: StoredCheckpoint, name: str, file: str) -> str:
     keys = [PublicKey.parse(key) for key in sorted(logs.keys_in_use().get(log.pk, ()))]
     paragraphs = [
-        _("The audit trail of {name} had {size} sealed events at {time} (UTC).").format(
+        _("The audit trail of {name} had {size} sealed events on {time} (UTC).").format(
             name=name,
             size=formats.number_format(last.size, force_grouping=True),
             time=formats.date_format(timezone.localtime(last.at), "DATETIME_FORMAT"),

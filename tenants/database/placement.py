@@ -61,6 +61,7 @@ MODELS = {
     "audit.storedcheckpoint": Placement.PLATFORM,
     "audit.logkey": Placement.PLATFORM,
     "audit.auditor": Placement.PLATFORM,
+    "audit.savedsearch": Placement.PLATFORM,
     "dlq.failuresettings": Placement.PLATFORM,
     "dlq.cleanupprogress": Placement.PLATFORM,
     "dlq.failurefigures": Placement.PLATFORM,

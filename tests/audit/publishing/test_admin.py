@@ -91,5 +91,5 @@ def test_failure_is_shown_to_the_hotel_and_to_the_platform_with_the_error(
     assert hotel.name in platform_page
 
 
-def test_platform_page_without_failures_says_that_all_trails_are_published(platform_staff: Client) -> None:
-    assert "All trails are published." in platform_staff.get(PAGE).content.decode()
+def test_platform_page_without_failures_says_that_no_publication_has_failed(platform_staff: Client) -> None:
+    assert "No publication has failed." in platform_staff.get(PAGE).content.decode()
