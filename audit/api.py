@@ -13,7 +13,7 @@ from rest_framework.routers import SimpleRouter
 from audit.models import ActorKind, Event
 from audit.reading.search import EventSearch, event_choices
 from audit.reading.trail_reads import record_reading
-from audit.registry import Outcome, Severity
+from audit.registry import Category, Outcome, Severity
 from audit.sealing import api as sealing_api
 from hotelagent.rest.views import HotelReadOnlyViewSet
 
@@ -43,6 +43,12 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     )
     severity = _LabelledField(Severity, help_text="How urgently people should look at the event.")
     outcome = _LabelledField(Outcome, help_text="Whether the operation was done, was denied or failed.")
+    category = serializers.ChoiceField(
+        choices=Category.choices,
+        read_only=True,
+        allow_null=True,
+        help_text="The category of the event type, or null if the event type no longer exists.",
+    )
     actor_label = serializers.CharField(read_only=True, help_text="The name of the actor, or its id or kind.")
     initiator_label = serializers.CharField(
         read_only=True, help_text="The name or id of the person or API key that started a task or command."
@@ -65,6 +71,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "at",
             "event",
             "version",
+            "category",
             "severity",
             "outcome",
             "description",
@@ -90,6 +97,10 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
     event = django_filters.MultipleChoiceFilter(
         choices=event_choices, label=_("The event type. Repeat the parameter for several types.")
+    )
+    category = django_filters.MultipleChoiceFilter(
+        choices=Category,
+        label=_("The category of the event type. Repeat the parameter for several categories."),
     )
     actor_kind = django_filters.ChoiceFilter(
         choices=ActorKind, label=_("The kind of the actor: who or what performed the operation.")
@@ -123,6 +134,7 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
         """Return the events that match the filters, and record that the trail was read. Raises SearchTooBroad."""
         values = {name: value for name, value in self.form.cleaned_data.items() if value}
         values["events"] = values.pop("event", ())
+        values["categories"] = values.pop("category", ())
         for name, choices in (("outcome", Outcome), ("severity", Severity)):
             if name in values:
                 values[name] = choices[values[name].upper()]

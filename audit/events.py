@@ -1,43 +1,47 @@
-"""The types of audit events about logins, the admin, API keys, hotels, guest contacts and the audit trail."""
+"""The types of audit events about logins, the admin, API keys, hotels, guest contacts and reads of data."""
 
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from audit.registry import Outcome, Severity, register
+from audit.registry import Category, Outcome, Severity, register
 from tenants.models import ContactKind
 from tenants.scopes import Role
 
-LOGGED_IN = register("staff.logged_in", description=_("{actor} logged in"))
-LOGGED_OUT = register("staff.logged_out", description=_("{actor} logged out"))
+_register_security = partial(register, category=Category.SECURITY)
+_register_operation = partial(register, category=Category.OPERATION)
+
+LOGGED_IN = _register_security("staff.logged_in", description=_("{actor} logged in"))
+LOGGED_OUT = _register_security("staff.logged_out", description=_("{actor} logged out"))
 # The typed user name is not stored, because people sometimes type their password into the field of the user name.
-LOGIN_FAILED = register(
+LOGIN_FAILED = _register_security(
     "staff.login_failed",
     description=_("A login failed: {subject}"),
     severity=Severity.NOTICE,
     outcome=Outcome.DENIED,
 )
-PASSWORD_SET = register(
+PASSWORD_SET = _register_security(
     "staff.password_set", description=_("{actor} set the password of {subject}"), severity=Severity.NOTICE
 )
-STAFF_ADDED = register(
+STAFF_ADDED = _register_security(
     "staff.added",
     description=_("{actor} added {subject} as {role}"),
     fields=("role",),
     severity=Severity.NOTICE,
 )
 _ROLES = {role.value: role.label for role in Role}
-ROLE_CHANGED = register(
+ROLE_CHANGED = _register_security(
     "staff.role_changed",
     description=_("{actor} changed the role of {subject} from {before} to {after}"),
     fields=("before", "after"),
     severity=Severity.WARNING,
     labels={"before": _ROLES, "after": _ROLES},
 )
-ACTIVATED = register(
+ACTIVATED = _register_security(
     "staff.activated", description=_("{actor} activated the account of {subject}"), severity=Severity.NOTICE
 )
-DEACTIVATED = register(
+DEACTIVATED = _register_security(
     "staff.deactivated",
     description=_("{actor} deactivated the account of {subject}"),
     severity=Severity.NOTICE,
@@ -50,7 +54,7 @@ STAFF_ERASED = register(
     fields=("hotel", "events"),
     severity=Severity.NOTICE,
 )
-ACCESS_DENIED = register(
+ACCESS_DENIED = _register_security(
     "access.denied",
     description=_("{actor} was denied the permission {permission}"),
     # The field `route` has the name of the URL pattern, and `arguments` has the ids in the URL.
@@ -70,10 +74,13 @@ OBJECT_DELETED = register("admin.deleted", description=_("{actor} deleted {subje
 # The field `filters` has the names of the search filters, without the values that the reader entered.
 # `audit.read` is recorded at most once per hour for the same reader and filters.
 TRAIL_READ = register(
-    "audit.read", description=_("{actor} read the audit trail (filters: {filters})"), fields=("filters",)
+    "audit.read",
+    description=_("{actor} read the audit trail (filters: {filters})"),
+    fields=("filters",),
+    category=Category.DATA_ACCESS,
 )
 # `audit.events_lost` is recorded after events were lost, for example because the database was unavailable.
-EVENTS_LOST = register(
+EVENTS_LOST = _register_security(
     "audit.events_lost",
     description=_("{number} events could not be recorded since {since}"),
     fields=("number", "since", "types"),
@@ -81,13 +88,13 @@ EVENTS_LOST = register(
     outcome=Outcome.FAILED,
 )
 
-API_KEY_CREATED = register(
+API_KEY_CREATED = _register_security(
     "api_key.created",
     description=_("{actor} created the API key {prefix} with the scopes {scopes}"),
     fields=("prefix", "scopes", "expires_at"),
     severity=Severity.NOTICE,
 )
-API_KEY_REVOKED = register(
+API_KEY_REVOKED = _register_security(
     "api_key.revoked",
     description=_("{actor} revoked the API key {prefix}"),
     fields=("prefix",),
@@ -96,59 +103,59 @@ API_KEY_REVOKED = register(
 
 # Events about a hotel are in the platform's trail, and most of them also in the hotel's trail (`audit.hotel_trail`).
 # The registration and the deletion of a hotel are recorded only in the platform's trail, without personal data.
-HOTEL_REGISTERED = register(
+HOTEL_REGISTERED = _register_operation(
     "hotel.registered", description=_("{actor} registered the hotel {slug}"), fields=("slug", "detail")
 )
-HOTEL_CREATED = register(
+HOTEL_CREATED = _register_operation(
     "hotel.created", description=_("{actor} created the hotel {slug}"), fields=("slug", "detail")
 )
-HOTEL_SUSPENDED = register(
+HOTEL_SUSPENDED = _register_operation(
     "hotel.suspended",
     description=_("{actor} suspended the hotel {slug}"),
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
-HOTEL_RESUMED = register(
+HOTEL_RESUMED = _register_operation(
     "hotel.resumed",
     description=_("{actor} lifted the suspension of the hotel {slug}"),
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
 # The field `detail` has the names of the changed properties, and their values except for the e-mail address.
-HOTEL_CHANGED = register(
+HOTEL_CHANGED = _register_operation(
     "hotel.changed",
     description=_("{actor} changed properties of the hotel {slug}"),
     fields=("slug", "detail"),
 )
-HOTEL_RENAMED = register(
+HOTEL_RENAMED = _register_operation(
     "hotel.renamed",
     description=_("{actor} renamed the hotel {slug}: {detail}"),
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
 # The field `detail` has the schema versions before and after the migration, and the names of the migrations.
-HOTEL_MIGRATED = register(
+HOTEL_MIGRATED = _register_operation(
     "hotel.migrated",
     description=_("{actor} migrated the database tables of the hotel {slug}"),
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
 # The field `detail` has the class of the error. Its text is not stored, because it can contain values of rows.
-HOTEL_MIGRATION_FAILED = register(
+HOTEL_MIGRATION_FAILED = _register_operation(
     "hotel.migration_failed",
     description=_("{actor} could not migrate the database tables of the hotel {slug}"),
     fields=("slug", "detail"),
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
-HOTEL_DELETION_REQUESTED = register(
+HOTEL_DELETION_REQUESTED = _register_operation(
     "hotel.deletion_requested",
     description=_("{actor} requested the deletion of the hotel {slug}"),
     fields=("slug", "detail"),
     severity=Severity.CRITICAL,
 )
 # The field `detail` is the proof of deletion: it lists the number of deleted rows of each table.
-HOTEL_DELETED = register(
+HOTEL_DELETED = _register_operation(
     "hotel.deleted",
     description=_("{actor} deleted the hotel {slug}"),
     fields=("slug", "detail"),
@@ -159,21 +166,22 @@ HOTEL_BACKED_UP = register(
     "hotel.backed_up",
     description=_("{actor} backed up the hotel {slug}"),
     fields=("slug", "detail"),
+    category=Category.DATA_ACCESS,
     severity=Severity.NOTICE,
 )
-HOTEL_RESTORED = register(
+HOTEL_RESTORED = _register_operation(
     "hotel.restored",
     description=_("{actor} restored the hotel {slug} from a backup"),
     fields=("slug", "detail"),
     severity=Severity.WARNING,
 )
-DOMAIN_ADDED = register(
+DOMAIN_ADDED = _register_operation(
     "hotel.domain_added",
     description=_("{actor} added a domain to the hotel {slug}: {detail}"),
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
-DOMAIN_REMOVED = register(
+DOMAIN_REMOVED = _register_operation(
     "hotel.domain_removed",
     description=_("{actor} removed a domain from the hotel {slug}: {detail}"),
     fields=("slug", "detail"),
@@ -195,7 +203,7 @@ CONTACT_REMOVED = register(
 )
 
 # `rate_limit.exceeded` is recorded at most once an hour per client, so many requests do not cause many events.
-RATE_LIMIT_EXCEEDED = register(
+RATE_LIMIT_EXCEEDED = _register_security(
     "rate_limit.exceeded",
     description=_("{actor} exceeded the rate limit of {requests} requests in {seconds} seconds"),
     fields=("policy", "requests", "seconds"),
@@ -212,7 +220,7 @@ PERSONAL_DATA_READ = register(
 )
 # The fields `before` and `after` have the properties of the flag, or null if the flag did not exist.
 # The field `kind` has the name of the model in the library waffle.
-FLAG_CHANGED = register(
+FLAG_CHANGED = _register_operation(
     "flag.changed",
     description=_("{actor} changed the feature flag {name}: {changed}"),
     fields=("kind", "name", "changed", "before", "after"),
@@ -223,65 +231,13 @@ FLAG_CHANGED = register(
 RECORD_KINDS: dict[str, Any] = {}
 # `retention.deleted` is recorded in each transaction that deletes old records.
 # The field `before` has the time before which the deleted records ended.
-RECORDS_DELETED = register(
+RECORDS_DELETED = _register_operation(
     "retention.deleted",
     description=_("The retention deleted {count} old records: {kind}"),
     fields=("kind", "count", "before"),
     labels={"kind": RECORD_KINDS},
 )
 
-# The fields `before` and `after` have the e-mail addresses. An empty address means that no e-mail is sent.
-AUDITOR_CHANGED = register(
-    "audit.auditor_changed",
-    description=_("{actor} changed the address to which checkpoints of the audit trail are sent"),
-    fields=("language",),
-    personal=("before", "after"),
-    severity=Severity.WARNING,
-)
-# This event is recorded in each transaction that deletes expired events of the trail itself.
-# A trigger permits the deletion only up to the event with the fields `last_transaction` and `last_id`.
-# The verification accepts deleted events only if this event has the position `first_kept` of the oldest kept event.
-EVENTS_DELETED = register(
-    "audit.events_deleted",
-    description=_(
-        "The retention deleted {count} events of the audit trail, which were recorded before {before}"
-    ),
-    fields=("log", "first_kept", "count", "before", "last_transaction", "last_id"),
-    severity=Severity.NOTICE,
-)
-# The fields `days` and `days_before` have the retention period in days. 0 means that events are kept for ever.
-_DAYS = {"0": _("no limit")}
-_HOLD = {"True": _("on"), "False": _("off")}
-RETENTION_CHANGED = register(
-    "audit.retention_changed",
-    description=_(
-        "{actor} changed the retention of the audit trail (days: {days_before} → {days}, legal hold: {hold_before} → "
-        "{hold}). Reason: {reason}"
-    ),
-    fields=("days", "days_before", "hold", "hold_before"),
-    personal=("reason",),
-    severity=Severity.WARNING,
-    labels={"days": _DAYS, "days_before": _DAYS, "hold": _HOLD, "hold_before": _HOLD},
-)
-KEY_ADDED = register(
-    "audit.key_added",
-    description=_("{actor} added the key {key}, which signs the audit trails"),
-    fields=("key",),
-    severity=Severity.WARNING,
-)
-KEY_REMOVED = register(
-    "audit.key_removed",
-    description=_("{actor} removed the key {key}, which signed the audit trails"),
-    fields=("key",),
-    severity=Severity.WARNING,
-)
-VERIFICATION_FAILED = register(
-    "audit.verification_failed",
-    description=_("The verification of the audit trail failed at position {position}: {reason}"),
-    fields=("position", "reason"),
-    severity=Severity.CRITICAL,
-    outcome=Outcome.FAILED,
-)
 # The field `filters` has the names of the search filters, without the values. The name of a search may name a person.
 SEARCH_SAVED = register(
     "audit.search_saved",
@@ -293,17 +249,4 @@ SEARCH_DELETED = register(
     "audit.search_deleted",
     description=_("{actor} deleted the saved search {name} of the audit trail"),
     personal=("name",),
-)
-EXPORTED = register(
-    "audit.exported",
-    reads_personal_data=True,
-    description=_("{actor} exported {events} events of the audit trail, from position {first} on"),
-    fields=("first", "events", "format"),
-    severity=Severity.NOTICE,
-)
-LOG_REPLACED = register(
-    "audit.log_replaced",
-    description=_("{actor} closed the log {closed}, which {log} continues: {reason}"),
-    fields=("closed", "log", "reason"),
-    severity=Severity.CRITICAL,
 )

@@ -17,7 +17,7 @@ from audit import registry
 from audit.errors import EventTypeNotFound
 from audit.publishing import models as _publishing  # noqa: F401
 from audit.reading import models as _reading  # noqa: F401
-from audit.registry import Outcome, Severity
+from audit.registry import Category, Outcome, Severity
 from audit.sealing import models as _sealing  # noqa: F401
 from hotelagent.core.ids import uuid7
 from hotelagent.core.text import visible
@@ -125,6 +125,14 @@ class Event(models.Model):
     @property
     def subject(self) -> str:
         return f"{self.subject_kind} {self.subject_id}".strip()
+
+    @property
+    def category(self) -> Category | None:
+        """The category of the event type, or None if the event type no longer exists."""
+        try:
+            return registry.get(self.event).category
+        except EventTypeNotFound:
+            return None
 
     @property
     def fields(self) -> dict[str, Any]:

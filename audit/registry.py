@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from django.db.models import IntegerChoices
+from django.db.models import IntegerChoices, TextChoices
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import pgettext_lazy
@@ -62,6 +62,19 @@ class Outcome(IntegerChoices):
     FAILED = 3, pgettext_lazy("event outcome", "failed")
 
 
+class Category(TextChoices):
+    """The category of an event type: which question about the trail its events answer."""
+
+    #: Who may do what: logins, accounts, keys, denied access, and the protection of the trail.
+    SECURITY = "security", pgettext_lazy("event category", "security")
+    #: Who received data: reads of personal data, exports and backups.
+    DATA_ACCESS = "data_access", pgettext_lazy("event category", "data access")
+    #: Who changed the hotel's data.
+    DATA_CHANGE = "data_change", pgettext_lazy("event category", "data change")
+    #: What the operator and the software did: hotels, sending, failures, retries and retention.
+    OPERATION = "operation", pgettext_lazy("event category", "operation")
+
+
 @dataclass(frozen=True, slots=True)
 class EventType:
     """The type of an event, with the names of its fields and the description that people read.
@@ -77,6 +90,7 @@ class EventType:
     version: int = 1
     severity: Severity = Severity.INFO
     outcome: Outcome = Outcome.SUCCESS
+    category: Category = Category.DATA_CHANGE
     #: Whether an event of this type says that a person or an API client received personal data.
     reads_personal_data: bool = False
     labels: Mapping[str, Labels] = field(default_factory=dict, hash=False)
@@ -143,6 +157,7 @@ def register(
     version: int = 1,
     severity: Severity = Severity.INFO,
     outcome: Outcome = Outcome.SUCCESS,
+    category: Category = Category.DATA_CHANGE,
     reads_personal_data: bool = False,
     labels: Mapping[str, Labels] | None = None,
     earlier: Mapping[int, str | StrPromise] | None = None,
@@ -150,7 +165,8 @@ def register(
     """Register an event type, and return it. Call this function when the module is imported.
 
     `fields`, `personal` and `secret` are the names of the plain, personal and secret fields. `earlier` maps each
-    earlier version of the type to the description of that version. Raises EventTypeConflict, InvalidEventType.
+    earlier version of the type to the description of that version. A type with `reads_personal_data` has the category
+    `DATA_ACCESS`. Raises EventTypeConflict, InvalidEventType.
     """
     if name in _types:
         raise EventTypeConflict(f"The event type {name!r} is already registered.")
@@ -163,6 +179,7 @@ def register(
         version=version,
         severity=severity,
         outcome=outcome,
+        category=Category.DATA_ACCESS if reads_personal_data else category,
         reads_personal_data=reads_personal_data,
         labels=labels or {},
         earlier=earlier or {},

@@ -7,12 +7,13 @@ cannot be erased from the audit trail.
 from __future__ import annotations
 
 from collections import ChainMap
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
 from audit.events import RECORD_KINDS
-from audit.registry import Labels, Outcome, Severity, register
+from audit.registry import Category, Labels, Outcome, Severity, register
 from dlq.models import FailureStatus
 from dlq.redrives.models import RedriveAction, StopReason
 
@@ -57,13 +58,15 @@ _ACTIONS: Labels = {action.value: action.label for action in RedriveAction}
 _STOP_REASONS: Labels = {reason.value: reason.label for reason in StopReason}
 _STATUS: Labels = {status.value: status.label for status in FailureStatus}
 
-CAPTURED = register(
+_register_operation = partial(register, category=Category.OPERATION)
+
+CAPTURED = _register_operation(
     "failure.captured",
     description=_("{source} reported that {name} failed: {error} (status: {status})"),
     fields=("source", "name", "error", "fingerprint", "status"),
     labels={"name": NAMES, "source": SOURCES, "error": ERRORS, "status": _STATUS},
 )
-REGRESSED = register(
+REGRESSED = _register_operation(
     "failure.regressed",
     description=_(
         "{name} failed again with the same data. The failure was already waiting for a person. Error: {error}"
@@ -72,26 +75,26 @@ REGRESSED = register(
     labels={"name": NAMES, "error": ERRORS},
 )
 # The database function dlq_capture records `failure.repeated` when a failure has occurred 2, 4, 8, ... times.
-REPEATED = register(
+REPEATED = _register_operation(
     "failure.repeated",
     description=_("{name} failed again, {occurrences} times so far. Error: {error}"),
     fields=("name", "error", "occurrences"),
     labels={"name": NAMES, "error": ERRORS},
 )
-IN_DOUBT = register(
+IN_DOUBT = _register_operation(
     "failure.in_doubt",
     description=_("The retry of {name} is not scheduled any more. It is unknown whether the work was done."),
     fields=("name",),
     labels={"name": NAMES},
     severity=Severity.WARNING,
 )
-OVERTAKEN = register(
+OVERTAKEN = _register_operation(
     "failure.overtaken",
     description=_("Newer work succeeded before {name} was done. {name} waits for a person."),
     fields=("name",),
     labels={"name": NAMES},
 )
-RETRY_REQUESTED = register(
+RETRY_REQUESTED = _register_operation(
     "failure.retry_requested",
     description=_("{actor} requested a retry of {name}"),
     fields=("name", "was"),
@@ -119,7 +122,7 @@ PAYLOAD_VIEWED = register(
     labels={"name": NAMES},
     severity=Severity.NOTICE,
 )
-RETRY_FAILED = register(
+RETRY_FAILED = _register_operation(
     "failure.retry_failed",
     description=_("Retry {attempt} of {name} failed: {error}"),
     fields=("name", "attempt", "error", "status"),
@@ -127,20 +130,20 @@ RETRY_FAILED = register(
     severity=Severity.NOTICE,
     outcome=Outcome.FAILED,
 )
-RESOLVED = register(
+RESOLVED = _register_operation(
     "failure.resolved",
     description=_("Retry {attempt} of {name} succeeded"),
     fields=("name", "attempt"),
     labels={"name": NAMES},
 )
-EXPIRED = register(
+EXPIRED = _register_operation(
     "failure.expired",
     description=_("The failure of {name} is too old for automatic retries and needs attention"),
     fields=("name",),
     labels={"name": NAMES},
     severity=Severity.WARNING,
 )
-DISCARDED = register(
+DISCARDED = _register_operation(
     "failure.discarded",
     description=_("{actor} discarded {name}"),
     fields=("name", "was"),
@@ -159,13 +162,13 @@ EXPORTED = register(
     fields=("format", "payloads", "criteria"),
     severity=Severity.NOTICE,
 )
-PAUSED = register(
+PAUSED = _register_operation(
     "failure.paused",
     description=_("{actor} paused the retries of {name}"),
     fields=("name",),
     labels={"name": _NAMES_OR_ALL},
 )
-RESUMED = register(
+RESUMED = _register_operation(
     "failure.resumed",
     description=_("{actor} resumed the retries of {name}"),
     fields=("name",),
@@ -176,25 +179,25 @@ SETTINGS_CHANGED = register(
     description=_("{actor} changed the settings for failures: {changed}"),
     fields=("changed",),
 )
-GROUP_REGRESSED = register(
+GROUP_REGRESSED = _register_operation(
     "failure_group.regressed",
     description=_("{name} failed again with a known error: {error} (code version: {version})"),
     fields=("name", "error", "version"),
     labels={"name": NAMES, "error": ERRORS},
 )
-GROUP_ACKNOWLEDGED = register(
+GROUP_ACKNOWLEDGED = _register_operation(
     "failure_group.acknowledged",
     description=_("{actor} acknowledged failures of {name}"),
     fields=("name",),
     labels={"name": NAMES},
 )
-GROUP_REOPENED = register(
+GROUP_REOPENED = _register_operation(
     "failure_group.reopened",
     description=_("{actor} marked failures of {name} as not acknowledged"),
     fields=("name",),
     labels={"name": NAMES},
 )
-GROUP_MUTED = register(
+GROUP_MUTED = _register_operation(
     "failure_group.muted",
     description=_("{actor} muted failures of {name} (until: {until}, number of failures: {limit})"),
     fields=(
@@ -204,26 +207,26 @@ GROUP_MUTED = register(
     ),
     labels={"name": NAMES},
 )
-GROUP_UNMUTED = register(
+GROUP_UNMUTED = _register_operation(
     "failure_group.unmuted",
     description=_("{actor} unmuted failures of {name}"),
     fields=("name",),
     labels={"name": NAMES},
 )
-GROUP_ASSIGNED = register(
+GROUP_ASSIGNED = _register_operation(
     "failure_group.assigned",
     description=_("{actor} assigned failures of {name} to {assignee}"),
     fields=("name",),
     personal=("assignee",),
     labels={"name": NAMES},
 )
-GROUP_ANNOTATED = register(
+GROUP_ANNOTATED = _register_operation(
     "failure_group.annotated",
     description=_("{actor} changed the note about failures of {name}"),
     fields=("name",),
     labels={"name": NAMES},
 )
-GROUP_JOINED = register(
+GROUP_JOINED = _register_operation(
     "failure_group.joined",
     description=_("{actor} moved a group of failures of {name} into the group {into}"),
     fields=(
@@ -232,7 +235,7 @@ GROUP_JOINED = register(
     ),
     labels={"name": NAMES},
 )
-GROUP_SEPARATED = register(
+GROUP_SEPARATED = _register_operation(
     "failure_group.separated",
     description=_("{actor} separated failures of {name} from the group {former}"),
     fields=(
@@ -241,7 +244,7 @@ GROUP_SEPARATED = register(
     ),
     labels={"name": NAMES},
 )
-GROUP_SPLIT = register(
+GROUP_SPLIT = _register_operation(
     "failure_group.split",
     description=_("{actor} split the failures of {name}; the new group is {new}"),
     fields=(
@@ -250,22 +253,26 @@ GROUP_SPLIT = register(
     ),
     labels={"name": NAMES},
 )
-RETRY_WITHDRAWN = register(
+RETRY_WITHDRAWN = _register_operation(
     "failure.retry_withdrawn",
     description=_("The retry of {name} was withdrawn, because its redrive was paused or ended"),
     fields=("name",),
     labels={"name": NAMES},
 )
-REDRIVE_STARTED = register(
+REDRIVE_STARTED = _register_operation(
     "redrive.started",
     description=_("{actor} started a redrive of failures: {action}"),
     fields=("action", "rate", "canary", "max_failure_rate"),
     labels={"action": _ACTIONS},
 )
-REDRIVE_PAUSED = register("redrive.paused", description=_("{actor} paused a redrive of failures"))
-REDRIVE_RESUMED = register("redrive.resumed", description=_("{actor} resumed a redrive of failures"))
-REDRIVE_CANCELLED = register("redrive.cancelled", description=_("{actor} cancelled a redrive of failures"))
-REDRIVE_STOPPED = register(
+REDRIVE_PAUSED = _register_operation("redrive.paused", description=_("{actor} paused a redrive of failures"))
+REDRIVE_RESUMED = _register_operation(
+    "redrive.resumed", description=_("{actor} resumed a redrive of failures")
+)
+REDRIVE_CANCELLED = _register_operation(
+    "redrive.cancelled", description=_("{actor} cancelled a redrive of failures")
+)
+REDRIVE_STOPPED = _register_operation(
     "redrive.stopped",
     description=_("A redrive of failures was stopped: {reason} Succeeded: {succeeded}, failed: {failed}"),
     fields=("reason", "succeeded", "failed"),
@@ -273,7 +280,7 @@ REDRIVE_STOPPED = register(
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
-REDRIVE_FINISHED = register(
+REDRIVE_FINISHED = _register_operation(
     "redrive.finished",
     description=_(
         "A redrive of failures finished. Succeeded: {succeeded}, failed: {failed}, discarded: {discarded}, "

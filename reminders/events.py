@@ -3,11 +3,13 @@
 The booking numbers, the names of uploaded files and the names of calendars are personal fields.
 """
 
+from functools import partial
+
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from audit.events import RECORD_KINDS
-from audit.registry import Outcome, Severity, register
+from audit.registry import Category, Outcome, Severity, register
 from reminders.models import FIRST_RULES, ImportKind, Reminder, SkipReason, SuppressionReason
 
 RECORD_KINDS["fileimport"] = _("uploaded files")
@@ -29,6 +31,8 @@ ERROR_LABELS = {
     "worker-lost": _("the worker stopped unexpectedly after the transmission had started"),
     **{event: _(label) for event, label in UNDELIVERED_REASONS.items()},
 }
+
+_register_operation = partial(register, category=Category.OPERATION)
 
 RESERVATION_CREATED = register(
     "reservation.created",
@@ -82,21 +86,21 @@ IMPORT_DELETED = register(
     personal=("file",),
     labels={"kind": _IMPORT_KINDS},
 )
-REMINDER_SENT = register(
+REMINDER_SENT = _register_operation(
     "reminder.sent",
     description=_("{actor} sent the reminder “{rule}” for reservation {number}"),
     fields=("rule", "attempts"),
     personal=("number",),
     labels={"rule": FIRST_RULES},
 )
-REMINDER_SKIPPED = register(
+REMINDER_SKIPPED = _register_operation(
     "reminder.skipped",
     description=_("{actor} skipped the reminder “{rule}” for reservation {number}: {reason}"),
     fields=("rule", "reason"),
     personal=("number",),
     labels={"rule": FIRST_RULES, "reason": _SKIP_REASONS},
 )
-REMINDER_FAILED = register(
+REMINDER_FAILED = _register_operation(
     "reminder.failed",
     description=_("{actor} could not send the reminder “{rule}” for reservation {number}: {error}"),
     fields=("rule", "error"),
@@ -105,7 +109,7 @@ REMINDER_FAILED = register(
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
-REMINDER_UNKNOWN = register(
+REMINDER_UNKNOWN = _register_operation(
     "reminder.unknown",
     description=_("It is unknown whether the reminder “{rule}” for reservation {number} was sent: {error}"),
     fields=("rule", "error"),
@@ -113,7 +117,7 @@ REMINDER_UNKNOWN = register(
     labels={"rule": FIRST_RULES, "error": ERROR_LABELS},
     severity=Severity.WARNING,
 )
-REMINDER_CANCELLED = register(
+REMINDER_CANCELLED = _register_operation(
     "reminder.cancelled",
     description=_("{actor} cancelled the reminder “{rule}” for reservation {number}"),
     fields=("rule", "was"),
@@ -121,21 +125,21 @@ REMINDER_CANCELLED = register(
     labels={"rule": FIRST_RULES},
 )
 # The event names the rules whose reminders were cancelled because the reservation or a rule changed.
-REMINDERS_CANCELLED = register(
+REMINDERS_CANCELLED = _register_operation(
     "reminder.unplanned",
     description=_("The reminders {rules} for reservation {number} are no longer needed and were cancelled"),
     fields=("rules",),
     personal=("number",),
     labels={"rules": FIRST_RULES},
 )
-REMINDER_SEND_REQUESTED = register(
+REMINDER_SEND_REQUESTED = _register_operation(
     "reminder.send_requested",
     description=_("{actor} requested immediate sending of the reminder “{rule}” for reservation {number}"),
     fields=("rule", "was"),
     personal=("number",),
     labels={"rule": FIRST_RULES},
 )
-REMINDER_SETTLED = register(
+REMINDER_SETTLED = _register_operation(
     "reminder.settled",
     description=_(
         "{actor} recorded the outcome of the reminder “{rule}” for reservation {number}: {outcome}"
@@ -147,12 +151,12 @@ REMINDER_SETTLED = register(
         "outcome": {"was sent": _("sent"), "was not sent": _("not sent")},
     },
 )
-REMINDERS_REPLANNED = register(
+REMINDERS_REPLANNED = _register_operation(
     "reminder.replanned",
     description=_("{actor} planned all reminders again: {scheduled} scheduled, {cancelled} cancelled"),
     fields=("scheduled", "skipped", "cancelled"),
 )
-REMINDER_UNDELIVERED = register(
+REMINDER_UNDELIVERED = _register_operation(
     "reminder.undelivered",
     description=_(
         "{actor} reported that the reminder “{rule}” for reservation {number} was not delivered: {reason}"

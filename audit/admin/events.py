@@ -51,6 +51,7 @@ class EventAdmin(SavedSearchPages, ReadOnlyModelAdmin):
         "at",
         "description_column",
         "event",
+        "category_column",
         "actor_kind",
         "actor_id",
         "actor_label",
@@ -109,6 +110,10 @@ class EventAdmin(SavedSearchPages, ReadOnlyModelAdmin):
     @admin.display(description=_("description"))
     def description_column(self, event: Event) -> str:
         return event.description
+
+    @admin.display(description=_("category"))
+    def category_column(self, event: Event) -> str:
+        return str(event.category.label) if event.category else ""
 
     @admin.display(description=_("data"))
     def fields_column(self, event: Event) -> str:

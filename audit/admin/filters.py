@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import DropdownFilter, TextFilter
 
 from audit.models import ActorKind, Event
 from audit.reading.search import EventSearch, event_choices
-from audit.registry import Outcome, Severity
+from audit.registry import Category, Outcome, Severity
 from hotelagent.admin.filters import PeriodFilter
 
 #: The name of the request attribute that stores the start and end of the entered period.
@@ -46,6 +46,14 @@ class EventTypeFilter(_ChoiceFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return event_choices()
+
+
+class CategoryFilter(_ChoiceFilter):
+    title = _("category")
+    parameter_name = "category"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Category.choices)
 
 
 class ActorKindFilter(_ChoiceFilter):
@@ -130,6 +138,7 @@ def search_of(request: HttpRequest) -> EventSearch:
         since=since,
         until=until and until + datetime.timedelta(microseconds=1),
         events=[values["event"]] if values["event"] else [],
+        categories=[values["category"]] if values["category"] in Category.values else [],
         actor_kind=values["actor_kind"],
         actor_id=values["actor_id"],
         subject_id=values["subject_id"],
@@ -145,6 +154,7 @@ def search_of(request: HttpRequest) -> EventSearch:
 
 FILTERS: list[Any] = [
     ("at", TrailPeriodFilter),
+    CategoryFilter,
     EventTypeFilter,
     ActorFilter,
     ActorKindFilter,

@@ -2,8 +2,8 @@
 
 from django.db import transaction
 
-from audit.events import AUDITOR_CHANGED
 from audit.publishing.models import Auditor
+from audit.sealing.events import AUDITOR_CHANGED
 from audit.services import record
 
 

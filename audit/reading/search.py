@@ -1,7 +1,8 @@
 """The search for events in the audit trail. A search that no index can serve is refused.
 
 There is an index for each of the filters by actor, event type, subject, request, task and transaction, and an index for
-denied, failed and severe events. All other filters need a second filter with an index, or a period of at most MAX_DAYS.
+denied, failed and severe events. A category is searched as the list of its event types. All other filters need a second
+filter with an index, or a period of at most MAX_DAYS.
 """
 
 import datetime
@@ -51,13 +52,14 @@ class EventSearch:
 
     `actor_id` finds the events of an actor and of the tasks that the actor started. `severity` is the minimum severity.
     `act` is the id of an event, and finds all events of the same request, task or database transaction. `access` finds
-    events about access to personal data. `text` finds events with a plain or personal value that contains this text,
-    regardless of case.
+    events about access to personal data. `categories` finds the events whose types have one of these categories. `text`
+    finds events with a plain or personal value that contains this text, regardless of case.
     """
 
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None
     events: Collection[str] = ()
+    categories: Collection[str] = ()
     actor_kind: str = ""
     actor_id: str = ""
     subject_kind: str = ""
@@ -85,10 +87,11 @@ class EventSearch:
             "severity__gte": self.severity,
             "request_id": self.request_id,
             "task_id": self.task_id,
-            "event__in": self._event_names(),
         }
         events = in_period(events, self.since, self.until)
         events = events.filter(**{name: value for name, value in plain.items() if value})
+        if (names := self._event_names()) is not None:
+            events = events.filter(event__in=names)
         if self.actor_id:
             events = by_person(events, self.actor_id)
         if self.act:
@@ -98,11 +101,17 @@ class EventSearch:
             events = events.filter(Q(data_text__icontains=self.text) | Q(personal_text__icontains=self.text))
         return events.order_by("-id")
 
-    def _event_names(self) -> list[str]:
-        if not self.access:
-            return list(self.events)
-        reading = {event_type.name for event_type in registry.all_types() if event_type.reads_personal_data}
-        return sorted(reading & set(self.events) if self.events else reading)
+    def _event_names(self) -> list[str] | None:
+        """Return the names of the event types that the search finds, or None if it finds all types."""
+        if not (self.categories or self.access):
+            return list(self.events) or None
+        return [
+            event_type.name
+            for event_type in registry.all_types()
+            if (not self.events or event_type.name in self.events)
+            and (not self.categories or event_type.category in self.categories)
+            and (not self.access or event_type.reads_personal_data)
+        ]
 
     def _check_breadth(self) -> None:
         has_index = (

@@ -13,10 +13,10 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from audit.errors import RetentionRefused
-from audit.events import EVENTS_DELETED
 from audit.publishing.models import Auditor
 from audit.publishing.status import target_statuses
 from audit.retention.expired import keep_days_of
+from audit.sealing.events import EVENTS_DELETED
 from audit.sealing.models import Log, StoredCheckpoint, StoredTile
 from audit.sealing.tiles import ids_of
 from audit.services import record

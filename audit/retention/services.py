@@ -6,9 +6,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from audit.events import RETENTION_CHANGED
 from audit.hotel_trail import record_in_both_trails
 from audit.retention.expired import keep_days_of
+from audit.sealing.events import RETENTION_CHANGED
 from audit.sealing.models import MAX_KEEP_DAYS, MIN_KEEP_DAYS, Log
 from audit.services import record
 from tenants.context import platform_context

@@ -14,8 +14,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from audit.errors import NothingSealed
-from audit.events import EXPORTED
 from audit.sealing import logs
+from audit.sealing.events import EXPORTED
 from audit.sealing.models import Log
 from audit.sealing.positions import end_position_at, first_position_at, read_positions
 from audit.sealing.tiles import caching_tile_reader, tile_reader

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.errors import SealingRefused, SigningKeyError
-from audit.events import LOG_REPLACED
 from audit.sealing import keys, logs
+from audit.sealing.events import LOG_REPLACED
 from audit.sealing.models import Log
 from audit.sealing.sealer import seal
 from audit.services import record

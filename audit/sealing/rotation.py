@@ -13,8 +13,8 @@ from pathlib import Path
 from django.conf import settings
 
 from audit.errors import SigningKeyError
-from audit.events import KEY_ADDED, KEY_REMOVED
 from audit.sealing import keys, logs
+from audit.sealing.events import KEY_ADDED, KEY_REMOVED
 from audit.sealing.run import RunResult, countersign_all
 from audit.services import record
 from audit.transparency.notes import PrivateKey, PublicKey

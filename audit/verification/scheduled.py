@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import structlog
 
-from audit.events import VERIFICATION_FAILED
+from audit.sealing.events import VERIFICATION_FAILED
 from audit.sealing.logs import find_log
 from audit.services import record
 from audit.verification.results import Status, TrailReport

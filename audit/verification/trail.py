@@ -7,9 +7,9 @@ deleted, inserted or moved, and checkpoints that were changed, deleted or signed
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from uuid import UUID
 
-from audit.events import EVENTS_DELETED
 from audit.models import Event
 from audit.sealing import rows
+from audit.sealing.events import EVENTS_DELETED
 from audit.sealing.models import Log, StoredTile
 from audit.sealing.rows import EventRow, Key
 from audit.sealing.tiles import ids_of, leaf_tiles

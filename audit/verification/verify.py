@@ -8,10 +8,10 @@ from uuid import UUID
 from django.db import DatabaseError
 
 from audit.errors import SigningKeyError
-from audit.events import EVENTS_DELETED
 from audit.models import Event
 from audit.reading.search import CLOCK_TOLERANCE
 from audit.sealing import keys, logs, rows
+from audit.sealing.events import EVENTS_DELETED
 from audit.sealing.models import Log
 from audit.sealing.positions import first_position_at
 from audit.sealing.rows import Key

@@ -3,16 +3,20 @@
 The events contain the host of a webhook and not its URL, because the path may hold a secret of the other system.
 """
 
+from functools import partial
+
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from audit.registry import Outcome, Severity, register
+from audit.registry import Category, Outcome, Severity, register
 from locks.webhooks import policy
 from locks.webhooks.errors import InvalidWebhookURL, WebhookDeliveryFailed
 
 #: Reasons why a webhook was turned off.
 GONE = "gone"
 FAILING = "failing"
+
+_register_operation = partial(register, category=Category.OPERATION)
 
 WEBHOOK_CREATED = register(
     "webhook.created", description=_("{actor} created the webhook to {host}"), fields=("host", "events")
@@ -25,7 +29,7 @@ WEBHOOK_UPDATED = register(
 WEBHOOK_DELETED = register(
     "webhook.deleted", description=_("{actor} deleted the webhook to {host}"), fields=("host",)
 )
-WEBHOOK_TESTED = register(
+WEBHOOK_TESTED = _register_operation(
     "webhook.tested",
     description=_("{actor} sent a test event to the webhook to {host}: {outcome}"),
     fields=("host", "outcome"),
@@ -44,19 +48,19 @@ WEBHOOK_SECRET_ROTATED = register(
     severity=Severity.NOTICE,
 )
 # This event contains no data of the allocation, because the reported event contains the data.
-WEBHOOK_DELIVERED = register(
+WEBHOOK_DELIVERED = _register_operation(
     "webhook.delivered",
     description=_("The event {reported} was delivered to {host} (attempt {attempts})"),
     fields=("delivery", "reported", "host", "attempts"),
 )
-WEBHOOK_DELIVERY_FAILED = register(
+WEBHOOK_DELIVERY_FAILED = _register_operation(
     "webhook.delivery_failed",
     description=_("The event {reported} could not be delivered to {host} ({attempts} attempts)"),
     fields=("delivery", "reported", "host", "attempts"),
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
-WEBHOOK_TURNED_OFF = register(
+WEBHOOK_TURNED_OFF = _register_operation(
     "webhook.turned_off",
     description=_("The webhook to {host} was turned off: {reason}"),
     fields=("host", "reason"),

@@ -11,9 +11,10 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from audit import registry
 from audit.models import Event
 from audit.reading.search import EventSearch, SearchTooBroad
-from audit.registry import EventType, Outcome, Severity
+from audit.registry import Category, EventType, Outcome, Severity
 from audit.services import record
 from tenants.context import Actor, actor_context, hotel_context
 from tenants.database.connections import direct_connection
@@ -56,6 +57,56 @@ def nodes_of(search: EventSearch) -> list[dict[str, Any]]:
 NOW = timezone.now()
 
 
+@pytest.mark.django_db
+def test_search_by_category_finds_the_events_whose_types_have_the_category(
+    in_hotel: Hotel, lamp_lit: EventType
+) -> None:
+    opened = registry.register("lamp.opened", description="", category=Category.SECURITY)
+    viewed = registry.register("lamp.viewed", description="", reads_personal_data=True)
+    record(lamp_lit, colour="red")
+    record(opened)
+    record(viewed)
+
+    def found(**conditions: Any) -> list[str]:
+        return [event.event for event in EventSearch(**conditions).apply(Event.objects.all())]
+
+    assert found(categories=["security"]) == ["lamp.opened"]
+    assert found(categories=["data_change"]) == ["lamp.lit"]
+    assert found(categories=["data_access"]) == ["lamp.viewed"]
+    assert found(categories=["security", "data_access"]) == ["lamp.viewed", "lamp.opened"]
+    assert found(categories=["security"], events=["lamp.opened"]) == ["lamp.opened"]
+    assert [event.category for event in Event.objects.order_by("id")] == [
+        "data_change",
+        "security",
+        "data_access",
+    ]
+
+
+@pytest.mark.django_db
+def test_search_for_an_event_type_that_the_category_does_not_have_finds_nothing(
+    in_hotel: Hotel, lamp_lit: EventType
+) -> None:
+    record(lamp_lit, colour="red")
+    for conditions in ({"categories": ["security"]}, {"access": True}):
+        search = EventSearch(events=["lamp.lit"], **conditions)
+        assert list(search.apply(Event.objects.all())) == []
+    assert len(EventSearch(events=["lamp.lit"]).apply(Event.objects.all())) == 1
+
+
+@pytest.mark.django_db
+def test_search_by_category_is_available_in_the_admin_and_in_the_rest_api(
+    staff: Client, api: APIClient, hotel: Hotel, lamp_lit: EventType
+) -> None:
+    with hotel_context(hotel):
+        record(lamp_lit, colour="red")
+    assert "in red" in staff.get("/admin/audit/event/", {"category": "data_change"}).content.decode()
+    assert "in red" not in staff.get("/admin/audit/event/", {"category": "security"}).content.decode()
+    response = api.get(URL, {"category": "data_change"}).json()
+    assert [event["category"] for event in response["results"]] == ["data_change"]
+    assert "lamp.lit" not in str(api.get(URL, {"category": ["security", "operation"]}).json())
+    assert api.get(URL, {"category": "unknown"}).status_code == 400
+
+
 @pytest.mark.django_db(transaction=True)
 def test_search_by_each_filter_uses_the_index_for_this_filter(many_events: None) -> None:
     expected = {
@@ -81,6 +132,7 @@ def test_search_by_each_filter_uses_the_index_for_this_filter(many_events: None)
     "search",
     [
         EventSearch(text="x"),
+        EventSearch(text="x", categories=["data_change"]),
         EventSearch(actor_kind="user"),
         EventSearch(subject_kind="room"),
         EventSearch(severity=Severity.NOTICE),

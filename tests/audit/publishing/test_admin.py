@@ -6,10 +6,10 @@ import pytest
 from django.test import Client
 
 from audit import tasks
-from audit.events import AUDITOR_CHANGED
 from audit.models import Event
 from audit.publishing.models import Auditor
 from audit.registry import EventType
+from audit.sealing.events import AUDITOR_CHANGED
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role

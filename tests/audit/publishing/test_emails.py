@@ -9,12 +9,12 @@ import pytest
 from django.db import connection
 
 from audit.checks import check_publication
-from audit.events import AUDITOR_CHANGED
 from audit.models import Event
 from audit.publishing import emails
 from audit.publishing.auditors import change_auditor
 from audit.publishing.models import Auditor
 from audit.registry import EventType
+from audit.sealing.events import AUDITOR_CHANGED
 from audit.sealing.logs import last_checkpoint, open_log
 from audit.sealing.models import Log
 from audit.tasks import email_checkpoints

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
-from audit.events import EVENTS_DELETED
 from audit.models import Event
 from audit.registry import EventType
 from audit.retention.expired import find_expired_trails
 from audit.retention.run import delete_expired_events
 from audit.sealing import logs
+from audit.sealing.events import EVENTS_DELETED
 from audit.sealing.models import MIN_KEEP_DAYS, Log, StoredCheckpoint, StoredTile
 from audit.sealing.rows import Key, read_rows
 from audit.sealing.tiles import tile_reader

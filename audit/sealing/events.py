@@ -1,0 +1,75 @@
+"""The types of events about the audit trails themselves: their keys, verification, publication and retention."""
+
+from functools import partial
+
+from django.utils.translation import gettext_lazy as _
+
+from audit.registry import Category, Outcome, Severity, register
+
+_register_security = partial(register, category=Category.SECURITY)
+
+# This event is recorded in each transaction that deletes expired events of the trail itself.
+# A trigger permits the deletion only up to the event with the fields `last_transaction` and `last_id`.
+# The verification accepts deleted events only if this event has the position `first_kept` of the oldest kept event.
+EVENTS_DELETED = _register_security(
+    "audit.events_deleted",
+    description=_(
+        "The retention deleted {count} events of the audit trail, which were recorded before {before}"
+    ),
+    fields=("log", "first_kept", "count", "before", "last_transaction", "last_id"),
+    severity=Severity.NOTICE,
+)
+# The fields `days` and `days_before` have the retention period in days. 0 means that events are kept for ever.
+_DAYS = {"0": _("no limit")}
+_HOLD = {"True": _("on"), "False": _("off")}
+RETENTION_CHANGED = _register_security(
+    "audit.retention_changed",
+    description=_(
+        "{actor} changed the retention of the audit trail (days: {days_before} → {days}, legal hold: {hold_before} → "
+        "{hold}). Reason: {reason}"
+    ),
+    fields=("days", "days_before", "hold", "hold_before"),
+    personal=("reason",),
+    severity=Severity.WARNING,
+    labels={"days": _DAYS, "days_before": _DAYS, "hold": _HOLD, "hold_before": _HOLD},
+)
+# The fields `before` and `after` have the e-mail addresses. An empty address means that no e-mail is sent.
+AUDITOR_CHANGED = _register_security(
+    "audit.auditor_changed",
+    description=_("{actor} changed the address to which checkpoints of the audit trail are sent"),
+    fields=("language",),
+    personal=("before", "after"),
+    severity=Severity.WARNING,
+)
+KEY_ADDED = _register_security(
+    "audit.key_added",
+    description=_("{actor} added the key {key}, which signs the audit trails"),
+    fields=("key",),
+    severity=Severity.WARNING,
+)
+KEY_REMOVED = _register_security(
+    "audit.key_removed",
+    description=_("{actor} removed the key {key}, which signed the audit trails"),
+    fields=("key",),
+    severity=Severity.WARNING,
+)
+VERIFICATION_FAILED = _register_security(
+    "audit.verification_failed",
+    description=_("The verification of the audit trail failed at position {position}: {reason}"),
+    fields=("position", "reason"),
+    severity=Severity.CRITICAL,
+    outcome=Outcome.FAILED,
+)
+EXPORTED = register(
+    "audit.exported",
+    reads_personal_data=True,
+    description=_("{actor} exported {events} events of the audit trail, from position {first} on"),
+    fields=("first", "events", "format"),
+    severity=Severity.NOTICE,
+)
+LOG_REPLACED = _register_security(
+    "audit.log_replaced",
+    description=_("{actor} closed the log {closed}, which {log} continues: {reason}"),
+    fields=("closed", "log", "reason"),
+    severity=Severity.CRITICAL,
+)
