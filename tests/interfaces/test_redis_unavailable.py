@@ -16,7 +16,7 @@ from tenants.context import platform_context
 from tenants.models import Hotel, HotelStatus
 from tests.broker import SeparateRedis, close_broker_connections
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(params=["full", "read-only", "down"])

@@ -21,7 +21,7 @@ from reminders.sending import batch
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 Book = Callable[..., Reservation]
 FAMILY = "👨‍👩‍👧"
 

@@ -25,7 +25,7 @@ from tests.conftest import ALPHA_HOST
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 Book = Callable[..., Reservation]
 
 

@@ -15,7 +15,7 @@ from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 Book = Callable[..., Reservation]
 ANA = "ana@example.com"
 

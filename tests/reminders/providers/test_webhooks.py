@@ -32,7 +32,7 @@ from tests.reminders.providers.payloads import (
 from tests.servers import MailServer
 from tests.web import QuietHandler, listening, serving
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 Book = Callable[..., Reservation]
 
 
