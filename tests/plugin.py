@@ -64,6 +64,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
             servers.postgres.options += FAST_LOGIN_OPTIONS
         servers.start()
         os.environ.update(servers.environment(MAIN_DATABASE, 1))
+        if not early_config.known_args_namespace.collectonly:
+            servers.start_template()  # in a separate process, while this process loads Django
     return (yield)
 
 
@@ -79,8 +81,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     servers = session.config.stash.get(SERVERS, None)
-    if servers and not session.config.option.collectonly:
-        problem = servers.build_template()
+    if servers and servers.template:
+        problem = servers.wait_for_template()
         if problem:
             os.environ["HOTELAGENT_TEST_PROBLEM"] = problem
 

@@ -93,6 +93,7 @@ class Servers:
         )
         self.valkey = valkey.Valkey(self.folder / "valkey", persistence=valkey.THROWAWAY)
         self.children: list[subprocess.Popen[bytes]] = []
+        self.template: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         paths.private_folder(self.postgres.home)
@@ -110,6 +111,9 @@ class Servers:
         self.valkey.wait_until_ready(self.children[1])
 
     def stop(self) -> None:
+        if self.template:
+            self.template.kill()
+            self.template.communicate()
         # SIGQUIT, because PostgreSQL does not release its shared memory if it is killed.
         for child, signal_number in zip(self.children, (signal.SIGQUIT, signal.SIGKILL), strict=False):
             processes.stop(child, signal_number=signal_number, timeout=10)
@@ -132,17 +136,29 @@ class Servers:
             "HOTELAGENT_TEST_SUPERUSER_URL": self.postgres.url(postgres.SUPERUSER, database),
         }
 
-    def build_template(self) -> str | None:
-        """Create the template database, which each pytest worker copies. Return None, or the output if this fails."""
-        done = subprocess.run(
+    def start_template(self) -> None:
+        """Start the creation of the template database, which each pytest worker copies."""
+        self.template = subprocess.Popen(
             [sys.executable, "-m", "tests.template"],
             cwd=paths.CHECKOUT,
             env={**os.environ, **self.environment(TEMPLATE, 0)},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            check=False,
         )
-        return None if done.returncode == 0 else f"{done.stdout}\n{done.stderr}".strip()
+
+    def wait_for_template(self) -> str | None:
+        """Wait until the template database is complete. Return None, or the output if the creation failed."""
+        template, self.template = self.template, None
+        if template is None:
+            raise RuntimeError("The creation of the template database was not started.")
+        output, _errors = template.communicate()
+        return None if template.returncode == 0 else output
+
+    def build_template(self) -> str | None:
+        """Create the template database. Return None, or the output if this fails."""
+        self.start_template()
+        return self.wait_for_template()
 
 
 def clone(direct_url: str) -> None:
