@@ -27,6 +27,7 @@ from tests import folders, servers, web
 from tests.certificates import Certificate
 from tests.deploy.reverse_proxy import Browser, ReverseProxy
 from tests.embedded import checkout as checkouts
+from tests.programs import run_python
 
 pytestmark = [pytest.mark.pooler, pytest.mark.timeout(300)]
 
@@ -76,10 +77,9 @@ class Deployment:
         return [str(Path(sys.executable).with_name(program)), *arguments]
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            self.arguments(command), cwd=self.folder, env=self.environment,
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+        """Run a command that begins with `python`, and return its output."""
+        _python, *arguments = command.split()
+        done = run_python(*arguments, environment=self.environment, folder=self.folder)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done
 

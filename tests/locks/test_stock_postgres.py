@@ -5,8 +5,6 @@ import os
 import shutil
 import signal
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -26,6 +24,7 @@ from tenants.database.backend.base import DatabaseWrapper
 from tenants.database.connections import database_settings
 from tenants.models import Hotel
 from tests import folders, servers
+from tests.programs import run_python
 
 CALLS = 9
 LIMIT = 0.05  # seconds; each step took 120 to 190 ms with JIT compilation and 0.4 to 4 ms without it
@@ -60,18 +59,8 @@ def stock_hotel(stock_server: servers.StockPostgres, django_db_blocker: Any) -> 
     if row != (True,):
         servers.skip_or_fail_in_ci("a PostgreSQL with JIT compilation on by default")
     runtime_url = stock_server.url(postgres.RUNTIME)
-    migrated = subprocess.run(
-        [sys.executable, "-m", "tests.template"],
-        cwd=paths.CHECKOUT,
-        env={
-            **os.environ,
-            "DATABASE_URL": runtime_url,
-            "DATABASE_DIRECT_URL": stock_server.url(postgres.OWNER),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    urls = {"DATABASE_URL": runtime_url, "DATABASE_DIRECT_URL": stock_server.url(postgres.OWNER)}
+    migrated = run_python("-m", "tests.template", environment={**os.environ, **urls})
     assert migrated.returncode == 0, migrated.stderr
     given = connections.configure_settings({"default": database_settings(runtime_url, direct=False)})
     wrapper, suite = DatabaseWrapper(given["default"], "default"), connections["default"]

@@ -3,7 +3,9 @@
 `migrate` then fails early, unless hotel roles are turned off.
 """
 
+import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +20,17 @@ from tests.servers import with_database
 
 Manage = Callable[..., "subprocess.CompletedProcess[str]"]
 PASSWORD = "password"
+#: Runs several commands of `manage.py` in one process, and prints the exit status of each command.
+COMMANDS = """
+import json, sys
+from django.core.management import execute_from_command_line
+for command in json.loads(sys.argv[1]):
+    try:
+        execute_from_command_line(["manage.py", *command])
+        print("status 0")
+    except SystemExit as error:
+        print("status", error.code)
+"""
 
 
 @pytest.fixture
@@ -42,13 +55,19 @@ def owner_url() -> Iterator[str]:
 
 @pytest.fixture
 def manage(owner_url: str) -> Manage:
-    def run(*arguments: str, roles: bool) -> "subprocess.CompletedProcess[str]":
+    def run(*commands: tuple[str, ...], roles: bool) -> "subprocess.CompletedProcess[str]":
         environment = {
             "DATABASE_URL": owner_url, "DATABASE_DIRECT_URL": owner_url, "DATABASE_ROLES": str(roles),
         }  # fmt: skip
-        return run_python("manage.py", *arguments, environment={**os.environ, **environment})
+        return run_python("-c", COMMANDS, json.dumps(commands), environment={**os.environ, **environment})
 
     return run
+
+
+def statuses(result: "subprocess.CompletedProcess[str]") -> list[int]:
+    """Return the exit statuses of the commands."""
+    assert result.returncode == 0, result.stderr
+    return [int(status) for status in re.findall(r"^status (\d+)$", result.stdout, re.MULTILINE)]
 
 
 def query(url: str, statement: str) -> list[tuple[Any, ...]]:
@@ -59,8 +78,8 @@ def query(url: str, statement: str) -> list[tuple[Any, ...]]:
 def test_migrate_by_an_owner_without_createrole_fails_before_it_changes_anything(
     manage: Manage, owner_url: str
 ) -> None:
-    result = manage("migrate", roles=True)
-    assert result.returncode == 1
+    result = manage(("migrate",), roles=True)
+    assert statuses(result) == [1]
     assert f'ALTER ROLE "{urlsplit(owner_url).username}" CREATEROLE' in result.stderr
     assert "DATABASE_ROLES=False" in result.stderr
     assert "Traceback" not in result.stderr
@@ -70,19 +89,16 @@ def test_migrate_by_an_owner_without_createrole_fails_before_it_changes_anything
 def test_owner_without_createrole_can_create_a_hotel_only_with_database_roles_off(
     manage: Manage, owner_url: str
 ) -> None:
-    assert manage("migrate", "--verbosity", "0", roles=False).returncode == 0
-    assert manage("create_hotel", "sol", roles=False).returncode == 0
-    check = manage("check", "--database", "default", roles=False)
-    assert check.returncode == 0
-    assert "tenants.W010" in check.stderr
-    assert "tenants.W023" not in check.stderr
+    check = ("check", "--database", "default")
+    result = manage(("migrate", "--verbosity", "0"), ("create_hotel", "sol"), check, roles=False)
+    assert statuses(result) == [0, 0, 0]
+    assert "tenants.W010" in result.stderr
+    assert "tenants.W023" not in result.stderr
 
-    creation = manage("create_hotel", "luna", roles=True)
-    assert creation.returncode == 1
-    assert "create role" in creation.stderr
-    check = manage("check", "--database", "default", roles=True)
-    assert check.returncode == 1
-    assert "tenants.E014" in check.stderr
+    result = manage(("create_hotel", "luna"), check, roles=True)
+    assert statuses(result) == [1, 1]
+    assert "create role" in result.stderr
+    assert "tenants.E014" in result.stderr
     assert query(owner_url, "SELECT slug, status FROM tenants_hotel") == [("sol", "active")]
     schemas = query(owner_url, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'hotel%' ORDER BY 1")
     assert [row[0] for row in schemas] == ["hotel_sol", "hotel_template"]
