@@ -1,23 +1,29 @@
 """Fixtures for the tests of all apps. Tests use real servers, and each pytest worker has a separate database."""
 
 import os
+import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 import redis
 from django.conf import settings as django_settings
 from django.db import connections
+from django.db.models.signals import post_save
 from django.test import Client, TransactionTestCase
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
+from psycopg import sql
 from rest_framework.test import APIClient
 
+from audit.models import Event
 from hotelagent.celery import app
 from tenants.access import api_keys
-from tenants.context import hotel_context, platform_context
+from tenants.context import current_tenant, hotel_context, platform_context
 from tenants.models import Hotel, User
 from tenants.scopes import HOTEL_SCOPES, Role
 from tests import servers
@@ -63,6 +69,40 @@ def replace_database() -> None:
     """Replace this pytest worker's database with a new copy of the template database."""
     close_connections()
     servers.clone(django_settings.DATABASE_DIRECT_URL)
+
+
+@pytest.fixture(scope="session")
+def _events_of_writer_thread() -> Iterator[list[tuple[str, uuid.UUID]]]:
+    """Return a list of the audit events that the writer thread has committed: the schema and id of each event."""
+    events: list[tuple[str, uuid.UUID]] = []
+
+    def remember(*, instance: Event, **_arguments: object) -> None:
+        if threading.current_thread().name == "audit-record":
+            events.append((current_tenant().schema, instance.id))
+
+    post_save.connect(remember, sender=Event)
+    yield events
+    post_save.disconnect(remember, sender=Event)
+
+
+@pytest.fixture(autouse=True)
+def _delete_events_of_writer_thread(
+    request: pytest.FixtureRequest, _events_of_writer_thread: list[tuple[str, uuid.UUID]]
+) -> Iterator[None]:
+    """Delete the audit events of the writer thread after the test, because they are not rolled back.
+
+    Otherwise, the events would be visible in later tests, so the result of a test could depend on the order of tests.
+    """
+    _events_of_writer_thread.clear()
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    if _events_of_writer_thread and not (marker and marker.kwargs.get("transaction")):
+        with psycopg.connect(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"]) as superuser:
+            # In this mode, PostgreSQL does not run the triggers that refuse the deletion of events.
+            superuser.execute("SET session_replication_role = replica")
+            for schema, id_ in _events_of_writer_thread:
+                table = sql.Identifier(schema, "audit_event")
+                superuser.execute(sql.SQL("DELETE FROM {} WHERE id = %s").format(table), [id_])
 
 
 @pytest.fixture(scope="module")

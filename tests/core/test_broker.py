@@ -35,7 +35,7 @@ def received_message(connection: Connection) -> Message:
     """
     queue = SimpleQueue(connection.default_channel, "test-broker")
     queue.put("message")
-    message = queue.get(timeout=5)
+    message = queue.get(timeout=30)
     channel: Any = connection.default_channel
     channel.qos._on_collect.cancel()  # else kombu restores the message when the tests end
     channel._disconnect_pools()

@@ -85,8 +85,8 @@ def test_redaction_of_a_text_without_secrets_returns_the_same_text(text: str) ->
 
 def test_long_text_is_cut_before_redaction_without_leaving_part_of_a_secret() -> None:
     text = "x " * (MAX_LENGTH // 2 - 5) + "4111111111111111 " + "password" * 2_000_000
-    started = time.perf_counter()
+    started = time.thread_time()
     redacted = redact_text(text)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
     assert len(redacted) < MAX_LENGTH + 10
     assert "411" not in redacted

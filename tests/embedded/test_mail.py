@@ -43,7 +43,7 @@ class Mailer:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.web_port}{path}", headers={"Host": f"{host}:{self.web_port}"}
         )
-        return urllib.request.urlopen(request, timeout=5)  # noqa: S310 - our own address
+        return urllib.request.urlopen(request, timeout=30)  # noqa: S310 - our own address
 
     def messages(self, query: str = "") -> Any:
         with self.get(f"/api/messages{query}") as response:

@@ -188,7 +188,7 @@ def test_killed_serve_command_leaves_no_process_and_can_be_started_again(serving
     again = serving.checkout.serve()
     again.wait_for(RUNNING, timeout=RESTART_TIMEOUT)
     assert again.stop() == 0
-    wait_until_nothing_runs(serving.checkout, timeout=2)
+    wait_until_nothing_runs(serving.checkout)
 
 
 def test_serve_command_with_a_port_in_use_exits_and_suggests_another_port(serving: Serving) -> None:

@@ -35,7 +35,7 @@ def broker():
         connection.ensure_connection(max_retries=1, timeout=5)
         queue = connection.SimpleQueue("test-tls")
         queue.put("message")
-        queue.get(timeout=5).ack()
+        queue.get(timeout=30).ack()
 
 def read_back(name):
     # The caches report no errors of Redis: a value that cannot be stored is missing afterwards.

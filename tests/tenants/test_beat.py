@@ -111,7 +111,7 @@ def test_task_with_a_future_last_run_is_sent_after_its_interval(sent: list[str])
     """The time of the last run is in the future if the clock of the previous leader's machine was fast."""
     set_tick(last_run_at=timezone.now() + datetime.timedelta(hours=1))
     only = scheduler("only")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while "only:tenants.tasks.tick" not in sent:
         assert time.monotonic() < deadline
         time.sleep(max(0.0, min(only.tick(), 0.1)))
@@ -140,7 +140,7 @@ def test_task_is_sent_after_the_database_clock_was_set_back(
     tick_repeatedly(only)
     sent.clear()
     monkeypatch.setattr(beat, "database_now", lambda: database_now() - datetime.timedelta(hours=1))
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while "only:tenants.tasks.tick" not in sent:
         assert time.monotonic() < deadline
         time.sleep(max(0.0, min(only.tick(), 0.1)))

@@ -183,7 +183,7 @@ def test_same_task_of_two_hotels_runs_concurrently_in_both_hotels(hotel: Hotel, 
 
     @shared_task(base=HotelTask, name="tests.meet")
     def meet() -> None:
-        barrier.wait(5)
+        barrier.wait(30)
         results.append(current_tenant().slug)
 
     def run(each_hotel: Hotel) -> None:

@@ -94,9 +94,9 @@ def test_stored_traceback_excludes_local_variables() -> None:
 @pytest.mark.parametrize("start", ["Key (", "Key (a)=(", "Failing row contains (", "token:\"a token='"])
 def test_error_text_of_one_megabyte_is_redacted_within_a_second(start: str) -> None:
     text = start * (1_000_000 // len(start))
-    started = time.perf_counter()
+    started = time.thread_time()
     report_texts(type="X", message=text, traceback=text)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_secret_where_a_long_text_is_cut_is_redacted_as_a_whole() -> None:

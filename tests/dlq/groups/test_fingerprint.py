@@ -128,6 +128,6 @@ def test_equal_messages_with_different_names_types_or_locations_have_different_f
 @pytest.mark.parametrize("start", ["'", "“", "1", "a.", "a@", "0x", "*", "1, ", "(5"])
 def test_fingerprint_of_the_longest_message_takes_less_than_100_milliseconds(start: str) -> None:
     report = report_texts(type="X", message=start * 2_000)
-    started = time.perf_counter()
+    started = time.thread_time()
     report.fingerprint(name=NAME)
-    assert time.perf_counter() - started < 0.1
+    assert time.thread_time() - started < 0.1
