@@ -60,7 +60,8 @@ class KeyOrderReader:
 def test_32_writers_with_different_clocks_and_a_long_transaction_lose_no_event(
     hotel: Hotel, lamp_lit: EventType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, all_written, done = Barrier(2, timeout=60), threading.Event(), threading.Event()
+    begun = Barrier(2, timeout=60)
+    all_written, all_read, done = threading.Event(), threading.Event(), threading.Event()
     control = KeyOrderReader()
 
     def skewed_uuid7() -> UUID:
@@ -81,16 +82,19 @@ def test_32_writers_with_different_clocks_and_a_long_transaction_lose_no_event(
             with hotel_context(hotel), transaction.atomic():
                 record_many(lamp_lit, [(("lamp", "slow"), {"colour": "red"})])
                 begun.wait()
-                all_written.wait(60)
+                all_read.wait(60)
         finally:
             connection.close()
 
     def seal_and_read() -> None:
         try:
             while not done.is_set():
+                reads_all = all_written.is_set()
                 seal_once(hotel.tenant)
                 with hotel_context(hotel):
                     control.read()
+                if reads_all:
+                    all_read.set()
         finally:
             connection.close()
 
@@ -107,6 +111,7 @@ def test_32_writers_with_different_clocks_and_a_long_transaction_lose_no_event(
         writer.join(60)
     assert not any(writer.is_alive() for writer in writers)
     all_written.set()
+    # The slow transaction ends after the control has read newer events, so that the control misses the slow event.
     slow.join()
     done.set()
     reader.join()
