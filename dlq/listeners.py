@@ -1,4 +1,4 @@
-"""Signal receivers that mark failures and erasures after a hotel was restored."""
+"""Signal receivers that mark failures and erasures after a restore, and erase members of staff."""
 
 from typing import Any
 from uuid import UUID
@@ -7,10 +7,13 @@ from django.dispatch import receiver
 
 from dlq.erasure import services as erasure
 from dlq.erasure.models import Erasure
+from dlq.redrives.services import erase_staff_member
 from dlq.retention.clean_up import end_lost_retries
+from dlq.retention.models import FailureSettings
+from dlq.retention.settings import change_settings
 from tenants.context import hotel_context
-from tenants.models import Hotel
-from tenants.signals import hotel_restored, hotel_resumed, restored_hotel_migrated
+from tenants.models import Hotel, User
+from tenants.signals import hotel_restored, hotel_resumed, restored_hotel_migrated, staff_erased
 
 
 @receiver(restored_hotel_migrated)
@@ -44,3 +47,13 @@ def apply_pending_erasures(*, hotel: Hotel, **_kwargs: Any) -> None:
     """
     with hotel_context(hotel):
         erasure.apply_pending()
+
+
+@receiver(staff_erased)
+def erase_staff_from_failures(*, user: User, email: str, **_kwargs: Any) -> None:
+    """Erase a member of staff from redrives, and from the recipients of alerts."""
+    erase_staff_member(str(user.pk))
+    recipients = FailureSettings.objects.read().alert_recipients
+    kept = [recipient for recipient in recipients if recipient.lower() != email.lower()]
+    if kept != recipients:
+        change_settings(alert_recipients=kept)

@@ -1,14 +1,21 @@
-"""The ids and numbers of a guest's reservations and the ids of their reminders.
+"""What the erasures of guests and of staff need from this app.
 
-The erasure of a guest's data searches the dead-letter queue and the audit trail for these identifiers.
+The erasure of a guest searches the dead-letter queue and the audit trail for the ids and numbers of the guest's
+reservations, and for the ids of their reminders. The erasure of a member of staff changes uploaded files.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.db.models import Q
+from django.dispatch import receiver
 
 from dlq.erasure.search import identifier_finder
+from reminders.file_imports import services as file_imports
 from reminders.models import Reminder, Reservation
+from tenants.context import current_tenant
+from tenants.models import User
+from tenants.signals import staff_erased
 
 #: Shorter numbers of reservations are not searched, because other numbers, such as prices, would be found too.
 _MIN_NUMBER_LENGTH = 5
@@ -28,3 +35,10 @@ def ids_of_reservations(identifier: str) -> Iterator[str]:
     yield from map(str, ids)
     yield from (number for number in numbers.values() if len(number) >= _MIN_NUMBER_LENGTH)
     yield from map(str, Reminder.objects.filter(reservation_id__in=ids).values_list("id", flat=True))
+
+
+@receiver(staff_erased)
+def erase_staff_from_file_imports(*, user: User, **_kwargs: Any) -> None:
+    """Erase the name of a member of staff from the uploaded files of the hotel. The platform has no uploaded files."""
+    if not current_tenant().is_platform:
+        file_imports.erase_staff_member(str(user.pk))

@@ -63,7 +63,8 @@ staff_password_set = Signal()
 # Signals that the role or the activation of an account changed. `staff_role_changed` also has `before`, the old role.
 staff_role_changed = Signal()
 staff_activation_changed = Signal()
-# Signal that the data of a staff account were erased, sent with `user` and the erased `username`.
+# Signal that the data of a staff account were erased, sent with `user` and the erased `username` and `email`.
+# Each app then erases the person from its own records.
 staff_erased = Signal()
 
 # Signals about an API key, sent in the context of the key's tenant with the argument `key`.

@@ -56,6 +56,19 @@ def actor_from_json(origin: dict[str, Any]) -> Actor:
     )
 
 
+def without_person(origin: dict[str, Any], user_id: str) -> dict[str, Any]:
+    """Return the JSON of an actor without the personal values of a member of staff. The id of the person remains."""
+    initiator = origin.get("initiator") or {}
+    people = {
+        "actor": (origin["kind"], origin["id"]),
+        "initiator": (initiator.get("kind"), initiator.get("id")),
+    }
+    personal = {
+        name: value for name, value in origin["personal"].items() if people[name] != ("user", user_id)
+    }
+    return {**origin, "personal": personal}
+
+
 def _with_label(personal: dict[str, Any] | None, default: str) -> dict[str, Any]:
     return {"label": default, **(personal or {})}
 

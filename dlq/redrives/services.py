@@ -1,12 +1,14 @@
-"""The operations on redrive jobs: preview, start, pause, resume and cancel."""
+"""The operations on redrive jobs: preview, start, pause, resume, cancel, and the erasure of a member of staff."""
 
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from audit.recording.origin import without_person
 from audit.services import actor_as_json, record
 from dlq import events
 from dlq.errors import InvalidRedrive, RedriveNotFound, RedriveStateError
@@ -24,6 +26,7 @@ from dlq.selection import FailureSelection
 from tenants.context import current_tenant
 from tenants.database.clock import database_now
 from tenants.queue.celery_task import send_on_commit
+from tenants.unaudited import unaudited
 
 RUN_TASK = "dlq.tasks.continue_redrives"
 
@@ -156,3 +159,17 @@ def _lock(redrive_id: uuid.UUID, statuses: tuple[RedriveStatus, ...]) -> Redrive
         )
         raise RedriveStateError(detail, state=redrive.status)
     return redrive
+
+
+@unaudited("The erasure of the member of staff is recorded.")
+def erase_staff_member(user_id: str) -> int:
+    """Erase the name, IP address and user agent of a member of staff from redrives, in the caller's transaction.
+
+    Return the number of changed redrives. The id of the person remains.
+    """
+    is_person = Q(actor__kind="user", actor__id=user_id)
+    is_initiator = Q(actor__initiator__kind="user", actor__initiator__id=user_id)
+    redrives = list(Redrive.objects.select_for_update().filter(is_person | is_initiator).order_by("id"))
+    for redrive in redrives:
+        Redrive.objects.filter(id=redrive.id).update(actor=without_person(redrive.actor, user_id))
+    return len(redrives)

@@ -268,3 +268,9 @@ def _subject(uploaded: FileImport) -> tuple[str, UUID]:
 
 def _event_fields(uploaded: FileImport) -> dict[str, str]:
     return {"file": uploaded.file_name, "kind": uploaded.kind}
+
+
+@unaudited("The erasure of the member of staff is recorded.")
+def erase_staff_member(user_id: str) -> int:
+    """Erase the name of a member of staff from the files that the person has uploaded. Return the number of files."""
+    return FileImport.objects.filter(staff_id=user_id).update(staff_name="")

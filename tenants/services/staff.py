@@ -81,7 +81,9 @@ def _find(accounts: QuerySet[User], username: str) -> User:
 
 
 def erase_staff(*, user_id: UUID) -> User:
-    """Erase the personal data of a member of staff from the account and the audit trail. The account is deactivated.
+    """Erase the personal data of a member of staff from the account, the audit trail and other records.
+
+    The account is deactivated.
 
     The account remains with its id, because other rows refer to it. Can be repeated. Raises StaffNotFound.
     """
@@ -90,9 +92,10 @@ def erase_staff(*, user_id: UUID) -> User:
         if user is None:
             raise StaffNotFound(_("There is no staff member with the id {id}.").format(id=user_id))
         username, user.username = user.username, f"erased-{user.id.hex}"
+        email = user.email
         user.full_name = user.email = ""
         user.is_active = False
         user.set_unusable_password()
         user.save()
-        staff_erased.send(User, user=user, username=username)
+        staff_erased.send(User, user=user, username=username, email=email)
     return user
