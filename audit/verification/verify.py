@@ -35,8 +35,8 @@ _UNSEALED_LIMIT = 1_000_000
 class Options:
     """The options of a verification.
 
-    since: the events before this time are not read, but their hashes are verified.
-    remembered: the signed checkpoints that earlier verifications have stored, by the names of the logs.
+    since: only the stored hashes of events before this time are verified, not the events.
+    remembered: a dict that maps the name of each log to a signed checkpoint that an earlier verification stored.
     """
 
     since: datetime | None = None

@@ -62,7 +62,7 @@ class ServiceURL:
         return replace(self, query="&".join(filter(None, [self.query, f"{quote(name)}={quote(value)}"])))
 
     def __str__(self) -> str:
-        """Return the URL with a percent-encoded user name and password, so that all programs read the same URL."""
+        """Return the URL with a percent-encoded user name and password, so that all programs parse it alike."""
         login = quote(self.user, safe="") + (f":{quote(self.password, safe='')}" if self.password else "")
         query = f"?{self.query}" if self.query else ""
         return f"{self.scheme}://{login}{'@' if login else ''}{self.authority}{self.path}{query}"

@@ -113,9 +113,9 @@ register_kind(Kind(name="tests.dlq.charge", handler=charge, is_idempotent=False)
 
 @worker_process_init.connect
 def note_results(**_kwargs: object) -> None:
-    """Make worker processes append "stored" or "not stored" to the Redis list `RESULTS` for each successful retry.
+    """Make worker processes record whether they could store the success of a retry in the database.
 
-    The processes try three times within one second to store a success in the database.
+    For each successful retry, the Redis list `RESULTS` gets the entry "stored" or "not stored".
     """
     record_success = attempts.record_success
 
