@@ -41,7 +41,7 @@ def verify(tenant: Tenant) -> TrailReport:
     known = find_log(tenant.id)
     with platform_context():
         now = database_now()
-    is_large = known is not None and known.size > LARGE_TRAIL
+    is_large = known is not None and known.size - known.first_kept > LARGE_TRAIL
     report = verify_trail(
         tenant, Options(since=now - datetime.timedelta(days=LARGE_TRAIL_DAYS) if is_large else None)
     )

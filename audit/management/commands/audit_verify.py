@@ -76,9 +76,9 @@ def _selected(options: dict[str, Any]) -> list[Tenant]:
 
 
 def _sealed_events(tenants: list[Tenant]) -> int:
-    """Return the number of sealed events in the trails of these tenants."""
+    """Return the number of sealed events that the trails of these tenants still have."""
     ids = {tenant.id for tenant in tenants}
-    return sum(log.size for hotel_id, log in logs.open_logs().items() if hotel_id in ids)
+    return sum(log.size - log.first_kept for hotel_id, log in logs.open_logs().items() if hotel_id in ids)
 
 
 def parse_time(text: str) -> datetime:

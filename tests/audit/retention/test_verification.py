@@ -20,6 +20,7 @@ from audit.sealing import logs
 from audit.sealing.models import FIRST_ID, Log, StoredCheckpoint, StoredTile
 from audit.sealing.positions import SealedEvent, read_positions
 from audit.transparency.notes import PrivateKey
+from audit.verification import scheduled
 from audit.verification.results import Status, TrailReport
 from audit.verification.trail import verify_events
 from audit.verification.verify import Options, verify_trail
@@ -142,6 +143,19 @@ def test_deletion_during_a_verification_does_not_make_the_trail_invalid(
     report = verify_trail(hotel.tenant)
     assert runs == [512, 0]
     assert (report.status, report.deleted) == (Status.VALID, 512), report
+
+
+def test_daily_verification_counts_only_the_kept_events_of_a_large_trail(
+    hotel: Hotel, shortened: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control is a smaller limit: then the trail is too large, and its older events are not read."""
+    monkeypatch.setattr(scheduled, "LARGE_TRAIL_DAYS", 0)
+    reports = []
+    for limit in (400, 200):
+        monkeypatch.setattr(scheduled, "LARGE_TRAIL", limit)
+        reports.append(scheduled.verify(hotel.tenant))
+    assert [report.status for report in reports] == [Status.VALID, Status.VALID]
+    assert [len(report.notes) for report in reports] == [1, 2]
 
 
 def test_remembered_checkpoint_before_the_kept_events_is_undetermined(
