@@ -1,5 +1,6 @@
 """Tests of the embedded PostgreSQL server, which development and the tests use."""
 
+import contextlib
 import os
 import resource
 import shutil
@@ -23,13 +24,24 @@ from hotelagent.embedded.servers import postgres
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="tests what only root can do")
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a new folder that other users can read. pytest's `tmp_path` is readable by its owner only."""
+@contextlib.contextmanager
+def readable_folder() -> Iterator[Path]:
+    """Return a context manager with a new folder that other users can read.
+
+    pytest's `tmp_path` is readable by its owner only.
+    """
     path = Path(tempfile.mkdtemp(prefix="hotelagent-"))
     path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with readable_folder() as path:
+        yield path
 
 
 class Cluster:
@@ -63,6 +75,14 @@ class Cluster:
         with psycopg.connect(self.server.url(login), autocommit=True) as connection:
             row = connection.execute(query).fetchone()
         return row[0] if row else None
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Cluster]:
+    """Return a running server. The tests that use this fixture change nothing on the server."""
+    with readable_folder() as path, Cluster(path / "pg") as cluster:
+        cluster.start()
+        yield cluster
 
 
 def test_killed_server_has_the_same_data_and_port_after_a_restart(folder: Path) -> None:
@@ -154,45 +174,37 @@ def test_server_started_as_root_keeps_the_permissions_of_a_private_folder(folder
 
 
 @as_root
-def test_postgres_has_no_linux_capabilities_if_other_users_can_run_its_programs(
-    folder: Path,
-) -> None:
-    with Cluster(folder / "pg") as cluster:
-        # The packages may be in a private folder even if the data is not.
-        accessible = launch.is_accessible(str(cluster.server.binaries / "postgres"), 65534, 65534)
-        cluster.start()
-        assert cluster.process
-        status = Path(f"/proc/{cluster.process.pid}/status").read_text()
-        assert ("CapEff:\t0000000000000000" in status) == accessible
+def test_postgres_has_no_linux_capabilities_if_other_users_can_run_its_programs(running: Cluster) -> None:
+    # The packages may be in a private folder even if the data is not.
+    accessible = launch.is_accessible(str(running.server.binaries / "postgres"), 65534, 65534)
+    assert running.process
+    status = Path(f"/proc/{running.process.pid}/status").read_text()
+    assert ("CapEff:\t0000000000000000" in status) == accessible
 
 
-def test_login_with_a_wrong_password_is_refused(folder: Path) -> None:
-    with Cluster(folder / "pg") as cluster:
-        cluster.start()
-        for login in (postgres.SUPERUSER, postgres.OWNER, postgres.RUNTIME):
-            with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-                psycopg.connect(
-                    host="127.0.0.1",
-                    port=cluster.server.port,
-                    user=login,
-                    password="guess",
-                    dbname="hotelagent",
-                )
-        assert stat.S_IMODE((cluster.server.home / "passwords.json").stat().st_mode) == 0o600
+def test_login_with_a_wrong_password_is_refused(running: Cluster) -> None:
+    for login in (postgres.SUPERUSER, postgres.OWNER, postgres.RUNTIME):
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(
+                host="127.0.0.1",
+                port=running.server.port,
+                user=login,
+                password="guess",
+                dbname="hotelagent",
+            )
+    assert stat.S_IMODE((running.server.home / "passwords.json").stat().st_mode) == 0o600
 
 
-def test_owner_role_is_no_superuser_and_runtime_login_inherits_no_privileges(folder: Path) -> None:
-    with Cluster(folder / "pg") as cluster:
-        cluster.start()
-        with psycopg.connect(cluster.server.url(postgres.OWNER)) as connection:
-            roles = connection.execute(
-                "SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolinherit FROM pg_roles "
-                "WHERE rolname LIKE 'hotelagent%' ORDER BY rolname"
-            ).fetchall()
-        assert roles == [
-            (postgres.RUNTIME, False, False, False, False),
-            (postgres.OWNER, False, True, True, True),
-        ]
+def test_owner_role_is_no_superuser_and_runtime_login_inherits_no_privileges(running: Cluster) -> None:
+    with psycopg.connect(running.server.url(postgres.OWNER)) as connection:
+        roles = connection.execute(
+            "SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolinherit FROM pg_roles "
+            "WHERE rolname LIKE 'hotelagent%' ORDER BY rolname"
+        ).fetchall()
+    assert roles == [
+        (postgres.RUNTIME, False, False, False, False),
+        (postgres.OWNER, False, True, True, True),
+    ]
 
 
 def test_server_stops_after_the_process_that_started_it_is_killed(folder: Path) -> None:
