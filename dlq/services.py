@@ -129,7 +129,7 @@ def retry(*, failure_id: uuid.UUID) -> None:
             regressed_at=None,
             overtaken_at=None,
         )
-        schedule.schedule_check(failure.id, now)
+        schedule.schedule_check(failure.id, now, keep_initiator=True)
         record(events.RETRY_REQUESTED, subject=("failure", failure.id), name=failure.name, was=failure.status)
 
 

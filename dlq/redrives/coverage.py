@@ -220,7 +220,7 @@ def _schedule(redrive: Redrive, rows: list[Row]) -> None:
         redrive_result=RedriveResult.WAITING,
         redrive_was=F("status"),
     )
-    schedule.schedule_checks([row.id for row in rows], now)
+    schedule.schedule_checks([row.id for row in rows], now, keep_initiator=True)
     _record(events.RETRY_REQUESTED, rows)
     redrive.scheduled += len(rows)
 

@@ -109,7 +109,7 @@ def resume(*, name: str = "") -> bool:
 def _schedule_release() -> None:
     tenant, now = current_tenant(), database_now()
     if tenant.id is not None:
-        due.schedule(kind=RELEASE_DUE, items=[(tenant.id, now)])
+        due.schedule(kind=RELEASE_DUE, items=[(tenant.id, now)], keep_initiator=True)
         return
     overdue = Failure.objects.filter(status=FailureStatus.SCHEDULED, next_retry_at__lte=now)
     overdue.filter(expires_at__lt=now + MAX_AGE).update(expires_at=now + MAX_AGE)
@@ -164,5 +164,5 @@ def _release_batch(ids: list[uuid.UUID], start: datetime.datetime, released: int
             cursor.execute(
                 _RELEASE, [MAX_AGE.total_seconds(), [item[0] for item in items], [item[1] for item in items]]
             )
-        due.schedule(kind=FAILURE_DUE, items=items)
+        due.schedule(kind=FAILURE_DUE, items=items, keep_initiator=True)
     return len(items)

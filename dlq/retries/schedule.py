@@ -40,18 +40,20 @@ def retry_delay(retries: int, *, delays: Sequence[float]) -> timedelta | None:
     return timedelta(seconds=delays[retries] * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
 
 
-def schedule_check(failure_id: uuid.UUID, at: datetime) -> None:
+def schedule_check(failure_id: uuid.UUID, at: datetime, *, keep_initiator: bool = False) -> None:
     """Schedule the task `dlq.tasks.retry_due` for a failure of the current hotel, in the caller's transaction.
 
-    Do nothing for a failure of the platform: a periodic task finds these failures.
+    `keep_initiator` has the same meaning as in `tenants.queue.due.schedule`. Do nothing for a failure of the platform:
+    a periodic task finds these failures.
     """
-    schedule_checks([failure_id], at)
+    schedule_checks([failure_id], at, keep_initiator=keep_initiator)
 
 
-def schedule_checks(failure_ids: Sequence[uuid.UUID], at: datetime) -> None:
+def schedule_checks(failure_ids: Sequence[uuid.UUID], at: datetime, *, keep_initiator: bool = False) -> None:
     """Schedule checks of these failures at the time `at`, with one SQL statement. See `schedule_check`."""
     if not current_tenant().is_platform:
-        due.schedule(kind=FAILURE_DUE, items=[(failure_id, at) for failure_id in failure_ids])
+        items = [(failure_id, at) for failure_id in failure_ids]
+        due.schedule(kind=FAILURE_DUE, items=items, keep_initiator=keep_initiator)
 
 
 def cancel_check(failure_id: uuid.UUID) -> None:

@@ -38,7 +38,7 @@ def resume_deliveries(webhook_id: UUID) -> None:
     The attempts of these deliveries are counted from zero again.
     """
     resumed = fetch_rows(_RESUME, {"webhook": webhook_id})
-    due.schedule(kind="webhook", items=[(row["id"], row["now"]) for row in resumed])
+    due.schedule(kind="webhook", items=[(row["id"], row["now"]) for row in resumed], keep_initiator=True)
 
 
 def turn_off_webhook(webhook: Webhook, *, reason: str) -> None:

@@ -90,7 +90,7 @@ def send_now(*, reminder_id: uuid.UUID) -> Reminder:
                 planned_for=min(reminder.planned_for, now),
                 send_until=reminder.send_until,
             )
-            due.schedule(kind=due_kinds.REMINDER, items=[(reminder.id, now)])
+            due.schedule(kind=due_kinds.REMINDER, items=[(reminder.id, now)], keep_initiator=True)
         _record(events.REMINDER_SEND_REQUESTED, reminder, was=reminder.status)
     return _refreshed(reminder)
 

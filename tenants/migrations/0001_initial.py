@@ -301,6 +301,7 @@ class Migration(migrations.Migration):
                 ("due_at", models.DateTimeField()),
                 ("claim_at", models.DateTimeField()),
                 ("claims", models.PositiveSmallIntegerField(default=0)),
+                ("initiator", models.CharField(max_length=80, null=True)),
                 (
                     "hotel",
                     models.ForeignKey(

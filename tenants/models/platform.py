@@ -22,6 +22,9 @@ class DueItem(models.Model):
     due_at = models.DateTimeField()
     claim_at = models.DateTimeField()
     claims = models.PositiveSmallIntegerField(default=0)
+    #: The kind and the id of the person, API key or command that requested the item, such as "user:<id>".
+    #: The column is null if the item was scheduled automatically.
+    initiator = models.CharField(max_length=80, null=True)
 
     class Meta:
         indexes = [models.Index(fields=["claim_at"], name="tenants_dueitem_claim_at")]

@@ -34,7 +34,13 @@ from tenants.context import (
 )
 from tenants.errors import HotelSuspended, TooManyDeliveries
 from tenants.models import HotelStatus
-from tenants.queue.initiators import REQUEST_ID_HEADER, initiator_headers, task_actor
+from tenants.queue.initiators import (
+    INITIATOR_HEADER,
+    REQUEST_ID_HEADER,
+    initiator_headers,
+    task_actor,
+    with_initiator_name,
+)
 from tenants.queue.success import store_success
 from tenants.signals import task_failed, task_succeeded
 
@@ -172,6 +178,8 @@ class HotelTask(DjangoTask[Any, Any]):
             for due_id in due_ids:
                 work_id = uuid5(UUID(due_id), kind)
                 sent = {HOTEL_HEADER: hotel_id, DUE_HEADER: kind, WORK_HEADER: str(work_id)}
+                if INITIATOR_HEADER in headers:
+                    sent[INITIATOR_HEADER] = headers[INITIATOR_HEADER]
                 self.try_delay([due_id], headers=sent)
 
     def try_report_failure(self, error: BaseException) -> bool:
@@ -207,7 +215,8 @@ class HotelTask(DjangoTask[Any, Any]):
         headers = self.message_headers
         actor = task_actor(headers, name=self.name, task_id=str(self.request.id))
         hotel_id = headers.get(HOTEL_HEADER)
-        with self.in_hotel(hotel_id) if hotel_id else platform_context(), actor_context(actor):
+        context = self.in_hotel(hotel_id) if hotel_id else platform_context()
+        with context, actor_context(with_initiator_name(actor)):
             yield
 
     def in_hotel(self, hotel_id: str) -> AbstractContextManager[Tenant]:

@@ -7,16 +7,18 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from celery.exceptions import Ignore
 from django.db import close_old_connections, connection, transaction
 
-from tenants.context import actor_context, changed_actor
+from tenants.context import SYSTEM, actor_context, changed_actor
 from tenants.errors import HotelSuspended
 from tenants.queue import due, metrics
 from tenants.queue.celery_task import BROKER_ERRORS, DUE_HEADER, HOTEL_HEADER, get_task
 from tenants.queue.due import ItemKind
+from tenants.queue.initiators import header_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +35,15 @@ COMBINED_TASK = "tenants.tasks.handle_due"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Due items of the same hotel and kind that a dispatcher has claimed until the lease of the items ends."""
+    """Due items of the same hotel and kind that a dispatcher has claimed until the lease of the items ends.
+
+    All items have the same initiator. The text is empty if the items have no initiator.
+    """
 
     hotel_id: UUID
     kind: ItemKind
     ids: list[str]
+    initiator: str = ""
 
 
 def dispatch_due_items() -> int:
@@ -50,7 +56,9 @@ def dispatch_due_items() -> int:
     while True:
         with transaction.atomic():
             batches = claim(limit=CLAIM_LIMIT)
-        sent += sum(_send_message(message) for message in group_by_message(batches))
+        # The caller can be a task with an initiator. The messages must not name this initiator.
+        with actor_context(SYSTEM):
+            sent += sum(_send_message(message) for message in group_by_message(batches))
         claimed = sum(len(batch.ids) for batch in batches)
         if claimed < CLAIM_LIMIT or time.monotonic() - started > TICK_SECONDS:
             break
@@ -85,7 +93,7 @@ def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
             UPDATE tenants_dueitem d SET claim_at = clock_timestamp() + kinds.lease, claims = d.claims + 1
             FROM ready JOIN kinds USING (kind)
             WHERE (d.hotel_id, d.kind, d.item_id) = (ready.hotel_id, ready.kind, ready.item_id)
-            RETURNING d.hotel_id, d.kind, d.item_id
+            RETURNING d.hotel_id, d.kind, coalesce(d.initiator, ''), d.item_id
             """,
             [
                 [kind.name for kind in kinds],
@@ -100,14 +108,18 @@ def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
     return _batches(rows)
 
 
-def _batches(rows: list[tuple[UUID, str, UUID]]) -> list[Batch]:
+def _batches(rows: list[tuple[UUID, str, str, UUID]]) -> list[Batch]:
     kinds = due.kinds()
     batches: list[Batch] = []
-    for hotel_id, kind_name, item_id in rows:
+    for hotel_id, kind_name, initiator, item_id in rows:
         kind = kinds[kind_name]
         last = batches[-1] if batches else None
-        if last is None or (last.hotel_id, last.kind) != (hotel_id, kind) or len(last.ids) >= kind.batch_size:
-            batches.append(last := Batch(hotel_id=hotel_id, kind=kind, ids=[]))
+        if (
+            last is None
+            or (last.hotel_id, last.kind, last.initiator) != (hotel_id, kind, initiator)
+            or len(last.ids) >= kind.batch_size
+        ):
+            batches.append(last := Batch(hotel_id=hotel_id, kind=kind, ids=[], initiator=initiator))
         last.ids.append(str(item_id))
     return batches
 
@@ -116,7 +128,7 @@ def group_by_message(batches: Iterable[Batch]) -> list[list[Batch]]:
     """Group batches of due items into Celery messages. Each message contains due items of one kind only.
 
     If the attribute `combine_hotels` of the kind is true, a message can contain due items of several hotels, but at
-    most `batch_size` due items. Otherwise a message contains one batch.
+    most `batch_size` due items. Otherwise a message contains one batch. A batch with an initiator has its own message.
     """
     messages: list[list[Batch]] = []
     open_messages: dict[ItemKind, list[Batch]] = {}
@@ -124,11 +136,13 @@ def group_by_message(batches: Iterable[Batch]) -> list[list[Batch]]:
         message = open_messages.get(batch.kind)
         if (
             not message
+            or batch.initiator
             or not batch.kind.combine_hotels
             or _size(message) + len(batch.ids) > batch.kind.batch_size
         ):
             messages.append(message := [])
-            open_messages[batch.kind] = message
+            if not batch.initiator:
+                open_messages[batch.kind] = message
         message.append(batch)
     return messages
 
@@ -151,7 +165,7 @@ def _send_message(message: list[Batch]) -> int:
     kind, size = message[0].kind, _size(message)
     try:
         if len(message) == 1:
-            _send_to_hotel(kind, str(message[0].hotel_id), message[0].ids)
+            _send_to_hotel(message[0])
         else:
             get_task(COMBINED_TASK).delay(kind.name, [(str(batch.hotel_id), batch.ids) for batch in message])
     except BROKER_ERRORS:
@@ -163,8 +177,11 @@ def _send_message(message: list[Batch]) -> int:
     return size
 
 
-def _send_to_hotel(kind: ItemKind, hotel_id: str, ids: list[str]) -> None:
-    get_task(kind.task).apply_async(args=(ids,), headers={HOTEL_HEADER: hotel_id, DUE_HEADER: kind.name})
+def _send_to_hotel(batch: Batch) -> None:
+    headers: dict[str, Any] = {HOTEL_HEADER: str(batch.hotel_id), DUE_HEADER: batch.kind.name}
+    get_task(batch.kind.task).apply_async(
+        args=(batch.ids,), headers={**headers, **header_of(batch.initiator)}
+    )
 
 
 def _size(message: list[Batch]) -> int:

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import connection
 
 from tenants.context import current_hotel
+from tenants.queue.initiators import initiator_as_text
 
 LEASE = datetime.timedelta(seconds=300)
 
@@ -67,11 +68,14 @@ def kinds() -> dict[str, ItemKind]:
     return dict(_kinds)
 
 
-def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> None:
+def schedule(
+    *, kind: str, items: Iterable[tuple[UUID, datetime.datetime]], keep_initiator: bool = False
+) -> None:
     """Add items of the current hotel to the due queue, in the caller's transaction.
 
-    Each item is a pair of id and due time. If an item is already in the queue, its due time is replaced. Raises
-    LookupError if the kind is not registered.
+    Each item is a pair of id and due time. If an item is already in the queue, its due time is replaced.
+    `keep_initiator` stores who requested the current work, such as a person, as the initiator of the items. The events
+    of the task that processes the items name the initiator. Raises LookupError if the kind is not registered.
     """
     ids, due_times = [], []
     for item_id, due_at in items:
@@ -87,9 +91,9 @@ def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> N
     with connection.cursor() as cursor:
         cursor.execute(
             # Sort the items, so that concurrent transactions lock the same rows in the same order.
-            "SELECT tenants_schedule_due(%s, %s, item.id, item.due_at) FROM ("
+            "SELECT tenants_schedule_due(%s, %s, item.id, item.due_at, %s) FROM ("
             "SELECT * FROM unnest(%s::uuid[], %s::timestamptz[]) AS item (id, due_at) ORDER BY id OFFSET 0) AS item",
-            [current_hotel().id, kind, ids, due_times],
+            [current_hotel().id, kind, initiator_as_text() if keep_initiator else None, ids, due_times],
         )
 
 

@@ -4,7 +4,12 @@ The initiator of a task is the person, API key or command that sent the message.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
+
+from django.apps import apps
 
 from hotelagent.core.text import storable
 from tenants.context import Actor, current_actor
@@ -14,6 +19,10 @@ REQUEST_ID_HEADER = "request"
 INITIATOR_HEADER = "initiator"
 #: The kinds of actors that are recorded as initiators.
 _KINDS = ("user", "key", "command")
+#: The models with the names of initiators. The due queue imports this module before Django has loaded the models.
+_MODELS = {"user": "tenants.User", "key": "tenants.ApiKey"}
+#: The length of the column `initiator` of due items.
+_TEXT_LENGTH = 80
 
 
 def initiator_headers() -> dict[str, dict[str, str]]:
@@ -24,7 +33,30 @@ def initiator_headers() -> dict[str, dict[str, str]]:
     initiator = current_actor().responsible
     if initiator.kind not in _KINDS:
         return {}
-    return {INITIATOR_HEADER: {"kind": initiator.kind, "id": initiator.id, "label": initiator.label}}
+    return _header(initiator.kind, initiator.id, initiator.label)
+
+
+def _header(kind: str, id_: str, label: str) -> dict[str, dict[str, str]]:
+    return {INITIATOR_HEADER: {"kind": kind, "id": id_, "label": label}}
+
+
+def initiator_as_text() -> str | None:
+    """Return the kind and the id of the initiator of the current work, such as "user:<id>".
+
+    Return None if there is no initiator. The due queue stores this text. The text has no name, because the due queue
+    contains no personal data.
+    """
+    initiator = current_actor().responsible
+    return f"{initiator.kind}:{initiator.id}"[:_TEXT_LENGTH] if initiator.kind in _KINDS else None
+
+
+def header_of(text: str) -> dict[str, dict[str, str]]:
+    """Return the header for a message whose initiator `initiator_as_text` returned. An empty text has no header.
+
+    The initiator in the header has no name. The worker reads the name from the hotel's tables.
+    """
+    kind, _colon, id_ = text.partition(":")
+    return _header(kind, id_, "") if text else {}
 
 
 def initiator_in(headers: Mapping[str, Any]) -> Actor | None:
@@ -34,6 +66,28 @@ def initiator_in(headers: Mapping[str, Any]) -> Actor | None:
             return Actor(kind=kind, id=id_, label=label)
         case _:
             return None
+
+
+def with_initiator_name(actor: Actor) -> Actor:
+    """Return the actor with the name of its initiator. A missing name is read from the tables of the current tenant.
+
+    If the person or API key does not exist, the id is used as the name.
+    """
+    initiator = actor.initiator
+    if initiator is None or initiator.label:
+        return actor
+    return replace(actor, initiator=replace(initiator, label=_name_of(initiator) or initiator.id))
+
+
+def _name_of(initiator: Actor) -> str:
+    """Return the user name of a person or the name of an API key. Return an empty text for a command."""
+    name = _MODELS.get(initiator.kind)
+    if name is None:
+        return ""
+    with suppress(ValueError):
+        found = apps.get_model(name).objects.filter(pk=UUID(initiator.id)).first()
+        return "" if found is None else str(found)
+    return ""
 
 
 def task_actor(headers: Mapping[str, Any], *, name: str, task_id: str) -> Actor:

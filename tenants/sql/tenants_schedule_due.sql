@@ -1,14 +1,16 @@
 -- Schedules an item of a hotel in the due queue (tenants/queue/due.py) and returns the due time.
--- If the due queue already contains the item, the due time of the item is replaced with `due_time`.
+-- If the due queue already contains the item, the due time of the item is replaced with `due_time`. The item keeps its
+-- initiator unless it gets another one, because a worker schedules an item again that a person has caused.
 CREATE OR REPLACE FUNCTION public.tenants_schedule_due(
-    hotel uuid, item_kind text, scheduled_id uuid, due_time timestamptz
+    hotel uuid, item_kind text, scheduled_id uuid, due_time timestamptz, item_initiator text DEFAULT NULL
 ) RETURNS timestamptz
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO public.tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
-    VALUES (hotel, item_kind, scheduled_id, due_time, due_time, 0)
+    INSERT INTO public.tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims, initiator)
+    VALUES (hotel, item_kind, scheduled_id, due_time, due_time, 0, item_initiator)
     ON CONFLICT (hotel_id, kind, item_id)
-    DO UPDATE SET due_at = excluded.due_at, claim_at = excluded.claim_at, claims = 0;
+    DO UPDATE SET due_at = excluded.due_at, claim_at = excluded.claim_at, claims = 0,
+        initiator = coalesce(excluded.initiator, tenants_dueitem.initiator);
     RETURN due_time;
 END
 $$;

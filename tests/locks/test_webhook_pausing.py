@@ -14,7 +14,7 @@ from locks.webhooks.delivery import deliver
 from locks.webhooks.event_types import WebhookEvent
 from locks.webhooks.models import Webhook, WebhookDelivery
 from locks.webhooks.services import create_webhook, update_webhook
-from tenants.context import hotel_context
+from tenants.context import Actor, actor_context, hotel_context
 from tenants.models import DueItem, Hotel
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import make_deliveries_due, send_due_deliveries
@@ -148,3 +148,14 @@ def test_delivery_paused_while_the_webhook_is_turned_on_does_not_stay_paused(
     worker.join()
     send_due_deliveries()
     assert "paused" not in statuses()
+
+
+def test_due_items_of_resumed_deliveries_keep_the_person_who_turned_the_webhook_on(webhook: Webhook) -> None:
+    def initiators() -> set[str | None]:
+        return set(DueItem.objects.filter(kind="webhook").values_list("initiator", flat=True))
+
+    assert initiators() == {None}
+    turn(webhook, on=False)
+    with actor_context(Actor("user", "0198c0de-0000-7000-8000-000000000001", "ana")):
+        turn(webhook, on=True)
+    assert initiators() == {"user:0198c0de-0000-7000-8000-000000000001"}

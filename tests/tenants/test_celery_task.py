@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 import redis
@@ -23,6 +24,7 @@ from audit.events import STAFF_ADDED
 from audit.models import Event
 from audit.services import record
 from hotelagent.celery import app
+from hotelagent.core.ids import uuid7
 from tenants import host_routing, services
 from tenants.context import (
     Actor,
@@ -34,9 +36,11 @@ from tenants.context import (
     platform_context,
 )
 from tenants.errors import TooManyDeliveries
-from tenants.models import Hotel, Redelivery
+from tenants.models import Hotel, Redelivery, User
+from tenants.queue import dispatch, due
 from tenants.queue.celery_task import HOTEL_HEADER, HotelTask
 from tenants.queue.initiators import INITIATOR_HEADER, initiator_in
+from tenants.scopes import Role
 from tests.broker import close_broker_connections
 from tests.programs import run_python
 
@@ -129,6 +133,55 @@ def test_audit_events_of_a_task_contain_the_initiator_even_if_another_task_sent_
         "system": ("task", "tests.recorded", None, ""),
     }
     assert len(task_ids) == 3
+
+
+@shared_task(base=HotelTask, name="tests.record_due")
+def record_due(ids: list[str]) -> None:
+    """Record an event for each due item, and schedule the item again the first time, as a worker that retries does."""
+    for item in ids:
+        record(STAFF_ADDED, role=item)
+        is_first = Event.objects.filter(event="staff.added", data__role=item).count() == 1
+        if is_first:
+            due.schedule(kind="recorded", items=[(UUID(item), timezone.now())])
+        else:
+            due.complete(kind="recorded", ids=[UUID(item)])
+        runs.append(item)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_of_a_due_item_name_the_person_who_requested_it_also_after_a_retry(
+    worker: Any, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due, "_kinds", {})
+    due.register(kind="recorded", task="tests.record_due")
+    requested, automatic, unknown = uuid7(), uuid7(), uuid7()
+    with hotel_context(hotel):
+        ana = User.objects.create_user(username="ana", password=None, role=Role.MANAGER)
+        missing = str(uuid7())
+        for item, actor, keep in (
+            (requested, Actor("user", str(ana.pk), "ana"), True),
+            (automatic, Actor("user", str(ana.pk), "ana"), False),
+            (unknown, Actor("key", missing, "channel"), True),
+        ):
+            with actor_context(actor):
+                due.schedule(kind="recorded", items=[(item, timezone.now())], keep_initiator=keep)
+    for number in (3, 6):
+        with platform_context(), actor_context(Actor("task", "t", "t", initiator=Actor("user", "9", "eve"))):
+            assert dispatch.dispatch_due_items() == 3
+        wait_for(number)
+    with hotel_context(hotel):
+        found = [
+            (event.data["role"], event.initiator_id, event.initiator_label)
+            for event in Event.objects.filter(event="staff.added")
+        ]
+    assert sorted(found) == sorted(
+        2
+        * [
+            (str(requested), str(ana.pk), "ana"),
+            (str(automatic), None, ""),
+            (str(unknown), missing, missing),
+        ]
+    )
 
 
 @pytest.mark.parametrize(

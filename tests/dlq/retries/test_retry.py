@@ -16,7 +16,7 @@ from dlq.kinds.registry import Kind
 from dlq.models import AttemptOutcome, Failure
 from dlq.retries import attempts, runner
 from hotelagent.core.ids import uuid7
-from tenants.context import platform_context
+from tenants.context import Actor, actor_context, platform_context
 from tenants.database.clock import database_now
 from tenants.errors import TooManyDeliveries
 from tenants.models import DueItem, Hotel
@@ -316,3 +316,15 @@ def test_retries_and_their_results_are_recorded_in_the_audit_trail(in_hotel: Hot
         "failure.retry_requested",
         "failure.captured",
     ]
+
+
+def test_due_item_of_a_failure_keeps_the_person_who_requested_its_retry(in_hotel: Hotel, lamp: Lamp) -> None:
+    ana = Actor("user", "0198c0de-0000-7000-8000-000000000001", "ana")
+    automatic = capture_failure()
+    assert [item.initiator for item in due_items(automatic)] == [None]
+    failure = capture_failure(retry=False, work_key="second")
+    with actor_context(ana):
+        services.retry(failure_id=failure.id)
+    assert [item.initiator for item in due_items(failure)] == [f"user:{ana.id}"]
+    assert attempts.claim(failure_id=failure.id)
+    assert [item.initiator for item in due_items(failure)] == [f"user:{ana.id}"]

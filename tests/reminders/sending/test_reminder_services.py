@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,12 +13,13 @@ from dlq.retries.runner import retry_due
 from dlq.services import capture
 from reminders.errors import MailDeferred, ReminderStateError
 from reminders.models import Reminder, Reservation, Rule
-from reminders.sending import batch, claims
+from reminders.sending import batch, claims, outcomes
 from reminders.sending.batch import Batch
 from reminders.sending.outcomes import FAILURE_NAME
 from reminders.sending.retries import retry_failed
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
 from reminders.services.suppressions import add_suppression
+from tenants.context import Actor, actor_context
 from tenants.models import DueItem
 from tests.programs import run_python
 from tests.reminders.conftest import Clock
@@ -157,3 +158,19 @@ def test_retry_handler_of_reminders_is_registered_when_django_starts() -> None:
     )
     done = run_python("-c", program, environment=os.environ)
     assert done.returncode == 0, done.stderr
+
+
+def test_due_item_of_a_reminder_keeps_the_person_who_requested_its_sending(reminder: Reminder) -> None:
+    def initiator() -> str | None:
+        return DueItem.objects.get(kind="reminder", item_id=reminder.id).initiator
+
+    ana = Actor("user", "0198c0de-0000-7000-8000-000000000001", "ana")
+    with actor_context(ana):
+        assert initiator() is None
+        send_now(reminder_id=reminder.id)
+    assert initiator() == f"user:{ana.id}"
+    reminder.refresh_from_db()
+    claims.claim_due([reminder.id], now=reminder.planned_for)
+    reminder.refresh_from_db()
+    outcomes.postpone([reminder], delay=timedelta(minutes=1))
+    assert initiator() == f"user:{ana.id}"
