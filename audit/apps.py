@@ -13,6 +13,7 @@ class AuditConfig(AppConfig):
         # Database roles that serve requests may not change or delete events, except to erase personal values.
         # Triggers also prevent such changes by the owner of the table.
         privileges.declare_table_privileges("audit.event", "SELECT, INSERT", update=["personal"])
+        privileges.declare_table_privileges("audit.searchterm", "SELECT, INSERT")
 
         from audit import checks, listeners  # noqa: F401, PLC0415 - these register themselves
         from audit.retention import metrics as retention_metrics  # noqa: F401, PLC0415

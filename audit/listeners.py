@@ -17,7 +17,7 @@ from waffle.models import AbstractBaseFlag, Flag, Sample, Switch
 from audit import events
 from audit.erasure import erase_staff_member
 from audit.hotel_trail import record_in_both_trails
-from audit.models import Event
+from audit.reading.search import events_of_type
 from audit.recording.values import clean
 from audit.registry import EventType
 from audit.sealing.hotels import close_trail, continue_trail
@@ -114,11 +114,9 @@ def _erase_staff_again(*, hotel: Hotel, **_: Any) -> None:
 
     The ids of the erased members of staff are in the platform's trail.
     """
-    restored = Event.objects.filter(event=events.HOTEL_RESTORED.name, subject_id=str(hotel.id))
+    restored = events_of_type(events.HOTEL_RESTORED).filter(subject_id=str(hotel.id))
     originals = [event.data["detail"]["original"]["id"] for event in restored]
-    erased = Event.objects.filter(
-        event=events.STAFF_ERASED.name, data__hotel__in=[str(hotel.id), *map(str, originals)]
-    )
+    erased = events_of_type(events.STAFF_ERASED).filter(data__hotel__in=[str(hotel.id), *map(str, originals)])
     user_ids = set(erased.values_list("subject_id", flat=True))
     with hotel_context(hotel):
         for user in User.objects.filter(id__in=user_ids):

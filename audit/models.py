@@ -9,8 +9,8 @@ from typing import Any
 from django.contrib.admin import display
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import Func, Q
-from django.db.models.functions import Cast, Coalesce, Now
+from django.db.models import Func
+from django.db.models.functions import Cast, Now
 from django.utils.translation import gettext_lazy as _
 
 from audit import registry
@@ -93,23 +93,8 @@ class Event(models.Model):
         verbose_name = _("event")
         verbose_name_plural = _("events")
         ordering = ["-id"]
+        # Searches use `SearchTerm`, so that a transaction that records an event writes only two small indexes.
         indexes = [
-            # The index for the history of one object. The events have the id of the object in `subject_id`.
-            # The index omits `subject_kind`, because objects of different kinds rarely have the same id.
-            models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
-            # The index for the events of a person, including the events of tasks that the person started.
-            models.Index(Coalesce("initiator_id", "actor_id"), "id", name="audit_event_actor"),
-            models.Index(fields=["event", "id"], name="audit_event_event"),
-            models.Index(
-                fields=["request_id", "id"], condition=Q(request_id__gt=""), name="audit_event_request"
-            ),
-            models.Index(fields=["task_id", "id"], condition=Q(task_id__gt=""), name="audit_event_task"),
-            # The index for events that were denied, failed, or have at least the severity "warning".
-            models.Index(
-                fields=["id"],
-                condition=Q(outcome__gt=Outcome.SUCCESS) | Q(severity__gte=Severity.WARNING),
-                name="audit_event_notable",
-            ),
             # The index for sealing, which reads the newest transactions. Rows are stored nearly in transaction order.
             BrinIndex(
                 fields=["transaction"],
@@ -200,3 +185,20 @@ class Event(models.Model):
     def _values(self) -> dict[str, Any]:
         stored = self.personal or {}
         return {name: member["value"] for name, member in stored.items() if "value" in member}
+
+
+class SearchTerm(models.Model):
+    """An entry of the search index: in this period, events with this term were recorded (`audit.indexing.terms`).
+
+    The sealing of events adds the entries. An entry without such an event is possible, and is harmless.
+    """
+
+    pk = models.CompositePrimaryKey("term", "period")
+    term = models.IntegerField()
+    period = models.IntegerField()
+
+    class Meta:
+        db_table = "audit_search_term"
+
+    def __str__(self) -> str:
+        return f"{self.term} {self.period}"

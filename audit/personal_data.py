@@ -7,7 +7,7 @@ Events say what individual members of staff did. If their names were masked, the
 
 from tenants.personal_data import declare_columns, omit_rows
 
-omit_rows("audit_event")
+omit_rows("audit_event", "audit_search_term")
 # The filters of a saved search may contain the name of a guest.
 omit_rows("audit_savedsearch")
 # A masked copy of a hotel sends no e-mails to the auditor.

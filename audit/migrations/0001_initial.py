@@ -130,28 +130,6 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "events",
                 "ordering": ["-id"],
                 "indexes": [
-                    models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
-                    models.Index(
-                        django.db.models.functions.comparison.Coalesce("initiator_id", "actor_id"),
-                        models.F("id"),
-                        name="audit_event_actor",
-                    ),
-                    models.Index(fields=["event", "id"], name="audit_event_event"),
-                    models.Index(
-                        condition=models.Q(("request_id__gt", "")),
-                        fields=["request_id", "id"],
-                        name="audit_event_request",
-                    ),
-                    models.Index(
-                        condition=models.Q(("task_id__gt", "")),
-                        fields=["task_id", "id"],
-                        name="audit_event_task",
-                    ),
-                    models.Index(
-                        condition=models.Q(("outcome__gt", 1), ("severity__gte", 3), _connector="OR"),
-                        fields=["id"],
-                        name="audit_event_notable",
-                    ),
                     django.contrib.postgres.indexes.BrinIndex(
                         autosummarize=True,
                         fields=["transaction"],
@@ -160,6 +138,20 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
+        ),
+        migrations.CreateModel(
+            name="SearchTerm",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "term", "period", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("term", models.IntegerField()),
+                ("period", models.IntegerField()),
+            ],
+            options={"db_table": "audit_search_term"},
         ),
         InstallFunctions(
             migration="0001_initial",

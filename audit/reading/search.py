@@ -1,30 +1,32 @@
 """The search for events in the audit trail. A search that no index can serve is refused.
 
-There is an index for each of the filters by actor, event type, subject, request, task and transaction, and an index for
-denied, failed and severe events. A category is searched as the list of its event types. All other filters need a second
-filter with an index, or a period of at most MAX_DAYS.
+The search index (`audit.indexing`) serves the filters by actor, event type, subject, request and task, and the search
+for denied, failed and severe events. A category is searched as the list of its event types. Another index serves the
+search for the events of a transaction. All other filters need a second filter with an index, or a period of at most
+MAX_DAYS.
 """
 
 import datetime
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from uuid import UUID
 
-from django.db.models import F, Func, Q, QuerySet, TextField
+from django.db.models import F, Func, Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit import registry
+from audit.indexing.terms import Property, first_id_of, periods_of_request, term
 from audit.models import Event
-from audit.registry import Outcome, Severity
+from audit.reading.indexed_events import IndexCondition, find_with_index, read_unsealed_from
+from audit.registry import EventType, Outcome, Severity
+from audit.selectors import CLOCK_TOLERANCE
 from hotelagent.core.ids import first_uuid7_at
 from tenants.errors import DomainError
 
 #: The maximum number of days in a search that has only filters without an index.
 MAX_DAYS = 31
-#: The maximum difference between the clock of a process, from which event ids come, and the clock of the database.
-CLOCK_TOLERANCE = datetime.timedelta(days=1)
 
 _PERSONAL_TEXT = Func(
     F("personal"),
@@ -79,6 +81,7 @@ class EventSearch:
     def apply(self, events: QuerySet[Event]) -> QuerySet[Event]:
         """Return the events that meet all conditions, newest first. Raises SearchTooBroad."""
         self._check_breadth()
+        indexed = self.index_conditions()
         plain = {
             "actor_kind": self.actor_kind,
             "subject_kind": self.subject_kind,
@@ -95,11 +98,53 @@ class EventSearch:
         if self.actor_id:
             events = by_person(events, self.actor_id)
         if self.act:
-            events = events.filter(_same_act(self.act))
+            same_act, same_act_indexed = _same_act(self.act)
+            events = events.filter(same_act)
+            indexed = [*same_act_indexed, *indexed]
         if self.text:
             events = events.alias(data_text=Cast("data", TextField()), personal_text=_PERSONAL_TEXT)
             events = events.filter(Q(data_text__icontains=self.text) | Q(personal_text__icontains=self.text))
-        return events.order_by("-id")
+        events = events.order_by("-id")
+        return self._with_index(events, indexed) if indexed else events
+
+    def index_conditions(self) -> list[IndexCondition]:
+        """Return the conditions that the search index serves, the probably rarest condition first."""
+        conditions = []
+        if self.request_id:
+            conditions.append(_request_condition(self.request_id))
+        if self.task_id:
+            conditions.append(IndexCondition([term(Property.TASK, self.task_id)]))
+        if self.subject_id:
+            conditions.append(IndexCondition([term(Property.SUBJECT, self.subject_id)]))
+        if self._finds_only_notable():
+            conditions.append(IndexCondition([term(Property.NOTABLE)]))
+        if self.actor_id:
+            conditions.append(IndexCondition([term(Property.PERSON, self.actor_id)]))
+        if (names := self._event_names()) is not None:
+            conditions.append(IndexCondition([term(Property.EVENT_TYPE, name) for name in names]))
+        return conditions
+
+    def _with_index(self, events: QuerySet[Event], conditions: list[IndexCondition]) -> QuerySet[Event]:
+        """Return a query set that uses the search index.
+
+        Raises SearchTooBroad if too many events are not sealed, because these events are not in the index.
+        """
+        unsealed_from = read_unsealed_from()
+        if unsealed_from is not None and not self._is_short_period():
+            oldest = Event.objects.filter(id__gte=first_id_of(unsealed_from)).order_by("id").first()
+            if oldest and datetime.datetime.now(datetime.UTC) - oldest.at > datetime.timedelta(days=MAX_DAYS):
+                raise SearchTooBroad(
+                    _(
+                        "The audit trail has not been sealed for more than {days} days, so older events are not in the "
+                        "search index. Add a period of at most {days} days."
+                    ).format(days=MAX_DAYS)
+                )
+        return find_with_index(events, conditions, unsealed_from=unsealed_from)
+
+    def _finds_only_notable(self) -> bool:
+        return (self.outcome or Outcome.SUCCESS) > Outcome.SUCCESS or (
+            self.severity or Severity.INFO
+        ) >= Severity.WARNING
 
     def _event_names(self) -> list[str] | None:
         """Return the names of the event types that the search finds, or None if it finds all types."""
@@ -114,21 +159,8 @@ class EventSearch:
         ]
 
     def _check_breadth(self) -> None:
-        has_index = (
-            any(
-                (
-                    self.events,
-                    self.actor_id,
-                    self.subject_id,
-                    self.request_id,
-                    self.task_id,
-                    self.act,
-                    self.access,
-                )
-            )
-            or (self.outcome or Outcome.SUCCESS) > Outcome.SUCCESS
-            or (self.severity or Severity.INFO) >= Severity.WARNING
-        )
+        # A category has many event types, so a search by text in a category would read too many events.
+        has_index = self.act is not None or bool(replace(self, categories=()).index_conditions())
         needs_index = any((self.text, self.actor_kind, self.subject_kind, self.severity))
         if needs_index and not has_index and not self._is_short_period():
             raise SearchTooBroad(
@@ -163,16 +195,49 @@ def by_person(events: QuerySet[Event], identifier: str) -> QuerySet[Event]:
     return events.alias(person=Coalesce("initiator_id", "actor_id")).filter(person=identifier)
 
 
-def _same_act(event_id: UUID) -> Q:
-    """Return the condition for all events of the same request as the given event.
+def _request_condition(request_id: str) -> IndexCondition:
+    return IndexCondition([term(Property.REQUEST, request_id)], periods_of_request(request_id))
+
+
+def _same_act(event_id: UUID) -> tuple[Q, list[IndexCondition]]:
+    """Return the condition for all events of the same request as the given event, and the condition for the index.
 
     For an event without a request, the task is used instead, and for an event without a task the database transaction.
     """
     event = Event.objects.filter(id=event_id).only("request_id", "task_id", "transaction", "at").first()
     if event is None:
-        return Q(pk__in=[])
+        return Q(pk__in=[]), []
     if event.request_id:
-        return Q(request_id=event.request_id)
+        return Q(request_id=event.request_id), [_request_condition(event.request_id)]
     if event.task_id:
-        return Q(task_id=event.task_id)
-    return Q(transaction=event.transaction)
+        return Q(task_id=event.task_id), [IndexCondition([term(Property.TASK, event.task_id)])]
+    return Q(transaction=event.transaction), []
+
+
+def timeline(*, kind: str, identifier: object) -> QuerySet[Event]:
+    """Return the events about one subject (an object with this kind and id), newest first."""
+    return _of_subject(str(identifier)).filter(subject_kind=kind)
+
+
+def object_timeline(obj: Model) -> QuerySet[Event]:
+    """Return the events of a model instance, newest first.
+
+    If the primary key is a UUID, events of all subject kinds are returned, because a hold keeps its id when it becomes
+    a stay. An integer key is unique only within one model, so only events of one subject kind are returned.
+    """
+    if isinstance(obj.pk, int):
+        return timeline(kind=str(obj._meta.model_name), identifier=obj.pk)
+    return _of_subject(str(obj.pk))
+
+
+def _of_subject(identifier: str) -> QuerySet[Event]:
+    events = Event.objects.filter(subject_id=identifier).order_by("-id")
+    indexed = [IndexCondition([term(Property.SUBJECT, identifier)])]
+    return find_with_index(events, indexed, unsealed_from=read_unsealed_from())
+
+
+def events_of_type(event_type: EventType) -> QuerySet[Event]:
+    """Return the events of one type, newest first."""
+    events = Event.objects.filter(event=event_type.name).order_by("-id")
+    indexed = [IndexCondition([term(Property.EVENT_TYPE, event_type.name)])]
+    return find_with_index(events, indexed, unsealed_from=read_unsealed_from())

@@ -13,6 +13,8 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from audit.errors import RetentionRefused
+from audit.indexing.terms import remove_from_index
+from audit.models import Event
 from audit.publishing.models import Auditor
 from audit.publishing.status import target_statuses
 from audit.retention.expired import keep_days_of
@@ -164,3 +166,11 @@ def summarize_pages(pages: Collection[int], tenant: Tenant) -> None:
         ranges = sorted(pages)
         for start in range(0, len(ranges), _RANGES_PER_STATEMENT):
             cursor.execute(_SUMMARIZE, [ranges[start : start + _RANGES_PER_STATEMENT]])
+
+
+def remove_search_terms(tenant: Tenant) -> None:
+    """Remove the entries of the search index for periods whose events were all deleted. Needs the direct connection."""
+    with context_of(tenant):
+        oldest = Event.objects.order_by("id").first()
+        if oldest is not None:
+            remove_from_index(before=oldest.id)

@@ -8,7 +8,7 @@ import structlog
 from django.db import DatabaseError
 
 from audit.errors import RetentionRefused
-from audit.retention.deletion import delete_batch, summarize_pages
+from audit.retention.deletion import delete_batch, remove_search_terms, summarize_pages
 from audit.retention.expired import ExpiredTrail, find_expired_trails
 from audit.sealing import logs
 from audit.sealing.models import Log
@@ -61,6 +61,7 @@ def _delete_events_of(trail: ExpiredTrail, tenant: Tenant, deadline: float, resu
             has_more = batch.has_more
         if pages:
             summarize_pages(pages, tenant)
+            remove_search_terms(tenant)
     except (RetentionRefused, DatabaseError) as error:
         # A database error occurs, for example, if the hotel was deleted during the run.
         has_more = False

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from django.db import connection
 
-from audit.reading.search import CLOCK_TOLERANCE
 from audit.sealing.models import Log
 from audit.sealing.rows import EventRow, read_by_ids
 from audit.sealing.tiles import ids_of, leaf_tiles, position_of
+from audit.selectors import CLOCK_TOLERANCE
 from audit.transparency.tiles import TILE_WIDTH
 from hotelagent.core.ids import first_uuid7_at
 from tenants.context import Tenant, context_of

@@ -140,6 +140,21 @@ def is_sealed(after: Key) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def first_unsealed_id(after: Key) -> UUID | None:
+    """Return the smallest id of the visible events after the place `after`, or None if there are no such events.
+
+    OFFSET 0 makes PostgreSQL read these events by their transactions, and not all events in the order of their ids.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM (SELECT id FROM audit_event WHERE transaction >= %s "
+            "AND (transaction, id) > (%s, %s) OFFSET 0) AS unsealed ORDER BY id LIMIT 1",
+            [after.transaction, *after],
+        )
+        row = cursor.fetchone()
+        return row[0] if row else None
+
+
 def count_unsealed(after: Key, limit: int) -> tuple[int, datetime | None]:
     """Return the number of visible events after the place `after`, and the time of the oldest of these events.
 

@@ -1,9 +1,9 @@
 """The sealing of one log: committed events are appended to the log, and a checkpoint (its root hash) is signed.
 
 One database transaction writes the tiles (blocks of hashes), the checkpoint and the place up to which events are
-sealed. An interrupted transaction leaves no trace. While one process seals a log, a row lock prevents a second process
-from sealing the same log. Writers of events never wait for the sealer, because the sealer only reads committed events
-and changes only the shared tables of the log.
+sealed, and adds the events to the search index of the trail. An interrupted transaction leaves no trace. While one
+process seals a log, a row lock prevents a second process from sealing the same log. Writers of events never wait for
+the sealer, because the sealer only reads committed events, and writes to tables that the writers do not use.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from audit.errors import SealingRefused
+from audit.indexing.terms import add_to_index
 from audit.sealing import logs, rows
 from audit.sealing.models import Log, StoredCheckpoint
 from audit.sealing.rows import EventRow, Key
@@ -58,6 +59,8 @@ def seal(log: Log, tenant: Tenant, keys: Sequence[PrivateKey]) -> SealResult:
             unsealed = rows.count_unsealed(place, _COUNT_LIMIT)
         if found:
             _append(locked, found, keys)
+            with context_of(tenant):
+                add_to_index(found)
         locked.sealed_transaction, locked.sealed_id = place
         locked.unsealed, locked.unsealed_since = unsealed
         locked.refusal = ""

@@ -7,7 +7,7 @@ deleted, inserted or moved, and checkpoints that were changed, deleted or signed
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from uuid import UUID
 
-from audit.models import Event
+from audit.reading.search import events_of_type
 from audit.sealing import rows
 from audit.sealing.events import EVENTS_DELETED
 from audit.sealing.models import Log, StoredTile
@@ -89,10 +89,10 @@ def _check_deleted_events(log: Log, tenant: Tenant, place: Key) -> None:
             raise InvalidTrail(
                 0, f"The event {found[0].id} was inserted among the events that retention deleted."
             )
-        deletions = Event.objects.filter(
-            event=EVENTS_DELETED.name, data__log=log.origin, data__first_kept=log.first_kept
+        deletions = events_of_type(EVENTS_DELETED).filter(
+            data__log=log.origin, data__first_kept=log.first_kept
         )
-        if not deletions.exists():
+        if deletions.first() is None:
             raise InvalidTrail(
                 0,
                 f"The first {log.first_kept} events are missing, and no event says that retention deleted them.",

@@ -9,13 +9,14 @@ from django.db import DatabaseError
 
 from audit.errors import SigningKeyError
 from audit.models import Event
-from audit.reading.search import CLOCK_TOLERANCE
+from audit.reading.search import events_of_type
 from audit.sealing import keys, logs, rows
 from audit.sealing.events import EVENTS_DELETED
 from audit.sealing.models import Log
 from audit.sealing.positions import first_position_at
 from audit.sealing.rows import Key
 from audit.sealing.tiles import ids_of, leaf_tiles, tile_reader
+from audit.selectors import CLOCK_TOLERANCE
 from audit.transparency.errors import TransparencyError
 from audit.transparency.notes import PublicKey
 from audit.transparency.proofs import root_of
@@ -140,7 +141,7 @@ def _compare_with_predecessor(log: Log, predecessor: Log, tenant: Tenant) -> str
 def _end_of_deleted_events(tenant: Tenant) -> UUID | None:
     """Return the id before which retention may have deleted events of the trail, or None if it deleted no events."""
     with context_of(tenant):
-        newest = Event.objects.filter(event=EVENTS_DELETED.name).order_by("-id").first()
+        newest = events_of_type(EVENTS_DELETED).first()
     if newest is None:
         return None
     return first_uuid7_at(datetime.fromisoformat(newest.data["before"]) + CLOCK_TOLERANCE)

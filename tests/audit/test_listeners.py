@@ -9,8 +9,8 @@ from django.db import transaction
 from django.test import Client
 
 from audit.models import Event
+from audit.reading.search import timeline
 from audit.registry import Outcome
-from audit.selectors import timeline
 from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel, User

@@ -10,8 +10,8 @@ from django.db import ProgrammingError, connection, transaction
 
 from audit.errors import EventTypeNotFound, InvalidEventFields
 from audit.models import Event
+from audit.reading.search import timeline
 from audit.registry import EventType
-from audit.selectors import timeline
 from audit.services import record, record_in_own_transaction, record_many, separate_writer
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.database.connections import direct_connection

@@ -9,8 +9,11 @@ from uuid import UUID
 from django.core.management import call_command
 from django.db import connection, transaction
 
+from audit.indexing.terms import Property, add_to_index, term
 from audit.models import Event
 from audit.reading.search import EventSearch
+from audit.sealing import logs
+from audit.sealing.models import Log
 from audit.services import record
 from hotelagent.core.ids import uuid7
 from locks.events import HOLD_EXTENDED
@@ -30,16 +33,35 @@ SEARCHES = {
     "request": EventSearch(request_id="request-7"),
 }
 
+# The events of a hotel that records an event each ten seconds. Request ids begin with the time, like our own.
 _FILL = """
 INSERT INTO audit_event (id, at, event, version, severity, outcome, actor_kind, actor_id, request_id, task_id,
     idempotency_key, subject_kind, subject_id, data, personal)
-SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - %(count)s + number), 12, '0')
-        || '70008000' || lpad(to_hex(number), 12, '0'))::uuid,
-    now() - make_interval(secs => (%(count)s - number) / 1000.0), 'type.' || number %% 10, 1, 1, 1, 'user',
-    'user-' || number %% 10, 'request-' || CASE WHEN number %% (%(count)s / 100) = 0 THEN 7 ELSE 1000 + number END,
+SELECT id, at, 'type.' || number %% 10, 1, 1, 1, 'user', 'user-' || number %% 10,
+    CASE WHEN number %% (%(count)s / 100) = 0 THEN 'request-7' ELSE id::text END,
     '', '', 'room', 'room-' || number %% 300, '{"room": "101"}', NULL
 FROM generate_series(1, %(count)s) AS number
+CROSS JOIN LATERAL (SELECT now() - make_interval(secs => (%(count)s - number) * 10) AS at) AS times
+CROSS JOIN LATERAL (
+    SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000'
+        || lpad(to_hex(number), 12, '0'))::uuid AS id
+) AS ids
 """
+#: Adds the entries that sealing would add to the search index.
+_FILL_INDEX = """
+INSERT INTO audit_search_term (term, period)
+SELECT DISTINCT map.term, ('x' || left(id::text, 7))::bit(28)::integer
+FROM audit_event JOIN unnest(%s::text[], %s::integer[]) AS map (value, term) ON map.value = {column}
+ORDER BY 1, 2
+"""
+_INDEXED = {
+    "event": (Property.EVENT_TYPE, [f"type.{number}" for number in range(10)]),
+    "actor_id": (Property.PERSON, [f"user-{number}" for number in range(10)]),
+    "subject_id": (Property.SUBJECT, [f"room-{number}" for number in range(300)]),
+    "request_id": (Property.REQUEST, ["request-7"]),
+}
+#: The number of events that are added to the search index with one statement.
+_INDEX_BATCH = 100
 
 
 def prepare() -> None:
@@ -101,26 +123,51 @@ def bytes_per_event(count: int) -> float:
             for _ in range(EVENTS_PER_HOLD):
                 with actor_context(_actor()):
                     _record(hold)
+    _add_to_index()
     new_size, new_stored = _size_and_count()
     return (new_size - size) / (new_stored - stored)
 
 
+def _add_to_index() -> None:
+    """Add all events to the search index in small batches, as sealing does each minute."""
+    with hotel_context(_hotel()):
+        events = list(Event.objects.order_by("transaction"))
+        for start in range(0, len(events), _INDEX_BATCH):
+            add_to_index(events[start : start + _INDEX_BATCH])
+
+
 def _size_and_count() -> tuple[int, int]:
-    """Return the size of the table of audit events in bytes, including its indexes, and the number of audit events."""
+    """Return the size of the events and of the search index in bytes, and the number of audit events."""
     with direct_connection(), hotel_context(_hotel()), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_total_relation_size('audit_event'), count(*) FROM audit_event")
+        cursor.execute(
+            "SELECT pg_total_relation_size('audit_event') + pg_total_relation_size('audit_search_term'), count(*) "
+            "FROM audit_event"
+        )
         size, count = cursor.fetchone()
     return size, count
 
 
 def fill(few: int, many: int) -> None:
-    """Insert events into two new hotels. The events have ids in the order of their times, as in production."""
+    """Insert events into two new hotels, and store that all of these events are sealed."""
     for slug, count in (("few", few), ("many", many)):
         services.create_hotel(slug=slug, name=slug)
         with direct_connection(), hotel_context(_hotel(slug)), connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0;" + _FILL, {"count": count})
+            for column, (name, values) in _INDEXED.items():
+                terms = [term(name, value) for value in values]
+                cursor.execute(_FILL_INDEX.format(column=column), [values, terms])
+            _store_as_sealed(slug)
         with direct_connection(), hotel_context(_hotel(slug)), connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE audit_event")
+            cursor.execute("VACUUM ANALYZE audit_event, audit_search_term")
+
+
+def _store_as_sealed(slug: str) -> None:
+    newest = Event.objects.order_by("-id")[0]
+    log = logs.open_log(_hotel(slug).id)
+    with platform_context():
+        Log.objects.filter(pk=log.pk).update(
+            size=1, sealed_transaction=newest.transaction, sealed_id=newest.id
+        )
 
 
 def page(slug: str, name: str) -> float:

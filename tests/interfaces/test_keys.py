@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from tenants.access import api_keys
 from tenants.context import hotel_context, platform_context
 from tenants.errors import InvalidScope

@@ -8,8 +8,8 @@ from celery import current_app
 from django.db import connection
 from django.utils import translation
 
+from audit.reading.search import timeline
 from audit.registry import Outcome
-from audit.selectors import timeline
 from dlq.models import Failure
 from locks import services
 from locks.tasks import make_final_webhook_attempt, send_webhook_deliveries

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
 from tests.conftest import ALPHA_HOST

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from audit.selectors import object_timeline
+from audit.reading.search import object_timeline
 from tenants import host_routing, services
 from tenants.access import api_keys
 from tenants.context import platform_context

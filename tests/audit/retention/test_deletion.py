@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
-from audit.models import Event
+from audit.models import Event, SearchTerm
+from audit.reading.search import EventSearch
 from audit.registry import EventType
 from audit.retention.expired import find_expired_trails
 from audit.retention.run import delete_expired_events
@@ -57,6 +58,23 @@ def test_deletion_removes_whole_tiles_and_the_remaining_events_are_proved(
     assert (report.status, report.deleted) == (Status.VALID, kept), report
     if kept:
         assert f"{kept} older events were deleted by retention." in report.notes
+
+
+def test_deletion_removes_the_entries_of_the_search_index_for_the_deleted_events(
+    hotel: Hotel, lamp_lit: EventType
+) -> None:
+    record_old_events(lamp_lit, hotel.tenant, 512)
+    with hotel_context(hotel):
+        old = set(SearchTerm.objects.values_list("period", flat=True))
+        record_events(lamp_lit, 300)
+    seal_trail(hotel.tenant)
+    assert delete_expired_events().deleted == 512
+    with hotel_context(hotel):
+        left = set(SearchTerm.objects.values_list("period", flat=True))
+        assert old
+        assert left
+        assert not old & left
+        assert len(EventSearch(subject_id="1").apply(Event.objects.all())) == 300
 
 
 def check_proofs(log: Log, tenant: Tenant) -> None:

@@ -25,5 +25,6 @@ def _empty_trails(request: pytest.FixtureRequest) -> None:
         for schema in ("public", *sorted(sql.list_schemas())):
             sql.execute(
                 f'ALTER TABLE "{schema}".audit_event DISABLE TRIGGER USER; TRUNCATE "{schema}".audit_event; '
+                f'TRUNCATE "{schema}".audit_search_term; '
                 f'ALTER TABLE "{schema}".audit_event ENABLE TRIGGER USER'
             )

@@ -7,7 +7,7 @@ import pytest
 from django.db import DataError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq import services
 from dlq.error_reports import report_texts
 from dlq.groups.models import FailureGroup

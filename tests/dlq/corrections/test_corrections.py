@@ -9,7 +9,7 @@ import pytest
 from celery import current_app
 
 from audit.models import Event
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq import payloads, services
 from dlq.corrections import patches
 from dlq.corrections.services import correct_and_retry

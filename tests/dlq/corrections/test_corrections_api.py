@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq.kinds import registry
 from dlq.kinds.registry import Kind
 from dlq.models import Failure, FailureStatus

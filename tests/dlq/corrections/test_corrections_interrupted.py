@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq import services
 from dlq.corrections.services import correct_and_retry
 from dlq.models import Failure, FailureStatus

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq import services
 from dlq.kinds import registry
 from dlq.kinds.registry import Kind

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq.errors import FailureGroupConflict, FailureGroupNotFound, InvalidSplit
 from dlq.groups import splitting
 from dlq.groups.models import FailureGroup

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq import services
 from dlq.events import NAMES
 from dlq.groups.models import FailureGroup

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq.groups import counts
 from dlq.groups.models import FailureGroup
 from dlq.models import Failure

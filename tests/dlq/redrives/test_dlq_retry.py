@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq import tasks
 from dlq.models import Failure
 from dlq.redrives import progress

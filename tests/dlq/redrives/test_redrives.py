@@ -8,7 +8,7 @@ import pytest
 from django.db.models import F
 from django.db.models.expressions import RawSQL
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq import policy, tasks
 from dlq import services as failures
 from dlq.errors import InvalidRedrive, RedriveStateError

@@ -15,7 +15,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from audit.services import record
 from dlq import events
 from dlq.models import OPEN_STATUSES, Attempt, Failure

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.test import Client
 from rest_framework.test import APIClient
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq import selectors, services, tasks
 from dlq.kinds import registry
 from dlq.kinds.registry import Kind

@@ -8,7 +8,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import F
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq import services, tasks
 from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, NonRetryableError
 from dlq.kinds import registry

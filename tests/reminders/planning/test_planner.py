@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from audit.selectors import object_timeline
+from audit.reading.search import object_timeline
 from locks.models import Allocation, Room
 from locks.services import NewStay, add_stays
 from reminders.errors import InvalidReservation

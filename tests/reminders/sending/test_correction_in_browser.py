@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from audit.selectors import timeline
+from audit.reading.search import timeline
 from dlq.models import Failure, FailureStatus
 from dlq.retries import runner
 from reminders.models import Reminder, Reservation

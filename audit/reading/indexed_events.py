@@ -1,0 +1,177 @@
+"""The query set that finds events with the search index.
+
+The search index is written when events are sealed (`audit.indexing`). It says in which periods there are events with a
+property. Only events of these periods are read, by ranges of the primary key. Events that are not sealed yet are not in
+the index, so all events from the period of the oldest unsealed event on are read too.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from django.db import connection
+from django.db.models import Lookup, Q, QuerySet
+
+from audit.indexing.terms import END_OF_PERIODS, first_id_of, period_of
+from audit.models import Event
+from audit.sealing import logs, rows
+from audit.sealing.rows import Key
+from tenants.context import current_tenant
+
+#: The number of periods whose events are read with one query: first few, because most pages are complete then.
+_FIRST_PERIODS = 8
+_MORE_PERIODS = 64
+
+_DESCENDING = (("-id",), ("-pk",))
+_ASCENDING = (("id",), ("pk",))
+
+# Each subquery reads only as many entries of one term as are needed.
+_PERIODS = """
+SELECT DISTINCT period FROM unnest(%s::integer[]) AS wanted (term) CROSS JOIN LATERAL (
+    SELECT period FROM audit_search_term AS entry
+    WHERE entry.term = wanted.term AND period >= %s AND period < %s {others} ORDER BY period {order} LIMIT %s
+) AS found ORDER BY period {order} LIMIT %s
+"""
+_OTHER = """
+AND EXISTS (SELECT FROM audit_search_term AS other WHERE other.term = ANY(%s) AND other.period = entry.period)
+"""
+
+#: Consecutive periods, as the first period and the period after the last one.
+PeriodRange = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCondition:
+    """A condition that each found event meets: the event has one of these terms, or is in one of these periods."""
+
+    terms: Sequence[int]
+    periods: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSearch:
+    """A search with the index. `unsealed_from` is the period of the oldest unsealed event, or None.
+
+    The rarest condition should be the first, because its entries of the index are read first.
+    """
+
+    conditions: Sequence[IndexCondition]
+    unsealed_from: int | None
+
+    def ranges(self, start: int, end: int, *, is_descending: bool) -> Iterator[list[PeriodRange]]:
+        """Yield the ranges of periods that may have matching events, from `start` to `end - 1`.
+
+        The groups of ranges are in the requested order, and so are their events. No period is in two ranges.
+        """
+        sealed_end = end if self.unsealed_from is None else min(end, self.unsealed_from)
+        unsealed = [(sealed_end, end)] if sealed_end < end else []
+        if is_descending and unsealed:
+            yield unsealed
+        number = _FIRST_PERIODS
+        while start < sealed_end:
+            periods = self._find_periods(start, sealed_end, number, is_descending=is_descending)
+            if periods:
+                yield _merge(periods)
+            if len(periods) < number:
+                break
+            if is_descending:
+                sealed_end = min(periods)
+            else:
+                start = max(periods) + 1
+            number = _MORE_PERIODS
+        if unsealed and not is_descending:
+            yield unsealed
+
+    def _find_periods(self, start: int, end: int, number: int, *, is_descending: bool) -> list[int]:
+        """Return the first `number` periods from `start` to `end - 1` that meet the conditions, in the given order."""
+        first, *others = self.conditions
+        # A condition with periods is met outside the index too, so the index cannot exclude any period.
+        narrowing = [list(other.terms) for other in others if not other.periods]
+        query = _PERIODS.format(others=_OTHER * len(narrowing), order="DESC" if is_descending else "ASC")
+        with connection.cursor() as cursor:
+            cursor.execute(query, [list(first.terms), start, end, *narrowing, number, number])
+            found = {period for (period,) in cursor.fetchall()}
+        found |= {period for period in first.periods if start <= period < end}
+        return sorted(found, reverse=is_descending)[:number]
+
+
+class IndexedEvents(QuerySet[Event]):
+    """A query set of events whose rows are read with the search index.
+
+    The results are those of the same query without the index. The index is used if rows are read in the order of ids.
+    The methods `count()`, `exists()` and `iterator()` do not use the index.
+    """
+
+    search: IndexSearch | None = None
+
+    def _clone(self) -> Self:
+        clone: Self = super()._clone()  # type: ignore[misc]
+        clone.search = self.search
+        return clone
+
+    def _fetch_all(self) -> None:
+        order = self.query.order_by or _DESCENDING[0]
+        if self._result_cache is None and self.search and order in (*_DESCENDING, *_ASCENDING):
+            self._result_cache = self._read(self.search, is_descending=order in _DESCENDING)
+        super()._fetch_all()
+
+    def _read(self, search: IndexSearch, *, is_descending: bool) -> list[Any]:
+        events = self._clone()
+        events.search = None
+        events.query.clear_limits()
+        first, end = self.query.low_mark, self.query.high_mark
+        found: list[Any] = []
+        for ranges in search.ranges(*self._bounds(), is_descending=is_descending):
+            condition = Q()
+            for start, stop in ranges:
+                condition |= Q(pk__gte=first_id_of(start), pk__lt=first_id_of(stop))
+            found += events.filter(condition)[: None if end is None else end - len(found)]
+            if len(found) == end:
+                break
+        return found[first:]
+
+    def _bounds(self) -> PeriodRange:
+        """Return the range of periods to which the conditions on the primary key limit the query."""
+        start, end = 0, END_OF_PERIODS
+        for condition in self.query.where.children:
+            if isinstance(condition, Lookup) and getattr(condition.lhs, "target", None) == Event._meta.pk:
+                if condition.lookup_name in {"gt", "gte"}:
+                    start = max(start, period_of(condition.rhs))
+                elif condition.lookup_name in {"lt", "lte"}:
+                    end = min(end, period_of(condition.rhs) + 1)
+        return start, end
+
+
+def find_with_index(
+    events: QuerySet[Event], conditions: Sequence[IndexCondition], *, unsealed_from: int | None
+) -> QuerySet[Event]:
+    """Return the same events as a query set that uses the search index.
+
+    All events in `events` must meet `conditions`.
+    """
+    found = IndexedEvents(Event, query=events.query.chain(), using=events.db)
+    found.search = IndexSearch(conditions, unsealed_from)
+    return found
+
+
+def read_unsealed_from() -> int | None:
+    """Return the period of the oldest event of the current tenant that is not sealed, or None if all are sealed.
+
+    If no event was ever sealed, return the first period. Events of later periods may be sealed too.
+    """
+    log = logs.find_log(current_tenant().id)
+    if log is None or not log.size:
+        return 0
+    oldest = rows.first_unsealed_id(Key(log.sealed_transaction, log.sealed_id))
+    return None if oldest is None else period_of(oldest)
+
+
+def _merge(periods: Sequence[int]) -> list[PeriodRange]:
+    """Return the ranges of consecutive periods."""
+    ranges: list[PeriodRange] = []
+    for period in sorted(periods):
+        if ranges and ranges[-1][1] == period:
+            ranges[-1] = (ranges[-1][0], period + 1)
+        else:
+            ranges.append((period, period + 1))
+    return ranges
