@@ -99,7 +99,7 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
         choices=event_choices, label=_("The event type. Repeat the parameter for several types.")
     )
     category = django_filters.MultipleChoiceFilter(
-        choices=Category,
+        choices=Category.choices,
         label=_("The category of the event type. Repeat the parameter for several categories."),
     )
     actor_kind = django_filters.ChoiceFilter(

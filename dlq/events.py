@@ -26,6 +26,7 @@ NAMES: dict[str, str | StrPromise] = {
     "audit.tasks.seal_all": _("the sealing of the audit trails"),
     "audit.tasks.publish_all": _("the publication of the checkpoints of the audit trails"),
     "audit.tasks.email_checkpoints": _("the sending of the checkpoints of the audit trails by e-mail"),
+    "audit.tasks.delete_expired_events": _("the deletion of audit events after their retention period"),
     "audit.tasks.verify": _("the verification of the audit trail"),
     "audit.tasks.verify_platform": _("the verification of the audit trail of the platform"),
     "locks.tasks.delete_ended_records": _("the deletion of old holds and offers"),

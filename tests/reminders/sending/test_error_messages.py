@@ -55,7 +55,8 @@ def no_template(*_: Any) -> None:
 
 def too_large(reminder: Reminder, *_: Any) -> None:
     Reservation.objects.filter(id=reminder.reservation_id).update(guest_name="ten chars.")
-    Template.objects.update(html="{% for x in guest_name %}" + "x" * 60_000 + "{% endfor %}")
+    source = "{% for x in guest_name %}" + "é" * 20_000 + "{% endfor %}"
+    Template.objects.update(text=source, html=source)
 
 
 def server_unavailable(_reminder: Reminder, _smtp: MailServer, settings: Any) -> None:
