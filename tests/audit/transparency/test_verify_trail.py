@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.transparency.errors import TileNotFound
 from audit.transparency.notes import PrivateKey
 from deploy import verify_trail
 from tests.architecture.modules import ROOT
@@ -72,6 +73,26 @@ def test_unchanged_export_is_valid(verifier: Verifier, lines: list[Line]) -> Non
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 512])
 def test_export_of_a_log_of_any_size_is_valid(verifier: Verifier, size: int) -> None:
     assert verifier.run(Trail(size).export())[0] == VALID
+
+
+@pytest.mark.parametrize(
+    ("size", "first_kept"), [(256, 256), (257, 256), (511, 256), (512, 512), (513, 512), (66_000, 65_792)]
+)
+def test_export_of_the_events_that_retention_has_kept_is_valid(
+    verifier: Verifier, size: int, first_kept: int
+) -> None:
+    """Retention deletes the tiles of level 0 before the first kept event. The control needs one of these tiles."""
+    trail = Trail(size)
+    trail.log.tiles = {
+        tile: hashes
+        for tile, hashes in trail.log.tiles.items()
+        if tile.level or tile.number >= first_kept // 256
+    }
+    assert verifier.run(trail.export(first_kept), "--part")[0] == VALID
+    lines = trail.export(first_kept, earlier_sizes=[first_kept])
+    assert verifier.run(lines, previous=trail.note(first_kept))[0] == VALID
+    with pytest.raises(TileNotFound):
+        trail.export(first_kept - 1)
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 300, 512])
