@@ -162,12 +162,11 @@ def fill(few: int, many: int) -> None:
 
 
 def _store_as_sealed(slug: str) -> None:
+    """Store that all events are sealed. As after a complete run, the next place is after their transaction."""
     newest = Event.objects.order_by("-id")[0]
     log = logs.open_log(_hotel(slug).id)
     with platform_context():
-        Log.objects.filter(pk=log.pk).update(
-            size=1, sealed_transaction=newest.transaction, sealed_id=newest.id
-        )
+        Log.objects.filter(pk=log.pk).update(size=1, sealed_transaction=newest.transaction + 1)
 
 
 def page(slug: str, name: str) -> float:
