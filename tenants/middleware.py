@@ -13,7 +13,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from hotelagent.core.time_zones import known_time_zones
@@ -97,33 +96,48 @@ def _unavailable(request: HttpRequest, tenant: Tenant) -> HttpResponse | None:
     be sent at the wrong time, so there is no fallback.
     """
     if tenant.status == HotelStatus.SUSPENDED:
-        code, title = "hotel-suspended", _("This hotel is suspended")
+        code, title = "hotel-suspended", gettext_lazy("This hotel is suspended")
         reason = gettext_lazy("This hotel is suspended. Its data are kept.")
-        detail = _("The hotel's data are kept. The platform's staff can lift the suspension.")
+        detail = gettext_lazy("The hotel's data are kept. The platform's staff can lift the suspension.")
     elif tenant.time_zone not in known_time_zones():
-        code, title = "unknown-time-zone", _("The hotel's time zone is not known")
+        code, title = "unknown-time-zone", gettext_lazy("The hotel's time zone is not known")
         reason = gettext_lazy("This hotel is unavailable because its time zone is not known to the server.")
-        detail = _("The platform's staff can correct the hotel's time zone.")
+        detail = gettext_lazy("The platform's staff can correct the hotel's time zone.")
     else:
         return None
-    headers = {"Retry-After": "3600", "Cache-Control": "no-store"}
+    response: HttpResponse
+    if _prefers_page(request):
+        with translation.override(_reader_language(request, tenant)):
+            context = {"name": tenant.name, "reason": reason}
+            response = render(request, "tenants/unavailable.html", context, status=503)
+    else:
+        with translation.override(translation.get_language_from_request(request)):
+            problem = {
+                "type": f"/problems/{code}",
+                "title": str(title),
+                "status": 503,
+                "detail": str(detail),
+                "request_id": getattr(request, "request_id", None),
+            }
+        response = JsonResponse(problem, status=503, content_type="application/problem+json")
+    response["Retry-After"], response["Cache-Control"] = "3600", "no-store"
+    response["Vary"] = "Accept, Accept-Language"
+    return response
+
+
+def _prefers_page(request: HttpRequest) -> bool:
+    """Return whether the client prefers an HTML page. Clients of the API always get a problem document."""
     # The first content type is for API clients that send `Accept: */*`. Browsers prefer text/html.
     types = ["application/problem+json", "application/json", "text/html"]
-    if request.get_preferred_type(types) == "text/html":
-        with translation.override(tenant.language):
-            context = {"name": tenant.name, "reason": reason}
-            page = render(request, "tenants/unavailable.html", context, status=503)
-        for header, value in headers.items():
-            page[header] = value
-        return page
-    problem = {
-        "type": f"/problems/{code}",
-        "title": title,
-        "status": 503,
-        "detail": detail,
-        "request_id": getattr(request, "request_id", None),
-    }
-    return JsonResponse(problem, status=503, content_type="application/problem+json", headers=headers)
+    is_api = request.path_info.startswith("/api/v")
+    return not is_api and request.get_preferred_type(types) == "text/html"
+
+
+def _reader_language(request: HttpRequest, tenant: Tenant) -> str:
+    """Return the language that the client accepts, or the hotel's language if the client names no language."""
+    if request.headers.get("Accept-Language") or settings.LANGUAGE_COOKIE_NAME in request.COOKIES:
+        return translation.get_language_from_request(request)
+    return tenant.language
 
 
 class ActorMiddleware:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from django.apps import apps
@@ -75,7 +76,8 @@ class EventAdmin(SavedSearchPages, ReadOnlyModelAdmin):
         """Show the list of events, and record that the current user has read the audit trail."""
         context = {**self.saved_search_context(request), **(extra_context or {})}
         response: HttpResponse = super().changelist_view(request, context)
-        record_reading(search_of(request).names())
+        if response.status_code == HTTPStatus.OK:  # An invalid filter is a redirect, which shows no events.
+            record_reading(search_of(request).names())
         return response
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -11,7 +11,8 @@ from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import ValidationError
 from django.db import DataError
-from django.db.models import Model, QuerySet
+from django.db.models import BinaryField, Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
@@ -32,12 +33,21 @@ MAX_SELECTED = 500
 
 
 class HotelChangeList(ChangeList):  # type: ignore[misc]
-    """Unfold's change list. A filter with an impossible year is treated as an invalid filter, not as a server error."""
+    """Unfold's change list. A filter with an impossible value is an invalid filter, not a server error."""
 
     def get_filters(self, request: HttpRequest) -> Any:
         try:
             return super().get_filters(request)
         except (ValueError, OverflowError) as error:
+            raise IncorrectLookupParameters(error) from error
+
+    def get_results(self, request: HttpRequest) -> None:
+        try:
+            super().get_results(request)
+            len(self.result_list)  # Run the query here, where its errors are handled.
+        except (ValueError, OverflowError) as error:
+            if not self.filter_params:
+                raise
             raise IncorrectLookupParameters(error) from error
 
 
@@ -72,6 +82,13 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> Any:
         return HotelChangeList
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Return whether the URL of the list may filter by the lookup. Digests and encrypted values are not allowed."""
+        names = set(lookup.split(LOOKUP_SEP))
+        if any(field.name in names for field in self.opts.fields if isinstance(field, BinaryField)):
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
 
     def is_list_request(self, request: HttpRequest) -> bool:
         """Return whether the URL of the request is the URL of this model's list, also if the request is an action."""

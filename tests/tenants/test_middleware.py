@@ -81,9 +81,41 @@ def test_suspended_hotel_responds_to_browsers_with_an_html_page(suspended: Hotel
     assert response.status_code == 503
     assert "Hotel Alpha" in response.content.decode()
     assert response["Retry-After"]
+    assert "The database" not in response.content.decode()
 
 
-@pytest.mark.parametrize("accept", ["application/json", "*/*", "application/problem+json"])
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, "Este hotel está suspendido"),
+        ({"accept-language": "en-GB,en;q=0.9"}, "This hotel is suspended"),
+        ({"accept-language": "es-MX"}, "Este hotel está suspendido"),
+        ({"accept-language": "es", "cookie": "django_language=en"}, "This hotel is suspended"),
+    ],
+)
+def test_suspended_hotel_shows_its_page_in_the_language_of_the_reader(
+    suspended: Hotel, client: Client, headers: dict[str, str], expected: str
+) -> None:
+    with platform_context():
+        Hotel.objects.filter(id=suspended.id).update(language="es")
+    page = client.get("/admin/", headers={"host": "alpha.localhost", "accept": "text/html", **headers})
+    assert expected in page.content.decode()
+
+
+def test_suspended_hotel_responds_in_the_language_that_the_api_client_accepts(
+    suspended: Hotel, client: Client
+) -> None:
+    def title(**headers: str) -> str:
+        response = client.get("/api/v1/rooms/", headers={"host": "alpha.localhost", **headers})
+        return str(response.json()["title"])
+
+    assert title(**{"accept-language": "es"}) == "Este hotel está suspendido"
+    assert title() == "This hotel is suspended"
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/json", "*/*", "application/problem+json", "text/html", "text/html,*/*;q=0.8"]
+)
 def test_suspended_hotel_responds_to_api_clients_with_a_problem_document(
     suspended: Hotel, client: Client, accept: str
 ) -> None:

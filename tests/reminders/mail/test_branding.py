@@ -5,16 +5,18 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
+from io import BytesIO
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from PIL import Image
 
 from audit.models import Event
 from reminders.errors import InvalidColour, InvalidLogo
 from reminders.mail.branding import branding_context, text_colour_on
-from reminders.mail.images import MAX_BYTES, read_logo
+from reminders.mail.images import MAX_BYTES, MAX_SCANS, read_logo
 from reminders.models import EmailBranding, Reminder, Reservation
 from reminders.sending import batch
 from reminders.services.emails import set_colour, set_logo
@@ -42,19 +44,31 @@ def png(width: int, height: int) -> bytes:
     )
 
 
-def jpeg(width: int, height: int) -> bytes:
-    """Return the beginning of a JPEG file with these dimensions.
-
-    The file has two valid but rare features that the parser must accept: a fill byte before a segment, and a Huffman
-    table before the segment with the dimensions.
-    """
-    jfif = b"\xff\xe0" + struct.pack(">H", 16) + b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
-    table = b"\xff\xc4" + struct.pack(">H", 4) + b"\0\0"
-    frame = b"\xff\xc2" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\0"
-    return b"\xff\xd8" + jfif + b"\xff" + table + frame + b"\xff\xd9"
+def jpeg(width: int, height: int, *, is_progressive: bool = False) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (width, height), "#c8501e").save(file, "JPEG", progressive=is_progressive)
+    return file.getvalue()
 
 
-@pytest.mark.parametrize(("content", "kind"), [(png(480, 120), "image/png"), (jpeg(480, 120), "image/jpeg")])
+def png_with_damaged_pixels() -> bytes:
+    content = bytearray(png(480, 120))
+    content[content.index(b"IDAT") + 20] ^= 0xFF
+    return bytes(content)
+
+
+def png_without_pixels() -> bytes:
+    content = png(480, 120)
+    return content[: content.index(b"IDAT") - 4] + content[content.index(b"IEND") - 4 :]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (png(480, 120), "image/png"),
+        (jpeg(480, 120), "image/jpeg"),
+        (jpeg(480, 120, is_progressive=True), "image/jpeg"),
+    ],
+)
 def test_logo_format_is_detected_from_the_content_of_the_file(content: bytes, kind: str) -> None:
     logo = read_logo(content)
     assert (logo.type, logo.width, logo.height) == (kind, 480, 120)
@@ -66,14 +80,18 @@ def test_logo_format_is_detected_from_the_content_of_the_file(content: bytes, ki
         (b"", "The file is not a PNG or JPEG image"),
         (b"GIF89a" + b"\0" * 40, "The file is not a PNG or JPEG image"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "The file is not a PNG or JPEG image"),
-        (b"\x89PNG\r\n\x1a\n", "The file is not a PNG or JPEG image"),
+        (jpeg(480, 120) + b"\xff\xda" * MAX_SCANS, "The file is not a PNG or JPEG image"),
+        (b"\x89PNG\r\n\x1a\n", "damaged or incomplete"),
         (png(1, 1) + b"\0" * MAX_BYTES, "limit: 200 kB"),
         (png(2001, 1), "2001 x 1 pixels"),
-        (jpeg(0, 9), "0 x 9 pixels"),
-        (b"\xff\xd8\xff\xe0\xff\xff", "0 x 0 pixels"),
-        (b"\xff\xd8\xff" + b"\xff" * 500, "0 x 0 pixels"),
-        (png(480, 120)[:-1], "The image file is incomplete"),
-        (jpeg(480, 120)[:-1], "The image file is incomplete"),
+        (png(60_000, 1), "60000 x 1 pixels"),
+        (b"\xff\xd8\xff\xe0\xff\xff", "damaged or incomplete"),
+        (b"\xff\xd8\xff" + b"\xff" * 500, "damaged or incomplete"),
+        (png(480, 120)[:-1], "damaged or incomplete"),
+        (png(480, 120)[:100] + b"IEND\xaeB`\x82", "damaged or incomplete"),
+        (png_with_damaged_pixels(), "damaged or incomplete"),
+        (png_without_pixels(), "damaged or incomplete"),
+        (jpeg(480, 120)[:700], "damaged or incomplete"),
     ],
 )
 def test_logo_file_with_an_invalid_format_or_size_is_rejected(content: bytes, expected: str) -> None:
