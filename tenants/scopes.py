@@ -23,7 +23,8 @@ HOTEL_SCOPES = {
     "reservations:write": _("Create, change and cancel reservations"),
     "calendar:read": _("Read the calendar of stays, without guest data"),
     "reminders:read": _("View reminders, rules and templates"),
-    "reminders:write": _("Change rules and templates, send and cancel reminders"),
+    "reminders:write": _("Send and cancel reminders, and change the suppression list"),
+    "reminders:manage": _("Change rules, templates and the e-mail branding"),
     "dlq:read": _("View failures"),
     "dlq:write": _("Report, retry and discard failures"),
     "dlq:work": _("Claim and process failures that this API key or a key with the same name has reported"),
@@ -89,6 +90,8 @@ _RESOURCES = {
     "waffle": "hotels",
 }
 
+#: The models whose rows only the scope `manage` may change. They decide what guests receive from then on.
+_MANAGED_MODELS = frozenset({"reminders.rule", "reminders.template", "reminders.emailbranding"})
 
 #: The scopes of custom permissions. Other scopes are derived from the action ("view", "add") and the model.
 #: Managers choose the auditor, like the staff. Auditors can only view the audit trail.
@@ -104,11 +107,13 @@ def permission_scope(permission: str) -> str:
     """Return the scope that corresponds to one of Django's permissions.
 
     >>> permission_scope("locks.view_room"), permission_scope("reminders.change_rule")
-    ('rooms:read', 'reminders:write')
+    ('rooms:read', 'reminders:manage')
     """
     if permission in _PERMISSION_SCOPES:
         return _PERMISSION_SCOPES[permission]
     app_label, _dot, codename = permission.partition(".")
     action, _underscore, model = codename.partition("_")
-    resource = _RESOURCES.get(f"{app_label}.{model}") or _RESOURCES.get(app_label) or app_label
-    return f"{resource}:{'read' if action == 'view' else 'write'}"
+    label = f"{app_label}.{model}"
+    resource = _RESOURCES.get(label) or _RESOURCES.get(app_label) or app_label
+    change = "manage" if label in _MANAGED_MODELS else "write"
+    return f"{resource}:{'read' if action == 'view' else change}"

@@ -12,6 +12,7 @@ _CONVENTIONS = """
 Send `Authorization: Bearer <key>` with every request. Managers create API keys in the admin (Access, API keys), and
 operators with `manage.py create_api_key`. A key is valid for one hotel and allows only the operations of its scopes.
 Each operation below names the scope that it requires. Use *Authorize* to try the operations with your key.
+`reminders:write` sends and cancels reminders. Rules, templates and the e-mail branding require `reminders:manage`.
 
 ### Idempotency
 Send an `Idempotency-Key` with each POST that creates something: a new random value for each request, and the same value
