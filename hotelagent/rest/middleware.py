@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.middleware.common import CommonMiddleware
+from django.shortcuts import render
 
 from hotelagent.core.ids import uuid7
 from hotelagent.rest import problems
@@ -13,6 +14,8 @@ from hotelagent.rest.errors import problem_response
 #: Accepted request ids of clients and proxies. Line breaks are refused, because they could forge log lines.
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 API_PREFIX = "/api/v"
+#: Maximum size of a request body in bytes. It exceeds the largest file that staff may upload.
+MAX_BODY_BYTES = 10_000_000
 
 _Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -57,6 +60,23 @@ class ProblemDocumentMiddleware:
             if header in response:
                 replacement[header] = response[header]
         return replacement
+
+
+class BodyLimitMiddleware:
+    """Refuses requests whose body exceeds `MAX_BODY_BYTES`, whatever its content type, before any code reads the body.
+
+    Django limits the size of forms and JSON, but not of uploaded files. A body without `Content-Length` is empty for
+    Django.
+    """
+
+    def __init__(self, get_response: _Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdecimal() and int(length) > MAX_BODY_BYTES:
+            return render(request, "413.html", {"limit": MAX_BODY_BYTES // 1_000_000}, status=413)
+        return self.get_response(request)
 
 
 class SlashMiddleware(CommonMiddleware):

@@ -66,6 +66,8 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "hotelagent.rest.middleware.SlashMiddleware",
+    # BodyLimitMiddleware comes before CsrfViewMiddleware, which reads the forms of anonymous clients.
+    "hotelagent.rest.middleware.BodyLimitMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "tenants.middleware.ActorMiddleware",

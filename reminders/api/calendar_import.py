@@ -17,7 +17,7 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelAPIView
-from reminders.reservations.calendars.content import decode
+from reminders.reservations.calendars.content import MAX_BYTES, MAX_EVENTS_IN_REQUEST, decode
 from reminders.reservations.calendars.event_import import import_calendar
 
 
@@ -31,7 +31,8 @@ class CalendarParser(BaseParser):
     ) -> dict[str, str]:
         charset = Message()
         charset["Content-Type"] = media_type or self.media_type
-        return {"calendar": decode(stream.read(), charset=charset.get_content_charset(""))}
+        # `decode` refuses a longer body.
+        return {"calendar": decode(stream.read(MAX_BYTES + 1), charset=charset.get_content_charset(""))}
 
 
 class CalendarSerializer(StrictSerializer):
@@ -106,9 +107,10 @@ class ImportCalendarView(IdempotentMixin, HotelAPIView):
 
         Each event becomes a reservation whose number is the UID of the event. Importing the same file again changes
         nothing. Guest data of existing reservations is kept. Only reservations that were imported from a calendar file
-        are changed.
+        are changed. The file may have 200 events and 5 MB as `text/calendar`, or 2.5 MB as JSON.
         """
         serializer = CalendarSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        report = import_calendar(serializer.validated_data["calendar"].encode())
+        content = serializer.validated_data["calendar"].encode()
+        report = import_calendar(content, max_events=MAX_EVENTS_IN_REQUEST)
         return Response(report.as_json())

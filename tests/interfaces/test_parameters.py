@@ -3,7 +3,11 @@
 from typing import Any
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
+
+from hotelagent.rest.middleware import MAX_BODY_BYTES
+from tenants.models import Hotel
 
 pytestmark = pytest.mark.django_db
 
@@ -96,3 +100,30 @@ def test_body_of_ten_megabytes_returns_413(api: APIClient) -> None:
     body = b'{"name": "%s"}' % (b"a" * 10_000_000)
     response = api.put("/api/v1/reservations/by-external-id/R1/", body, content_type="application/json")
     assert (response.status_code, response.json()["type"]) == (413, "/problems/too-large")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "text/calendar", "multipart/form-data; boundary=x", "text/x-unknown"]
+)
+def test_body_over_the_limit_of_all_content_types_returns_413(api: APIClient, content_type: str) -> None:
+    body = "x" * (MAX_BODY_BYTES + 1)
+    response = api.generic("POST", "/api/v1/reservations/import-calendar/", body, content_type)
+    assert (response.status_code, response.json()["type"]) == (413, "/problems/too-large")
+
+
+def test_upload_over_the_limit_to_the_login_page_returns_413_before_it_is_read(
+    client: Client, hotel: Hotel
+) -> None:
+    """The CSRF protection reads the form of an anonymous client, and Django would store the file on the disk."""
+    headers = {"host": "alpha.localhost", "accept-language": "es"}
+
+    class Unread:
+        def read(self, *_: object) -> bytes:
+            raise AssertionError("The body was read.")
+
+        readline = read
+
+    environ: dict[str, Any] = {"wsgi.input": Unread(), "CONTENT_LENGTH": str(MAX_BODY_BYTES + 1)}
+    response = client.post("/admin/login/", headers=headers, **environ)
+    assert response.status_code == 413
+    assert "10 MB" in response.content.decode()

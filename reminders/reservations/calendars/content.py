@@ -17,6 +17,10 @@ from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import InvalidFile
 
 MAX_BYTES = 5_000_000
+#: The maximum number of events in a calendar that a worker or a command imports.
+MAX_EVENTS = 5_000
+#: The maximum number of events in a calendar that an API client sends, because each event takes about 30 ms.
+MAX_EVENTS_IN_REQUEST = 200
 
 #: A line break within a long line (RFC 5545, section 3.1). The break may separate the bytes of one character.
 #: A line that consists only of spaces is not joined to the previous line, because it may be a separate, empty line.
@@ -86,6 +90,20 @@ def decode(content: bytes, *, charset: str = "") -> str:
         except UnicodeError:
             continue
     return unfolded.decode("latin-1")
+
+
+def check_number_of_events(content: CalendarContent, *, limit: int) -> None:
+    """Raise InvalidFile if the calendar has too many events. The check runs before the events are read."""
+    if len(content.events) > limit:
+        raise InvalidFile(
+            TranslatableMessage(
+                _(
+                    "The calendar has too many events: {count:,} (limit: {limit:,}). Split it into several files."
+                ),
+                count=len(content.events),
+                limit=limit,
+            )
+        )
 
 
 def _encodings(charset: str) -> Iterator[str]:

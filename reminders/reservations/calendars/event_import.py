@@ -27,7 +27,7 @@ from reminders.errors import InvalidReservation
 from reminders.local_time import hotel_time_zone, local_date
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.calendars import uids
-from reminders.reservations.calendars.content import decode
+from reminders.reservations.calendars.content import MAX_EVENTS, decode
 from reminders.reservations.calendars.ical_parser import (
     Booking,
     Cancellation,
@@ -67,7 +67,9 @@ class ImportResult:
     unassigned: list[Span] = field(default_factory=list)
 
 
-def import_calendar(content: bytes, *, charset: str = "", url: str = "") -> CalendarReport:
+def import_calendar(
+    content: bytes, *, charset: str = "", url: str = "", max_events: int = MAX_EVENTS
+) -> CalendarReport:
     """Import the events of an iCalendar file as reservations, without assigning rooms. Raises InvalidFile.
 
     Reservations that are missing from the file are not changed. If the file was downloaded, `url` is its URL, and
@@ -75,7 +77,10 @@ def import_calendar(content: bytes, *, charset: str = "", url: str = "") -> Cale
     """
     zone = hotel_time_zone()
     parsed = parse_calendar(
-        decode(content, charset=charset), zone=zone, today=local_date(timezone.now(), zone=zone)
+        decode(content, charset=charset),
+        zone=zone,
+        today=local_date(timezone.now(), zone=zone),
+        max_events=max_events,
     )
     digest = uids.url_digest(url) if url else uids.FILE_DIGEST
     return import_events(parsed, source=CalendarSource(digest)).report
