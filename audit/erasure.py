@@ -8,7 +8,7 @@ commitment, so an erasure does not change the log.
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from django.db import connection
@@ -27,9 +27,7 @@ _ERASE = """
 UPDATE audit_event SET personal = erased.personal
 FROM json_to_recordset(%s) AS erased (id uuid, personal jsonb) WHERE audit_event.id = erased.id
 """
-_WITH_TEXT = (
-    "EXISTS (SELECT FROM jsonb_each(personal) AS field WHERE field.value -> 'value' = to_jsonb(%s::text))"
-)
+_WITH_TEXT = "EXISTS (SELECT FROM jsonb_each(personal) AS field WHERE lower(field.value ->> 'value') = ANY(%s::text[]))"
 
 #: A function that returns whether any of the given texts contains an identifier of the guest.
 Matcher = Callable[[Iterable[str]], bool]
@@ -60,26 +58,26 @@ def erase_guest(is_match: Matcher, *, seconds: float | None = None) -> ErasedEve
     return ErasedEvents(count, is_complete=True)
 
 
-def erase_staff_member(*, user_id: uuid.UUID, username: str = "") -> int:
+def erase_staff_member(*, user_id: uuid.UUID, username: str = "", email: str = "") -> int:
     """Erase the personal values of a member of staff from the trail of the current tenant, and return the number of
     changed events.
 
     The person's name, IP addresses and user agents are erased from the events that the person caused directly or
     through a task. All personal fields are erased from the events about the person's account. Fields whose value is the
-    user name are erased from all events. The saved searches of the person are deleted, and the searches for the user
-    name.
+    user name or the e-mail address are erased from all events. The saved searches of the person are deleted, and the
+    searches for the user name or the e-mail address.
     """
+    names = [name.lower() for name in (username, email) if name]
     searches_of(user_id).delete()
-    if username:
-        forget_searches(lambda texts: username in texts)
+    forget_searches(lambda texts: any(text.lower() in names for text in texts))
     identifier = str(user_id)
     own = by_person(Event.objects.all(), identifier)
     about = Event.objects.filter(subject_kind="user", subject_id=identifier)
     count = sum(_erase_in_batches(own, lambda event: _fields_of_actor(event, identifier)))
     count += sum(_erase_in_batches(about, lambda event: set(event.personal or {}) - ORIGIN))
-    if username:
-        named = Event.objects.extra(where=[_WITH_TEXT], params=[username])  # noqa: S610 - a constant with a parameter
-        count += sum(_erase_in_batches(named, lambda event: _fields_with_text(event, username)))
+    if names:
+        named = Event.objects.extra(where=[_WITH_TEXT], params=[names])  # noqa: S610 - a constant with a parameter
+        count += sum(_erase_in_batches(named, lambda event: _fields_with_text(event, names)))
     return count
 
 
@@ -133,5 +131,8 @@ def _fields_of_actor(event: Event, identifier: str) -> set[str]:
     return {name for name, person in people.items() if person == (ActorKind.USER, identifier)}
 
 
-def _fields_with_text(event: Event, text: str) -> set[str]:
-    return {name for name, field in (event.personal or {}).items() if field.get("value") == text}
+def _fields_with_text(event: Event, texts: Collection[str]) -> set[str]:
+    """Return the names of the personal fields whose value is one of the texts, which are in lower case."""
+    return {
+        name for name, field in (event.personal or {}).items() if str(field.get("value")).lower() in texts
+    }

@@ -238,15 +238,13 @@ RECORDS_DELETED = _register_operation(
     labels={"kind": RECORD_KINDS},
 )
 
-# The field `filters` has the names of the search filters, without the values. The name of a search may name a person.
+# The field `filters` has the names of the search filters, without the values. The name of a search may name a person,
+# so it is not recorded.
 SEARCH_SAVED = register(
     "audit.search_saved",
-    description=_("{actor} saved the search {name} of the audit trail"),
+    description=_("{actor} saved a search of the audit trail (filters: {filters})"),
     fields=("filters",),
-    personal=("name",),
 )
 SEARCH_DELETED = register(
-    "audit.search_deleted",
-    description=_("{actor} deleted the saved search {name} of the audit trail"),
-    personal=("name",),
+    "audit.search_deleted", description=_("{actor} deleted a saved search of the audit trail")
 )

@@ -17,6 +17,7 @@ from waffle.models import AbstractBaseFlag, Flag, Sample, Switch
 from audit import events
 from audit.erasure import erase_staff_member
 from audit.hotel_trail import record_in_both_trails
+from audit.publishing.auditors import remove_auditor
 from audit.reading.search import events_of_type
 from audit.recording.values import clean
 from audit.registry import EventType
@@ -98,8 +99,10 @@ def _activation_changed(*, user: User, **_: Any) -> None:
 
 
 @receiver(tenant_signals.staff_erased)
-def _staff_erased(*, user: User, username: str, **_: Any) -> None:
-    count = erase_staff_member(user_id=user.pk, username=username)
+def _staff_erased(*, user: User, username: str, email: str, **_: Any) -> None:
+    # The change of the auditor records the address, which the erasure then erases.
+    remove_auditor(email)
+    count = erase_staff_member(user_id=user.pk, username=username, email=email)
     hotel_id = current_tenant().id
     fields = {"hotel": str(hotel_id or ""), "events": count}
     record(events.STAFF_ERASED, subject=("user", user.pk), **fields)

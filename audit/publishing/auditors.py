@@ -20,3 +20,10 @@ def change_auditor(*, email: str, language: str) -> None:
         auditor.email, auditor.language = email, language
         auditor.save(update_fields=["email", "language"])
         record(AUDITOR_CHANGED, before=before, after=email, language=language)
+
+
+def remove_auditor(email: str) -> None:
+    """Remove the address of the auditor of the current tenant if this is the address."""
+    auditor = Auditor.objects.read()
+    if email and auditor.email.lower() == email.lower():
+        change_auditor(email="", language=auditor.language)

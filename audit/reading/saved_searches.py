@@ -50,7 +50,7 @@ def save_search(*, user_id: UUID, name: str, query: str) -> SavedSearch:
             defaults={"query": query},
             create_defaults={"query": query, "hotel_id": current_tenant().id, "user_id": user_id},
         )
-        record(SEARCH_SAVED, subject=("saved_search", search.pk), name=name, filters=_filters(query))
+        record(SEARCH_SAVED, subject=("saved_search", search.pk), filters=_filters(query))
     return search
 
 
@@ -73,7 +73,7 @@ def delete_search(*, user_id: UUID, search_id: UUID) -> None:
         search = searches_of(user_id).select_for_update().filter(pk=search_id).first()
         if search is not None:
             search.delete()
-            record(SEARCH_DELETED, subject=("saved_search", search_id), name=search.name)
+            record(SEARCH_DELETED, subject=("saved_search", search_id))
 
 
 def forget_searches(is_match: Callable[[Iterable[str]], bool]) -> int:

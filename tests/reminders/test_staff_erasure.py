@@ -1,10 +1,15 @@
 """Test that the erasure of a member of staff covers all tables, also those that are not about staff."""
 
+from uuid import UUID
+
 import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
+from audit.publishing.auditors import change_auditor
+from audit.reading.models import SavedSearch
+from audit.reading.saved_searches import save_search
 from dlq.redrives import progress
 from dlq.redrives import services as redrives
 from dlq.redrives.models import Redrive
@@ -12,6 +17,7 @@ from dlq.redrives.services import RedriveOptions
 from dlq.retention.models import FailureSettings
 from dlq.retention.settings import change_settings
 from dlq.selection import FailureSelection
+from hotelagent.core.ids import uuid7
 from reminders.file_imports import services as file_imports
 from reminders.models import FileImport
 from reminders.models.file_imports import ImportKind
@@ -50,6 +56,10 @@ def act_as(person: Actor, tenant: Tenant) -> None:
     with actor_context(person):
         redrives.start(selection=FailureSelection(), options=RedriveOptions())
         change_settings(alert_recipients=["Rosa@diaz.example", "ops@hotel.example"])
+        change_auditor(email="Rosa@diaz.example", language="en")
+        save_search(user_id=UUID(person.id), name="Rosa", query="event=hold.acquired")
+        save_search(user_id=uuid7(), name="Manager", query="text=ROSA%40diaz.example")
+        save_search(user_id=uuid7(), name="Kept", query="event=hold.acquired")
         if tenant.id is not None:
             file_imports.upload_file(
                 kind=ImportKind.ROOMS,
@@ -79,12 +89,20 @@ def test_erasure_of_a_member_of_staff_leaves_no_name_in_any_table(hotel: Hotel, 
     arguments = ["--platform"] if is_platform else ["--hotel", hotel.slug]
     call_command("erase_staff", "rosa.diaz", *arguments, "--yes")
     with context_of(tenant):
-        assert before >= {"tenants_user", "audit_event", "dlq_redrive", "dlq_failuresettings"}
+        assert before >= {
+            "tenants_user",
+            "audit_event",
+            "audit_auditor",
+            "audit_savedsearch",
+            "dlq_redrive",
+            "dlq_failuresettings",
+        }
         assert ("reminders_fileimport" in before) is not is_platform
         assert tables_with_traces() == set()
         first, second = Redrive.objects.order_by("id")
         assert (first.actor["id"], first.actor_label) == (str(user.pk), str(user.pk))
         assert (second.id, second.actor_label) == (kept.id, "ben")
+        assert [search.name for search in SavedSearch.objects.all()] == ["Kept"]
         assert FailureSettings.objects.read().alert_recipients == ["ops@hotel.example"]
         progress.advance(redrive_id=first.id)
         assert tables_with_traces() == set()

@@ -3,9 +3,12 @@
 import datetime
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from audit.checks import check_publication
@@ -18,8 +21,9 @@ from audit.sealing.events import AUDITOR_CHANGED
 from audit.sealing.logs import last_checkpoint, open_log
 from audit.sealing.models import Log
 from audit.tasks import email_checkpoints
-from audit.transparency.checkpoints import open_checkpoint
+from audit.transparency.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from audit.transparency.notes import PrivateKey
+from deploy import verify_trail
 from hotelagent.core.messages import message_from_json
 from tenants.context import PLATFORM, hotel_context, platform_context
 from tenants.models import Hotel
@@ -97,6 +101,25 @@ def test_newest_checkpoint_is_emailed_to_the_auditor_as_text_and_attachment(
     assert message["Auto-Submitted"] == "auto-generated"
     assert email_state(log)["size"] == log.size
     assert unpublished_seconds() == 0
+
+
+def test_attachment_shows_the_standalone_verifier_whether_the_log_continues_it(
+    hotel: Hotel, log: Log, smtp: MailServer, signing_key: PrivateKey, tmp_path: Path
+) -> None:
+    email_checkpoints()
+    [attachment] = smtp.to(ADDRESS)[0].iter_attachments()
+    earlier, key, export = tmp_path / "earlier", tmp_path / "key", tmp_path / "export"
+    earlier.write_bytes(attachment.get_content())
+    key.write_text(signing_key.public.text)
+    with hotel_context(hotel):
+        change_auditor(email=ADDRESS, language="es")
+    seal_trail(hotel.tenant)
+    call_command("audit_export", hotel="alpha", to=export, stdout=StringIO())
+    arguments = [str(export), "--key", str(key), "--previous", str(earlier)]
+    assert verify_trail.main(arguments) == 0
+    forged = Checkpoint(log.origin, log.size, bytes(32))
+    earlier.write_text(sign_checkpoint(forged, [signing_key]))
+    assert verify_trail.main(arguments) == 1
 
 
 def test_email_is_sent_once_a_day_and_only_if_the_checkpoint_is_new(
