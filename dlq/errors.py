@@ -29,7 +29,7 @@ class FailureNotRetryable(DomainError):
     """
 
     code = "failure-not-retryable"
-    title = _("Only the reporting system can retry this failure")
+    title = _("Only the system that reported this failure can retry it")
 
 
 class EventConflict(DomainError):

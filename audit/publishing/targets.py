@@ -78,8 +78,8 @@ def _check_continues(log: Log, last: StoredCheckpoint, earlier_note: str) -> Non
         if log.first_kept:
             reason = TranslatableMessage(
                 _(
-                    "The published checkpoint is damaged, or older than the {number} events that retention deleted. "
-                    "Move the file to another folder."
+                    "The published checkpoint is damaged, or it was signed before {number} old events were deleted. "
+                    "Move the checkpoint file to another folder."
                 ),
                 number=log.first_kept,
             )

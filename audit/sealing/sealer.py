@@ -105,9 +105,9 @@ def _append(log: Log, found: Sequence[EventRow], keys: Sequence[PrivateKey]) -> 
 
 
 def countersign(log: Log, keys: Sequence[PrivateKey]) -> None:
-    """Add the signatures of new keys to the newest checkpoint of a log, so that each key has signed the checkpoint.
+    """Add the missing signatures to the newest checkpoint of a log, so that all keys have signed the checkpoint.
 
-    Raises SealingRefused if none of the keys has signed the checkpoint before.
+    Raises SealingRefused if the checkpoint does not have a signature of at least one of these keys yet.
     """
     with platform_context(), transaction.atomic():
         locked = _lock(log)

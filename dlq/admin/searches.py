@@ -31,7 +31,7 @@ class SearchedFailures(admin.SimpleListFilter):
     The filter is not displayed. A link below the search results sets the parameter.
     """
 
-    title = _("failures that the search reads")
+    title = _("failures to search")
     parameter_name = _PARAMETER
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:

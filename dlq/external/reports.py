@@ -79,7 +79,7 @@ def _capture(report: Report, *, client: str, work_key: str = "") -> services.Cap
         retry=report.retry,
         work_key=work_key,
         # The namespace of the client is a prefix of the ordering key. So a client cannot use our own ordering keys.
-        # Otherwise, a failure that a client reports could block failures of this application with the same key.
+        # Otherwise, retries of this application could wait for a failure of a client that has the same ordering key.
         ordering_key=f"{namespace(client)}{report.ordering_key}" if report.ordering_key else "",
     )
 

@@ -117,7 +117,7 @@ class FailureGroup(models.Model):
     #: The fingerprint of the group that this group was joined to, or null. That group gets the new errors.
     joined_to = FingerprintField(null=True, editable=False)
     #: The rules that assign some errors of this group to other groups (see `dlq.groups.rules`).
-    #: Each rule has conditions, and the `fingerprint` of the group to which errors that meet the conditions belong.
+    #: Each rule has conditions and a `fingerprint`. Errors that meet the conditions belong to that fingerprint's group.
     #: Null and an empty list mean that the group has no rules.
     splits = models.JSONField(null=True, editable=False)
     #: The fingerprint of the group that this group was split from, or null.

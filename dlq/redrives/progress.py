@@ -29,7 +29,7 @@ SECONDS = 4.0
 #: A late step schedules at most as many retries as the rate of the redrive job allows for this period.
 #: Without this limit, a redrive job that was interrupted for an hour would schedule an hour's retries in one step.
 MAX_BURST = timedelta(seconds=10)
-#: The shortest and the longest delay between two steps of a redrive job that only wait for results of retries.
+#: The shortest and the longest delay between two steps of a redrive job while the job only waits for retries.
 #: The delay grows while the redrive job runs.
 MIN_DELAY, MAX_DELAY = timedelta(seconds=2), timedelta(seconds=60)
 _NOW = timedelta(0)

@@ -192,12 +192,10 @@ def _attempts(failure_ids: Iterable[UUID]) -> QuerySet[Attempt]:
 
 
 def _delete_unused_groups(*, before: datetime.datetime) -> None:
-    """Delete groups that have no failures and whose latest error occurred before this time.
+    """Delete groups whose failures are all deleted and whose latest error occurred before the time `before`.
 
-    Groups with rules or notes are kept, because staff wrote them.
-
-    A group is deleted even if an old attempt refers to the group, because there is no index to find such attempts. The
-    group stores the traceback of the attempt, so the traceback is deleted too.
+    Groups with rules or notes are kept, because staff wrote them. Old attempts may still refer to a deleted group. The
+    tracebacks of these attempts are stored in the group, so the tracebacks are deleted too.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_DELETE_GROUPS, [before])

@@ -126,8 +126,8 @@ def database_metrics(
 ) -> None:
     """Register metrics whose values come from the database.
 
-    The function `read` queries and returns the metrics for each request to `/metrics`. The function `describe` must
-    return metrics with the same names, without a query.
+    On each request to `/metrics`, the function `read` is called. It reads the database and returns the metrics. The
+    function `describe` must return metrics with the same names without reading the database.
     """
     registered = _DatabaseMetrics(name, read, describe)
     REGISTRY.register(registered)

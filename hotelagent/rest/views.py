@@ -98,7 +98,7 @@ class HotelViewSet(HotelAPIView, GenericViewSet[Any]):
 class EditableMixin(HotelViewSet):
     """Mixin of view sets whose resources clients change. Responses with one resource have its ETag.
 
-    A change with `If-Match` is refused if the resource has another version.
+    A change with `If-Match` is refused if the resource was changed since the client read it.
     """
 
     def resource_response(self, instance: Any, *, status_code: int = status.HTTP_200_OK) -> Response:
@@ -123,7 +123,7 @@ class EditableMixin(HotelViewSet):
                 instance = get_object_or_404(rows, pk=instance.pk)
                 if not preconditions.allow(version_of(self.get_serializer(instance).data)):
                     raise PreconditionFailed(
-                        _("The resource has another version. Get it again and repeat your change.")
+                        _("The resource was changed since you read it. Read it again and repeat your change.")
                     )
             yield instance
 

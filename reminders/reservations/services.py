@@ -84,7 +84,7 @@ def _store(requested: Reservation, *, may_change: Callable[[str | None], bool]) 
         )
     if not may_change(stored.version):
         raise ReservationConflict(
-            _("The reservation has another version. Get it again and repeat your change.")
+            _("The reservation was changed since you read it. Read it again and repeat your change.")
         )
     return _update(stored, requested), False
 

@@ -1,4 +1,4 @@
-"""Functions that run PostgreSQL's client programs (pg_dump, pg_restore) on the database of the direct connection."""
+"""Functions that run pg_dump and pg_restore over the direct database connection, which bypasses the pooler."""
 
 import os
 import re

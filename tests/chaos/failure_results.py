@@ -38,9 +38,9 @@ class StoredFailure:
 
 @dataclass(frozen=True)
 class Run:
-    """A line that a run of a job has appended to the record file.
+    """A line of the record file. Each run of a job appends a line when it starts and when it ends.
 
-    `key` is the id of the failure that the handler processes, or the idempotency key of the Celery task.
+    `key` is the idempotency key of a Celery task, or else the id of the failure.
     """
 
     event: str

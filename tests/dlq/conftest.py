@@ -80,7 +80,7 @@ def capture_failure(
 ) -> Failure:
     """Store a failed message in the dead-letter queue and return the failure.
 
-    The fixture `lamp` handles the retries of the message.
+    Retries of the message call the test handler that the fixture `lamp` registers.
     """
     captured = services.capture(
         is_task=False,

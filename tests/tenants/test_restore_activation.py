@@ -40,7 +40,9 @@ def test_restored_hotel_without_overdue_items_is_activated(sol: Hotel, file: Pat
     assert host_routing.resolve("sol.localhost") is not None
 
 
-def test_hotel_restored_from_a_backup_with_overdue_due_items_stays_suspended(sol: Hotel, file: Path) -> None:
+def test_restored_hotel_stays_suspended_if_its_backup_contains_overdue_reminders(
+    sol: Hotel, file: Path
+) -> None:
     """The restored hotel must not repeat a reminder that the original hotel may have sent after the backup."""
     schedule_overdue_item(sol)
     backup(file, "sol")

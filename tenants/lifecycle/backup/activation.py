@@ -49,9 +49,9 @@ def find_suspension_reasons(
 
 
 def find_overdue_items(hotel: Hotel) -> QuerySet[DueItem]:
-    """Return the hotel's overdue due items, which may have been processed after the backup was made.
+    """Return the entries of the hotel's due queue whose due time has passed, except for recurring entries.
 
-    Recurring items, such as calendar imports, are omitted.
+    A worker may have processed these entries after the backup was made. Calendar imports are recurring, for example.
     """
     recurring = [kind.name for kind in due.kinds().values() if kind.recurring]
     return DueItem.objects.filter(hotel_id=hotel.id, due_at__lte=Now()).exclude(kind__in=recurring)
