@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
-from audit.models import ActorKind, Event
+from audit.models import ActorKind, Event, attach_causes
 from audit.reading.search import EventSearch, event_choices
 from audit.reading.trail_reads import record_reading
 from audit.registry import Category, Outcome, Severity
@@ -155,6 +155,12 @@ class EventViewSet(HotelReadOnlyViewSet):
     serializer_class = EventSerializer
     filterset_class = EventFilter
     required_scopes = {"GET": "audit:read"}
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """Return one page of events. The causes of all row changes on the page are read with one query."""
+        page = super().paginate_queryset(queryset)
+        attach_causes(page or [])
+        return page
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         record_reading(["id"])

@@ -1,8 +1,9 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 from tenants.database import privileges
 from tenants.queue import due
+from tenants.tracked_rows import tracked_tables
 
 
 class AuditConfig(AppConfig):
@@ -17,7 +18,16 @@ class AuditConfig(AppConfig):
 
         from audit import checks, listeners  # noqa: F401, PLC0415 - these register themselves
         from audit.retention import metrics as retention_metrics  # noqa: F401, PLC0415
+        from audit.row_changes import events  # noqa: PLC0415
         from audit.sealing import metrics  # noqa: F401, PLC0415
         from audit.verification import scheduled  # noqa: PLC0415
 
+        tracked = {table.name for table in tracked_tables()}
+        events.TABLE_LABELS.update(
+            {
+                model._meta.db_table: model._meta.verbose_name_plural
+                for model in apps.get_models()
+                if model._meta.db_table in tracked
+            }
+        )
         due.register(kind=scheduled.VERIFICATION_DUE, task="audit.tasks.verify", daily=True)

@@ -64,17 +64,20 @@ def erase_staff_member(*, user_id: uuid.UUID, username: str = "", email: str = "
 
     The person's name, IP addresses and user agents are erased from the events that the person caused directly or
     through a task. All personal fields are erased from the events about the person's account. Fields whose value is the
-    user name or the e-mail address are erased from all events. The saved searches of the person are deleted, and the
-    searches for the user name or the e-mail address.
+    user name or the e-mail address are erased from all events. The personal values of the account's row are erased from
+    the events about changed rows. The saved searches of the person are deleted, and the searches for the user name or
+    the e-mail address.
     """
     names = [name.lower() for name in (username, email) if name]
     searches_of(user_id).delete()
     forget_searches(lambda texts: any(text.lower() in names for text in texts))
     identifier = str(user_id)
+    rows = Event.objects.filter(personal__has_key=identifier)
     own = by_person(Event.objects.all(), identifier)
     about = Event.objects.filter(subject_kind="user", subject_id=identifier)
     count = sum(_erase_in_batches(own, lambda event: _fields_of_actor(event, identifier)))
     count += sum(_erase_in_batches(about, lambda event: set(event.personal or {}) - ORIGIN))
+    count += sum(_erase_in_batches(rows, lambda _event: {identifier}))
     if names:
         named = Event.objects.extra(where=[_WITH_TEXT], params=[names])  # noqa: S610 - a constant with a parameter
         count += sum(_erase_in_batches(named, lambda event: _fields_with_text(event, names)))

@@ -21,6 +21,7 @@ from audit.publishing.auditors import remove_auditor
 from audit.reading.search import events_of_type
 from audit.recording.values import clean
 from audit.registry import EventType
+from audit.row_changes.tables import restate_rows
 from audit.sealing.hotels import close_trail, continue_trail
 from audit.services import record, record_in_own_transaction
 from hotelagent.admin import signals as admin_signals
@@ -166,6 +167,10 @@ def _hotel_data_deletion_started(*, hotel: Hotel, **_: Any) -> dict[str, Any]:
 @receiver(tenant_signals.hotel_restored)
 def _continue_trail(*, hotel: Hotel, detail: dict[str, Any], **_: Any) -> None:
     continue_trail(hotel, original_id=UUID(detail["original"]["id"]), is_masked=detail["masked"])
+    if detail["masked"]:
+        # A masked copy has no events, so the recorded state of the rows begins with the restored rows.
+        with hotel_context(hotel):
+            restate_rows()
 
 
 @receiver(tenant_signals.api_key_revoked)

@@ -3,14 +3,18 @@
 Triggers reject all changes of rows except the erasure of personal values.
 """
 
+import datetime
 import json
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.contrib.admin import display
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Func
 from django.db.models.functions import Cast, Now
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from audit import registry
@@ -31,11 +35,15 @@ class ActorKind(models.TextChoices):
     TASK = "task", _("task")
     COMMAND = "command", _("command")
     SYSTEM = "system", _("system")
+    #: A row change that a database trigger recorded. The id of the actor is the login of the database session.
+    DATABASE = "database", _("database")
     ANONYMOUS = "anonymous", _("anonymous")
 
 
 #: For these kinds of actors, the initiator is displayed, or "hotelagent" if the event has no initiator.
 _AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
+#: The maximum difference between the times of two events of one transaction.
+_LONGEST_ACT = datetime.timedelta(days=1)
 #: These keys of the column `personal` have the personal values of the actor and of the initiator.
 ORIGIN = frozenset({"actor", "initiator"})
 
@@ -129,10 +137,21 @@ class Event(models.Model):
         """Return the names of the personal fields whose values were erased."""
         return sorted(name for name, stored in (self.personal or {}).items() if "digest" in stored)
 
+    @cached_property
+    def cause(self) -> "Event | None":
+        """The event that names the actor of a row change: the first other event of its database transaction.
+
+        None if there is no such event, because the rows were changed directly in the database. None for other events.
+        `attach_causes()` reads the causes of many events with one query.
+        """
+        return find_causes([self]).get(self.pk)
+
     @property
     @display(description=_("actor"))
     def actor_label(self) -> str:
         """Return the name of the actor. If no name is stored, return the id of the actor, or else the kind of actor."""
+        if self.actor_kind == ActorKind.DATABASE:
+            return self.cause.actor_label if self.cause else self.displayed_actor
         return visible(str(self._origin("actor").get("label") or self.actor_id or self.actor_kind))
 
     @property
@@ -165,13 +184,17 @@ class Event(models.Model):
         try:
             event_type = registry.get(self.event)
         except EventTypeNotFound:
-            return visible(f"{self._displayed_actor}: {self.event} {self.subject} {self.fields}")
+            return visible(f"{self.displayed_actor}: {self.event} {self.subject} {self.fields}")
         return event_type.describe(
-            actor=self._displayed_actor, subject=self.subject, data=self.fields, version=self.version
+            actor=self.displayed_actor, subject=self.subject, data=self.fields, version=self.version
         )
 
     @property
-    def _displayed_actor(self) -> str:
+    def displayed_actor(self) -> str:
+        if self.actor_kind == ActorKind.DATABASE:
+            if self.cause:
+                return self.cause.displayed_actor
+            return visible(_("{login} (directly in the database)").format(login=self.actor_id))
         if self.actor_kind in _AUTOMATIC:
             return self.initiator_label or "hotelagent"
         label = self._origin("actor").get("label")
@@ -202,3 +225,33 @@ class SearchTerm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.term} {self.period}"
+
+
+def attach_causes(events: Iterable[Event]) -> None:
+    """Read the causes (`Event.cause`) of all given events with one query."""
+    events = list(events)
+    causes = find_causes(events)
+    for event in events:
+        event.cause = causes.get(event.pk)
+
+
+def find_causes(events: Iterable[Event]) -> dict[UUID, Event]:
+    """Return a dict that maps the ids of row changes to their causes (`Event.cause`).
+
+    Events of another server can have the same transaction number after a restore. So a cause may be at most
+    _LONGEST_ACT older or newer than the row change.
+    """
+    changes = [event for event in events if event.actor_kind == ActorKind.DATABASE and event.transaction]
+    if not changes:
+        return {}
+    transactions = {event.transaction for event in changes}
+    others = Event.objects.filter(transaction__in=transactions).exclude(actor_kind=ActorKind.DATABASE)
+    candidates: dict[int, list[Event]] = {}
+    for event in others.order_by("id"):
+        candidates.setdefault(event.transaction, []).append(event)
+    causes: dict[UUID, Event] = {}
+    for change in changes:
+        for candidate in candidates.get(change.transaction, []):
+            if abs(candidate.at - change.at) <= _LONGEST_ACT:
+                causes.setdefault(change.pk, candidate)
+    return causes

@@ -4,6 +4,7 @@ Tokens and references are replaced.
 """
 
 from tenants.personal_data import declare_columns, mask_secret, mask_text, mask_token, omit_rows
+from tenants.tracked_rows import declare_tracked_rows
 
 declare_columns("locks_room", kept=("number", "room_type"))
 declare_columns(
@@ -18,3 +19,11 @@ declare_columns(
 )
 # If a masked backup contained webhooks, the restored hotel would send events about masked data to real systems.
 omit_rows("locks_webhook", "locks_webhookdelivery")
+# The URL is secret, because the URLs of many systems contain a token. The state of the deliveries changes often.
+declare_tracked_rows(
+    "locks_webhook",
+    kind="webhook",
+    plain=("events", "previous_secret_expires_at", "active", "created_at"),
+    secret=("url", "encrypted_secret", "encrypted_previous_secret"),
+    ignored=("failing_since", "backoff_until"),
+)

@@ -14,6 +14,7 @@ from tenants.personal_data import (
     mask_token,
     omit_rows,
 )
+from tenants.tracked_rows import declare_tracked_rows
 
 declare_columns(
     "reminders_reservation",
@@ -50,3 +51,30 @@ omit_rows("reminders_linkedcalendar")
 # Masked copies omit uploaded files, because the files contain guests' personal data.
 omit_rows("reminders_fileimport")
 declare_people("reminders_reservation", "reminders_reminder", "reminders_suppression")
+declare_tracked_rows(
+    "reminders_rule",
+    kind="rule",
+    plain=(
+        "name",
+        "is_active",
+        "anchor",
+        "offset_days",
+        "offset_hours",
+        "send_at",
+        "window_hours",
+        "late_policy",
+        "room_types",
+        "sources",
+        "min_nights",
+        "max_nights",
+        "guests",
+        "order",
+        "daily_limit",
+        "revision",
+    ),
+)
+declare_tracked_rows(
+    "reminders_template",
+    kind="template",
+    plain=("rule_id", "language", "subject", "html", "text", "revision"),
+)

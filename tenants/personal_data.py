@@ -12,6 +12,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.crypto import salted_hmac
 
 from tenants.database import quoting
+from tenants.tracked_rows import declare_tracked_rows
 
 #: The type of a mask: a function from a quoted column name to the SQL expression that replaces the column.
 Mask = Callable[[str], str]
@@ -57,6 +58,11 @@ def declare_people(*tables: str) -> None:
 def identifies_people(table: str) -> bool:
     """Return whether the rows of the table identify guests or staff (see `declare_people`)."""
     return table in _people
+
+
+def omitted_tables() -> list[str]:
+    """Return the tables of which a masked backup omits all rows."""
+    return sorted(_omitted)
 
 
 def is_omitted(table: str) -> bool:
@@ -160,3 +166,19 @@ declare_columns(
 declare_columns("django_migrations", kept=("app", "name"))
 omit_rows("tenants_apikey", "tenants_idempotencykey", "django_session")
 declare_people("tenants_user", "tenants_contactidentifier")
+# The time of the last login or use changes often, and other events record logins.
+declare_tracked_rows(
+    "tenants_user",
+    kind="user",
+    plain=("role", "language", "is_active", "deactivated_at", "created_at"),
+    personal=("username", "full_name", "email"),
+    secret=("password",),
+    ignored=("last_login",),
+)
+declare_tracked_rows(
+    "tenants_apikey",
+    kind="api_key",
+    plain=("name", "prefix", "scopes", "created_at", "expires_at", "revoked_at"),
+    secret=("digest",),
+    ignored=("last_used_at",),
+)

@@ -23,7 +23,7 @@ from unfold.paginator import InfinitePaginator
 
 from audit.admin.filters import FILTERS, search_of
 from audit.admin.saved_searches import SavedSearchPages
-from audit.models import Event
+from audit.models import Event, attach_causes
 from audit.reading.search import SearchTooBroad, object_timeline
 from audit.reading.trail_reads import record_reading
 from hotelagent.admin.base import ReadOnlyModelAdmin
@@ -76,6 +76,8 @@ class EventAdmin(SavedSearchPages, ReadOnlyModelAdmin):
         """Show the list of events, and record that the current user has read the audit trail."""
         context = {**self.saved_search_context(request), **(extra_context or {})}
         response: HttpResponse = super().changelist_view(request, context)
+        if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
+            attach_causes(response.context_data["cl"].result_list)
         if response.status_code == HTTPStatus.OK:  # An invalid filter is a redirect, which shows no events.
             record_reading(search_of(request).names())
         return response
@@ -161,6 +163,8 @@ def history_page(*, request: HttpRequest, model_admin: Any, object_id: str, **_k
     if not (can_read_trail and model_admin.has_view_or_change_permission(request, obj)):
         raise PermissionDenied
     record_reading(["subject_id"])
+    events = list(object_timeline(obj)[:HISTORY_LENGTH])
+    attach_causes(events)
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(
         request,
@@ -171,7 +175,7 @@ def history_page(*, request: HttpRequest, model_admin: Any, object_id: str, **_k
             "subtitle": None,
             "object": obj,
             "opts": model_admin.opts,
-            "events": object_timeline(obj)[:HISTORY_LENGTH],
+            "events": events,
             "max_events": HISTORY_LENGTH,
         },
     )

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from audit import registry
 from audit.indexing.terms import Property, first_id_of, periods_of_request, term
-from audit.models import Event
+from audit.models import ActorKind, Event
 from audit.reading.indexed_events import IndexCondition, find_with_index, read_unsealed_from
 from audit.registry import EventType, Outcome, Severity
 from audit.selectors import CLOCK_TOLERANCE
@@ -203,15 +203,24 @@ def _same_act(event_id: UUID) -> tuple[Q, list[IndexCondition]]:
     """Return the condition for all events of the same request as the given event, and the condition for the index.
 
     For an event without a request, the task is used instead, and for an event without a task the database transaction.
+    Row changes have no request and no task, so they are found by the transactions of the other events.
     """
-    event = Event.objects.filter(id=event_id).only("request_id", "task_id", "transaction", "at").first()
+    event = Event.objects.filter(id=event_id).first()
     if event is None:
         return Q(pk__in=[]), []
+    event = event.cause or event
     if event.request_id:
-        return Q(request_id=event.request_id), [_request_condition(event.request_id)]
-    if event.task_id:
-        return Q(task_id=event.task_id), [IndexCondition([term(Property.TASK, event.task_id)])]
-    return Q(transaction=event.transaction), []
+        same, indexed = Q(request_id=event.request_id), [_request_condition(event.request_id)]
+    elif event.task_id:
+        same, indexed = Q(task_id=event.task_id), [IndexCondition([term(Property.TASK, event.task_id)])]
+    else:
+        return Q(transaction=event.transaction), []
+    found = find_with_index(Event.objects.filter(same), indexed, unsealed_from=read_unsealed_from())
+    transactions = set(found.values_list("transaction", flat=True))
+    if min(transactions, default=0) == 0:  # a restore has set the numbers of transactions to zero
+        return same, indexed
+    period = Q(transaction__gte=min(transactions), transaction__lte=max(transactions))
+    return period & (same | Q(actor_kind=ActorKind.DATABASE, transaction__in=transactions)), []
 
 
 def timeline(*, kind: str, identifier: object) -> QuerySet[Event]:

@@ -18,6 +18,7 @@ from audit.models import Event
 from audit.publishing.models import Auditor
 from audit.publishing.status import target_statuses
 from audit.retention.expired import keep_days_of
+from audit.row_changes.tables import carry_rows
 from audit.sealing.events import EVENTS_DELETED
 from audit.sealing.models import Log, StoredCheckpoint, StoredTile
 from audit.sealing.tiles import ids_of
@@ -150,6 +151,8 @@ def _delete(log: Log, tenant: Tenant, tiles: Sequence[StoredTile], before: datet
             last_transaction=last_transaction,
             last_id=str(last_id),
         )
+        # The deleted events may have the last changes of rows, which `audit_verify --rows` compares with the rows.
+        carry_rows(last_transaction=last_transaction or 0, last_id=last_id)
         cursor.execute(_DELETE, [ids])
         pages = {page // PAGES_PER_RANGE * PAGES_PER_RANGE for (page,) in cursor.fetchall()}
     StoredTile.objects.filter(log=log, level=0, number__lte=tiles[-1].number).delete()

@@ -1,24 +1,38 @@
 """Checks that the database still protects a trail from changes: by triggers, their functions, and privileges."""
 
 import re
+from collections.abc import Iterable
 
 from django.db import connection
 
+from audit.row_changes.tables import tables_of_current_tenant
+from audit.row_changes.triggers import trigger_definitions
 from audit.verification.results import InvalidTrail
 from tenants.context import current_tenant
 from tenants.database.function_migrations import sources
+from tenants.tracked_rows import TrackedTable
 
-#: The triggers of `audit_event`, with the function of each trigger.
+#: The triggers of `audit_event`, with the definition of each trigger after the name of the table.
 TRIGGERS = {
-    "audit_event_append_only": "audit_refuse_change",
-    "audit_event_retention_only": "audit_check_deletion",
-    "audit_event_erasure_only": "audit_check_erasure",
+    "audit_event_append_only": (
+        "BEFORE TRUNCATE",
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change()",
+    ),
+    "audit_event_retention_only": (
+        "AFTER DELETE",
+        "REFERENCING OLD TABLE AS deleted_events FOR EACH STATEMENT EXECUTE FUNCTION audit_check_deletion()",
+    ),
+    "audit_event_erasure_only": ("BEFORE UPDATE", "FOR EACH ROW EXECUTE FUNCTION audit_check_erasure()"),
 }
 _BODY = re.compile(r"AS \$\$(.*)\$\$", re.DOTALL)
 
-_TRIGGERS_OF_TABLE = """
-SELECT tgname::text, tgenabled::text, tgfoid::regproc::text FROM pg_trigger
-WHERE tgrelid = (quote_ident(%s) || '.audit_event')::regclass AND NOT tgisinternal
+# The definition of a trigger without the schemas of the table and the function.
+_DEFINITIONS = """
+SELECT relname::text, tgname::text, tgenabled::text,
+    replace(replace(pg_get_triggerdef(t.oid), 'FUNCTION public.', 'FUNCTION '),
+        format(' ON %%I.%%I ', nspname, relname), format(' ON %%I ', relname))
+FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid JOIN pg_namespace n ON n.oid = relnamespace
+WHERE nspname = %s AND relname = ANY(%s) AND NOT tgisinternal
 """
 _SOURCES = """
 SELECT proname::text, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = ANY(%s)
@@ -44,11 +58,17 @@ WHERE EXISTS (SELECT FROM unnest(setconfig) AS value WHERE value LIKE 'session_r
 
 
 def check_protection() -> None:
-    """Check the triggers and privileges of the current tenant's trail. Raises InvalidTrail if one is wrong."""
+    """Check the triggers and privileges of the current tenant's trail and of the tracked tables.
+
+    Raises InvalidTrail without a position.
+    """
     schema = current_tenant().schema
+    tables = tables_of_current_tenant()
     with connection.cursor() as cursor:
-        cursor.execute(_TRIGGERS_OF_TABLE, [schema])
-        triggers = {name: (enabled, function) for name, enabled, function in cursor.fetchall()}
+        cursor.execute(_DEFINITIONS, [schema, ["audit_event", *(table.name for table in tables)]])
+        found = {
+            (table, name): (enabled, definition) for table, name, enabled, definition in cursor.fetchall()
+        }
         functions = sources("audit")
         cursor.execute(_SOURCES, [list(functions)])
         installed = dict(cursor.fetchall())
@@ -56,14 +76,12 @@ def check_protection() -> None:
         grants = cursor.fetchall()
         cursor.execute(_REPLICATION_ROLE)
         settings = [row[0] for row in cursor.fetchall()]
-    for name, function in TRIGGERS.items():
-        enabled, actual = triggers.get(name, ("", ""))
+    for (table, name), expected in _expected_triggers(tables).items():
+        enabled, definition = found.get((table, name), ("", ""))
         if enabled not in {"O", "A"}:
-            raise InvalidTrail(None, f"The trigger {name} of {schema}.audit_event is missing or disabled.")
-        if actual.rpartition(".")[2] != function:
-            raise InvalidTrail(
-                None, f"The trigger {name} of {schema}.audit_event calls {actual}, not {function}."
-            )
+            raise InvalidTrail(None, f"The trigger {name} of {schema}.{table} is missing or disabled.")
+        if definition != expected:
+            raise InvalidTrail(None, f"The trigger {name} of {schema}.{table} was changed: {definition}.")
     for function, text in functions.items():
         if installed.get(function) != body_of(text):
             raise InvalidTrail(None, f"The database function {function} was changed.")
@@ -74,6 +92,17 @@ def check_protection() -> None:
         )
     for role in settings:
         raise InvalidTrail(None, f"session_replication_role is set for {role}, which turns off triggers.")
+
+
+def _expected_triggers(tables: Iterable[TrackedTable]) -> dict[tuple[str, str], str]:
+    """Return the definitions of all triggers that protect the trail or record changed rows."""
+    definitions = {
+        ("audit_event", name): f"CREATE TRIGGER {name} {event} ON audit_event {action}"
+        for name, (event, action) in TRIGGERS.items()
+    }
+    for table in tables:
+        definitions |= {(table.name, name): sql for name, sql in trigger_definitions(table).items()}
+    return definitions
 
 
 def body_of(text: str) -> str:

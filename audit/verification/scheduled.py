@@ -43,7 +43,8 @@ def verify(tenant: Tenant) -> TrailReport:
         now = database_now()
     is_large = known is not None and known.size - known.first_kept > LARGE_TRAIL
     report = verify_trail(
-        tenant, Options(since=now - datetime.timedelta(days=LARGE_TRAIL_DAYS) if is_large else None)
+        tenant,
+        Options(since=now - datetime.timedelta(days=LARGE_TRAIL_DAYS) if is_large else None, rows=True),
     )
     if report.status == Status.INVALID:
         log.error("audit.trail_invalid", trail=report.trail, position=report.position, reason=report.reason)

@@ -24,6 +24,7 @@ from audit.transparency.tiles import TILE_WIDTH
 from audit.verification.checkpoints import SignedRoots
 from audit.verification.protection import check_protection
 from audit.verification.results import InvalidTrail, Status, TrailReport, UndeterminedTrail
+from audit.verification.rows import check_rows
 from audit.verification.trail import Progress, verify_events
 from hotelagent.core.ids import first_uuid7_at
 from tenants.context import Tenant, context_of, platform_context
@@ -37,10 +38,12 @@ class Options:
     """The options of a verification.
 
     since: only the stored hashes of events before this time are verified, not the events.
+    rows: the rows of tracked tables are compared with their recorded changes.
     remembered: a dict that maps the name of each log to a signed checkpoint that an earlier verification stored.
     """
 
     since: datetime | None = None
+    rows: bool = False
     remembered: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = lambda _events: None
 
@@ -99,6 +102,9 @@ def _verify(
         report.notes.append(f"{log.first_kept} older events were deleted by retention.")
     if start:
         report.notes.append(f"The events before position {start} were not read.")
+    if options.rows:
+        with context_of(tenant):
+            report.notes.append(check_rows())
     if log.predecessor is not None:
         report.notes.append(_compare_with_predecessor(log, log.predecessor, tenant))
 

@@ -1,7 +1,8 @@
-"""The database functions of holds, webhook deliveries and the waiting list."""
+"""The database functions of holds, webhook deliveries and the waiting list, and the triggers of webhooks."""
 
 from django.db import migrations
 
+from audit.row_changes.triggers import track_rows
 from tenants.database.function_migrations import InstallFunctions
 
 
@@ -10,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("locks", "0001_initial"),
-        ("audit", "0001_initial"),
+        ("audit", "0003_row_changes"),
         ("tenants", "0001_initial"),
     ]
 
@@ -34,5 +35,12 @@ class Migration(migrations.Migration):
                 "locks_room_suits",
                 "locks_update_waiting_list",
             ],
+        ),
+        track_rows(
+            "locks_webhook",
+            model_name="webhook",
+            kind="webhook",
+            plain=["events", "previous_secret_expires_at", "active", "created_at"],
+            secret=["url", "encrypted_secret", "encrypted_previous_secret"],
         ),
     ]

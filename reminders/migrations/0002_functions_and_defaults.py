@@ -7,6 +7,7 @@ migrations must not change them.
 
 from django.db import migrations
 
+from audit.row_changes.triggers import track_rows
 from tenants.database.function_migrations import InstallFunctions
 
 ADD_TRIGGERS = """
@@ -121,7 +122,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("reminders", "0001_initial"),
         # The functions call those of these apps.
-        ("audit", "0001_initial"),
+        ("audit", "0003_row_changes"),
         ("tenants", "0001_initial"),
     ]
 
@@ -131,6 +132,36 @@ class Migration(migrations.Migration):
             functions=["reminders_claim", "reminders_record_progress", "reminders_set_revision"],
         ),
         migrations.RunSQL(ADD_TRIGGERS, REMOVE_TRIGGERS),
+        # The rows below are recorded too, because the triggers exist before the rows.
+        track_rows(
+            "reminders_rule",
+            model_name="rule",
+            kind="rule",
+            plain=[
+                "name",
+                "is_active",
+                "anchor",
+                "offset_days",
+                "offset_hours",
+                "send_at",
+                "window_hours",
+                "late_policy",
+                "room_types",
+                "sources",
+                "min_nights",
+                "max_nights",
+                "guests",
+                "order",
+                "daily_limit",
+                "revision",
+            ],
+        ),
+        track_rows(
+            "reminders_template",
+            model_name="template",
+            kind="template",
+            plain=["rule_id", "language", "subject", "html", "text", "revision"],
+        ),
         migrations.RunSQL(
             [(INSERT_RULE, rule) for rule in RULES]
             + [

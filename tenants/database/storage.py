@@ -1,4 +1,4 @@
-"""The migration operation for tables whose rows are so short that they need no TOAST table."""
+"""The migration operations that set how PostgreSQL stores long values of a column."""
 
 from django.db import migrations
 
@@ -13,4 +13,17 @@ def store_inline(table: str, *columns: str, model_name: str) -> migrations.RunSQ
     storage = ", ".join(f"ALTER COLUMN {column} SET STORAGE PLAIN" for column in columns)
     return migrations.RunSQL(
         f"ALTER TABLE {table} {storage}", migrations.RunSQL.noop, hints={"model_name": model_name}
+    )
+
+
+def store_uncompressed(table: str, *columns: str, model_name: str) -> migrations.RunSQL:
+    """Return an operation that turns off compression for columns of a table. Long values are in the TOAST table.
+
+    Use this operation for columns with long values that are written often, because compression takes much time.
+    """
+    storage = ", ".join(f"ALTER COLUMN {column} SET STORAGE EXTERNAL" for column in columns)
+    return migrations.RunSQL(
+        f"ALTER TABLE {table} {storage}",
+        f"ALTER TABLE {table} {storage.replace('EXTERNAL', 'EXTENDED')}",
+        hints={"model_name": model_name},
     )

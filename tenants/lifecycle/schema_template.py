@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models.functions import Now
 
+from tenants import personal_data
 from tenants.context import Tenant, hotel_context, platform_context
 from tenants.database import quoting, roles
 from tenants.lifecycle import pgtools
@@ -56,9 +57,10 @@ _ADD_IDENTITY = re.compile(
     r"(?P<identity>GENERATED (?:ALWAYS|BY DEFAULT) AS IDENTITY \(\n(?:    .*\n)+\));\n+",
     re.MULTILINE,
 )
-#: Matches the statements with which pg_dump sets the storage of a column to PLAIN (see `tenants.database.storage`).
+#: Matches the statements with which pg_dump sets the storage of a column (see `tenants.database.storage`).
 _SET_STORAGE = re.compile(
-    r"^ALTER TABLE ONLY (?P<table>\S+) ALTER COLUMN (?P<column>\S+) SET STORAGE PLAIN;\n+", re.MULTILINE
+    r"^ALTER TABLE ONLY (?P<table>\S+) ALTER COLUMN (?P<column>\S+) SET STORAGE (?P<storage>PLAIN|EXTERNAL);\n+",
+    re.MULTILINE,
 )
 #: The first version of PostgreSQL that accepts STORAGE in CREATE TABLE.
 _STORAGE_IN_CREATE_TABLE_SINCE = 160000
@@ -146,10 +148,12 @@ def stored_version() -> str | None:
 def dump_template(*options: str) -> tuple[str, str, str]:
     """Return the three parts of the SQL script that creates a copy of the template schema with another name.
 
-    The parts are the fields `before`, `after` and `rows` of the model SchemaTemplate.
+    The parts are the fields `before`, `after` and `rows` of the model SchemaTemplate. Rows that a masked backup omits,
+    such as audit events, are omitted here too: the events of the template schema are not events of a new hotel.
     """
+    omitted = [f"--exclude-table-data={SCHEMA}.{table}" for table in personal_data.omitted_tables()]
     before, after, rows = _dump_sections(
-        SCHEMA, "pre-data", "post-data", "data", options=["--rows-per-insert=1000", *options]
+        SCHEMA, "pre-data", "post-data", "data", options=["--rows-per-insert=1000", *omitted, *options]
     )
     return *_replace_schema_name(SCHEMA, before, after), _SCHEMA_IN_DATA.sub(rf"\g<1>{PLACEHOLDER}.", rows)
 
@@ -200,9 +204,9 @@ def _declare_identity_in_tables(before: str) -> str:
 
 
 def _declare_storage_in_tables(before: str) -> str:
-    """Move the option STORAGE PLAIN from the ALTER TABLE statements of pg_dump to the CREATE TABLE statements.
+    """Move the option STORAGE from the ALTER TABLE statements of pg_dump to the CREATE TABLE statements.
 
-    CREATE TABLE then creates no TOAST table for a table that needs none.
+    With STORAGE PLAIN, CREATE TABLE then creates no TOAST table for a table that needs none.
     """
     if connection.pg_version < _STORAGE_IN_CREATE_TABLE_SINCE:  # type: ignore[attr-defined]
         return before
@@ -213,7 +217,7 @@ def _declare_storage_in_tables(before: str) -> str:
             re.MULTILINE,
         )
         if match := declaration.search(before):
-            before = before.replace(alter[0], "").replace(match[0], f"{match[0]} STORAGE PLAIN")
+            before = before.replace(alter[0], "").replace(match[0], f"{match[0]} STORAGE {alter['storage']}")
     return before
 
 

@@ -13,7 +13,14 @@ from tests.architecture.modules import imported_modules, modules
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("hotelagent.core",),
     # tenants, except for its interfaces
-    ("tenants.context", "tenants.errors", "tenants.scopes", "tenants.signals", "tenants.unaudited"),
+    (
+        "tenants.context",
+        "tenants.errors",
+        "tenants.scopes",
+        "tenants.signals",
+        "tenants.tracked_rows",
+        "tenants.unaudited",
+    ),
     ("tenants.models",),
     ("tenants.database",),
     ("tenants.host_routing", "tenants.personal_data", "tenants.selectors"),

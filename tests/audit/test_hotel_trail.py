@@ -114,11 +114,14 @@ def test_rolled_back_operation_on_a_hotel_is_not_recorded_in_any_trail(hotel: Ho
 
 
 @pytest.mark.django_db(transaction=True)
-def test_creation_of_a_hotel_is_the_first_event_of_the_hotels_trail() -> None:
+def test_creation_of_a_hotel_is_in_the_hotels_trail_and_explains_its_first_rows() -> None:
     with actor_context(OPERATOR):
         sol = services.create_hotel(slug="sol", name="Sol")
     with hotel_context(sol):
-        created = Event.objects.earliest("id")
+        [created] = Event.objects.exclude(actor_kind="database")
+        rows = Event.objects.filter(actor_kind="database")
+        assert {event.data["table"] for event in rows} == {"reminders_rule", "reminders_template"}
+        assert {event.actor_label for event in rows} == {"platform"}
     assert (created.event, created.subject_id) == ("hotel.created", str(sol.id))
     assert (created.actor_id, created.actor_label) == (OPERATOR.id, "platform")
     with platform_context():

@@ -62,7 +62,7 @@ def test_erasure_removes_a_member_of_staff_from_all_events_but_keeps_entries(
         assert {event.id: entry(event) for event in Event.objects.filter(id__in=before)} == before
         assert not User.objects.get(id=user.id).is_active
         recorded = Event.objects.get(event="staff.erased")
-        assert (recorded.subject_id, recorded.data) == (str(user.pk), {"hotel": str(hotel.id), "events": 4})
+        assert (recorded.subject_id, recorded.data) == (str(user.pk), {"hotel": str(hotel.id), "events": 6})
     with platform_context():
         assert Event.objects.get(event="staff.erased", subject_id=str(user.pk)).data["hotel"] == str(hotel.id)
 

@@ -41,3 +41,16 @@ def call_on_threads(
     for thread in running:
         thread.join()
     return sum(counts) / seconds
+
+
+def staff_account(number: int) -> dict[str, object]:
+    """Return the values of the columns of a staff account."""
+    digits = f"{number:064x}"
+    return {
+        "password": f"pbkdf2_sha256$1000000${digits[:22]}${digits[:44]}",
+        "username": f"member-{number}",
+        "full_name": f"Ana Lima {number}",
+        "email": f"ana-{number}@example.com",
+        "role": "front_desk",
+        "language": "en",
+    }

@@ -37,6 +37,11 @@ class Command(HotelCommand):
             help="Do not read the events before this date or time (UTC). Hashes are verified.",
         )
         parser.add_argument(
+            "--rows",
+            action="store_true",
+            help="Compare the rows of staff, API keys, rules, templates and webhooks with their recorded changes.",
+        )
+        parser.add_argument(
             "--remember",
             type=Path,
             metavar="FILE",
@@ -53,7 +58,13 @@ class Command(HotelCommand):
             raise CommandError(str(error), returncode=EXIT_CODES[Status.UNDETERMINED]) from error
         total = _sealed_events(tenants)
         with item_progress("Verifying", total, stream=self.stderr, quiet=options["json"]) as progress:
-            reports = [verify_trail(tenant, Options(since, notes, progress)) for tenant in tenants]
+            reports = [
+                verify_trail(
+                    tenant,
+                    Options(since=since, rows=options["rows"], remembered=notes, progress=progress),
+                )
+                for tenant in tenants
+            ]
         result = overall(reports)
         delay = rows.find_oldest_transaction() if any(report.unsealed for report in reports) else None
         text = "\n".join([*map(str, reports), *([f"Sealing is delayed by {delay}."] if delay else [])])

@@ -155,7 +155,7 @@ def test_daily_verification_counts_only_the_kept_events_of_a_large_trail(
         monkeypatch.setattr(scheduled, "LARGE_TRAIL", limit)
         reports.append(scheduled.verify(hotel.tenant))
     assert [report.status for report in reports] == [Status.VALID, Status.VALID]
-    assert [len(report.notes) for report in reports] == [1, 2]
+    assert [len(report.notes) for report in reports] == [2, 3]
 
 
 def test_remembered_checkpoint_before_the_kept_events_is_undetermined(

@@ -19,12 +19,28 @@ def signing_key(settings: Any) -> PrivateKey:
 
 @pytest.fixture(autouse=True)
 def _empty_trails(request: pytest.FixtureRequest) -> None:
-    """Delete the events of earlier tests. Events that are recorded on a separate connection are not rolled back."""
+    """Delete all events, and the first rules and templates of the hotels, whose events are deleted too.
+
+    Events that are recorded on a separate connection are not rolled back.
+    """
     if request.node.get_closest_marker("django_db"):
         request.getfixturevalue("transactional_db")
         for schema in ("public", *sorted(sql.list_schemas())):
-            sql.execute(
-                f'ALTER TABLE "{schema}".audit_event DISABLE TRIGGER USER; TRUNCATE "{schema}".audit_event; '
-                f'TRUNCATE "{schema}".audit_search_term; '
-                f'ALTER TABLE "{schema}".audit_event ENABLE TRIGGER USER'
-            )
+            _delete_rows(schema, "audit_event", "audit_search_term")
+        for schema in sorted(sql.list_schemas()):
+            _delete_rows(schema, "reminders_template", "reminders_rule")
+
+
+def _delete_rows(schema: str, *tables: str) -> None:
+    """Delete all rows of the tables while their triggers are disabled."""
+    names = [f'"{schema}".{table}' for table in tables]
+    sql.execute(
+        "; ".join(
+            [
+                *(f"ALTER TABLE {name} DISABLE TRIGGER USER" for name in names),
+                *(f"DELETE FROM {name}" for name in names),
+                "SET CONSTRAINTS ALL IMMEDIATE",
+                *(f"ALTER TABLE {name} ENABLE TRIGGER USER" for name in names),
+            ]
+        )
+    )

@@ -1,0 +1,45 @@
+"""The tracked tables of the current tenant, and the recording of their rows without a change."""
+
+from django.apps import apps
+from django.db import connection
+
+from audit.row_changes.triggers import restating_sql
+from tenants.context import current_tenant
+from tenants.database.placement import placement_of
+from tenants.tracked_rows import TrackedTable, tracked_tables
+
+
+def tables_of_current_tenant() -> list[TrackedTable]:
+    """Return the tracked tables that exist in the schema of the current tenant, ordered by name."""
+    placements = {
+        model._meta.db_table: placement_of(model._meta.app_label, model._meta.model_name)
+        for model in apps.get_models()
+    }
+    is_platform = current_tenant().is_platform
+    return [
+        table
+        for table in tracked_tables()
+        if (placements[table.name].in_platform if is_platform else placements[table.name].in_hotel)
+    ]
+
+
+def restate_rows() -> None:
+    """Record the rows of all tracked tables of the current tenant as they are, in the caller's transaction.
+
+    Needs the owner of the tables. Use this function only after a change of rows that no trigger recorded and that is no
+    manipulation, because verification finds no difference afterwards.
+    """
+    with connection.cursor() as cursor:
+        for table in tables_of_current_tenant():
+            cursor.execute(restating_sql(table))
+
+
+def carry_rows(*, last_transaction: int, last_id: object) -> None:
+    """Record the state of the rows according to the oldest events, in the transaction that deletes these events.
+
+    The parameters name the last event that is deleted, in the order of sealing. Needs the owner of the tables.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT public.audit_carry_rows(current_schema()::text, %s, %s)", [last_transaction, str(last_id)]
+        )

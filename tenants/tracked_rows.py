@@ -1,0 +1,59 @@
+"""Declarations of the tables whose changed rows database triggers record in the audit trail.
+
+Each app declares its tables in its `personal_data.py`, because the declaration also says which columns are personal or
+secret. The app `audit` installs the triggers (`audit.row_changes`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedTable:
+    """A table whose changed rows are recorded, with the columns that are recorded.
+
+    kind: the kind of the rows as subjects of events.
+    plain, personal, secret: the columns. The values of secret columns are never stored in the trail, and the values of
+        personal columns can be erased from it. The primary key is recorded too.
+    ignored: the columns whose changes are not recorded.
+    """
+
+    name: str
+    kind: str
+    plain: tuple[str, ...]
+    personal: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    key: str = "id"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The recorded columns without the primary key, in the order in which the digest of a row covers them."""
+        return self.plain + self.personal + self.secret
+
+
+_tables: dict[str, TrackedTable] = {}
+
+
+def declare_tracked_rows(
+    table: str,
+    *,
+    kind: str,
+    plain: Iterable[str],
+    personal: Iterable[str] = (),
+    secret: Iterable[str] = (),
+    ignored: Iterable[str] = (),
+) -> None:
+    """Declare that the changed rows of a table are recorded (see TrackedTable).
+
+    Raises ValueError if a table with personal columns has no secret column. The digest of a row is never erased. If no
+    column had an unknown random value, someone could guess erased values and compare their digest.
+    """
+    if personal and not secret:
+        raise ValueError(f"{table}: a table with personal columns needs a secret column with a random value.")
+    _tables[table] = TrackedTable(table, kind, tuple(plain), tuple(personal), tuple(secret), tuple(ignored))
+
+
+def tracked_tables() -> list[TrackedTable]:
+    """Return the declared tables, ordered by name."""
+    return [_tables[name] for name in sorted(_tables)]
