@@ -1,33 +1,83 @@
-"""The login form of the admin, with a limit on the number of login attempts."""
+"""The login of the admin, with limits that apply before the password is hashed.
 
-from typing import Any
+Hashing is expensive, so anonymous clients could otherwise keep the processors busy that serve all hotels.
+"""
 
-from django.core.exceptions import ValidationError
-from django.utils.translation import gettext_lazy as _
-from unfold.forms import AuthenticationForm
+import ipaddress
+import math
+import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from hotelagent.rest.throttling import ClientThrottle, Rate
 from tenants.context import current_actor
+from tenants.signals import rate_limit_exceeded
 
-#: Maximum rate of login attempts, for each pair of a user name and an IP address.
-#: There is no limit per user name alone, because anyone could then lock out another user.
-LOGIN_RATE = Rate(requests=10, seconds=600)
+#: Maximum rate of login attempts from an IP address at all hotels together. A hotel's staff may share one address.
+ADDRESS_RATE = Rate(requests=60, seconds=600)
+#: Maximum rate of login attempts for each pair of a user name and an IP address.
+PAIR_RATE = Rate(requests=10, seconds=600)
+#: Maximum rate of login attempts for a user name from all addresses. It exceeds what PAIR_RATE allows one address, so
+#: a single address cannot lock out an account.
+NAME_RATE = Rate(requests=100, seconds=3600)
+#: Maximum number of passwords that a process hashes at the same time. The other threads serve other requests.
+MAX_CONCURRENT = 2
+#: The number of seconds after which a client may try again if MAX_CONCURRENT passwords are being hashed.
+BUSY_SECONDS = 1
+
+_slots = threading.BoundedSemaphore(MAX_CONCURRENT)
 
 
-class LoginForm(AuthenticationForm):  # type: ignore[misc]
-    """Unfold's login form. After too many attempts, further logins are refused without checking the password."""
+@contextmanager
+def login_attempt(request: HttpRequest) -> Iterator[HttpResponse | None]:
+    """Yield None if the password may be checked inside the context manager, or else a response with the status 429."""
+    wait = _seconds_to_wait(str(request.POST.get("username", "")))
+    if wait is None and _slots.acquire(blocking=False):
+        try:
+            yield None
+        finally:
+            _slots.release()
+    else:
+        yield _too_many_attempts(request, seconds=BUSY_SECONDS if wait is None else wait)
 
-    error_messages = {
-        **AuthenticationForm.error_messages,
-        "throttled": _("Too many login attempts. Try again in a few minutes."),
-    }
 
-    def clean(self) -> dict[str, Any]:
-        username = str(self.cleaned_data.get("username", "")).lower()
+def _seconds_to_wait(username: str) -> float | None:
+    """Count the attempt. Return None if it is allowed, or else the seconds after which the client may try again.
+
+    The first refusal of an address or account in an hour is recorded in the audit trail.
+    """
+    # The database finds accounts by the name in upper case, so names that differ only in case share one limit.
+    name = unicodedata.normalize("NFKC", username).upper()
+    address = _network(current_actor().ip)
+    for policy, client, rate, all_hotels in (
+        ("login-address", address, ADDRESS_RATE, True),
+        ("login-pair", f"{address} {name}", PAIR_RATE, False),
+        ("login-name", name, NAME_RATE, False),
+    ):
         result = ClientThrottle.check(
-            policy="login", client=f"{current_actor().ip} {username}", rate=LOGIN_RATE
+            policy=policy, client=f"{policy} {client}", rate=rate, all_hotels=all_hotels
         )
         if result is not None and not result.allowed:
-            raise ValidationError(self.error_messages["throttled"], code="throttled")
-        cleaned: dict[str, Any] = super().clean()
-        return cleaned
+            if result.is_first_refusal:
+                rate_limit_exceeded.send(
+                    ClientThrottle, policy=policy, requests=rate.requests, seconds=rate.seconds
+                )
+            return result.wait_seconds
+    return None
+
+
+def _network(address: str | None) -> str:
+    """Return the address, or the network of an IPv6 address. A customer of a provider has all addresses of a /64."""
+    if address and ":" in address:
+        return str(ipaddress.ip_network(f"{address}/64", strict=False))
+    return address or "unknown"
+
+
+def _too_many_attempts(request: HttpRequest, *, seconds: float) -> HttpResponse:
+    response = render(request, "429.html", status=429)
+    response["Retry-After"] = str(max(1, math.ceil(seconds)))
+    return response

@@ -17,7 +17,7 @@ from unfold.sites import UnfoldAdminSite
 
 from hotelagent.admin import dashboard, navigation
 from hotelagent.admin.language import set_language
-from hotelagent.admin.login import LoginForm
+from hotelagent.admin.login import login_attempt
 from hotelagent.admin.passwords import OwnPasswordForm
 from tenants.context import current_tenant
 from tenants.signals import permission_denied
@@ -30,7 +30,6 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
     platform.
     """
 
-    login_form = LoginForm
     index_template = "hotelagent/dashboard.html"
     enable_nav_sidebar = True
     symbol: ClassVar[str]
@@ -59,6 +58,13 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
                 raise
 
         return update_wrapper(reporting_view, checked_view)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the login page, or check the password unless there were too many attempts."""
+        if request.method != "POST":
+            return super().login(request, extra_context)
+        with login_attempt(request) as refusal:
+            return refusal or super().login(request, extra_context)
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and getattr(request.user, "is_staff", False))

@@ -130,16 +130,19 @@ class ClientThrottle(BaseThrottle):
         return self.result.wait_seconds if self.result else None
 
     @classmethod
-    def check(cls, *, policy: str, client: str, rate: Rate) -> ThrottleResult | None:
+    def check(
+        cls, *, policy: str, client: str, rate: Rate, all_hotels: bool = False
+    ) -> ThrottleResult | None:
         """Count one request of the client and return the result, or None if Redis is unreachable.
 
-        A request that exceeds the limit is not counted.
+        A request that exceeds the limit is not counted. With `all_hotels`, the requests of the client to all hotels are
+        counted together.
         """
         if time.monotonic() < cls._resume_at:
             return None
         cost = rate.seconds * 1_000_000 // rate.requests
         try:
-            key = redis_key(client)
+            key = redis_key(client, all_hotels=all_hotels)
             allowed, remaining, wait, reset, is_first = _script()(
                 keys=[key, f"{key}:refused"], args=[cost, rate.requests, REPORT_SECONDS]
             )
@@ -160,10 +163,11 @@ def policy_and_client(request: Request) -> tuple[str, str]:
     return "anonymous", client_address(request._request).ip or ""
 
 
-def redis_key(client: str) -> str:
+def redis_key(client: str, *, all_hotels: bool = False) -> str:
     # The client may be an IP address (personal data), and Redis keys appear in monitoring, so the key contains a hash.
     digest = hashlib.sha256(client.encode()).hexdigest()[:32]
-    return f"{settings.REDIS_KEY_PREFIX}:throttle:{current_tenant().schema}:{digest}"
+    tenant = "all-hotels" if all_hotels else current_tenant().schema
+    return f"{settings.REDIS_KEY_PREFIX}:throttle:{tenant}:{digest}"
 
 
 @cache

@@ -76,7 +76,7 @@ class Client:
 
 
 def measure(ids: list[str]) -> list[Row]:
-    with durable_servers() as running, _clients(running) as clients:
+    with durable_servers() as running, site_clients(running) as clients:
         owner = psycopg.connect(running.postgres.url(postgres.SUPERUSER), autocommit=True)
         with owner, ThreadPoolExecutor(CLIENTS) as pool:
             create_bare_table(owner)
@@ -116,7 +116,8 @@ def measure(ids: list[str]) -> list[Row]:
 
 
 @contextmanager
-def _clients(running: Servers) -> Iterator[list[Client]]:
+def site_clients(running: Servers, *, settings: str = "tests.benchmarks.side_site") -> Iterator[list[Client]]:
+    """Run gunicorn with the Django settings, and yield HTTP clients with API keys of one hotel."""
     environment = running.environment(postgres.DATABASE, 0)
     with PgBouncer(environment["DATABASE_URL"], pool_size=CLIENTS) as bouncer:
         environment |= {"DATABASE_URL": bouncer.url, "DEBUG": "0", "LOG_LEVEL": "ERROR"}
@@ -128,7 +129,7 @@ def _clients(running: Servers) -> Iterator[list[Client]]:
         finally:
             caller.end()
         told = json.loads(keys.read_text())
-        with _site(running.folder, environment) as port:
+        with _site(running.folder, environment, settings) as port:
             yield [
                 Client(port, key, told["rooms"][number :: len(told["keys"])])
                 for number, key in enumerate(told["keys"])
@@ -136,7 +137,7 @@ def _clients(running: Servers) -> Iterator[list[Client]]:
 
 
 @contextmanager
-def _site(folder: Path, environment: dict[str, str]) -> Iterator[int]:
+def _site(folder: Path, environment: dict[str, str], settings: str) -> Iterator[int]:
     port = ports.find_free_port()
     figures = folder / "metrics"
     figures.mkdir()
@@ -150,7 +151,7 @@ def _site(folder: Path, environment: dict[str, str]) -> Iterator[int]:
         env={
             **os.environ,
             **environment,
-            "DJANGO_SETTINGS_MODULE": "tests.benchmarks.side_site",
+            "DJANGO_SETTINGS_MODULE": settings,
             "PROMETHEUS_MULTIPROC_DIR": str(figures),
         },
     )

@@ -41,7 +41,7 @@ def make_hotel(slug: str, rooms: int) -> None:
 def make_keys(slug: str, number: int, file: str) -> None:
     """Create API keys for HTTP clients, and write the keys and the ids of the hotel's rooms to a file."""
     with hotel_context(_tenant(slug)):
-        keys = [api_keys.create(name="bench", scopes=["locks:write"])[1] for _ in range(number)]
+        keys = [api_keys.create(name="bench", scopes=["locks:read", "locks:write"])[1] for _ in range(number)]
         rooms = services.ensure_rooms({})["double"]
     Path(file).write_text(json.dumps({"keys": keys, "rooms": rooms}))
 

@@ -72,15 +72,6 @@ def test_login_ignores_the_case_of_the_user_name(manager: User) -> None:
     assert log_in(Client(SERVER_NAME=HOST), "ROSA").status_code == 302
 
 
-def test_login_after_ten_wrong_passwords_is_throttled_by_ip_address(manager: User) -> None:
-    browser = Client(SERVER_NAME=HOST)
-    for _ in range(10):
-        log_in(browser, "rosa", "wrong")
-    assert b"Too many login attempts" in log_in(browser, "rosa").content
-    another_address = Client(SERVER_NAME=HOST, REMOTE_ADDR="192.0.2.9")
-    assert log_in(another_address, "rosa").status_code == 302
-
-
 @pytest.mark.parametrize("role", [Role.MANAGER, Role.FRONT_DESK, Role.AUDITOR])
 def test_links_in_the_hotel_admin_menu_open_for_each_role(
     staff_with_role: Callable[..., Client], role: str
