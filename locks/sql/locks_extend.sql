@@ -3,12 +3,12 @@
 -- A group is extended as a whole or not at all.
 --
 -- The argument `request` is a JSON object with the parameters of the extension.
---   The key `hotel` contains the id of the hotel.
---   The key `actor` contains the actor who extends the hold, in the format of the function audit_record.
---   The key `hold` contains the id of a hold or of a group of holds.
---   The key `digest` contains the digest of the token that the caller passed.
---   The key `staff` contains the logged-in member of staff in the format of `Allocation.holder`, or null.
---   The key `seconds` contains the number of seconds that are added to the expiry of the hold.
+--   The key `hotel` of the request contains the id of the hotel.
+--   The key `actor` of the request contains the actor who extends the hold, in the format of the function audit_record.
+--   The key `hold` of the request contains the id of a hold or of a group of holds.
+--   The key `digest` of the request contains the digest of the token that the caller passed.
+--   The key `staff` of the request is the logged-in member of staff in the format of `Allocation.holder`, or null.
+--   The key `seconds` of the request contains the number of seconds that are added to the expiry of the hold.
 CREATE OR REPLACE FUNCTION public.locks_extend(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,19 +1,19 @@
 -- This function claims reminders for a worker, and returns the data that the worker needs to send the reminders.
 --
 -- The parameter `request` is a JSON object.
--- The key `ids` contains the ids of the reminders that are due, as a PostgreSQL array literal.
--- The key `now` contains the current time. Reminders whose planned time is later are not claimed.
--- The key `claim_timeout` contains the number of seconds after which a claim expires if no transmission has started.
--- The key `known_revision` contains the revision of the mail settings that the worker has cached, or null.
+-- The key `ids` of the request contains the ids of the reminders that are due, as a PostgreSQL array literal.
+-- The key `now` of the request contains the current time. Reminders whose planned time is later are not claimed.
+-- The key `claim_timeout` of the request is the number of seconds until a claim without a transmission expires.
+-- The key `known_revision` of the request is the revision of the worker's cached mail settings, or null.
 --
 -- A reminder is claimed if it is scheduled and due, or if its claim expired before the transmission had started.
 -- Reminders that another transaction has locked are skipped, so that workers don't wait for each other.
 --
 -- The function returns a JSON object, or null if no reminder was claimed.
--- The key `claimed` contains an array of objects with the keys `reminder`, `reservation` and `is_suppressed`.
+-- The key `claimed` of the result is an array of objects with the keys `reminder`, `reservation` and `is_suppressed`.
 -- Each value of `reminder` and `reservation` is a JSON object that maps the column names of a table row to values.
--- The key `revision` contains the current revision of the hotel's mail settings.
--- The keys `rules`, `templates` and `branding` contain the hotel's mail settings.
+-- The key `revision` of the result contains the current revision of the hotel's mail settings.
+-- The keys `rules`, `templates` and `branding` of the result contain the hotel's mail settings.
 -- The mail settings are omitted if `revision` equals `known_revision`.
 -- The value of `branding` is null if the hotel has not changed the default branding.
 --

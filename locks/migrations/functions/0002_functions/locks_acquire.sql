@@ -2,25 +2,25 @@
 --
 -- The argument `request` is a JSON object with the parameters of the request.
 -- Arrays and ranges in the object have PostgreSQL's text format.
---   The keys `hotel` and `time_zone` contain the id and the time zone of the hotel.
---   The key `actor` contains the actor who holds the rooms, in the format of the function audit_record.
---   The key `rooms` contains the ids of the requested rooms in ascending order, or null for any rooms of a type.
---   The keys `room_type` and `guests` contain the type and the minimum capacity of the rooms if `rooms` is null.
---   If the key `wait` is true, the function waits for rooms of the type that other transactions have locked.
---   The key `nights` contains the requested nights as a range of dates.
---   The key `holds` contains the ids of the new holds, one for each room.
---   The key `group_id` contains the id that the new holds share as a group, or null for a single hold.
---   The key `digest` contains the digest of the owner token, which all new holds share.
---   The keys `holder`, `session` and `reference` contain the values of these columns in the new holds.
---   The key `client_limit` contains the maximum number of rooms that the client may hold at a time.
---   The key `session_limit` contains the maximum number of rooms that the guest session may hold at a time.
---   The key `hold_seconds` contains the number of seconds until the new holds expire.
---   The key `lifetime_seconds` is the maximum number of seconds until the holds expire, including all extensions.
---   The key `extensions` contains the number of times that the new holds can be extended.
+--   The keys `hotel` and `time_zone` of the request contain the id and the time zone of the hotel.
+--   The key `actor` of the request contains the actor who holds the rooms, in the format of the function audit_record.
+--   The key `rooms` of the request contains the ids of the rooms in ascending order, or null for any rooms of a type.
+--   The keys `room_type` and `guests` of the request are the type and minimum capacity of the rooms if `rooms` is null.
+--   If the key `wait` of the request is true, the function waits for rooms that other transactions have locked.
+--   The key `nights` of the request contains the requested nights as a range of dates.
+--   The key `holds` of the request contains the ids of the new holds, one for each room.
+--   The key `group_id` of the request contains the id that the new holds share as a group, or null for a single hold.
+--   The key `digest` of the request contains the digest of the owner token, which all new holds share.
+--   The keys `holder`, `session` and `reference` of the request contain the values of these columns in the new holds.
+--   The key `client_limit` of the request is the maximum number of rooms that the client may hold.
+--   The key `session_limit` of the request is the maximum number of rooms that the guest session may hold.
+--   The key `hold_seconds` of the request contains the number of seconds until the new holds expire.
+--   The key `lifetime_seconds` of the request is the maximum lifetime of the holds in seconds, with all extensions.
+--   The key `extensions` of the request contains the number of times that the new holds can be extended.
 --
 -- Returns a JSON object with the keys `expired` and `holds`.
---   The key `expired` contains the number of expired holds on the requested rooms that the function ended.
---   The key `holds` contains the new holds in the format of locks_describe, or null if no room was held.
+--   The key `expired` of the result is the number of expired holds on the requested rooms that the function ended.
+--   The key `holds` of the result contains the new holds in the format of locks_describe, or null if no room was held.
 --
 -- A request that can't succeed returns before it locks anything, so it does not wait for other transactions.
 -- If the function returns no holds, the caller runs other queries to find the reason for the refusal.

@@ -4,13 +4,13 @@
 -- The row of the hold becomes the row of the stay, so the room is never free between the hold and the stay.
 --
 -- The argument `request` is a JSON object with the parameters of the confirmation.
---   The key `hotel` contains the id of the hotel.
---   The key `actor` contains the actor who confirms the hold, in the format of the function audit_record.
---   The key `hold` contains the id of the hold of one room, or of a group of holds that were acquired together.
---   The key `digest` contains the digest of the token that the caller passed.
---   The key `staff` contains the logged-in member of staff in the format of `Allocation.holder`, or null.
---   The key `fencing_token` contains the fencing token that the caller passed.
---   The key `reference` contains the reference of the booking. If the reference is empty, the holds keep theirs.
+--   The key `hotel` of the request contains the id of the hotel.
+--   The key `actor` of the request is the actor who confirms the hold, in the format of the function audit_record.
+--   The key `hold` of the request is the id of a hold, or of a group of holds that were acquired together.
+--   The key `digest` of the request contains the digest of the token that the caller passed.
+--   The key `staff` of the request is the logged-in member of staff in the format of `Allocation.holder`, or null.
+--   The key `fencing_token` of the request contains the fencing token that the caller passed.
+--   The key `reference` of the request is the booking's reference. If it is empty, the holds keep their reference.
 CREATE OR REPLACE FUNCTION public.locks_confirm(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -3,16 +3,16 @@
 -- Allocations that do not have the required status, or that the caller does not own, are not changed.
 --
 -- The argument `request` is a JSON object that says which allocations are ended, and by whom.
---   The key `hotel` contains the id of the hotel.
---   The key `actor` contains the actor who ends the allocations, in the format of the function audit_record.
---   The key `allocation` contains the id of an allocation or of a group of allocations.
---   The key `status` contains the status that the allocations must have.
---   The key `new_status` contains the status that the allocations get.
---   The key `event` contains the type of the event that is published.
---   The key `event_fields` contains the argument event_fields of locks_publish, as the text of a PostgreSQL array.
---   The key `reason` contains the new reason of the allocations, or null to keep the old reason.
---   The key `digest` contains the digest of the caller's token. If the key is missing, the owner is not checked.
---   The key `staff` contains the logged-in member of staff in the format of `Allocation.holder`, or null.
+--   The key `hotel` of the request contains the id of the hotel.
+--   The key `actor` of the request is the actor who ends the allocations, in the format of the function audit_record.
+--   The key `allocation` of the request contains the id of an allocation or of a group of allocations.
+--   The key `status` of the request contains the status that the allocations must have.
+--   The key `new_status` of the request contains the status that the allocations get.
+--   The key `event` of the request contains the type of the event that is published.
+--   The key `event_fields` of the request is the argument event_fields of locks_publish as a PostgreSQL array.
+--   The key `reason` of the request contains the new reason of the allocations, or null to keep the old reason.
+--   The key `digest` of the request is the digest of the caller's token. Without it, the owner is not checked.
+--   The key `staff` of the request is the logged-in member of staff in the format of `Allocation.holder`, or null.
 CREATE OR REPLACE FUNCTION public.locks_end(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,12 +1,12 @@
 -- This function records the progress of a worker between two messages, in one round trip and one commit.
 --
 -- The parameter `request` is a JSON object whose keys are all optional.
--- The key `sent` describes the reminder whose message the mail server has accepted.
+-- The key `sent` of the request describes the reminder whose message the mail server has accepted.
 -- The object `sent` has the keys `id`, `attempts`, `sent_at`, `actor`, `event_data` and `personal_data`.
--- The key `finished` contains the ids of reminders as a PostgreSQL array literal.
+-- The key `finished` of the request contains the ids of reminders as a PostgreSQL array literal.
 -- Reminders in the array `finished` whose status is `sent` are removed from the due queue.
--- The key `hotel` contains the id of the hotel to which the reminders in `finished` belong.
--- The key `next` describes the reminder whose message the worker transmits next.
+-- The key `hotel` of the request contains the id of the hotel to which the reminders in `finished` belong.
+-- The key `next` of the request describes the reminder whose message the worker transmits next.
 -- The value of `next` has the keys `id`, `attempts`, `reservation`, `reservation_version` and `recipient`.
 --
 -- The number `attempts` identifies a claim. Nothing is changed if another worker has claimed the reminder.
