@@ -211,7 +211,7 @@ RATE_LIMIT_EXCEEDED = _register_security(
     outcome=Outcome.DENIED,
 )
 # `personal_data.read` says that an admin page or an API response showed records that identify guests or staff.
-# If one record was shown, it is the subject. For a list, `targets` has the kinds and ids of at most 100 records.
+# If one record was shown, the record is the subject. For a list, `targets` contains up to 100 kinds and ids.
 PERSONAL_DATA_READ = register(
     "personal_data.read",
     reads_personal_data=True,
@@ -233,7 +233,7 @@ RECORD_KINDS: dict[str, Any] = {}
 # The field `before` has the time before which the deleted records ended.
 RECORDS_DELETED = _register_operation(
     "retention.deleted",
-    description=_("The retention deleted {count} old records: {kind}"),
+    description=_("Retention deleted {count} old records: {kind}"),
     fields=("kind", "count", "before"),
     labels={"kind": RECORD_KINDS},
 )

@@ -1,4 +1,4 @@
-"""The declaration of what masked backups (copies without personal data) contain of the audit trail.
+"""The declaration of the audit trail's personal data for masked backups (copies without personal data).
 
 Masked backups contain no audit events.
 

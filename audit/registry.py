@@ -63,7 +63,7 @@ class Outcome(IntegerChoices):
 
 
 class Category(TextChoices):
-    """The category of an event type: which question about the trail its events answer."""
+    """The category of an event type, such as security or data access."""
 
     #: Who may do what: logins, accounts, keys, denied access, and the protection of the trail.
     SECURITY = "security", pgettext_lazy("event category", "security")
@@ -71,7 +71,7 @@ class Category(TextChoices):
     DATA_ACCESS = "data_access", pgettext_lazy("event category", "data access")
     #: Who changed the hotel's data.
     DATA_CHANGE = "data_change", pgettext_lazy("event category", "data change")
-    #: What the operator and the software did: hotels, sending, failures, retries and retention.
+    #: What operators and the software did, such as creating a hotel, sending e-mails or deleting old data.
     OPERATION = "operation", pgettext_lazy("event category", "operation")
 
 

@@ -201,7 +201,7 @@ def _cut_end(text: str, length: int) -> str:
 
 
 def _cut_start(text: str, length: int) -> str:
-    """Return at most the last `length` characters, without a word that the cut divided."""
+    """Return at most the last `length` characters. If the first word is incomplete, the word is left out."""
     if len(text) <= length:
         return text
     words = text[-length:].split(maxsplit=1)

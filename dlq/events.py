@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 NAMES: dict[str, str | StrPromise] = {
     "audit.tasks.seal_all": _("the sealing of the audit trails"),
     "audit.tasks.publish_all": _("the publication of the checkpoints of the audit trails"),
-    "audit.tasks.email_checkpoints": _("the sending of the checkpoints of the audit trails by e-mail"),
+    "audit.tasks.email_checkpoints": _("the e-mails with the checkpoints of the audit trails"),
     "audit.tasks.delete_expired_events": _("the deletion of audit events after their retention period"),
     "audit.tasks.verify": _("the verification of the audit trail"),
-    "audit.tasks.verify_platform": _("the verification of the audit trail of the platform"),
+    "audit.tasks.verify_platform": _("the verification of the platform's audit trail"),
     "locks.tasks.delete_ended_records": _("the deletion of old holds and offers"),
     "locks.tasks.expire_holds": _("the release of expired holds"),
     "locks.tasks.make_final_webhook_attempt": _("the last attempt to call a webhook"),

@@ -22,7 +22,7 @@ _Choices = TypeVar("_Choices", bound=IntegerChoices)
 
 
 class _SearchFilter:
-    """A filter that leaves the list as it is, because `search_of` reads the value of the filter from the URL."""
+    """A filter that does not change the list itself. `search_of` reads and applies the value of the filter."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
         return queryset

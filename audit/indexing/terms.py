@@ -1,7 +1,7 @@
 """The entries of the search index: which properties events have, and in which periods these events were recorded.
 
 An entry of the index is a pair of a term and a period. A term is a 32-bit hash of one property of an event, such as its
-subject. Two properties may have the same hash, so a search also checks the events themselves. A period has about 17
+subject. Two properties may have the same hash, so a search also checks the events themselves. A period lasts about 17
 minutes (2^20 milliseconds). The time in the id of an event determines the period of the event.
 """
 

@@ -131,7 +131,7 @@ class IndexedEvents(QuerySet[Event]):
         return found[first:]
 
     def _bounds(self) -> PeriodRange:
-        """Return the range of periods to which the conditions on the primary key limit the query."""
+        """Return the periods that the query must search, according to its conditions on the primary key."""
         start, end = 0, END_OF_PERIODS
         for condition in self.query.where.children:
             if isinstance(condition, Lookup) and getattr(condition.lhs, "target", None) == Event._meta.pk:
@@ -145,7 +145,7 @@ class IndexedEvents(QuerySet[Event]):
 def find_with_index(
     events: QuerySet[Event], conditions: Sequence[IndexCondition], *, unsealed_from: int | None
 ) -> QuerySet[Event]:
-    """Return the same events as a query set that uses the search index.
+    """Return a query set that finds the given events with the search index.
 
     All events in `events` must meet `conditions`.
     """

@@ -17,7 +17,7 @@ from tenants.models import Hotel
 
 
 class InvalidRetention(DomainError):
-    """A retention period has at least 180 days, or is 0 to keep the events for ever. A change needs a reason."""
+    """The retention period must be at least 180 days, or 0 to keep the events for ever. A change needs a reason."""
 
     code = "invalid-retention"
     status = 422

@@ -13,9 +13,7 @@ _register_security = partial(register, category=Category.SECURITY)
 # The verification accepts deleted events only if this event has the position `first_kept` of the oldest kept event.
 EVENTS_DELETED = _register_security(
     "audit.events_deleted",
-    description=_(
-        "The retention deleted {count} events of the audit trail, which were recorded before {before}"
-    ),
+    description=_("Retention deleted {count} events of the audit trail, which were recorded before {before}"),
     fields=("log", "first_kept", "count", "before", "last_transaction", "last_id"),
     severity=Severity.NOTICE,
 )
@@ -69,7 +67,7 @@ EXPORTED = register(
 )
 LOG_REPLACED = _register_security(
     "audit.log_replaced",
-    description=_("{actor} closed the log {closed}, which {log} continues: {reason}"),
+    description=_("{actor} closed the log {closed} and continued it in the log {log}: {reason}"),
     fields=("closed", "log", "reason"),
     severity=Severity.CRITICAL,
 )

@@ -113,8 +113,8 @@ def keys_in_use() -> dict[UUID, set[str]]:
 def store_key_ranges(log: Log, keys: Iterable[PublicKey], *, first_size: int, last_size: int) -> None:
     """Store in the caller's transaction which keys sign the log from now on.
 
-    first_size: the size of the log at the first checkpoint that the added keys have signed.
-    last_size: the size of the log at the last checkpoint that the removed keys have signed.
+    first_size: the size of the log at the first checkpoint with signatures of the added keys.
+    last_size: the size of the log at the last checkpoint with signatures of the removed keys.
     """
     used = {key.text for key in keys}
     stored = dict(LogKey.objects.filter(log=log).values_list("key", "last_size"))

@@ -97,10 +97,7 @@ def _seconds(since: datetime.datetime, now: datetime.datetime) -> float:
 
 
 def _oldest_transaction(delay: OldestTransaction | None, now: datetime.datetime) -> Metric:
-    """Return the metric with the age of the oldest open database transaction, which delays sealing.
-
-    At most one time series of this metric has a value at a time.
-    """
+    """Return the metric with the age of the oldest open database transaction, which delays sealing."""
     metric = GaugeMetricFamily(
         "hotelagent_audit_oldest_transaction_seconds",
         "Age of the open transaction that delays the sealing of all trails, in seconds.",

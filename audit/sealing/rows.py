@@ -141,9 +141,10 @@ def is_sealed(after: Key) -> bool:
 
 
 def first_unsealed_id(after: Key) -> UUID | None:
-    """Return the smallest id of the visible events after the place `after`, or None if there are no such events.
+    """Return the smallest id of the events that are not sealed yet, or None if all events are sealed.
 
-    OFFSET 0 makes PostgreSQL read these events by their transactions, and not all events in the order of their ids.
+    `after` is the place of the last sealed event. With OFFSET 0, PostgreSQL reads only the events after `after`.
+    Otherwise PostgreSQL could read all events in the order of their ids.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -24,7 +24,7 @@ from tenants.context import Tenant, context_of, platform_context
 #: The number of tiles (blocks of up to 256 hashes) whose events are read with one query.
 _TILES_PER_QUERY = 32
 
-#: A function that is called with the number of events that were verified since the last call.
+#: A callback that receives the number of events verified since its last call.
 Progress = Callable[[int], None]
 
 

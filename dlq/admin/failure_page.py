@@ -30,7 +30,7 @@ _NOTHING = object()
 
 
 class FailurePage(ReadOnlyModelAdmin):
-    """The base class of the admin of failures. This class has the page of one failure."""
+    """The base class of the admin of failures, with the page that shows one failure."""
 
     change_form_outer_before_template = "dlq/failure.html"
 

@@ -71,7 +71,7 @@ def field_title(schema: dict[str, Any] | None, *, default: str) -> str:
 
 
 def path_title(kind: Kind, keys: Keys) -> str:
-    """Return the title of the field to which the keys lead. The positions of list items are counted from 1."""
+    """Return the title of the payload field at this path. The positions of list items are counted from 1."""
     default = str(keys[-1] + 1) if isinstance(keys[-1], int) else keys[-1]
     return field_title(field_schema(kind, keys), default=default)
 

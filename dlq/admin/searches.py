@@ -42,7 +42,7 @@ class SearchedFailures(admin.SimpleListFilter):
 
 
 def search_limit(query: QueryDict) -> Q:
-    """Return the condition that limits which failures a search with this query string reads.
+    """Return the condition that limits the number of failures that a search reads.
 
     A search reads the newest MAX_SEARCHED failures of the tenant. If the filter has an end of the period, the search
     reads the newest failures that were captured before that end. The condition matches all failures if an index finds

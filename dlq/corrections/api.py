@@ -156,7 +156,7 @@ def _change(correction: dict[str, Any], current: Any) -> Any:
 
 
 def _nested(errors: dict[str, list[str]]) -> dict[str, Any]:
-    """Return errors by path, such as `card.number`, as nested dicts, so that each error gets a JSON Pointer."""
+    """Convert errors with paths such as `card.number` to nested dicts, so that each error gets a JSON Pointer."""
     nested: dict[str, Any] = {}
     for path, messages in errors.items():
         *parents, name = [""] if path == "payload" else path.split(".")

@@ -210,8 +210,9 @@ def split(*, fingerprint: str, condition: SplitCondition) -> str:
 
 @unaudited("The split, join or separation was recorded when a person requested it.")
 def regroup(*, fingerprint: str) -> bool:
-    """Move a batch of failures of a group whose rules changed to the groups to which the new rules assign them.
+    """Apply the changed rules of a group to the next batch of its failures.
 
+    Each failure is moved to the group to which the rules assign the failure.
     Return whether the group may have further failures to check.
     """
     with transaction.atomic():
@@ -270,8 +271,7 @@ def _reachable(start: str) -> set[str]:
 def _is_protected(name: str, field: str) -> bool:
     """Return whether the field of the payload may contain a personal or secret value.
 
-    The kind of failure must declare the field, one of its parent fields or one of its child fields as personal or
-    secret.
+    This is the case if the kind of failure declares the field, a parent field or a child field as personal or secret.
     """
     kind = find_kind(name)
     keys = field.split(".")

@@ -28,10 +28,10 @@ def is_external(name: str) -> bool:
 
 
 def namespace(client: str) -> str:
-    """Return the prefix of the names of failures that API keys with the name `client` report.
+    """Return the prefix for the names of failures from the API client `client`.
 
-    Different names have different namespaces: a colon in the name of the key is escaped, and a long name is replaced by
-    its beginning and a digest.
+    `client` is the name of an API key. Each client has a different prefix: a colon in the name is escaped, and a long
+    name is replaced by its beginning and a digest.
 
     >>> namespace("pms"), namespace("pms: test")
     ('external:pms:', 'external:pms%3A test:')

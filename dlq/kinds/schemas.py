@@ -17,7 +17,7 @@ from jsonschema import ValidationError
 from dlq.kinds.registry import Kind
 from hotelagent.core.messages import TranslatableMessage
 
-#: At most this number of problems of a payload is reported.
+#: The maximum number of problems that are reported for a payload.
 MAX_PROBLEMS = 10
 
 

@@ -56,7 +56,7 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
 
 def _doubt(traits: Traits) -> RedriveResult | None:
     """Return why a person must confirm the retry of a failure in doubt, or None if no confirmation is needed."""
-    # Another system says in each claim whether its work is idempotent, so its kinds of failures do not declare that.
+    # If another system reported the failure, each claim says whether the work is idempotent, and the kind does not.
     # A person must confirm the retry if a failure of another system is in doubt (perhaps the work was done).
     is_idempotent = find_kind(traits.name).is_idempotent and not is_external(traits.name)
     if traits.status == FailureStatus.IN_DOUBT and not is_idempotent:

@@ -102,7 +102,7 @@ _NOT_NEEDED = Q(redrive_result=RedriveResult.WAITING) & ~Q(status=FailureStatus.
 
 
 def _with_result(failures: QuerySet[Failure]) -> Any:
-    """Annotate the failures with `result`: what the latest redrive job did with a failure that has no attempt."""
+    """Annotate each failure with `result`: what the redrive job did if it made no attempt to process the failure."""
     result = Case(
         When(_NOT_NEEDED, then=Value(RedriveResult.CLOSED)),
         default=F("redrive_result"),

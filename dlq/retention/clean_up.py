@@ -118,7 +118,7 @@ def _delete_personal_data(*, before: datetime.datetime) -> None:
 def _clean_next_batch(before: datetime.datetime) -> bool:
     """Delete the personal data of the next batch of failures, oldest first.
 
-    Return False if no unread failure is left.
+    Return False if all failures up to `before` have been processed.
     """
     with transaction.atomic():
         progress = CleanUpProgress.objects.lock()

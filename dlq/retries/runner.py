@@ -73,7 +73,7 @@ def retry_all(
 
 
 def _process(failure: Failure, *, now: datetime, paused: Pauses, number: int | None) -> None:
-    """Retry the failure, record that its attempt was lost, or postpone the retry until the pause of its retries ends.
+    """Retry the failure, record that its attempt was lost, or postpone the retry while retries are paused.
 
     `now` is the time at which the failure was read. Another process may have changed the failure after this time.
     """

@@ -17,7 +17,7 @@ DECLARE
     following char(16);
 BEGIN
     -- The services reject rules that form a cycle, such as two groups that are joined to each other.
-    -- If a cycle exists nevertheless, this limit of the loop ensures that the capture of a failure ends.
+    -- If a cycle exists anyway, the loop ends after ten steps, so that the failure can still be stored.
     FOR step IN 1..10 LOOP
         SELECT coalesce(
             (SELECT split.rule ->> 'fingerprint'

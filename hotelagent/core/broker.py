@@ -15,8 +15,8 @@ MOVED = "moved"
 #: The script returns the key of the queue and the message, or nil if all queues are empty.
 #: In the same step, the script stores the message in the keys in which kombu keeps unacknowledged messages.
 #: KEYS[1] is the hash of unacknowledged messages, and KEYS[2] is the sorted set of their delivery times (ARGV[1]).
-#: ARGV[2] is a flag for the queue KEYS[3], ARGV[3] is a flag for the queue KEYS[4], and so on.
-#: The script does not store a message if the flag of its queue is 0, or if the message is not valid.
+#: ARGV[2] is 1 if messages of the queue KEYS[3] must be stored, otherwise 0. ARGV[3] belongs to KEYS[4], and so on.
+#: The script does not store messages that are not valid.
 #:
 #: RPOP is the first command, because Redis then allows the script to store the message even if the memory is full.
 TAKE_MESSAGE = """

@@ -29,7 +29,7 @@ _SPECIAL_IPV4 = tuple(
         "10.0.0.0/8",  # private use
         "100.64.0.0/10",  # carrier-grade NAT, and the metadata service of Alibaba Cloud
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # the platform service of Azure, which answers virtual machines only
+        "168.63.129.16/32",  # Azure's platform service, which is reachable from virtual machines only
         "169.254.0.0/16",  # link-local, and the metadata services of most cloud providers
         "172.16.0.0/12",  # private use
         "192.0.0.0/24",  # IETF protocol assignments, and the metadata service of Oracle Cloud

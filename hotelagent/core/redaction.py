@@ -24,7 +24,7 @@ _HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 # Each item of `_PATTERNS` consists of words, a pattern and a replacement.
 # A pattern is applied only to texts with one of its words, because a search for words is much faster.
 # Every text that a pattern matches contains one of the pattern's words, in upper or lower case.
-# Each redaction pattern without words is applied to every text.
+# A redaction pattern that has no such words is applied to every text.
 #
 # The pattern of passwords in URLs must come before the pattern of e-mail addresses, which matches parts of such URLs.
 # The patterns must not cause much backtracking, because a text of 20,000 letters could block the process for 30 s.
@@ -79,7 +79,7 @@ _PATTERNS = (
     # International bank account numbers (IBANs), with or without separators.
     ((), re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}\b"), REDACTED),
 )
-# Every number that the next patterns match contains seven digits with at most two characters between two digits.
+# The next patterns match only texts that contain seven digits, with at most two separators between two digits.
 _SEVEN_DIGITS = re.compile(r"\d(?:[\s().-]{0,2}\d){6}")
 _NUMBERS = (
     # Card numbers: 13 to 19 digits, with or without separators.

@@ -33,7 +33,7 @@ class HotelAPIView(APIView):
     """
 
     required_scopes: ClassVar[dict[str, str]] = {}
-    #: The kind of the records that identify guests or staff and that GET returns, such as "reservation".
+    #: The kind of the records that GET returns, such as "reservation". Empty if they identify no guests or staff.
     personal_data: ClassVar[str] = ""
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:

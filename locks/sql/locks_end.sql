@@ -22,7 +22,7 @@ DECLARE
     ended jsonb := '[]';
 BEGIN
     -- The first pass of the loop ends the allocation whose id is `target`.
-    -- If no allocation has the id `target`, the second pass ends the allocations of the group with this id.
+    -- If no allocation has this id, the second pass of the loop ends the allocations of the group with this id.
     FOR attempt IN 1 .. 2 LOOP
         FOREACH member_id IN ARRAY member_ids LOOP
             UPDATE locks_allocation

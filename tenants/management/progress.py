@@ -47,9 +47,9 @@ def hotel_progress(total: int, *, stream: Any, verbosity: int) -> Iterator[Calla
 
 @contextlib.contextmanager
 def item_progress(title: str, total: int, *, stream: Any, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Yield a function that must be called with the number of items that were processed since the last call.
+    """Yield a function that reports progress. Its argument is the number of items processed since the last call.
 
-    The function updates a bar on a terminal, unless `quiet` is true.
+    The function updates a progress bar on a terminal, unless `quiet` is true.
     """
     console = Console(file=getattr(stream, "_out", stream))
     if quiet or not console.is_terminal:

@@ -1,6 +1,6 @@
 -- Schedules an item of a hotel in the due queue (tenants/queue/due.py) and returns the due time.
--- If the due queue already contains the item, the due time of the item is replaced with `due_time`. The item keeps its
--- initiator unless another initiator is given, so a worker may schedule the item of a person again.
+-- If the due queue already contains the item, `due_time` replaces the due time of the item.
+-- The item keeps its initiator (a person or API key) unless the argument `item_initiator` contains another initiator.
 CREATE OR REPLACE FUNCTION public.tenants_schedule_due(
     hotel uuid, item_kind text, scheduled_id uuid, due_time timestamptz, item_initiator text DEFAULT NULL
 ) RETURNS timestamptz

@@ -113,7 +113,7 @@ def _names(module: str) -> dict[str, str]:
 
 
 def resolve(module: str, name: str) -> str:
-    """Return the dotted name of the definition that a name in a module refers to, also through re-exports."""
+    """Return the dotted name of the definition to which a name in a module refers. Re-exports are followed."""
     first, _dot, rest = name.partition(".")
     full = _names(module).get(first)
     if full is None:

@@ -45,7 +45,7 @@ def count_waiting_writers(hotel: Hotel, write: Callable[[], None]) -> int:
 
 
 def test_no_writer_waits_for_the_event_of_another_writer(hotel: Hotel, lamp_lit: EventType) -> None:
-    """The control is a row of the hotel that each writer updates: then all writers but the first wait."""
+    """As a negative control, each writer updates one shared row. Then all writers except the first writer wait."""
     log = logs.open_log(hotel.id)
 
     def record_event() -> None:

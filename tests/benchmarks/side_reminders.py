@@ -36,7 +36,7 @@ def prepare() -> None:
 def set_hotel_count(count: int) -> None:
     """Delete all hotels, and insert `count` hotels without schemas.
 
-    Each hotel gets ten due items, whose time comes in an hour.
+    Each hotel gets ten due items. The items become due in an hour.
     """
     with platform_context(), connection.cursor() as cursor:
         Hotel.objects.all().delete()

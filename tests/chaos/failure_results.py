@@ -81,7 +81,7 @@ class Results:
 
     @cached_property
     def done(self) -> dict[int, int]:
-        """A dict that maps the number of each job to how often the job was completed."""
+        """A dict that maps each job number to the number of times that the job was completed."""
         counts: dict[int, int] = defaultdict(int)
         for run in self.runs:
             counts[run.number] += run.event == "done"

@@ -74,7 +74,7 @@ class Scenario:
         return {number for number, hotel, _task in self.sent if number not in found | self.failures(hotel)}
 
     def kill_worker(self, moment: str, **worker_settings: Any) -> None:
-        """Run a worker that kills itself at this step of processing a message (a key of `MOMENTS`)."""
+        """Run a worker that kills itself at this step of processing a message. `MOMENTS` defines the steps."""
         assert self.starter.run("call", "run_killed_worker", moment, worker_settings) == -signal.SIGKILL
 
     def wait_until(self, condition: Callable[[], object]) -> None:

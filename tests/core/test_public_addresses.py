@@ -128,7 +128,9 @@ def test_teredo_address_of_a_private_client_is_not_public() -> None:
         ("ff00::/8", []),
     ],
 )
-def test_special_network_is_not_public_but_its_neighbours_are(network: str, neighbours: list[str]) -> None:
+def test_special_network_is_not_public_but_the_neighbouring_addresses_are(
+    network: str, neighbours: list[str]
+) -> None:
     special = ipaddress.ip_network(network)
     assert not public_addresses.is_public(special[0])
     assert not public_addresses.is_public(special[-1])

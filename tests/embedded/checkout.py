@@ -117,7 +117,7 @@ class Checkout:
         return Serving(self, process, log)
 
     def processes(self) -> list[psutil.Process]:
-        """Return all processes whose command line or working directory contains the folder of this copy."""
+        """Return all processes whose command line or working directory contains the folder of this checkout."""
         folder = str(self.folder)
         return [
             process

@@ -92,7 +92,7 @@ class CloudEventSerializer(serializers.Serializer[Any]):
 
     specversion = serializers.ChoiceField(choices=["1.0"])
     id = _Attribute(help_text="The id of the event. Another event of the same `source` must have another id.")
-    # The type differs, because the attribute `source` of the base class Field is a text.
+    # The type checker expects a text, because the base class Field has a text attribute `source`.
     source = _Attribute(  # type: ignore[assignment]
         help_text="A URI reference of the system in which the event occurred."
     )
@@ -104,7 +104,7 @@ class CloudEventSerializer(serializers.Serializer[Any]):
     time = _Attribute(required=False, help_text="The time of the event (RFC 3339).")
     datacontenttype = _Attribute(required=False, help_text="The media type of the data.")
     dataschema = _Attribute(required=False, help_text="A URI of the schema of the data.")
-    # The type differs, because the base class Serializer has a property `data`.
+    # The type checker expects a property, because the base class Serializer has a property `data`.
     data = serializers.JSONField(  # type: ignore[assignment]
         required=False, allow_null=True, help_text="The data, as any JSON value."
     )

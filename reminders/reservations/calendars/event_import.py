@@ -258,7 +258,7 @@ def error_location(error: Exception) -> str:
 
 
 def _exists(version: str | None) -> bool:
-    """Return whether a reservation has a version, because `version` is None if there is no reservation."""
+    """Return whether the reservation exists. If it does not exist, `version` is None."""
     return version is not None
 
 

@@ -245,7 +245,7 @@ class _Interpreter:
             self._close(event, nights)
 
     def _close(self, event: Event, nights: tuple[Span, ...]) -> None:
-        """Close the nights of a repeating event. Report an error if the title does not name a closure."""
+        """Close the nights of a repeating event. Report an error if the event's title is not the title of a closure."""
         if _CLOSURE.search(event.summary):
             self._parsed.entries.append(Closure(event.uid, nights))
         else:

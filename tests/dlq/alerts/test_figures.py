@@ -25,7 +25,7 @@ def counts_of_today() -> DayCounts:
     return daily_counts()[timezone.localdate()]
 
 
-def test_figures_count_each_change_of_a_failure_on_its_day(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_figures_count_each_change_of_a_failure_on_the_day_of_the_change(in_hotel: Hotel, lamp: Lamp) -> None:
     retried, given_up, discarded = (capture_failure(room=room) for room in "123")
     capture_failure(room="4", retry=False)
     make_due(retried)

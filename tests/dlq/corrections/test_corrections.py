@@ -64,7 +64,7 @@ def replace_with(payload: Any) -> Callable[[Any], Any]:
 
 
 def has_version(failure: Failure) -> Callable[[str], bool]:
-    """Return a function that returns whether a version is the one of the failure that was read before."""
+    """Return a function that compares a version with the version of the given failure."""
     return lambda version: version == failure.version
 
 

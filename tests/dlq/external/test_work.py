@@ -236,7 +236,7 @@ def test_api_key_with_another_name_cannot_process_the_failures(pms: APIClient, h
         assert Failure.objects.get().status == "retrying"
 
 
-def test_keys_with_the_same_name_share_a_namespace(pms: APIClient, hotel: Hotel) -> None:
+def test_api_keys_with_the_same_name_share_a_namespace(pms: APIClient, hotel: Hotel) -> None:
     failure_id = report_due(pms, hotel)
     assert [entry["id"] for entry in claim(make_client(hotel, "dlq:work"))] == [failure_id]
 

@@ -141,7 +141,9 @@ def test_older_failure_waits_for_a_person_if_a_newer_failure_succeeds_first(
 
 
 @pytest.mark.django_db
-def test_failure_overtaken_during_a_failed_attempt_becomes_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_failure_becomes_permanent_if_newer_work_succeeds_during_its_failed_attempt(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     [failure] = capture_in_order(1)
 
     def overtaken(_failure: Failure) -> None:

@@ -94,7 +94,7 @@ def _profile(path: Path, content: Mapping[str, Any]) -> Profile:
         return InvalidFile(f"{path}: {TranslatableMessage(msgid, **params)}")
 
     if unknown := sorted(content.keys() - _KEYS):
-        message = _("Unknown key: {key}. The keys are: {known}.")
+        message = _("Unknown key: {key}. Valid keys of a profile: {known}.")
         raise refuse(message, key=", ".join(unknown), known=", ".join(sorted(_KEYS)))
     columns, statuses = content.get("columns", {}), content.get("statuses", {})
     if not isinstance(columns, dict) or not isinstance(statuses, dict):
