@@ -101,7 +101,7 @@ def _activation_changed(*, user: User, **_: Any) -> None:
 
 @receiver(tenant_signals.staff_erased)
 def _staff_erased(*, user: User, username: str, email: str, **_: Any) -> None:
-    # The change of the auditor records the address, which the erasure then erases.
+    # Remove the auditor first. The removal records an event with the e-mail address, and the erasure erases it.
     remove_auditor(email)
     count = erase_staff_member(user_id=user.pk, username=username, email=email)
     hotel_id = current_tenant().id

@@ -15,7 +15,8 @@ from django.db import connection
 
 from audit.registry import Outcome, Severity
 
-#: The number of bits after the period in an event id. The id begins with 48 bits for the time in milliseconds.
+#: An event id begins with 48 bits for the time in milliseconds. The first bits of the time are the period.
+#: This is the number of the remaining bits of the id.
 _BITS_AFTER_PERIOD = 80 + 20
 #: The first period that no event id can contain.
 END_OF_PERIODS = 1 << 128 - _BITS_AFTER_PERIOD
@@ -37,7 +38,7 @@ class Property(StrEnum):
     EVENT_TYPE = "event"
     REQUEST = "request"
     TASK = "task"
-    #: The property of all events that were denied, failed or have at least the severity "warning".
+    #: The index term of events that were denied, that failed, or that have at least the severity "warning".
     NOTABLE = "notable"
 
 

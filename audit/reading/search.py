@@ -200,9 +200,9 @@ def _request_condition(request_id: str) -> IndexCondition:
 
 
 def _same_act(event_id: UUID) -> tuple[Q, list[IndexCondition]]:
-    """Return the condition for all events of the same request as the given event, and the condition for the index.
+    """Return the condition for all events of the same request as the given event, and the index conditions.
 
-    For an event without a request, the task is used instead, and for an event without a task the database transaction.
+    If the event has no request, its task is used. If it also has no task, its database transaction is used.
     Row changes have no request and no task, so they are found by the transactions of the other events.
     """
     event = Event.objects.filter(id=event_id).first()

@@ -1,8 +1,9 @@
-"""The deletion of expired events of one trail, in whole tiles and in batches.
+"""The deletion of the expired events of one audit trail, in batches of complete tiles.
 
-One transaction deletes the events of a batch, their tiles of level 0 and the checkpoints of smaller sizes, and records
-an event. The tiles of higher levels are kept, because they have the hashes that prove the remaining events. The trigger
-`audit_event_retention_only` refuses every deletion that is not recorded in this way.
+A tile is a block of 256 hashes of events. One transaction deletes the events of a batch, their tiles of level 0 and the
+checkpoints of smaller sizes, and records an event. The tiles of higher levels are kept, because the proofs of the
+remaining events need their hashes. The trigger `audit_event_retention_only` refuses every deletion without such an
+event.
 """
 
 import datetime
@@ -31,7 +32,7 @@ from tenants.database.clock import database_now
 TILES_PER_BATCH = 32
 #: The number of pages (blocks of the table) that one entry of the BRIN index on `transaction` covers.
 PAGES_PER_RANGE = 32
-#: The number of entries of the BRIN index that one statement computes again.
+#: The number of page ranges of the BRIN index that one statement summarizes again.
 _RANGES_PER_STATEMENT = 64
 
 _READ_TIMES = """

@@ -10,7 +10,7 @@ from django.db import connection
 from audit.sealing.models import Log
 from tenants.context import platform_context
 
-# Events are deleted in whole tiles. One query for all trails reads the oldest tile of each trail, and no events.
+# Events are deleted in whole tiles. One query reads the oldest tile of each trail. The query reads no events.
 # The ids of events begin with their time in milliseconds. The last event of a full tile has the last 16 of 4,096 bytes.
 _EXPIRED = """
 SELECT log_id, hotel_id, overdue FROM (
@@ -28,9 +28,9 @@ ORDER BY overdue DESC
 
 
 class ExpiredTrail(NamedTuple):
-    """A trail whose oldest tile has only expired events, according to the ids of the events.
+    """A trail whose oldest tile (block of events) has only expired events.
 
-    `overdue` is the time since the retention period of this tile has ended.
+    `overdue` is the time since the end of the retention period of this tile.
     """
 
     log_id: UUID

@@ -23,7 +23,10 @@ BUDGET_SECONDS = 120.0
 
 @dataclass(slots=True)
 class RunResult:
-    """The number of deleted events, whether expired events remain, and the problems by the ids of the hotels."""
+    """The result of a run that deletes expired events.
+
+    `is_complete` is false if expired events remain. `problems` maps hotel ids to error messages.
+    """
 
     deleted: int = 0
     is_complete: bool = True

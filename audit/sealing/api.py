@@ -50,7 +50,7 @@ def _events_deleted(log: Log) -> EventsDeleted:
 
 
 def _raise_if_deleted(event_id: UUID | str) -> None:
-    """Raise EventsDeleted if the id of a missing event is from a time whose events were deleted by retention."""
+    """Raise EventsDeleted if the missing event is so old that retention has deleted it."""
     log = logs.find_log(current_tenant().id)
     if log is not None and log.first_kept and UUID(str(event_id)) <= log.deleted_id:
         raise _events_deleted(log)

@@ -64,7 +64,7 @@ def read_key_file(path: Path) -> str:
 
 
 def parse_keys(text: str, source: str) -> list[PrivateKey]:
-    """Return the private keys in a text. `source` says in error messages where the text comes from.
+    """Return the private keys in a text. `source` is the origin of the text, for error messages.
 
     Raises SigningKeyError if a key is invalid.
     """

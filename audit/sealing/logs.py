@@ -68,7 +68,7 @@ def _create_log(hotel_id: UUID | None, *, predecessor: Log | None = None) -> Log
 
 
 def _free_origin(hotel_id: UUID | None) -> str:
-    """Return an unused name for a new log: the name of the trail, with a number from the second log on."""
+    """Return an unused name for a new log of the trail. The name of a second or later log ends with a number."""
     base = f"{settings.PLATFORM_HOST}/audit/{hotel_id or 'platform'}"
     earlier = Log.objects.filter(Q(origin=base) | Q(origin__startswith=f"{base}/")).count()
     return f"{base}/{earlier + 1}" if earlier else base

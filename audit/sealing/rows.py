@@ -95,7 +95,7 @@ def read_horizon() -> tuple[int, int]:
 
 
 def read_rows(after: Key, last: Key, limit: int) -> list[EventRow]:
-    """Return the events of the current tenant after the place `after`, up to `last`, in the order of sealing."""
+    """Return the events of the current tenant after the key `after`, up to the key `last`, in the order of sealing."""
     with connection.cursor() as cursor:
         cursor.execute(_READ, [after.transaction, last.transaction, *after, *last, limit])
         return [_row(values) for values in cursor.fetchall()]

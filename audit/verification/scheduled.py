@@ -19,14 +19,14 @@ log = structlog.get_logger(__name__)
 
 #: The kind of the due item (an entry of the queue of scheduled work) that verifies the trail of a hotel once a day.
 VERIFICATION_DUE = "audit_verification"
-#: In trails with more than LARGE_TRAIL events, only the last weeks are read, because a task has four minutes.
-#: All hashes and checkpoints of a large trail are verified. The command `audit_verify` also reads all events.
+#: In trails with more than LARGE_TRAIL events, only the newest events are read, because a task has four minutes.
+#: All hashes and checkpoints of a large trail are verified, too. The command `audit_verify` reads all events.
 LARGE_TRAIL = 1_000_000
 LARGE_TRAIL_DAYS = 31
 
 
 def verify_soon(tenants: Iterable[Tenant]) -> None:
-    """Start the first verification of trails whose first events were sealed, instead of up to a day later."""
+    """Start the first verification of these trails now. Otherwise, it would start up to a day later."""
     for tenant in tenants:
         if tenant.id is None:
             with platform_context():

@@ -77,9 +77,9 @@ def verify_events(log: Log, tenant: Tenant, roots: SignedRoots, *, start: int, p
 
 
 def _check_deleted_events(log: Log, tenant: Tenant, place: Key) -> None:
-    """Raise InvalidTrail if an event is stored before the place up to which retention has deleted all events.
+    """Check that retention has deleted all events before `place`, and that an event records this deletion.
 
-    Also raise InvalidTrail if no event of the trail says that retention has deleted these events.
+    Raises InvalidTrail if there is an older event, or if no event records the deletion.
     """
     if not log.first_kept:
         return

@@ -94,7 +94,7 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         return groups.visible() if self.is_list_request(request) else groups
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list of groups. Add to each displayed group its counts, and what its latest failure is about."""
+        """Return the list of groups. Add the counts and the subject of the latest failure to each group."""
         changelist = super().get_changelist_instance(request)
         shown = list(changelist.result_list)
         known = counts.counts_of(shown, with_days=True)

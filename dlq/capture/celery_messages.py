@@ -48,9 +48,10 @@ UNKNOWN_NAME = "unknown"
 
 @receiver(task_failed)
 def capture_failed_task(*, task: HotelTask, error: BaseException, **_kwargs: Any) -> None:
-    """Store a failed task as a failure, or as the failed attempt of the failure that the task retried.
+    """Store a failed task as a new failure.
 
-    If this function raises an exception, the message of the task returns to the broker.
+    If the task was a retry of a stored failure, the function records a failed attempt of that failure instead. If this
+    function raises an exception, the message of the task returns to the broker.
     """
     is_limited = task.name == runner.LIMITED_TASK
     if task.name in OWN_TASKS or (is_limited and not isinstance(error, TimeLimitExceeded)):

@@ -197,9 +197,9 @@ def _erase_failures(ids: list[uuid.UUID]) -> tuple[int, int]:
 
 
 def _wait_for_running_attempts(erased: list[Failure]) -> None:
-    """Delay later failures with the ordering key of an erased failure until its running attempt has ended.
+    """Delay the retries of later failures with the same ordering key until the lease of a running attempt ends.
 
-    The attempt cannot be stopped, but it has ended or is lost when its lease ends.
+    The running attempt of an erased failure cannot be stopped. When its lease ends, the attempt has ended or is lost.
     """
     for failure in erased:
         if failure.ordering_key and failure.claimed_until:

@@ -86,7 +86,7 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         return self.get_paginated_response(self._serialize(page, many=True))
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Retrieve a group of failures, with its traceback, its numbers by day and its rules."""
+        """Retrieve a group of failures, with its traceback, its daily counts and its rules."""
         return self._detail()
 
     @extend_schema(request=None, responses=GroupDetailSerializer)

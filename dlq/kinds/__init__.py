@@ -1,4 +1,4 @@
 """The kinds of failures.
 
-An app declares a kind for a name of failures: how these failures are validated, displayed and retried.
+A kind declares how the failures with one name are validated, displayed and retried.
 """

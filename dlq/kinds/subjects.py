@@ -46,9 +46,9 @@ def subject_finder(name: str) -> Callable[[SubjectFinder], SubjectFinder]:
 
 
 def find_subjects(failures: Iterable[Failure]) -> dict[UUID, Subject]:
-    """Return a dict that maps failure ids to subjects.
+    """Return a dict that maps failure ids to subjects, the objects that the failures are about.
 
-    The dict omits failures without a subject finder, and failures whose object was deleted.
+    The dict omits failures whose kind has no subject finder, and failures whose object was deleted.
     """
     by_name: dict[str, list[Failure]] = {}
     for failure in failures:

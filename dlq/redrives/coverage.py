@@ -84,7 +84,10 @@ def cover_batch(redrive: Redrive, *, limit: int) -> int:
 
 
 def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
-    """Schedule at most `limit` withdrawn retries of the locked redrive job again. Return the number of retries."""
+    """Schedule up to `limit` withdrawn retries of the redrive job again, and return their number.
+
+    The caller must have locked the redrive job.
+    """
     withdrawn = Failure.objects.filter(
         redrive=redrive.id,
         redrive_result=RedriveResult.WITHDRAWN,
@@ -95,8 +98,7 @@ def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
     rows = [Row(*row) for row in _lock(withdrawn)[:size].values_list("id", "name", "status")]
     _schedule(redrive, rows)
     # `redrive.withdrawn` can be too high, because failures can be closed or retried while the redrive job is paused.
-    # A query that finds fewer than `size` failures has found the last withdrawn retries.
-    # If a query finds fewer than `size` failures, `redrive.withdrawn` is therefore set to 0.
+    # If the query finds fewer than `size` failures, no withdrawn retries remain, so `redrive.withdrawn` becomes 0.
     redrive.withdrawn = max(redrive.withdrawn - size, 0) if len(rows) == size else 0
     return len(rows)
 

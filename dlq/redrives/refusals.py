@@ -32,7 +32,7 @@ TRAITS = ("is_task", "name", "status", "original_type", "is_overtaken", "is_corr
 
 
 def with_traits(failures: QuerySet[Failure]) -> QuerySet[Failure]:
-    """Return the failures with annotations for the traits that are not columns."""
+    """Add the annotations `is_overtaken` and `is_corrected` to the failures."""
     annotated: QuerySet[Failure] = failures.annotate(
         is_overtaken=Q(overtaken_at__isnull=False), is_corrected=Q(corrected_payload__isnull=False)
     )
@@ -40,8 +40,9 @@ def with_traits(failures: QuerySet[Failure]) -> QuerySet[Failure]:
 
 
 def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
-    """Return the reason why the redrive job refuses a failure with these traits, or None if the redrive accepts the
-    failure.
+    """Return why the redrive job refuses a failure, or None if the redrive accepts it.
+
+    `traits` are the properties of the failure that determine the result.
     """
     if traits.status == FailureStatus.RETRYING:
         return RedriveResult.ALREADY_RUNNING

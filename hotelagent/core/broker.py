@@ -40,7 +40,7 @@ end
 
 
 class QoS(redis.QoS):
-    """kombu's record of the messages that a channel has not acknowledged. A full Redis does not end the worker."""
+    """kombu's record of unacknowledged messages. The worker continues if Redis is full."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Store the message again with the current time. If Redis is full, keep the copy that the script stored."""

@@ -13,7 +13,7 @@ from hotelagent.core.text import storable
 MAX_LENGTH = 500
 #: Maximum size of a stored message in bytes, as JSON text.
 #: Without a limit, a row with a message might not fit into an 8 kB page of the database.
-#: A table whose rows always fit into a page needs no TOAST table (see `tenants/database/storage.py`).
+#: PostgreSQL needs no TOAST table if all rows of a table fit into a page (see `tenants/database/storage.py`).
 MAX_BYTES = 3_000
 
 

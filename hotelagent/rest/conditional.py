@@ -31,7 +31,7 @@ IF_NONE_MATCH = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="`*` to create the resource only if it does not exist.",
 )
-#: An argument for `problem_responses`: the status and the problem of a request with the wrong version.
+#: The status and the description of the response to a request with a wrong `If-Match` (for `problem_responses`).
 PRECONDITION_FAILED = (412, "The version differs from `If-Match` (`/problems/precondition-failed`).")
 
 

@@ -137,7 +137,7 @@ CACHES = {
         "BACKEND": "hotelagent.core.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": REDIS_KEY_PREFIX,
-        # make_cache_key adds the id of the current hotel to each key.
+        # The function make_cache_key adds the id of the current hotel to each cache key.
         "KEY_FUNCTION": "tenants.context.make_cache_key",
     },
     # Feature flags are the same for all hotels, so their keys do not contain the id of a hotel.

@@ -78,7 +78,7 @@ def render_budget() -> Iterator[None]:
 def spend(characters: int) -> None:
     """Record that a filter has read or produced this many characters.
 
-    Raises InvalidTemplate if the part of the template exceeds its number of characters or its processor time.
+    Raises InvalidTemplate if the template exceeds the limit of characters or of CPU time.
     """
     _budget.get().spend(characters)
 

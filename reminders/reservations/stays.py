@@ -22,7 +22,8 @@ from reminders.reservations.changes import link_stays
 class HoldReference:
     """The hold of one or more rooms that belongs to a booking, and the tokens that the client got with the hold.
 
-    The owner of a hold may confirm it before or by storing the reservation.
+    The client can confirm the hold before the reservation is stored. Otherwise, storing the reservation confirms the
+    hold.
     """
 
     id: uuid.UUID
@@ -31,7 +32,7 @@ class HoldReference:
 
 
 def assign_hold(reservation: Reservation, hold: HoldReference) -> None:
-    """Confirm the hold, and make its stays the stays of the reservation. Cancel the stays that it had before.
+    """Confirm the hold, and make its stays the stays of the reservation. Cancel the earlier stays.
 
     Runs in the caller's transaction. The caller must have locked the reservation. A second call with the same hold
     changes nothing. Raises InvalidReservation, StayConflict or an error of `locks.services.confirm_hold`.

@@ -132,7 +132,7 @@ def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
 #: The parameter %(tables)s lists the tables on which hotel roles have fewer privileges than on other tables.
 #: The parameter %(allowed)s lists the privileges of hotel roles on each table of %(tables)s.
 #: The parameter %(letters)s lists the same privileges as %(allowed)s, as letters of access control lists (ACLs).
-#: The parameter %(columns)s lists the columns of each table of %(tables)s that hotel roles may update.
+#: The parameter %(columns)s lists the columns that hotel roles may update in each table of %(tables)s.
 #: The ACLs of most hotels have exactly the text that provisioning creates, and comparing this text is fast.
 #: If the text of an ACL differs from the text that provisioning creates, the query compares each privilege.
 #: The query uses `IN` and `NOT IN`, which PostgreSQL evaluates with a hash table.

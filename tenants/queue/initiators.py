@@ -51,9 +51,10 @@ def initiator_as_text() -> str | None:
 
 
 def header_of(text: str) -> dict[str, dict[str, str]]:
-    """Return the header for a message whose initiator `initiator_as_text` returned. An empty text has no header.
+    """Return the message header for the initiator. `text` has the form that `initiator_as_text` returns.
 
-    The initiator in the header has no name. The worker reads the name from the hotel's tables.
+    If `text` is empty, return no header. The header has no name of the initiator, because the worker reads the name
+    from the hotel's tables.
     """
     kind, _colon, id_ = text.partition(":")
     return _header(kind, id_, "") if text else {}

@@ -41,7 +41,7 @@ def _as_rosa() -> Iterator[None]:
 
 
 def _saver(number: int) -> Callable[[], None]:
-    """Return a function that extends a hold once more, as a tracked save."""
+    """Return a function that extends a hold and saves it. django-auditlog records each save."""
     room, _created = Room.objects.get_or_create(number=str(number))
     today = timezone.now().date()
     hold, _created = Hold.objects.get_or_create(
@@ -63,7 +63,7 @@ def _saver(number: int) -> Callable[[], None]:
 
 
 def record_events(count: int) -> float:
-    """Save a tracked model in one open transaction. Return the seconds that the saves took."""
+    """Save a hold `count` times in one transaction. Return the duration in seconds."""
     with _as_rosa(), transaction.atomic():
         save = _saver(0)
         save()

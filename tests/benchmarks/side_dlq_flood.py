@@ -43,10 +43,10 @@ def fail(number: int, group: int) -> None:
 
 
 def capture(first: int, count: int, group: int) -> None:
-    """Store `count` failures, each of a different reminder, that all belong to the same group.
+    """Store `count` failures of different reminders. All these failures belong to one group.
 
-    Their error messages name the mail server `SERVERS[group]`. Raises RuntimeError if no retry is scheduled for a
-    failure.
+    The error messages contain the mail server `SERVERS[group]`. Raises RuntimeError if a failure has no scheduled
+    retry.
     """
     with hotel_context(hotel()):
         for number in range(first, first + count):

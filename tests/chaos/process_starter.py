@@ -1,4 +1,4 @@
-"""The program `tests.chaos.processes` as seen by a test: it starts the processes that the test kills."""
+"""A class with which a test controls the program `tests.chaos.processes`, which starts the processes of the test."""
 
 import json
 import os

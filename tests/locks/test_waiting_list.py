@@ -276,7 +276,7 @@ def test_waiting_list_entry_with_an_unknown_room_past_date_or_exceeded_limit_is_
 def test_waiting_list_entry_is_claimed_when_staff_confirm_the_offered_hold(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
-    """An offer is a hold. Staff can confirm the hold without a token if the waiting list entry is their own."""
+    """A member of staff who created a waiting list entry can confirm the offered hold without a token."""
     staff = Actor(kind="user", id="u1", label="front desk")
     with actor_context(staff):
         entry = create_entry(NewEntry(nights=nights(1, 3), room_type="double"))

@@ -68,9 +68,9 @@ def test_items_whose_task_fails_are_sent_again_in_a_separate_message(
 def test_redelivered_message_for_several_hotels_is_split_into_one_message_per_hotel(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
-    """A message is redelivered if its worker died, which the due items of one of the hotels may have caused.
+    """A message is redelivered if its worker died. The items of one hotel may have caused the death.
 
-    In separate messages, these items can't delay the items of the other hotels again.
+    If each hotel has a separate message, these items can't delay the items of the other hotels again.
     """
     handle((hotel, ["1"]), (other_hotel, ["2"]), redelivered=True)
     assert handled == []

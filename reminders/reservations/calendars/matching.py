@@ -34,8 +34,8 @@ class CalendarSource:
 class ReservationFinder:
     """The stored reservations of one calendar.
 
-    `own_uids` are the UIDs that identify a single event of the calendar. Each method locks the reservation that the
-    method returns, so call the methods in a transaction.
+    `own_uids` contains the UIDs that occur only once in the calendar. Each method locks the returned reservation, so
+    call the methods in a transaction.
     """
 
     def __init__(self, source: CalendarSource, *, own_uids: Collection[str]) -> None:
@@ -58,10 +58,10 @@ class ReservationFinder:
         return stored
 
     def by_dates(self, uid: str, nights: Span) -> Reservation | None:
-        """Return the reservation of this calendar for exactly these nights, or else with this UID, or None.
+        """Return the reservation of this calendar for exactly these nights.
 
-        Reservations whose UID is in `own_uids` are omitted from the search by nights, because they belong to other
-        events.
+        If there is none, return the reservation with this UID, or None. The search by nights omits reservations whose
+        UID is in `own_uids`, because these reservations belong to other events.
         """
         on_these_nights = self._own_reservations().filter(
             arrival=nights[0], departure=nights[1], status__in=EXPECTED_STATUSES
@@ -94,7 +94,7 @@ class ReservationFinder:
 
     @cached_property
     def _unlinked(self) -> dict[str, UUID]:
-        """Maps UIDs to the ids of the reservations in this room whose calendar is no longer linked."""
+        """A dict of reservation ids by UID. It contains this room's reservations from calendars that were unlinked."""
         if self._source.room is None:
             return {}
         reservations = (

@@ -99,7 +99,7 @@ def check_proofs(log: Log, tenant: Tenant) -> None:
         verify_consistency(log.first_kept, first_root, log.size, root, proof)
 
 
-def test_several_deletions_leave_a_valid_trail_that_is_sealed_further(
+def test_trail_after_several_deletions_is_valid_and_new_events_are_sealed(
     hotel: Hotel, lamp_lit: EventType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("audit.retention.deletion.TILES_PER_BATCH", 2)

@@ -74,7 +74,7 @@ def forge_deletion(hotel: Hotel, log: Log) -> None:
 
 
 def forge_deletion_of_all_deleted_events(hotel: Hotel, log: Log) -> None:
-    """Delete the event that says what retention deleted."""
+    """Delete the audit event that records the deletion of old events."""
     run_sql(hotel, "DELETE FROM audit_event WHERE event = 'audit.events_deleted'")
 
 

@@ -104,7 +104,7 @@ def test_failed_attempt_with_retry_false_makes_the_failure_permanent(in_hotel: H
 
 
 @pytest.mark.django_db
-def test_effect_and_result_of_a_handler_are_committed_together(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_effect_and_result_of_a_retry_handler_are_committed_together(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = claimed_failure()
 
     def do_work(*, is_broken: bool) -> None:

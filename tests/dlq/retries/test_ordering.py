@@ -98,7 +98,9 @@ def test_platform_failures_with_the_same_ordering_key_are_retried_in_order(
 
 
 @pytest.mark.django_db
-def test_failure_waits_for_a_person_after_newer_work_has_succeeded(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_failure_waits_for_a_person_after_newer_work_with_its_key_succeeded(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     failures = capture_in_order(2)
     assert ordering.overtake(BOOKING) == 2  # the update of the booking that came last succeeded
     for failure in failures:
