@@ -135,7 +135,7 @@ def _fields_of_actor(event: Event, identifier: str) -> set[str]:
 
 
 def _fields_with_text(event: Event, texts: Collection[str]) -> set[str]:
-    """Return the names of the personal fields whose value is one of the texts, which are in lower case."""
+    """Return the names of the personal fields whose value is one of the texts. The texts are in lower case."""
     return {
         name for name, field in (event.personal or {}).items() if str(field.get("value")).lower() in texts
     }

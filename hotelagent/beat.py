@@ -131,8 +131,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def schedule_changed(self) -> bool:
         """Return whether the schedule was changed in the admin since the last call.
 
-        The method of the base class misses the first change, and changes that are made on a machine whose clock is
-        slow.
+        The method of the base class misses the first change. It also misses changes from a machine with a slow clock.
         """
         previous, self._last_timestamp = self._last_timestamp, self.Changes.last_change()
         return self._last_timestamp != previous

@@ -1,7 +1,7 @@
 """The Content-Security-Policy of each part of the site.
 
-All policies allow files from our own host only. They forbid inline scripts, forms that post to other hosts, and other
-sites that show our pages in a frame. The admin, the API documentation and the unsubscribe page have additional
+All policies allow files from our own host only. They forbid inline scripts and forms that post to other hosts. Other
+sites must not show our pages in a frame. The admin, the API documentation and the unsubscribe page have additional
 permissions. Responses of the API may load nothing.
 """
 

@@ -18,7 +18,7 @@ from audit.registry import Outcome, Severity
 #: An event id begins with 48 bits for the time in milliseconds. The first bits of the time are the period.
 #: This is the number of the remaining bits of the id.
 _BITS_AFTER_PERIOD = 80 + 20
-#: The first period that no event id can contain.
+#: The number after the largest period that an event id can contain.
 END_OF_PERIODS = 1 << 128 - _BITS_AFTER_PERIOD
 
 # The entries are sorted, so that neighbouring entries of the index are written one after the other.

@@ -18,7 +18,7 @@ from audit.sealing import logs, rows
 from audit.sealing.rows import Key
 from tenants.context import current_tenant
 
-#: The number of periods whose events are read with one query: first few, because most pages are complete then.
+#: The number of periods whose events the first query reads. Most pages need only one query.
 _FIRST_PERIODS = 8
 _MORE_PERIODS = 64
 
@@ -52,7 +52,7 @@ class IndexCondition:
 class IndexSearch:
     """A search with the index. `unsealed_from` is the period of the oldest unsealed event, or None.
 
-    The rarest condition should be the first, because its entries of the index are read first.
+    Put the rarest condition first, because the search reads the index entries of the first condition first.
     """
 
     conditions: Sequence[IndexCondition]
@@ -85,7 +85,8 @@ class IndexSearch:
     def _find_periods(self, start: int, end: int, number: int, *, is_descending: bool) -> list[int]:
         """Return the first `number` periods from `start` to `end - 1` that meet the conditions, in the given order."""
         first, *others = self.conditions
-        # A condition with periods is met outside the index too, so the index cannot exclude any period.
+        # If a condition has periods, the index does not contain all events that meet the condition.
+        # So the index cannot exclude any period for this condition.
         narrowing = [list(other.terms) for other in others if not other.periods]
         query = _PERIODS.format(others=_OTHER * len(narrowing), order="DESC" if is_descending else "ASC")
         with connection.cursor() as cursor:

@@ -77,9 +77,9 @@ def delete_search(*, user_id: UUID, search_id: UUID) -> None:
 
 
 def forget_searches(is_match: Callable[[Iterable[str]], bool]) -> int:
-    """Delete the saved searches of the current tenant in which a text matches. Return their number.
+    """Delete the saved searches of the current tenant for whose texts `is_match` returns true. Return their number.
 
-    Used by the erasure of a person, whose event covers these deletions.
+    The erasure of a person calls this function, and records one event for all its deletions.
     """
     matching = [
         search.pk

@@ -1,4 +1,4 @@
-"""The audit events that say who read the audit trail, and with which filters."""
+"""The audit events about reads of the audit trail. Each event contains the reader and the used filters."""
 
 from collections.abc import Iterable
 

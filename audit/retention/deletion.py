@@ -134,7 +134,7 @@ def _published_size(log: Log, tenant: Tenant) -> int:
 
 
 def _delete(log: Log, tenant: Tenant, tiles: Sequence[StoredTile], before: datetime.datetime) -> set[int]:
-    """Delete the events of the tiles. Return the first page of each range of pages that had such an event."""
+    """Delete the events of the tiles. Return the first page of each BRIN page range from which an event was deleted."""
     ids = [event_id for tile in tiles for event_id in ids_of(tile)]
     last_transaction, last_id = tiles[-1].last_transaction, ids[-1]
     kept = (tiles[-1].number + 1) * TILE_WIDTH

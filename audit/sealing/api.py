@@ -194,7 +194,8 @@ class StreamView(_LogView):
     def get(self, request: Request) -> Response:
         """Return sealed events in the order of the log: each event at least once, and without gaps.
 
-        Retention deletes the oldest events. If the cursor is older than that, `deleted` is not 0.
+        Retention deletes the oldest events. If retention has deleted events after the cursor, `deleted` is their
+        number.
 
         Store the cursor together with the events. After an error, send the last stored cursor again.
         """

@@ -129,7 +129,8 @@ def read_unsealed(after: Key, horizon: int, limit: int) -> tuple[list[EventRow],
 def is_sealed(after: Key) -> bool:
     """Return whether all visible events up to now are sealed, so that no event is after the place `after`.
 
-    The result is False if this server has not reached the transaction of `after`, as after a copy from another server.
+    The result is also False if this server has not started the transaction of `after` yet. That is possible if the
+    database was copied from another server.
     """
     with connection.cursor() as cursor:
         cursor.execute(

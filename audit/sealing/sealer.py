@@ -33,7 +33,7 @@ _COUNT_LIMIT = 100_000
 
 @dataclass(frozen=True, slots=True)
 class SealResult:
-    """The number of events that were sealed, and whether all events that can be sealed now are sealed."""
+    """The number of events that were sealed, and whether no further event can be sealed now."""
 
     sealed: int
     is_complete: bool

@@ -50,7 +50,8 @@ class TrailNotSealed(DomainError):
 class StreamPage:
     """A page of sealed events in the order of their positions, with the cursor for the next page.
 
-    `deleted` is the number of events after the requested cursor that retention deleted before the client read them.
+    `deleted` is the number of events that the client can no longer read. They follow the requested cursor, but
+    retention has deleted them.
     """
 
     events: list[SealedEvent]

@@ -11,8 +11,8 @@ class GrowingTree:
     """A Merkle tree to which leaf hashes are appended.
 
     The tree keeps its partial tiles (blocks with fewer than 256 hashes), and the full tiles above level 0. It begins
-    with `size` leaves whose hashes are not known: `stored` has the partial tiles of this tree. `size` is a multiple of
-    256, so no partial tile has leaf hashes.
+    with `size` leaves whose hashes are not known. `stored` contains the partial tiles of these leaves. `size` is a
+    multiple of 256, so no partial tile has leaf hashes.
     """
 
     def __init__(self, size: int, stored: Mapping[Tile, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Links below the list of failures that export all failures which match the filters."""
+"""The export links below the list of failures. An export contains all failures that match the filters."""
 
 from typing import Any
 

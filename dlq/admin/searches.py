@@ -44,9 +44,9 @@ class SearchedFailures(admin.SimpleListFilter):
 def search_limit(query: QueryDict) -> Q:
     """Return the condition that limits the number of failures that a search reads.
 
-    A search reads the newest MAX_SEARCHED failures of the tenant. If the filter has an end of the period, the search
-    reads the newest failures that were captured before that end. The condition matches all failures if an index finds
-    the failures that match the filter, or if the person requests a search of all failures.
+    A search reads the newest MAX_SEARCHED failures of the tenant. If the period of the filter has an end, the search
+    reads the newest failures before this end. The condition matches all failures if an index finds the failures that
+    match the filter, or if the person requests a search of all failures.
     """
     try:
         selection = selection_of(query)

@@ -11,7 +11,7 @@ from dlq.models import OPEN_STATUSES, Failure, FailureStatus
 from dlq.retention.models import FailureSettings
 from hotelagent.core.ids import first_uuid7_at
 
-#: An alert reports an error that is new, or that occurred again, only if the error occurred within this period.
+#: An alert reports a new or repeated error only if the error occurred within this period.
 GROUP_PERIOD = datetime.timedelta(days=1)
 _RATE_PERIOD = datetime.timedelta(hours=1)
 

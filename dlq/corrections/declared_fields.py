@@ -123,7 +123,7 @@ def public_key(kind: Kind, keys: Keys) -> str:
 
 
 def public_pointer(kind: Kind, keys: Keys) -> str:
-    """Return a JSON Pointer to the field, in which names that the schema does not declare are redacted."""
+    """Return a JSON Pointer to the field. Names that the schema does not declare are redacted."""
     return pointer([public_key(kind, keys[: position + 1]) for position in range(len(keys))])
 
 

@@ -15,7 +15,7 @@ from kombu.utils.json import JSONEncoder, object_hook
 from hotelagent.core.text import storable
 
 _TAG = frozenset({"__type__", "__value__"})
-#: The tag of a dict whose keys JSON would change, or that looks like a tag. The tagged value is a list of pairs.
+#: The `__type__` of a dict that JSON would change, or that has the keys of `_TAG`. Its `__value__` is a list of pairs.
 _PAIRS = "pairs"
 #: The maximum length of an integer in bits, which is about 4,214 decimal digits.
 #: Python refuses to write integers of more than 4,300 decimal digits.

@@ -48,7 +48,7 @@ class StoredPayload:
 def to_stored(payload: Any, *, kind: Kind, failure_id: UUID, is_valid: bool = True) -> StoredPayload:
     """Return the payload in its stored form, as text if JSON cannot represent it. Never raises an exception.
 
-    `is_valid` is whether the payload matches the schema of the kind of failure.
+    `is_valid` says whether the payload matches the schema of the kind of failure.
     """
     if isinstance(payload, StoredPayload):
         return _without_secrets(payload, kind=kind, failure_id=failure_id)

@@ -183,7 +183,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
 
 
 class ResultSerializer(serializers.Serializer[Entry]):
-    """The result that a redrive job had for one failure."""
+    """The result of a redrive job for one failure."""
 
     failure = serializers.UUIDField(source="pk")
     name = serializers.CharField(source="failure.name")

@@ -126,7 +126,7 @@ def withdraw(redrive: Redrive) -> None:
 
 
 def waiting(redrive: Redrive) -> QuerySet[Failure]:
-    """Return the failures that the redrive job has scheduled and that no worker has claimed."""
+    """Return the scheduled failures of the redrive job that no worker has claimed yet."""
     return Failure.objects.filter(
         redrive=redrive.id,
         redrive_result=RedriveResult.WAITING,

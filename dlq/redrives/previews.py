@@ -85,7 +85,7 @@ def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResu
             refused |= Q(**dict(zip(TRAITS, values, strict=True)))
     if redrive.is_retry:
         # A failure waits until all older failures with the same ordering key are closed.
-        # The redrive job refuses a failure if it does not schedule all older failures with the same ordering key.
+        # If the job does not schedule all older failures with the same ordering key, the job refuses the failure.
         older = with_traits(Failure.objects.all()).filter(
             ~selection.condition() | refused,
             ordering_key=OuterRef("ordering_key"),

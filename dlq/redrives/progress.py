@@ -19,7 +19,7 @@ from dlq.redrives.models import ACTIVE_STATUSES, Redrive, RedriveStatus, StopRea
 from tenants.context import actor_context, changed_actor
 from tenants.database.clock import database_now
 
-#: Maximum number of retries that a redrive job has scheduled and that have not ended yet.
+#: Maximum number of unfinished retries of a redrive job: scheduled retries and running retries.
 #: If the redrive job is stopped, the retries that no worker has begun are withdrawn.
 MAX_PENDING = 2000
 #: The failure rate can stop a redrive job only after this number of results.
@@ -71,7 +71,8 @@ def _step(redrive: Redrive) -> timedelta | None:
         coverage.stop(redrive, reason)
         return None
     if pending and not outcomes[AttemptOutcome.RUNNING]:
-        # Failures that were closed before an attempt began have no result, so the waiting failures are counted.
+        # A failure that was closed before an attempt began has no result, but is not pending any more.
+        # So count the failures that still wait for an attempt.
         pending = coverage.waiting(redrive).count()
     if redrive.status == RedriveStatus.CANARY and not pending and _room(redrive, pending) == 0:
         redrive.status = RedriveStatus.RUNNING

@@ -40,7 +40,7 @@ def count_attempts(redrive: Redrive) -> Counter[str]:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The result that a redrive job had for one failure.
+    """The result of a redrive job for one failure.
 
     `attempt` is None if no worker has begun a retry for the redrive.
     """

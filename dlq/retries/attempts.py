@@ -41,7 +41,7 @@ from tenants.errors import TooManyDeliveries
 
 log = structlog.get_logger(__name__)
 
-#: The number of failures that `claim_next` reads beyond its limit.
+#: The number of failures that `claim_next` reads beyond `limit`, because other callers may claim some of them.
 SPARE_CANDIDATES = 50
 _FAILURES: Final = JsonRows(Failure)
 
@@ -221,7 +221,7 @@ def _end_attempt(failure: Failure, fields: dict[str, Any], *, is_lost: bool, is_
 
 
 def resolve_work(*, work_keys: Collection[str]) -> None:
-    """Resolve the open failures with these work keys, because their work has been done without a retry."""
+    """Resolve the open failures of work that has been done without a retry. `work_keys` identify the work."""
     with transaction.atomic():
         waiting = Failure.objects.filter(work_key__in=work_keys, status__in=WAITING_STATUSES)
         for failure_id in waiting.order_by("id").values_list("id", flat=True):

@@ -9,7 +9,7 @@ from tenants.signals import staff_password_set
 
 
 class _SetsPassword:
-    """Mixin that sends the signal `staff_password_set` in the transaction that saves the password."""
+    """Mixin that sends the signal `staff_password_set`, in the same transaction as the change of the password."""
 
     def save(self, commit: bool = True) -> Any:
         with transaction.atomic():

@@ -43,7 +43,9 @@ class QoS(redis.QoS):
     """kombu's record of unacknowledged messages. The worker continues if Redis is full."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Store the message again with the current time. If Redis is full, keep the copy that the script stored."""
+        """Store the unacknowledged message again, with the current time. If Redis is full, store nothing: the Lua
+        script has already stored a copy.
+        """
         try:
             super().append(message, delivery_tag)
         except OutOfMemoryError:

@@ -17,8 +17,8 @@ from hotelagent.core.messages import TranslatableMessage
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# These networks are listed here, because `ipaddress.is_global` differs between Python versions and does not know all
-# notations of an IPv4 address inside an IPv6 address.
+# These networks are listed here, because `ipaddress.is_global` differs between Python versions.
+# `is_global` also does not recognize all notations of an IPv4 address inside an IPv6 address.
 #: IPv4 networks that are not the public internet: all networks of the IANA IPv4 Special-Purpose Address Registry
 #: (https://www.iana.org/assignments/iana-ipv4-special-registry/), multicast, and services of cloud providers.
 #: Some networks of the registry are globally reachable, but no server of a hotel has an address in these networks.
@@ -48,8 +48,8 @@ _SPECIAL_IPV4 = tuple(
 )
 #: The only IPv6 network of public unicast addresses. All other IPv6 networks are reserved or private.
 _PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")
-#: Networks inside 2000::/3 that are not the public internet (IANA IPv6 Special-Purpose Address Registry,
-#: https://www.iana.org/assignments/iana-ipv6-special-registry/).
+#: Networks inside 2000::/3 that are not the public internet.
+#: They are listed at https://www.iana.org/assignments/iana-ipv6-special-registry/.
 _SPECIAL_IPV6 = tuple(
     ipaddress.IPv6Network(network)
     for network in (

@@ -99,7 +99,8 @@ def redact_text(text: str) -> str:
     if len(text) > MAX_LENGTH:
         # Remove the last word of the shortened text, because the patterns do not recognize half of a secret.
         text = text[:MAX_LENGTH].rpartition(" ")[0] + " […]"
-    # A pattern that ignores case also matches letters such as the long s, which casefold() converts but lower() keeps.
+    # Use casefold(), because a pattern that ignores case also matches letters such as the long s.
+    # casefold() converts these letters, but lower() does not.
     folded = text.casefold()
     for words, pattern, replacement in _PATTERNS:
         if not words or any(word in folded for word in words):

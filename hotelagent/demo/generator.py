@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)
 class Booking:
-    """A generated booking, including its future.
+    """A generated booking, with its later cancellation or no-show.
 
     `cancelled_on` is the date on which the guest will cancel the booking, or None. `is_no_show` means that the guest
     will neither cancel nor arrive.

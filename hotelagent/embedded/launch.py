@@ -69,7 +69,7 @@ def change_user(uid: int, gid: int, required_paths: list[str]) -> None:
     """
     reachable = all(is_accessible(os.path.realpath(path), uid, gid) for path in required_paths)
     if not reachable:
-        # PostgreSQL calls access(2) for its program file.
+        # PostgreSQL checks with access(2) whether it can execute its program file.
         # access(2) ignores the capabilities of a process unless the secure bit SECBIT_NO_SETUID_FIXUP is set.
         prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
         prctl(PR_SET_KEEPCAPS, 1)

@@ -9,7 +9,7 @@ from tenants.context import platform_context
 
 
 class FlagCommand(BaseCommand):
-    """Mixin that runs a command of django-waffle in one transaction, which also records the audit events.
+    """Mixin that runs a command of django-waffle and records the audit events in the same transaction.
 
     Put the mixin to the left of waffle's command.
     """

@@ -24,7 +24,7 @@ IF_MATCH = OpenApiParameter(
     description="The `ETag` of the version that you have, a list of ETags, or `*`. If the resource has another "
     "version, it is not changed. Without this header, changes that others made in the meantime are overwritten.",
 )
-#: The OpenAPI parameter of operations that create a resource under a URL that the client chooses.
+#: The OpenAPI parameter of operations in which the client chooses the URL of the new resource.
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match",
     str,

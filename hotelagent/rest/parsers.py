@@ -19,11 +19,11 @@ _MAX_NUMBER_LENGTH = 40
 
 
 class JSONParser(parsers.JSONParser):
-    """A JSON parser that refuses JSON that could not be stored exactly or would cause a server error.
+    """A strict JSON parser, which refuses values that could not be stored exactly or would cause a server error.
 
-    The parser refuses bodies that exceed `DATA_UPLOAD_MAX_MEMORY_SIZE`, deeply nested JSON, objects with two members of
-    the same name, and numbers that are too large or too small. It also refuses half of a surrogate pair, such as an
-    emoji that the client has cut in two.
+    The parser refuses bodies above `DATA_UPLOAD_MAX_MEMORY_SIZE`, deeply nested JSON, objects with two members of the
+    same name, and numbers that are too large or too small. It also refuses half of a surrogate pair, such as an emoji
+    that the client has cut in two.
     """
 
     def parse(

@@ -1,4 +1,4 @@
-"""Changes and adds many stays in one call, so that the stays match the bookings of an import.
+"""Functions that change and add many stays in one call, so that the stays match the bookings of an import.
 
 All rooms that may be needed are locked first (`locks.allocations.locked_rooms`).
 """

@@ -1,6 +1,6 @@
 """The names of guests on the room board.
 
-Allocations contain no names, so an app that stores names registers a function that returns them.
+Allocations contain no names. The app with the names of guests registers a function that returns the names.
 """
 
 from collections.abc import Callable, Collection, Mapping

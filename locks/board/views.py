@@ -39,7 +39,7 @@ def board_view(request: HttpRequest) -> HttpResponse:
     form.is_valid()
     query = form.cleaned_data
     today = selectors.today()
-    # The board begins with yesterday's night, because guests who check out today stayed that night.
+    # The board begins with last night, because guests who check out today stayed last night.
     first = query.get("first") or today - datetime.timedelta(days=1)
     nights = query.get("nights") or NIGHTS_CHOICES[0]
     room_type = query.get("type") or ""

@@ -11,7 +11,7 @@ MAX_ENTRIES_PER_CLIENT = 500
 MAX_ENTRIES_PER_SESSION = 10
 
 #: Time after which a new waiting list entry is processed again, because a room may become free during its creation.
-#: The transaction that creates a waiting list entry can't see rooms that other transactions are freeing.
+#: The creation does not find rooms that other, uncommitted transactions are freeing.
 #: After this time, all transactions that ran while the waiting list entry was created have ended.
 PROCESS_AGAIN_AFTER = datetime.timedelta(seconds=20)
 #: Delay before a waiting list entry is processed again because another transaction had locked a suitable room.

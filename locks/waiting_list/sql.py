@@ -1,6 +1,6 @@
 """SQL statements of the waiting list."""
 
-#: The query that finds rooms that suit a waiting list entry and are free on all nights of the entry.
+#: The query that finds suitable rooms for a waiting list entry. The rooms are free on all nights of the entry.
 #: A room with an expired hold is not free until the hold is ended.
 FREE_ROOMS = """
 SELECT room.id FROM locks_room room

@@ -1,4 +1,4 @@
-"""Admin pages for reservations, and the guest names on the page that shows which rooms are occupied."""
+"""Admin pages for reservations, and the guest names on the room board."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

@@ -22,7 +22,7 @@ from reminders.planning.replan import schedule_full_replan
 #: The form checks the same limits as the database's check constraints, to show an error next to the field.
 _MIN_VALUES = {"window_hours": 1, "daily_limit": 1}
 _MAX_VALUES = {"offset_days": 730, "offset_hours": 17_520, "window_hours": 720}
-#: Maps each field of a rule that contains a list to the reservation column with which the list is compared.
+#: Maps each list field of a rule to the column of reservations that is compared with the list.
 #: A rule applies only to reservations whose room type and source are in the lists of the rule.
 #: A rule with an empty list of room types or sources applies to all room types or sources.
 _LIST_FIELDS = {"room_types": "room_type", "sources": "source"}

@@ -1,4 +1,4 @@
-"""Admin pages for the suppression list, which contains the addresses that receive no reminders."""
+"""Admin pages for the suppression list: the addresses that receive no reminders."""
 
 from typing import Any
 

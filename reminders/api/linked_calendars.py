@@ -119,7 +119,7 @@ class LinkedCalendarViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixi
     def destroy(self, _request: Request, pk: str) -> Response:
         """Unlink a calendar. Imported reservations are kept.
 
-        Imported closures, which are nights that the channel marks as not available, are removed.
+        Imported closures (nights that the channel marks as not available) are removed.
         """
         with self.changeable_object() as stored:
             services.unlink_calendar(stored.id)

@@ -31,7 +31,7 @@ MAX_RENDERED_CHARACTERS = 500_000
 _NODE_CHARACTERS = 10
 #: The processor time is read once per this number of calls, because reading it takes as long as rendering a node.
 _CALLS_PER_TIME_CHECK = 50
-#: The maximum processor time in seconds for rendering one part. Other threads and processes do not use it up.
+#: The maximum processor time in seconds for rendering one part. The time of other threads is not counted.
 MAX_RENDER_SECONDS = 1.0
 
 _TAG_ENDS = {"{{": "}}", "{%": "%}", "{#": "#}"}

@@ -1,4 +1,4 @@
-"""The model of files that staff upload in the admin and that a worker imports."""
+"""The model of uploaded files. Staff upload the files in the admin, and a worker imports them."""
 
 from typing import Any, ClassVar
 

@@ -28,7 +28,7 @@ WHERE r.id = ANY(%s::uuid[]) AND r.guest_email <> '' AND EXISTS (
 )
 """
 
-# The query selects the guest's e-mails that were sent today or that must be sent today before this reminder.
+# The query selects the guest's e-mails of the day: sent e-mails, and e-mails that are due before this reminder.
 # The query uses the index on the e-mail address of reservations and the unique index of reminders.
 _EMAILS_OF_THE_DAY = """
 SELECT r.transmission_started_at IS NOT NULL AS has_started, rule.daily_limit

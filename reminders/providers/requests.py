@@ -16,7 +16,7 @@ _TEMPORARY_STATUSES = frozenset({401, 403, 429, 503})
 _TEMPORARY_AMAZON_ERRORS = frozenset(
     {"LimitExceededException", "SendingPausedException", "AccountSuspendedException"}
 )
-#: The names of exceptions that mean that no request was sent.
+#: The names of exceptions that are raised before a request is sent.
 #: The names of exception classes are compared, so that no HTTP client has to be imported.
 _NOT_SENT_ERRORS = frozenset(
     {

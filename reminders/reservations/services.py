@@ -73,7 +73,7 @@ def upsert_reservation(
 
 
 def _store(requested: Reservation, *, may_change: Callable[[str | None], bool]) -> tuple[Reservation, bool]:
-    """Create or update the reservation, and return it with True if it was created. Raises ReservationConflict."""
+    """Create or update the reservation. Return the reservation and whether it is new. Raises ReservationConflict."""
     if may_change(None) and (created := _create(requested)) is not None:
         return created, True
     reservations = Reservation.objects.select_for_update(of=("self",))

@@ -1,4 +1,4 @@
-"""The service that processes mail providers' events, which change reminders and the suppression list.
+"""The service that processes events of mail providers. The events change reminders and the suppression list.
 
 Providers report events more than once and in any order, so a repeated event changes nothing.
 """

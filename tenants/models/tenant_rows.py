@@ -22,9 +22,9 @@ class TenantRowManager(models.Manager[Row]):
     """A manager whose queries return only the row of the current tenant."""
 
     def get_queryset(self) -> models.QuerySet[Row]:
-        # With the setting DATABASE_ROLES, PostgreSQL shows a hotel only its own row.
-        # The filter is needed, because the platform sees all rows.
-        # Without the setting DATABASE_ROLES, each hotel sees all rows, too.
+        # With the setting DATABASE_ROLES, PostgreSQL returns only the hotel's own row in the context of a hotel.
+        # In the platform's context, PostgreSQL returns the rows of all hotels, so the filter is needed.
+        # Without the setting DATABASE_ROLES, the same is true in the context of a hotel.
         return super().get_queryset().filter(hotel_id=current_tenant().id)
 
     def read(self) -> Row:

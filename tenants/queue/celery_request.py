@@ -49,7 +49,7 @@ class HotelRequest(Request):
         """Send the signal `task_failed` to store the failure, unless the signal has already been sent.
 
         The receivers of the signal read the hotel's id from the task's request, so this method sets the task's request
-        for that time.
+        during the call.
         """
         if self._is_stored is None:
             task: Any = self.task

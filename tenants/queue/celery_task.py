@@ -63,7 +63,7 @@ REQUEUE_DELAY = 5.0
 
 
 class HotelTask(DjangoTask[Any, Any]):
-    """A Celery task that runs in the context of the tenant that sent the task: a hotel or the platform.
+    """A Celery task that runs in the context of its sender: a hotel or the platform.
 
     Use `@shared_task(base=HotelTask, name="reminders.tasks.send_due")`. The task does not run if its hotel is no longer
     active. If a failure of the task cannot be stored, the message returns to the broker and the task runs again.

@@ -37,7 +37,7 @@ COMBINED_TASK = "tenants.tasks.handle_due"
 class Batch:
     """Due items of the same hotel and kind that a dispatcher has claimed until the lease of the items ends.
 
-    All items have the same initiator. The text is empty if the items have no initiator.
+    All items have the same initiator. `initiator` is empty if the items have no initiator.
     """
 
     hotel_id: UUID

@@ -61,7 +61,7 @@ def header_of(text: str) -> dict[str, dict[str, str]]:
 
 
 def initiator_in(headers: Mapping[str, Any]) -> Actor | None:
-    """Return the initiator in the headers of a message, or None if there is none or if the header is not valid."""
+    """Return the initiator in the headers of a message, or None if the header is missing or not valid."""
     match headers.get(INITIATOR_HEADER):
         case {"kind": kind, "id": str(id_), "label": str(label)} if kind in _KINDS:
             return Actor(kind=kind, id=id_, label=label)
@@ -94,7 +94,7 @@ def _name_of(initiator: Actor) -> str:
 def task_actor(headers: Mapping[str, Any], *, name: str, task_id: str) -> Actor:
     """Return the actor for the Celery task with this name, whose message has these headers.
 
-    The values of a message can contain any characters. Characters that the audit trail cannot store are replaced.
+    Characters in the headers that the audit trail cannot store are replaced.
     """
     name = storable(name)
     return Actor(

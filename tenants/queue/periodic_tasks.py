@@ -1,4 +1,4 @@
-"""The migration operation that adds periodic tasks to the schedule of Celery beat, which operators can edit."""
+"""The migration operation that adds periodic tasks to the schedule of Celery beat. Operators can edit the schedule."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -15,7 +15,8 @@ SUCCESS_DELAYS: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
 def store_success(
     store: Callable[[], object], *, work: str, errors: tuple[type[Exception], ...] = (Exception,)
 ) -> None:
-    """Call `store`, which stores that a task or a retry succeeded. Repeat the call if `store` raises one of the errors.
+    """Call `store`, which records the success of a task or a retry. Repeat the call if `store` raises one of the
+    errors.
 
     SUCCESS_DELAYS contains the delays between the calls. Raises the error of the last call. `work` is the name that
     appears in the log.

@@ -1,6 +1,6 @@
-"""The functions of the project and the functions that they refer to, read from the source files.
+"""The functions of the project, and the functions to which each of them refers. Both are read from the source files.
 
-Methods of unknown objects are not followed.
+If the class of an object is unknown, calls of its methods are ignored.
 """
 
 import ast
@@ -95,7 +95,9 @@ def writes_sql(sql: str) -> bool:
 
 @cache
 def _names(module: str) -> dict[str, str]:
-    """Return the dotted name of what each name at the top level of a module refers to."""
+    """Return a dict that maps each name at the top level of a module to the dotted name of the imported or defined
+    object.
+    """
     names = {}
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.ImportFrom):
@@ -144,7 +146,7 @@ def _definitions(module: str) -> Iterator[tuple[str, ast.FunctionDef]]:
 
 @cache
 def _constants(module: str) -> dict[str, str]:
-    """Return the source text of the module's constants that are texts."""
+    """Return a dict that maps the dotted names of the module's constants to the strings in their values."""
     constants = {}
     for node in tree(module).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):

@@ -1,8 +1,8 @@
 """Tests that services record what they change, and that views record the personal data that they show.
 
 A service that an interface refers to must not change rows unless an event is recorded. A view that refers to a model of
-guests or staff must report what it shows. Functions marked with `tenants.unaudited` are exempt, with everything that
-only they refer to.
+guests or staff must report what it shows. Functions marked with `tenants.unaudited` are exempt. A function to which
+only exempt functions refer is exempt, too.
 """
 
 import ast

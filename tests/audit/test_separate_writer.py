@@ -1,4 +1,4 @@
-"""Tests of the thread that writes events which are kept although the caller's transaction is rolled back."""
+"""Tests of the thread that writes events separately. The events are kept if the caller's transaction is rolled back."""
 
 import threading
 from typing import Any

@@ -129,7 +129,7 @@ def original_fill(keys: int) -> None:
 
 
 def original(times: int) -> float:
-    """Return the time in seconds that acquiring a lock takes with the algorithm of the system that hotelagent replaces.
+    """Return the time in seconds for acquiring a lock with the algorithm of the previous system.
 
     The algorithm finds the locks of a room in Redis with SCAN, compares the dates of the locks with the requested
     dates, and acquires a lock with SET NX.

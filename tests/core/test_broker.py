@@ -28,8 +28,7 @@ UNMODIFIED = "redis"  # kombu's transport
 
 
 def received_message(connection: Connection) -> Message:
-    """Return a Celery message that is received but not acknowledged, on a connection that is lost and only partly
-    closed.
+    """Return a received, unacknowledged Celery message. Its connection is lost and only partly closed.
 
     kombu leaves a connection in this state if closing a channel fails before the transport is closed.
     """

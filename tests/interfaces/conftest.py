@@ -156,7 +156,7 @@ def created_count(hotel: Hotel) -> Callable[[], int]:
 
 @pytest.fixture
 def staff_with_role(hotel: Hotel) -> Callable[..., Client]:
-    """Return a function that creates a test client in which staff with the given role are logged in to Hotel Alpha."""
+    """Return a function that creates a test client. A user with the given role is logged in to Hotel Alpha."""
 
     def log_in(role: str, **options: Any) -> Client:
         browser = Client(SERVER_NAME=HOST, **options)

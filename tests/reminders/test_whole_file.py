@@ -46,8 +46,7 @@ def valid_rows(hotel: str) -> list[Row]:
 def expected_reminders(rows: list[Row]) -> set[SentReminder]:
     """Return the reminders that must be sent.
 
-    A reminder must be sent if the booking was made by the day on which the reminder is due, and was not cancelled by
-    that day.
+    A reminder must be sent if the booking exists on the reminder's due day and is not cancelled on that day.
     """
     reminders = set()
     for row in rows:

@@ -271,7 +271,7 @@ def test_hotel_created_during_a_migration_is_migrated_too(
     assert "note" in columns("hotel_late")
 
 
-def test_store_script_waits_for_a_hotel_that_is_being_provisioned() -> None:
+def test_storing_the_schema_script_waits_for_a_hotel_that_is_being_provisioned() -> None:
     """`migrate` calls `store_script`, and then lists the hotels to migrate.
 
     `store_script` waits until the hotel has been provisioned, so the list includes this hotel.

@@ -24,7 +24,7 @@ KEEPER_LOCK = "keeper.lock"
 CHILDREN_FILE = "servers.json"
 LOG = "servers.log"
 
-#: Maximum number of seconds that the keeper process waits before it restarts a server that has ended.
+#: Maximum delay in seconds before the keeper process restarts a server that has ended.
 MAX_PAUSE = 30.0
 START_ATTEMPTS = 6
 

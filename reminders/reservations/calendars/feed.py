@@ -34,7 +34,7 @@ _TAKES_A_ROOM = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """An event of the feed, which represents nights that are not for sale.
+    """An event of the feed: nights that are not for sale.
 
     `changed_at` is the time of the last change.
     """

@@ -65,7 +65,7 @@ class Importer:
     def run(self, *, resumed: ImportReport | None = None) -> ImportReport:
         """Import the file and return the counts of changes. Each batch is committed separately.
 
-        To continue an interrupted import of the same file with the same options, pass as `resumed` the last report that
+        To continue an interrupted import of the same file with the same options, set `resumed` to the last report that
         `on_batch` received. The rows that this report counts are skipped. Reservations that are missing from the file
         are not changed. Raises InvalidFile.
         """

@@ -35,7 +35,7 @@ from tenants.lifecycle.backup.table_data import (
 from tenants.models import Hotel, HotelStatus
 from tenants.signals import hotel_backed_up
 
-#: Maximum time that a backup waits for a migration that has locked the hotel's tables.
+#: Maximum time that a backup waits until a migration releases its locks on the hotel's tables.
 LOCK_TIMEOUT = "10s"
 
 

@@ -43,7 +43,7 @@ def plan_platform() -> list[PlanStep]:
 
 
 def plan_template() -> list[PlanStep]:
-    """Return one step with the migrations that the template schema lacks, or an empty list if it lacks none."""
+    """Return a list with one step for the missing migrations of the template schema, or an empty list."""
     if not _relation_exists(f"{schema_template.SCHEMA}.django_migrations"):
         return [PlanStep("Template: will be created", [])]
     plan = _plan(schema_template.TEMPLATE_TENANT)

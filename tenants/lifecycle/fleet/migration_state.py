@@ -1,4 +1,4 @@
-"""Queries for the hotels that lack migrations, and for the migrations that are applied in hotels' schemas."""
+"""Queries for the hotels that lack migrations, and for the applied migrations of each hotel."""
 
 from dataclasses import dataclass
 

@@ -53,7 +53,7 @@ def test_legal_hold_by_command_is_recorded_in_both_trails_with_an_erasable_reaso
     assert len(changes_in(platform_context())) == 1
 
 
-def test_command_sets_the_period_of_a_trail_and_returns_to_the_default(hotel: Hotel) -> None:
+def test_command_sets_the_retention_period_of_a_trail_and_restores_the_default(hotel: Hotel) -> None:
     assert run_command(hotel="alpha", keep_days=0, reason="x")["keep_days"] == 0
     assert run_command(hotel="alpha", keep_days=365, reason="x")["is_default"] is False
     document = run_command(hotel="alpha", keep_default=True, reason="x")
@@ -89,7 +89,7 @@ def test_command_shows_for_how_long_expired_events_are_overdue(hotel: Hotel, lam
     assert run_command(hotel="alpha")["overdue_seconds"] is None
 
 
-def test_database_refuses_a_period_below_the_minimum(hotel: Hotel) -> None:
+def test_database_refuses_a_retention_period_below_the_minimum(hotel: Hotel) -> None:
     log = logs.open_log(hotel.id)
     with platform_context(), pytest.raises(IntegrityError), transaction.atomic():
         Log.objects.filter(pk=log.pk).update(keep_days=179)

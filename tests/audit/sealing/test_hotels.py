@@ -90,7 +90,7 @@ def test_restore_of_an_older_backup_starts_a_log_and_reports_missing_events(
     assert f"{missing} of them are missing, the first at position" in note
 
 
-def test_copy_of_a_hotel_starts_a_new_log_that_has_an_earlier_log_unless_the_copy_is_masked(
+def test_log_of_a_copied_hotel_refers_to_the_earlier_log_unless_the_copy_is_masked(
     sol: Hotel, lamp_lit: EventType, tmp_path: Path
 ) -> None:
     with hotel_context(sol):
@@ -130,7 +130,7 @@ def test_events_with_transaction_numbers_of_another_server_are_sealed_after_a_re
     assert verify_trail(copy.tenant).status == Status.VALID
 
 
-def test_trail_continues_in_a_new_log_after_a_copy_or_loss_of_the_key(
+def test_trail_continues_in_a_new_log_after_a_copy_of_the_database_or_a_loss_of_the_key(
     sol: Hotel, lamp_lit: EventType, settings: Any
 ) -> None:
     with hotel_context(sol):

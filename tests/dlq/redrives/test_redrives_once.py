@@ -76,7 +76,7 @@ def store_permanent_failures() -> None:
 
 
 def retry_until_no_failure_waits(*, max_rounds: int) -> int:
-    """Retry failures in a loop until no failure waits, as other queues do it. Return the number of rounds."""
+    """Retry failures in a loop until no failure waits, as other queues do. Return the number of rounds."""
     waiting = Failure.objects.filter(status__in=WAITING_STATUSES).values_list("id", flat=True)
     rounds = 0
     while rounds < max_rounds and (ids := list(waiting.all())):

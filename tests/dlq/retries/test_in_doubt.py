@@ -30,7 +30,7 @@ def allow_end_of_work() -> None:
 
 
 def start_charge(guest: str) -> Failure:
-    """Start a retry that charges a guest, which must not be done twice.
+    """Start a retry that charges a guest. The guest must not be charged twice.
 
     Return as soon as the worker has begun the retry.
     """

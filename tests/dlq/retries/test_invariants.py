@@ -166,7 +166,7 @@ def retry_in_killed_process_and_again(hotel: Hotel, failure: Failure) -> int:
 @pytest.mark.parametrize(
     ("handler", "effects"), [("killed_before", 1), ("killed_after", 1), ("resolves_afterwards", 2)]
 )
-def test_killed_handler_that_resolves_in_its_transaction_works_once(
+def test_killed_handler_that_resolves_the_failure_in_its_transaction_does_the_work_once(
     hotel: Hotel, lamp: Lamp, handler: str, effects: int
 ) -> None:
     """In the negative control, the handler does not resolve the failure, so the work is done twice."""

@@ -1,4 +1,4 @@
--- Makes the oldest failure with an ordering key due, after the failure that it waited for was closed.
+-- Makes the oldest open failure with an ordering key due. Called after another failure with this key was closed.
 --
 -- The caller must have locked the ordering key.
 -- The function does nothing for failures of the platform, because they are not in the due queue.

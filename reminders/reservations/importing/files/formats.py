@@ -96,7 +96,7 @@ def detect_encoding(stream: BinaryIO | gzip.GzipFile) -> str:
 
 
 def _encoding_of_invalid_utf8(stream: Iterable[bytes]) -> str:
-    """Return the encoding of a file that is not valid UTF-8, which is always "cp1252".
+    """Return "cp1252", the encoding of a file that is not valid UTF-8.
 
     If most of the non-ASCII characters are valid UTF-8, the file is damaged UTF-8. Raises InvalidFile in this case.
     """

@@ -146,7 +146,7 @@ class DateColumn:
     day_first: int = 0
     month_first: int = 0
     undecided: int = 0
-    #: The number of dates with only one meaning: ISO 8601 dates, dates with month names, and Excel day numbers.
+    #: The number of unambiguous dates: ISO 8601 dates, dates with month names, and Excel day numbers.
     certain: int = 0
     #: The first ambiguous date in the column: its line number and its text.
     example: tuple[int, str] = (0, "")
