@@ -12,7 +12,7 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         # Database roles that serve requests may not change or delete events, except to erase personal values.
-        # Triggers also prevent such changes by the owner of the table.
+        # Triggers also prevent the owner of the table from changing or deleting events.
         privileges.declare_table_privileges("audit.event", "SELECT, INSERT", update=["personal"])
         privileges.declare_table_privileges("audit.searchterm", "SELECT, INSERT")
 

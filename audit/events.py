@@ -71,7 +71,7 @@ OBJECT_CHANGED = register(
 )
 OBJECT_DELETED = register("admin.deleted", description=_("{actor} deleted {subject}"), fields=("changed",))
 
-# The field `filters` has the names of the search filters, without the values that the reader entered.
+# The field `filters` contains the names of the search filters, without the values that the reader entered.
 # `audit.read` is recorded at most once per hour for the same reader and filters.
 TRAIL_READ = register(
     "audit.read",
@@ -121,7 +121,7 @@ HOTEL_RESUMED = _register_operation(
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
-# The field `detail` has the names of the changed properties, and their values except for the e-mail address.
+# The field `detail` contains the names of the changed properties, and their values except for the e-mail address.
 HOTEL_CHANGED = _register_operation(
     "hotel.changed",
     description=_("{actor} changed properties of the hotel {slug}"),
@@ -218,7 +218,7 @@ PERSONAL_DATA_READ = register(
     description=_("{actor} viewed {count} records with personal data ({kind})"),
     fields=("kind", "count", "targets", "route"),
 )
-# The fields `before` and `after` have the properties of the flag, or null if the flag did not exist.
+# The fields `before` and `after` contain the properties of the flag, or null if the flag did not exist.
 # The field `kind` has the name of the model in the library waffle.
 FLAG_CHANGED = _register_operation(
     "flag.changed",
@@ -238,8 +238,8 @@ RECORDS_DELETED = _register_operation(
     labels={"kind": RECORD_KINDS},
 )
 
-# The field `filters` has the names of the search filters, without the values. The name of a search may name a person,
-# so it is not recorded.
+# The field `filters` contains the names of the search filters, without the values.
+# The name of the search is not recorded, because it may contain the name of a person.
 SEARCH_SAVED = register(
     "audit.search_saved",
     description=_("{actor} saved a search of the audit trail (filters: {filters})"),

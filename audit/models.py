@@ -44,7 +44,7 @@ class ActorKind(models.TextChoices):
 _AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
 #: The maximum difference between the times of two events of one transaction.
 _LONGEST_ACT = datetime.timedelta(days=1)
-#: These keys of the column `personal` have the personal values of the actor and of the initiator.
+#: The keys in the column `personal` under which the personal values of the actor and of the initiator are stored.
 ORIGIN = frozenset({"actor", "initiator"})
 
 
@@ -213,7 +213,7 @@ class Event(models.Model):
 class SearchTerm(models.Model):
     """An entry of the search index: in this period, events with this term were recorded (`audit.indexing.terms`).
 
-    The sealing of events adds the entries. An entry without such an event is possible, and is harmless.
+    The entries are added when events are sealed. An entry without such an event is harmless.
     """
 
     pk = models.CompositePrimaryKey("term", "period")

@@ -160,8 +160,8 @@ def subtree_hash(hashes: bytes) -> bytes:
 def partial_widths(size: int) -> dict[tuple[int, int], int]:
     """Return the number of hashes in each partial tile of a tree with `size` leaves.
 
-    A tile is partial if it has fewer than 256 hashes. The keys of the result are pairs of a level and the number of the
-    tile in the level.
+    A tile is partial if it has fewer than 256 hashes. Each key of the result is a pair: the level of the tile, and
+    the number of the tile in this level.
     """
     widths = {}
     level = 0
@@ -333,7 +333,7 @@ class Export:
         return line
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines between the first and the last line. Then check the last line."""
+        """Yield the lines after the first line and before the last line. Then check the last line."""
         line = self.next_line()
         while "events" not in line:
             yield line

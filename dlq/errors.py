@@ -24,8 +24,8 @@ class FailureStateError(DomainError):
 class FailureNotRetryable(DomainError):
     """This server cannot process the message again, because another system reported the message.
 
-    Send the message again from that system. A handler can also process the message over REST with an API key that has
-    the same name as the reporting key, and the scope `dlq:work`.
+    Send the message again from that system. A handler can also process the message over the REST API. The handler's API
+    key must have the scope `dlq:work`, and the name of the API key that reported the message.
     """
 
     code = "failure-not-retryable"

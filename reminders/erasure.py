@@ -39,6 +39,6 @@ def ids_of_reservations(identifier: str) -> Iterator[str]:
 
 @receiver(staff_erased)
 def erase_staff_from_file_imports(*, user: User, **_kwargs: Any) -> None:
-    """Erase the name of a member of staff from the uploaded files of the hotel. The platform has no uploaded files."""
+    """Erase the name of a member of staff from the records of the hotel's uploaded files."""
     if not current_tenant().is_platform:
         file_imports.erase_staff_member(str(user.pk))

@@ -90,7 +90,7 @@ class Actor:
     label: str
     ip: str | None = None
     request_id: str | None = None
-    #: Whether the reverse proxies did not report the client's address. `ip` is then the address of the TCP connection.
+    #: True if the reverse proxies did not report the client's address. `ip` is then the address of the TCP connection.
     ip_is_peer: bool = False
     user_agent: str = ""
     task_id: str = ""

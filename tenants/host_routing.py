@@ -125,10 +125,10 @@ def _read_version() -> int:
 
 
 def _read_table(version: int) -> Table:
-    """Read the routing table from the database. The caller reads the version number `version` before.
+    """Read the routing table from the database. The caller has read its version number `version` before this call.
 
     If a change is committed between the two reads, the next check finds a different version number, and the table is
-    read again. An error in this function would affect all hotels, so the tables have only column types whose values can
+    read again. An error in this function would affect all hotels. The columns therefore have types whose values can
     always be converted to Python values.
     """
     hotels: dict[UUID, Tenant] = {}

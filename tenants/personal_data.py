@@ -35,7 +35,7 @@ _people: set[str] = set()
 
 
 class UndeclaredColumns(LookupError):
-    """A table has columns that can hold personal data and that are declared neither masked nor kept."""
+    """A table has columns for personal data, and no app has declared whether a backup masks or keeps these columns."""
 
 
 def declare_columns(

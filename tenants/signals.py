@@ -52,7 +52,7 @@ permission_denied = Signal()
 # The signal `rate_limit_exceeded` is sent once an hour per client, and the client is the actor.
 rate_limit_exceeded = Signal()
 
-# Signal that the response to a request shows records that identify guests or staff.
+# The signal `personal_data_read` is sent if a response shows records that identify guests or staff.
 # The arguments of `personal_data_read` are `request`, `kind` (the name of the model in lowercase) and `ids`.
 # If a receiver of `personal_data_read` raises an exception, the client receives an error instead of the data.
 personal_data_read = Signal()

@@ -107,9 +107,9 @@ def _delete_events_of_writer_thread(
 
 @pytest.fixture(scope="module")
 def unused_sequences(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Replace the database before the tests of a module that compare the sequences of hotels.
+    """Create the test database again, for a test module that compares the sequences of hotels.
 
-    Earlier tests may have used the sequences: the rollback of a test does not reset them.
+    Earlier tests may have used the sequences, and PostgreSQL does not reset a sequence when a test is rolled back.
     """
     with django_db_blocker.unblock():
         replace_database()

@@ -94,7 +94,7 @@ class Program:
         self.kill()
 
     def kill(self) -> None:
-        """Kill the program and its child processes with SIGKILL, unless `wait` has returned."""
+        """Kill the program and its child processes with SIGKILL, unless the program has ended."""
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):  # a new process does not lead its process group yet
                 os.killpg(self.pid, signal.SIGKILL)

@@ -20,10 +20,10 @@ MAX_FAILURES = 100
 @admin.register(Auditor, site=hotel_site)
 @admin.register(Auditor, site=platform_site)
 class AuditorAdmin(ChangesAuditedByServices, HotelModelAdmin):
-    """The admin page for the publication of the trail of the hotel or of the platform. There is no list page.
+    """The admin page for the publication of the current tenant's audit trail. There is no list page.
 
-    The page of the platform also lists the failures of all trails. Only this page shows the errors of the directory and
-    of the URL, because these errors name files and hosts of the platform.
+    The platform's page also lists the failed publications of all trails. Only the platform's page shows the errors of
+    the directory and of the URL, because these errors name files and hosts of the platform.
     """
 
     icon = "verified"

@@ -59,9 +59,9 @@ class IndexSearch:
     unsealed_from: int | None
 
     def ranges(self, start: int, end: int, *, is_descending: bool) -> Iterator[list[PeriodRange]]:
-        """Yield the ranges of periods that may have matching events, from `start` to `end - 1`.
+        """Yield the ranges of periods that may have matching events, from `start` to `end - 1`, in groups.
 
-        The groups of ranges are in the requested order, and so are their events. No period is in two ranges.
+        The groups follow the requested order of the events. No period is in two ranges.
         """
         sealed_end = end if self.unsealed_from is None else min(end, self.unsealed_from)
         unsealed = [(sealed_end, end)] if sealed_end < end else []
@@ -156,9 +156,9 @@ def find_with_index(
 
 
 def read_unsealed_from() -> int | None:
-    """Return the period of the oldest event of the current tenant that is not sealed, or None if all are sealed.
+    """Return the period of the current tenant's oldest unsealed event, or None if all events are sealed.
 
-    If no event was ever sealed, return the first period. Events of later periods may be sealed too.
+    If no event was ever sealed, return the first period.
     """
     log = logs.find_log(current_tenant().id)
     if log is None or not log.size:

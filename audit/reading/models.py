@@ -33,7 +33,7 @@ class SavedSearch(models.Model):
     # This is not a foreign key, because the accounts of each hotel are in the schema of the hotel.
     user_id = models.UUIDField(editable=False)
     name = models.CharField(_("name"), max_length=NAME_LENGTH)
-    #: The filters as the query string of the URL of the event list.
+    #: The filters, as the query string in the URL of the event list.
     query = models.CharField(max_length=QUERY_LENGTH)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -41,8 +41,8 @@ SELECT id, at FROM audit_event WHERE id = ANY(%s)
 _DELETE = """
 DELETE FROM audit_event WHERE id = ANY(%s) RETURNING (ctid::text::point)[0]::bigint
 """
-# PostgreSQL never shrinks an entry of a BRIN index. New events are stored in the freed pages, so the entries would
-# cover nearly all transactions, and each search by transaction would read these pages.
+# PostgreSQL stores new events in the freed pages, but never shrinks the entries of the BRIN index for these pages.
+# The index entries would then cover nearly all transactions, and each search by transaction would read these pages.
 _SUMMARIZE = """
 SELECT brin_desummarize_range(index, page), brin_summarize_range(index, page)
 FROM unnest(%s::bigint[]) AS page, CAST('audit_event_transaction' AS regclass) AS index

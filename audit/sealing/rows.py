@@ -111,7 +111,7 @@ def read_by_ids(ids: Sequence[UUID]) -> list[EventRow]:
 def read_unsealed(after: Key, horizon: int, limit: int) -> tuple[list[EventRow], Key]:
     """Return at most `limit` events after the place `after` whose transaction numbers are below `horizon`.
 
-    Also return the place up to which the event table was read. The table is read in windows of transaction numbers.
+    Also return the place up to which the event table was read.
     """
     rows: list[EventRow] = []
     window = _WINDOW

@@ -25,9 +25,9 @@ BUDGET_SECONDS = 45.0
 
 @dataclass(slots=True)
 class RunResult:
-    """The number of events that a run has sealed, and the problems by the names of the logs.
+    """The result of a run: `sealed` is the number of sealed events.
 
-    `new` has the tenants whose first events were sealed.
+    `new` lists the tenants whose first events were sealed. `problems` maps the name of a log to its problem.
     """
 
     sealed: int = 0

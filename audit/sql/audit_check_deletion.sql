@@ -1,7 +1,7 @@
--- Allows only one kind of DELETE of the audit trail: retention deletes the oldest events and records the deletion.
--- The same transaction must first record an event `audit.events_deleted` in the same trail. The event has the place up
--- to which events are deleted: last_transaction and last_id. Every deleted event must be at or before this place, and
--- older than the shortest retention period (180 days).
+-- Refuses every DELETE of audit events, unless retention deletes the oldest events and records the deletion.
+-- The same transaction must first record an event `audit.events_deleted` in the same trail.
+-- The fields last_transaction and last_id of this event say which event is the last that may be deleted.
+-- Every deleted event must also be older than the shortest retention period (180 days).
 -- The trigger runs once per statement and not per row, so it also rejects a statement that matches no row.
 CREATE OR REPLACE FUNCTION public.audit_check_deletion() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

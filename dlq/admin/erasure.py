@@ -19,7 +19,7 @@ from dlq.errors import InvalidIdentifier
 from dlq.kinds.subjects import find_subjects
 from tenants.context import current_tenant
 
-#: The preview, and the part of an erasure that runs in the request, take at most about this number of seconds.
+#: The approximate time limit in seconds for a preview or an erasure in a request. A task finishes longer erasures.
 MAX_SECONDS = 5.0
 
 

@@ -1,7 +1,7 @@
 """Conversion of list filters for redrives.
 
-A redrive (a job that retries or discards many failures) needs the filter of the list as criteria, and the admin shows
-the criteria as a text.
+A redrive is a job that retries or discards many failures. The filter of the list of failures becomes the criteria of
+the redrive, and the admin shows the criteria as text.
 """
 
 from typing import Any

@@ -100,8 +100,8 @@ def _capture_due_item(*, due_kind: str, item_id: str, retry: bool, **capture: An
 def record_successful_task(*, task: HotelTask, **_kwargs: Any) -> None:
     """Record the success of a task that retried a failure, or of a recurring item of the due queue.
 
-    If the task has an ordering key, such as a booking, older failures with the same key are no longer retried
-    automatically, because a retry could undo the newer work.
+    If the task has an ordering key, such as a booking, a retry of older work with this key could undo the newer work.
+    Older failures with this key are therefore no longer retried automatically.
     """
     headers = task.message_headers
     is_recurring = DUE_HEADER in headers and due.kinds()[headers[DUE_HEADER]].recurring

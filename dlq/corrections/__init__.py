@@ -1,1 +1,1 @@
-"""Correction of the payload of a failure by a person, and what people may see of a payload."""
+"""Correction of a failure's payload by a person, and the rules about which parts of a payload a person may see."""

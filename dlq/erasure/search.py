@@ -111,7 +111,7 @@ def _texts_of(failure: Failure, attempt_texts: list[str]) -> Iterator[str]:
 
 
 def _forms(identifier: str) -> set[str]:
-    """Return the normal forms in which an identifier is compared. A phone number has two forms: text and digits."""
+    """Return the normalized forms of an identifier. A phone number has two forms: its text and its digits."""
     digits = _digits(identifier)
     is_phone = _PHONE.fullmatch(identifier) and len(digits) >= _MIN_DIGITS
     return {identifier.casefold(), *([f"tel:{digits}"] if is_phone else [])}

@@ -34,7 +34,7 @@ class Title:
 
 
 _titles: dict[str, Title] = {}
-#: Titles of tasks of the apps that the dead-letter queue imports. These apps cannot import this module.
+#: The titles of the tasks of other apps. These apps cannot import this module, because this app imports them.
 _TASK_TITLES: dict[str, StrPromise] = {
     "locks.tasks.send_webhook_deliveries": _("Webhooks could not be delivered"),
     "locks.tasks.expire_holds": _("Holds could not be released"),

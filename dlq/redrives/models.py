@@ -89,8 +89,8 @@ class Redrive(models.Model):
     """A job that retries or discards the failures of a selection, each of them once.
 
     A redrive processes the failures that existed and were open when the redrive started, in the order of their ids.
-    `last_id` is the id of the last failure that existed then, and `cursor` is the id of the last failure that the
-    redrive has reached. One transaction schedules a batch of failures and changes the cursor.
+    `last_id` is the id of the newest failure at the start of the redrive. `cursor` is the id of the last failure that
+    the redrive has reached. One transaction schedules a batch of failures and changes the cursor.
 
     `succeeded` and `failed` are the results that were known when the redrive last made progress. The results are
     counted from the attempts, so concurrent workers never wait for a lock on the redrive.

@@ -26,7 +26,7 @@ MAX_PENDING = 2000
 MIN_RESULTS = 10
 #: One task processes a redrive job for about this number of seconds. Then the due queue sends the next task.
 SECONDS = 4.0
-#: A late step schedules at most as many retries as the rate of the redrive job allows for this period.
+#: If a step of a redrive job runs late, the step schedules at most the retries that the job's rate allows in this time.
 #: Without this limit, a redrive job that was interrupted for an hour would schedule an hour's retries in one step.
 MAX_BURST = timedelta(seconds=10)
 #: The shortest and the longest delay between two steps of a redrive job while the job only waits for retries.

@@ -19,7 +19,7 @@ class FailureSettings(TenantRow):
     """The settings of a tenant for failures: how long failures are kept, when alerts are sent, and which retries are
     paused.
 
-    `is_paused` pauses all retries. `paused_kinds` pauses the retries of failures with these names.
+    If `is_paused` is true, all retries are paused. `paused_kinds` lists the names of failures whose retries are paused.
     """
 
     keep_payload_days = models.PositiveSmallIntegerField(

@@ -60,7 +60,7 @@ def wake_next(ordering_key: str) -> None:
 
     Call this function after a failure with the key was closed.
 
-    The caller has locked the key.
+    The caller must have locked the ordering key.
     """
     if ordering_key:
         with connection.cursor() as cursor:

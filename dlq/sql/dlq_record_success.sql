@@ -1,6 +1,6 @@
 -- Records that an attempt succeeded, and resolves its failure, in one round trip.
 --
--- The parameter `request` is a JSON object with these keys.
+-- The parameter `request` is a JSON object. The next lines explain its keys.
 -- `failure` and `number` are the id of the failure and the number of the attempt.
 -- `hotel` is the id of the hotel, or null for a failure of the platform.
 -- `worker` is the name of the worker, and `actor` is the actor of the audit event.

@@ -13,7 +13,7 @@ MOVED = "moved"
 #: A Lua script that takes the next message from the queues KEYS[3], KEYS[4] and so on, in this order.
 #:
 #: The script returns the key of the queue and the message, or nil if all queues are empty.
-#: In the same step, the script stores the message in the keys in which kombu keeps unacknowledged messages.
+#: In the same atomic step, the script stores the message in the keys in which kombu keeps unacknowledged messages.
 #: KEYS[1] is the hash of unacknowledged messages, and KEYS[2] is the sorted set of their delivery times (ARGV[1]).
 #: ARGV[2] is 1 if messages of the queue KEYS[3] must be stored, otherwise 0. ARGV[3] belongs to KEYS[4], and so on.
 #: The script does not store messages that are not valid.

@@ -13,7 +13,7 @@ import signal
 import stat
 import sys
 
-# The manual pages prctl(2) and capabilities(7) define these numbers.
+# The constants of Linux that this file uses. The manual pages prctl(2) and capabilities(7) explain them.
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
 PR_SET_SECUREBITS = 28

@@ -1,4 +1,4 @@
-"""URLs that still work on a hotel's former host, which the hotel used before its slug or domain changed.
+"""URLs that still work on a hotel's former host after the slug or the domain of the hotel was changed.
 
 E-mail clients do not follow redirects when they send the one-click unsubscribe request (RFC 8058), and booking channels
 store the URL of the calendar feed.

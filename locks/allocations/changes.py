@@ -122,7 +122,7 @@ def expire_overlapping(rooms: Sequence[int], *, check_in: datetime.date, check_o
 def expire_holds(*, ids: Sequence[UUID]) -> list[UUID]:
     """End the given holds that have expired, and return the ids of the ended holds.
 
-    Holds that have not expired, or that another transaction is changing, are scheduled in the due queue again.
+    A hold is scheduled in the due queue again if it has not expired, or if another transaction is changing it.
     """
     holds = Allocation.objects.filter(id__in=ids, status=AllocationStatus.HELD)
     with transaction.atomic():

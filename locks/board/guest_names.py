@@ -10,7 +10,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """The name of a guest, and the URL of the admin page of the guest's reservation."""
+    """The name of a guest, and the URL of the reservation's admin page."""
 
     name: str
     url: str

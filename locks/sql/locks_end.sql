@@ -1,6 +1,6 @@
 -- Ends allocations: releases holds, cancels stays and reopens closed rooms.
 -- Returns the ended allocations in the format of the function locks_describe.
--- Allocations that do not have the required status, or that the caller does not own, are not changed.
+-- An allocation is not changed if it does not have the required status, or if the caller does not own it.
 --
 -- The argument `request` is a JSON object that says which allocations are ended, and by whom.
 --   The key `hotel` of the request contains the id of the hotel.

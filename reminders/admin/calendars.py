@@ -48,7 +48,7 @@ class LinkCalendarForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(LinkedCalendar, site=hotel_site)
 class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
-    """The admin pages for linked calendars, which are iCalendar URLs that channels publish for a room.
+    """The admin pages for linked calendars: iCalendar URLs that channels publish, each for one room.
 
     Staff can add and delete a linked calendar, but can't change its URL.
     """
@@ -173,7 +173,7 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
 def _dates_parsed(problem: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of the import problem with date objects, which the page formats in the user's language.
 
-    If the problem has more than `_MAX_SPANS` date ranges, `more_nights` is the number of omitted date ranges.
+    At most `_MAX_SPANS` date ranges are returned. The key `more_nights` contains the number of omitted date ranges.
     """
     nights = [{name: parse_date(text) for name, text in span.items()} for span in problem["nights"]]
     return problem | {"nights": nights[:_MAX_SPANS], "more_nights": max(0, len(nights) - _MAX_SPANS)}

@@ -81,7 +81,7 @@ class LinkedCalendarFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 class LinkedCalendarViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, HotelViewSet):
-    """Linked calendars: iCalendar URLs that channels publish for a room and that workers import every half hour."""
+    """Linked calendars: iCalendar URLs that channels publish for a room. Workers import them every half hour."""
 
     queryset = LinkedCalendar.objects.select_related("room")
     serializer_class = LinkedCalendarSerializer

@@ -1,4 +1,4 @@
-"""Storage of the problems of an import, and a CSV report of the problems.
+"""Functions that store the problems of an import, and write a CSV report of these problems.
 
 A problem is a row or a cell that was not imported. Each batch of an import appends JSON lines that are compressed with
 gzip (RFC 1952).

@@ -25,8 +25,9 @@ MAX_TAGS = 1_000
 MAX_TAG_LENGTH = 500
 #: The maximum number of tags such as `{% if %}` and `{% for %}` that may be open at the same time.
 MAX_DEPTH = 20
-#: The maximum number of characters that the nodes and filters of one part may produce. The characters inside a tag such
-#: as `{% if %}` count again for this tag. Each node counts as 10 characters more, because empty output takes time too.
+#: The maximum number of characters that the nodes and filters of one part (subject, text or HTML) may produce.
+#: The characters inside a tag such as `{% if %}` are counted a second time, for the tag itself.
+#: Each node adds 10 characters to the count, because rendering a node without output takes time too.
 MAX_RENDERED_CHARACTERS = 500_000
 _NODE_CHARACTERS = 10
 #: The processor time is read once per this number of calls, because reading it takes as long as rendering a node.

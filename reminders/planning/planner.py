@@ -57,7 +57,7 @@ RETURNING r.id, r.reservation_id, r.rule_id, rule.name
 # Reminders in status `sent`, `failed` or `unknown` are never changed, so that no reminder is sent twice.
 # A planned reminder is late if its send window had ended before the reservation was booked or changed.
 # A late reminder replaces an existing reminder only if that reminder is cancelled, or is scheduled and not due yet.
-# If a late reminder could replace any reminder, a change to a reservation could send an e-mail after its send window.
+# Without this rule for late reminders, a change to a reservation could send an e-mail after its send window.
 # Reminders that staff cancelled (skip reason `manual`) stay cancelled.
 _STORE = """
 INSERT INTO reminders_reminder AS r

@@ -92,8 +92,8 @@ def _settle_not_claimed(ids: Collection[uuid.UUID]) -> int:
 class Batch:
     """A batch of claimed reminders of the current hotel, which are sent one after the other.
 
-    `_accepted` is a message that the mail server accepted but that is not stored as sent yet. `_sent_ids` contains the
-    ids of sent reminders whose due items have not been removed yet.
+    `_accepted` is a message that the mail server has accepted. The message is not stored as sent yet.
+    `_sent_ids` contains the ids of sent reminders whose due items have not been removed yet.
     """
 
     def __init__(self, claimed: ClaimedBatch, transport: Transport) -> None:

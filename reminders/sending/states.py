@@ -77,7 +77,7 @@ TRANSITIONS: Final[Mapping[tuple[ReminderStatus, SendingEvent], ReminderStatus]]
     (UNKNOWN, SendingEvent.RETURNED): FAILED,
 }
 
-#: The events that may only be applied by the worker that has claimed the reminder.
+#: The events that only the worker with the claim on the reminder may apply.
 #: `apply_event` compares the reminder's `attempts` with the worker's value, to check that the claim is still valid.
 CLAIM_EVENTS: Final = frozenset(
     {

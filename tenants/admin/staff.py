@@ -126,7 +126,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
         return LogEntry()
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
-        """Record the changed fields, unless only the password was set, which StaffPasswordForm reports."""
+        """Record the changed fields. Do nothing for a new password, which StaffPasswordForm records."""
         return (
             LogEntry() if "password" in changed_fields(message) else super().log_change(request, obj, message)
         )

@@ -70,7 +70,7 @@ MODELS = {
 
 
 def placement_of(app_label: str, model_name: str | None = None) -> Placement:
-    """Return the placement of a model, which defines the schemas that contain the table of the model.
+    """Return the placement of a model. The placement defines the schemas that contain the model's table.
 
     If `model_name` is None, return the placement of the whole app. For the app `tenants`, `model_name` is required,
     because its tables are in different schemas. Raises ImproperlyConfigured if APPS and MODELS contain no placement.

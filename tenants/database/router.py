@@ -16,8 +16,8 @@ from tenants.database.placement import placement_of
 class PlacementRouter:
     """A database router that decides in which schemas the table of a model is created.
 
-    The router returns an alias that also identifies the current tenant, so that each model instance stores the tenant
-    to which it belongs.
+    The router returns an alias that also identifies the current tenant. Django stores the alias in each model instance,
+    so each instance knows its tenant.
     """
 
     def db_for_read(self, model: type[Model], instance: Model | None = None, **hints: Any) -> str | None:  # noqa: ARG002 - Django's signature

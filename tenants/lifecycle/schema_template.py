@@ -28,7 +28,7 @@ TEMPLATE_TENANT = Tenant(
 
 #: The table `django_migrations` of hotels, which needs fewer relations than Django's own table with this name.
 #: The column `app` is shorter than in Django's table, so the table needs no TOAST table.
-#: The id is computed from the app and the name, so the table needs no sequence.
+#: The id of a migration is computed from its app and its name, so the table needs no sequence.
 MIGRATIONS_TABLE = """
 CREATE TABLE django_migrations (
     id bigint NOT NULL GENERATED ALWAYS AS (hashtextextended(app || '.' || name, 0)) STORED,

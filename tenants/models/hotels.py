@@ -66,7 +66,7 @@ class Hotel(models.Model):
         db_default="",
         help_text=_("Guests' replies to the hotel's e-mails are sent to this address."),
     )
-    #: The host names that the hotel used before, and that no other hotel uses now.
+    #: The host names that the hotel used before. Host names that another hotel uses now are not included.
     #: Links to these host names in old e-mails to guests still work.
     former_hosts = ArrayField(models.CharField(max_length=253), default=list, db_default=[], editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)

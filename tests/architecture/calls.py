@@ -67,7 +67,7 @@ def reachable(name: str, *, stop: Callable[[str], bool]) -> set[str]:
 
 @cache
 def sql_functions() -> dict[str, str]:
-    """Return the source text of the database functions by name."""
+    """Return a dict that maps the name of each database function to its SQL text."""
     texts = {}
     for path in ROOT.glob("*/sql/*.sql"):
         text = path.read_text()

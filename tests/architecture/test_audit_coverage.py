@@ -77,7 +77,7 @@ def records(names: set[str]) -> bool:
 
 @cache
 def services() -> frozenset[str]:
-    """Return the public functions that an interface refers to and that are not in an interface."""
+    """Return the public functions of other modules that an interface, such as an API view or a command, refers to."""
     return frozenset(
         reference
         for name, function in functions().items()
@@ -92,7 +92,7 @@ def test_services_that_change_rows_record_an_audit_event() -> None:
     assert sorted(unrecorded) == []
 
 
-def test_every_marker_of_an_unaudited_function_is_necessary() -> None:
+def test_every_function_with_the_unaudited_marker_needs_the_marker() -> None:
     marked = {name for name in functions() if is_marked(name)}
     assert marked
     superfluous = {

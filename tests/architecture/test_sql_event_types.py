@@ -64,7 +64,7 @@ def test_database_functions_record_events_with_the_values_of_the_registered_type
 
 
 @pytest.mark.parametrize("values", ["", ", NULL, 2", ", NULL, 1, 1", ", NULL, 1, 2, 3"])
-def test_call_with_other_values_than_the_registered_type_is_found(values: str) -> None:
+def test_call_whose_version_severity_or_outcome_differs_from_the_event_type_is_found(values: str) -> None:
     text = (
         f"PERFORM audit_record(actor, 'staff.login_failed', f(1, 2), x, jsonb_build_object('a', 1){values});"
     )

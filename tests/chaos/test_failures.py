@@ -95,7 +95,7 @@ class FailureDeployment(Deployment):
         return not count_due_items(self.url) and not self.queued_tasks()
 
     def queued_tasks(self) -> int:
-        """Count the messages of tasks that are queued, or that a worker has not acknowledged."""
+        """Count the task messages that are queued or that no worker has acknowledged."""
         messages = pending_messages(self.servers.valkey.url())
         return sum(message["headers"].get("task") == TASK for message in messages)
 

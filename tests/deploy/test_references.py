@@ -1,6 +1,6 @@
-"""Tests that everything that the files of deploy/ refer to exists.
+"""Tests of the references in the files of deploy/.
 
-The files refer to environment variables, metrics, management commands, sections of the runbook, and apps.
+The environment variables, metrics, management commands, runbook sections and apps that the files name must exist.
 """
 
 import importlib

@@ -57,7 +57,7 @@ def test_program_imports_the_installed_packages_of_this_python(folder: Path) -> 
     assert done.stdout.startswith(sys.prefix)
 
 
-def test_program_without_an_environment_of_its_own_has_loaded_the_project_for_the_test_database() -> None:
+def test_program_with_the_environment_of_the_tests_has_loaded_django_before_it_starts() -> None:
     program = (
         "import sys, os; loaded = 'tenants.models' in sys.modules; "
         "from django.conf import settings; print(loaded, os.environ['DATABASE_URL'], settings.DATABASE_URL)"

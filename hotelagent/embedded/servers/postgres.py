@@ -116,7 +116,7 @@ class Postgres:
     # Passwords
 
     def passwords(self) -> dict[str, str]:
-        """Return a dict that maps each login role to its password. `prepare` creates the passwords and the cluster."""
+        """Return a dict that maps each login role to its password."""
         stored: dict[str, str] = json.loads((self.home / "passwords.json").read_text())
         return stored
 

@@ -32,7 +32,7 @@ _METHOD_CANCEL = re.compile(r"\s*METHOD\s*:\s*CANCEL\s*\Z", re.IGNORECASE)
 #: Matches properties of an event. They show the beginning of an event whose BEGIN:VEVENT line is damaged.
 _EVENT_LINE = re.compile(r"\s*(UID|DTSTART|DTEND|DURATION|SUMMARY)\s*[:;]", re.IGNORECASE)
 #: The iCalendar components that are never inside an event.
-#: If one of these components begins inside an event, the END:VEVENT line of the event is damaged.
+#: If a component such as VTODO begins before the END:VEVENT line of an event, that line is damaged or missing.
 _TOP_LEVEL = ("VCALENDAR", "VEVENT", "VTIMEZONE", "VTODO", "VJOURNAL", "VFREEBUSY")
 #: The pattern matches the names of Python codecs that decode a charset.
 #: Python's codecs that are not charsets are refused.

@@ -1,4 +1,4 @@
-"""The command `changepassword`, which sets the password of a staff account of a hotel or of the platform."""
+"""The command `changepassword`, which sets the password of a hotel's or the platform's staff account."""
 
 import getpass
 import sys

@@ -251,7 +251,7 @@ def test_runtime_roles_cannot_delete_expired_events(hotel: Hotel, lamp_lit: Even
             cursor.execute("DELETE FROM audit_event")
 
 
-def test_owner_can_delete_only_what_is_recorded_in_the_same_transaction(
+def test_owner_can_delete_events_only_if_the_same_transaction_records_the_deletion(
     hotel: Hotel, other_hotel: Hotel, lamp_lit: EventType
 ) -> None:
     record_old_events(lamp_lit, hotel.tenant, 512)

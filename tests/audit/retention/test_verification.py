@@ -1,4 +1,4 @@
-"""Tests of the verification of trails whose oldest events were deleted, and of what else retention changes."""
+"""Tests of audit trails whose oldest events were deleted: verification, export, stream, API and publication."""
 
 import json
 import re

@@ -72,7 +72,7 @@ def many_events(hotel: Hotel) -> Iterator[None]:
 
 
 def nodes_of_queries(queries: CaptureQueriesContext) -> list[dict[str, Any]]:
-    """Return the nodes of the plans of all captured queries that read events or the search index."""
+    """Return the plan nodes of the captured queries that read events or the search index."""
     nodes = []
     for query in [query["sql"] for query in queries if _READS_EVENTS.search(query["sql"])]:
         with connection.cursor() as cursor:
@@ -185,7 +185,7 @@ def test_search_is_refused_if_events_of_more_than_a_month_are_not_sealed(
 def test_request_id_with_the_time_of_the_event_needs_no_entry_in_the_index(
     hotel: Hotel, lamp_lit: EventType
 ) -> None:
-    """Another request id with a time, which a client may invent, does need an entry."""
+    """A request id with another time needs an entry. A client may send such an id."""
     ours, forged = str(uuid7()), str(first_uuid7_at(timezone.now() - 30 * DAY))
     counts = []
     with hotel_context(hotel):

@@ -44,7 +44,7 @@ def commitment(salt: str, value: object) -> str:
 
 
 class Trail:
-    """A transparency log of example events, with the events."""
+    """A transparency log of example events, together with these events."""
 
     def __init__(self, size: int = 0) -> None:
         self.events: list[ExportedEvent] = []

@@ -23,7 +23,7 @@ SIZE = 600  # two full tiles and a partial tile
 
 
 class Verifier:
-    """A runner of `deploy/verify_trail.py`, which returns the exit code and the output for the lines of an export."""
+    """A helper that runs `deploy/verify_trail.py` on the lines of an export, and returns its exit code and output."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = folder

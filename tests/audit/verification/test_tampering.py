@@ -228,7 +228,7 @@ def test_erased_value_does_not_make_the_trail_invalid(trail: Trail) -> None:
 
 
 def test_trail_that_was_shortened_and_sealed_again_contradicts_a_remembered_checkpoint(trail: Trail) -> None:
-    """The operator of the platform has the key, so only a checkpoint that another person keeps reveals the change."""
+    """The operator has the signing key, so only a checkpoint that another person has kept reveals the change."""
     remembered = {trail.log.origin: verify_trail(trail.hotel.tenant).note}
     with rolled_back():
         trail.sql("DELETE FROM audit_event WHERE id = %s", trail.id(299))

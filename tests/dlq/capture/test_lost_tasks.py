@@ -85,7 +85,7 @@ def test_messages_that_no_worker_can_run_are_captured(hotel: Hotel) -> None:
         assert bytes(Failure.objects.get().original or b"") == b"7"
 
 
-def test_captured_task_runs_after_a_resume_of_the_hotel_or_a_deployment(
+def test_captured_task_runs_after_its_hotel_is_resumed_or_its_code_is_deployed(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     hotels.suspend_hotel(hotel_id=hotel.id)

@@ -42,9 +42,9 @@ def move(failure: Failure, queue: list[dict[str, Any]]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_retry_that_is_interrupted_before_its_commit_changes_nothing(hotel: Hotel, lamp: Lamp) -> None:
-    """As a negative control, the failure is deleted before its copy is sent to the queue, as other tools do it.
+    """The negative control deletes the failure and then sends a copy of its message to the queue, as other tools do.
 
-    Then neither the failure nor its copy exists.
+    If the process is interrupted between these two steps, neither the failure nor the copy exists.
     """
     with hotel_context(hotel):
         failure = capture_failure(retry=False, room="1")

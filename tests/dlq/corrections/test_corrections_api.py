@@ -80,7 +80,7 @@ def test_client_without_the_payload_scope_sees_no_personal_values(hotel: Hotel, 
     assert views(hotel, failure) == 0
 
 
-def test_client_without_the_payload_scope_sees_no_values_of_undeclared_kinds(
+def test_client_without_the_payload_scope_sees_no_values_of_an_unregistered_kind_of_failure(
     hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch, failure: Failure
 ) -> None:
     monkeypatch.delitem(registry._kinds, NAME)

@@ -105,7 +105,7 @@ def test_acknowledged_group_regresses_only_in_a_new_code_version(
 
 
 @pytest.mark.django_db
-def test_retry_that_fails_in_a_new_version_makes_an_acknowledged_group_regress(
+def test_acknowledged_group_regresses_if_a_retry_fails_in_a_new_code_version(
     in_hotel: Hotel, lamp: Lamp, settings: Any
 ) -> None:
     settings.CODE_VERSION = "v1"

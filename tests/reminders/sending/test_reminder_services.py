@@ -85,7 +85,7 @@ def test_operation_that_the_status_forbids_raises_an_error_in_the_users_language
         assert refused.value.extra == {"status_now": status}
 
 
-def test_settling_a_scheduled_reminder_raises_an_error(reminder: Reminder) -> None:
+def test_marking_a_scheduled_reminder_as_sent_raises_an_error(reminder: Reminder) -> None:
     with pytest.raises(ReminderStateError, match="This reminder is scheduled"):
         settle_unknown(reminder_id=reminder.id, was_sent=True)
 

@@ -1,6 +1,6 @@
 -- Claims a due failure for one attempt and stores the attempt, in one round trip.
 --
--- The parameter `request` is a JSON object with these keys.
+-- The parameter `request` is a JSON object. The next lines explain its keys.
 -- `failure` is the id of the failure.
 -- `hotel` is the id of the hotel, or null for a failure of the platform.
 -- `lease` is the number of seconds in which the attempt must report its result or extend the lease.

@@ -98,7 +98,7 @@ def detect_encoding(stream: BinaryIO | gzip.GzipFile) -> str:
 def _encoding_of_invalid_utf8(stream: Iterable[bytes]) -> str:
     """Return "cp1252", the encoding of a file that is not valid UTF-8.
 
-    If most of the non-ASCII characters are valid UTF-8, the file is damaged UTF-8. Raises InvalidFile in this case.
+    Raises InvalidFile if most of the non-ASCII characters are valid UTF-8, because the file is then damaged UTF-8.
     """
     valid, damaged, first_damaged = 0, 0, 0
     for line, content in enumerate(stream, start=1):
