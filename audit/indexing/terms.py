@@ -15,8 +15,7 @@ from django.db import connection
 
 from audit.registry import Outcome, Severity
 
-#: An event id begins with 48 bits for the time in milliseconds. The first bits of the time are the period.
-#: This is the number of the remaining bits of the id.
+#: The number of bits of an event id that do not belong to its period. The period is in the first bits of the id.
 _BITS_AFTER_PERIOD = 80 + 20
 #: The number after the largest period that an event id can contain.
 END_OF_PERIODS = 1 << 128 - _BITS_AFTER_PERIOD
