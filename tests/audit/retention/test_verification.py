@@ -248,7 +248,7 @@ def test_published_checkpoint_from_before_the_kept_events_is_not_overwritten(
     delete_expired_events()
     settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)
     publish_all()
-    assert "retention deleted" in logs.open_log(hotel.id).published["directory"]["error"]["msgid"]
+    assert "old events were deleted" in logs.open_log(hotel.id).published["directory"]["error"]["msgid"]
 
 
 def test_restored_trail_does_not_miss_events_that_retention_deleted(
