@@ -1,8 +1,7 @@
 -- Locks an ordering key of a hotel until the end of the transaction. Does nothing if the key is empty.
 --
 -- Failures with the same ordering key are claimed and closed one after the other.
--- Each transaction that claims or closes a failure locks the key before the failure.
--- Transactions that take the two locks in this order cannot deadlock.
+-- To avoid deadlocks, each transaction that claims or closes a failure locks the ordering key before the failure.
 -- The parameter `hotel` is the id of the hotel, or null for the platform.
 CREATE OR REPLACE FUNCTION public.dlq_lock_order(hotel uuid, order_key text) RETURNS void
 LANGUAGE plpgsql AS $$

@@ -25,7 +25,7 @@ _FORLOOP = re.compile(r"forloop(\.parentloop)*\.(counter0?|revcounter0?|first|la
 _PARTS_OF_TAGS = re.compile(r"else|elif|empty|end\w+")
 
 register = Library()
-# Tags that turn off HTML escaping are missing too, because a guest's name could contain HTML.
+# This list omits tags that turn off HTML escaping, because a guest's name could contain HTML.
 for _name in (
     "comment", "cycle", "firstof", "for", "if", "ifchanged", "resetcycle", "spaceless", "templatetag",
     "verbatim", "widthratio", "with",
