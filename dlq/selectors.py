@@ -28,9 +28,9 @@ def due_failures(*, limit: int) -> list[uuid.UUID]:
     A worker must check a failure if its retry is due, if its attempt was lost, or if it is too old for automatic
     retries.
 
-    Failures whose retries are paused, and failures that wait for an older failure with the same ordering key, are left
-    out. Failures that this version of the application has no code for, and failures that other systems process, are due
-    only when they expire. So failures that this worker cannot retry do not delay other failures.
+    Paused failures are left out, and so are failures that wait for an older failure with the same ordering key.
+    Failures that this version of the application has no code for, and failures that other systems process, are due only
+    when they expire. So failures that this worker cannot retry do not delay other failures.
     """
     settings = FailureSettings.objects.read()
     if settings.is_paused:

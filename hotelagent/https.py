@@ -16,7 +16,7 @@ from tenants.host_routing import resolve, resolve_former
 
 HSTS = "Strict-Transport-Security"
 PLAIN_TEXT = "text/plain; charset=utf-8"
-#: Headers that show that a request came through a reverse proxy. Most proxies set at least one of the headers.
+#: Only requests from a reverse proxy have these headers. Most proxies set at least one of the headers.
 _PROXY_HEADERS = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
 _PROXY_HINT = (
     "The reverse proxy does not send the header X-Forwarded-Proto, so each page would redirect to itself. Let it send "

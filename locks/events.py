@@ -1,6 +1,6 @@
 """The audit events of rooms, holds, stays and closures. The events contain no guest names.
 
-References, which usually are booking numbers, and the reasons that staff type are personal fields.
+References (usually booking numbers) and the reasons that staff type are personal fields.
 """
 
 from django.utils.translation import gettext_lazy as _

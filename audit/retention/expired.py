@@ -1,4 +1,4 @@
-"""The search for trails that have expired events, which are older than the retention period of the trail."""
+"""The search for trails with expired events. Expired events are older than the retention period of the trail."""
 
 import datetime
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Functions that close a transparency log and start a new log that continues the closed log.
+"""Functions that close a transparency log and continue it in a new log.
 
 A new log is started after a restore, after a copy from another server, or after the signing key was lost.
 """

@@ -25,7 +25,7 @@ class Tile(NamedTuple):
 
 
 #: A function that returns the hashes of the requested tiles (blocks of hashes). A proof needs one call.
-#: The result does not have to contain tiles that do not exist.
+#: Tiles that do not exist may be missing in the result.
 #: A returned tile may contain hashes that were added after the checkpoint of the proof.
 TileReader = Callable[[Collection[Tile]], Mapping[Tile, bytes]]
 

@@ -146,7 +146,7 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
         return page
 
     def _redrive_url(self, request: HttpRequest, action: str) -> str:
-        """Return the URL of the page that starts a redrive job of all failures that match the filter of the list."""
+        """Return the URL of the page for a redrive job of all failures that match the filter of the list."""
         query = request.GET.copy()
         query["action"] = action
         return f"{reverse(f'{self.admin_site.name}:dlq_redrive_start')}?{query.urlencode()}"

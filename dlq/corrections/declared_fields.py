@@ -13,7 +13,7 @@ from dlq.kinds.registry import Kind
 from dlq.payloads.secret_fields import PLACEHOLDER
 from hotelagent.core.redaction import redact_text
 
-#: The text that replaces a value which a person may not see.
+#: The text that is shown instead of a masked value.
 MASK = "•••"
 #: Values that are nested more deeply than this number of levels in a payload are always masked.
 MAX_DEPTH = 50

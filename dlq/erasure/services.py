@@ -114,7 +114,7 @@ def forget_within(identifier: str, *, seconds: float) -> ErasureResult:
 
 
 def apply_pending() -> ErasureResult:
-    """Apply the erasures of the current hotel that are not finished, or that a restore has undone.
+    """Apply unfinished erasures of the current hotel, and erasures that a restore has undone.
 
     Raises HotelNotSet.
     """

@@ -10,7 +10,7 @@ from tenants.queue.celery_task import get_task
 
 
 class NamedWork(Protocol):
-    """An object with the properties that say which code processes a failure, for example a failure."""
+    """An object, such as a failure, with the properties that determine which code processes it."""
 
     @property
     def name(self) -> str: ...

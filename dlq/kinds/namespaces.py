@@ -65,7 +65,7 @@ def is_retryable(kind: Kind, *, is_task: bool) -> bool:
 
 
 def missing_handler_reason(*, name: str, source: str) -> str:
-    """Return a text that explains why no other system can process a failure that was reported over REST.
+    """Return a text for failures reported over REST. It explains why no other system can process the failure.
 
     Return "" if another system can process the failure, or if the failure was not reported over REST.
     """

@@ -39,7 +39,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
     stylesheets: ClassVar[tuple[str, ...]] = ("hotelagent/admin.css",)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Return Django's URLs without "view on site", which reads tables of models that the site does not show."""
+        """Return Django's URLs without "view on site". That page would read tables of models from other sites."""
         urls = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
         return [path("language/", set_language, name="language"), *urls]
 

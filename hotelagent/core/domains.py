@@ -13,8 +13,8 @@ def ascii_domain(domain: str) -> str:
     """Return the domain in lower case, with the ASCII form (`xn--...`) of labels that have other characters.
 
     The conversion follows UTS 46 without transitional processing, as browsers do
-    (https://www.unicode.org/reports/tr46/). Python's codec `idna` follows IDNA 2003, which converts some domains to
-    domains that belong to other people. A domain that is ASCII already is not validated. Raises UnicodeError.
+    (https://www.unicode.org/reports/tr46/). Python's codec `idna` follows IDNA 2003. IDNA 2003 converts some domains to
+    the domains of other people. A domain that is ASCII already is not validated. Raises UnicodeError.
     """
     if domain.isascii():
         return domain.lower()

@@ -19,9 +19,9 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # These networks are listed here, because `ipaddress.is_global` differs between Python versions.
 # `is_global` also does not recognize all notations of an IPv4 address inside an IPv6 address.
-#: IPv4 networks that are not the public internet: all networks of the IANA IPv4 Special-Purpose Address Registry
-#: (https://www.iana.org/assignments/iana-ipv4-special-registry/), multicast, and services of cloud providers.
-#: Some networks of the registry are globally reachable, but no server of a hotel has an address in these networks.
+#: IPv4 networks that are not the public internet: multicast, services of cloud providers, and special networks.
+#: The special networks are listed at https://www.iana.org/assignments/iana-ipv4-special-registry/.
+#: Some of these networks are globally reachable, but no server of a hotel has an address in these networks.
 _SPECIAL_IPV4 = tuple(
     ipaddress.IPv4Network(network)
     for network in (

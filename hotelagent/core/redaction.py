@@ -18,7 +18,7 @@ _SENSITIVE_NAME = re.compile(
     r"|e_?mail|phone|guest_name|full_name|recipient|address_line|body|payload",
     re.IGNORECASE,
 )
-#: Field names that match `_SENSITIVE_NAME` but whose values are neither secret nor personal. Such values are kept.
+#: Harmless field names that match `_SENSITIVE_NAME`. Their values are kept, because they are not secret or personal.
 _HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 
 # Each item of `_PATTERNS` consists of words, a pattern and a replacement.

@@ -57,7 +57,7 @@ class SetupState:
 def set_up(report_progress: Callable[[str], None]) -> Logins:
     """Create the hotels, accounts and bookings that are missing, and return the logins.
 
-    The state is saved after each step, so a setup that was interrupted continues with the step that was not finished.
+    The state is saved after each step. An interrupted setup continues with the unfinished step.
     """
     paths.private_folder(STATE_FILE.parent)
     state = SetupState(STATE_FILE)

@@ -156,7 +156,7 @@ def record_children(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"
 
 
 def stop_orphans(path: Path) -> list[str]:
-    """Stop the processes that `record_children` wrote to the file and that still run. Return the process names.
+    """Stop the processes in the file of `record_children` that still run. Return the process names.
 
     The processes still run if their parent process was killed.
     """

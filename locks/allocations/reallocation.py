@@ -97,7 +97,7 @@ def reallocate(*, changes: Sequence[StayChange] = (), new_stays: Sequence[NewSta
 def _plan_changes(
     changes: Sequence[StayChange], current: Mapping[UUID, Allocation], rooms: LockedRooms
 ) -> tuple[dict[UUID, tuple[int, Span]], list[UUID]]:
-    """Return the new room and nights of each stay that moves, and the ids of the stays that are cancelled.
+    """Return the new room and nights of each moved stay, and the ids of the cancelled stays.
 
     Stays that can keep their room are planned first.
     """

@@ -31,7 +31,7 @@ def register_guest_source(source: GuestSource) -> GuestSource:
 
 
 def guests_of(allocation_ids: Collection[UUID]) -> dict[UUID, Guest]:
-    """Return a dict that maps allocation ids to guests, from the functions that other apps have registered here."""
+    """Return a dict that maps allocation ids to guests. The guests come from the registered functions of other apps."""
     return {
         allocation_id: guest for source in _sources for allocation_id, guest in source(allocation_ids).items()
     }

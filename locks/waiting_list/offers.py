@@ -87,7 +87,7 @@ def offer_free_rooms(entry: WaitingListEntry) -> bool:
 
 
 def _offer_room(room: int, *, check_in: datetime.date, check_out: datetime.date) -> bool:
-    """Offer the room to the waiting list entries that it suits and whose nights overlap with these dates, oldest first.
+    """Offer the room to suitable waiting list entries with nights in this period, oldest first.
 
     An entry gets no offer if the room is not free on all of its nights. Return False if another transaction has locked
     the room.

@@ -53,7 +53,7 @@ class NewEntry:
 
 
 def create_entry(new: NewEntry) -> WaitingListEntry:
-    """Join the waiting list. A room that is already free is offered immediately to the oldest entry that it suits.
+    """Join the waiting list. If a suitable room is already free, it is offered immediately to the oldest entry.
 
     Raises RoomNotFound, InvalidCheckIn or TooManyWaitingListEntries.
     """

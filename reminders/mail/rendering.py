@@ -162,7 +162,7 @@ def _values(reservation: Reservation, *, hotel_name: str, language: str) -> dict
 
 
 def _unnamed_guest(language: str) -> str:
-    """Return the text that e-mails use instead of the name of a guest whose name is unknown."""
+    """Return the text that e-mails contain instead of an unknown guest name."""
     with translation.override(catalogue_language(language)):
         return _("guest")
 

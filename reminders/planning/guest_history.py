@@ -81,9 +81,9 @@ def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list
 def has_reached_daily_limit(reminder: Reminder, *, now: datetime) -> bool:
     """Return whether the guest already gets the rule's daily maximum of e-mails, without counting this reminder.
 
-    Days begin and end in the hotel's time zone. The count includes e-mails that were sent today, and pending e-mails
-    that take precedence over this reminder. A pending e-mail takes precedence if its rule has a lower `order` or, if
-    the order is equal, if its planned time is earlier.
+    Days begin and end in the hotel's time zone. The count includes today's sent e-mails, and pending e-mails that take
+    precedence over this reminder. A pending e-mail takes precedence if its rule has a lower `order` or, if the order is
+    equal, if its planned time is earlier.
     """
     limit = reminder.rule.daily_limit
     if limit is None:

@@ -136,7 +136,7 @@ def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
 def update_guest(
     *, reservation_id: uuid.UUID, guest_name: str, guest_email: str, guest_phone: str, language: str
 ) -> Reservation:
-    """Update the guest data of the reservation, which are the fields that the front desk may edit.
+    """Update the guest data of the reservation. The front desk may edit only these fields.
 
     Raises ReservationNotFound or InvalidReservation.
     """

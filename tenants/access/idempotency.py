@@ -94,7 +94,7 @@ def find(request: IdempotentRequest) -> StoredResponse | None:
 
 
 def store(request: IdempotentRequest, response: StoredResponse) -> None:
-    """Store the response in the caller's transaction, which must also contain the changes that the request made."""
+    """Store the response in the caller's transaction. The same transaction must contain the changes of the request."""
     # dataclasses.asdict() would deep-copy the response data, which fails for REST framework's ReturnDict.
     values = {field.name: getattr(response, field.name) for field in fields(response)}
     IdempotencyKey.objects.create(

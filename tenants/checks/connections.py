@@ -213,7 +213,7 @@ def check_runtime_login(*, databases: Sequence[str] | None = None, **_options: A
 
 @dataclass(frozen=True, slots=True)
 class _MissingSetting:
-    """A PostgreSQL setting that the runtime login's session lacks, with the id of the check that reports it."""
+    """A missing PostgreSQL setting of the runtime login's session, with the id of the check that reports it."""
 
     name: str
     value: str

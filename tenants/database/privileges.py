@@ -16,7 +16,7 @@ READ_WRITE = "SELECT, INSERT, UPDATE, DELETE"
 #: Tables that only `migrate` writes.
 _READ_ONLY_TABLES = ("django_migrations", "tenants_schematemplate")
 _declared: dict[str, str] = {}
-#: Maps a model whose table lacks the privilege UPDATE to the columns that roles may update nevertheless.
+#: Maps a model to columns. Roles lack the privilege UPDATE on the table, but may update these columns.
 _updatable_columns: dict[str, tuple[str, ...]] = {}
 #: The letter for each privilege in access control lists, in the order in which PostgreSQL prints the letters.
 #: PostgreSQL documents these letters for privileges at https://www.postgresql.org/docs/current/ddl-priv.html.

@@ -58,7 +58,7 @@ def spanish(message: Message, number: int) -> str:
 
 
 def with_de(text: str) -> str:
-    """Return the Spanish text with the word "de" between the number and the noun, as after whole millions."""
+    """Return the text with "de" between the number and the noun, as Spanish requires after whole millions."""
     found = _NUMBER.search(text)
     if found is None or found[2] in _NOT_NOUNS:
         return text

@@ -115,7 +115,7 @@ def start_callers(running: Servers, side: str = "side_holds") -> Iterator[list[C
 def start_django_callers(
     running: Servers, rooms: int = CALLERS * ROOMS_OF_CALLER
 ) -> Iterator[list[Contestant]]:
-    """Start processes that hold rooms with `peer_holds`, the Django project that hotelagent is compared with.
+    """Start processes that hold rooms with `peer_holds`, a Django project for the comparison with hotelagent.
 
     The processes use a separate database.
     """

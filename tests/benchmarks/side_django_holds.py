@@ -1,4 +1,4 @@
-"""The functions that use `peer_holds`, the Django project that hotelagent is compared with in the benchmark of holds.
+"""The functions that use `peer_holds`. The benchmark of holds compares hotelagent with this Django project.
 
 The module `contestants` starts a process with the settings of `peer_holds`, and calls the functions there.
 """

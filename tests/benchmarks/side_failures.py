@@ -1,5 +1,4 @@
-"""The functions of hotelagent that the benchmark `failures` measures, which stores failed tasks in the dead-letter
-queue.
+"""The functions of hotelagent for the benchmark `failures`, which stores failed tasks in the dead-letter queue.
 
 The module `contestants` runs these functions in a process with the development settings.
 """

@@ -36,7 +36,7 @@ UNMODIFIED_KOMBU = {"broker_transport": "redis"}
 
 @dataclass
 class Scenario:
-    """Messages that two hotels send, and the places where the test looks for the messages afterwards.
+    """The messages of two hotels, and the places in which the test searches for the messages afterwards.
 
     The argument of a message is its number.
     """

@@ -27,8 +27,7 @@ class LampError(Exception):
 class Lamp:
     """A retry handler for an example message.
 
-    The handler stores the payload of each retry in `retried`. The handler calls `behaviour` for each retry, which may
-    raise an error.
+    For each retry, the handler stores the payload in `retried` and calls `behaviour`. This function may raise an error.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Tests of an import in a separate process, which can be killed and whose memory use can be measured."""
+"""Tests of an import in a separate process. The tests kill the process or measure its memory use."""
 
 import csv
 import json

@@ -57,7 +57,7 @@ class RowParser:
             return rejected.error
 
     def parse_stay(self, line: int, row: Sequence[str]) -> Stay | None:
-        """Return the stay that the row describes, or None if the row has an error that prevents its import."""
+        """Return the stay in the row, or None if an error prevents the import of the row."""
         try:
             return _Row(self, line, row).stay()
         except _RowRejectedError:

@@ -166,8 +166,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 def _loader_for(zone: Any) -> type[BaseTzLoader]:
     """Return a psycopg loader class that converts timestamps to `zone`.
 
-    psycopg's own loader would use the time zone of the session, which differs from the time zone that each statement
-    sets with SET LOCAL.
+    psycopg's own loader would use the time zone of the session. Each statement sets another time zone with SET LOCAL.
     """
 
     class Loader(BaseTzLoader):  # type: ignore[misc]

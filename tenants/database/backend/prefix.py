@@ -14,7 +14,7 @@ from django_tenants.utils import quote_schema_name
 
 #: The SET statements end with a newline, so that "LINE n" in PostgreSQL's errors shows only the caller's statement.
 LINE_END = b"\n"
-#: Value of the argument `role` that makes statements run as the role that logged in (SET ROLE NONE).
+#: With this value of the argument `role`, statements run as the login role (SET ROLE NONE).
 LOGIN_ROLE = ""
 
 

@@ -1,4 +1,4 @@
-"""The psycopg connection that Django's connection object uses, and that sends SET statements before each statement."""
+"""The psycopg connection of Django's connection object. It sends SET statements before each statement."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class MigrationScript:
 def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[MigrationScript]) -> None:
     """Migrate the hotel with Django, and append an SQL script with the executed statements to `scripts`.
 
-    Other hotels that lack the same migrations are then migrated with this script, which is faster.
+    Other hotels with the same missing migrations are then migrated with this script, which is faster.
     """
     before = migrator.applied(hotel.tenant)
     statements = retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))

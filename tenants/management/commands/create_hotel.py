@@ -1,4 +1,4 @@
-"""The command `create_hotel`, which creates a hotel that is active when the command ends."""
+"""The command `create_hotel`, which creates a hotel. The hotel is active when the command ends."""
 
 from typing import Any
 

@@ -28,7 +28,7 @@ def stored() -> dict[str, Reservation]:
 
 
 def stays() -> Counter[str]:
-    """Return a dictionary that maps each booking number to the number of rooms that the booking occupies."""
+    """Return a dictionary that maps each booking number to the number of occupied rooms."""
     return Counter(Allocation.objects.filter(status="confirmed").values_list("reference", flat=True))
 
 

@@ -29,7 +29,7 @@ def read_keys(lines: Iterable[str]) -> list[str]:
 def read_rows(lines: Iterable[str], keys: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and the values of each object, in the order of `keys`.
 
-    A line that is not a JSON object becomes a row whose only cell is the line itself.
+    If a line is not a JSON object, its row has one cell, which contains the line.
     """
     for number, line in enumerate(lines, start=1):
         if line.strip():
