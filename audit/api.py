@@ -126,7 +126,7 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
     access = django_filters.BooleanFilter(
         label=_("Whether to find only events about access to personal data.")
     )
-    text = django_filters.CharFilter(label=_("A text that a field of the event contains."))
+    text = django_filters.CharFilter(label=_("Only events with a field that contains this text."))
     since = django_filters.IsoDateTimeFilter(label=_("Only events at or after this time."))
     until = django_filters.IsoDateTimeFilter(label=_("Only events before this time."))
 

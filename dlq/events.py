@@ -262,7 +262,7 @@ RETRY_WITHDRAWN = _register_operation(
 )
 REDRIVE_STARTED = _register_operation(
     "redrive.started",
-    description=_("{actor} started a redrive of failures: {action}"),
+    description=_("{actor} started a redrive of failures (action: {action})"),
     fields=("action", "rate", "canary", "max_failure_rate"),
     labels={"action": _ACTIONS},
 )

@@ -39,7 +39,7 @@ def build_message(log: Log, last: StoredCheckpoint, auditor: Auditor, day: date)
                 "X-Auto-Response-Suppress": "All",
             },
         )
-    # An attachment of type text could get other line ends, and then the signature would not match.
+    # A mail server could change the line endings of a text attachment, and then the signature would not match.
     message.attach(file, last.note.encode(), "application/octet-stream")
     return message
 

@@ -20,7 +20,7 @@ MAX_SEARCHES = 50
 
 
 class InvalidSavedSearch(DomainError):
-    """The search cannot be saved: the name or all filters are missing, or there are too many saved searches."""
+    """The search cannot be saved: it has no name or no filters, or there are too many saved searches."""
 
     code = "invalid-saved-search"
     status = 422

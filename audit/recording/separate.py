@@ -1,4 +1,4 @@
-"""The writer of events that must be kept although the caller's transaction is rolled back.
+"""The writer of events that must be kept even if the caller's transaction is rolled back.
 
 Each process has one writer thread with one database connection and a queue of limited length. The first event starts
 the thread, and the next event starts it again if it has died. If the database is unavailable, the thread tries again

@@ -111,7 +111,7 @@ def _full_tiles(
 
 
 def _with_parents(size: int, tiles: Iterable[Tile]) -> Iterator[Tile]:
-    """Yield each full tile once. The full tiles above a tile in the tree are yielded before the tile."""
+    """Yield the full tiles of the Merkle tree and their full parents, each once, and parents first."""
     current: dict[int, int] = {}
     for level, number in tiles:
         path = []

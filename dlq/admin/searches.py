@@ -26,9 +26,9 @@ _ALL = "all"
 
 
 class SearchedFailures(admin.SimpleListFilter):
-    """A list filter for the URL parameter `searched`, which requests a search of all failures.
+    """A hidden list filter for the URL parameter `searched`, which makes a search cover all failures.
 
-    The filter is not displayed. A link below the search results sets the parameter.
+    Without the parameter, a search covers the newest failures only. A link below the results sets the parameter.
     """
 
     title = _("failures to search")

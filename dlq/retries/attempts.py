@@ -91,7 +91,7 @@ def claim_next(*, names: Collection[str], lease: timedelta, limit: int = 1) -> l
 
 
 def extend(*, failure_id: uuid.UUID, number: int, lease: timedelta) -> datetime | None:
-    """Extend the lease of attempt `number` to `lease` from now, and return the new end of the lease.
+    """Extend the lease of attempt `number`, so that it ends after the duration `lease`. Return the end of the lease.
 
     Return None and change nothing if the attempt has ended, or if it was lost because its lease had expired.
     """

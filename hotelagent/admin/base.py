@@ -91,7 +91,7 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         return bool(super().lookup_allowed(lookup, value, request))
 
     def is_list_request(self, request: HttpRequest) -> bool:
-        """Return whether the URL of the request is the URL of this model's list, also if the request is an action."""
+        """Return whether the request is for this model's list page. Requests that run an admin action are included."""
         match, name = request.resolver_match, f"{self.opts.app_label}_{self.opts.model_name}_changelist"
         return match is not None and match.url_name == name
 

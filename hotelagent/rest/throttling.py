@@ -41,7 +41,7 @@ _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # KEYS[2] is a Redis key that exists for ARGV[3] seconds (REPORT_SECONDS) after a refused request of the client.
 # The script returns five numbers. The first number is 1 if the request is allowed, and 0 if it is refused.
 # The next three numbers are the remaining requests, the microseconds to wait and the microseconds until the reset.
-# The last number is 1 if the request is the first refused request of the client in REPORT_SECONDS seconds.
+# The fifth number is 1 if the request is the first refused request of the client in REPORT_SECONDS seconds.
 _GCRA = """
 local cost, size = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')

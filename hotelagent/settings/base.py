@@ -53,7 +53,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     # HealthMiddleware comes first, because health probes use an IP address instead of a host name.
-    # Other middleware would refuse a probe, because its IP address is not the host name of a hotel.
+    # Other middleware would refuse a probe, because its header Host contains an IP address and no hotel's host name.
     "hotelagent.monitoring.health.HealthMiddleware",
     "hotelagent.core.metrics.RequestMetricsMiddleware",
     "hotelagent.rest.middleware.RequestIdMiddleware",

@@ -59,8 +59,8 @@ class Reservation(models.Model):
     stay = models.OneToOneField(
         Allocation, models.SET_NULL, null=True, blank=True, related_name="reservation", verbose_name=_("stay")
     )
-    #: The digest of the URL of the calendar from which the booking was imported (`calendars/uids.py`).
-    #: The digest is empty for bookings from an iCalendar file, and null for bookings that come from no calendar.
+    #: The digest of the URL of the linked calendar from which the booking was imported (`calendars/uids.py`).
+    #: Empty if the booking comes from an uploaded iCalendar file, and null if it does not come from a calendar.
     calendar_digest = models.BinaryField(max_length=32, null=True, editable=False)
     #: The UID of the calendar event, which identifies the booking within its calendar.
     #: Imports read all bookings of a calendar at once, so `calendar_digest` and `calendar_uid` have no index.

@@ -136,7 +136,7 @@ def _ensure_policies(cursor: CursorWrapper, logins: DatabaseLogins) -> None:
     """Create the row-level policies that are missing.
 
     A hotel's role sees the rows that the hotel owns. The runtime login, which serves the platform when no role is
-    set, sees all rows. Policies do not apply to the owner.
+    set, sees all rows. PostgreSQL does not apply policies to the owner of a table.
     """
     # CREATE POLICY blocks all queries on the table, so it runs only for policies that do not exist.
     cursor.execute(

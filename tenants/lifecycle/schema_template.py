@@ -165,10 +165,10 @@ def full_script(template: SchemaTemplate) -> str:
 
 
 def read_definitions(cursor: CursorWrapper, schema: str) -> tuple[str, str]:
-    """Return two scripts that create the tables of a hotel's schema in a schema with another name.
+    """Return two scripts that copy the structure of a hotel's schema to a schema with another name.
 
     The first script creates the tables. The second script creates keys, constraints, indexes and triggers, and must be
-    run after the rows are inserted. PREAMBLE must be run before both scripts. Needs the direct connection in a
+    run after the rows are inserted. PREAMBLE must be run once before the first script. Needs the direct connection in a
     REPEATABLE READ transaction. Raises pgtools.ProgramFailed.
     """
     template = SchemaTemplate.objects.first()

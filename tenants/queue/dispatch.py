@@ -56,7 +56,7 @@ def dispatch_due_items() -> int:
     while True:
         with transaction.atomic():
             batches = claim(limit=CLAIM_LIMIT)
-        # The caller can be a task with an initiator. The messages must not name this initiator.
+        # The caller can be a task that a person started. The Celery messages must not name that person as initiator.
         with actor_context(SYSTEM):
             sent += sum(_send_message(message) for message in group_by_message(batches))
         claimed = sum(len(batch.ids) for batch in batches)

@@ -129,7 +129,7 @@ def test_creation_of_a_hotel_is_in_the_hotels_trail_and_explains_its_first_rows(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_hotel_without_a_migration_of_the_event_table_can_be_suspended(hotel: Hotel) -> None:
+def test_hotel_whose_event_table_is_not_migrated_yet_can_be_suspended(hotel: Hotel) -> None:
     sql.execute(f"DELETE FROM {hotel.schema}.django_migrations WHERE app = 'audit'")
     services.suspend_hotel(hotel_id=hotel.id)
     assert names(platform_events()) == ["hotel.suspended"]

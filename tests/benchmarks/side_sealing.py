@@ -43,7 +43,7 @@ def _tenant() -> Tenant:
 
 
 def record_events(count: int) -> None:
-    """Record events of a staff member with personal data."""
+    """Record events that contain personal data of a staff member."""
     actor = Actor("user", "0198c0de-0000-7000-8000-000000000001", "ana", "192.0.2.7", "request-1")
     fields = {"name": "reminders.send", "was": "scheduled"}
     with hotel_context(_tenant()), actor_context(actor):

@@ -1,4 +1,4 @@
-"""Tests of the deletion of expired events: which events are deleted, and that the remaining events stay provable."""
+"""Tests of the deletion of expired events: which events are deleted, and that the others can still be verified."""
 
 from itertools import pairwise
 from typing import Any

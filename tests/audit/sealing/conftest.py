@@ -19,9 +19,9 @@ def signing_key(settings: Any) -> PrivateKey:
 
 @pytest.fixture(autouse=True)
 def _empty_trails(request: pytest.FixtureRequest) -> None:
-    """Delete all events, and the first rules and templates of the hotels, whose events are deleted too.
+    """Delete all events, because events that are recorded on a separate connection are not rolled back.
 
-    Events that are recorded on a separate connection are not rolled back.
+    The rules and templates that each hotel starts with are deleted too, because their events are deleted.
     """
     if request.node.get_closest_marker("django_db"):
         request.getfixturevalue("transactional_db")

@@ -223,7 +223,9 @@ def test_success_after_the_lease_is_stored_while_another_attempt_is_running(
     assert post(pms, again, "fail", **ERROR).json()["status"] == "resolved"
 
 
-def test_api_key_with_another_name_cannot_process_the_failures(pms: APIClient, hotel: Hotel) -> None:
+def test_api_key_with_another_name_than_the_reporting_key_cannot_process_failures(
+    pms: APIClient, hotel: Hotel
+) -> None:
     report_due(pms, hotel)
     for name in ("pm", "pms:booking.created", "pms%", "p" * 100):
         other = make_client(hotel, name=name)
