@@ -65,11 +65,11 @@ class Outcome(IntegerChoices):
 class Category(TextChoices):
     """The category of an event type, such as security or data access."""
 
-    #: Who may do what: logins, accounts, keys, denied access, and the protection of the trail.
+    #: Events about access: logins, accounts, keys, denied access, and the protection of the trail.
     SECURITY = "security", pgettext_lazy("event category", "security")
-    #: Who received data: reads of personal data, exports and backups.
+    #: Events that show who received data: reads of personal data, exports and backups.
     DATA_ACCESS = "data_access", pgettext_lazy("event category", "data access")
-    #: Who changed the hotel's data.
+    #: Events that show who changed the hotel's data.
     DATA_CHANGE = "data_change", pgettext_lazy("event category", "data change")
     #: What operators and the software did, such as creating a hotel, sending e-mails or deleting old data.
     OPERATION = "operation", pgettext_lazy("event category", "operation")

@@ -126,7 +126,7 @@ def _work_key(source: str, name: str, payload: payloads.StoredPayload) -> str:
     Failures with equal digests are failures of the same work.
     """
     # Each encryption of the same bytes gives a different result, so the encrypted bytes cannot be part of the digest.
-    # The work key of an encrypted payload contains the keyed digest of the bytes instead.
+    # For an encrypted payload, a keyed digest of the unencrypted bytes is used instead of the encrypted bytes.
     is_encrypted = payload.original_type == payloads.ENCRYPTED_TYPE
     content = (not is_encrypted and payload.original) or json.dumps(payload.readable, sort_keys=True).encode()
     parts = (source.encode(), name.encode(), content, payload.secrets_digest)

@@ -124,7 +124,7 @@ class Failure(models.Model):
     fingerprint = FingerprintField(_("group"))
     status = models.CharField(_("status"), max_length=9, choices=FailureStatus)
     #: Whether the work can safely be done twice, as declared by the external handler that claims the failure.
-    #: Null if no external handler has claimed the failure. Then the declaration of the kind of failure applies.
+    #: If the value is null, no external handler has claimed the failure, and the declaration of its kind applies.
     is_idempotent = models.BooleanField(null=True, editable=False)
     retries = models.PositiveSmallIntegerField(_("retries"), default=0)
     attempt = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -136,7 +136,7 @@ class Failure(models.Model):
     expires_at = models.DateTimeField(
         _("retried until"), help_text=_("The failure is not retried automatically after this time.")
     )
-    #: The time at which a permanent failure occurred again for the first time.
+    #: The time at which the error occurred again after the failure had become permanent. Only the first time is stored.
     #: A retry that a person requests sets `regressed_at` to null.
     regressed_at = models.DateTimeField(_("failed again"), null=True, editable=False)
     #: A retry that a person requests sets `overtaken_at` to null.

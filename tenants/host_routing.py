@@ -173,8 +173,7 @@ def by_id(hotel_id: UUID) -> Tenant | None:
 def public_url(hotel: Tenant) -> str:
     """Return the base URL of a hotel for guests and staff, without a trailing slash.
 
-    The host is the alphabetically first of the hotel's custom domains, or else the hotel's host below the platform's
-    host.
+    The host is the first custom domain of the hotel in alphabetical order, or else `<slug>.<platform host>`.
     """
     host = routing_cache.table().custom_host.get(hotel.id) if hotel.id else None
     host = host or f"{hotel.slug}.{settings.PLATFORM_HOST}"

@@ -1,4 +1,4 @@
-"""A marker of functions that change or show data and record no event in the audit trail."""
+"""A marker for functions that change or show data without recording an audit event."""
 
 from collections.abc import Callable
 from typing import TypeVar

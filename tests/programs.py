@@ -123,5 +123,5 @@ class _Server:
 
 @functools.cache
 def _server(*arguments: str) -> _Server:
-    """Start a program server of this pytest process, or return the one that is running."""
+    """Start the program server of this pytest process, or return the running server."""
     return _Server(*arguments)

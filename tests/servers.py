@@ -148,7 +148,7 @@ class Servers:
         )
 
     def wait_for_template(self) -> str | None:
-        """Wait until the template database is complete. Return None, or the output if the creation failed."""
+        """Wait until the template database is complete. Return the output if the creation failed, otherwise None."""
         template, self.template = self.template, None
         if template is None:
             raise RuntimeError("The creation of the template database was not started.")

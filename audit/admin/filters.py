@@ -22,7 +22,7 @@ _Choices = TypeVar("_Choices", bound=IntegerChoices)
 
 
 class _SearchFilter:
-    """A filter that does not change the list itself. `search_of` reads and applies the value of the filter."""
+    """A filter that does not change the list itself. The function `search_of` applies its value."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
         return queryset

@@ -94,7 +94,7 @@ def periods_of_request(request_id: str) -> list[int]:
 
 
 def terms_of(event: IndexedEvent) -> Iterator[int]:
-    """Yield the terms of an event. A request id that tells the period of the event needs no term."""
+    """Yield the terms of an event. A request id that contains the time of the request needs no term."""
     yield term(Property.EVENT_TYPE, event.event)
     if event.subject_id:
         yield term(Property.SUBJECT, event.subject_id)

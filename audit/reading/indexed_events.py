@@ -1,8 +1,9 @@
 """The query set that finds events with the search index.
 
-The search index is written when events are sealed (`audit.indexing`). It says in which periods there are events with a
-property. Only events of these periods are read, by ranges of the primary key. Events that are not sealed yet are not in
-the index, so all events from the period of the oldest unsealed event on are read too.
+The search index is written when events are sealed (`audit.indexing`). For each property, the index contains the periods
+in which events with this property exist. Only events of these periods are read, by ranges of the primary key. The index
+lacks events that are not sealed yet. All events since the start of the period of the oldest unsealed event are
+therefore also read.
 """
 
 from collections.abc import Iterator, Sequence

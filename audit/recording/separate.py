@@ -44,7 +44,7 @@ TEMPORARY_ERRORS = (OperationalError, InterfaceError)
 
 @dataclass(slots=True)
 class LostEvents:
-    """A count of the events of one tenant that could not be written, by event type.
+    """The number of events of one tenant that could not be written, by event type.
 
     `since` is the time at which the first of these events was lost.
     """

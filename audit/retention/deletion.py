@@ -42,7 +42,7 @@ _DELETE = """
 DELETE FROM audit_event WHERE id = ANY(%s) RETURNING (ctid::text::point)[0]::bigint
 """
 # PostgreSQL stores new events in the freed pages, but never shrinks the entries of the BRIN index for these pages.
-# The index entries would then cover nearly all transactions, and each search by transaction would read these pages.
+# Without this statement, a search for any transaction would therefore read these pages.
 _SUMMARIZE = """
 SELECT brin_desummarize_range(index, page), brin_summarize_range(index, page)
 FROM unnest(%s::bigint[]) AS page, CAST('audit_event_transaction' AS regclass) AS index

@@ -10,7 +10,7 @@ _register_security = partial(register, category=Category.SECURITY)
 
 # This event is recorded in each transaction that deletes expired events of the trail itself.
 # A trigger permits the deletion only up to the event with the fields `last_transaction` and `last_id`.
-# The verification accepts deleted events only if this event has the position `first_kept` of the oldest kept event.
+# The verification accepts the deletion only if the field `first_kept` is the position of the oldest kept event.
 EVENTS_DELETED = _register_security(
     "audit.events_deleted",
     description=_("Retention deleted {count} events of the audit trail, which were recorded before {before}"),

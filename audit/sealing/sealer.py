@@ -107,7 +107,7 @@ def _append(log: Log, found: Sequence[EventRow], keys: Sequence[PrivateKey]) -> 
 def countersign(log: Log, keys: Sequence[PrivateKey]) -> None:
     """Add the missing signatures to the newest checkpoint of a log, so that all keys have signed the checkpoint.
 
-    Raises SealingRefused if the checkpoint does not have a signature of at least one of these keys yet.
+    Raises SealingRefused if none of these keys has signed the checkpoint yet.
     """
     with platform_context(), transaction.atomic():
         locked = _lock(log)

@@ -68,7 +68,7 @@ def subtrees_of(covered: Range) -> list[Subtree]:
     while start < end:
         level = (end - start).bit_length() - 1
         if start:
-            # The number of trailing zero bits of `start` is the highest level of a subtree that begins there.
+            # The highest level of a subtree that begins at `start` is the number of trailing zero bits of `start`.
             level = min(level, (start & -start).bit_length() - 1)
         subtrees.append(Subtree(level, start >> level))
         start += 1 << level

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from audit.transparency.errors import InvalidTile
 from audit.transparency.tiles import TILE_WIDTH, Tile
 
-#: The maximum size of an entry in bytes. A bundle of entries stores the size of each entry in two bytes.
+#: The maximum size of an entry in bytes, because a bundle of entries stores the size of each entry in two bytes.
 MAX_ENTRY_SIZE = 0xFFFF
 
 _NUMBER = r"(?:x[0-9]{3}/){0,5}[0-9]{3}"  # up to 18 digits

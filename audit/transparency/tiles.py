@@ -24,8 +24,8 @@ class Tile(NamedTuple):
     number: int
 
 
-#: A function that returns the hashes of the requested tiles (blocks of hashes). A proof needs one call.
-#: Tiles that do not exist may be missing in the result.
+#: A function that returns the hashes of the requested tiles (blocks of hashes).
+#: The function may omit tiles that do not exist. One call returns all tiles that a proof needs.
 #: A returned tile may contain hashes that were added after the checkpoint of the proof.
 TileReader = Callable[[Collection[Tile]], Mapping[Tile, bytes]]
 

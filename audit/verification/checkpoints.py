@@ -37,7 +37,7 @@ class SignedRoots:
         self.sizes = sorted({*self._by_size, *([self.remembered.size] if self.remembered else [])} - {0})
 
     def check(self, size: int, root: bytes) -> None:
-        """Check that the checkpoints of this size have the root hash that was computed. Raises InvalidTrail."""
+        """Check that the checkpoints of this tree size have the computed root hash. Raises InvalidTrail."""
         if self.remembered and self.remembered.size == size and self.remembered.root != root:
             raise InvalidTrail(
                 None,

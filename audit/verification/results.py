@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """The result of a verification: whether the trail is the same as when it was signed.
+    """The result of a verification, which checks that the trail is the same as when it was signed.
 
     UNDETERMINED means that the verification was not possible.
     """

@@ -63,7 +63,7 @@ def to_json(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A value of the payload that has a field in the form. `value` is `MISSING` if the payload has no such value."""
+    """A property of the payload with a field in the form. `value` is `MISSING` if the payload lacks the property."""
 
     path: Path
     schema: dict[str, Any]

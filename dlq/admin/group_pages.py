@@ -28,7 +28,7 @@ MAX_CHOICES = 100
 
 
 def describe_counts(group: FailureGroup, known: GroupCounts) -> dict[str, Any]:
-    """Return the number of open failures in words, and the number of closed failures, for the template."""
+    """Return a text with the number of open failures, and the number of closed failures, for the template."""
     return {
         "text": titles.count_of(group, known.open) if known.is_known else _("being counted"),
         "closed": known.total - known.open,

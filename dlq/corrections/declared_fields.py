@@ -97,9 +97,10 @@ def mask_secrets(kind: Kind, value: Any, keys: Keys = ()) -> Any:
 
 
 def mask_all_but_open(kind: Kind, payload: Any, keys: Keys = ()) -> Any:
-    """Return a copy of the payload in which all values except the values of open fields are replaced by `MASK`.
+    """Return a copy of the payload that keeps only the values of open fields (neither personal nor secret).
 
-    Names that the schema does not declare are redacted, because they can be e-mail addresses, for example.
+    All other values are replaced by `MASK`. Field names that the schema does not declare are redacted, because such
+    names can contain personal data.
     """
     if len(keys) < MAX_DEPTH:
         match payload:

@@ -92,7 +92,7 @@ def current_payload(failure: Failure) -> Any:
 def _to_stored(after: Any, before: Any, failure: Failure, kind: Kind) -> StoredPayload:
     """Return the corrected payload in its stored form.
 
-    Raises InvalidPayload if the corrected payload cannot be stored and restored.
+    Raises InvalidPayload if the corrected payload could not be restored from its stored form.
     """
     try:
         restored = secret_fields.merge(json_values.untag(after), failure)

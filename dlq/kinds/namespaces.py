@@ -16,7 +16,7 @@ from tenants.models import ApiKey
 
 #: The scope that an API key needs to process failures.
 WORK_SCOPE = "dlq:work"
-#: The maximum length of the name of a kind of failure, which is the last part of the name of a failure.
+#: The maximum length of the name of a kind of failure. A failure's name ends with the name of its kind.
 MAX_KIND_LENGTH = 80
 _MAX_CLIENT_LENGTH = 50
 _DIGEST_LENGTH = 8

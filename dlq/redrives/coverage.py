@@ -104,9 +104,9 @@ def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
 
 
 def withdraw(redrive: Redrive) -> None:
-    """Withdraw the retries of the locked redrive job that no worker has begun. The caller saves the redrive.
+    """Withdraw those retries of a locked redrive job that have not started. The caller saves the redrive job.
 
-    A failure that was scheduled before the redrive is retried automatically again. Other failures wait for a person.
+    A failure that had the status `scheduled` before the redrive is scheduled again. Other failures wait for a person.
     """
     rows = [Row(*row) for row in _lock(waiting(redrive)).values_list("id", "name", "redrive_was")]
     if not rows:

@@ -51,7 +51,7 @@ class StopReason(models.TextChoices):
 
 
 class RedriveResult(models.TextChoices):
-    """The result that a redrive job had for a failure: the outcome of the attempt, or why there is no attempt yet."""
+    """The result of a redrive job for one failure: the outcome of the attempt, or why there is no attempt yet."""
 
     RUNNING = "running", _("running")
     SUCCEEDED = "succeeded", _("succeeded")

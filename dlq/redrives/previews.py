@@ -72,8 +72,9 @@ def _within_time_limit(query: Callable[[], T]) -> T | None:
 
 
 def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResult | None]:
-    """Return the number of matching failures by reason of refusal. The key None counts the failures that are not
-    refused.
+    """Return the number of matching failures for each reason why failures are refused.
+
+    The key None counts the failures that are not refused.
     """
     candidates = with_traits(_open(selection))
     counts: Counter[RedriveResult | None] = Counter()

@@ -76,7 +76,7 @@ def claim(
 def claim_next(*, names: Collection[str], lease: timedelta, limit: int = 1) -> list[Failure]:
     """Claim at most `limit` due failures with these names, beginning with the failures that have been due longest.
 
-    Each claim is committed on return and is valid for `lease`. Concurrent callers claim different failures.
+    Each claim is committed on return and expires after `lease`. Concurrent callers claim different failures.
     """
     claimed: list[Failure] = []
     # Callers that claim at the same time find the same failures.

@@ -68,7 +68,7 @@ def cancel_checks(failure_ids: Sequence[uuid.UUID]) -> None:
 
 
 def lease_of(kind: Kind) -> timedelta:
-    """Return the lease of an attempt: how long the attempt may run before it counts as lost.
+    """Return the duration of an attempt's lease. An attempt that runs longer counts as lost.
 
     The lease is longer than the time limit of the kind of failure.
     """

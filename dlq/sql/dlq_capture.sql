@@ -1,8 +1,9 @@
 -- Stores a failure, its first attempt, group and audit event, and its item in the due queue, in one round trip.
 --
 -- The parameter `request` is a JSON object.
--- `id`, `is_task`, `source`, `name`, `work_key` and `ordering_key` contain the values of columns of dlq_failure.
--- `payload`, `original`, `original_type`, `secrets`, `task_id` and `request_id` also contain the values of columns.
+-- The following keys contain the values of the columns of the same name in the table dlq_failure:
+-- `id`, `is_task`, `source`, `name`, `work_key`, `ordering_key`, `payload`, `original`, `original_type`, `secrets`,
+-- `task_id` and `request_id`.
 -- `original` and `secrets` are bytes in base64, or null.
 -- `error` is an object that describes the captured error.
 -- `error` has the keys `type`, `message`, `translatable_message`, `fingerprint`, `location` and `traceback`.

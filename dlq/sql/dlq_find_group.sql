@@ -9,7 +9,7 @@
 --
 -- The conditions of a split rule are `text` (part of the message), `source`, `name`, and `field` with `value`.
 -- `field` is the path of a field of the payload, with dots between the keys.
--- A split rule need not contain all conditions. Conditions that it does not contain are ignored.
+-- A split rule may contain only some of these conditions.
 CREATE OR REPLACE FUNCTION public.dlq_find_group(original char(16), failure jsonb) RETURNS char(16)
 LANGUAGE plpgsql AS $$
 DECLARE

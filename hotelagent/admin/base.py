@@ -44,7 +44,7 @@ class HotelChangeList(ChangeList):  # type: ignore[misc]
     def get_results(self, request: HttpRequest) -> None:
         try:
             super().get_results(request)
-            len(self.result_list)  # Run the query here, where its errors are handled.
+            len(self.result_list)  # Run the query inside this `try` block, which handles its errors.
         except (ValueError, OverflowError) as error:
             if not self.filter_params:
                 raise

@@ -59,7 +59,10 @@ _panels: list[_Registration[Panel]] = []
 
 
 def register_card(*, scope: str, order: int = 100) -> Callable[[CardFactory], CardFactory]:
-    """Return a decorator that registers a card function for users with the scope. Cards are sorted by `order`."""
+    """Return a decorator that registers a function that builds a card of the start page.
+
+    Only users with the scope see the card. The cards are sorted by `order`.
+    """
 
     def decorator(factory: CardFactory) -> CardFactory:
         _cards.append(_Registration(order, scope, factory))

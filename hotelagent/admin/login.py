@@ -21,8 +21,8 @@ from tenants.signals import rate_limit_exceeded
 ADDRESS_RATE = Rate(requests=60, seconds=600)
 #: Maximum rate of login attempts for each pair of a user name and an IP address.
 PAIR_RATE = Rate(requests=10, seconds=600)
-#: Maximum rate of login attempts for a user name from all addresses. It exceeds what PAIR_RATE allows one address, so
-#: a single address cannot lock out an account.
+#: Maximum rate of login attempts for a user name from all IP addresses together. This rate is higher than PAIR_RATE,
+#: so that a single IP address cannot lock out an account.
 NAME_RATE = Rate(requests=100, seconds=3600)
 #: Maximum number of passwords that a process hashes at the same time. The other threads serve other requests.
 MAX_CONCURRENT = 2

@@ -77,7 +77,7 @@ class Channel(redis.Channel):
         return parameters
 
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
-        """Start a consumer. If the consumer does not acknowledge messages, the messages of the queue are not stored."""
+        """Start a consumer. With `no_ack=True`, a delivered message is not kept until it is acknowledged."""
         if no_ack:
             self._queues_without_acknowledgement.add(queue)
         else:

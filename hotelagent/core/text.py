@@ -1,4 +1,4 @@
-"""Functions that clean texts of other systems or people, and find the texts in a JSON value."""
+"""Functions that clean texts from other systems or people, and a function that finds all texts in a JSON value."""
 
 import unicodedata
 from collections.abc import Iterator

@@ -68,7 +68,7 @@ RESORT = HotelProfile(
     name="Resort Hotel",
     prefix="R",
     bookings_per_arrival_date=50,
-    # Beach holidays: demand in summer is two to three times the demand in winter.
+    # The guests spend beach holidays, so demand in summer is two to three times the demand in winter.
     month_factors=(0.55, 0.65, 0.85, 1.05, 1.1, 1.2, 1.45, 1.55, 1.2, 1.0, 0.7, 0.7),
     # Guests with weekly packages arrive on Saturday, and weekend guests arrive on Friday.
     weekday_factors=(0.95, 0.8, 0.8, 0.9, 1.15, 1.4, 1.0),

@@ -104,7 +104,7 @@ def main() -> None:
         uid, gid = (int(part) for part in options.user.split(":"))
         change_user(uid, gid, options.required_path)
     if sys.platform == "linux":
-        # The death signal is set after the call of change_user, because a change of the user clears the signal.
+        # Set the signal for the death of the parent process last, because a change of the user clears this setting.
         prctl(PR_SET_PDEATHSIG, options.signal)
         if os.getppid() != options.parent:
             sys.exit(f"{options.program[0]} was not started, because its parent process has ended.")

@@ -212,7 +212,7 @@ BY_STATUS = {
 
 
 def all_problems() -> list[Problem]:
-    """Return all problem types, both general ones and those of the apps, sorted by code. An app defines a problem type
+    """Return the general problem types and the problem types of the apps, sorted by code. An app defines a problem type
     with a subclass of `DomainError`. The docstring of the class is the explanation.
     """
     found = {problem.code: problem for problem in GENERAL_PROBLEMS}

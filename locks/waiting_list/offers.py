@@ -38,7 +38,7 @@ def process_entry(entry_id: UUID) -> None:
             _expire_entry(entry)
             return
         # `due.schedule` locks the due item of the waiting list entry. A transaction that frees a room locks it, too.
-        # If a room becomes free before `due.schedule` locks the due item, `offer_free_rooms` finds the room.
+        # If a room is freed before this lock, the function `offer_free_rooms` finds the room.
         # If a room is freed later, the transaction that frees the room makes the waiting list entry due again.
         due.schedule(kind="waiting", items=[(entry.id, time["entry_expires_at"])])
         if not offer_free_rooms(entry):

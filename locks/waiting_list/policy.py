@@ -12,7 +12,7 @@ MAX_ENTRIES_PER_SESSION = 10
 
 #: Time after which a new waiting list entry is processed again, because a room may become free during its creation.
 #: The creation does not find rooms that other, uncommitted transactions are freeing.
-#: After this time, all transactions that ran while the waiting list entry was created have ended.
+#: After this time, these transactions have ended.
 PROCESS_AGAIN_AFTER = datetime.timedelta(seconds=20)
 #: Delay before a waiting list entry is processed again because another transaction had locked a suitable room.
 RETRY_LOCKED_ROOM_AFTER = datetime.timedelta(seconds=2)

@@ -13,7 +13,7 @@ WHERE locks_room_suits(
 ORDER BY room.capacity, room.id LIMIT 10
 """
 
-#: The statement that offers a room to the suitable waiting list entries.
+#: The SQL statement that offers a room to the waiting list.
 OFFER = """
 SELECT locks_offer(%(hotel)s, %(time_zone)s, %(room)s, daterange(%(check_in)s, %(check_out)s)) AS was_free_to_lock
 """

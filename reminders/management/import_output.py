@@ -62,7 +62,7 @@ def summary(
 
 
 def _error_lines(report: ImportReport, errors: Sequence[RowError]) -> Iterator[str]:
-    """Yield lines that list the first rejected rows, the first ignored cells, and the unknown status words."""
+    """Yield lines of text about the first rejected rows, the first ignored cells, and the unknown status words."""
     for is_rejected, title, total in (
         (True, "Rejected rows:", report.rejected.total()),
         (False, "Cells that were left out:", report.left_out.total()),

@@ -79,7 +79,7 @@ def error_text(event: AnymailTrackingEvent) -> str:
 
 
 def suppression_reason(event: AnymailTrackingEvent) -> SuppressionReason | None:
-    """Return the reason for adding the address to the suppression list, or None if it should not be added."""
+    """Return the reason for adding the address to the suppression list, or None if the address should not be added."""
     type_ = event_type(event)
     if type_ == EventType.COMPLAINED:
         return SuppressionReason.COMPLAINED

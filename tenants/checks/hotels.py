@@ -1,4 +1,4 @@
-"""System checks that report stored time zones and languages of hotels that this server does not know."""
+"""System checks of the time zones and languages of hotels. The checks report values that this server does not know."""
 
 from collections.abc import Sequence
 from typing import Any

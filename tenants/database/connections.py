@@ -117,7 +117,7 @@ def _connection_parameters(url: str, *, variable: str) -> dict[str, Any]:
 
 
 def is_local(hosts: str) -> bool:
-    """Return whether every host in a comma-separated list is this machine.
+    """Return whether all hosts in a comma-separated list are names or addresses of this machine.
 
     A local host is an empty string, the directory of a Unix socket, `localhost`, or a loopback address.
     """

@@ -23,7 +23,7 @@ MEMBERSHIP_OPTIONS_SINCE = 160000
 SETTINGS_OF_ANY_LOGIN = {
     # Our statements read few rows, so JIT compilation would cost more time than it saves.
     "jit": "off",
-    # The default random_page_cost is made for hard disks.
+    # The default value of random_page_cost is intended for hard disks and too high for SSDs.
     # With the default random_page_cost, PostgreSQL scans a small table completely instead of using an index.
     # Database functions cache query plans, so a plan that scans a small table is still used when the table has grown.
     # PostgreSQL replaces the cached plan of a database function only when the table is analyzed again.

@@ -206,7 +206,7 @@ def _declare_identity_in_tables(before: str) -> str:
 def _declare_storage_in_tables(before: str) -> str:
     """Move the option STORAGE from the ALTER TABLE statements of pg_dump to the CREATE TABLE statements.
 
-    With STORAGE PLAIN, CREATE TABLE then creates no TOAST table for a table that needs none.
+    CREATE TABLE then creates no TOAST table if no column needs one.
     """
     if connection.pg_version < _STORAGE_IN_CREATE_TABLE_SINCE:  # type: ignore[attr-defined]
         return before

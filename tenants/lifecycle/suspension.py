@@ -15,7 +15,8 @@ from tenants.signals import hotel_resumed, hotel_suspended
 def suspend_hotel(*, hotel_id: UUID) -> Hotel:
     """Suspend an active hotel in one transaction.
 
-    From a second after the commit, requests to the hotel receive the status 503. Raises HotelNotFound, HotelStateError.
+    At most one second after the commit, requests to the hotel receive the status 503.
+    Raises HotelNotFound, HotelStateError.
     """
     with platform_context(), transaction.atomic():
         hotel = _change_status(hotel_id, HotelStatus.ACTIVE, HotelStatus.SUSPENDED)

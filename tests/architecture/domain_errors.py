@@ -7,7 +7,7 @@ from tests.architecture.modules import PACKAGES, modules, subclasses
 
 
 def domain_errors() -> list[type[DomainError]]:
-    """Import all modules named `errors`, and return the subclasses of DomainError. Classes of tests are left out."""
+    """Import all modules named `errors`, and return the subclasses of DomainError. Omit subclasses in tests."""
     for module in modules():
         if module.rpartition(".")[2] == "errors":
             importlib.import_module(module)

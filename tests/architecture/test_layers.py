@@ -149,8 +149,8 @@ def test_production_code_does_not_import_development_packages() -> None:
 def package_of(module: str) -> str:
     """Return the name of the package that contains the module, for the check that no two packages import each other.
 
-    Some modules count as separate packages: interfaces, `models`, `__init__`, and modules directly in an app. These
-    modules may import sub-packages that import the package.
+    For interfaces, `models`, `__init__` and modules directly in an app, return the module itself. Such a module may
+    import a sub-package that imports other modules of the package.
     """
     path = modules()[module]
     parts = module.split(".")

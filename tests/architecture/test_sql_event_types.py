@@ -40,7 +40,7 @@ def event_types_of(argument: str) -> list[EventType]:
 
 
 def wrong_calls(text: str) -> list[str]:
-    """Return the names of the event types that a call records with another version, severity or outcome."""
+    """Return the names of the event types for which a call passes a wrong version, severity or outcome."""
     wrong = []
     for arguments in calls_in(text):
         passed = tuple(

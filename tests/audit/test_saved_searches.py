@@ -28,7 +28,7 @@ def user_of(client: Client, hotel: Hotel) -> User:
         return User.objects.get(pk=client.session["_auth_user_id"])
 
 
-def test_saved_search_is_listed_opens_the_filters_and_can_be_deleted(
+def test_saved_search_can_be_opened_from_the_list_and_deleted(
     staff: Client, hotel: Hotel, lamp_lit: EventType, as_ana: Actor
 ) -> None:
     with hotel_context(hotel):

@@ -1,6 +1,7 @@
 """The functions that use django-celery-results in the benchmark of storing failed tasks.
 
-The module `contestants` starts a process with the settings of `peer.celery_results`, and calls the functions there.
+The module `contestants` starts a process with the settings of `peer.celery_results`, and calls the functions in
+this process.
 """
 
 import time

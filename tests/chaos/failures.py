@@ -110,9 +110,10 @@ failure_kind(ORDERED, delays=DELAYS, ordering_key=lambda payload: str(payload["k
 
 
 def send_work(hotels: int, count: int) -> None:
-    """Send `count` jobs to the hotels in turn, a quarter of each kind. Call this function before workers are started.
+    """Send `count` jobs to the hotels in turn. Call this function before workers are started.
 
-    The messages fail immediately, so they are stored in the dead-letter queue. The tasks are sent to Celery's queue.
+    A quarter of the jobs are Celery tasks, which are sent to Celery's queue. The other jobs are messages of three
+    kinds, which are stored in the dead-letter queue.
     """
     for position, hotel in enumerate(_hotels()):
         numbers = range(position, count, hotels)

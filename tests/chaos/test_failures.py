@@ -45,7 +45,7 @@ Incident = tuple[str, Callable[["FailureDeployment"], None]]
 
 
 class FailureDeployment(Deployment):
-    """A deployment with `WORKERS` worker processes, whose Valkey keeps its data when it is killed."""
+    """A deployment with `WORKERS` worker processes. Its Valkey server keeps its data if the server is killed."""
 
     def __init__(self, folder: Path) -> None:
         preforks, solos = divmod(WORKERS, CONCURRENCY + 1)

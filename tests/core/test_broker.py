@@ -63,7 +63,7 @@ def test_unmodified_kombu_raises_attribute_error_if_the_connection_is_partly_clo
 def queued_after_kill(moment: str, *, transport: str) -> int:
     """Send a message to a worker that kills itself at the step `moment`, and restore unacknowledged messages.
 
-    Return the length of the queue after that.
+    Return the resulting length of the queue.
     """
     url = settings.REDIS_URL
     killed_worker.create_app(url, transport).send_task(killed_worker.TASK)
@@ -132,7 +132,7 @@ def connect(url: str = settings.REDIS_URL, **options: Any) -> Connection:
 
 
 def wait_until_blocked(client: "redis.Redis", command: str, count: int = 1) -> None:
-    """Wait until Redis lists `count` clients that wait in this command."""
+    """Wait until `count` Redis clients are blocked in the given command."""
     deadline = time.monotonic() + 10
     while sum(row["cmd"] == command and "b" in row["flags"] for row in client.client_list()) != count:
         assert time.monotonic() < deadline, client.client_list()

@@ -37,7 +37,7 @@ def filters_of(model: type[Model]) -> Iterator[tuple[str, str]]:
 
 
 def server_errors(client: Client, model: type[Model]) -> dict[tuple[str, str], str]:
-    """Return the filters of the model's list page that are server errors, with the error of each filter."""
+    """Return the filters that cause a server error on the model's list page, with the error of each filter."""
     client.raise_request_exception = False
     failed = {}
     for name, value in filters_of(model):

@@ -36,7 +36,7 @@ def query(statement: str, params: Any = None) -> Any:
 
 @contextmanager
 def sent_messages(tmp_path: Path) -> Iterator[list[str]]:
-    """Yield a list. On exit, each query that libpq has sent is added to the list, one string per network message."""
+    """Yield a list. On exit, the list receives the queries that libpq has sent, as one string per network message."""
     connection.ensure_connection()
     sent: list[str] = []
     with (tmp_path / "trace").open("w+") as trace:

@@ -69,7 +69,7 @@ def room_counts(bookings: list[Booking]) -> dict[str, int]:
 def by_day(bookings: list[Booking]) -> Iterator[tuple[list[Booking], list[Booking]]]:
     """Yield two lists for each day: the bookings cancelled on that day, and the bookings made on that day.
 
-    If a booking was cancelled on the day when it was made, it is listed as cancelled on the next day.
+    A cancellation on the day of the booking is listed on the next day.
     """
     cancelled: dict[date, list[Booking]] = defaultdict(list)
     for booking in bookings:
@@ -97,7 +97,7 @@ class RoomModel:
         return [n for n, type_ in self.types.items() if type_ == room_type and self.is_free(n, nights)]
 
     def next_free_date(self, room_type: str, nights: range) -> date:
-        """Return the first date after `nights.start` from which a room of the type is free for as many nights."""
+        """Return the first date after `nights.start` from which a room of the type is free for `len(nights)` nights."""
         start = nights.start + 1
         while not self.free_rooms(room_type, range(start, start + len(nights))):
             start += 1

@@ -29,7 +29,7 @@ _LINE_BREAK = re.compile(r"\r?\r?\n|\r")
 #: Matches the start of a line such as BEGIN:VEVENT or END:VEVENT. If the line is damaged, more text may follow.
 _BOUNDARY = re.compile(r"\s*(BEGIN|END)\s*[:;]\s*([A-Z-]*)", re.IGNORECASE)
 _METHOD_CANCEL = re.compile(r"\s*METHOD\s*:\s*CANCEL\s*\Z", re.IGNORECASE)
-#: Matches properties of an event. They show the beginning of an event whose BEGIN:VEVENT line is damaged.
+#: Matches properties of an event. If a BEGIN:VEVENT line is damaged, these properties show where the event begins.
 _EVENT_LINE = re.compile(r"\s*(UID|DTSTART|DTEND|DURATION|SUMMARY)\s*[:;]", re.IGNORECASE)
 #: The iCalendar components that are never inside an event.
 #: If a component such as VTODO begins before the END:VEVENT line of an event, that line is damaged or missing.

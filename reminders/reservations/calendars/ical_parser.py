@@ -281,9 +281,9 @@ class _Interpreter:
 
 
 def _newest_versions(events: Sequence[Event]) -> dict[Span, Event]:
-    """Return a dict that maps nights to events with the same UID. Events without the highest SEQUENCE are omitted.
+    """Return the newest versions of an event (those with the highest SEQUENCE), as a dict from nights to event.
 
-    If several events have the same nights, an event that is not cancelled is used. Otherwise the room could be sold
+    If several versions have the same nights, a version that is not cancelled is used, so that the room is not sold
     twice.
     """
     sequence = max(event.sequence for event in events)

@@ -94,7 +94,7 @@ class ReservationFinder:
 
     @cached_property
     def _unlinked(self) -> dict[str, UUID]:
-        """A dict of reservation ids by UID. It contains this room's reservations from calendars that were unlinked."""
+        """The ids of this room's reservations from calendars that are no longer linked, as a dict from UID to id."""
         if self._source.room is None:
             return {}
         reservations = (

@@ -31,7 +31,7 @@ class JoinedBooking:
     status: str | None
     takes_room: bool = False
     room_types: list[str] = field(default_factory=list)
-    #: For each room of the booking, the number that `RoomAssignment.add` returned for the stay in the room.
+    #: For each room of the booking, the number of the stay that the method `RoomAssignment.add` returned.
     positions: list[int] = field(default_factory=list)
     room_names: set[str] = field(default_factory=set)
 

@@ -36,7 +36,7 @@ class StatementKind(Enum):
     SESSION_STATE = auto()
     COPY = auto()  # COPY from or to the client
     EMPTY = auto()
-    #: Statements in which the SQL parser finds a syntax error, but which a newer version of PostgreSQL may accept.
+    #: Statements in which the SQL parser finds a syntax error. A newer version of PostgreSQL may accept them.
     UNKNOWN = auto()
 
 
@@ -84,7 +84,7 @@ _SESSION_FUNCTION = re.compile(
     r"set_config|setseed|pg_(try_)?advisory_(un)?lock(_shared|_all)?|query_to_xml\w*|ts_stat|ts_rewrite|dblink\w*"
 )
 #: The kinds of statements in the order of their precedence in a script (a query string with several statements).
-#: If a script has statements of several of these kinds, its kind is the one that comes first in this list.
+#: The kind of a script is the first kind in this list that one of its statements has.
 _PRECEDENCE = (
     StatementKind.TRANSACTION_CONTROL,
     StatementKind.CLUSTER,

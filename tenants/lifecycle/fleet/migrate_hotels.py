@@ -1,7 +1,7 @@
 """Migration of hotels in groups. The hotels of a group need the same migrations.
 
-Django migrates the first hotel of a group, and its SQL statements are recorded. The other hotels of the group run the
-recorded statements.
+Django migrates the first hotel of a group, and the SQL statements of Django are recorded. The other hotels of the group
+run the recorded statements.
 """
 
 from collections.abc import Callable, Iterator
@@ -146,7 +146,7 @@ class DjangoMigration:
         self.migrator: SchemaMigrator | None = None
 
     def __call__(self, hotel: Hotel) -> None:
-        # Create the migrator before a hotel is migrated. A migrator created later would have an empty migration plan.
+        # Create the migrator before a hotel is migrated. After the migration, the migration plan would be empty.
         self.migrator = self.migrator or SchemaMigrator(hotel.tenant)
         # If this process is killed, the schema version stays empty, so the next `migrate` migrates the hotel again.
         Hotel.objects.filter(id=hotel.id).update(schema_version="")

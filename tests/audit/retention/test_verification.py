@@ -251,7 +251,7 @@ def test_published_checkpoint_from_before_the_kept_events_is_not_overwritten(
     assert "old events were deleted" in logs.open_log(hotel.id).published["directory"]["error"]["msgid"]
 
 
-def test_restored_trail_does_not_miss_events_that_retention_deleted(
+def test_restored_trail_is_valid_without_events_that_retention_deleted(
     lamp_lit: EventType, tmp_path: Path
 ) -> None:
     sol = services.create_hotel(slug="sol", name="Sol")

@@ -223,7 +223,7 @@ def test_event_that_is_not_an_object_with_attributes_returns_400(pms: APIClient,
         (b'{"data": "%s"}' % (b"a" * 10_000_000), 413),
     ],
 )
-def test_event_or_json_report_that_cannot_be_stored_exactly_is_refused(
+def test_cloudevent_or_json_report_that_cannot_be_stored_exactly_is_refused(
     pms: APIClient, hotel: Hotel, body: bytes, status: int
 ) -> None:
     for content_type in (CLOUD_EVENT, "application/json"):

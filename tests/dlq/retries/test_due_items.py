@@ -45,9 +45,7 @@ def schedule_items(count: int) -> list[str]:
 
 
 def dispatch_all() -> None:
-    """End the leases of all items of the kind in the due queue, so that the items are due again, and dispatch the
-    items.
-    """
+    """End the leases of all due items of this kind, so that the items are due again. Then dispatch the items."""
     with platform_context():
         DueItem.objects.filter(kind=KIND).update(claim_at=database_now())
         dispatch.dispatch_due_items()

@@ -55,7 +55,7 @@ def in_threads(hotel: Hotel, *functions: Callable[[], object]) -> None:
 def test_task_that_fails_while_postgresql_is_down_is_captured_later(hotel: Hotel) -> None:
     """As a negative control, a receiver of a Celery signal tries to capture another task.
 
-    Celery ignores the database error that the receiver raises, so that task is lost.
+    The receiver raises a database error, which Celery ignores. The other task is therefore lost.
     """
     with prefork_worker():
         with hotel_context(hotel):

@@ -36,7 +36,7 @@ def dates(hotel: Hotel) -> dict[str, str]:
 
 
 def acquire(api: APIClient, dates: dict[str, str], *rooms: int) -> dict[str, Any]:
-    """Hold the rooms, and return the values that a reservation needs."""
+    """Hold the rooms. Return the id and the tokens of the hold, which a request for a reservation must contain."""
     nights = {"check_in": dates["arrival"], "check_out": dates["departure"]}
     hold = api.post(LOCKS, {**nights, "rooms": list(rooms)}).json()
     return {name: hold[name] for name in ("id", "token", "fencing_token")}

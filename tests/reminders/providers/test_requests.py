@@ -1,6 +1,7 @@
 """Tests of the requests that send a message through each mail provider's API.
 
-A request contains metadata that identifies the reminder, and that the events of the provider contain later.
+Each request contains metadata that identifies the reminder. The provider's events about the message contain the same
+metadata.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 -- Refuses every DELETE of audit events, unless retention deletes the oldest events and records the deletion.
 -- The same transaction must first record an event `audit.events_deleted` in the same trail.
--- The fields last_transaction and last_id of this event say which event is the last that may be deleted.
+-- The fields last_transaction and last_id of this event identify the last event that may be deleted.
 -- Every deleted event must also be older than the shortest retention period (180 days).
 -- The trigger runs once per statement and not per row, so it also rejects a statement that matches no row.
 CREATE OR REPLACE FUNCTION public.audit_check_deletion() RETURNS trigger LANGUAGE plpgsql AS $$
