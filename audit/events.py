@@ -79,7 +79,8 @@ TRAIL_READ = register(
     fields=("filters",),
     category=Category.DATA_ACCESS,
 )
-# `audit.events_lost` is recorded after events were lost, for example because the database was unavailable.
+# The event `audit.events_lost` is recorded after other events were lost, for example because the database was
+# unavailable.
 EVENTS_LOST = _register_security(
     "audit.events_lost",
     description=_("{number} events could not be recorded since {since}"),
@@ -202,7 +203,8 @@ CONTACT_REMOVED = register(
     labels={"kind": _CONTACT_KINDS},
 )
 
-# `rate_limit.exceeded` is recorded at most once an hour per client, so many requests do not cause many events.
+# The event `rate_limit.exceeded` is recorded at most once an hour per client, so many requests do not cause many
+# events.
 RATE_LIMIT_EXCEEDED = _register_security(
     "rate_limit.exceeded",
     description=_("{actor} exceeded the rate limit of {requests} requests in {seconds} seconds"),

@@ -23,7 +23,7 @@ from hotelagent.core.text import storable
 from tenants.context import current_actor, current_tenant
 from tenants.errors import HotelSuspended
 
-# The maximum lengths of the columns. Longer values are cut off, because PostgreSQL would not store them.
+# The maximum lengths of the columns. Longer values are cut off, because PostgreSQL would reject them.
 MAX_NAME_LENGTH = 150
 MAX_SOURCE_LENGTH = 100
 MAX_TASK_ID_LENGTH = 64

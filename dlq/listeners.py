@@ -1,4 +1,4 @@
-"""Signal receivers that mark failures and erasures after a restore, and erase members of staff."""
+"""Signal receivers that handle the restore of a hotel and the erasure of a member of staff."""
 
 from typing import Any
 from uuid import UUID

@@ -90,7 +90,7 @@ _RESOURCES = {
     "waffle": "hotels",
 }
 
-#: The models whose rows only the scope `manage` may change. They decide what guests receive from then on.
+#: The models whose rows only the scope `manage` may change. These rows determine which e-mails guests receive.
 _MANAGED_MODELS = frozenset({"reminders.rule", "reminders.template", "reminders.emailbranding"})
 
 #: The scopes of custom permissions. Other scopes are derived from the action ("view", "add") and the model.

@@ -46,8 +46,9 @@ def declare_tracked_rows(
 ) -> None:
     """Declare that the changed rows of a table are recorded (see TrackedTable).
 
-    Raises ValueError if a table with personal columns has no secret column. The digest of a row is never erased. If no
-    column had an unknown random value, someone could guess erased values and compare their digest.
+    A table with personal columns must have a secret column with random values, because the digest of a row is never
+    erased. Without a secret value, anyone could guess the erased values and check the guess with the digest. Raises
+    ValueError if the secret column is missing.
     """
     if personal and not secret:
         raise ValueError(f"{table}: a table with personal columns needs a secret column with a random value.")

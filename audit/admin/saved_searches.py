@@ -23,7 +23,7 @@ def _user_id(request: HttpRequest) -> UUID:
 
 
 class SavedSearchPages:
-    """Mixin of the model admin of events. Put the mixin to the left of the class `ReadOnlyModelAdmin`."""
+    """A mixin for the model admin of events. Put the mixin to the left of the class `ReadOnlyModelAdmin`."""
 
     def get_urls(self: Any) -> list[URLPattern]:
         def view(function: Any) -> Any:

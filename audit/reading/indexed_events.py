@@ -60,9 +60,10 @@ class IndexSearch:
     unsealed_from: int | None
 
     def ranges(self, start: int, end: int, *, is_descending: bool) -> Iterator[list[PeriodRange]]:
-        """Yield the ranges of periods that may have matching events, from `start` to `end - 1`, in groups.
+        """Yield lists of ranges of periods that may contain matching events.
 
-        The groups follow the requested order of the events. No period is in two ranges.
+        The periods are between `start` and `end - 1`. Each period is in at most one range. The lists are in the
+        requested order of the events.
         """
         sealed_end = end if self.unsealed_from is None else min(end, self.unsealed_from)
         unsealed = [(sealed_end, end)] if sealed_end < end else []

@@ -217,7 +217,8 @@ def _same_act(event_id: UUID) -> tuple[Q, list[IndexCondition]]:
         return Q(transaction=event.transaction), []
     found = find_with_index(Event.objects.filter(same), indexed, unsealed_from=read_unsealed_from())
     transactions = set(found.values_list("transaction", flat=True))
-    if min(transactions, default=0) == 0:  # a restore has set the numbers of transactions to zero
+    # A restore sets the transaction numbers of the restored events to zero.
+    if min(transactions, default=0) == 0:
         return same, indexed
     period = Q(transaction__gte=min(transactions), transaction__lte=max(transactions))
     return period & (same | Q(actor_kind=ActorKind.DATABASE, transaction__in=transactions)), []

@@ -1,7 +1,7 @@
 """The Prometheus metric of retention.
 
-The metric is the age of the expired events, and not the time of the last run. So the metric also grows if runs succeed
-and delete nothing.
+The metric is the number of seconds since the oldest expired event should have been deleted. Unlike the time of the last
+run, this number also shows if runs succeed but delete nothing.
 """
 
 from django.db import connection

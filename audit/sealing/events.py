@@ -17,7 +17,8 @@ EVENTS_DELETED = _register_security(
     fields=("log", "first_kept", "count", "before", "last_transaction", "last_id"),
     severity=Severity.NOTICE,
 )
-# The fields `days` and `days_before` have the retention period in days. 0 means that events are kept for ever.
+# The fields `days` and `days_before` contain the new and the old retention period in days. 0 means that events are kept
+# for ever.
 _DAYS = {"0": _("no limit")}
 _HOLD = {"True": _("on"), "False": _("off")}
 RETENTION_CHANGED = _register_security(

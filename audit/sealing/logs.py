@@ -99,10 +99,7 @@ def last_checkpoint(log: Log) -> StoredCheckpoint | None:
 
 
 def keys_in_use() -> dict[UUID, set[str]]:
-    """Return the public keys that signed the newest checkpoint of each log, in text form.
-
-    The keys of the dictionary are the ids of the logs.
-    """
+    """Return the public keys that signed the newest checkpoint of each log, in text form, by log id."""
     keys: dict[UUID, set[str]] = {}
     with platform_context():
         for log_id, key in LogKey.objects.filter(last_size=None).values_list("log_id", "key"):

@@ -1,4 +1,4 @@
--- Returns the SQL expression for a column's value as JSON text, as an event about changed rows stores the value.
+-- Returns an SQL expression that converts a column's value to the JSON text that events about changed rows contain.
 --
 -- The parameter reference is the SQL expression of the column. Secret values are replaced by asterisks.
 -- A value that takes more than longest bytes is cut. If longest is null, the value is never that long.

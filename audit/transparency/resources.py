@@ -51,7 +51,7 @@ def parse_tile_path(path: str) -> TilePath:
         level = None if match["level"] == "entries" else int(match["level"])
         number = int(match["number"].replace("x", "").replace("/", ""))
         parsed = TilePath(level, number, int(match["width"] or TILE_WIDTH))
-        # A path with unnecessary leading zeros is refused, because `Tile.path` has no such zeros.
+        # A path with unnecessary leading zeros is refused, because `Tile.path` never contains such zeros.
         if str(parsed) == path and (level or 0) <= _MAX_LEVEL:
             return parsed
     raise InvalidTile("The path is not the path of a tile.")

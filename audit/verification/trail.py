@@ -77,7 +77,7 @@ def verify_events(log: Log, tenant: Tenant, roots: SignedRoots, *, start: int, p
 
 
 def _check_deleted_events(log: Log, tenant: Tenant, place: Key) -> None:
-    """Check that retention has deleted all events before `place`, and that an event records this deletion.
+    """Check that retention deleted all events before the event at `place`, and that an event records this.
 
     Raises InvalidTrail if there is an older event, or if no event records the deletion.
     """

@@ -54,7 +54,7 @@ def search_limit(query: QueryDict) -> Q:
         return Q()
     limit = Q()
     if selection.until:
-        # The last occurrence of a failure is never before its capture. The id contains the time of the capture.
+        # A failure was captured at or before its last occurrence. The id of a failure contains the time of its capture.
         with suppress(OverflowError, ValueError):  # An id cannot contain a time before 1970 or after 9999.
             limit = Q(id__lt=first_uuid7_at(selection.until + CLOCK_DIFFERENCE))
     if query.get(_PARAMETER) == _ALL or not _needs_search(selection):

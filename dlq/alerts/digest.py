@@ -116,7 +116,7 @@ def _remember(problems: Iterable[Finding], now: datetime.datetime) -> None:
 
 
 def _send(messages: Iterable[Any]) -> int:
-    """Send the messages one by one, and return how many the mail server accepted. Errors are logged."""
+    """Send the messages one by one. Return the number of messages that the mail server accepted. Errors are logged."""
     sent = 0
     backend = get_connection()
     for message in messages:

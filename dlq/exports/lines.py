@@ -97,7 +97,7 @@ def _batches(failures: QuerySet[Failure]) -> Iterator[list[Failure]]:
 def _chunks(sizes: Iterable[tuple[UUID, int]]) -> Iterator[list[UUID]]:
     """Yield lists of failure ids. The payloads of the failures in a list have at most `BATCH_BYTES` bytes in total.
 
-    A failure with a longer payload is in a list alone.
+    A failure with a longer payload is in a separate list.
     """
     ids: list[UUID] = []
     total = 0

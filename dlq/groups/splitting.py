@@ -230,7 +230,7 @@ def groups_to_regroup() -> list[str]:
 def _move_first_batch(fingerprint: str) -> int:
     """Move a batch of failures of the locked group, and send the task that moves the remaining failures.
 
-    Return the number of failures that moved.
+    Return the number of moved failures.
     """
     moved = _move_batch(fingerprint)
     if _has_remaining(fingerprint):
@@ -243,7 +243,7 @@ def _has_remaining(fingerprint: str) -> bool:
 
 
 def _move_batch(fingerprint: str) -> int:
-    """Move a batch of failures of the locked group, newest first. Return the number of failures that moved."""
+    """Move a batch of failures of the locked group, newest first. Return the number of moved failures."""
     before = FailureGroup.objects.values_list("regroup_before", flat=True).get(fingerprint=fingerprint)
     if before is None:
         return 0

@@ -60,7 +60,7 @@ def title_of(group: FailureGroup) -> str:
 
 
 def cause_of(group: FailureGroup) -> str:
-    """Return the cause: the label of the error type, if an app declared one, and the message of the first error."""
+    """Return the cause of the group: the label of its error type, if any, and the message of its first error."""
     label = ERRORS.get(group.error_type)
     message = group.localized_message or group.error_type.rpartition(".")[2]
     return f"{capfirst(str(label))}: {message}" if label and str(label) not in message else message

@@ -12,7 +12,7 @@ Path = tuple[str | int, ...]
 
 
 def overlaps(parts: Sequence[str], keys: Sequence[str | int]) -> bool:
-    """Return whether one of two fields is, or contains, the other field.
+    """Return whether two fields are the same field, or one of them contains the other.
 
     `parts` is the declared path of a field, split at the dots. `keys` are the keys and positions of the other field.
     """

@@ -1,7 +1,7 @@
 """The stored form of payloads.
 
-If jsonb would reject or change a payload, the table has both the exact bytes and a readable copy. Secret
-fields are encrypted.
+If jsonb would reject or change a payload, the table stores both the exact bytes and a readable copy. Secret fields are
+encrypted.
 """
 
 import json

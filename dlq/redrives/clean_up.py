@@ -21,9 +21,9 @@ WHERE redrive.status = ANY(%s) AND NOT EXISTS (
 
 
 def clean_up() -> None:
-    """Stop redrive jobs that were lost, and delete old redrives.
+    """Stop redrive jobs that were lost, and delete old redrive jobs.
 
-    Ended redrives are kept as long as closed failures.
+    Ended redrive jobs are kept as long as closed failures.
     """
     stop_lost_redrives()
     days = FailureSettings.objects.read().keep_failure_days

@@ -1,7 +1,8 @@
-"""The daily clean-up of failures, which deletes old failures, and marks failures whose retry was lost as in doubt.
+"""The daily clean-up of failures.
 
-The personal data of a closed failure are deleted first. The failure is kept longer, so that people can see what failed.
-`FailureSettings` has both periods. The cost does not depend on the number of closed failures that are kept.
+The clean-up deletes old failures, and marks a failure as in doubt if its retry was lost. The personal data of a closed
+failure are deleted earlier than the failure, so that people can still see what failed. `FailureSettings` contains both
+periods.
 """
 
 import datetime
@@ -46,7 +47,7 @@ WHERE unused.last_seen_at < %s
 
 
 def clean_up() -> None:
-    """Mark failures whose retry is lost as in doubt, and delete old failures and old personal data."""
+    """Mark failures as in doubt if their retry was lost, and delete old failures and old personal data."""
     end_lost_retries()
     pauses.release()
     settings = FailureSettings.objects.read()

@@ -208,11 +208,10 @@ def _postpone(failure_id: uuid.UUID) -> None:
 
 
 def _adjust_check(failure_id: uuid.UUID) -> None:
-    """Schedule the check of a running attempt at the end of its lease, or cancel the check of a closed failure.
+    """Schedule the check of a running attempt for the end of its lease, or cancel a check that is not needed.
 
-    The failure is locked, because it may have changed since it was read. The check of a closed failure is cancelled,
-    because the due queue would otherwise send the check to workers again and again. The check of a failure that waits
-    for a person is also cancelled.
+    The check is cancelled if the failure is closed or waits for a person. Otherwise, the due queue would send the check
+    to workers again and again. The failure is locked, because it may have changed since it was read.
     """
     with transaction.atomic():
         for failure in Failure.objects.filter(id=failure_id).select_for_update():

@@ -1,7 +1,6 @@
 """The schedule of retries: the delays between retries, the leases of attempts, and the due items that start retries.
 
-The due queue starts the retries of hotels' failures. The due queue cannot contain items of the platform, so a periodic
-task looks for due failures of the platform.
+The due queue contains only items of hotels, so a periodic task starts the retries of failures of the platform.
 """
 
 import random

@@ -1,6 +1,6 @@
 """The login of the admin, with limits that apply before the password is hashed.
 
-Hashing is expensive, so anonymous clients could otherwise keep the processors busy that serve all hotels.
+Hashing a password is expensive. Without limits, login attempts of anonymous clients could make all hotels slow.
 """
 
 import ipaddress

@@ -18,7 +18,7 @@ def uuid7() -> uuid.UUID:
 
     Within a process, each value is greater than the previous value, so rows sort in the order of their creation. If
     necessary, the counter carries over into the milliseconds (RFC 9562, section 6.2, method 1). Values from different
-    processes sort by the clocks of the processes, to the millisecond.
+    processes are sorted by the clocks of the processes, with a precision of one millisecond.
     """
     global _last_timestamp  # noqa: PLW0603 - the counter is shared by all threads of the process
     now = time.time_ns() // 1_000_000 << 12

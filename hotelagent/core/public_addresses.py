@@ -18,7 +18,7 @@ from hotelagent.core.messages import TranslatableMessage
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # These networks are listed here, because `ipaddress.is_global` differs between Python versions.
-# `is_global` also does not recognize all notations of an IPv4 address inside an IPv6 address.
+# `is_global` does not recognize all IPv6 addresses that contain an IPv4 address.
 #: IPv4 networks that are not the public internet: multicast, services of cloud providers, and special networks.
 #: The special networks are listed at https://www.iana.org/assignments/iana-ipv4-special-registry/.
 #: Some of these networks are globally reachable, but no server of a hotel has an address in these networks.

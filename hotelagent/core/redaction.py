@@ -22,9 +22,10 @@ _SENSITIVE_NAME = re.compile(
 _HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 
 # Each item of `_PATTERNS` consists of words, a pattern and a replacement.
-# A pattern is applied only to texts with one of its words, because a search for words is much faster.
+# A pattern is applied only to texts that contain one of its words, because a search for words is much faster than a
+# pattern.
 # Every text that a pattern matches contains one of the pattern's words, in upper or lower case.
-# A redaction pattern that has no such words is applied to every text.
+# A pattern for which no words are listed is applied to every text.
 #
 # The pattern of passwords in URLs must come before the pattern of e-mail addresses, which matches parts of such URLs.
 # The patterns must not cause much backtracking, because a text of 20,000 letters could block the process for 30 s.
@@ -133,7 +134,7 @@ def redact_event(_logger: Any, _method: str, event: Mapping[str, Any]) -> dict[s
     """Remove personal data and secrets from a log event. This is the last structlog processor before rendering."""
     return {
         # The fields `timestamp`, `level` and `logger` contain no personal data, so they are kept unchanged.
-        # The patterns would redact the timestamp, because the timestamp looks like a phone number.
+        # The redaction patterns would redact the timestamp, because the timestamp looks like a phone number.
         key: value if key in {"timestamp", "level", "logger"} else _redact_named(key, value)
         for key, value in event.items()
     }

@@ -66,7 +66,7 @@ def _check_database() -> str:
     finally:
         # The connection is closed, so that each probe tests whether a new connection can be opened.
         connection.close()
-    # A server is read-only if a pooler has connected this process to a standby server.
+    # The server is read-only if the pooler has connected this process to a standby server.
     return "read-only" if is_read_only else OK
 
 

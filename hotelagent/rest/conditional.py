@@ -45,9 +45,10 @@ class PreconditionFailed(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """The versions of a resource with which a request may change the resource.
+    """The conditions of a request: the resource is changed only if its version meets them.
 
-    Each list contains the entity tags of one header, or only `*`. An empty list means that the header is missing.
+    `if_match` contains the allowed versions, and `if_none_match` contains the excluded versions. Each list contains the
+    entity tags of one header, or only `*` (any version). If the header is missing, the list is empty.
     """
 
     if_match: list[str]

@@ -20,7 +20,7 @@ from locks.selectors import today
 def synchronize_closures(
     *, room: int, spans: Sequence[Span], reference: str, reason: str, reopens: bool = True
 ) -> tuple[int, int]:
-    """Close the room on the nights of `spans`, and reopen it on other nights that have the same `reference`.
+    """Close the room on the nights of `spans`, and reopen it on other nights closed with the same `reference`.
 
     Nights that another allocation occupies can't be closed. If `reopens` is False, no nights are reopened. Past nights
     are not changed. Return the number of nights that are now closed, and the number of nights that could not be closed.

@@ -31,7 +31,7 @@ from tenants.errors import DomainError
 def extend_hold(hold_id: UUID, *, token: str | None) -> Hold:
     """Extend a hold by `policy.EXTENSION_SECONDS`, up to its maximum lifetime.
 
-    `hold_id` is the id of a single hold or of a group. A group is extended as a whole or not at all. Raises
+    `hold_id` is the id of a single hold or of a group. All holds of a group are extended, or none. Raises
     HoldNotFound, InvalidHoldToken, HoldExpired, HoldStateError or TooManyExtensions.
     """
     extended = _call("locks_extend", hold_id, token, {"seconds": policy.EXTENSION_SECONDS})

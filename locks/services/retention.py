@@ -22,7 +22,7 @@ BATCH_SIZE = 1000
 #: The daily clean-up reads only allocations that are younger than this age.
 #: Without a maximum age, the duration of the clean-up would grow with the number of stays that the hotel keeps.
 MAX_AGE = datetime.timedelta(days=60)
-#: Failed deliveries are kept longer, because staff may send them again.
+#: Failed deliveries are kept longer than successful deliveries, because staff may send failed deliveries again.
 KEEP_FAILED_DELIVERIES = datetime.timedelta(days=30)
 
 

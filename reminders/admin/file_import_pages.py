@@ -147,8 +147,8 @@ def needs(uploaded: FileImport) -> list[str]:
 class MappingForm:
     """The form with which staff choose how a file is read.
 
-    Staff choose the field for each column, the vendor's profile, the order of dates, the hotel, and the reservation
-    status for each status word of the file.
+    Staff choose the field for each column, the vendor's profile, the order of day and month in dates, the hotel, and
+    the reservation status for each status word of the file.
     """
 
     def __init__(self, uploaded: FileImport) -> None:

@@ -34,7 +34,7 @@ for _name in (
 
 
 def _limited(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the filter function with a limit on the characters that it reads and returns."""
+    """Return a template filter that counts the characters that it reads and returns against the limit."""
 
     @functools.wraps(function)
     def limited(value: Any, *arguments: Any, **options: Any) -> Any:

@@ -125,7 +125,8 @@ def plan_reminders(
 def no_planning_in_progress() -> bool:
     """Return True if no open transaction has planned reminders of this hotel, possibly with outdated rules.
 
-    Call this function outside of a transaction. Otherwise its lock would block all planning until the transaction ends.
+    Call this function outside of a transaction. Otherwise the lock of this function would block all planning until the
+    transaction ends.
     """
     with connection.cursor() as cursor:
         cursor.execute(_TRY_LOCK)

@@ -30,8 +30,8 @@ def send_window(
 ) -> SendWindow | None:
     """Return the period in which the rule's reminder may be sent for a stay that was booked or changed at `now`.
 
-    Return None if it is too late to send the reminder: after the arrival day in the time zone `zone` or, if the rule
-    counts from the departure, after the send window.
+    Return None if it is too late to send the reminder. The deadline is the end of the arrival day in the time zone
+    `zone`. If the rule sends its reminders relative to the departure, the deadline is the end of the send window.
     """
     planned_for = _planned_for(rule, arrival=arrival, departure=departure, zone=zone)
     send_until = planned_for + timedelta(hours=rule.window_hours)

@@ -122,7 +122,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
             staff_activation_changed.send(User, user=obj)
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
-        """Record nothing, because the receiver of `staff_added` records the account with its role."""
+        """Record nothing, because the receiver of the signal `staff_added` records the account and its role."""
         return LogEntry()
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:

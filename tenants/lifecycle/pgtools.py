@@ -35,16 +35,16 @@ def run(program: str, *arguments: str) -> str:
 
 
 def run_binary(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
-    """Run the program for the server of the `default` connection and return its output.
+    """Run a PostgreSQL program, such as pg_dump, on the server of the `default` connection. Return its output.
 
-    Call this function inside `direct_connection()`. If the URL has several hosts, the program connects to the host of
-    the connection. Raises ProgramFailed, and ImproperlyConfigured if no suitable version is installed or a parameter
-    cannot be passed.
+    Call this function inside `direct_connection()`. If the database URL has several hosts, the program connects to the
+    same host as the `default` connection. Raises ProgramFailed if the program fails. Raises ImproperlyConfigured if no
+    suitable version of the program is installed, or if a parameter of the connection cannot be passed to the program.
     """
     connection.ensure_connection()
     info = connection.connection.info
     environment, options = _connection_parameters()
-    # pg_restore only converts a dump to a script and does not connect to the server.
+    # We use pg_restore only to convert a dump to a script, so it does not connect to the server.
     if program != "pg_restore":
         arguments = (*options, *arguments)
     result = subprocess.run(  # noqa: S603 - the program is found below, the arguments are ours

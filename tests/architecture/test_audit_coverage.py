@@ -118,7 +118,7 @@ def test_changes_of_rows_are_found_in_services_that_record_audit_events(name: st
 
 @cache
 def people() -> frozenset[str]:
-    """Return the dotted names of the models whose rows identify guests or staff."""
+    """Return the dotted names of the models whose rows identify guests or members of staff."""
     return frozenset(
         f"{model.__module__}.{model.__name__}"
         for model in apps.get_models()
@@ -168,7 +168,7 @@ def test_api_views_that_show_guests_or_staff_report_the_shown_records() -> None:
     assert unreported == set()
 
 
-def test_view_sets_of_guests_and_staff_report_the_shown_records() -> None:
+def test_view_sets_that_show_guests_or_staff_report_the_shown_records() -> None:
     for configuration in ("hotelagent.urls.hotel", "hotelagent.urls.platform"):
         import_module(configuration)  # imports the views
     view_sets = {

@@ -49,7 +49,7 @@ def messages() -> list[Message]:
 
 
 def spanish(message: Message, number: int) -> str:
-    """Return the Spanish translation of the message for this number, with its placeholders."""
+    """Return the Spanish translation of the message for this number. Its placeholders are not replaced."""
     context, singular, plural = message
     with translation.override("es"):
         if context:

@@ -71,7 +71,7 @@ def _latency(client: Client) -> float:
 
 @contextmanager
 def _flood(port: int, statuses: list[int]) -> Iterator[None]:
-    """Send login attempts in threads until the end of the `with` block, and add their statuses to `statuses`."""
+    """Send login attempts in threads until the end of the `with` block. Add the HTTP statuses to `statuses`."""
     stopped = threading.Event()
 
     def send() -> None:

@@ -66,9 +66,9 @@ def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
 
 
 def _measure_growth(running: Servers, few: Contestant) -> Row:
-    """Measure how long it takes to claim 100 due items, whose time has come.
+    """Measure how long it takes to claim 100 due items.
 
-    The measurement is made in a queue with few later items and in a queue with many later items.
+    The time is measured once in a queue with few items that are due later, and once in a queue with many.
     """
     create_database(running, "bench_many")
     settings = {"DJANGO_SETTINGS_MODULE": "hotelagent.settings.development"}

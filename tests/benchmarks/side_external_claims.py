@@ -31,7 +31,7 @@ FROM generate_series(1, %(count)s) AS number
 
 
 def prepare(hotels: dict[str, tuple[int, int]]) -> None:
-    """Create hotels. `hotels` maps each slug to two numbers: of waiting failures and of closed failures."""
+    """Create hotels. `hotels` maps each slug to the number of waiting failures and the number of closed failures."""
     call_command("migrate", verbosity=0)
     for slug, (waiting, closed) in hotels.items():
         services.create_hotel(slug=slug, name=slug)

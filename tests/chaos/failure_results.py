@@ -108,7 +108,7 @@ class Results:
         ]
 
     def overlapping_runs(self, names: tuple[str, ...]) -> list[tuple[Run, Run]]:
-        """Return the lines of the record that show that two runs of one failure were running at the same time.
+        """Return pairs of lines of the record: two runs of one failure that overlapped in time.
 
         A run that was killed has only its first line, so the start of the next run counts as its end.
         """

@@ -45,7 +45,7 @@ def test_program_that_fails_returns_its_exit_status_and_its_errors(
     assert done.stderr.endswith(error)
 
 
-def test_program_of_another_folder_does_not_import_the_modules_of_this_checkout(folder: Path) -> None:
+def test_program_in_another_folder_does_not_import_the_modules_of_this_checkout(folder: Path) -> None:
     done = run_python("-c", "import hotelagent", environment={}, folder=folder)
     assert "No module named 'hotelagent'" in done.stderr
 

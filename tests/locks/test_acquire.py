@@ -149,7 +149,7 @@ def test_acquisition_of_several_rooms_ends_the_expired_hold_on_each_room(
     assert {event.subject_id for event in events_of("hold.expired")} == {str(hold.id) for hold in expired}
 
 
-def test_fencing_token_increases_with_each_hold_and_is_shared_by_a_group(
+def test_fencing_token_increases_with_each_hold_and_is_equal_within_a_group(
     rooms: list[int], nights: SomeNights
 ) -> None:
     tokens = []

@@ -110,7 +110,7 @@ def test_import_of_five_times_as_many_rows_needs_no_more_memory(tmp_path: Path) 
     assert large - small < 4 * 1024, (small, large)
 
 
-def test_admin_shows_the_word_import_as_the_creator_of_imported_stays(
+def test_admin_names_the_import_as_the_creator_of_imported_stays(
     in_hotel: Hotel, staff: Client, tmp_path: Path
 ) -> None:
     run_import(write_bookings(tmp_path / "bookings.csv", 1))

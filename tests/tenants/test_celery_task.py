@@ -137,7 +137,7 @@ def test_audit_events_of_a_task_contain_the_initiator_even_if_another_task_sent_
 
 @shared_task(base=HotelTask, name="tests.record_due")
 def record_due(ids: list[str]) -> None:
-    """Record an event for each due item, and schedule the item again the first time, as a worker that retries does."""
+    """Record an event for each due item. Schedule an item again when it is processed for the first time."""
     for item in ids:
         record(STAFF_ADDED, role=item)
         is_first = Event.objects.filter(event="staff.added", data__role=item).count() == 1

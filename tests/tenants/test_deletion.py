@@ -246,7 +246,7 @@ def test_deletion_while_a_table_of_the_hotels_role_is_locked_raises_deletion_con
     erase_hotel(confirm="sol")
 
 
-def test_deletion_with_a_view_on_a_table_of_the_hotels_role_raises_deletion_conflict(
+def test_deletion_raises_deletion_conflict_if_a_view_uses_a_table_of_the_hotels_role(
     sol: Hotel, superuser: psycopg.Connection
 ) -> None:
     superuser.execute(

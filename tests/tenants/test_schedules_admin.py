@@ -101,7 +101,7 @@ def test_schedule_pages_with_a_crontab_in_an_unknown_time_zone_return_200(
     assert operator.get(ADD).status_code == 200
 
 
-def test_task_in_an_unknown_time_zone_can_get_another_schedule(
+def test_schedule_of_a_task_with_an_unknown_time_zone_can_be_changed(
     operator: Client, task_in_unknown_zone: PeriodicTask
 ) -> None:
     url = f"/admin/django_celery_beat/periodictask/{task_in_unknown_zone.pk}/change/"

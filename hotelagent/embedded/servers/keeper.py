@@ -61,7 +61,7 @@ class Keeper:
         processes.record_children(self.run / CHILDREN_FILE, self.children)
 
     def _wait_until_ready(self, service: Postgres | Valkey) -> None:
-        """Wait until a server is ready. If it fails to start, try again. Raises EmbeddedError after several attempts.
+        """Wait until a server is ready. If the start fails, try again. Raises EmbeddedError after several attempts.
 
         PostgreSQL may fail to start because child processes of a killed server have not yet released the shared memory.
         """

@@ -26,7 +26,7 @@ def shorten_uid(uid: str) -> str:
 
 
 def dates_uid(uid: str, nights: Span) -> str:
-    """Return a new UID for an event. The new UID consists of the event's own UID and the dates of the event.
+    """Return a new UID for an event. The new UID contains the dates of the event.
 
     The new UID is used if the event has no UID, or if events on other dates have the same UID.
     """

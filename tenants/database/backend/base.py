@@ -88,7 +88,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
         return connection
 
     def _configure_connection(self, connection: HotelConnection) -> bool:
-        """Configure the time zone without a SET statement, which would change the session.
+        """Configure the time zone without a SET statement, because a SET statement would change the session.
 
         If the server's time zone differs from Django's, each statement sets the time zone with SET LOCAL.
         """
@@ -166,7 +166,8 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 def _loader_for(zone: Any) -> type[BaseTzLoader]:
     """Return a psycopg loader class that converts timestamps to `zone`.
 
-    psycopg's own loader would use the time zone of the session. Each statement sets another time zone with SET LOCAL.
+    psycopg's own loader would use the time zone of the session, but each statement sets another time zone with SET
+    LOCAL.
     """
 
     class Loader(BaseTzLoader):  # type: ignore[misc]

@@ -84,7 +84,7 @@ class TableSource:
 
 #: The query for the columns of a schema's tables.
 #: The query reads pg_type and pg_index in subqueries, which find each row by its key.
-#: Joins with pg_type and pg_index would be slower, because PostgreSQL might read all rows, also of other hotels.
+#: Joins with pg_type and pg_index would be slower, because PostgreSQL might read the rows of all hotels.
 _COLUMNS = f"""
 SELECT c.relname::text, a.attname::text, a.attcollation <> 0,
     (SELECT t.typcategory NOT IN ('N', 'B', 'D', 'T', 'R') AND t.typname <> 'uuid'

@@ -36,7 +36,7 @@ def update_log(log: Log, **values: Any) -> None:
 
 
 @pytest.mark.parametrize("old", [255, 256, 257, 511, 512, 513])
-def test_deletion_removes_whole_tiles_and_the_remaining_events_are_proved(
+def test_deletion_removes_whole_tiles_and_the_remaining_events_have_valid_proofs(
     hotel: Hotel, lamp_lit: EventType, old: int
 ) -> None:
     record_old_events(lamp_lit, hotel.tenant, old)

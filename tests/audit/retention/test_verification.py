@@ -237,7 +237,7 @@ def test_api_says_that_tiles_and_events_were_deleted_by_retention(
     assert api.get("/api/v1/audit/log/tile/1/000.p/1").status_code == 200
 
 
-def test_published_checkpoint_from_before_the_kept_events_is_not_overwritten(
+def test_published_checkpoint_older_than_all_kept_events_is_not_overwritten(
     hotel: Hotel, lamp_lit: EventType, tmp_path: Path, settings: Any
 ) -> None:
     settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)

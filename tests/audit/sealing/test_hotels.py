@@ -62,7 +62,7 @@ def test_hotel_is_deleted_although_its_log_cannot_be_sealed(
     assert "No key is configured" in event.data["detail"]["records"]["audit_trail"]["problem"]
 
 
-def test_restore_of_an_older_backup_starts_a_log_and_reports_missing_events(
+def test_restore_of_an_older_backup_starts_a_new_log_and_reports_missing_events(
     sol: Hotel, lamp_lit: EventType, tmp_path: Path
 ) -> None:
     with hotel_context(sol):

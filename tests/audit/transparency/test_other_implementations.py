@@ -124,7 +124,10 @@ def test_go_program_accepts_checkpoints_tiles_and_proofs_of_logs_of_all_sizes(
 def test_go_program_accepts_the_tiles_and_proofs_of_a_log_that_retention_has_shortened(
     go_program: Path, logs: dict[int, Log], first_kept: int
 ) -> None:
-    """Retention deletes the tiles of level 0 before the first kept event. The control lacks one tile more."""
+    """Retention deletes the tiles of level 0 before the first kept event.
+
+    The Go program must refuse the log if one more tile is missing.
+    """
     whole = logs[70_000]
     shortened = Log()
     shortened.size, shortened.leaves = whole.size, whole.leaves

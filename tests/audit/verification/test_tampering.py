@@ -92,7 +92,7 @@ class Trail:
         )  # fmt: skip
 
     def move(self) -> None:
-        """Exchange the transactions of two events, so that their order changes."""
+        """Exchange the transaction numbers of two events, so that the order of the events changes."""
         self.sql(
             "UPDATE audit_event e SET transaction = other.transaction FROM audit_event other "
             "WHERE (e.id, other.id) IN ((%s, %s), (%s, %s))",
@@ -258,7 +258,7 @@ def test_changed_event_before_the_start_of_the_period_is_found_only_without_the_
     assert partial.notes == ["The events before position 256 were not read."]
 
 
-def test_verification_without_a_key_is_undetermined(trail: Trail, settings: Any) -> None:
+def test_result_of_a_verification_without_a_key_is_undetermined(trail: Trail, settings: Any) -> None:
     settings.AUDIT_SIGNING_KEY = ""
     report = verify_trail(trail.hotel.tenant)
     assert report.status == Status.UNDETERMINED

@@ -53,7 +53,7 @@ def read_page() -> dict[str, float]:
 
 
 def count_tables() -> dict[str, float]:
-    """Return the expected values of the metrics for the current hotel, which are counted in its tables."""
+    """Count rows in the tables of the current hotel, and return the expected values of the metrics."""
     retries = Attempt.objects.filter(number__gt=0)
     counts: dict[str, float] = {
         "dlq_messages_total{task}": Failure.objects.filter(is_task=True).count(),

@@ -42,9 +42,10 @@ def move(failure: Failure, queue: list[dict[str, Any]]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_retry_that_is_interrupted_before_its_commit_changes_nothing(hotel: Hotel, lamp: Lamp) -> None:
-    """The negative control deletes the failure and then sends a copy of its message to the queue, as other tools do.
+    """An interrupted retry keeps the failure.
 
-    If the process is interrupted between these two steps, neither the failure nor the copy exists.
+    For comparison, `move` deletes the failure and then sends a copy of its message to the queue, as other tools do.
+    If `move` is interrupted between these two steps, the failure is deleted and no copy is sent.
     """
     with hotel_context(hotel):
         failure = capture_failure(retry=False, room="1")

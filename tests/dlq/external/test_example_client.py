@@ -44,7 +44,7 @@ class ExampleClient:
         )
 
     def report(self, data: str) -> uuid.UUID:
-        """Report a failed message with this JSON, make it due, and return the id of the failure."""
+        """Report a failed message with this JSON, make the failure due, and return the id of the failure."""
         with self.start("report", data) as process:
             failure_id = (process.communicate(timeout=20)[0]).strip()
         make_due(failure_id)

@@ -72,7 +72,9 @@ def read_csv(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
 
 
-def test_export_contains_the_failures_that_match(api: APIClient, hotel: Hotel, lamp: Lamp) -> None:
+def test_export_contains_only_the_failures_that_match_the_filters(
+    api: APIClient, hotel: Hotel, lamp: Lamp
+) -> None:
     with hotel_context(hotel):
         permanent, _scheduled = capture_failure(room="1", retry=False), capture_failure(room="2")
     response = api.get(URL, {"status": "permanent", "type": "csv"})

@@ -34,7 +34,7 @@ def only_failure() -> Failure:
 
 
 def retried_failure(name: str, *args: object) -> Failure:
-    """Capture a failure of the Celery task, retry it, and return the failure."""
+    """Capture a failure of the Celery task, retry the failure, and return it."""
     payload = {"args": list(args), "kwargs": {}}
     captured = services.capture(is_task=True, source="tests", name=name, payload=payload, error=LampError())
     failure = Failure.objects.get(id=captured.id)

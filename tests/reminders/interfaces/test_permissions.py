@@ -34,7 +34,7 @@ def test_scope_manage_is_required_to_change_rules_templates_and_branding(model: 
     assert permission_scope(f"reminders.view_{model}") == "reminders:read"
 
 
-def test_managers_have_the_scope_manage_and_the_front_desk_has_not() -> None:
+def test_scope_manage_is_granted_to_managers_but_not_to_the_front_desk() -> None:
     assert "reminders:manage" in role_scopes(Role.MANAGER)
     assert "reminders:manage" not in role_scopes(Role.FRONT_DESK)
     assert "reminders:manage" not in role_scopes(Role.AUDITOR)

@@ -229,7 +229,7 @@ def test_provider_event_with_another_spelling_of_the_address_is_accepted(
 @pytest.mark.parametrize(
     "address", ["somebody@else.example", "x" * 70, f"a@{'x' * 70}.example", "@", "a@b@c"]
 )
-def test_provider_event_about_an_address_other_than_the_recipients_is_ignored(
+def test_provider_event_about_an_address_that_is_not_the_recipient_is_ignored(
     sent: Reminder, hotel: Hotel, address: str
 ) -> None:
     bounce = payload_of("postmark", "hard", metadata(sent, hotel)) | {"Email": address}

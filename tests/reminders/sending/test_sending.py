@@ -268,7 +268,7 @@ def kill(*_args: object, **_kwargs: object) -> None:
 def expire_claim(reminder: Reminder) -> None:
     """Make the claim of the reminder expire.
 
-    The claim, and the transmission if it has started, get a start time a hundred years ago.
+    The start of the claim is set to a hundred years ago. If the transmission has started, its start is changed too.
     """
     past = timezone.now() - timedelta(days=36_500)
     Reminder.objects.filter(id=reminder.id).update(claimed_at=past)

@@ -179,7 +179,7 @@ def test_message_is_not_transmitted_if_the_server_refuses_a_command(
     assert (len(server.messages), send.started) == (1, 1)
 
 
-def test_message_is_not_transmitted_if_before_data_raises_an_error(
+def test_message_is_not_transmitted_if_the_function_before_data_raises_an_error(
     server: ScriptedServer, send: Sender
 ) -> None:
     def refuse() -> None:

@@ -1,6 +1,6 @@
 -- Extends a hold, or all holds of a group. Only the owner of a hold can extend the hold.
 -- Returns the extended holds in the format of the function locks_describe, or null if nothing was extended.
--- A group is extended as a whole or not at all.
+-- The function extends either all holds of a group or none of them.
 --
 -- The argument `request` is a JSON object with the parameters of the extension.
 --   The key `hotel` of the request contains the id of the hotel.

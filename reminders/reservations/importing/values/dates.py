@@ -157,7 +157,7 @@ class DateColumn:
         if text in self._seen:
             return
         if len(self._seen) > 5_000:
-            self._seen.clear()  # The cache has a maximum size, because a column with times has many different values.
+            self._seen.clear()  # The cache is limited, because dates with times have many different values.
         self._seen.add(text)
         if text[4:5] == "-":
             self.certain += 1
