@@ -232,7 +232,7 @@ FLAG_CHANGED = _register_operation(
 #: The labels of the kinds of deleted records. Each app adds labels for the kinds of records that the app deletes.
 RECORD_KINDS: dict[str, Any] = {}
 # `retention.deleted` is recorded in each transaction that deletes old records.
-# The field `before` contains a time. Only records that ended before this time were deleted.
+# Only records that ended before the time in the field `before` were deleted.
 RECORDS_DELETED = _register_operation(
     "retention.deleted",
     description=_("Retention deleted {count} old records: {kind}"),

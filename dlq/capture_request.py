@@ -106,7 +106,7 @@ def _is_valid(kind: Kind, payload: Any) -> bool:
 
 
 def ordering_key_of(kind: Kind, payload: Any) -> str:
-    """Return what the failure is about, such as a booking.
+    """Return the ordering key, which identifies what the failure is about, such as a booking.
 
     Failures with the same ordering key are retried in order. Return "" if the kind of failure declares no ordering key,
     or if the declared function raises an exception for the payload.

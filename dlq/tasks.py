@@ -37,7 +37,7 @@ def retry_due(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name=runner.LIMITED_TASK)
 def retry_within_time_limit(failure_id: str, number: int) -> None:
-    """Run attempt `number` of a failure's retries.
+    """Retry a failure as attempt `number`.
 
     The Celery message of this task has the time limit that the kind of failure declares.
     """

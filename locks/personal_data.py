@@ -19,7 +19,8 @@ declare_columns(
 )
 # If a masked backup contained webhooks, the restored hotel would send events about masked data to real systems.
 omit_rows("locks_webhook", "locks_webhookdelivery")
-# The URL is secret, because the URLs of many systems contain a token. The state of the deliveries changes often.
+# The URL is secret, because the URLs of many systems contain a token. The state of the deliveries is not recorded,
+# because it changes often.
 declare_tracked_rows(
     "locks_webhook",
     kind="webhook",

@@ -1,4 +1,4 @@
-"""What the erasures of guests and of staff need from this app.
+"""The parts of this app that the erasures of guests and of staff use.
 
 The erasure of a guest searches the dead-letter queue and the audit trail for the ids and numbers of the guest's
 reservations, and for the ids of their reminders. The erasure of a member of staff changes uploaded files.

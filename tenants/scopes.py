@@ -94,7 +94,7 @@ _RESOURCES = {
 _MANAGED_MODELS = frozenset({"reminders.rule", "reminders.template", "reminders.emailbranding"})
 
 #: The scopes of custom permissions. Other scopes are derived from the action ("view", "add") and the model.
-#: Managers choose the auditor, like the staff. Auditors can only view the audit trail.
+#: Users who can manage staff accounts can also choose the auditor of the hotel.
 _PERMISSION_SCOPES = {"dlq.view_payload": "dlq:payload", "audit.change_auditor": "staff:write"}
 
 

@@ -48,7 +48,7 @@ task_succeeded = Signal()
 # The argument `permission` is a scope, or the name of the URL pattern of an admin page.
 permission_denied = Signal()
 
-# Signal that a client of the API exceeded its rate limit `policy` of `requests` in `seconds`.
+# Signal that an API client exceeded the rate limit named `policy`: `requests` requests in `seconds` seconds.
 # The signal `rate_limit_exceeded` is sent once an hour per client, and the client is the actor.
 rate_limit_exceeded = Signal()
 
@@ -64,7 +64,7 @@ staff_password_set = Signal()
 staff_role_changed = Signal()
 staff_activation_changed = Signal()
 # Signal that the data of a staff account were erased, sent with `user` and the erased `username` and `email`.
-# Each app then erases the person from its own records.
+# The receivers in each app erase the person from the records of the app.
 staff_erased = Signal()
 
 # Signals about an API key, sent in the context of the key's tenant with the argument `key`.

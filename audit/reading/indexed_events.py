@@ -43,7 +43,7 @@ PeriodRange = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class IndexCondition:
-    """A condition that each found event meets: the event has one of these terms, or is in one of these periods."""
+    """A condition of a search: an event meets it if it has one of these terms, or is in one of these periods."""
 
     terms: Sequence[int]
     periods: Sequence[int] = ()
@@ -87,8 +87,8 @@ class IndexSearch:
     def _find_periods(self, start: int, end: int, number: int, *, is_descending: bool) -> list[int]:
         """Return the first `number` periods from `start` to `end - 1` that meet the conditions, in the given order."""
         first, *others = self.conditions
-        # If a condition has periods, the index does not contain all events that meet the condition.
-        # So the index cannot exclude any period for this condition.
+        # If a condition has periods, the index lists only some of the events that meet the condition.
+        # So a period can contain such events even if the index does not list the period.
         narrowing = [list(other.terms) for other in others if not other.periods]
         query = _PERIODS.format(others=_OTHER * len(narrowing), order="DESC" if is_descending else "ASC")
         with connection.cursor() as cursor:
@@ -134,7 +134,7 @@ class IndexedEvents(QuerySet[Event]):
         return found[first:]
 
     def _bounds(self) -> PeriodRange:
-        """Return the periods that the query must search, according to its conditions on the primary key."""
+        """Return the periods to which the query's conditions on the primary key limit the search."""
         start, end = 0, END_OF_PERIODS
         for condition in self.query.where.children:
             if isinstance(condition, Lookup) and getattr(condition.lhs, "target", None) == Event._meta.pk:

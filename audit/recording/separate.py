@@ -76,7 +76,7 @@ class SeparateWriter:
         self._lost: dict[str, LostEvents] = {}
 
     def submit(self, event: Event) -> Future[None]:
-        """Add an event of the current tenant to the queue. Return a future that ends when the event is written.
+        """Add an event of the current tenant to the queue. Return a future that completes when the event is written.
 
         If the queue is full, the event is counted as lost, and the future raises `queue.Full`.
         """

@@ -8,7 +8,7 @@ from audit.registry import Category, Outcome, Severity, register
 
 _register_security = partial(register, category=Category.SECURITY)
 
-# This event is recorded in each transaction that deletes expired events of the trail itself.
+# This event is recorded in each transaction that deletes expired audit events.
 # A trigger permits the deletion only up to the event with the fields `last_transaction` and `last_id`.
 # The verification accepts the deletion only if the field `first_kept` is the position of the oldest kept event.
 EVENTS_DELETED = _register_security(
@@ -32,7 +32,7 @@ RETENTION_CHANGED = _register_security(
     severity=Severity.WARNING,
     labels={"days": _DAYS, "days_before": _DAYS, "hold": _HOLD, "hold_before": _HOLD},
 )
-# The fields `before` and `after` have the e-mail addresses. An empty address means that no e-mail is sent.
+# The fields `before` and `after` contain the old and the new e-mail address, which is empty if no e-mail is sent.
 AUDITOR_CHANGED = _register_security(
     "audit.auditor_changed",
     description=_("{actor} changed the address to which checkpoints of the audit trail are sent"),

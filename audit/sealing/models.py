@@ -74,7 +74,7 @@ class Log(models.Model):
     retention_problem = models.TextField(_("reason why events are not deleted"), blank=True, editable=False)
     #: The state of the publication, by target (see `audit.publishing.states`).
     published = models.JSONField(default=dict, editable=False)
-    #: The date, at the hotel, of the last day for which the e-mail to the auditor was sent or is being sent.
+    #: The last day, in the hotel's time zone, for which the e-mail to the auditor was sent or is being sent.
     emailed_on = models.DateField(null=True, editable=False)
     #: The result of the last verification: "valid", "invalid" or "undetermined", and what was found.
     verified_at = models.DateTimeField(_("verified"), null=True, editable=False)

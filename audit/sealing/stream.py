@@ -50,8 +50,8 @@ class TrailNotSealed(DomainError):
 class StreamPage:
     """A page of sealed events in the order of their positions, with the cursor for the next page.
 
-    `deleted` is the number of events that the client can no longer read. They follow the requested cursor, but
-    retention has deleted them.
+    `deleted` is the number of events that the client can no longer read. These events come after the requested cursor,
+    and were deleted when their retention period ended.
     """
 
     events: list[SealedEvent]

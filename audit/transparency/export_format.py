@@ -127,7 +127,7 @@ def _with_parents(size: int, tiles: Iterable[Tile]) -> Iterator[Tile]:
 def _order(tile: Tile) -> tuple[int, int]:
     """Return the sort key of a tile: the first leaf position that the tile covers, and the negative level.
 
-    At one position, a tile of a higher level is therefore sorted before a tile of a lower level.
+    If two tiles begin at the same position, the tile of the higher level therefore comes first.
     """
     return tile.number << TILE_HEIGHT * (tile.level + 1), -tile.level
 

@@ -1,7 +1,8 @@
-"""The verification of the rows of tracked tables: each row must be as the last event about the row says.
+"""The verification of tracked tables: each row must have the values that the last event about the row contains.
 
 The verification finds rows that were changed, inserted or deleted while the triggers were disabled. Each recorded
-change names the digest of the row before the change too, so such a change is found even if a later change was recorded.
+change also contains the digest of the row before the change. So an unrecorded change is found even if a later change
+was recorded.
 """
 
 from dataclasses import dataclass

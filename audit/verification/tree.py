@@ -31,7 +31,7 @@ class GrowingTree:
         self.upper |= {tile: hashes for tile, hashes in changed.items() if tile.level}
 
     def append_to_sizes(self, leaves: bytes, sizes: list[int]) -> Iterator[int]:
-        """Append leaf hashes, and stop at each size in `sizes`: yield the size when the tree has this number of leaves.
+        """Append leaf hashes, and yield each size in `sizes` when the tree has this number of leaves.
 
         `sizes` is sorted. Yielded sizes are removed from the list.
         """

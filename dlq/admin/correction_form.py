@@ -57,7 +57,7 @@ class CorrectionForm(forms.Form):
 
     @property
     def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
-        """The visible fields, grouped by the object that contains them, with the path of the object."""
+        """The visible form fields, grouped by the path of the JSON object that contains them."""
         groups: dict[str, list[forms.BoundField]] = {}
         for field in self.visible_fields():
             entry = self.properties.get(field.name)

@@ -51,7 +51,7 @@ def read_metrics() -> list[Metric]:
 
 
 def describe_metrics() -> list[Metric]:
-    """Return the metrics with the value 0. Prometheus calls this function to learn their names and types."""
+    """Return the metrics with the value 0. Prometheus calls this function for their names and types."""
     return [*_totals(Counter()), *_queue([], datetime.datetime.now(datetime.UTC))]
 
 

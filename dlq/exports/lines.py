@@ -66,8 +66,8 @@ def export(
     """Record an export of failures in the audit trail, and return the lines of the export, newest failure
     first.
 
-    Secret values are always masked. Without `may_view`, all values that may be personal are masked, too.
-    `criteria` is stored in the audit event and must not contain personal data.
+    Secret values are always masked. If `may_view` is False, all values that may be personal are also masked. `criteria`
+    is stored in the audit event and must not contain personal data.
     """
     record(events.EXPORTED, format=export_format, payloads=may_view, criteria=criteria)
     return _lines(failures, export_format, may_view=may_view)

@@ -78,8 +78,8 @@ def _capture(report: Report, *, client: str, work_key: str = "") -> services.Cap
         error=report.error,
         retry=report.retry,
         work_key=work_key,
-        # The namespace of the client is a prefix of the ordering key. So a client cannot use our own ordering keys.
-        # Otherwise, retries of this application could wait for a failure of a client that has the same ordering key.
+        # The namespace of the client is a prefix of the ordering key. So the retries of
+        # this application never wait for a failure that a client reported.
         ordering_key=f"{namespace(client)}{report.ordering_key}" if report.ordering_key else "",
     )
 

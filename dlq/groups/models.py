@@ -114,13 +114,14 @@ class FailureGroup(models.Model):
     regressed_at = models.DateTimeField(_("occurred again"), null=True, editable=False)
     regressed_version = models.CharField(max_length=40, blank=True, db_default="", editable=False)
 
-    #: The fingerprint of the group that this group was joined to, or null. That group gets the new errors.
+    #: The fingerprint of the group to which this group was joined, or null. That group contains the new errors.
     joined_to = FingerprintField(null=True, editable=False)
     #: The rules that assign some errors of this group to other groups (see `dlq.groups.rules`).
-    #: Each rule has conditions and a `fingerprint`. Errors that meet the conditions belong to that fingerprint's group.
+    #: Each rule has conditions and a `fingerprint`. An error that meets the conditions belongs to the group
+    #: with this fingerprint.
     #: Null and an empty list mean that the group has no rules.
     splits = models.JSONField(null=True, editable=False)
-    #: The fingerprint of the group that this group was split from, or null.
+    #: The fingerprint of the group from which this group was split, or null.
     split_from = FingerprintField(null=True, editable=False)
     #: After a change of the group's rules, failures with ids below `regroup_before` may belong to another group.
     #: `regroup_before` is null if no failure has to move to another group.

@@ -29,7 +29,7 @@ MAX_SPLITS = 20
 MAX_CONDITION_LENGTH = 300
 #: Number of failures that move to another group in one transaction.
 BATCH_SIZE = 500
-#: The Celery task that calls `regroup` for each group with changed rules.
+#: The name of the Celery task that calls the function `regroup` for each group whose rules have changed.
 REGROUP_TASK = "dlq.tasks.regroup"
 
 # Each attempt of a failure stores the fingerprint of its error.

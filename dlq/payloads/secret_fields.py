@@ -36,7 +36,7 @@ _MIN_HIDDEN_LENGTH = 4
 def split(payload: Any, kind: Kind, *, is_valid: bool) -> tuple[Any, dict[Path, Any]]:
     """Return the payload with placeholders, and a dict that maps the paths of secret fields to their values.
 
-    A payload that does not match its schema is secret as a whole, because any of its values may be secret.
+    If a payload does not match its schema, the whole payload is treated as one secret value.
     """
     if not kind.secret_fields:
         return payload, {}

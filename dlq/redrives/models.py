@@ -161,7 +161,7 @@ class Redrive(models.Model):
 
     @property
     def has_covered_all(self) -> bool:
-        """Return whether the redrive job has reached the last failure that existed when the redrive started."""
+        """Return whether the redrive job has reached the last failure that existed when the redrive job started."""
         return self.cursor == self.last_id
 
     @property

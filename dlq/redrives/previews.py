@@ -86,7 +86,7 @@ def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResu
             refused |= Q(**dict(zip(TRAITS, values, strict=True)))
     if redrive.is_retry:
         # A failure waits until all older failures with the same ordering key are closed.
-        # If the job does not schedule all older failures with the same ordering key, the job refuses the failure.
+        # A redrive job refuses a failure unless the job also schedules all older failures with the same ordering key.
         older = with_traits(Failure.objects.all()).filter(
             ~selection.condition() | refused,
             ordering_key=OuterRef("ordering_key"),

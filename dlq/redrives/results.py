@@ -19,7 +19,7 @@ from dlq.models import Attempt, AttemptOutcome, Failure, FailureStatus
 from dlq.redrives.models import Redrive, RedriveResult
 from hotelagent.core.ids import first_uuid7_at
 
-#: The clocks of the servers that generate ids may differ by this time.
+#: The maximum difference between the clocks of the servers that generate ids.
 CLOCK_DIFFERENCE = timedelta(minutes=1)
 
 
@@ -34,7 +34,7 @@ def attempts_of(redrive: Redrive) -> QuerySet[Attempt]:
 
 
 def count_attempts(redrive: Redrive) -> Counter[str]:
-    """Return the number of the redrive job's attempts by outcome."""
+    """Return how many attempts of the redrive job had each outcome."""
     return Counter(dict(attempts_of(redrive).values_list("outcome").annotate(Count("id"))))
 
 
@@ -102,7 +102,7 @@ _NOT_NEEDED = Q(redrive_result=RedriveResult.WAITING) & ~Q(status=FailureStatus.
 
 
 def _with_result(failures: QuerySet[Failure]) -> Any:
-    """Annotate each failure with `result`: what the redrive job did if it made no attempt to process the failure."""
+    """Annotate each failure with `result`, the redrive job's result for a failure that the job did not retry."""
     result = Case(
         When(_NOT_NEEDED, then=Value(RedriveResult.CLOSED)),
         default=F("redrive_result"),

@@ -119,7 +119,7 @@ def record_success(*, failure_id: uuid.UUID, number: int, worker: str = "") -> b
     """Record that attempt `number` succeeded, and resolve the failure.
 
     A success is recorded even if the attempt already counts as lost, because the work is done. If a later attempt is
-    running by then, the failure stays open until that attempt ends. Return False and change nothing if the attempt has
+    already running, the failure stays open until that attempt ends. Return False and change nothing if the attempt has
     already succeeded or failed.
     """
     result = call_function(

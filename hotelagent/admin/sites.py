@@ -39,7 +39,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
     stylesheets: ClassVar[tuple[str, ...]] = ("hotelagent/admin.css",)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Return Django's URLs without "view on site". That page would read tables of models from other sites."""
+        """Return Django's admin URLs except "view on site", which would read tables of other admin sites."""
         urls = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
         return [path("language/", set_language, name="language"), *urls]
 

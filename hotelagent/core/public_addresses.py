@@ -30,7 +30,7 @@ _SPECIAL_IPV4 = tuple(
         "100.64.0.0/10",  # carrier-grade NAT, and the metadata service of Alibaba Cloud
         "127.0.0.0/8",  # loopback
         "168.63.129.16/32",  # Azure's platform service, which is reachable from virtual machines only
-        "169.254.0.0/16",  # link-local, and the metadata services of most cloud providers
+        "169.254.0.0/16",  # link-local addresses, such as the metadata services of most cloud providers
         "172.16.0.0/12",  # private use
         "192.0.0.0/24",  # IETF protocol assignments, and the metadata service of Oracle Cloud
         "192.0.2.0/24",  # documentation
@@ -160,7 +160,7 @@ def is_public(address: IPAddress) -> bool:
     if any(address in network for network in _IPV4_IN_LAST_BYTES):
         return is_public(ipaddress.IPv4Address(packed[12:]))
     if address in _TEREDO:
-        # The address contains the IPv4 addresses of a server and of a client. The bits of the client are inverted.
+        # A Teredo address contains two IPv4 addresses. The bits of the second address (the client) are inverted.
         client = bytes(byte ^ 0xFF for byte in packed[12:])
         return all(is_public(ipaddress.IPv4Address(embedded)) for embedded in (packed[4:8], client))
     if address not in _PUBLIC_IPV6 or any(address in network for network in _SPECIAL_IPV6):

@@ -60,9 +60,10 @@ class Preconditions:
         return cls(_entity_tags(request, "If-Match"), _entity_tags(request, "If-None-Match"))
 
     def allow(self, version: str | None) -> bool:
-        """Return whether the request may change a resource with this version, or None if there is no resource.
+        """Return whether the request may change the resource.
 
-        `version` is the ETag without quotation marks. If-Match never matches a weak entity tag (RFC 9110, 8.8.3.2).
+        `version` is the ETag of the resource without quotation marks, or None if the resource does not exist.
+        If-Match never matches a weak entity tag (RFC 9110, 8.8.3.2).
         """
         if version is None:
             return not self.if_match

@@ -33,7 +33,7 @@ class HotelAPIView(APIView):
     """
 
     required_scopes: ClassVar[dict[str, str]] = {}
-    #: The kind of the records that GET returns, such as "reservation". Empty if they identify no guests or staff.
+    #: The kind of the records that GET returns, such as "reservation". Empty if they do not identify people.
     personal_data: ClassVar[str] = ""
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
@@ -96,7 +96,7 @@ class HotelViewSet(HotelAPIView, GenericViewSet[Any]):
 
 
 class EditableMixin(HotelViewSet):
-    """Mixin of view sets whose resources clients change. Responses with one resource have its ETag.
+    """Mixin for view sets with resources that clients can change. Responses contain the ETag of the resource.
 
     A change with `If-Match` is refused if the resource was changed since the client read it.
     """

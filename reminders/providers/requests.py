@@ -50,7 +50,7 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
     # Only Anymail's backends have `esp_name`. Importing Anymail for an isinstance check would slow down every process.
     if not hasattr(backend, "esp_name"):
         return
-    backend.open()  # The backend keeps the opened connection for all messages.
+    backend.open()  # The backend sends all messages over this connection.
     if "Message-ID" not in message.extra_headers:
         return
     key = idempotency_key(message)

@@ -59,10 +59,10 @@ def upsert_reservation(
     """Create the reservation with this PMS number, or update it if it exists.
 
     Return the reservation, and True if it was created. `may_change` receives the version of the locked reservation, or
-    None if there is none, and returns whether the call may go on. If `hold` is given, the hold is confirmed in the same
-    transaction, and its stays become the stays of the reservation. Without `hold`, the reservation keeps its stays. A
-    second call with the same values changes nothing. Raises InvalidReservation, ReservationConflict, or an error of
-    `assign_hold`.
+    None if the reservation does not exist. `may_change` returns whether the reservation may be stored. If `hold` is
+    given, the hold is confirmed in the same transaction, and its stays become the stays of the reservation. Without
+    `hold`, the reservation keeps its stays. A second call with the same values changes nothing. Raises
+    InvalidReservation, ReservationConflict, or an error of `assign_hold`.
     """
     requested = _validate(Reservation(**_normalize({**fields, "external_id": external_id})))
     with transaction.atomic():

@@ -40,7 +40,8 @@ class DeletionCertificate:
     #: Number of the hotel's deleted rows in each shared table.
     shared: dict[str, int]
     redis_keys: int
-    #: The return values of the receivers of `hotel_data_deletion_started`. One is the last signed state of the trail.
+    #: The return values of the receivers of the signal `hotel_data_deletion_started`, such as the last signed
+    #: state of the trail.
     records: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:

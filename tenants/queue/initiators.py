@@ -92,7 +92,7 @@ def _name_of(initiator: Actor) -> str:
 
 
 def task_actor(headers: Mapping[str, Any], *, name: str, task_id: str) -> Actor:
-    """Return the actor for the Celery task with this name, whose message has these headers.
+    """Return the actor for a Celery task. `headers` are the headers of the task's message.
 
     Characters in the headers that the audit trail cannot store are replaced.
     """

@@ -25,7 +25,7 @@ _FUNCTION = re.compile(r"CREATE OR REPLACE FUNCTION\s+(?:public\.)?(\w+)\s*\(")
 
 @dataclass(slots=True)
 class Function:
-    """A function or method. `references` has the dotted names that its body refers to."""
+    """A function or method. `references` contains the dotted names to which the function body refers."""
 
     name: str
     node: ast.FunctionDef
@@ -53,7 +53,7 @@ def functions() -> dict[str, Function]:
 def reachable(name: str, *, stop: Callable[[str], bool]) -> set[str]:
     """Return the function and all functions that it refers to, directly or through other functions.
 
-    Functions for which `stop` returns True are left out, and are not followed.
+    A function for which `stop` returns True is not returned, and its references are not followed.
     """
     known, waiting = functions(), [name]
     seen: set[str] = set()

@@ -20,7 +20,7 @@ from tests.tenants import backups
 
 
 def act_as(user: User, guest_called: EventType) -> None:
-    """Record an event by the user, an event by a task of the user, and two events that name the user."""
+    """Record an event of the user, an event of a task that the user started, and two events that name the user."""
     person = Actor("user", str(user.pk), user.username, "192.0.2.7", user_agent="Firefox of rosa.diaz")
     fields: dict[str, Any] = {"room": 7, "reason": "", "pin": ""}
     with actor_context(person):

@@ -162,7 +162,7 @@ def fill(few: int, many: int) -> None:
 
 
 def _store_as_sealed(slug: str) -> None:
-    """Store that all events are sealed. As after a complete run, the next place is after their transaction."""
+    """Mark all events as sealed. The next run of the sealer then begins after the transaction of these events."""
     newest = Event.objects.order_by("-id")[0]
     log = logs.open_log(_hotel(slug).id)
     with platform_context():

@@ -86,6 +86,6 @@ class ChaosMailServer:
 
 
 def mail_server() -> contextlib.AbstractContextManager[ChaosMailServer]:
-    """Run the SMTP server on a free port, and yield it."""
+    """Run the SMTP server on a free port, and yield the server."""
     logging.getLogger("mail.log").setLevel(logging.ERROR)  # otherwise one line per command
     return listening(ChaosMailServer())

@@ -13,7 +13,7 @@ from tests.chaos.processes import BEAT_LEASE, BEAT_RENEWAL
 
 
 class ProcessStarter:
-    """Starts Celery workers and beats. Their environment is the test's environment with the given variables added.
+    """Starts Celery workers and beats. The processes get the environment variables of the test and the given variables.
 
     All processes write to the log file. The end of the `with` block kills the processes.
     """

@@ -150,7 +150,7 @@ def test_delivery_paused_while_the_webhook_is_turned_on_does_not_stay_paused(
     assert "paused" not in statuses()
 
 
-def test_due_items_of_resumed_deliveries_keep_the_person_who_turned_the_webhook_on(webhook: Webhook) -> None:
+def test_due_items_of_resumed_deliveries_name_the_person_who_turned_the_webhook_on(webhook: Webhook) -> None:
     def initiators() -> set[str | None]:
         return set(DueItem.objects.filter(kind="webhook").values_list("initiator", flat=True))
 

@@ -148,7 +148,7 @@ class _Splitter:
         self._calendars = self._ended_calendars = 0
         self._is_cancellation = False
         self._event: list[str] | None = None
-        # The unfinished components inside the current event, such as an alarm, with the index of their first line.
+        # The unfinished components inside the current event, such as an alarm, each with the index of its first line.
         self._nested: list[tuple[str, int]] = []
         self._time_zone: list[str] | None = None
         self._loose_lines: list[str] = []  # The lines outside of events and time zones.

@@ -235,7 +235,7 @@ class _Importer:
             self._exclude_from_closures(room, (stored.arrival, stored.departure))
             if not add_stays([placement]).added:
                 conflict = _conflict_message(clashes(rooms=[room], nights=nights))
-                # The rollback also undoes the change of the closures by `_exclude_from_closures`.
+                # The rollback also undoes the changes that the function `_exclude_from_closures` made to closures.
                 transaction.set_rollback(True)
                 return conflict
         Reservation.objects.filter(id=stored.id).update(stay=placement.id, updated_at=Now())

@@ -112,7 +112,7 @@ def _check_order(event: Event) -> None:
         return
     is_within_a_day = event.departure == event.arrival
     if is_within_a_day and isinstance(event.start, datetime) and isinstance(event.end, datetime):
-        # Times in different time zones are not compared. An event with such times takes no nights.
+        # If the start and the end have different time zones, they are not compared, and the event takes no nights.
         has_other_zone = event.start.tzinfo != event.end.tzinfo
         event.takes_nights = not has_other_zone and event.start > event.end
         if not event.takes_nights:

@@ -45,8 +45,8 @@ class ReservationFinder:
     def by_uid(self, uid: str, nights: Span | None = None) -> Reservation | None:
         """Return the reservation of this calendar for the event with this UID, or None.
 
-        A reservation for these nights is also returned if its UID was made unique with `dates_uid()`. The reservation
-        then gets the UID of the event.
+        A reservation with the UID that `dates_uid()` derives from `uid` and these nights is also returned, and gets the
+        UID of the event.
         """
         id_ = self._ids.get(uid)
         if id_ is None and nights is not None:

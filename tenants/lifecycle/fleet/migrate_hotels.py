@@ -131,7 +131,7 @@ class ScriptReplay:
 
         def migrate() -> None:
             with transaction.atomic():
-                # execute_script() sends no BEGIN. A Django cursor sends BEGIN together with its first statement.
+                # Unlike execute_script(), a Django cursor sends BEGIN together with its first statement.
                 set_lock_timeout()
                 execute_script(path + self.script.sql + grants)
                 store_version(hotel, self.script.after, before=self.script.before)

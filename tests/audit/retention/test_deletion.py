@@ -216,7 +216,7 @@ def test_events_of_a_damaged_trail_are_kept_as_evidence(
     assert reason in result.problems[str(hotel.id)]
 
 
-def test_tile_with_a_missing_event_is_kept_as_evidence(hotel: Hotel, lamp_lit: EventType) -> None:
+def test_events_of_a_tile_that_lacks_an_event_are_kept_as_evidence(hotel: Hotel, lamp_lit: EventType) -> None:
     record_old_events(lamp_lit, hotel.tenant, 256)
     with direct_connection(), hotel_context(hotel), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_event DISABLE TRIGGER USER")

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_metric_grows_until_the_daily_task_has_deleted_the_expired_events(
     hotel: Hotel, lamp_lit: EventType
 ) -> None:
-    """Keycloak's retention stopped unnoticed until 100 million rows were left (keycloak#19833)."""
+    """In Keycloak, the deletion stopped unnoticed until there were 100 million events (keycloak#19833)."""
     log = record_old_events(lamp_lit, hotel.tenant, 256, days=3653)
     assert 3 * 86_400 <= _read_overdue_seconds() < 3 * 86_400 + 3600
     assert b"hotelagent_audit_retention_overdue_seconds 2" in metrics.exposition()
@@ -86,7 +86,7 @@ def test_statements_of_retention_use_the_primary_key_of_a_large_trail(
 
 
 def pages_read_by_transaction(hotel: Hotel) -> int:
-    """Return the number of pages that a search for the first remaining transaction reads."""
+    """Return the number of database pages that the search for the oldest remaining transaction reads."""
     with direct_connection(), hotel_context(hotel), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan TO off")
         cursor.execute(

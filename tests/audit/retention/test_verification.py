@@ -148,7 +148,7 @@ def test_deletion_during_a_verification_does_not_make_the_trail_invalid(
 def test_daily_verification_counts_only_the_kept_events_of_a_large_trail(
     hotel: Hotel, shortened: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control is a smaller limit: then the trail is too large, and its older events are not read."""
+    """The negative control is a limit below the number of kept events: the older events are then not read."""
     monkeypatch.setattr(scheduled, "LARGE_TRAIL_DAYS", 0)
     reports = []
     for limit in (400, 200):

@@ -60,7 +60,7 @@ _SEARCHES: list[tuple[EventSearch, dict[str, Any]]] = [
 
 @pytest.fixture
 def many_events(hotel: Hotel) -> Iterator[None]:
-    """Events of two weeks in the trail of the hotel. All of them are sealed, except for the newest."""
+    """Store events of two weeks in the trail of the hotel. All events except the newest are sealed."""
     with direct_connection(), hotel_context(hotel), connection.cursor() as cursor:
         cursor.execute(_FILL)
     seal_trail(hotel.tenant)

@@ -47,7 +47,7 @@ def test_note_with_only_an_unknown_signature_is_refused() -> None:
         open_note(sign_note("text\n", [KEY]), [])
 
 
-def test_note_is_refused_if_its_key_is_known_under_another_name() -> None:
+def test_note_is_refused_if_its_key_name_differs_from_the_known_key_name() -> None:
     renamed = PublicKey("other.example", KEY.public.raw)
     with pytest.raises(SignatureNotFound):
         open_note(sign_note("text\n", [KEY]), [renamed])

@@ -72,7 +72,7 @@ def check_with_go(program: Path, logs: Sequence[dict[str, Any]]) -> list[dict[st
 
 
 def for_go(log: Log, first_kept: int = 0) -> dict[str, Any]:
-    """Return what the Go program checks: the tiles of the log, and the proofs of events from `first_kept` on."""
+    """Return the input of the Go program: the tiles of the log, and proofs of the events from position `first_kept`."""
     size = log.size
     earlier_sizes = [position + 1 for position in positions_in(size) if position + 1 >= first_kept]
     return {

@@ -98,7 +98,7 @@ def test_platform_failures_with_the_same_ordering_key_are_retried_in_order(
 
 
 @pytest.mark.django_db
-def test_failure_waits_for_a_person_after_newer_work_with_its_key_succeeded(
+def test_failure_is_not_retried_automatically_after_newer_work_with_its_ordering_key_succeeded(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failures = capture_in_order(2)

@@ -1,4 +1,4 @@
-"""Tests of the limits on the size and the number of events of a calendar."""
+"""Tests of two limits for a calendar: the size of the file and the number of events."""
 
 import pytest
 from rest_framework.test import APIClient

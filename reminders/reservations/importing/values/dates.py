@@ -153,7 +153,7 @@ class DateColumn:
     _seen: set[str] = field(default_factory=set)
 
     def add(self, line: int, text: str) -> None:
-        """Record what a cell of the column shows about the order of day and month. Ignore texts that are not dates."""
+        """Use the text of a cell to find the order of day and month in the column. Ignore texts that are not dates."""
         if text in self._seen:
             return
         if len(self._seen) > 5_000:
