@@ -40,7 +40,7 @@ class ActorKind(models.TextChoices):
     ANONYMOUS = "anonymous", _("anonymous")
 
 
-#: For these kinds of actors, the initiator is displayed, or "hotelagent" if the event has no initiator.
+#: If the actor has one of these kinds, the initiator is displayed. Without an initiator, "hotelagent" is displayed.
 _AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
 #: The maximum difference between the times of two events of one transaction.
 _LONGEST_ACT = datetime.timedelta(days=1)
@@ -141,7 +141,7 @@ class Event(models.Model):
     def cause(self) -> "Event | None":
         """The event that names the actor of a row change: the first other event of its database transaction.
 
-        None if there is no such event, because the rows were changed directly in the database. None for other events.
+        None if the rows were changed directly in the database, and None if this event is not a row change.
         `attach_causes()` reads the causes of many events with one query.
         """
         return find_causes([self]).get(self.pk)

@@ -11,7 +11,7 @@ CLEAN_UP_DUE = "failure_clean_up"
 #: The kind of due items (scheduled work) that end pauses of retries. The id of a due item is the id of the hotel.
 RELEASE_DUE = "failure_release"
 
-#: The kind of due items (scheduled work) that count failures. The id of a due item is the id of the hotel.
+#: The kind of due items (scheduled work) that start a count of failures. The id of a due item is the id of the hotel.
 WATCH_DUE = "failure_watch"
 
 #: The age after which a failure is no longer retried automatically.

@@ -108,7 +108,7 @@ class EventSearch:
         return self._with_index(events, indexed) if indexed else events
 
     def index_conditions(self) -> list[IndexCondition]:
-        """Return the conditions that the search index serves, the probably rarest condition first."""
+        """Return the conditions that the search index serves. The condition that is probably rarest comes first."""
         conditions = []
         if self.request_id:
             conditions.append(_request_condition(self.request_id))

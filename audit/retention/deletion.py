@@ -127,7 +127,10 @@ def _check_trail(log: Log) -> None:
 
 
 def _published_size(log: Log, tenant: Tenant) -> int:
-    """Return the size of the log that is published at each configured target, or the log's size without targets."""
+    """Return the number of events of the log that are published at each configured target.
+
+    If no target is configured, return the number of all events of the log.
+    """
     with context_of(tenant):
         auditor = Auditor.objects.read()
     return min([log.size, *(status.size or 0 for status in target_statuses(log, auditor) if status.is_used)])

@@ -40,8 +40,8 @@ ALTER TABLE audit_event ENABLE TRIGGER USER;
 def close_trail(hotel: Hotel) -> dict[str, Any]:
     """Seal the last events of a hotel that is being deleted, close its log, and return the last checkpoint.
 
-    The function runs in the transaction of the deletion. `note` is the signed checkpoint. A trail that cannot be sealed
-    does not stop the deletion: `problem` has the reason. Raises LegalHold.
+    The function runs in the transaction of the deletion. The key `note` of the result contains the signed checkpoint.
+    If the trail cannot be sealed, the key `problem` contains the reason, and the deletion continues. Raises LegalHold.
     """
     log = logs.open_log(hotel.id)
     if log.legal_hold:

@@ -18,7 +18,7 @@ DECLARE
     initiator_values jsonb := actor #> '{personal,initiator}';
     salted jsonb;
 BEGIN
-    -- The salts are added without a query, because nearly all events have an actor and many events are recorded.
+    -- These assignments add the salts without a query, because a query would slow down the recording of each event.
     IF actor_values IS NOT NULL THEN
         salted := jsonb_build_object('actor', audit_add_salt(actor_values));
     END IF;

@@ -99,7 +99,7 @@ class FailureGroup(models.Model):
 
     acknowledged_at = models.DateTimeField(_("acknowledged"), null=True, editable=False)
     #: A muted group causes no alerts. The mute ends at the time `muted_until`, if this time is set.
-    #: The mute also ends when `mute_limit` failures of the group have a greater id than `muted_from`.
+    #: The mute also ends when the group has `mute_limit` new failures (with ids greater than `muted_from`).
     muted_from = models.UUIDField(null=True, editable=False)
     muted_until = models.DateTimeField(_("muted until"), null=True, editable=False)
     mute_limit = models.PositiveSmallIntegerField(null=True, editable=False)

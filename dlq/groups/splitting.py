@@ -139,7 +139,7 @@ def join(*, fingerprint: str, into: str) -> int:
 
 
 def separate(*, fingerprint: str) -> int:
-    """Undo `join`: assign the errors of this group to this group again.
+    """Undo `join`, so that this group has its own errors again.
 
     Return the number of failures that moved back in this call. The task REGROUP_TASK moves the remaining failures after
     the commit. Raises FailureGroupNotFound. Raises FailureGroupConflict if the group was split from the other group.

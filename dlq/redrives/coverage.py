@@ -97,7 +97,7 @@ def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
     size = min(limit, BATCH_SIZE)
     rows = [Row(*row) for row in _lock(withdrawn)[:size].values_list("id", "name", "status")]
     _schedule(redrive, rows)
-    # `redrive.withdrawn` can be too high, because failures can be closed or retried while the redrive job is paused.
+    # The number `redrive.withdrawn` can be too high, because failures can be closed or retried during a pause.
     # If the query finds fewer than `size` failures, no withdrawn retries remain, so `redrive.withdrawn` becomes 0.
     redrive.withdrawn = max(redrive.withdrawn - size, 0) if len(rows) == size else 0
     return len(rows)

@@ -79,7 +79,7 @@ def claim_next(*, names: Collection[str], lease: timedelta, limit: int = 1) -> l
     Each claim is committed on return and expires after `lease`. Concurrent callers claim different failures.
     """
     claimed: list[Failure] = []
-    # Callers that claim at the same time find the same failures.
+    # Callers that claim failures at the same time find the same failures in the query.
     # Each caller reads more failures than `limit`, because other callers may claim some of them first.
     for failure_id in selectors.claimable_failures(names=names, limit=limit + SPARE_CANDIDATES):
         if len(claimed) == limit:

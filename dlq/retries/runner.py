@@ -178,7 +178,7 @@ def _send_task(failure: Failure) -> None:
             FAILURE_HEADER: str(failure.id),
             ATTEMPT_HEADER: str(failure.attempt),
             # Retries have the same work id as the original task, so that all deliveries are counted together.
-            # `HotelTask.idempotency_key` returns the work id, so the original task and its retries have the same key.
+            # `HotelTask.idempotency_key` returns this work id, so a task and its retries have the same idempotency key.
             WORK_HEADER: failure.idempotency_key,
         },
         **_time_limits(find_kind(failure.name)),

@@ -17,7 +17,7 @@ DECLARE
     following char(16);
 BEGIN
     -- The services reject rules that form a cycle, such as two groups that are joined to each other.
-    -- If a cycle exists anyway, the loop ends after ten steps, so that the failure can still be stored.
+    -- If the rules form a cycle after all, the loop ends after ten steps, so that the failure can be stored.
     FOR step IN 1..10 LOOP
         SELECT coalesce(
             (SELECT split.rule ->> 'fingerprint'

@@ -40,7 +40,7 @@ end
 
 
 class QoS(redis.QoS):
-    """kombu's record of unacknowledged messages. The worker continues if Redis is full."""
+    """A variant of kombu's record of unacknowledged messages that does not stop the worker if Redis is full."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Store the unacknowledged message again, with the current time. If Redis is full, store nothing: the Lua

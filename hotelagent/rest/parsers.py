@@ -12,7 +12,7 @@ from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 
 #: The maximum depth of nested arrays and objects. No schema of the API needs deeper JSON.
-#: A function that processes deeper JSON could exceed the recursion limit of Python.
+#: JSON with a greater depth could exceed Python's recursion limit in functions that process the JSON.
 MAX_DEPTH = 100
 #: An error message quotes at most this many characters of a number. The remaining characters are cut off.
 _MAX_NUMBER_LENGTH = 40

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 REDIS_TIMEOUT_SECONDS = 0.25
 REDIS_PAUSE_SECONDS = 5.0
-#: The signal `rate_limit_exceeded` is sent once in this number of seconds for each client, however often it is refused.
+#: For each client, the signal `rate_limit_exceeded` is sent at most once in this number of seconds.
 REPORT_SECONDS = 3600
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

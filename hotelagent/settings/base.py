@@ -172,7 +172,7 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_IGNORE_RESULT = True
 # Celery closes the database connection after this number of tasks. No worker reaches such a large number.
-# The module hotelagent.celery closes connections that are broken or too old.
+# Instead, the module hotelagent.celery closes database connections that are broken or too old.
 CELERY_DB_REUSE_MAX = 2**62
 CELERY_TASK_TIME_LIMIT = 240
 CELERY_TASK_SOFT_TIME_LIMIT = 200

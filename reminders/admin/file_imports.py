@@ -136,7 +136,7 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
                 raise PermissionDenied
             return self._act(request, uploaded)
         page = describe(uploaded)
-        if not uploaded.is_active:  # While an import is running, the page shows only numbers.
+        if not uploaded.is_active:  # While an import is running, the page lists no rows.
             self._report_rows(request, uploaded)
         return TemplateResponse(
             request,

@@ -84,7 +84,7 @@ def used_variables(nodes: Iterable[Any]) -> set[str]:
             continue
         names |= _variables_in(vars(node).values())
         children: set[str] = set()
-        if isinstance(node, IfNode):  # Its `nodelist` repeats all nodes of `conditions_nodelists`.
+        if isinstance(node, IfNode):  # `node.nodelist` would contain the same nodes again.
             for condition, nodelist in node.conditions_nodelists:
                 children |= used_variables(nodelist) | _variables_in([condition])
         else:

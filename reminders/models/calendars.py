@@ -50,7 +50,7 @@ class LinkedCalendar(models.Model):
     last_report = models.JSONField(_("last result"), null=True, editable=False)
 
     #: The UIDs of bookings that the last import did not find in the calendar.
-    #: A booking whose UID is in this list is cancelled if the next import does not find the UID either.
+    #: If the next import does not find a UID of this list in the calendar, the booking is cancelled.
     missing_uids = ArrayField(models.CharField(max_length=64), default=list, editable=False)
     #: The number of consecutive imports that found no event at all.
     empty_imports = models.PositiveSmallIntegerField(default=0, editable=False)

@@ -24,7 +24,7 @@ class TenantRowManager(models.Manager[Row]):
     def get_queryset(self) -> models.QuerySet[Row]:
         # With the setting DATABASE_ROLES, PostgreSQL returns only the hotel's own row in the context of a hotel.
         # In the platform's context, PostgreSQL returns the rows of all hotels, so the filter is needed.
-        # Without the setting DATABASE_ROLES, the same is true in the context of a hotel.
+        # Without the setting DATABASE_ROLES, PostgreSQL returns the rows of all hotels in the context of a hotel, too.
         return super().get_queryset().filter(hotel_id=current_tenant().id)
 
     def read(self) -> Row:

@@ -17,7 +17,7 @@ _PUBLISHED_FIELDS = {"room", "check_in", "check_out"}
 
 
 def calls_in(text: str) -> Iterator[list[str]]:
-    """Yield the arguments of each call of audit_record in the source text of database functions."""
+    """Yield the arguments of each call of the database function `audit_record` in this SQL text."""
     text = _COMMENT.sub("", text)
     for match in re.finditer(r"(?<!FUNCTION public\.)\baudit_record\(", text):
         arguments, depth = [""], 0
@@ -33,7 +33,10 @@ def calls_in(text: str) -> Iterator[list[str]]:
 
 
 def event_types_of(argument: str) -> list[EventType]:
-    """Return the event types that an argument of a call can have. A variable can have all published types."""
+    """Return the event types that this SQL argument can name.
+
+    If the argument is a variable, return all event types that have the fields `_PUBLISHED_FIELDS`.
+    """
     if argument.startswith("'"):
         return [registry.get(argument.strip("'"))]
     return [event_type for event_type in registry.all_types() if event_type.fields >= _PUBLISHED_FIELDS]

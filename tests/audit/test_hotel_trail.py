@@ -46,7 +46,7 @@ def names(trail: list[Event]) -> list[str]:
 
 
 @pytest.mark.django_db
-def test_operations_on_a_hotel_are_recorded_in_the_hotels_and_platforms_trail(hotel: Hotel) -> None:
+def test_operations_on_a_hotel_are_recorded_in_the_trails_of_the_hotel_and_the_platform(hotel: Hotel) -> None:
     services.suspend_hotel(hotel_id=hotel.id)
     services.resume_hotel(hotel_id=hotel.id)
     services.update_hosts(hotel_id=hotel.id, slug="gamma", domains=["gamma.example"])

@@ -85,7 +85,7 @@ def test_reading_the_list_of_staff_in_the_admin_is_recorded(hotel: Hotel, staff:
         assert event.data["count"] == User.objects.count()
 
 
-def test_reading_of_pages_without_personal_data_is_not_recorded(
+def test_request_for_a_page_without_personal_data_is_not_recorded(
     hotel: Hotel, staff: Client, api: APIClient, reservations: list[UUID]
 ) -> None:
     assert api.get(f"/api/v1/reservations/{uuid7()}/").status_code == 404

@@ -41,7 +41,7 @@ def stored_text() -> str:
 
 
 @pytest.mark.django_db
-def test_erasure_removes_a_member_of_staff_from_all_events_but_keeps_entries(
+def test_erasure_of_a_member_of_staff_removes_the_personal_data_but_keeps_the_events(
     hotel: Hotel, guest_called: EventType
 ) -> None:
     with hotel_context(hotel):

@@ -31,7 +31,7 @@ HOSTS = 2_000
 class Contestant:
     """A process with one of the compared implementations.
 
-    `side` names the module of this package with the functions of the implementation, such as "side_ours".
+    `side` is the name of the module with the functions to measure, such as "side_ours".
     """
 
     def __init__(self, side: str, environment: dict[str, str]) -> None:

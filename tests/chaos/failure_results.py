@@ -1,4 +1,4 @@
-"""The results of the chaos test of the dead-letter queue: the tables of all hotels, and the record of the runs."""
+"""The results of the chaos test of the dead-letter queue, read from the hotels' tables and the file of job runs."""
 
 import json
 from collections import defaultdict
@@ -38,7 +38,7 @@ class StoredFailure:
 
 @dataclass(frozen=True)
 class Run:
-    """A line of the record file. Each run of a job appends a line when it starts and when it ends.
+    """A line of the file of job runs. Each run of a job appends a line when it starts and when it ends.
 
     `key` is the idempotency key of a Celery task, or else the id of the failure.
     """

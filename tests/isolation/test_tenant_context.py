@@ -323,7 +323,7 @@ def test_temporary_table_of_the_session_does_not_hide_a_hotels_table(connected: 
         connection.connection.pgconn.exec_(b"DROP TABLE pg_temp.marker")
 
 
-def test_quoted_placeholder_whose_value_adds_a_statement_is_refused(
+def test_placeholder_in_quotation_marks_whose_value_adds_a_statement_is_refused(
     connected: IsolationDatabase,
 ) -> None:
     with hotel_context(connected.tenant(0)), pytest.raises(NotSupportedError, match="DISCARD"):

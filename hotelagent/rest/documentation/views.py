@@ -1,4 +1,4 @@
-"""The views of the API documentation: the OpenAPI schema, Swagger UI and the list of problem types, in English."""
+"""The views of the API documentation: the OpenAPI schema, Swagger UI and the list of problem types."""
 
 from typing import Any
 

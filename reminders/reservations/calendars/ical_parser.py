@@ -227,7 +227,7 @@ class _Interpreter:
         return False
 
     def _has_own_uid(self, event: Event) -> bool:
-        """Return whether the event has a UID that no event on other dates has."""
+        """Return whether no event with other dates has the same UID as this event."""
         return len(self._newest.get(event.uid, ())) == 1
 
     def _expand(self, event: Event) -> None:

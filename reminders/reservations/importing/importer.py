@@ -84,8 +84,8 @@ class Importer:
         self._on_progress(self._report.rows, survey.row_count)
         if self._report.has_changes and not self._options.dry_run:
             if rules_filter_guests():
-                # If a guest's second stay comes first in the file, the stay was planned as the stay of a new guest.
-                # All stays are stored now, so planning all reminders again corrects the reminders of returning guests.
+                # If a guest's later stay comes first in the file, its reminders were planned as if the guest were new.
+                # Now that all stays are stored, plan all reminders again to correct the reminders of returning guests.
                 self._report.reminders += replan_all()
             self._report.rooms_created += Room.objects.count() - rooms_before
             self._record_event()

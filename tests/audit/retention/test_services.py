@@ -116,7 +116,9 @@ def test_new_log_of_a_trail_keeps_the_legal_hold(hotel: Hotel) -> None:
 @pytest.mark.parametrize(
     ("days", "ids"), [(179, {"audit.E005"}), (-1, {"audit.E005"}), (0, set()), (180, set())]
 )
-def test_check_finds_an_invalid_period_of_the_platform(days: int, ids: set[str], settings: Any) -> None:
+def test_system_check_reports_an_invalid_retention_period_of_the_platform(
+    days: int, ids: set[str], settings: Any
+) -> None:
     settings.AUDIT_KEEP_DAYS = days
     assert {problem.id for problem in run_checks() if problem.id == "audit.E005"} == ids
 

@@ -55,7 +55,7 @@ def run_sql(hotel: Hotel, statement: str, *values: Any) -> None:
 
 
 def forge_deletion(hotel: Hotel, log: Log) -> None:
-    """Delete the events of the next tile in the way of retention, but without an event."""
+    """Delete the oldest events as retention does, but record no audit event of the deletion."""
     with platform_context():
         tile = StoredTile.objects.get(log=log, level=0, number=log.first_kept // 256)
         ids = bytes(tile.ids or b"")
@@ -118,7 +118,7 @@ def verify_after(change: Callable[[Hotel, Log], None], hotel: Hotel, log: Log) -
         (delete_kept_event, 512, "is missing"),
     ],
 )
-def test_change_of_a_shortened_trail_is_found(
+def test_verification_finds_tampering_with_a_trail_from_which_retention_deleted_events(
     hotel: Hotel, shortened: Log, change: Callable[[Hotel, Log], None], position: int, reason: str
 ) -> None:
     assert verify_trail(hotel.tenant).status == Status.VALID

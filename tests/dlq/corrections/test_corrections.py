@@ -111,7 +111,9 @@ def test_second_correction_keeps_the_original_payload_and_records_a_second_event
     ]
 
 
-def test_correction_keeps_the_work_key_of_the_failure(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_corrected_failure_counts_a_repetition_of_its_original_work_as_an_occurrence(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     failure = capture_failure(room="1")
     corrected = correct(failure, {"lamp": 1, "room": "2"})
     assert corrected.work_key == failure.work_key

@@ -21,7 +21,7 @@ POLL_MILLISECONDS = 3_000
 
 @pytest.fixture
 def failures(hotel: Hotel, lamp: Lamp) -> list[Failure]:
-    """Store eight permanent failures, one of which no worker can retry, and a scheduled failure."""
+    """Store eight permanent failures and a scheduled failure. No worker can retry the eighth failure."""
     with hotel_context(hotel):
         permanent = [capture_failure(room=str(number), retry=False) for number in range(8)]
         Failure.objects.filter(id=permanent[7].id).update(name="tests.gone")

@@ -35,7 +35,7 @@ KIND = "tests.letter"
 
 @pytest.fixture
 def letter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Declare a kind of failure with a personal field, a secret field, and an open field."""
+    """Declare a kind of failure with a personal field, a secret field, and a field with harmless values."""
     schema = {
         "type": "object",
         "properties": {"room": {"type": "integer"}, "to": {"type": "string"}, "card": {"type": "string"}},

@@ -115,7 +115,7 @@ def test_task_that_retries_due_failures_skips_a_failure_that_another_worker_retr
     assert len(lamp.retried) == 1
 
 
-def test_only_one_of_a_concurrent_retry_and_discard_succeeds(hotel: Hotel, lamp: Lamp) -> None:
+def test_concurrent_retry_and_discard_of_a_failure_do_not_both_succeed(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure(retry=False)
     results = run_concurrently(

@@ -81,7 +81,7 @@ def test_task_that_fails_while_postgresql_is_down_is_captured_later(hotel: Hotel
 
 
 def claim_without_fencing(*, failure_id: Any, **_options: object) -> Failure | None:
-    """Claim a failure without a check of its status in the update.
+    """Claim a failure with an UPDATE that does not check the status of the failure.
 
     The negative control of `test_attempts_of_one_failure_do_not_overlap` uses this function. All threads of the test
     check that the failure is scheduled before one of them updates the failure.

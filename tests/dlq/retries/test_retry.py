@@ -318,7 +318,7 @@ def test_retries_and_their_results_are_recorded_in_the_audit_trail(in_hotel: Hot
     ]
 
 
-def test_due_item_of_a_failure_keeps_the_person_who_requested_its_retry(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_due_item_of_a_retry_stores_the_person_who_requested_the_retry(in_hotel: Hotel, lamp: Lamp) -> None:
     ana = Actor("user", "0198c0de-0000-7000-8000-000000000001", "ana")
     automatic = capture_failure()
     assert [item.initiator for item in due_items(automatic)] == [None]

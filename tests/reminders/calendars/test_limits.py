@@ -21,7 +21,7 @@ def calendar(events: int) -> str:
     return "\r\n".join([*lines, "END:VCALENDAR", ""])
 
 
-def test_calendar_with_more_events_than_a_request_may_have_is_refused(api: APIClient) -> None:
+def test_calendar_with_more_events_than_a_request_may_contain_is_refused(api: APIClient) -> None:
     response = api.generic("POST", URL, calendar(MAX_EVENTS_IN_REQUEST + 1), "text/calendar")
     assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid-file")
     assert "201 (limit: 200)" in response.json()["detail"]

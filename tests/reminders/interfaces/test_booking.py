@@ -137,7 +137,7 @@ def test_second_hold_replaces_the_stay_of_the_reservation(
     assert statuses(hotel) == ["cancelled", "confirmed"]
 
 
-def test_refused_hold_leaves_no_reservation_and_stays_a_hold(
+def test_refused_booking_creates_no_reservation_and_does_not_confirm_the_hold(
     api: APIClient, hotel: Hotel, rooms: list[int], dates: dict[str, str]
 ) -> None:
     hold = acquire(api, dates, rooms[0])

@@ -100,7 +100,7 @@ def test_rendering_stops_before_it_uses_much_memory(source: str) -> None:
     assert peak_memory(render_in_the_sandbox) < 5_000_000
 
 
-def test_rendering_stops_after_its_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rendering_stops_at_the_limit_of_its_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
     source = LOOP + "{% if children %}x{% endif %}" * 50 + "{% endfor %}"
     render_source(source, {"children": 0}, is_html=True)
     monkeypatch.setattr(template_limits, "MAX_RENDER_SECONDS", 0.001)
