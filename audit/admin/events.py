@@ -103,7 +103,7 @@ class EventAdmin(SavedSearchPages, ReadOnlyModelAdmin):
 
     @admin.display(description=_("related events"))
     def act_link(self, event: Event) -> SafeString:
-        """Return a link to the events of the same request, task or database transaction."""
+        """Return a link to the events of the same request, task or database transaction as this event."""
         url = reverse("admin:audit_event_changelist")
         return format_html(
             '<a class="underline" href="{}?act={}">{}</a>',

@@ -150,7 +150,7 @@ def stop(uploaded: FileImport) -> None:
     """Stop a check or an import. Rows that have already been imported are kept.
 
     The worker notices the new status at the end of its current batch, and rolls the batch back. Raises
-    FileImportStateError if no worker has to check or import the file.
+    FileImportStateError if the status of the file is neither CHECKING nor IMPORTING.
     """
     is_import = uploaded.status == ImportStatus.IMPORTING
     with transaction.atomic():

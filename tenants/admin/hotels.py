@@ -33,7 +33,7 @@ class DomainInline(TabularInline):  # type: ignore[misc]
     verbose_name_plural = _("custom domains")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False, because a domain cannot be changed. Staff remove the domain and add another domain instead."""
+        """Return False, because a domain can only be added or removed."""
         return False
 
 

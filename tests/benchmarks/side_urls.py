@@ -1,4 +1,4 @@
-"""URLs of a hotel in the REST benchmark, with a view that only authenticates and inserts a row.
+"""The URLs of a hotel in the REST benchmark, with a view that only authenticates the client and inserts a row.
 
 The duration of `POST /api/v1/locks/` is compared with the duration of this view.
 """

@@ -96,7 +96,7 @@ class Properties:
 
 
 def read_date(name: str, found: Property, *, time_zones: TimeZones) -> date | datetime:
-    """Return the date or the time of a property. A time without a time zone is the hotel's local time.
+    """Return the date, or the date and time, of a property. A time without a time zone is the hotel's local time.
 
     Characters after the date are ignored, because a damaged line break may have joined the next line to the date.
     Raises ValueError.

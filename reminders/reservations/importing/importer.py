@@ -134,7 +134,7 @@ class Importer:
     def _bookings(self, survey: Survey, *, skip: int) -> Iterator[Booking]:
         """Yield the bookings that can be stored, with their rooms. Pass each error to `on_error`.
 
-        The first `skip` rows were stored by an interrupted import. Their bookings are not yielded again.
+        The first `skip` rows are skipped, because an interrupted import has stored them.
         """
         rooms = {} if self._options.dry_run else ensure_rooms(survey.rooms.required_rooms)
         positions = count()

@@ -289,7 +289,7 @@ def test_external_failure_that_no_handler_claims_is_permanent_when_it_expires(
         assert Failure.objects.get(id=failure_id).status == "permanent"
 
 
-def test_failure_is_permanent_if_no_valid_api_key_can_process_it(hotel: Hotel) -> None:
+def test_reported_failure_is_permanent_if_no_valid_api_key_can_process_the_failure(hotel: Hotel) -> None:
     reporter = make_client(hotel, "dlq:write")
     make_client(hotel, "dlq:work", name="other")
     body = reporter.post(ENTRIES, REPORT).json()

@@ -28,7 +28,7 @@ def welcome(in_hotel: Hotel) -> Rule:
 
 
 def statuses() -> dict[str, str]:
-    """Carry out the replanning of reservations that the due queue requests, and return the status of each reminder."""
+    """Run the replanning that is in the due queue, and return the status of each reservation's reminder."""
     requested = DueItem.objects.filter(kind="replan_reservation").values_list("item_id", flat=True)
     tasks.replan_reservations([str(id_) for id_ in requested])
     assert not requested.all().exists()

@@ -192,7 +192,7 @@ def test_message_is_not_transmitted_if_the_function_before_data_raises_an_error(
     assert (len(server.messages), server.connections) == (1, 2)
 
 
-def test_before_data_is_called_before_the_first_byte_of_the_message(
+def test_function_before_data_is_called_before_the_message_is_sent(
     server: ScriptedServer, send: Sender
 ) -> None:
     """The function `before_data` of the worker stores that the transmission has started.
