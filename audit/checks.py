@@ -101,8 +101,8 @@ def check_signing_key(
 ) -> list[CheckMessage]:
     """Check that the configured key, which signs the audit trails, can be used.
 
-    Processes that do not sign need no key. A missing key file is not reported. An error would prevent the commands that
-    create the database and the key file.
+    Processes that do not sign need no key. A missing key file is not reported, because an error would prevent the
+    commands that create the database and the key file.
     """
     try:
         if keys.is_configured() and not keys.is_missing():

@@ -210,7 +210,8 @@ def _record_contact(signal: Signal, event: EventType) -> None:
 _record_object(admin_signals.object_added, events.OBJECT_ADDED)
 _record_object(admin_signals.object_changed, events.OBJECT_CHANGED)
 _record_object(admin_signals.object_deleted, events.OBJECT_DELETED)
-# The registration, creation and deletion of a hotel are only in the platform's trail: the hotel has no schema then.
+# The registration, creation and deletion of a hotel are recorded only in the platform's trail, because the hotel has no
+# schema at these times.
 _record_hotel_on_platform(tenant_signals.hotel_registered, events.HOTEL_REGISTERED)
 _record_hotel_on_platform(tenant_signals.hotel_deleted, events.HOTEL_DELETED)
 _record_hotel(tenant_signals.hotel_created, events.HOTEL_CREATED)

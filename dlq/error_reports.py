@@ -190,7 +190,7 @@ def hide_texts(report: ErrorReport, texts: Sequence[str]) -> ErrorReport:
 
 
 def _cut_end(text: str, length: int) -> str:
-    """Return at most the first `length` characters, without a word that the cut divided.
+    """Return at most the first `length` characters. If the cut divides a word, the whole word is removed.
 
     The text is redacted later, and the redaction would not recognize a part of a secret.
     """

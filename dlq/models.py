@@ -152,7 +152,7 @@ class Failure(models.Model):
     discard_reason = models.CharField(_("discard reason"), max_length=300, blank=True)
     #: The id of the Celery task whose failure was stored. Retries of the task have other ids.
     task_id = models.CharField(_("task id"), max_length=64, blank=True)
-    #: The id of the HTTP request that started the task or message that failed.
+    #: The id of the HTTP request that started the failed task or sent the failed message.
     request_id = models.CharField(_("request id"), max_length=100, blank=True)
     #: The id of the latest redrive job that reached the failure, and what the redrive did (`RedriveResult`).
     #: If a worker claims the failure for the redrive job, the id of the redrive is moved to the attempt.
@@ -191,7 +191,7 @@ class Failure(models.Model):
 
     @property
     def version(self) -> str:
-        """The version of the payload and the status, which REST clients send in `If-Match` with a correction."""
+        """The version number of the payload and the status. REST clients send it in `If-Match` with a correction."""
         return f"{self.attempt}-{self.corrections}-{self.status}"
 
     @property

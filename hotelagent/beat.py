@@ -30,7 +30,7 @@ LEASE_SECONDS = 20
 #: Seconds between two renewals of the lease. A new leader takes over after at most LEASE_SECONDS + RENEW_SECONDS.
 RENEW_SECONDS = 5.0
 #: Maximum time by which the database clock may fall behind this process's monotonic clock between two ticks.
-#: If the database clock falls behind by more than this time, the database clock was set back.
+#: A database clock that falls further behind the monotonic clock was set back.
 CLOCK_TOLERANCE = datetime.timedelta(seconds=1)
 
 
@@ -114,8 +114,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send the due tasks if this process is the leader. Return the number of seconds until the next call.
 
-        Database errors are logged. If database errors ended the process, both beat processes would end and nothing
-        would be sent.
+        Database errors are only logged. Otherwise, they would end both beat processes, and no task would be sent.
         """
         try:
             with platform_context():

@@ -21,7 +21,7 @@ EXTENDED = counter("hotelagent_holds_extended_total", "Rooms whose hold was exte
 
 
 def active_holds() -> float:
-    """Return the number of holds of all hotels that have not expired or ended.
+    """Return the number of holds in all hotels that have neither expired nor ended.
 
     The function runs a single query of the due queue, because the queue contains the expiry of each hold.
     """

@@ -91,7 +91,7 @@ FROM reminders_reminder WHERE planned_for >= %(since)s AND planned_for < %(until
 
 
 def daily_counts() -> list[DailyCounts]:
-    """Return the number of reminders of each day from a week ago to a week ahead."""
+    """Return the number of reminders for each day, from a week ago to a week from now."""
     now = timezone.now()
     parameters: dict[str, Any] = {
         "zone": current_hotel().time_zone,

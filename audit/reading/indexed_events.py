@@ -170,7 +170,7 @@ def read_unsealed_from() -> int | None:
 
 
 def _merge(periods: Sequence[int]) -> list[PeriodRange]:
-    """Return the ranges of consecutive periods."""
+    """Combine consecutive periods into ranges, and return the ranges."""
     ranges: list[PeriodRange] = []
     for period in sorted(periods):
         if ranges and ranges[-1][1] == period:

@@ -200,10 +200,10 @@ def _request_condition(request_id: str) -> IndexCondition:
 
 
 def _same_act(event_id: UUID) -> tuple[Q, list[IndexCondition]]:
-    """Return the condition for all events of the same request as the given event, and the index conditions.
+    """Return a condition for the events of the given event's request, and conditions for the search index.
 
-    If the event has no request, its task is used. If it also has no task, its database transaction is used.
-    Row changes have no request and no task, so they are found by the transactions of the other events.
+    If the event has no request, the task of the event is used, or else its database transaction. Row changes have no
+    request and no task, so they are found by the transactions of the other events.
     """
     event = Event.objects.filter(id=event_id).first()
     if event is None:

@@ -91,5 +91,5 @@ def _personal(actor: Actor) -> dict[str, Any]:
 
 
 def identifier(text: str) -> str:
-    """Return an id in the form that an event stores: of limited length, with text that PostgreSQL accepts."""
+    """Return an id in the form that an event stores: a text of limited length that PostgreSQL accepts."""
     return storable(text[:_ID_LENGTH])

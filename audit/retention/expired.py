@@ -11,7 +11,8 @@ from audit.sealing.models import Log
 from tenants.context import platform_context
 
 # Events are deleted in whole tiles. One query reads the oldest tile of each trail. The query reads no events.
-# The ids of events begin with their time in milliseconds. The last event of a full tile has the last 16 of 4,096 bytes.
+# The ids of events begin with their time in milliseconds. A full tile of the log stores 256 ids in 4,096 bytes, so the
+# last 16 bytes are the id of its last event.
 _EXPIRED = """
 SELECT log_id, hotel_id, overdue FROM (
     SELECT log.id AS log_id, log.hotel_id,
@@ -39,7 +40,7 @@ class ExpiredTrail(NamedTuple):
 
 
 def keep_days_of(log: Log) -> int:
-    """Return the retention period of the trail in days: the trail's own period, or the platform's. 0 means for ever."""
+    """Return the retention period of the trail in days: the trail's own period, or the platform's. 0 means no limit."""
     return settings.AUDIT_KEEP_DAYS if log.keep_days is None else log.keep_days
 
 

@@ -75,7 +75,7 @@ def continue_trail(hotel: Hotel, *, original_id: UUID, is_masked: bool) -> None:
     """Start a new log for a restored hotel. The new log stores the size and the root hash of the earlier log.
 
     The function runs in the transaction of the restore, on a connection without the pooler. All restored events are
-    sealed again in the new log. A masked copy has no events, so its log has no earlier log.
+    sealed again in the new log. A masked copy has no events, so its new log does not refer to an earlier log.
     """
     earlier = None if is_masked else logs.latest_log(original_id)
     _replace_log(hotel.tenant, earlier)

@@ -54,7 +54,7 @@ def sealed_hotels() -> list[Hotel]:
 def _create_log(hotel_id: UUID | None, *, predecessor: Log | None = None) -> Log:
     """Create the log of a trail. If two processes create the log simultaneously, both processes return the same log.
 
-    The retention period and the legal hold of the trail are those of its earlier log.
+    If the trail has an earlier log, the new log gets the retention period and the legal hold of the earlier log.
     """
     with transaction.atomic():
         new = Log(hotel_id=hotel_id, origin=_free_origin(hotel_id))

@@ -1,4 +1,4 @@
-"""Functions that find events by their positions in a transparency log, and positions by time."""
+"""Functions that find events by position in a transparency log, and that find positions by time."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,7 +19,7 @@ _FIND = "SELECT transaction, id FROM audit_event"
 
 
 class SealedEvent(NamedTuple):
-    """A position of a log, with the id and the row of its event. `row` is None if the event is missing."""
+    """A position in a log, with the id and the row of its event. `row` is None if the event is missing."""
 
     position: int
     id: UUID

@@ -36,7 +36,7 @@ class RunResult:
 
 
 def seal_all() -> RunResult:
-    """Seal the new events of the platform and of all hotels, until all events are sealed or the time budget is used up.
+    """Seal the new events of the platform and of all hotels. Stop when the time budget is used up.
 
     If one trail cannot be sealed, the other trails are sealed nevertheless. Raises SigningKeyError.
     """

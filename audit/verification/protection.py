@@ -26,7 +26,7 @@ TRIGGERS = {
 }
 _BODY = re.compile(r"AS \$\$(.*)\$\$", re.DOTALL)
 
-# The definition of a trigger without the schemas of the table and the function.
+# The definition of a trigger without the schema names of the table and the function.
 _DEFINITIONS = """
 SELECT relname::text, tgname::text, tgenabled::text,
     replace(replace(pg_get_triggerdef(t.oid), 'FUNCTION public.', 'FUNCTION '),

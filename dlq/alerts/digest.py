@@ -1,7 +1,7 @@
 """Alert e-mails about failures. One e-mail lists all problems that should be reported.
 
-A problem that was reported is not reported again while it lasts, except once a day. Within an hour after an e-mail,
-only a new error causes another e-mail. Two e-mails are at least `MIN_PAUSE` apart.
+While a problem lasts, it is reported once a day. Within an hour after an e-mail, only a new error causes another
+e-mail. Two e-mails are at least `MIN_PAUSE` apart.
 
 If the mail server fails, the error is logged, and the alert is sent again after `MIN_PAUSE`. A failing alert is not
 captured as a failure, because that failure could cause the next alert.

@@ -25,7 +25,7 @@ from tenants.unaudited import unaudited
 #: No transaction of the application takes longer than this period, so all older rows are committed.
 COMMIT_DELAY = datetime.timedelta(minutes=5)
 ATTEMPT_DELAY = datetime.timedelta(days=1)
-#: The figures of a tenant are counted at most once in this number of seconds.
+#: The minimum number of seconds between two counts of the failures of a tenant.
 MIN_INTERVAL = 50.0
 #: The counts of a tenant's failures take at most this share of the time of one worker.
 MAX_SHARE = 0.01

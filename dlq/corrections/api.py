@@ -114,7 +114,10 @@ class PayloadMixin(HotelViewSet):
             raise MissingScope("dlq:write")
 
     def detail_response(self, failure: Failure, status_code: int = status.HTTP_200_OK) -> Response:
-        """Return a response with the failure, its payload and its `ETag`. The view of the payload is recorded."""
+        """Return a response with the failure, its payload and its `ETag`.
+
+        An audit event records that the payload was shown.
+        """
         may_view = VIEW_SCOPE in getattr(self.request.user, "scopes", ())
         vars(failure)["shown_payload"] = show_payload(failure, may_view=may_view)
         body: Any = self.detail_serializer(failure).data

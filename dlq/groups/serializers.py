@@ -91,7 +91,7 @@ class SplitSerializer(StrictSerializer):
     text = serializers.CharField(
         max_length=MAX_CONDITION_LENGTH, required=False, help_text="A part of the error message."
     )
-    # The type differs, because the attribute `source` of the base class Field is a text.
+    # The type checker reports an error, because the base class Field has a text attribute `source`.
     source = serializers.CharField(  # type: ignore[assignment]
         max_length=100, required=False, help_text="The source of the failure."
     )

@@ -60,6 +60,6 @@ def find_subjects(failures: Iterable[Failure]) -> dict[UUID, Subject]:
                 subjects |= finder(group)
             except Exception:
                 # A payload may have any form, so the subject finder can raise any exception.
-                # The exception is only logged, because the page must show failures without a subject, too.
+                # The exception is only logged, because the page must also show failures that have no subject.
                 log.exception("failure.subject_unknown", name=name)
     return subjects

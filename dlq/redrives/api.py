@@ -46,7 +46,7 @@ class SelectionSerializer(StrictSerializer):
         help_text="The statuses of the failures. Closed failures are never covered.",
     )
     is_task = serializers.BooleanField(required=False, allow_null=True, default=None)
-    # The type checker expects a text, because the base class Field has a text attribute `source`.
+    # The type checker reports an error, because the base class Field has a text attribute `source`.
     source = serializers.CharField(**_TEXT)  # type: ignore[assignment]
     name = serializers.CharField(**_TEXT)
     fingerprint = serializers.CharField(**_TEXT, help_text="The fingerprint of a group.")

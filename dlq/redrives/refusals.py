@@ -11,7 +11,7 @@ from dlq.models import Failure, FailureStatus
 from dlq.payloads.stored import EXACT_TYPE
 from dlq.redrives.models import Redrive, RedriveAction, RedriveResult
 
-#: A failure with one of these statuses waits for a person, and so do later failures with its ordering key.
+#: Failures with these statuses wait for a person. Later failures with the same ordering key wait too.
 BLOCKING_STATUSES = (FailureStatus.PERMANENT, FailureStatus.IN_DOUBT)
 
 

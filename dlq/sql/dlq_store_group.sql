@@ -46,7 +46,7 @@ BEGIN
         SELECT fingerprint, joined_to, splits, last_seen_at, versions INTO seen
         FROM dlq_failuregroup WHERE fingerprint = dlq_find_group(original, request);
         IF NOT FOUND THEN
-            -- If a rule assigns the error to a missing group, it stays in the group with the fingerprint of the error.
+            -- If a rule assigns the error to a missing group, the error stays in the group of its fingerprint.
             RETURN original;
         END IF;
     END IF;

@@ -29,7 +29,7 @@ def add_context(provider: Callable[[], Mapping[str, str]]) -> None:
 
 
 def current_context() -> dict[str, str]:
-    """Return the fields that are added to each log line now, such as the slug of the current hotel."""
+    """Return the fields that are currently added to each log line, such as the slug of the current hotel."""
     return {name: value for provider in _context_providers for name, value in provider().items()}
 
 

@@ -79,7 +79,8 @@ def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
 
 if _path:
     # The loop renames damaged metrics files, which killed processes may have left.
-    # A new process with the process id of a killed process would fail when it opens the damaged file of this id.
+    # A new process with the process id of a killed process would fail when it opens the damaged file that the killed
+    # process left.
     for _ in read_metrics_files(Path(_path)):
         pass
 
@@ -104,7 +105,7 @@ class _DatabaseMetrics(Collector):
         self, name: str, read: Callable[[], Iterable[Metric]], describe: Callable[[], Iterable[Metric]]
     ) -> None:
         self.name, self.read, self.describe = name, read, describe
-        # Each query has a single thread. If the query hangs, later calls of the query wait for the thread and time out.
+        # Each query has its own thread. If the query hangs, later calls of the query wait for this thread and time out.
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"metrics-{name}")
 
     def collect(self) -> Iterator[Metric]:

@@ -61,7 +61,7 @@ def lock_rooms(ids: Collection[int]) -> None:
 
 
 def describe(ids: Sequence[UUID]) -> list[dict[str, Any]]:
-    """Return the allocations with these ids in the order of `ids`, in the format of `locks_describe`."""
+    """Return the allocations with these ids in the order of `ids`, in the JSON form of `locks_describe`."""
     return [row["allocation"] for row in fetch_rows(_DESCRIBE, {"ids": list(ids)})]
 
 

@@ -1,4 +1,4 @@
-"""Reads a file of rooms: finds the column of each field, and separates valid rows from invalid rows."""
+"""A reader of files of rooms. The reader finds the column of each field, and separates valid rows from invalid rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

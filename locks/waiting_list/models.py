@@ -59,7 +59,8 @@ class WaitingListEntry(models.Model):
             ),
         ]
         indexes = [
-            # The index shows after each change to an allocation whether an open waiting list entry exists.
+            # After each change to an allocation, a query with this index checks whether an open waiting list entry
+            # exists.
             models.Index(
                 fields=["joined_at"], condition=Q(status__in=OPEN_STATUSES), name="locks_waiting_open"
             ),

@@ -112,7 +112,7 @@ def claim_offer(entry_id: UUID) -> Hold:
 
 
 def cancel_entry(entry_id: UUID) -> WaitingListEntry:
-    """Cancel a waiting list entry and release its offer, which makes the next entries due.
+    """Cancel a waiting list entry and release its offer. The next entries become due.
 
     Does nothing if the entry has been cancelled or has expired. Raises WaitingListEntryNotFound or OfferAlreadyClaimed.
     """

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 #: A worker that checks or imports a file renews its lease on the file after each batch of rows.
 #: If the lease ends, another worker continues to process the file.
-#: The lease is longer than the time that a worker needs between two batches.
+#: The duration of a worker's lease. It is longer than the time that a worker needs for a batch.
 LEASE = timedelta(seconds=120)
 #: After this number of seconds, a worker stops between two batches and continues the import in a new Celery task.
 #: TIME_LIMIT must be less than CELERY_TASK_SOFT_TIME_LIMIT, which limits the duration of each task.

@@ -62,8 +62,8 @@ class RenderedMessage:
 def select_template(templates: Iterable[Template], *, languages: Iterable[str]) -> Template | None:
     """Return the template in the first language of `languages` for which there is a template.
 
-    A template in "pt" also matches the language "pt-br". If no template matches, the English template or any other
-    template is returned.
+    A template in "pt" also matches the language "pt-br". If no template matches, the English template is returned, or
+    else any other template.
     """
     by_language = {template.language.lower(): template for template in templates}
     for language in (*languages, FALLBACK_LANGUAGE):

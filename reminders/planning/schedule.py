@@ -49,7 +49,7 @@ def send_window(
 def rule_applies(rule: Rule, reservation: Reservation, *, is_returning: bool) -> bool:
     """Return whether the rule applies to the reservation, regardless of the time.
 
-    `is_returning` only matters if the rule has a guest filter (see `guest_history.returning_guests`).
+    `is_returning` is used only if the rule has a guest filter (see `guest_history.returning_guests`).
     """
     expected_statuses = {ReservationStatus.BOOKED}
     if rule.anchor == RuleAnchor.DEPARTURE:

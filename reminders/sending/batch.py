@@ -209,7 +209,7 @@ class Batch:
         self._accepted = None
 
     def store_sent(self) -> None:
-        """Store that the last message was sent. Remove the due items of all sent reminders."""
+        """Store that the last message of the batch was sent. Remove the due items of all sent reminders."""
         if self._accepted or self._sent_ids:
             _retry_while_database_is_unavailable(
                 lambda: outcomes.finish_sent(self._accepted, sent_ids=self._sent_ids)

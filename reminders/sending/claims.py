@@ -22,7 +22,7 @@ from reminders.sending.mail_settings import MailSettings
 from reminders.sending.states import SendingEvent, apply_event
 from tenants.database.functions import JsonRows, call_function
 
-#: The time after which a claim expires. A claim lasts much longer than a batch may take (`batch.TIME_LIMIT`).
+#: The time after which a claim expires. This time is much longer than the time limit of a batch (`batch.TIME_LIMIT`).
 CLAIM_TIMEOUT: timedelta = timedelta(seconds=180)
 
 _UNFINISHED = (ReminderStatus.SCHEDULED, ReminderStatus.SENDING)
@@ -43,7 +43,7 @@ class ClaimedBatch:
 
 
 def claim_due(ids: Collection[uuid.UUID], *, now: datetime) -> ClaimedBatch | None:
-    """Claim the reminders that are due, or whose claim expired before the transmission had started.
+    """Claim the due reminders, and the reminders whose previous claim expired before their transmission started.
 
     Return None if there are no such reminders. The claim needs one round trip to the database and is committed on
     return, unless a transaction is open.

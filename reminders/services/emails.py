@@ -1,4 +1,4 @@
-"""Services for the appearance of e-mails: branding, and test messages to staff."""
+"""Services that change the branding of e-mails, and that send test messages to staff."""
 
 from __future__ import annotations
 

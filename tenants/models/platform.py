@@ -15,7 +15,7 @@ class DueItem(models.Model):
     """
 
     pk = models.CompositePrimaryKey("hotel_id", "kind", "item_id")
-    # The column has no foreign key constraint, because each INSERT would lock the hotel's row in tenants_hotel.
+    # The column has no foreign key constraint, because with a constraint each INSERT would lock the hotel's row.
     hotel = models.ForeignKey(Hotel, models.CASCADE, db_index=False, db_constraint=False, related_name="+")
     kind = models.CharField(max_length=20)
     item_id = models.UUIDField()

@@ -50,7 +50,7 @@ HOTEL_HEADER = "hotel"
 #: The header with the kind of the due items in the message. Only messages that the due queue sends have this header.
 #: The due queue sends a message with this header again until its due items are processed.
 DUE_HEADER = "due"
-#: The header with an id that repeated messages for one task share, so that their deliveries are counted together.
+#: The header with an id. Repeated messages for one task have the same id, so their deliveries are counted together.
 WORK_HEADER = "work"
 #: The exceptions that Celery raises for a new task if the broker (Redis) is unreachable, full or read-only.
 BROKER_ERRORS = (OperationalError, RedisError, OSError)
@@ -153,7 +153,10 @@ class HotelTask(DjangoTask[Any, Any]):
 
     @property
     def due_ids(self) -> list[str]:
-        """Return the ids of the due items in the current message. Empty if the due queue did not send the message."""
+        """Return the ids of the due items in the current message.
+
+        The list is empty if the due queue did not send the message.
+        """
         return list((self.request.args or [[]])[0]) if DUE_HEADER in self.message_headers else []
 
     @property

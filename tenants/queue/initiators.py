@@ -21,7 +21,7 @@ INITIATOR_HEADER = "initiator"
 _KINDS = ("user", "key", "command")
 #: The models with the names of initiators. The due queue imports this module before Django has loaded the models.
 _MODELS = {"user": "tenants.User", "key": "tenants.ApiKey"}
-#: The length of the column `initiator` of due items.
+#: The maximum length of a value in the column `initiator` of due items.
 _TEXT_LENGTH = 80
 
 

@@ -1,4 +1,4 @@
-"""Repeated attempts to store that a task or a retry succeeded, in case the database is unavailable for some seconds."""
+"""Functions that store the success of a task or a retry, even if the database is unavailable for some seconds."""
 
 import logging
 import time

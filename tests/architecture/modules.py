@@ -63,7 +63,10 @@ def imported_names(node: ast.ImportFrom, module: str) -> dict[str, str]:
 
 
 def subclasses(base: type[T]) -> Iterator[type[T]]:
-    """Yield the direct and indirect subclasses of a class that are in modules imported so far."""
+    """Yield the direct and indirect subclasses of a class.
+
+    Only subclasses in imported modules are found.
+    """
     for subclass in base.__subclasses__():
         yield subclass
         yield from subclasses(subclass)

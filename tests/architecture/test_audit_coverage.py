@@ -77,7 +77,7 @@ def records(names: set[str]) -> bool:
 
 @cache
 def services() -> frozenset[str]:
-    """Return the public functions of other modules that an interface, such as an API view or a command, refers to."""
+    """Return the public functions that an interface module, such as an API view, uses from other modules."""
     return frozenset(
         reference
         for name, function in functions().items()

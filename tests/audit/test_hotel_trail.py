@@ -162,7 +162,7 @@ def test_backup_and_restore_are_recorded_in_the_hotels_trail(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_deletion_request_is_recorded_in_both_trails_if_the_deletion_fails(settings: Any) -> None:
+def test_deletion_request_is_recorded_in_both_trails_even_if_the_deletion_fails(settings: Any) -> None:
     sol = services.create_hotel(slug="sol", name="Sol")
     services.suspend_hotel(hotel_id=sol.id)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"

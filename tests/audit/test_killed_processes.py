@@ -67,7 +67,7 @@ def kill_at_each_point(hotel: Hotel, act: Callable[[str], object]) -> Iterator[s
 
 
 def rooms_and_events() -> tuple[set[str], set[str]]:
-    """Return the room numbers that the test stored, and the room numbers in the audit events."""
+    """Return two sets: the room numbers that the test stored, and the room numbers in the audit events."""
     rooms = set(Room.objects.filter(floor=99).values_list("number", flat=True))
     created = Event.objects.filter(event="room.created", data__floor=99)
     return rooms, {event.data["number"] for event in created}

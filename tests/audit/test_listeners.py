@@ -112,9 +112,7 @@ def test_denied_admin_page_is_recorded(hotel: Hotel) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", ["%00", "a%09%0b", "%1b[31m", "%e2%80%ae", "%ed%a0%80", "x" * 5000])
-def test_denied_request_with_unusual_characters_in_its_path_is_denied_and_recorded(
-    hotel: Hotel, text: str
-) -> None:
+def test_denial_of_a_request_with_unusual_characters_in_its_path_is_recorded(hotel: Hotel, text: str) -> None:
     client = Client(SERVER_NAME=HOST)
     with hotel_context(hotel):
         desk = User.objects.create_user(username="desk", password=None, role=Role.FRONT_DESK)

@@ -32,7 +32,7 @@ def test_event_type_with_a_reserved_field_raises_invalid_event_type(field: str) 
         registry.register("lamp.lit", description="", fields=(field,))
 
 
-def test_event_type_with_a_plain_and_personal_field_of_one_name_is_invalid() -> None:
+def test_event_type_with_a_plain_and_a_personal_field_of_the_same_name_is_invalid() -> None:
     with pytest.raises(InvalidEventType, match="only one"):
         registry.register("lamp.lit", description="", fields=("room",), personal=("room",))
 

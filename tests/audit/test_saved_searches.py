@@ -113,7 +113,7 @@ def test_search_with_the_name_of_another_search_of_the_person_replaces_it(in_hot
 @pytest.mark.parametrize(
     ("name", "query"), [("  ", QUERY), ("n" * 81, QUERY), ("Lamps", ""), ("Lamps", "text=" + "x" * 2000)]
 )
-def test_search_without_a_name_or_filters_or_with_long_ones_is_refused(
+def test_search_whose_name_or_filters_are_missing_or_too_long_is_refused(
     in_hotel: Hotel, name: str, query: str
 ) -> None:
     with pytest.raises(InvalidSavedSearch):

@@ -54,7 +54,7 @@ def measure(ids: list[str]) -> list[Row]:
 
 @contextmanager
 def _both(running: Servers) -> Iterator[tuple[Contestant, Contestant]]:
-    """Start a process for the audit trail and a process for django-auditlog, each with its own database."""
+    """Start a process for hotelagent's audit trail and a process for django-auditlog, each with its own database."""
     for name in ("bench_ours", "bench_peer"):
         create_database(running, name)
     quiet = {"LOG_LEVEL": "ERROR", "DEBUG": "0"}

@@ -112,7 +112,7 @@ class _Session(asyncio.Protocol):
         self.transport.write(b"220 sink\r\n")
 
     def data_received(self, data: bytes) -> None:
-        """Process the commands that arrived together, and send all replies in one write, as RFC 2920, 3.2 requires."""
+        """Process the commands that arrived together, and send all replies in one write, as required by RFC 2920."""
         self.buffer += data
         self._process_buffer()
         if self.replies:

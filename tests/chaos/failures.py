@@ -149,7 +149,7 @@ def _send(index: int, number: int) -> None:
 
 
 def decide_about_doubts() -> None:
-    """Discard the failures in doubt whose job was completed, as a member of staff would do.
+    """Discard each failure that has the status "in doubt" and whose job was completed, as staff would do.
 
     The remaining failures stay in doubt.
     """

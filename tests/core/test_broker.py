@@ -122,7 +122,7 @@ def test_worker_that_is_killed_while_it_restores_messages_blocks_other_workers_f
 
 
 def connect(url: str = settings.REDIS_URL, **options: Any) -> Connection:
-    """Return a connection whose idle consumers would wait for a minute."""
+    """Return a connection to Redis. A consumer of this connection waits up to a minute for a message."""
     connection = Connection(
         url, transport=Transport, transport_options={"global_keyprefix": "test:", **options}
     )

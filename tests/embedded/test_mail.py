@@ -23,7 +23,7 @@ from hotelagent.embedded import ports
 
 @dataclass
 class Mailer:
-    """A running development mail server with the ports that the server listens on."""
+    """A running mail server for development, and the ports on which the server listens."""
 
     smtp_port: int
     web_port: int

@@ -1,4 +1,4 @@
-"""Tests of the number of network messages per transaction, and of connections after an error or an interruption."""
+"""Tests of the number of network messages in a transaction, and of connections after errors and interruptions."""
 
 from __future__ import annotations
 

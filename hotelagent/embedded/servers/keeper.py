@@ -34,7 +34,7 @@ def services(home: Path) -> tuple[Postgres, Valkey]:
 
 
 class Keeper:
-    """Starts the embedded servers, restarts a server that ends unexpectedly, and stops all servers in the end."""
+    """Starts the embedded servers, restarts a server that ends unexpectedly, and finally stops all servers."""
 
     def __init__(self, home: Path) -> None:
         self.run = home / "run"

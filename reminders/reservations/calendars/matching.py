@@ -88,7 +88,7 @@ class ReservationFinder:
 
     @cached_property
     def _ids(self) -> dict[str, UUID]:
-        """Maps UIDs to the ids of the reservations that this calendar had when the import began."""
+        """Return a dict from UIDs to the ids of the reservations that this calendar had when the import began."""
         reservations = Reservation.objects.filter(calendar_digest=self._source.digest)
         return dict(reservations.values_list("calendar_uid", "id"))
 

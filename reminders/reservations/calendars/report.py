@@ -33,7 +33,7 @@ class CalendarReport:
     without_room: list[EventProblem] = field(default_factory=list)
     #: Imported events whose meaning is doubtful, such as events with a repeated UID.
     warnings: list[EventProblem] = field(default_factory=list)
-    removed: int = 0  # Bookings that were cancelled because they are missing from the calendar.
+    removed: int = 0  # The bookings that were cancelled because the calendar no longer lists them.
     closed_nights: int = 0
 
     def as_json(self, *, limit: int | None = None, detail: Callable[[str], Any] = str) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def inspect_file(file: BookingsFile, options: ImportOptions | None = None) -> In
 
 
 def date_columns(header: Sequence[str], indexes: Mapping[str, tuple[int, ...]]) -> dict[str, DateColumn]:
-    """Return an empty `DateColumn` for each date field. Date fields that have no column in the file are omitted."""
+    """Return an empty `DateColumn` for each date field that has a column in the file."""
     return {name: DateColumn(header[indexes[name][0]]) for name in DATE_FIELDS if name in indexes}
 
 

@@ -49,9 +49,9 @@ def find_suspension_reasons(
 
 
 def find_overdue_items(hotel: Hotel) -> QuerySet[DueItem]:
-    """Return the entries of the hotel's due queue whose due time has passed, except for recurring entries.
+    """Return the due items of the hotel that are overdue, without recurring items such as calendar imports.
 
-    A worker may have processed these entries after the backup was made. Calendar imports are recurring, for example.
+    A worker may have processed these items after the backup was made.
     """
     recurring = [kind.name for kind in due.kinds().values() if kind.recurring]
     return DueItem.objects.filter(hotel_id=hotel.id, due_at__lte=Now()).exclude(kind__in=recurring)

@@ -22,9 +22,9 @@ WHERE transaction >= %(sealed)s
 
 
 def record_old_events(event_type: EventType, tenant: Tenant, number: int, *, days: int = OLD_DAYS) -> Log:
-    """Record and seal events that appear to be recorded a number of days ago, and return the log.
+    """Record events that appear to be `days` days old, seal the events, and return the log.
 
-    Earlier events of the trail that are not sealed yet appear to be so old, too.
+    Unsealed events that the trail already contains appear to be equally old.
     """
     sealed = logs.open_log(tenant.id).sealed_transaction
     with context_of(tenant):

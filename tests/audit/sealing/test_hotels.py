@@ -52,7 +52,7 @@ def test_deletion_of_a_hotel_keeps_its_log_and_reports_the_last_checkpoint(
     assert log.closed_at is not None
 
 
-def test_hotel_is_deleted_although_its_log_cannot_be_sealed(
+def test_hotel_is_deleted_even_if_its_log_cannot_be_sealed(
     sol: Hotel, lamp_lit: EventType, settings: Any
 ) -> None:
     settings.AUDIT_SIGNING_KEY = ""

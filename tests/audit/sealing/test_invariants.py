@@ -65,7 +65,7 @@ def test_32_writers_with_different_clocks_and_a_long_transaction_lose_no_event(
     control = KeyOrderReader()
 
     def skewed_uuid7() -> UUID:
-        """Return an id from the clock of the current thread. Every second thread has a clock that is slow."""
+        """Return an id with the time of the current thread's clock. The clocks of half of the threads are slow."""
         is_behind = threading.current_thread().name.endswith(("1", "3", "5", "7", "9"))
         return UUID(int=uuid7().int - (5_000 << 80 if is_behind else 0))
 

@@ -103,7 +103,7 @@ def test_search_by_each_filter_reads_only_index_entries_and_their_events(many_ev
 def test_search_without_the_entries_of_the_index_misses_sealed_events(
     hotel: Hotel, many_events: None
 ) -> None:
-    """The control of the tests above and below: the events are found because of the entries."""
+    """A negative control: a search finds no sealed events if the entries are missing in the index."""
     search = EventSearch(subject_id="room-7")
     assert len(search.apply(Event.objects.all())[:51]) == 51
     with direct_connection(), hotel_context(hotel):
@@ -147,7 +147,7 @@ def test_pages_of_a_search_contain_each_event_once_in_both_directions(
 def test_unsealed_event_with_an_old_id_is_found_before_and_after_sealing(
     hotel: Hotel, lamp_lit: EventType, many_events: None
 ) -> None:
-    """A writer whose clock is slow, or whose transaction was open for long, records an event with an old id."""
+    """A writer whose clock is slow, or whose transaction was open for a long time, records an event with an old id."""
     search = EventSearch(subject_id="late")
     old_id = UUID(int=first_uuid7_at(timezone.now() - 2 * DAY).int | uuid7().int & 0xFFFF_FFFF)
     event = record(lamp_lit, subject=("lamp", "late"), colour="red")

@@ -81,7 +81,10 @@ def test_export_of_a_log_of_any_size_is_valid(verifier: Verifier, size: int) -> 
 def test_export_of_the_events_that_retention_has_kept_is_valid(
     verifier: Verifier, size: int, first_kept: int
 ) -> None:
-    """Retention deletes the tiles of level 0 before the first kept event. The control needs one of these tiles."""
+    """Retention deletes the tiles of level 0 before the first kept event.
+
+    As a negative control, an export that needs one of these tiles fails.
+    """
     trail = Trail(size)
     trail.log.tiles = {
         tile: hashes

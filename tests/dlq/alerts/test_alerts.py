@@ -44,7 +44,7 @@ def manager(in_hotel: Hotel) -> User:
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that moves the clock of the alerts forward by the given time."""
+    """Return a function that moves the clock of the alerts forward by a given duration."""
 
     def pass_time(**period: float) -> None:
         moment = vars(digest)["database_now"]() + timedelta(**period)

@@ -174,7 +174,9 @@ def test_failure_of_idempotent_work_can_be_claimed_again_after_its_lease_has_exp
     assert (again["id"], again["fencing_token"]) == (entry["id"], 2)
 
 
-def test_failure_of_non_idempotent_work_is_in_doubt_after_its_lease(pms: APIClient, hotel: Hotel) -> None:
+def test_failure_of_non_idempotent_work_is_in_doubt_after_its_lease_expires(
+    pms: APIClient, hotel: Hotel
+) -> None:
     report_due(pms, hotel)
     [entry] = claim(pms)
     lose_lease(hotel, entry)

@@ -135,7 +135,7 @@ def test_unretryable_platform_failure_becomes_permanent_when_it_expires(platform
 
 @pytest.mark.django_db
 def test_hotel_failure_is_retried_despite_10_000_older_unretryable_failures(hotel: Hotel, lamp: Lamp) -> None:
-    """The dispatcher claims due failures in batches until none is left.
+    """The dispatcher claims due failures in batches, until no due failure is left.
 
     As a negative control, the first batch does not contain the failure that can be retried.
     """

@@ -69,7 +69,7 @@ def test_time_limit_of_a_kind_of_failure_ends_only_retries_of_this_kind(hotel: H
 
 
 @pytest.mark.django_db
-def test_time_limit_of_a_kind_of_failure_limits_the_retries_of_its_celery_task(
+def test_celery_task_is_retried_with_the_time_limit_of_its_kind_of_failure(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, Any]] = []

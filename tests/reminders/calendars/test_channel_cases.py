@@ -390,7 +390,7 @@ def test_channel_can_replace_its_closure_with_a_booking_of_the_same_nights(
     assert sync(calendar)["without_room"] == []
 
 
-def test_booking_that_includes_a_closed_night_gets_no_stay_and_closes_its_other_nights(
+def test_booking_without_a_stay_because_of_a_closed_night_closes_its_other_nights(
     link: Link, rooms: list[Room]
 ) -> None:
     services.close_room(room=rooms[0].id, nights=Span(date(2027, 6, 2), date(2027, 6, 3)), reason="paint")

@@ -29,7 +29,7 @@ def rooms(hotel: Hotel) -> list[int]:
 
 @pytest.fixture
 def dates(hotel: Hotel) -> dict[str, str]:
-    """Return the arrival and the departure of the bookings: two nights from tomorrow."""
+    """Return the arrival and departure dates of a stay of two nights that begins tomorrow."""
     with hotel_context(hotel):
         arrival = selectors.today() + datetime.timedelta(days=1)
     return {"arrival": arrival.isoformat(), "departure": (arrival + datetime.timedelta(days=2)).isoformat()}
@@ -164,7 +164,7 @@ def test_stay_of_another_reservation_is_refused(
     assert "A1" in response.json()["detail"]
 
 
-def test_stay_without_a_reservation_is_not_freed_by_a_cancellation(
+def test_cancelled_reservation_does_not_free_a_stay_that_is_not_linked_to_it(
     api: APIClient, rooms: list[int], dates: dict[str, str]
 ) -> None:
     """The negative control: without `hold`, the reservation and the stay are not connected."""

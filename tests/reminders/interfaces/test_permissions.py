@@ -17,7 +17,7 @@ BRANDING = "/admin/reminders/emailbranding/1/change/"
 
 @pytest.fixture
 def login(in_hotel: Hotel) -> Login:
-    """Return a function that creates a test client in which a member of staff with the role is logged in."""
+    """Return a function that creates a test client. A member of staff with the given role is logged in."""
 
     def log_in(role: Role) -> Client:
         client = Client(SERVER_NAME=ALPHA_HOST)

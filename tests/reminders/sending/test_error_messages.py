@@ -118,7 +118,7 @@ def error_texts(
 ) -> dict[str, str]:
     """Cause an error while the reminder is sent.
 
-    Return the expected error text by language code.
+    Return a dict from language codes to the expected error texts.
     """
     cause_error, english, spanish = request.param
     cause_error(reminder, smtp, settings)
