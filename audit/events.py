@@ -47,7 +47,7 @@ DEACTIVATED = _register_security(
     severity=Severity.NOTICE,
 )
 # The field `hotel` has the id of the hotel. The event does not contain the name of the erased person.
-# The platform's trail has this event too, because a backup of the hotel that is restored later may lack the event.
+# The event is also recorded in the platform's trail, because an older backup of the hotel does not contain the event.
 STAFF_ERASED = register(
     "staff.erased",
     description=_("{actor} erased the account and the personal data of {subject}"),

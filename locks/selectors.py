@@ -86,7 +86,7 @@ class Clash:
         }
 
 
-# The subquery has no condition on the room. With such a condition, PostgreSQL would scan the index once for each room.
+# The subquery has no condition on the room, because such a condition makes PostgreSQL scan the index for each room.
 # The rooms of a type are returned as one JSON document, because psycopg converts a JSON document faster than rows.
 _AVAILABILITY = """
 SELECT room.room_type, count(*) AS rooms,

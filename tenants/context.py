@@ -100,7 +100,7 @@ class Actor:
 
     @property
     def responsible(self) -> Actor:
-        """Return the person or API key that started the task or command, or this actor if it acts directly."""
+        """Return the person or API key that started this task or command. For other actors, return the actor."""
         return self.initiator or self
 
 

@@ -121,8 +121,8 @@ class ContentFilter(_TextFilter):
 class TrailPeriodFilter(PeriodFilter):
     """The filter by period.
 
-    The filter stores the entered period in the request, and `search_of` applies the period. The search then also limits
-    the range of the primary key, so that the search can use an index.
+    The filter stores the entered period in the request, and the function `search_of` applies the period. The search
+    also limits the range of the primary key, so that the search can use an index.
     """
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
@@ -172,7 +172,7 @@ _PERIOD_NAMES = [f"at_{end}_{part}" for end in ("from", "to") for part in (0, 1)
 
 
 def query_of(parameters: QueryDict) -> str:
-    """Return the filters in the parameters of the event list as a query string, without the page and the order."""
+    """Return a query string with the filters of the event list, but without the page and the order."""
     values = [(name, parameters.get(name, "").strip()) for name in (*_PERIOD_NAMES, *_NAMES)]
     return urlencode([(name, value) for name, value in values if value])
 

@@ -88,9 +88,9 @@ def delete_batch(log_id: UUID, tenant: Tenant) -> Batch:
 
 
 def _expired_tiles(log: Log, tenant: Tenant, before: datetime.datetime) -> list[StoredTile]:
-    """Return the oldest full tiles of the log, up to the first tile that has an event of the time `before` or later.
+    """Return the oldest tiles (blocks of 256 events) of the log whose events are all older than the time `before`.
 
-    Raises RetentionRefused if an event of such a tile is missing.
+    Raises RetentionRefused if an event of these tiles is missing.
     """
     first = log.first_kept // TILE_WIDTH
     tiles = list(

@@ -28,8 +28,8 @@ def change_retention(log: Log, *, keep_days: int | None, legal_hold: bool, reaso
     """Change the retention period and the legal hold of a trail. Return False if nothing changed.
 
     If `keep_days` is None, the platform's retention period applies. 0 keeps the events for ever. The change is recorded
-    in the platform's trail and in the hotel's trail. Waits for a deletion of events that is running. Raises
-    InvalidRetention.
+    in the platform's trail and in the hotel's trail. If events of the trail are being deleted, the function waits for
+    the end of the deletion. Raises InvalidRetention.
     """
     if keep_days and not MIN_KEEP_DAYS <= keep_days <= MAX_KEEP_DAYS:
         raise InvalidRetention(

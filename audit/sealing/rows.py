@@ -158,7 +158,7 @@ def first_unsealed_id(after: Key) -> UUID | None:
 
 
 def count_unsealed(after: Key, limit: int) -> tuple[int, datetime | None]:
-    """Return the number of visible events after the place `after`, and the time of the oldest of these events.
+    """Return the number of events after the key `after`, and the time of the oldest of these events.
 
     At most `limit` events are counted.
     """

@@ -12,7 +12,7 @@ from tenants.context import current_tenant
 from tenants.database.function_migrations import sources
 from tenants.tracked_rows import TrackedTable
 
-#: The triggers of `audit_event`, with the definition of each trigger after the name of the table.
+#: Maps each trigger of `audit_event` to the two parts of its definition: before and after the name of the table.
 TRIGGERS = {
     "audit_event_append_only": (
         "BEFORE TRUNCATE",
@@ -60,7 +60,7 @@ WHERE EXISTS (SELECT FROM unnest(setconfig) AS value WHERE value LIKE 'session_r
 def check_protection() -> None:
     """Check the triggers and privileges of the current tenant's trail and of the tracked tables.
 
-    Raises InvalidTrail without a position.
+    Raises InvalidTrail. The error contains no position in the log, because the problem is not in an event.
     """
     schema = current_tenant().schema
     tables = tables_of_current_tenant()

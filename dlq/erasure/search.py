@@ -1,7 +1,7 @@
 """The search for an identifier of a guest in the failures of a hotel or of the platform.
 
-No index finds a part of a payload, so all failures are read. Identifiers are compared by their keyed digests, so the
-same search works when an erasure is applied again after a restore: by then, only the digest is known.
+No index finds a part of a payload, so all failures are read. Identifiers are compared by their keyed digests, because
+only the digest is known when an erasure is applied again after a restore.
 """
 
 import hmac

@@ -72,7 +72,7 @@ def _step(redrive: Redrive) -> timedelta | None:
         return None
     if pending and not outcomes[AttemptOutcome.RUNNING]:
         # A failure that was closed before an attempt began has no result, but is not pending any more.
-        # So count the failures that still wait for an attempt.
+        # The query therefore counts the failures that still wait for an attempt.
         pending = coverage.waiting(redrive).count()
     if redrive.status == RedriveStatus.CANARY and not pending and _room(redrive, pending) == 0:
         redrive.status = RedriveStatus.RUNNING

@@ -99,8 +99,8 @@ def _start(failure: Failure, *, number: int | None) -> None:
     """Start the retry of a failure that is due.
 
     If the kind of the failure has a time limit, the retry runs in a separate Celery message with this limit. Otherwise
-    the retry runs in this process. Failures that this worker cannot retry are postponed or wait for their external
-    handler.
+    the retry runs in this process. A failure whose handler is in another system waits for this handler. Other
+    failures that this worker cannot retry are postponed.
     """
     kind = find_kind(failure.name)
     if is_external(failure.name):

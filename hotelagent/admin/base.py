@@ -33,7 +33,7 @@ MAX_SELECTED = 500
 
 
 class HotelChangeList(ChangeList):  # type: ignore[misc]
-    """Unfold's change list. A filter with an impossible value is an invalid filter, not a server error."""
+    """Unfold's change list. An impossible value in a filter is handled as an invalid filter, without a server error."""
 
     def get_filters(self, request: HttpRequest) -> Any:
         try:

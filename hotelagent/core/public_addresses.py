@@ -49,7 +49,7 @@ _SPECIAL_IPV4 = tuple(
 #: The only IPv6 network of public unicast addresses. All other IPv6 networks are reserved or private.
 _PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")
 #: Networks inside 2000::/3 that are not the public internet.
-#: They are listed at https://www.iana.org/assignments/iana-ipv6-special-registry/.
+#: These networks are listed at https://www.iana.org/assignments/iana-ipv6-special-registry/.
 _SPECIAL_IPV6 = tuple(
     ipaddress.IPv6Network(network)
     for network in (
@@ -63,7 +63,7 @@ _SPECIAL_IPV6 = tuple(
 _IPV4_IN_LAST_BYTES = tuple(
     ipaddress.IPv6Network(network)
     for network in (
-        "::/96",  # IPv4-compatible (RFC 4291, 2.5.5.1). Contains :: and ::1.
+        "::/96",  # IPv4-compatible addresses, including :: and ::1 (RFC 4291, 2.5.5.1)
         "::ffff:0:0/96",  # IPv4-mapped (RFC 4291, 2.5.5.2)
         "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765, SIIT)
         "64:ff9b::/96",  # NAT64 with the well-known prefix (RFC 6052)

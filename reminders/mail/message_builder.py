@@ -47,7 +47,7 @@ class _HeaderPolicy(Compat32):
 
 
 class ReminderMessage(EmailMultiAlternatives):
-    """An e-mail message with the same content as Django's message, but written faster.
+    """An e-mail message with the same content as Django's message, but converted to bytes faster.
 
     To choose a MIME boundary, Python searches all parts of the message. This class uses random boundaries instead.
     """

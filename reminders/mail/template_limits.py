@@ -114,7 +114,7 @@ def check_source(source: str) -> None:
 
 
 def check_depth(depth: int) -> None:
-    """Raise InvalidTemplate if `depth` tags are open at the same time and this is more than the limit."""
+    """Raise InvalidTemplate if `depth`, the number of tags that are open at the same time, exceeds the limit."""
     if depth > MAX_DEPTH:
         raise _error(_("The tags are nested too deeply (limit: {limit} levels)."), limit=MAX_DEPTH)
 

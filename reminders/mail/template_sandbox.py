@@ -146,7 +146,7 @@ _TEXT_ENGINE = SandboxEngine(autoescape=False)
 
 @functools.lru_cache(maxsize=256)
 def compile_template(source: str, *, is_html: bool) -> Template:
-    """Return the compiled template. Raises TemplateSyntaxError, or InvalidTemplate for a limit."""
+    """Return the compiled template. Raises TemplateSyntaxError, or InvalidTemplate if a limit is exceeded."""
     return _SandboxTemplate(source, engine=_HTML_ENGINE if is_html else _TEXT_ENGINE)
 
 

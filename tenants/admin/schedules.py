@@ -89,7 +89,7 @@ class PeriodicTaskAdmin(PlatformModelAdmin):
             return gettext("The time zone of the crontab is not known. Choose another crontab.")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        # The query does not load the crontabs, because one crontab with an unknown time zone would make it fail.
+        # The query does not load the crontabs, because a crontab with an unknown time zone raises an error.
         return super().get_queryset(request).select_related("interval")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:

@@ -98,8 +98,7 @@ def store_script() -> str:
     """Dump the template schema and store the dump as the script for new hotels. Return its schema version.
 
     Needs the direct connection. The update of the stored script waits for transactions that provision a hotel with the
-    old script. A query for outdated hotels after this function therefore finds these hotels. Raises
-    pgtools.ProgramFailed.
+    old script, so that a later query for outdated hotels finds these hotels. Raises pgtools.ProgramFailed.
     """
     with platform_context(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

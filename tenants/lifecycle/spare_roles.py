@@ -41,7 +41,7 @@ def take_hotel_id() -> UUID:
 
 
 def refill_sql(logins: DatabaseLogins) -> str:
-    """Return the SQL statements that create BATCH roles in advance, or an empty string if such spare roles exist.
+    """Return the SQL statements that create `BATCH` spare roles, or an empty string if there are spare roles.
 
     This function inserts a `SpareRole` row for each new role. To create the roles, the caller must execute the returned
     statements in the same transaction. Needs the direct connection and the context of the platform.

@@ -285,7 +285,7 @@ def get_task(name: str) -> Any:
 
 @cache
 def _import_task_modules() -> None:
-    """Import all modules with tasks. Cached, because an import takes 100 ms and is tried for each unknown task."""
+    """Import all modules with tasks, but only once per process, because each unknown task calls this function."""
     current_app.loader.import_default_modules()
 
 

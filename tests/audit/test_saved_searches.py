@@ -81,7 +81,7 @@ def test_search_of_another_hotel_is_not_visible_even_to_raw_sql(hotel: Hotel, ot
         assert len(list(SavedSearch.objects.raw("SELECT * FROM audit_savedsearch"))) == 2
 
 
-def test_search_is_saved_and_deleted_by_readers_of_the_trail_with_post_only(
+def test_saving_or_deleting_a_search_requires_post_and_permission_to_read_the_trail(
     staff: Client, hotel: Hotel
 ) -> None:
     desk = client_with_role(Role.FRONT_DESK, hotel)

@@ -124,7 +124,7 @@ def test_text_filter_searches_values_but_not_salts_and_has_no_wildcards(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_id_of_an_event_finds_all_events_of_the_same_request_or_task(
+def test_search_for_an_event_id_returns_all_events_of_the_same_request_or_task(
     api: APIClient, hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with hotel_context(hotel):

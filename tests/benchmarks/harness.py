@@ -88,7 +88,7 @@ def take_turns(
 ) -> dict[str, list[float]]:
     """Call `measure` with each name in each round, and return the measured values by name.
 
-    Each round begins with another name, so that no name is always measured first.
+    The rounds begin with different names, so that no name is always measured first.
     """
     values: dict[str, list[float]] = {name: [] for name in names}
     for number in range(rounds):

@@ -148,7 +148,7 @@ def _size_and_count() -> tuple[int, int]:
 
 
 def fill(few: int, many: int) -> None:
-    """Insert events into two new hotels, and store that all of these events are sealed."""
+    """Insert events into two new hotels, and mark all of these events as sealed."""
     for slug, count in (("few", few), ("many", many)):
         services.create_hotel(slug=slug, name=slug)
         with direct_connection(), hotel_context(_hotel(slug)), connection.cursor() as cursor:

@@ -19,7 +19,7 @@ def call_on_threads(
 ) -> float:
     """Call a function repeatedly on several threads for some seconds. Return the number of calls per second.
 
-    Each thread has its own database connection. `prepare(number of the thread)` yields the function.
+    Each thread has its own database connection, and calls the function that `prepare` yields for the thread's number.
     """
     counts = [0] * threads
     start = threading.Barrier(threads)

@@ -59,7 +59,7 @@ def memory() -> float:
 
 
 def acquire() -> float:
-    """Return the time in seconds for acquiring a hold in the first hotel, which the connection has used before."""
+    """Acquire a hold in the first hotel, which the connection has used before. Return the duration in seconds."""
     return _acquire_and_release(_hotels()[0], 0)
 
 

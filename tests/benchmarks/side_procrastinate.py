@@ -32,7 +32,7 @@ def prepare() -> None:
 def run_jobs(count: int, processes: int, concurrency: int) -> float:
     """Let workers execute `count` jobs that do nothing. Return the number of jobs per second.
 
-    The time is measured by the database, from the first start to the last end of a job.
+    The duration is measured by the database's clock, from the start of the first job to the end of the last job.
     """
     url = os.environ["DATABASE_DIRECT_URL"]
     with psycopg.connect(url, autocommit=True) as connection:

@@ -178,7 +178,7 @@ def check_nothing_is_lost(results: Results) -> None:
 
 
 def check_once(results: Results, interrupted: int) -> None:
-    """Check that attempts do not overlap, and that a job that must not run twice is in doubt after a lost attempt."""
+    """Check that attempts do not overlap. A job that must not run twice must be in doubt after a lost attempt."""
     assert not results.overlapping_attempts()
     assert not results.overlapping_runs((IDEMPOTENT, ONCE, ORDERED))
     once = [failure for failure in results.failures if failure.name == ONCE]

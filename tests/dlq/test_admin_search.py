@@ -72,7 +72,7 @@ def test_list_without_a_filter_shows_all_failures(staff: Client, oldest: Failure
     assert NOTICE not in page
 
 
-def test_search_in_a_period_reads_the_newest_failures_before_its_end(
+def test_search_in_a_period_reads_the_newest_failures_before_the_end_of_the_period(
     staff: Client, hotel: Hotel, oldest: Failure
 ) -> None:
     with hotel_context(hotel):

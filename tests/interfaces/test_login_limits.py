@@ -56,7 +56,7 @@ def assert_throttled(response: HttpResponse) -> None:
     assert int(response["Retry-After"]) >= 1
 
 
-def test_attempts_under_new_names_are_refused_by_address_without_hashing(
+def test_logins_above_the_limit_of_the_ip_address_are_refused_without_hashing_passwords(
     hotel: Hotel, hashed: type[CountingHasher]
 ) -> None:
     for number in range(ADDRESS_LIMIT):

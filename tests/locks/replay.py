@@ -56,9 +56,9 @@ def load_bookings(hotel: str, *, moved_to: date, days: int | None = None) -> lis
 
 
 def room_counts(bookings: list[Booking]) -> dict[str, int]:
-    """Return how many rooms of each type the bookings that are never cancelled need on the busiest night.
+    """Return the number of rooms of each type that are occupied on the busiest night.
 
-    The other bookings also need rooms, so a hotel with these rooms is sometimes full, and must refuse some bookings.
+    Bookings that are cancelled later are not counted. So a hotel with these rooms must refuse some bookings.
     """
     occupied: dict[str, Counter[int]] = defaultdict(Counter)
     for booking in bookings:

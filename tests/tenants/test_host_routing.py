@@ -29,7 +29,7 @@ def cache(settings: object) -> Iterator[host_routing.RoutingCache]:
 
 
 def assert_within(seconds: float, condition: Callable[[], bool]) -> None:
-    """Wait until the condition is true. Fail if a check that begins after `seconds` seconds still finds it false."""
+    """Wait until the condition is true. Fail if the condition is still false after `seconds` seconds."""
     started = time.monotonic()
     while True:
         begun = time.monotonic()

@@ -65,7 +65,7 @@ def running_servers() -> Iterator["ServerAccess"]:
 
 
 class ServerAccess:
-    """Holds the locks that keep the embedded servers running while this process uses the servers.
+    """The holder of the file locks that keep the embedded servers running while this process uses the servers.
 
     The module `keeper` explains how the locks are used.
     """

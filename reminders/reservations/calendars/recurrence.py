@@ -116,8 +116,8 @@ def recurrence_day(properties: Properties, *, start: date | datetime, time_zones
 def _rule(text: str, zone: tzinfo | None) -> str:
     """Return the recurrence rule with its UNTIL date as a local time without a time zone.
 
-    The local time is in the event's time zone. `rrulestr` ignores time zones, because it is called with a naive start
-    and `ignoretz`.
+    The local time is in the event's time zone. The caller passes a naive start and `ignoretz` to `rrulestr`, so that
+    dateutil ignores time zones.
     """
     parts = dict(part.strip().partition("=")[::2] for part in text.upper().split(";") if part.strip())
     # dateutil would never return if the INTERVAL were 0.

@@ -1,7 +1,7 @@
 """Correction of the positions in PostgreSQL's errors.
 
-PostgreSQL counts the position from the SET statements that the backend sends before each statement. The corrected error
-contains the position in the caller's statement.
+The backend sends SET statements before each statement, and PostgreSQL includes them when it counts the position. The
+corrected error contains the position in the caller's statement.
 """
 
 from __future__ import annotations

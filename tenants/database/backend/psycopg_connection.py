@@ -1,4 +1,4 @@
-"""The psycopg connection of Django's connection object. It sends SET statements before each statement."""
+"""The psycopg connection of the database backend, which sends SET statements before each statement."""
 
 from __future__ import annotations
 

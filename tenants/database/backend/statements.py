@@ -122,7 +122,7 @@ def classify_template(text: str) -> Statement | None:
     that contains the values.
     """
     if len(text) > _LONG_TEXT:
-        # Replace each list of placeholders by one placeholder, so that the cache key does not depend on its length.
+        # Replace each list of placeholders by one placeholder, so that the list's length does not change the cache key.
         text = _ROW_LIST.sub("(%s)", _PLACEHOLDER_LIST.sub("%s", text))
         if len(text) > _LONGEST_CACHED_TEMPLATE:
             return _parse_template(text)

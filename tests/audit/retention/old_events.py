@@ -1,4 +1,4 @@
-"""Functions that record events of the past, and read what retention leaves of a trail."""
+"""Functions that record old events, and read the events and tiles that remain after a deletion of old events."""
 
 from django.db import connection
 

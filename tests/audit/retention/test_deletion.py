@@ -314,7 +314,7 @@ def test_owner_cannot_delete_events_that_are_younger_than_the_minimum(
         delete_all()
 
 
-def test_run_without_time_reports_that_events_remain(
+def test_deletion_whose_time_is_used_up_reports_that_events_remain(
     hotel: Hotel, lamp_lit: EventType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record_old_events(lamp_lit, hotel.tenant, 512)

@@ -40,7 +40,7 @@ def test_metric_grows_until_the_daily_task_has_deleted_the_expired_events(
     assert _read_overdue_seconds() == 0
 
 
-def test_run_that_cannot_delete_does_not_reset_the_metric(
+def test_deletion_that_is_refused_does_not_reset_the_overdue_metric(
     hotel: Hotel, lamp_lit: EventType, settings: Any, tmp_path: Any
 ) -> None:
     record_old_events(lamp_lit, hotel.tenant, 256)

@@ -185,7 +185,7 @@ def test_search_is_refused_if_events_of_more_than_a_month_are_not_sealed(
 def test_request_id_with_the_time_of_the_event_needs_no_entry_in_the_index(
     hotel: Hotel, lamp_lit: EventType
 ) -> None:
-    """A request id with another time needs an entry. A client may send such an id."""
+    """If a client sends a request id with a different time, the index needs an entry for the request id."""
     ours, forged = str(uuid7()), str(first_uuid7_at(timezone.now() - 30 * DAY))
     counts = []
     with hotel_context(hotel):

@@ -353,7 +353,7 @@ def test_export_of_a_log_that_continues_the_previous_checkpoint_is_valid(
     assert verifier.run(lines, previous=trail.note(earlier))[0] == VALID
 
 
-def test_export_that_begins_after_the_previous_checkpoint_must_have_no_gap(
+def test_gap_between_the_previous_checkpoint_and_the_export_makes_the_result_undetermined(
     verifier: Verifier, trail: Trail
 ) -> None:
     assert verifier.run(trail.export(300, earlier_sizes=[300]), previous=trail.note(300))[0] == VALID

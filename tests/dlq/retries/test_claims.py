@@ -25,7 +25,7 @@ WORKERS = 4
 def run_concurrently(hotel: Hotel, failure: Failure, *operations: Callable[[], Any]) -> list[Any]:
     """Run the operations in threads at the same time, and return their results or errors.
 
-    A lock on the row of the failure holds all operations back until the last operation waits for the lock.
+    This function locks the row of the failure until all operations wait for the lock.
     """
 
     def run(operation: Callable[[], Any]) -> Any:

@@ -179,7 +179,7 @@ def test_success_reported_after_the_end_of_the_lease_resolves_the_failure(
     assert not attempts.record_failure(failure_id=failure.id, number=number, error=LampError())
 
 
-def test_late_success_resolves_the_failure_although_the_next_attempt_fails(
+def test_late_success_resolves_the_failure_even_if_the_next_attempt_fails(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = capture_failure()

@@ -1,4 +1,4 @@
-"""Tests with difficult calendars, such as users of other systems have reported. The files are in `feeds/`."""
+"""Tests with calendars like those that caused errors in other systems. The files are in `feeds/`."""
 
 import gzip
 import time

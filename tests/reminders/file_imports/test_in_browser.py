@@ -34,9 +34,9 @@ def worker(transactional_db: None, redis_url: str, unpersistent_connections: Non
 
 @pytest.fixture(params=["en", "es"])
 def page(request: pytest.FixtureRequest, open_as_manager: OpenPage, in_hotel: Hotel) -> Iterator[Page]:
-    """Return a browser page. Tests that use this fixture run twice.
+    """Return a browser page.
 
-    The first page is in English on a desktop. The second page is in Spanish on a phone without JavaScript.
+    Tests that use this fixture run twice: in English on a desktop, and in Spanish on a phone without JavaScript.
     """
     User.objects.update(language=request.param)
     options = {**PHONE, "java_script_enabled": False} if request.param == "es" else {}

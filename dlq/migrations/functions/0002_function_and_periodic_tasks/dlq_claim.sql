@@ -63,7 +63,7 @@ BEGIN
         tenants_uuid7(), claimed_id, claimed.attempt, claimed_at, 'running', '', '', '', '', request ->> 'code_version',
         CASE WHEN claimed.redrive_result = 'waiting' THEN claimed.redrive END);
     IF claimed.redrive_result = 'waiting' THEN
-        -- The attempt contains the id of the redrive that scheduled the attempt, so the failure does not need the id.
+        -- The attempt now contains the id of the redrive, so the id is removed from the failure.
         UPDATE dlq_failure SET redrive = NULL, redrive_result = '' WHERE id = claimed_id;
         claimed.redrive := NULL;
         claimed.redrive_result := '';

@@ -1,7 +1,7 @@
 -- Holds rooms for some nights: all of the requested rooms, or none.
 --
 -- The argument `request` is a JSON object with the parameters of the request.
--- Arrays and ranges in the object have PostgreSQL's text format.
+-- Arrays and ranges in the request have PostgreSQL's text format.
 --   The keys `hotel` and `time_zone` of the request contain the id and the time zone of the hotel.
 --   The key `actor` of the request contains the actor who holds the rooms, in the format of the function audit_record.
 --   The key `rooms` of the request contains the ids of the rooms in ascending order, or null for any rooms of a type.

@@ -21,7 +21,7 @@ _BOOKED, _CANCELLED, _NO_SHOW, _CHECKED_OUT = (
 )
 
 #: The status words that are understood in every file.
-#: A profile or the option `--status` can add words or change the meaning of words.
+#: A profile or the option `--status` can add status words or change the meaning of a status word.
 _WORDS = {
     _BOOKED: "booked, confirmed, ok, in house, checked in, check in, reserved, guaranteed, due in, due out, arrived",
     _CHECKED_OUT: "check out, checked out, departed",
