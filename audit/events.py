@@ -213,7 +213,7 @@ RATE_LIMIT_EXCEEDED = _register_security(
     outcome=Outcome.DENIED,
 )
 # `personal_data.read` says that an admin page or an API response showed records that identify guests or staff.
-# If one record was shown, the record is the subject. For a list, `targets` contains up to 100 kinds and ids.
+# If one record was shown, it is the subject. For a list, `targets` contains the kinds and ids of up to 100 records.
 PERSONAL_DATA_READ = register(
     "personal_data.read",
     reads_personal_data=True,

@@ -168,7 +168,7 @@ def _hotel_data_deletion_started(*, hotel: Hotel, **_: Any) -> dict[str, Any]:
 def _continue_trail(*, hotel: Hotel, detail: dict[str, Any], **_: Any) -> None:
     continue_trail(hotel, original_id=UUID(detail["original"]["id"]), is_masked=detail["masked"])
     if detail["masked"]:
-        # A masked copy has no events, so the recorded state of the rows begins with the restored rows.
+        # A masked copy contains no events, so the state of the restored rows is recorded as the initial state.
         with hotel_context(hotel):
             restate_rows()
 

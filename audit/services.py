@@ -111,8 +111,8 @@ def record_many(event_type: EventType, rows: Iterable[tuple[Subject | None, Mapp
 def record_deletion(*, kind: str, count: int, before: datetime) -> None:
     """Record the deletion of `count` old records, in the transaction that deletes the records.
 
-    If `count` is 0, nothing is recorded. `kind` is a key of `audit.events.RECORD_KINDS`. `before` is the time before
-    which the records ended.
+    If `count` is 0, nothing is recorded. `kind` is a key of `audit.events.RECORD_KINDS`. Every deleted
+    record ended before the time `before`.
     """
     if count:
         record(events.RECORDS_DELETED, kind=kind, count=count, before=before)

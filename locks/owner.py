@@ -10,7 +10,10 @@ _STAFF = "user"
 
 
 def holder() -> str:
-    """Return the current actor, or the person who started the task, in the format of `Allocation.holder`."""
+    """Return the current actor in the format of `Allocation.holder`.
+
+    In a task, return the person who started the task.
+    """
     actor = current_actor().responsible
     return f"{actor.kind}:{actor.id}"
 

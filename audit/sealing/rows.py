@@ -19,7 +19,7 @@ from audit.sealing.models import FIRST_ID
 from audit.transparency.merkle import leaf_hash
 from tenants.context import platform_context
 
-#: The number of transactions that the first query covers, so that only a part of a large table is read.
+#: The number of transactions in the first range that is read, so that a large table is not read completely.
 _WINDOW = 100_000
 _WINDOW_FACTOR = 8
 
@@ -127,10 +127,10 @@ def read_unsealed(after: Key, horizon: int, limit: int) -> tuple[list[EventRow],
 
 
 def is_sealed(after: Key) -> bool:
-    """Return whether all visible events up to now are sealed, so that no event is after the place `after`.
+    """Return whether all visible events are sealed, that is, whether no event is after the place `after`.
 
-    The result is also False if this server has not started the transaction of `after` yet. That is possible if the
-    database was copied from another server.
+    If the database was copied from another server, the transaction id of `after` may be in the future of this server.
+    The result is then False.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -90,7 +90,7 @@ def first_hashes(tiles: Mapping[Tile, bytes], tile: Tile, width: int) -> bytes:
 
 
 def tile_of(subtree: Subtree) -> Tile:
-    """Return the tile from whose hashes the hash of a complete subtree is read or computed."""
+    """Return the tile that is needed to read or compute the hash of a complete subtree."""
     level = subtree.level // TILE_HEIGHT
     return Tile(level, subtree.number >> TILE_HEIGHT - subtree.level % TILE_HEIGHT)
 

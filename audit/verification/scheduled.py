@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 #: The kind of the due item (an entry of the queue of scheduled work) that verifies the trail of a hotel once a day.
 VERIFICATION_DUE = "audit_verification"
 #: In trails with more than LARGE_TRAIL events, only the newest events are read, because a task has four minutes.
-#: All hashes and checkpoints of a large trail are verified, too. The command `audit_verify` reads all events.
+#: In large trails, all hashes and checkpoints are verified, but only the command `audit_verify` reads all events.
 LARGE_TRAIL = 1_000_000
 LARGE_TRAIL_DAYS = 31
 

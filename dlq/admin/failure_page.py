@@ -112,7 +112,7 @@ class FailurePage(ReadOnlyModelAdmin):
                     messages.SUCCESS,
                 )
                 return page
-        # The view of this read-only page refuses POST requests, so the page with the form errors needs a GET request.
+        # `change_view` refuses POST requests, so it is called with a GET request to show the errors of the form.
         get_request = copy(request)
         get_request.method = "GET"
         response: HttpResponse = self.change_view(

@@ -22,12 +22,12 @@ from hotelagent.core.ids import first_uuid7_at
 from tenants.database.clock import database_now
 from tenants.unaudited import unaudited
 
-#: No transaction of the application takes longer than this period, so all older rows are committed.
+#: The maximum duration of a transaction of the application. All rows that are older than this are committed.
 COMMIT_DELAY = datetime.timedelta(minutes=5)
 ATTEMPT_DELAY = datetime.timedelta(days=1)
 #: The minimum number of seconds between two counts of the failures of a tenant.
 MIN_INTERVAL = 50.0
-#: The counts of a tenant's failures take at most this share of the time of one worker.
+#: The maximum share of one worker's time that is spent on counting the failures of a tenant.
 MAX_SHARE = 0.01
 
 #: The upper bounds of the buckets of retry durations, in seconds.

@@ -118,7 +118,7 @@ def _forms(identifier: str) -> set[str]:
 
 
 def _candidates(text: str) -> set[str]:
-    """Return the normal forms of everything in the text that can be an identifier."""
+    """Return the text and its words, e-mail addresses and phone numbers, in the normalized form of identifiers."""
     found = {text.strip().casefold()}
     found.update(address.casefold() for address in _EMAIL.findall(text))
     found.update(word.casefold() for word in _WORD.findall(text) if len(word) >= MIN_LENGTH)

@@ -1,4 +1,4 @@
-"""Paths of fields in payloads, with which kinds of failures declare personal and secret fields.
+"""Paths of payload fields. Kinds of failures declare their personal and secret fields as paths.
 
 A path consists of keys that are separated by dots, for example `guest.email`. A number is the position in a list, and
 `*` stands for all items of a list or all values of an object: `args.0`, `guests.*.email`. Keys that contain a dot

@@ -57,7 +57,7 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
 
 def _doubt(traits: Traits) -> RedriveResult | None:
     """Return why a person must confirm the retry of a failure in doubt, or None if no confirmation is needed."""
-    # If another system reported the failure, each claim says whether the work is idempotent, and the kind does not.
+    # For a failure of another system, each claim says whether the work is idempotent. The kind of failure does not.
     # A person must confirm the retry if a failure of another system is in doubt (perhaps the work was done).
     is_idempotent = find_kind(traits.name).is_idempotent and not is_external(traits.name)
     if traits.status == FailureStatus.IN_DOUBT and not is_idempotent:

@@ -195,8 +195,8 @@ def _attempts(failure_ids: Iterable[UUID]) -> QuerySet[Attempt]:
 def _delete_unused_groups(*, before: datetime.datetime) -> None:
     """Delete groups without failures if their latest error occurred before the time `before`.
 
-    Groups with rules or notes are kept, because staff wrote them. Old attempts may still refer to a deleted group. The
-    tracebacks of these attempts are stored in the group, so the tracebacks are deleted too.
+    Groups with rules or notes are kept, because staff wrote them. The tracebacks of old
+    attempts are stored in the groups, so these tracebacks are deleted too.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_DELETE_GROUPS, [before])

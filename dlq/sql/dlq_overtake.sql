@@ -4,7 +4,7 @@
 -- The caller must have locked the ordering key.
 -- `before` is the id of the newer failure. Only failures with smaller ids are changed.
 -- A running attempt is not interrupted. If that attempt fails, the failure is not retried automatically.
--- `actor` is the actor of the audit events.
+-- `actor` is recorded as the actor of the audit events.
 CREATE OR REPLACE FUNCTION public.dlq_overtake(hotel uuid, order_key text, before uuid, actor jsonb) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE

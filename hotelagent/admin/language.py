@@ -41,7 +41,7 @@ class PreferredLanguageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # Without a session cookie, no user is logged in. Do not read request.user then, because it may execute a query.
+        # Without a session cookie, no user is logged in, so request.user is not read. Reading it may execute a query.
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             language = getattr(request.user, "language", "")
             if language:

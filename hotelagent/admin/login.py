@@ -71,7 +71,10 @@ def _seconds_to_wait(username: str) -> float | None:
 
 
 def _network(address: str | None) -> str:
-    """Return the address, or the network of an IPv6 address. A customer of a provider has all addresses of a /64."""
+    """Return an IPv4 address unchanged, or the /64 network of an IPv6 address.
+
+    The addresses of a /64 network usually belong to one customer of an internet provider.
+    """
     if address and ":" in address:
         return str(ipaddress.ip_network(f"{address}/64", strict=False))
     return address or "unknown"

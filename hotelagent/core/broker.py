@@ -43,8 +43,9 @@ class QoS(redis.QoS):
     """A variant of kombu's record of unacknowledged messages that does not stop the worker if Redis is full."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Store the unacknowledged message again, with the current time. If Redis is full, store nothing: the Lua
-        script has already stored a copy.
+        """Store the unacknowledged message again, with the current time.
+
+        If Redis is full, nothing is stored in Redis, because the Lua script has already stored a copy.
         """
         try:
             super().append(message, delivery_tag)
@@ -108,7 +109,7 @@ class Channel(redis.Channel):
     def _wait_command(self, name: str, timeout: float) -> tuple[str | float, ...]:
         """Return a command that ends when the queue has a message, or after `timeout` seconds.
 
-        A full Redis rejects BLMOVE immediately. In this case, the command is a BRPOP of a key that never exists.
+        A full Redis would reject BLMOVE immediately. The command then waits with BRPOP for a key that never exists.
         """
         queue = f"{self.global_keyprefix}{name}"
         if self._is_redis_full:

@@ -51,7 +51,7 @@ def synchronize_closures(
 
 
 def exclude_from_closures(*, room: int, span: Span, reference: str, reason: str) -> None:
-    """Remove the nights of `span` from those closures of a room that have this reference.
+    """Remove the nights of `span` from the closures of a room whose reference is `reference`.
 
     The other nights of these closures stay closed. Runs in one transaction. The room stays locked until the end of the
     transaction. Raises RoomNotFound.

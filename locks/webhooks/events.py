@@ -47,7 +47,7 @@ WEBHOOK_SECRET_ROTATED = register(
     fields=("host", "previous_secret_expires_at"),
     severity=Severity.NOTICE,
 )
-# This event contains no data of the allocation, because the reported event contains the data.
+# This event does not repeat the data of the allocation. The event that was delivered contains the data.
 WEBHOOK_DELIVERED = _register_operation(
     "webhook.delivered",
     description=_("The event {reported} was delivered to {host} (attempt {attempts})"),

@@ -128,7 +128,7 @@ def _append(column: str, content: bytes) -> Func:
 
 
 class _Work:
-    """An object with which a worker checks or imports one file.
+    """The check or the import of one file by a worker.
 
     The methods store the worker's progress in the database, and release the file when the worker stops.
     """

@@ -93,9 +93,9 @@ class _SandboxParser(Parser):
         super().extend_nodelist(nodelist, node, token)
 
     def compile_filter(self, token: str) -> FilterExpression:
-        """Return the compiled expression. Raises InvalidTemplate for an attribute of a variable.
+        """Return the compiled expression. Raises InvalidTemplate if it reads an attribute of a variable.
 
-        `{{ guest_name.encode.hex.encode.hex }}` would double the length of the name with each `hex`.
+        For example, each `hex` in `{{ guest_name.encode.hex.encode.hex }}` would double the length of the name.
         """
         expression = super().compile_filter(token)
         arguments = (argument for _function, pairs in expression.filters for _is_variable, argument in pairs)

@@ -1,4 +1,4 @@
-"""The function that makes the stays of a hold the stays of a reservation."""
+"""The function that assigns the stays of a hold to a reservation."""
 
 from __future__ import annotations
 

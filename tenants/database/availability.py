@@ -12,7 +12,7 @@ _UNAVAILABLE_SQLSTATES = {
     "25P03",  # The server closed the connection, because the transaction was idle for too long.
     "25P04",  # The server closed the connection, because the transaction took too long.
     # If a pooler loses its connection to the server, COMMIT fails in psycopg with "received 2 results".
-    # The error "received 2 results" has no SQLSTATE.
+    # The psycopg error "received 2 results" has no SQLSTATE.
     None,
 }
 

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 #: The first version of PostgreSQL whose role memberships have the options INHERIT and SET.
 MEMBERSHIP_OPTIONS_SINCE = 160000
 
-#: PostgreSQL settings of the runtime login, whether or not the owner of the database uses the same login.
+#: PostgreSQL settings that the runtime login always has, even if it is also the login of the database owner.
 SETTINGS_OF_ANY_LOGIN = {
     # Our statements read few rows, so JIT compilation would cost more time than it saves.
     "jit": "off",

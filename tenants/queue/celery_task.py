@@ -115,7 +115,7 @@ class HotelTask(DjangoTask[Any, Any]):
         transaction.on_commit(send, robust=True)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # If there is no request id, the task was called as a plain function and runs in the caller's context.
+        # A task without a request id was called as a plain function, and runs in the caller's context.
         if not self.request.id:
             return super().__call__(*args, **kwargs)
         due_ids = self.due_ids

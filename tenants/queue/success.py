@@ -8,7 +8,7 @@ from django.db import close_old_connections
 
 logger = logging.getLogger(__name__)
 
-#: If a success cannot be stored, the process tries again after each of these delays in seconds.
+#: If the success of a task cannot be stored, the process tries again after each of these delays in seconds.
 SUCCESS_DELAYS: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
 
 

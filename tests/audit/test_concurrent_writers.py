@@ -20,7 +20,7 @@ WRITERS = 8
 
 
 def count_waiting_writers(hotel: Hotel, write: Callable[[], None]) -> int:
-    """Let eight writers write in transactions that end together. Return the number of writers that waited."""
+    """Run eight writers whose transactions overlap. Return the number of writers that waited for another writer."""
     written = Barrier(WRITERS, timeout=60)
 
     def write_in_transaction(_number: int) -> bool:

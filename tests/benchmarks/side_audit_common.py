@@ -1,4 +1,4 @@
-"""A function and a constant that the benchmarks of hotelagent's and django-auditlog's audit events share.
+"""A function and a constant for the benchmarks of audit events, which compare hotelagent with django-auditlog.
 
 The module imports no models, because the processes of hotelagent and django-auditlog have different settings.
 """

@@ -58,7 +58,7 @@ def test_search_reads_the_newest_failures_until_all_are_requested(
 
 
 @pytest.mark.parametrize("name", ["status__exact", "fingerprint"])
-def test_filter_by_an_open_status_or_a_group_shows_all_matching_failures(
+def test_filter_by_the_status_permanent_or_a_group_shows_all_matching_failures(
     staff: Client, oldest: Failure, name: str
 ) -> None:
     page = get(staff, **{name: "permanent" if name == "status__exact" else oldest.fingerprint})

@@ -92,7 +92,7 @@ def test_patch_of_a_room_with_an_old_etag_changes_nothing(api: APIClient, room: 
     assert api.patch(room, {"floor": 3}).status_code == 200
 
 
-def test_webhook_with_another_etag_is_neither_changed_nor_deleted(api: APIClient) -> None:
+def test_patch_and_delete_of_a_webhook_with_an_outdated_etag_return_412(api: APIClient) -> None:
     created = api.post("/api/v1/webhooks/", {"url": "https://example.com/hook", "events": ["hold.created"]})
     url = f"/api/v1/webhooks/{created.json()['id']}/"
     outdated, current = {"If-Match": '"old"'}, {"If-Match": api.get(url)["ETag"]}

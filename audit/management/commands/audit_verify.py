@@ -87,7 +87,7 @@ def _selected(options: dict[str, Any]) -> list[Tenant]:
 
 
 def _sealed_events(tenants: list[Tenant]) -> int:
-    """Return the number of sealed events that the trails of these tenants still have."""
+    """Return the number of sealed events in the trails of these tenants, without deleted events."""
     ids = {tenant.id for tenant in tenants}
     return sum(log.size - log.first_kept for hotel_id, log in logs.open_logs().items() if hotel_id in ids)
 

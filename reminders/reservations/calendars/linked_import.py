@@ -94,9 +94,9 @@ def _closure_reference(calendar: LinkedCalendar) -> str:
 
 
 def _expected_reservations(calendar: LinkedCalendar, *, today: date) -> dict[str, UUID]:
-    """Return a dict that maps the UIDs of events to the ids of the calendar's reservations with arrivals after today.
+    """Return a dict that maps event UIDs to the ids of the calendar's reservations that arrive after today.
 
-    Only these reservations are cancelled if their events are missing. Earlier bookings are never cancelled, because
+    The import cancels such a reservation if its event is missing. Earlier reservations are never cancelled, because
     channels also remove past bookings from their calendars.
     """
     return dict(

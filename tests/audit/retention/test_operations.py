@@ -103,7 +103,7 @@ def pages_read_by_transaction(hotel: Hotel) -> int:
 def test_search_by_transaction_does_not_read_the_pages_of_deleted_events(
     hotel: Hotel, lamp_lit: EventType, monkeypatch: pytest.MonkeyPatch, is_summarized: bool
 ) -> None:
-    """The control is a run that does not compute the BRIN index again: then freed pages are read by each search."""
+    """If `is_summarized` is false, the BRIN index is not computed again, so each search reads the freed pages."""
     if not is_summarized:
         monkeypatch.setattr(run, "summarize_pages", lambda _pages, _tenant: None)
     record_old_events(lamp_lit, hotel.tenant, 12_800)

@@ -86,7 +86,7 @@ def test_missing_tile_and_tile_with_too_few_hashes_are_refused() -> None:
         ("tile/entries/x001/000.p/255", TilePath(None, 1000, 255)),
     ],
 )
-def test_tile_path_is_parsed_and_written(path: str, expected: TilePath) -> None:
+def test_parsed_tile_path_is_converted_back_to_the_same_text(path: str, expected: TilePath) -> None:
     assert parse_tile_path(path) == expected
     assert str(expected) == path
     assert expected.tile == Tile(expected.level or 0, expected.number)

@@ -60,7 +60,7 @@ def stored_text() -> str:
 
 
 def is_stored(text: str) -> bool:
-    """Return whether the database contains the text as it is, or as the bytes of a `bytea` column."""
+    """Return whether the database contains the text in a text column or in a `bytea` column."""
     return text in stored_text() or text.encode().hex() in stored_text()
 
 

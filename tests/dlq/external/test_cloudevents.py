@@ -124,7 +124,7 @@ def test_repeated_report_of_an_event_returns_the_failure_until_its_deletion(
 @pytest.mark.parametrize(
     "change", [{"data": {"booking": "B-2"}}, {"type": "booking.cancelled"}, {"subject": "B-1"}, {"data": ...}]
 )
-def test_event_with_other_content_and_the_same_source_and_id_returns_409(
+def test_cloudevent_with_a_stored_source_and_id_but_different_content_returns_409(
     pms: APIClient, hotel: Hotel, change: dict[str, Any]
 ) -> None:
     first = report(pms).json()
@@ -136,7 +136,7 @@ def test_event_with_other_content_and_the_same_source_and_id_returns_409(
 
 
 @pytest.mark.parametrize("change", [{"id": "43"}, {"source": "/pms/other"}])
-def test_event_with_another_source_or_id_is_stored_as_another_failure(
+def test_cloudevent_with_a_new_source_or_id_is_stored_as_a_new_failure(
     pms: APIClient, change: dict[str, str]
 ) -> None:
     assert report(pms).json()["id"] != report(pms, **change).json()["id"]

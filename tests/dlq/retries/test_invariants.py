@@ -104,8 +104,9 @@ barrier = threading.Barrier(WORKERS)
 def test_attempts_of_one_failure_do_not_overlap(
     hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch, is_control: bool
 ) -> None:
-    """As a negative control, the workers claim the failure without a check of its status. Then the attempts
-    overlap.
+    """If `is_control` is true, the workers claim the failure without a check of its status, so the attempts overlap.
+
+    This run shows that the test detects overlaps.
     """
     barrier.reset()
     if is_control:

@@ -357,7 +357,7 @@ def test_calendar_linked_again_with_a_new_url_takes_over_its_earlier_reservation
     assert nights("confirmed", rooms[0]) == [("2027-06-01", "2027-06-06")]
 
 
-def test_reservation_with_the_same_number_as_an_event_uid_is_not_changed(
+def test_calendar_import_keeps_a_reservation_whose_number_equals_the_uid_of_an_event(
     link: Link, book: Callable[..., Reservation]
 ) -> None:
     book("only-1@test", "2028-01-01", "2028-01-03", guest_name="Other Guest", guest_email="")
