@@ -37,7 +37,7 @@ class Property(StrEnum):
     EVENT_TYPE = "event"
     REQUEST = "request"
     TASK = "task"
-    #: The index term of events that were denied, that failed, or that have at least the severity "warning".
+    #: The index term of denied events, of failed events, and of events with at least the severity "warning".
     NOTABLE = "notable"
 
 

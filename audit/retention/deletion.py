@@ -62,10 +62,10 @@ class Batch:
 
 
 def delete_batch(log_id: UUID, tenant: Tenant) -> Batch:
-    """Delete the oldest expired events of a trail, at most TILES_PER_BATCH tiles. Needs the direct connection.
+    """Delete the oldest expired events of a trail, at most TILES_PER_BATCH tiles (blocks of 256 events).
 
-    Locks the row of the log, so the trail is not sealed in the meantime. Nothing is deleted under legal hold. Raises
-    RetentionRefused if expired events must not be deleted.
+    Needs the direct connection. Locks the row of the log, so the trail is not sealed in the meantime. Nothing is
+    deleted under legal hold. Raises RetentionRefused if expired events must not be deleted.
     """
     with platform_context(), transaction.atomic():
         log = Log.objects.select_for_update(no_key=True).filter(pk=log_id, closed_at=None).first()

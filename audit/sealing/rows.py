@@ -29,7 +29,7 @@ _decode = ExactDecoder().decode
 class Key(NamedTuple):
     """The place of an event in the order in which events are sealed.
 
-    A key with FIRST_ID is the place before all events of the database transaction.
+    A key with the id FIRST_ID comes before all events of its database transaction.
     """
 
     transaction: int

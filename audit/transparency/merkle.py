@@ -19,7 +19,7 @@ Range = tuple[int, int]
 
 
 class Subtree(NamedTuple):
-    """The place of a complete subtree, which has 2**level leaves, in a Merkle tree.
+    """The place of a complete subtree in a Merkle tree. The subtree has 2**level leaves.
 
     The position of the first leaf of the subtree is number * 2**level.
     """

@@ -156,9 +156,9 @@ def record_children(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"
 
 
 def stop_orphans(path: Path) -> list[str]:
-    """Stop the processes in the file of `record_children` that still run. Return the process names.
+    """Stop the recorded processes that still run after their parent process was killed. Return their names.
 
-    The processes still run if their parent process was killed.
+    `path` is the file that `record_children` wrote.
     """
     try:
         rows = json.loads(path.read_text())

@@ -29,7 +29,7 @@ _METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class HealthMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        #: Maps the number of each running request to its start time, in seconds on the monotonic clock.
+        #: Maps the sequence number of each running request to its start time, in seconds on the monotonic clock.
         self.running: dict[int, float] = {}
         self.request_numbers = itertools.count()
         self.probes = {

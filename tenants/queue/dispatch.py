@@ -191,11 +191,11 @@ def _size(message: list[Batch]) -> int:
 def handle_combined_message(
     *, kind_name: str, batches: list[tuple[str, list[str]]], redelivered: bool
 ) -> None:
-    """Process a Celery message with due items of several hotels: run the task for one hotel after the other.
+    """Process a Celery message with due items of several hotels. The task runs for one hotel after the other.
 
-    A hotel's items are sent again in a separate message if its task fails, if a worker died with this message
-    (`redelivered`), or if MESSAGE_SECONDS have passed. So a failure in one hotel does not affect the other hotels. A
-    failure of the separate message is recorded.
+    A hotel's items are sent again in a separate message if the hotel's task fails, if the message was redelivered
+    after its worker died, or if MESSAGE_SECONDS have passed. A failure in one hotel therefore does not affect the other
+    hotels.
     """
     kind = due.kinds()[kind_name]
     task = get_task(kind.task)

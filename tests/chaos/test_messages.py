@@ -68,7 +68,7 @@ class Scenario:
             return {payload["args"][0] for payload in Failure.objects.values_list("payload", flat=True)}
 
     def missing(self) -> set[int]:
-        """Return the messages that are not queued, not done and not a failure of their own hotel."""
+        """Return the lost messages: they are not queued, not done, and not stored as failures of their hotel."""
         # A message never returns to the queue after it is done, so the queue is read first.
         found = self.queued() | self.done()
         return {number for number, hotel, _task in self.sent if number not in found | self.failures(hotel)}

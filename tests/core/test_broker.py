@@ -89,7 +89,7 @@ def test_unmodified_kombu_loses_the_message_of_a_worker_that_is_killed() -> None
     assert queued_after_kill("message is delivered", transport=UNMODIFIED) == 0
 
 
-def test_acknowledged_message_of_a_worker_that_is_killed_does_not_return() -> None:
+def test_acknowledged_message_is_not_redelivered_after_its_worker_is_killed() -> None:
     assert queued_after_kill("message is deleted", transport=TRANSPORT) == 0
 
 

@@ -117,9 +117,9 @@ def test_deliveries_page_filtered_by_paused_shows_paused_deliveries(staff: Clien
 def test_delivery_paused_while_the_webhook_is_turned_on_does_not_stay_paused(
     hotel: Hotel, webhook: Webhook, receiver: Receiver
 ) -> None:
-    """A user turns the webhook on while a worker waits for the row lock of the webhook.
+    """A worker reads that the webhook is off, and then waits for the row lock of the webhook.
 
-    The worker has already read that the webhook is off.
+    Meanwhile, a user turns the webhook on.
     """
     Webhook.objects.update(active=False)
     make_deliveries_due()

@@ -94,9 +94,9 @@ def test_migrate_killed_during_recorded_statements_leaves_the_hotel_unchanged(
 def test_migrate_after_a_killed_concurrent_index_creation_leaves_a_valid_index(
     add_migration: AddMigration, kill_backend: bool, is_valid: bool
 ) -> None:
-    """The killed run does not record the migration.
+    """The killed `migrate` command does not record the migration.
 
-    The index is valid if the server finished creating the index. The next run repairs an invalid index.
+    If the server did not finish creating the index, the index is invalid, and the next `migrate` repairs it.
     """
     validity = (
         "SELECT i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "

@@ -10,7 +10,7 @@ from hotelagent.core.text import single_line
 from locks.allocations.occupancy import Span
 
 MAX_LENGTH = 64
-#: The value that is stored instead of a URL digest if the calendar was imported from a file.
+#: The stored URL digest of a calendar that was imported from a file, and so has no URL.
 FILE_DIGEST = b""
 
 

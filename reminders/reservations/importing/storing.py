@@ -68,7 +68,7 @@ def store_batch(bookings: Sequence[Booking]) -> BatchResult:
     try:
         return _store_batch(bookings)
     except IntegrityError:
-        # An API client has just created one of the new reservations, so the second attempt updates that reservation.
+        # An API client created one of these reservations in the meantime. The second attempt updates that reservation.
         return _store_batch(bookings)
 
 
