@@ -4,6 +4,7 @@ import ast
 import io
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -243,3 +244,15 @@ def test_every_setting_that_the_project_defines_is_used_in_code() -> None:
         and not re.search(rf"\b(?:settings|base)\.{name}\b|getattr\(settings, \"{name}\"", source)
     }
     assert sorted(unread) == []
+
+
+def test_headings_of_a_document_differ() -> None:
+    """A repeated heading shows that a part of the document is in the document twice."""
+    repeated = {
+        (str(path.relative_to(ROOT)), heading)
+        for path in project_files()
+        if path.suffix == ".md"
+        for heading, number in Counter(re.findall(r"^#+ .+$", path.read_text(), re.MULTILINE)).items()
+        if number > 1
+    }
+    assert repeated == set()
