@@ -166,7 +166,8 @@ def test_command_create_api_key_is_the_actor_of_its_audit_event(hotel: Hotel) ->
         "create_api_key", "--hotel", "alpha", "--name", "x", "--scope", "rooms:read", stdout=StringIO()
     )
     with hotel_context(hotel):
-        event = timeline(kind="api_key", identifier=ApiKey.objects.get().id)[0]
+        created = timeline(kind="api_key", identifier=ApiKey.objects.get().id)
+        event = created.get(event="api_key.created")
     assert (event.actor_kind, event.actor_id) == ("command", "create_api_key")
 
 
