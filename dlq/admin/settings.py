@@ -15,7 +15,7 @@ from dlq.groups.models import FailureGroup
 from dlq.retention import pauses
 from dlq.retention.models import FailureSettings
 from dlq.retention.settings import change_settings
-from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
+from hotelagent.admin.base import SettingsPageAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 
 #: Maximum number of names that the form for a pause suggests.
@@ -50,8 +50,8 @@ class FailureSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(FailureSettings, site=hotel_site)
 @admin.register(FailureSettings, site=platform_site)
-class FailureSettingsAdmin(ChangesAuditedByServices, HotelModelAdmin):
-    """The admin page for the settings for failures of the hotel or of the platform. There is no list page."""
+class FailureSettingsAdmin(SettingsPageAdmin):
+    """The admin page for the settings for failures of the hotel or of the platform."""
 
     icon = "tune"
     menu_order = 90
@@ -84,35 +84,16 @@ class FailureSettingsAdmin(ChangesAuditedByServices, HotelModelAdmin):
             self.message_user(request, text, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:dlq_failuresettings_changelist"))
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def page_context(self, request: HttpRequest) -> dict[str, Any]:
         current = pauses.current_pauses()
         names = FailureGroup.objects.order_by("name").values_list("name", flat=True).distinct()
-        pause_context = {
+        return {
             "all_paused": current.all_kinds,
             "paused_kinds": [(name, NAMES.get(name, "")) for name in current.kinds],
             "known_names": [name for name in names[:MAX_SUGGESTIONS] if name not in current.kinds],
             "may_pause": self.has_change_permission(request),
             "pause_url": reverse("admin:dlq_failuresettings_pause"),
         }
-        page: HttpResponse = self.change_view(
-            request, "1", extra_context={**pause_context, **(extra_context or {})}
-        )
-        return page
-
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: Any = None
-    ) -> FailureSettings | None:
-        return FailureSettings.objects.read() if object_id == "1" else None
 
     def save_model(self, request: HttpRequest, obj: FailureSettings, form: Any, change: bool) -> None:
         change_settings(**{name: form.cleaned_data[name] for name in form.changed_data})
-
-    def response_change(self, request: HttpRequest, obj: FailureSettings) -> HttpResponse:
-        self.message_user(request, _("The settings were saved."), messages.SUCCESS)
-        return HttpResponseRedirect(request.path)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

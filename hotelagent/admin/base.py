@@ -209,6 +209,35 @@ class DeletionsAuditedByServices(ChangesAuditedByServices):
         return []
 
 
+class SettingsPageAdmin(ChangesAuditedByServices, HotelModelAdmin):
+    """Base class of the admin page for settings: a model with one row per tenant. There is no list page.
+
+    The manager of the model is a `TenantRowManager`, unless a subclass defines `get_object`.
+    """
+
+    def page_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the additional template variables of the page."""
+        return {}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = {**self.page_context(request), **(extra_context or {})}
+        page: HttpResponse = self.change_view(request, "1", extra_context=context)
+        return page
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        return self.model.objects.read() if object_id == "1" else None
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        self.message_user(request, _("The settings were saved."), messages.SUCCESS)
+        return HttpResponseRedirect(request.path)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 class ReadOnlyModelAdmin(HotelModelAdmin):
     """Base class of admin classes that only display a model. Rows change through services or admin actions."""
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminFileFieldWidget, UnfoldBooleanWidget
 
-from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
+from hotelagent.admin.base import SettingsPageAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders.admin.previews import render_preview_frame
 from reminders.errors import InvalidColour, InvalidLogo
@@ -53,7 +53,7 @@ class EmailBrandingForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(EmailBranding, site=hotel_site)
-class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
+class EmailBrandingAdmin(SettingsPageAdmin):
     """The admin page for the e-mail branding. Each hotel has exactly one branding, so there is no list page."""
 
     icon = "palette"
@@ -69,10 +69,6 @@ class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
         if template is None:
             return "-"
         return render_preview_frame(template)
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        page: HttpResponse = self.change_view(request, "1", extra_context=extra_context)
-        return page
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: Any = None
@@ -93,9 +89,3 @@ class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
             request, _("The branding was saved. New e-mails will use this branding."), messages.SUCCESS
         )
         return HttpResponseRedirect(request.path)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
