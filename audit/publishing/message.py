@@ -12,7 +12,7 @@ from audit.publishing.targets import checkpoint_file_name
 from audit.sealing import logs
 from audit.sealing.models import Log, StoredCheckpoint
 from audit.transparency.notes import PublicKey
-from hotelagent.core.domains import encode_address, sender
+from hotelagent.core.domains import AUTOMATIC_MAIL_HEADERS, encode_address, sender
 from hotelagent.core.text import single_line
 
 
@@ -34,9 +34,7 @@ def build_message(log: Log, last: StoredCheckpoint, auditor: Auditor, day: date)
             headers={
                 "Message-ID": f"<checkpoint-{log.pk.hex}-{day:%Y%m%d}@{settings.PLATFORM_HOST}>",
                 "Content-Language": auditor.language,
-                # These headers prevent automatic replies, such as out-of-office messages (RFC 3834 and Exchange).
-                "Auto-Submitted": "auto-generated",
-                "X-Auto-Response-Suppress": "All",
+                **AUTOMATIC_MAIL_HEADERS,
             },
         )
     # A mail server could change the line endings of a text attachment, and then the signature would not match.

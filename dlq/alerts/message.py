@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from dlq.alerts.findings import Finding, GroupFinding, Threshold
 from dlq.events import ERRORS, NAMES
 from dlq.retention.models import FailureSettings
-from hotelagent.core.domains import encode_address, sender
+from hotelagent.core.domains import AUTOMATIC_MAIL_HEADERS, encode_address, sender
 from hotelagent.core.text import single_line
 from tenants.context import Tenant, current_tenant
 from tenants.host_routing import public_url
@@ -105,9 +105,7 @@ def _message(problems: list[Finding], address: str) -> EmailMultiAlternatives:
         to=[encode_address(address)],
         headers={
             "Content-Language": language,
-            # These headers prevent automatic replies, such as out-of-office messages (RFC 3834 and Exchange).
-            "Auto-Submitted": "auto-generated",
-            "X-Auto-Response-Suppress": "All",
+            **AUTOMATIC_MAIL_HEADERS,
         },
     )
     message.attach_alternative(html, "text/html")

@@ -8,6 +8,9 @@ from django.conf import settings
 
 from hotelagent.core.text import single_line
 
+#: Headers of automatic e-mails. They prevent replies such as out-of-office messages (RFC 3834 and Exchange).
+AUTOMATIC_MAIL_HEADERS = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+
 
 def ascii_domain(domain: str) -> str:
     """Return the domain in lower case, with the ASCII form (`xn--...`) of labels that have other characters.

@@ -13,7 +13,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 from django.utils.translation import gettext_noop as _
 
-from hotelagent.core.domains import ascii_address, encode_address, sender
+from hotelagent.core.domains import AUTOMATIC_MAIL_HEADERS, ascii_address, encode_address, sender
 from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import MailRejected
 from reminders.mail import unsubscribe_links
@@ -97,9 +97,7 @@ def build_message(
         headers={
             "Message-ID": message_id(reminder, hotel=hotel),
             "Content-Language": rendered.language,
-            # These headers prevent automatic replies, such as out-of-office messages (RFC 3834 and Exchange).
-            "Auto-Submitted": "auto-generated",
-            "X-Auto-Response-Suppress": "All",
+            **AUTOMATIC_MAIL_HEADERS,
             **unsubscribe_links.headers(unsubscribe_url),
         },
     )
