@@ -26,14 +26,20 @@ def reminders() -> QuerySet[Reminder]:
     return Reminder.objects.select_related("reservation", "rule")
 
 
+def stays_of(reservation_id: Any, *, stay_id: Any) -> QuerySet[Allocation]:
+    """Return the stays of a reservation: the stay of its first room, and the stays of its further rooms.
+
+    The ids can also be references to the columns of an outer query.
+    """
+    return Allocation.objects.filter(
+        Q(id=stay_id) | Q(group_id=reservation_id), status=AllocationStatus.CONFIRMED
+    )
+
+
 def reservations() -> QuerySet[Reservation]:
     """Return a query set of all reservations. `room_numbers` contains the numbers of the rooms of their stays."""
-    stays = Allocation.objects.filter(
-        Q(id=OuterRef("stay_id")) | Q(group_id=OuterRef("pk")), status=AllocationStatus.CONFIRMED
-    )
-    return Reservation.objects.annotate(
-        room_numbers=ArraySubquery(stays.order_by("room_id").values("room__number"))
-    )
+    stays = stays_of(OuterRef("pk"), stay_id=OuterRef("stay_id")).order_by("room_id")
+    return Reservation.objects.annotate(room_numbers=ArraySubquery(stays.values("room__number")))
 
 
 def is_suppressed(address: str) -> bool:

@@ -149,10 +149,15 @@ class TokenSerializer(StrictSerializer):
     )
 
 
-class ConfirmSerializer(TokenSerializer):
+class OwnerSerializer(TokenSerializer):
+    """The token and the fencing token of a hold, which the response that created the hold contained."""
+
     fencing_token = serializers.IntegerField(
         min_value=0, max_value=2**63 - 1, help_text="The fencing token of the hold."
     )
+
+
+class ConfirmSerializer(OwnerSerializer):
     reference = serializers.CharField(
         default="",
         allow_blank=True,

@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from hotelagent.rest.serializers import StrictMixin, StrictSerializer
+from locks.api.serializers import OwnerSerializer
 from reminders.models import Reminder, Reservation, SkipReason
 from reminders.models.validators import stay_dates_error, validate_country
 
@@ -32,21 +33,11 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
         read_only_fields = ("id", "external_id", "updated_at")
 
 
-class HoldReferenceSerializer(StrictSerializer):
+class HoldReferenceSerializer(OwnerSerializer):
     """The hold of a booking, with the values that the response to the new hold contained."""
 
     id = serializers.UUIDField(
         help_text="The id of the hold. If several rooms were held together, all are meant."
-    )
-    token = serializers.CharField(
-        required=False,
-        allow_null=True,
-        default=None,
-        max_length=200,
-        help_text="The token of the hold. Staff do not need it for their own holds.",
-    )
-    fencing_token = serializers.IntegerField(
-        min_value=0, max_value=2**63 - 1, help_text="The fencing token of the hold."
     )
 
 

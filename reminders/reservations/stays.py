@@ -6,16 +6,15 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from audit.services import record
-from locks.models import Allocation, AllocationStatus
 from locks.services import cancel_stay, confirm_hold_for_booking
 from reminders import events
 from reminders.errors import InvalidReservation, StayConflict
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.changes import link_stays
+from reminders.selectors import stays_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,8 @@ def assign_hold(reservation: Reservation, hold: HoldReference) -> None:
     ids = [room.id for room in rooms]
     if other := _other_reservation(reservation, stays=ids):
         raise StayConflict(_("The stay belongs to the reservation {number}.").format(number=other))
-    previous = set(_stays(reservation)) - set(ids)
+    stays = stays_of(reservation.id, stay_id=reservation.stay_id)
+    previous = set(stays.values_list("id", flat=True)) - set(ids)
     if reservation.stay_id in ids and not previous:
         return
     for stay in sorted(previous):
@@ -68,12 +68,6 @@ def assign_hold(reservation: Reservation, hold: HoldReference) -> None:
         number=reservation.external_id,
         changed="stay",
     )
-
-
-def _stays(reservation: Reservation) -> list[uuid.UUID]:
-    """Return the ids of the stays of the reservation: the stay of the first room and the stays of further rooms."""
-    stays = Allocation.objects.filter(Q(id=reservation.stay_id) | Q(group_id=reservation.id))
-    return list(stays.filter(status=AllocationStatus.CONFIRMED).values_list("id", flat=True))
 
 
 def _other_reservation(reservation: Reservation, *, stays: Collection[uuid.UUID]) -> str | None:
