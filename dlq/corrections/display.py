@@ -19,7 +19,7 @@ class ShownPayload:
     """The payload of a failure as people and API clients see it.
 
     `current` is the payload of the next attempt. `original` is the payload that was captured, and `patch` is the JSON
-    Patch that changes `original` to `current`. Both are None if nobody has corrected the payload.
+    Patch that changes `original` to `current`. Both are None if the payload was not corrected.
 
     Secret values are masked. If `is_masked` is True, all values that may be personal are masked too.
     """

@@ -69,9 +69,7 @@ def _decode(content: bytes, *, content_type: str) -> Logo:
             with image_class(BytesIO(content)) as image:
                 image.load()
     except Exception as error:  # Pillow raises many kinds of errors for damaged files.
-        raise InvalidLogo(
-            _("The image file is damaged or incomplete. Save it again and upload it.")
-        ) from error
+        raise _damaged() from error
     if not is_small_enough:
         raise InvalidLogo(
             _(
