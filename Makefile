@@ -1,7 +1,7 @@
 # Everything that these targets create is in .hotelagent. Nothing else on this machine changes, except that the targets
 # for tests install PgBouncer if they are run by root on Debian.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench chaos isolation replay clean requirements install tools
+.PHONY: help run test lint bench chaos isolation replay clean requirements vulnerabilities sbom install tools
 
 HOME_FOLDER := .hotelagent
 PY := $(HOME_FOLDER)/venv/bin/python
@@ -49,6 +49,16 @@ requirements: install ## Pin the newest versions of the packages in requirements
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command 'make requirements' \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+vulnerabilities: install ## Look up known vulnerabilities of the pinned packages in the database of PyPI (ARGS="-s osv": in that of OSV)
+	@$(PY) -m pip_audit --strict --require-hashes --disable-pip --progress-spinner off \
+		-r requirements/ses.txt -r requirements/development.txt $(ARGS)
+
+# The file has no dates and no random values, so the same pins give the same file.
+sbom: install ## Write the list of a deployment's packages in the format CycloneDX to .hotelagent/sbom.json
+	@$(PY) -W ignore -m cyclonedx_py requirements requirements/ses.txt --pyproject pyproject.toml \
+		--output-reproducible --validate -o $(HOME_FOLDER)/sbom.json
+	@echo "Wrote $(HOME_FOLDER)/sbom.json"
 
 # The newest Python (3.11 or later) creates the virtual environment, which all targets use from then on.
 install:
