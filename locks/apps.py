@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.admin import navigation
-from hotelagent.admin.navigation import Page
+from hotelagent.admin.navigation import Group, Page
 from hotelagent.rest.documentation import guide
 from locks.webhooks.openapi import webhook_path_items
 from tenants.queue import due
@@ -25,7 +25,8 @@ class LocksConfig(AppConfig):
                 title=_("Room board"),
                 url_name="admin:locks_board",
                 scope="locks:read",
-                app_label="locks",
+                group=Group.FRONT_DESK,
                 icon="calendar_view_week",
+                order=10,
             )
         )

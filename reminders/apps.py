@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.admin import navigation
-from hotelagent.admin.navigation import Page
+from hotelagent.admin.navigation import Group, Page
 from reminders import due_kinds
 from tenants.queue import due
 
@@ -36,9 +36,9 @@ class RemindersConfig(AppConfig):
                 title=_("Import reservations"),
                 url_name="admin:reminders_reservationimport_changelist",
                 scope="reservations:write",
-                app_label="reminders",
+                group=Group.SETUP,
                 icon="upload_file",
-                order=1,
+                order=10,
             )
         )
         navigation.register(
@@ -46,8 +46,8 @@ class RemindersConfig(AppConfig):
                 title=_("Import rooms"),
                 url_name="admin:reminders_roomimport_changelist",
                 scope="rooms:write",
-                app_label="locks",
+                group=Group.SETUP,
                 icon="upload_file",
-                order=11,
+                tab_of="admin:locks_room_changelist",
             )
         )

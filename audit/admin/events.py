@@ -27,6 +27,7 @@ from audit.models import Event, attach_causes
 from audit.reading.search import SearchTooBroad, object_timeline
 from audit.reading.trail_reads import record_reading
 from hotelagent.admin.base import ReadOnlyModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.signals import history_requested
 from hotelagent.admin.sites import hotel_site, platform_site
 from hotelagent.core.text import visible
@@ -39,7 +40,9 @@ HISTORY_LENGTH = 200
 @admin.register(Event, site=platform_site)
 class EventAdmin(SavedSearchPages, ReadOnlyModelAdmin):
     icon = "history"
+    menu_group = Group.ACCESS
     menu_order = 0
+    item_title = _("Audit trail")
     stylesheets = ("audit/trail.css",)
     list_before_template = "audit/saved_searches.html"
     list_display = ["at", "description_column", "actor_label", "ip", "subject_link"]

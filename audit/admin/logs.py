@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from audit.retention.services import change_retention
 from audit.sealing.models import Log
 from hotelagent.admin.base import ChangesAuditedByServices, PlatformModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import platform_site
 from tenants.models import Hotel
 
@@ -33,7 +34,9 @@ class RetentionForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(Log, site=platform_site)
 class LogAdmin(ChangesAuditedByServices, PlatformModelAdmin):
     icon = "inventory_2"
-    menu_order = 10
+    menu_group = Group.ACCESS
+    menu_order = 20
+    tab_of = "admin:audit_event_changelist"
     form = RetentionForm
     list_display = ["hotel_name", "origin", "size", "first_kept", "keep_days", "legal_hold", "closed_at"]
     list_display_links = ["hotel_name"]

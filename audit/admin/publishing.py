@@ -9,6 +9,7 @@ from audit.publishing import states, status
 from audit.publishing.auditors import change_auditor
 from audit.publishing.models import Auditor
 from hotelagent.admin.base import SettingsPageAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.context import current_tenant
 
@@ -26,7 +27,9 @@ class AuditorAdmin(SettingsPageAdmin):
     """
 
     icon = "verified"
+    menu_group = Group.ACCESS
     menu_order = 10
+    tab_of = "admin:audit_event_changelist"
     fields = ["email", "language"]
     stylesheets = ("audit/trail.css",)
     change_form_outer_before_template = "audit/publishing.html"

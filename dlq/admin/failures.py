@@ -33,6 +33,7 @@ from dlq.groups.models import FailureGroup
 from dlq.kinds.subjects import find_subjects
 from dlq.models import Failure, FailureStatus
 from hotelagent.admin.filters import PeriodFilter
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site, platform_site
 
 STATUS_COLOURS = {
@@ -92,7 +93,9 @@ class GroupFilter(TextFilter):  # type: ignore[misc]
 @admin.register(Failure, site=platform_site)
 class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
     icon = "error"
-    menu_order = 0
+    menu_group = Group.PROBLEMS
+    menu_order = 10
+    tab_of = "admin:dlq_failuregroup_changelist"
     stylesheets = ("dlq/failures.css", "dlq/failure.css")
     list_before_template = "dlq/failures_before.html"
     list_display = ["what", "status_badge", "error_summary", "last_seen_at", "next_retry_at"]

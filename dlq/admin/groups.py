@@ -25,6 +25,7 @@ from dlq.redrives.services import RedriveOptions
 from dlq.selection import FailureSelection
 from dlq.selectors import waiting_failures
 from hotelagent.admin.base import MAX_SELECTED, ChangesAuditedByServices, ReadOnlyModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.errors import DomainError
 
@@ -77,7 +78,9 @@ class StateFilter(admin.SimpleListFilter):
 @admin.register(FailureGroup, site=platform_site)
 class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
     icon = "error"
-    menu_order = -10
+    menu_group = Group.PROBLEMS
+    menu_order = 0
+    item_title = _("Failures")
     stylesheets = ("dlq/failures.css",)
     list_before_template = "dlq/chart.html"
     list_display = ["what", "failures", "days", "last_seen_at", "state_badge", "assigned_to"]

@@ -23,6 +23,7 @@ from dlq.redrives.models import UNFINISHED_STATUSES, Redrive, RedriveAction, Red
 from dlq.redrives.results import Entries
 from dlq.redrives.services import RedriveOptions
 from hotelagent.admin.base import ChangesAuditedByServices, ReadOnlyModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.errors import DomainError
 
@@ -107,7 +108,9 @@ class OptionsForm(forms.Form):
 @admin.register(Redrive, site=platform_site)
 class RedriveAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
     icon = "replay"
-    menu_order = 5
+    menu_group = Group.PROBLEMS
+    menu_order = 20
+    tab_of = "admin:dlq_failuregroup_changelist"
     stylesheets = ("dlq/failures.css",)
     list_display = ["started_at", "what", "status_badge", "progress", "requested_by"]
     list_filter = [("status", ChoicesDropdownFilter)]

@@ -16,6 +16,7 @@ from dlq.retention import pauses
 from dlq.retention.models import FailureSettings
 from dlq.retention.settings import change_settings
 from hotelagent.admin.base import SettingsPageAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site, platform_site
 
 #: Maximum number of names that the form for a pause suggests.
@@ -54,7 +55,9 @@ class FailureSettingsAdmin(SettingsPageAdmin):
     """The admin page for the settings for failures of the hotel or of the platform."""
 
     icon = "tune"
-    menu_order = 90
+    menu_group = Group.PROBLEMS
+    menu_order = 30
+    tab_of = "admin:dlq_failuregroup_changelist"
     form = FailureSettingsForm
     fieldsets = FIELDSETS
     stylesheets = ("dlq/failures.css",)

@@ -15,12 +15,14 @@ from django.db.models import BinaryField, Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from hotelagent.admin import navigation, signals
+from hotelagent.admin.navigation import Group
 from tenants.context import current_tenant
 from tenants.errors import DomainError
 from tenants.personal_data import identifies_people
@@ -60,7 +62,10 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
 
     icon = navigation.DEFAULT_ICON
     in_menu = True
+    menu_group = Group.SETUP
     menu_order = 100
+    tab_of = ""
+    item_title: str | Promise = ""
     stylesheets: tuple[str, ...] = ()
     compressed_fields = True
     list_fullwidth = True

@@ -1,16 +1,25 @@
-"""The sidebar menu of an admin site. It lists the models, grouped by app, and other pages.
+"""The sidebar menu of an admin site. Its groups are named after the jobs of staff.
 
-The `icon`, `in_menu` and `menu_order` of a model are attributes of its admin class. Other pages are registered in
-`AppConfig.ready()`:
+A menu item opens a page. Pages that belong together share one item, so that the menu is short: the first page is the
+item, and the pages show a row of tabs. The attributes of a model's admin class say where its list is:
+
+    icon = "mail"
+    menu_group = Group.EMAILS
+    menu_order = 10
+    tab_of = "admin:reminders_rule_changelist"  # only for a page that is a tab of another page
+
+Other pages are registered in `AppConfig.ready()`:
 
     navigation.register(Page(title=_("Room board"), url_name="admin:locks_board", scope="locks:read",
-                             app_label="locks", icon="calendar_view_week", order=0))
+                             group=Group.FRONT_DESK, icon="calendar_view_week", order=10))
 """
 
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.apps import apps
+from django.db.models import TextChoices
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
@@ -18,23 +27,48 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 DEFAULT_ICON = "table_rows"
-#: Menu titles of third-party apps, used instead of the `verbose_name` of the app.
-APP_TITLES: dict[str, str | Promise] = {
-    "django_celery_beat": _("Schedule"),
-    "waffle": _("Flags"),
-}
+
+
+class Group(TextChoices):
+    """The groups of the menus of both sites, in the order of the menus. A group without items is not shown."""
+
+    FRONT_DESK = "front_desk", _("Front desk")
+    HOTELS = "hotels", _("Hotels")
+    EMAILS = "emails", _("Guests and e-mails")
+    PROBLEMS = "problems", _("Problems")
+    SETUP = "setup", _("Hotel set-up")
+    OPERATION = "operation", _("Schedule and flags")
+    ACCESS = "access", _("Audit and access")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A menu item in the group of an app. Only users who have the scope see the item."""
+    """A page of the menu. Only users who have the scope see the page.
+
+    `tab_of` is the URL name of the page whose menu item contains this page as a tab. `item_title` is the title of the
+    menu item, for example if the item contains several pages. If `item_title` is empty, the item has the page's title.
+    """
 
     title: str | Promise
     url_name: str
     scope: str
-    app_label: str
+    group: Group
     icon: str = DEFAULT_ICON
     order: int = 0
+    tab_of: str = ""
+    item_title: str | Promise = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A page that the user may open, with its URL."""
+
+    page: Page
+    url: str
+
+    @property
+    def title(self) -> str:
+        return str(self.page.title)
 
 
 _pages: list[Page] = []
@@ -46,53 +80,83 @@ def register(page: Page) -> None:
         _pages.append(page)
 
 
-def menu(
-    request: HttpRequest,
-    registry: dict[Any, Any],
-    *,
-    titles: dict[str, str | Promise],
-    app_order: tuple[str, ...],
-) -> list[dict[str, Any]]:
-    """Return the groups of the sidebar menu in unfold's format, with the items that the user may see."""
-    entries: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
-    for model, model_admin in registry.items():
-        label = model._meta.app_label
-        if not model_admin.has_view_permission(request) or not model_admin.in_menu:
-            continue
-        title = str(capfirst(model._meta.verbose_name_plural))
-        link = reverse(f"admin:{label}_{model._meta.model_name}_changelist")
-        item = _item(title=title, link=link, icon=model_admin.icon)
-        entries.setdefault(label, []).append((model_admin.menu_order, title, item))
-    for page in _pages:
-        if page.scope in getattr(request.user, "scopes", ()) and (url := _url(page)):
-            item = _item(title=str(page.title), link=url, icon=page.icon)
-            entries.setdefault(page.app_label, []).append((page.order, str(page.title), item))
-    _mark_current(request, [item for items in entries.values() for *_key, item in items])
+def menu(request: HttpRequest, registry: dict[Any, Any]) -> list[dict[str, Any]]:
+    """Return the groups of the sidebar menu in unfold's format, with the items that the user may see.
+
+    The key `tabs` of an item contains the pages of the item. The key `active` of an item and of a tab says whether the
+    tab is the current page, or the list of the object that the current page shows.
+    """
+    links = list(_links(request, registry))
+    current = _current_url(request.path, [link.url for link in links])
+    links_by_item: dict[str, list[_Link]] = defaultdict(list)
+    for link in sorted(links, key=lambda link: (bool(link.page.tab_of), link.page.order, link.title)):
+        links_by_item[link.page.tab_of or link.page.url_name].append(link)
+    items_by_group: dict[Group, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    for first, *others in links_by_item.values():
+        item = _item(first, others, current)
+        items_by_group[first.page.group].append((first.page.order, item))
     return [
         {
-            "title": capfirst(str(titles.get(label) or apps.get_app_config(label).verbose_name)),
+            "title": str(group.label),
             "separator": False,
-            "items": [item for *_key, item in sorted(items, key=lambda entry: entry[:2])],
+            "items": [
+                item for _order, item in sorted(items, key=lambda entry: (entry[0], entry[1]["title"]))
+            ],
         }
-        for label, items in sorted(entries.items(), key=lambda entry: position(entry[0], app_order))
+        for group in Group
+        if (items := items_by_group[group])
     ]
 
 
-def _item(*, title: str, link: str, icon: str) -> dict[str, Any]:
+def tabs(groups: list[dict[str, Any]], path: str) -> list[dict[str, Any]]:
+    """Return the tabs of the page at this path, or an empty list if the page has no tabs."""
+    for group in groups:
+        for item in group["items"]:
+            if len(item["tabs"]) > 1 and any(tab["link"] == path for tab in item["tabs"]):
+                return list(item["tabs"])
+    return []
+
+
+def _links(request: HttpRequest, registry: dict[Any, Any]) -> Iterator[_Link]:
+    for model, model_admin in registry.items():
+        if not model_admin.has_view_permission(request) or not model_admin.in_menu:
+            continue
+        url_name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+        page = Page(
+            title=capfirst(str(model._meta.verbose_name_plural)),
+            url_name=url_name,
+            scope="",
+            group=model_admin.menu_group,
+            icon=model_admin.icon,
+            order=model_admin.menu_order,
+            tab_of=model_admin.tab_of,
+            item_title=model_admin.item_title,
+        )
+        yield _Link(page, reverse(url_name))
+    for page in _pages:
+        if page.scope in getattr(request.user, "scopes", ()) and (url := _url(page)):
+            yield _Link(page, url)
+
+
+def _item(first: _Link, others: list[_Link], current: str) -> dict[str, Any]:
+    tabs = [
+        {"title": link.title, "link": link.url, "active": link.url == current} for link in (first, *others)
+    ]
     return {
-        "title": title,
-        "link": link,
-        "icon": icon,
-        "active": False,
+        "title": str(first.page.item_title) or first.title,
+        "link": first.url,
+        "icon": first.page.icon,
+        "active": any(tab["active"] for tab in tabs),
         "has_permission": True,
+        "tabs": tabs,
     }
 
 
-def _mark_current(request: HttpRequest, items: list[dict[str, Any]]) -> None:
-    """Mark the menu item of the current page: the item with the longest URL that the page's path starts with."""
-    matching = [item for item in items if request.path.startswith(item["link"])]
-    if matching:
-        max(matching, key=lambda item: len(item["link"]))["active"] = True
+def _current_url(path: str, urls: list[str]) -> str:
+    """Return the longest URL that the path starts with, or an empty string. The start page has no pages below it."""
+    start_page = reverse("admin:index")
+    matching = [url for url in urls if path == url or (url != start_page and path.startswith(url))]
+    return max(matching, key=len, default="")
 
 
 def _url(page: Page) -> str | None:
@@ -100,8 +164,3 @@ def _url(page: Page) -> str | None:
         return reverse(page.url_name)
     except NoReverseMatch:  # the page belongs to the other site
         return None
-
-
-def position(label: str, app_order: tuple[str, ...]) -> int:
-    """Return the index of an app in `app_order`. Apps that are not listed come last."""
-    return app_order.index(label) if label in app_order else len(app_order)

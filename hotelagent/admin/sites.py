@@ -18,6 +18,7 @@ from unfold.sites import UnfoldAdminSite
 from hotelagent.admin import dashboard, navigation
 from hotelagent.admin.language import set_language
 from hotelagent.admin.login import login_attempt
+from hotelagent.admin.navigation import Group, Page
 from hotelagent.admin.passwords import OwnPasswordForm
 from tenants.context import current_tenant
 from tenants.signals import permission_denied
@@ -33,9 +34,6 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
     index_template = "hotelagent/dashboard.html"
     enable_nav_sidebar = True
     symbol: ClassVar[str]
-    #: Order of the apps in the menu. The apps that staff use most come first.
-    app_order: ClassVar[tuple[str, ...]]
-    app_titles: ClassVar[dict[str, Any]] = navigation.APP_TITLES
     stylesheets: ClassVar[tuple[str, ...]] = ("hotelagent/admin.css",)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
@@ -70,15 +68,13 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
         return bool(request.user.is_active and getattr(request.user, "is_staff", False))
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
-        return navigation.menu(request, self._registry, titles=self.app_titles, app_order=self.app_order)
-
-    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        apps = super().get_app_list(request, app_label)
-        return sorted(apps, key=lambda app: navigation.position(app["app_label"], self.app_order))
+        return navigation.menu(request, self._registry)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context = super().each_context(request)
         return {
-            **super().each_context(request),
+            **context,
+            "page_tabs": navigation.tabs(context.get("sidebar_navigation") or [], request.path),
             # The colours are defined in admin.css, because the Content-Security-Policy forbids unfold's style element.
             "colors": None,
             "styles": [static(name) for name in self.stylesheets],
@@ -116,8 +112,6 @@ class HotelSite(BaseSite):
 
     index_title = _("Today")
     symbol = "hotel"
-    app_order = ("reminders", "locks", "dlq", "audit", "tenants")
-    app_titles = {**navigation.APP_TITLES, "tenants": _("Access")}
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         name = current_tenant().name
@@ -134,7 +128,6 @@ class PlatformSite(BaseSite):
 
     index_title = _("Platform")
     symbol = "domain"
-    app_order = ("tenants", "dlq", "audit", "django_celery_beat", "waffle")
     stylesheets = (*BaseSite.stylesheets, "hotelagent/platform.css")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
@@ -148,3 +141,17 @@ class PlatformSite(BaseSite):
 
 hotel_site = HotelSite(name="admin")
 platform_site = PlatformSite(name="admin")
+navigation.register(
+    Page(
+        title=_("Today"),
+        url_name="admin:index",
+        scope="reservations:read",
+        group=Group.FRONT_DESK,
+        icon="today",
+    )
+)
+navigation.register(
+    Page(
+        title=_("Overview"), url_name="admin:index", scope="hotels:read", group=Group.HOTELS, icon="dashboard"
+    )
+)

@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesDropdow
 from unfold.decorators import display
 
 from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin, ReadOnlyModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from locks import services
 from locks.board.views import board_view
@@ -33,7 +34,8 @@ STATUS_COLORS = {
 @admin.register(Room, site=hotel_site)
 class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
     icon = "bed"
-    menu_order = 10
+    menu_group = Group.SETUP
+    menu_order = 0
     list_display = ["number", "room_type", "floor", "capacity"]
     list_filter = [("room_type", AllValuesCheckboxFilter), ("floor", RangeNumericFilter)]
     list_filter_submit = True
@@ -70,7 +72,9 @@ class AllocationAdmin(ReadOnlyModelAdmin):
     """The admin list of allocations: holds, stays and closures. Staff change allocations on the room board."""
 
     icon = "hotel"
-    menu_order = 20
+    menu_group = Group.FRONT_DESK
+    menu_order = 40
+    item_title = _("Holds and stays")
     list_display = ["room", "check_in", "check_out", "state", "reference", "client", "created_at"]
     list_filter = [("status", ChoicesDropdownFilter)]
     list_filter_submit = True

@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from locks.holder_names import holder_name, with_holder_names
 from locks.waiting_list import services
@@ -32,7 +33,9 @@ class WaitingListEntryAdmin(HotelModelAdmin):
     """The list of waiting list entries. Clients create entries over the REST API. Staff can view and cancel entries."""
 
     icon = "hourglass_top"
-    menu_order = 25
+    menu_group = Group.FRONT_DESK
+    menu_order = 50
+    item_title = _("Waiting list")
     list_display = [
         "requested_room", "check_in", "check_out", "state", "position", "reference", "client", "joined_at",
     ]  # fmt: skip

@@ -17,6 +17,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from hotelagent.admin.base import DeletionsAuditedByServices, HotelModelAdmin, ReadOnlyModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from locks.webhooks import policy, services
 from locks.webhooks.errors import InvalidWebhookURL
@@ -72,7 +73,8 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(Webhook, site=hotel_site)
 class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     icon = "webhook"
-    menu_order = 40
+    menu_group = Group.SETUP
+    menu_order = 30
     form = WebhookForm
     fields = ["url", "events", "active"]
     list_display = ["url", "event_list", "state", "failing_since", "created_at"]
@@ -194,7 +196,9 @@ class WebhookDeliveryAdmin(ReadOnlyModelAdmin):
     """The admin list of recent deliveries. Staff retry failed deliveries from the dead-letter queue."""
 
     icon = "outgoing_mail"
-    menu_order = 50
+    menu_group = Group.SETUP
+    menu_order = 40
+    tab_of = "admin:locks_webhook_changelist"
     list_display = ["event", "webhook", "state", "attempts", "error_text", "created_at", "sent_at"]
     list_filter = [("status", ChoicesDropdownFilter), "event"]
     list_filter_submit = True

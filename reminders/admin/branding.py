@@ -12,6 +12,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminFileFieldWidget, UnfoldBooleanWidget
 
 from hotelagent.admin.base import SettingsPageAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from reminders.admin.previews import render_preview_frame
 from reminders.errors import InvalidColour, InvalidLogo
@@ -57,7 +58,9 @@ class EmailBrandingAdmin(SettingsPageAdmin):
     """The admin page for the e-mail branding. Each hotel has exactly one branding, so there is no list page."""
 
     icon = "palette"
-    menu_order = 35
+    menu_group = Group.EMAILS
+    menu_order = 30
+    tab_of = "admin:reminders_rule_changelist"
     form = EmailBrandingForm
     fields = ["colour", "new_logo", "remove_logo", "preview"]
     readonly_fields = ["preview"]

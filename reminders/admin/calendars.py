@@ -15,6 +15,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from reminders.models import LinkedCalendar
 from reminders.reservations.calendars import services
@@ -54,7 +55,8 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
     """
 
     icon = "calendar_add_on"
-    menu_order = 5
+    menu_group = Group.SETUP
+    menu_order = 20
     list_display = ["room", "name", "host", "state", "last_attempt_at", "last_result"]
     list_select_related = ["room"]
     search_fields = ["room__number", "name", "host"]

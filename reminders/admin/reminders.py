@@ -20,6 +20,7 @@ from unfold.decorators import display
 
 from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.filters import PeriodFilter
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from reminders.cards import daily_chart
 from reminders.models import Reminder, ReminderStatus
@@ -67,7 +68,8 @@ def _call(service: Callable[..., object], reminder_id: uuid.UUID) -> str:
 @admin.register(Reminder, site=hotel_site)
 class ReminderAdmin(ReadOnlyModelAdmin):
     icon = "mail"
-    menu_order = 10
+    menu_group = Group.EMAILS
+    menu_order = 0
     stylesheets = ("reminders/reminders.css",)
     list_display = ["planned", "state", "rule", "guest", "sent", "reason"]
     list_filter = [

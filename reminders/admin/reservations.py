@@ -16,6 +16,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
 from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from locks.board.guest_names import Guest, register_guest_source
 from locks.models import Allocation
@@ -38,7 +39,8 @@ _GUEST_FIELDS = ("guest_name", "guest_email", "guest_phone", "language")
 @admin.register(Reservation, site=hotel_site)
 class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
     icon = "event"
-    menu_order = 0
+    menu_group = Group.FRONT_DESK
+    menu_order = 20
     stylesheets = ("reminders/reminders.css",)
     list_display = ["external_id", "guest_name", "state", "arrival", "departure", "room", "source"]
     list_filter = [

@@ -14,6 +14,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from reminders.admin.templates import TemplateForm
 from reminders.models import FIRST_RULES, Reservation, Rule, Template
@@ -97,7 +98,9 @@ class TemplateInline(StackedInline):  # type: ignore[misc]
 @admin.register(Rule, site=hotel_site)
 class RuleAdmin(HotelModelAdmin):
     icon = "rule"
-    menu_order = 20
+    menu_group = Group.EMAILS
+    menu_order = 10
+    item_title = _("Rules and templates")
     form = RuleForm
     sortable_by = ()
     list_display = [

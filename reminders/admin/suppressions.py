@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from hotelagent.admin.base import DeletionsAuditedByServices, HotelModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from reminders.models import Suppression, SuppressionReason
 from reminders.selectors import is_suppressed
@@ -37,6 +38,7 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
 class SuppressionAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     icon = "block"
     form = SuppressionForm
+    menu_group = Group.EMAILS
     menu_order = 40
     list_display = ["email", "state", "created_at"]
     list_filter = [("reason", ChoicesDropdownFilter)]

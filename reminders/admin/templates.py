@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from reminders.admin.previews import render_preview_frame
 from reminders.mail.rendering import TEMPLATE_VARIABLES
@@ -59,7 +60,9 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(Template, site=hotel_site)
 class TemplateAdmin(HotelModelAdmin):
     icon = "draft"
-    menu_order = 30
+    menu_group = Group.EMAILS
+    menu_order = 20
+    tab_of = "admin:reminders_rule_changelist"
     form = TemplateForm
     list_display = ["rule", "language", "subject"]
     sortable_by = ()

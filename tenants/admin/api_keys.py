@@ -23,6 +23,7 @@ from unfold.widgets import (
 )
 
 from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.access import api_keys
 from tenants.models import ApiKey
@@ -69,7 +70,8 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(ApiKey, site=platform_site)
 class ApiKeyAdmin(HotelModelAdmin):
     icon = "key"
-    menu_order = 20
+    menu_group = Group.ACCESS
+    menu_order = 40
     form = ApiKeyForm
     list_display = ("name", "prefix", "scope_list", "status_badge", "expires_at", "last_used_at")
     search_fields = ("name", "prefix")

@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.decorators import display
 
 from hotelagent.admin.base import DeletionsAuditedByServices, PlatformModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import platform_site
 from tenants.errors import InvalidContact
 from tenants.models import ContactIdentifier, ContactKind
@@ -49,7 +50,8 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(ContactIdentifier, site=platform_site)
 class ContactAdmin(DeletionsAuditedByServices, PlatformModelAdmin):
     icon = "contact_phone"
-    menu_order = 5
+    menu_group = Group.HOTELS
+    menu_order = 20
     form = ContactForm
     list_display = ("value", "kind_label", "hotel", "created_at")
     list_select_related = ("hotel",)

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from waffle.models import Flag, Switch
 
 from hotelagent.admin.base import DeletionsAuditedByServices, PlatformModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import platform_site
 
 
@@ -23,6 +24,7 @@ class _WaffleAdmin(DeletionsAuditedByServices, PlatformModelAdmin):
 @admin.register(Flag, site=platform_site)
 class FlagAdmin(_WaffleAdmin):
     icon = "flag"
+    menu_group = Group.OPERATION
     list_display = ("name", "everyone", "percent", "note", "modified")
     fields = (
         "name",
@@ -40,5 +42,6 @@ class FlagAdmin(_WaffleAdmin):
 @admin.register(Switch, site=platform_site)
 class SwitchAdmin(_WaffleAdmin):
     icon = "toggle_on"
+    menu_group = Group.OPERATION
     list_display = ("name", "active", "note", "modified")
     fields = ("name", "note", "active", "created", "modified")

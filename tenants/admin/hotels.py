@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from hotelagent.admin import dashboard
 from hotelagent.admin.base import ChangesAuditedByServices, PlatformModelAdmin
 from hotelagent.admin.dashboard import Card
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import platform_site
 from hotelagent.core.time_zones import time_zone_choices
 from tenants import services
@@ -58,7 +59,8 @@ def hotels_by_status(_request: HttpRequest) -> Card:
 @admin.register(Hotel, site=platform_site)
 class HotelAdmin(ChangesAuditedByServices, PlatformModelAdmin):
     icon = "hotel"
-    menu_order = 0
+    menu_group = Group.HOTELS
+    menu_order = 10
     list_display = ("name", "host", "status_label", "language", "time_zone", "created_at")
     list_filter = ("status", "language")
     search_fields = ("name", "slug", "domains__host")

@@ -17,6 +17,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from unfold.decorators import display
 
 from hotelagent.admin.base import PlatformModelAdmin
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import platform_site
 from hotelagent.core.time_zones import known_time_zones
 
@@ -66,6 +67,7 @@ class CrontabScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
 class PeriodicTaskAdmin(PlatformModelAdmin):
     form = PeriodicTaskForm
     icon = "schedule"
+    menu_group = Group.OPERATION
     list_display = ("name", "task", "interval_or_crontab", "enabled", "last_run_at")
     list_filter = ("enabled",)
     search_fields = ("name", "task")

@@ -20,6 +20,7 @@ from unfold.decorators import display
 from unfold.forms import UserChangeForm, UserCreationForm
 
 from hotelagent.admin.base import HotelModelAdmin, changed_fields
+from hotelagent.admin.navigation import Group
 from hotelagent.admin.passwords import StaffPasswordForm
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.models import User
@@ -46,7 +47,8 @@ class StaffChangeForm(UserChangeForm):  # type: ignore[misc]
 @admin.register(User, site=platform_site)
 class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
     icon = "badge"
-    menu_order = 10
+    menu_group = Group.ACCESS
+    menu_order = 30
     form = StaffChangeForm
     add_form = StaffCreationForm
     add_form_template = None
