@@ -77,7 +77,7 @@ class HotelNotFound(DomainError):
 
 
 class HotelStateError(DomainError):
-    """`status` is the hotel's current status.
+    """`hotel_status` is the hotel's current status.
 
     Only an active hotel can be suspended, and only a suspended hotel can be resumed.
     """

@@ -18,11 +18,14 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from hotelagent.rest import problems
+from hotelagent.rest.parsers import json_pointer_token
 from hotelagent.rest.problems import Problem
 from tenants.database.availability import is_database_unavailable
 from tenants.errors import DomainError
 
 PROBLEM_JSON = "application/problem+json"
+#: The members of every problem document, and the members of RFC 9457. An error cannot use these names for its `extra`.
+RESERVED_MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "request_id"})
 #: Value of `Retry-After` in seconds, for requests that failed because the database did not respond.
 RETRY_AFTER_UNAVAILABLE = 5
 
@@ -44,17 +47,20 @@ class MissingScope(exceptions.PermissionDenied):
 
 
 def problem_document(
-    problem: Problem, *, detail: str, request_id: str | None, **members: Any
+    problem: Problem, *, detail: str, request_id: str | None, members: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return a problem document (RFC 9457) as a dict. `members` are additional members of the document."""
-    return {
+    """Return a problem document (RFC 9457) as a dict. `members` are additional members of the document.
+
+    Additional members never replace the members that RFC 9457 defines. Clients rely on a numeric `status`.
+    """
+    document: dict[str, Any] = {
         "type": problem.type,
         "title": str(problem.title),
         "status": problem.status,
         "detail": detail,
         "request_id": request_id,
-        **members,
     }
+    return document | {name: value for name, value in (members or {}).items() if name not in RESERVED_MEMBERS}
 
 
 def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
@@ -85,7 +91,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
         problem,
         detail=description.detail,
         request_id=getattr(request._request, "request_id", None),
-        **members,
+        members=members,
     )
     return Response(body, status=problem.status, headers=description.headers, content_type=PROBLEM_JSON)
 
@@ -171,7 +177,7 @@ def field_errors(detail: Any, *, pointer: str = "") -> list[dict[str, str]]:
         errors = []
         for name, inner in detail.items():
             is_whole_object = name in {api_settings.NON_FIELD_ERRORS_KEY, NON_FIELD_ERRORS}
-            inner_pointer = pointer if is_whole_object else f"{pointer}/{_escape(str(name))}"
+            inner_pointer = pointer if is_whole_object else f"{pointer}/{json_pointer_token(str(name))}"
             errors += field_errors(inner, pointer=inner_pointer)
         return errors
     if isinstance(detail, list | tuple):
@@ -181,7 +187,3 @@ def field_errors(detail: Any, *, pointer: str = "") -> list[dict[str, str]]:
             errors += field_errors(inner, pointer=f"{pointer}/{index}" if is_nested else pointer)
         return errors
     return [{"pointer": pointer, "detail": str(detail)}]
-
-
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

@@ -7,7 +7,6 @@ from django.utils.translation import gettext as _
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
-from rest_framework.settings import api_settings
 
 from hotelagent.rest.pagination import NewestFirstPagination
 
@@ -29,7 +28,7 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
             return queryset
         filterset = self.get_filterset(request, queryset, view)
         allowed = {*(filterset.filters if filterset else ()), *_pagination_parameters(view)}
-        if unknown := sorted(request.query_params.keys() - allowed - {api_settings.URL_FORMAT_OVERRIDE}):
+        if unknown := sorted(request.query_params.keys() - allowed):
             message = _("Unknown parameter. Allowed parameters: %(allowed)s.")
             message %= {"allowed": ", ".join(sorted(allowed))}
             raise ValidationError({name: [message] for name in unknown})

@@ -27,12 +27,19 @@ class NewestFirstPagination(CursorPagination):
     max_page_size = 200
 
     def get_page_size(self, request: Request) -> int | None:
-        value = request.query_params.get(self.page_size_query_param, "1")
-        if not (value.isascii() and value.isdigit() and value.strip("0")):
-            raise exceptions.ValidationError(
-                {self.page_size_query_param: [_("Enter a whole number greater than 0.")]}
-            )
-        return super().get_page_size(request)
+        """Return the page size of the request. Raises ValidationError if the client asks for a page that is too large.
+
+        A client that silently received fewer rows than it had asked for might take the first page for the whole list.
+        """
+        value = request.query_params.get(self.page_size_query_param)
+        if value is None:
+            return self.page_size
+        digits = value.lstrip("0")
+        is_number = value.isascii() and value.isdigit() and 0 < len(digits) <= len(str(self.max_page_size))
+        if not is_number or int(digits) > self.max_page_size:
+            message = _("Enter a whole number from 1 to {limit}.").format(limit=self.max_page_size)
+            raise exceptions.ValidationError({self.page_size_query_param: [message]})
+        return int(digits)
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: "APIView | None" = None

@@ -34,13 +34,15 @@ class JSONParser(parsers.JSONParser):
     ) -> Any:
         body = _read(stream)
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
+        repeated = _RepeatedNames()
         try:
             data = json.loads(
                 body.decode(encoding),
                 parse_constant=_refuse_constant,
                 parse_float=_parse_float,
-                object_pairs_hook=_object_with_unique_names,
+                object_pairs_hook=repeated.read_object,
             )
+            repeated.check(data)
             json.dumps(data, ensure_ascii=False).encode()
         except RecursionError as error:
             raise _too_deep() from error
@@ -84,18 +86,55 @@ def _parse_float(text: str) -> float:
     return number
 
 
-def _object_with_unique_names(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(members)
-    if len(result) < len(members):
-        names = [name for name, _value in members]
-        repeated = next(name for name in names if names.count(name) > 1)
-        # The repeated name is quoted as JSON, because the name may contain half of a surrogate pair.
-        raise ParseError(
-            _("A JSON object has several members with the name {name}. Send each name only once.").format(
-                name=json.dumps(repeated)
+class _RepeatedNames:
+    """The objects of a JSON text that have several members with the same name.
+
+    RFC 8259 leaves the value of a repeated member open, so two programs may read two different values.
+    """
+
+    def __init__(self) -> None:
+        # The objects are stored together with their ids, so that no later object gets the id of a deleted object.
+        self._found: dict[int, tuple[dict[str, Any], str]] = {}
+
+    def read_object(self, members: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Return the object with these members. The JSON decoder calls this method, for inner objects first."""
+        result = dict(members)
+        if len(result) < len(members):
+            names = [name for name, _value in members]
+            self._found[id(result)] = result, next(name for name in names if names.count(name) > 1)
+        return result
+
+    def check(self, data: Any) -> None:
+        """Raise ParseError with a JSON Pointer to the first repeated member of `data`, if there is one."""
+        if not self._found:
+            return
+        # The search needs no recursion, because the depth of `data` is not checked yet.
+        pending = [("", data)]
+        while pending:
+            pointer, value = pending.pop()
+            if id(value) in self._found:
+                pointer = f"{pointer}/{json_pointer_token(self._found[id(value)][1])}"
+                # The pointer is quoted as JSON, because a name may contain half of a surrogate pair.
+                raise ParseError(
+                    _(
+                        "The JSON has several members with the name {pointer}. Send each name only once."
+                    ).format(pointer=json.dumps(pointer))
+                )
+            items = (
+                value.items()
+                if isinstance(value, dict)
+                else enumerate(value)
+                if isinstance(value, list)
+                else ()
             )
-        )
-    return result
+            pending += reversed(
+                [(f"{pointer}/{json_pointer_token(str(name))}", item) for name, item in items]
+            )
+
+
+def json_pointer_token(name: str) -> str:
+    """Return the name of a member as a part of a JSON Pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _too_deep() -> ParseError:

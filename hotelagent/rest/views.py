@@ -94,6 +94,12 @@ def _record_ids(data: Any) -> list[str]:
 class HotelViewSet(HotelAPIView, GenericViewSet[Any]):
     """Base class of view sets without default operations. Each operation of a subclass calls one service."""
 
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Add the URL of a new resource to a response with the status 201 (RFC 9110, section 15.3.2)."""
+        if response.status_code == HTTPStatus.CREATED and "Location" not in response:
+            response["Location"] = self.reverse_action("detail", args=[response.data["id"]])
+        return super().finalize_response(request, response, *args, **kwargs)
+
 
 class EditableMixin(HotelViewSet):
     """Mixin for view sets with resources that clients can change. Responses contain the ETag of the resource.

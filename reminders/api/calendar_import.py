@@ -9,11 +9,12 @@ from typing import IO, Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.parsers import JSONParser
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelAPIView

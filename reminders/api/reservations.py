@@ -10,6 +10,7 @@ from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from hotelagent.rest.conditional import IF_MATCH, IF_NONE_MATCH, Preconditions
 from hotelagent.rest.idempotency import IdempotentMixin
@@ -140,7 +141,9 @@ class ReservationByNumberView(HotelAPIView):
         _reservation, is_new = upsert_reservation(
             external_id=external_id, may_change=Preconditions.of(request).allow, hold=hold, **fields
         )
-        return _response_with_etag(
-            selectors.reservation_by_number(external_id),
-            status.HTTP_201_CREATED if is_new else status.HTTP_200_OK,
-        )
+        reservation = selectors.reservation_by_number(external_id)
+        if not is_new:
+            return _response_with_etag(reservation)
+        response = _response_with_etag(reservation, status.HTTP_201_CREATED)
+        response["Location"] = reverse("reservation-detail", args=[reservation.id], request=request)
+        return response

@@ -34,7 +34,7 @@ def provision_hotel(hotel_id: UUID) -> Hotel:
         if hotel.status == HotelStatus.ACTIVE:
             return hotel
         if hotel.status != HotelStatus.PROVISIONING:
-            raise HotelStateError(f"{hotel.slug} is {hotel.get_status_display()}.", status=hotel.status)
+            raise HotelStateError(f"{hotel.slug} is {hotel.get_status_display()}.", hotel_status=hotel.status)
         return build_hotel(hotel)
 
 

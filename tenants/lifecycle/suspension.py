@@ -46,5 +46,5 @@ def _change_status(hotel_id: UUID, expected: HotelStatus, new: HotelStatus) -> H
         detail = _(
             "{hotel} has the status {status}. For this operation, the status must be {expected}."
         ).format(hotel=hotel.slug, status=hotel.get_status_display(), expected=expected.label)
-        raise HotelStateError(detail, status=hotel.status)
+        raise HotelStateError(detail, hotel_status=hotel.status)
     return hotel

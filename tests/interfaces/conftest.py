@@ -88,6 +88,9 @@ def _sleep() -> Response:
 
 Thing.outcomes = {
     "unavailable": _raise(RoomUnavailable("Room 12 is not available.", nights=["2030-01-01"])),
+    "reserved": _raise(
+        RoomUnavailable("Taken.", room=12, status="taken", type="room", title=7, request_id=3)
+    ),
     "broken": _raise(RuntimeError("postgres://someone:hunter2@db/x")),
     "503": lambda: Response({"later": True}, status=503),
     "slow": _sleep,

@@ -33,15 +33,20 @@ def test_invalid_query_parameter_value_returns_an_error_that_names_the_parameter
     assert error["pointer"] == f"?{parameter.partition('=')[0]}"
 
 
-@pytest.mark.parametrize("size", ["0", "-5", "000", "abc", "1.5", "", "²"])
-def test_page_size_that_is_not_a_positive_integer_returns_an_error(api: APIClient, size: str) -> None:
+@pytest.mark.parametrize("size", ["0", "-5", "000", "abc", "1.5", "", "²", "+5", "201", "100000", "9" * 5000])
+def test_page_size_that_is_not_a_number_from_1_to_200_returns_an_error(api: APIClient, size: str) -> None:
     [error] = errors_of(api.get("/api/v1/rooms/", {"page_size": size}))
-    assert error == {"pointer": "?page_size", "detail": "Enter a whole number greater than 0."}
+    assert error == {"pointer": "?page_size", "detail": "Enter a whole number from 1 to 200."}
 
 
-@pytest.mark.parametrize("size", ["1", "200", "100000", "9" * 5000])
-def test_list_request_with_any_positive_page_size_returns_200(api: APIClient, size: str) -> None:
+@pytest.mark.parametrize("size", ["1", "007", "200"])
+def test_list_request_with_a_page_size_up_to_the_limit_returns_200(api: APIClient, size: str) -> None:
     assert api.get("/api/v1/rooms/", {"page_size": size}).status_code == 200
+
+
+def test_format_in_the_url_of_a_list_is_an_unknown_parameter(api: APIClient) -> None:
+    [error] = errors_of(api.get("/api/v1/reservations/?format=xml"))
+    assert error["pointer"] == "?format"
 
 
 def test_unknown_query_parameter_in_the_url_of_a_single_object_is_ignored(api: APIClient) -> None:
@@ -74,8 +79,10 @@ def test_request_with_an_unpaired_surrogate_returns_400(api: APIClient, body: st
     [
         (b"[" * 200_000, "nested too deeply. At most 100 levels are allowed."),
         (b'{"a":' * 100 + b"[]" + b"}" * 100, "nested too deeply. At most 100 levels are allowed."),
-        (b'{"room": 1, "room": 2}', 'several members with the name "room". Send each name only once.'),
-        (b'{"data": {"\\ud83d": 1, "\\ud83d": 2}}', r'several members with the name "\ud83d"'),
+        (b'{"room": 1, "room": 2}', 'several members with the name "/room". Send each name only once.'),
+        (b'{"data": {"\\ud83d": 1, "\\ud83d": 2}}', r'several members with the name "/data/\ud83d"'),
+        (b'{"a": {}, "list": [{}, {"b/c": [{"x": 1, "x": 1}]}]}', 'the name "/list/1/b~1c/0/x"'),
+        (b'{"a": {"x": 1, "x": 2}, "a": 1}', 'the name "/a"'),
         (b'{"amount": 1e400}', "The number 1e400 is too large or too small"),
         (b'{"amount": -1e-400}', "The number -1e-400 is too large or too small"),
         (b'{"amount": NaN}', "NaN is not JSON"),

@@ -49,6 +49,13 @@ def test_domain_error_response_contains_the_detail_and_the_extra_members(client:
     assert problem["nights"] == ["2030-01-01"]
 
 
+def test_extra_member_of_an_error_never_replaces_a_reserved_member(client: APIClient) -> None:
+    problem = problem_of(
+        client.post("/api/v1/thing/", {}, headers={"X-Outcome": "reserved"}), 409, "test-room-unavailable"
+    )
+    assert problem["room"] == 12
+
+
 def test_body_that_is_not_json_returns_400(client: APIClient) -> None:
     response = client.post("/api/v1/thing/", "{", content_type="application/json")
     problem_of(response, 400, "bad-request")

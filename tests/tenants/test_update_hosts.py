@@ -1,4 +1,4 @@
-"""Tests of the REST endpoint of the platform that changes the slug and the domains of a hotel."""
+"""Tests of the REST endpoints of the platform that change the hosts and the status of a hotel."""
 
 from typing import Any
 
@@ -78,6 +78,13 @@ def test_patch_of_a_hotel_with_an_invalid_value_changes_nothing(
     assert host_routing.resolve("alpha.localhost") == hotel.tenant
     assert host_routing.resolve("renamed.localhost") is None
     assert host_routing.resolve("new.example") is None
+
+
+def test_resuming_an_active_hotel_returns_its_status_beside_the_status_of_the_response(
+    platform_api: APIClient, hotel: Hotel
+) -> None:
+    problem = platform_api.post(f"/api/v1/hotels/{hotel.id}/resume/").json()
+    assert (problem["status"], problem["hotel_status"]) == (409, "active")
 
 
 def test_patch_request_to_the_hotels_host_returns_404(api: APIClient, hotel: Hotel) -> None:

@@ -1,5 +1,6 @@
 """The views of the API documentation: the OpenAPI schema, Swagger UI and the list of problem types."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.shortcuts import render
 from django.utils import translation
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,11 +19,24 @@ from hotelagent.rest.problems import all_problems
 LANGUAGE = "en"
 
 
+class _FormatParameter(DefaultContentNegotiation):
+    """Content negotiation with the query parameter `format`. People download the OpenAPI schema with a browser."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[Any], format_suffix: str | None = None
+    ) -> tuple[Any, str]:
+        wanted = format_suffix or request.query_params.get("format")
+        renderer: tuple[Any, str] = super().select_renderer(request, renderers, wanted)
+        return renderer
+
+
 class SchemaView(SpectacularAPIView):
     """The view of the OpenAPI 3.1 schema of the current host: the API of a hotel, or the API of the platform.
 
     `?format=json` returns JSON instead of YAML.
     """
+
+    content_negotiation_class = _FormatParameter
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
