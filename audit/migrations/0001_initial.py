@@ -174,4 +174,10 @@ class Migration(migrations.Migration):
             "DROP TRIGGER audit_event_retention_only ON audit_event;"
             "DROP TRIGGER audit_event_erasure_only ON audit_event",
         ),
+        # A search reads events of many short periods. PostgreSQL has no statistics for ranges of UUIDs and expects too
+        # many rows. Parallel workers would start, which takes longer than the search.
+        migrations.RunSQL(
+            "ALTER TABLE audit_event SET (parallel_workers = 0)",
+            "ALTER TABLE audit_event RESET (parallel_workers)",
+        ),
     ]

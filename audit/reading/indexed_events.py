@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from django.db import connection
-from django.db.models import Lookup, Q, QuerySet
+from django.db.models import BooleanField, Lookup, QuerySet
+from django.db.models.expressions import RawSQL
 
 from audit.indexing.terms import END_OF_PERIODS, first_id_of, period_of
 from audit.models import Event
@@ -21,7 +22,8 @@ from tenants.context import current_tenant
 
 #: The number of periods whose events the first query reads. Most pages need only one query.
 _FIRST_PERIODS = 8
-_MORE_PERIODS = 64
+#: With this number, a page of 50 events needs at most two queries, even if each event is in another period.
+_MORE_PERIODS = 48
 
 _DESCENDING = (("-id",), ("-pk",))
 _ASCENDING = (("id",), ("pk",))
@@ -36,6 +38,8 @@ SELECT DISTINCT period FROM unnest(%s::integer[]) AS wanted (term) CROSS JOIN LA
 _OTHER = """
 AND EXISTS (SELECT FROM audit_search_term AS other WHERE other.term = ANY(%s) AND other.period = entry.period)
 """
+
+_IN_RANGE = "(audit_event.id >= %s AND audit_event.id < %s)"
 
 #: Consecutive periods, as the first period and the period after the last one.
 PeriodRange = tuple[int, int]
@@ -125,10 +129,7 @@ class IndexedEvents(QuerySet[Event]):
         first, end = self.query.low_mark, self.query.high_mark
         found: list[Any] = []
         for ranges in search.ranges(*self._bounds(), is_descending=is_descending):
-            condition = Q()
-            for start, stop in ranges:
-                condition |= Q(pk__gte=first_id_of(start), pk__lt=first_id_of(stop))
-            found += events.filter(condition)[: None if end is None else end - len(found)]
+            found += events.filter(_in_periods(ranges))[: None if end is None else end - len(found)]
             if len(found) == end:
                 break
         return found[first:]
@@ -167,6 +168,16 @@ def read_unsealed_from() -> int | None:
         return 0
     oldest = rows.first_unsealed_id(Key(log.sealed_transaction, log.sealed_id))
     return None if oldest is None else period_of(oldest)
+
+
+def _in_periods(ranges: Sequence[PeriodRange]) -> RawSQL:
+    """Return the condition that an event was recorded in one of the given ranges of periods.
+
+    The condition is SQL, because Django needs several milliseconds to build the same condition from `Q` objects.
+    """
+    bounds = [first_id_of(period) for period_range in ranges for period in period_range]
+    # Only the number of placeholders varies, so the SQL contains no values.
+    return RawSQL(" OR ".join([_IN_RANGE] * len(ranges)), bounds, output_field=BooleanField())  # noqa: S611
 
 
 def _merge(periods: Sequence[int]) -> list[PeriodRange]:
