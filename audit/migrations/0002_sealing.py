@@ -280,7 +280,7 @@ class Migration(migrations.Migration):
                 (
                     "language",
                     models.CharField(
-                        choices=[("en", "English"), ("es", "Spanish")],
+                        choices=[("en", "English"), ("es", "Español")],
                         default="en",
                         max_length=2,
                         verbose_name="language of the e-mail",

@@ -6,7 +6,6 @@ from typing import Any, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import ValidationError
@@ -19,9 +18,9 @@ from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
-from unfold.views import ChangeList
 
 from hotelagent.admin import navigation, signals
+from hotelagent.admin.lists import EmptyList, HotelChangeList
 from hotelagent.admin.navigation import Group
 from tenants.context import current_tenant
 from tenants.errors import DomainError
@@ -32,25 +31,6 @@ Row = TypeVar("Row", bound=Model)
 
 #: Maximum number of rows for an action that calls a service for each row. More rows could exceed a proxy's timeout.
 MAX_SELECTED = 500
-
-
-class HotelChangeList(ChangeList):  # type: ignore[misc]
-    """Unfold's change list. An impossible value in a filter is handled as an invalid filter, without a server error."""
-
-    def get_filters(self, request: HttpRequest) -> Any:
-        try:
-            return super().get_filters(request)
-        except (ValueError, OverflowError) as error:
-            raise IncorrectLookupParameters(error) from error
-
-    def get_results(self, request: HttpRequest) -> None:
-        try:
-            super().get_results(request)
-            len(self.result_list)  # Run the query inside this `try` block, which handles its errors.
-        except (ValueError, OverflowError) as error:
-            if not self.filter_params:
-                raise
-            raise IncorrectLookupParameters(error) from error
 
 
 class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
@@ -67,6 +47,8 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     tab_of = ""
     item_title: str | Promise = ""
     stylesheets: tuple[str, ...] = ()
+    #: What the list says while it has no rows.
+    empty_list: EmptyList | None = None
     compressed_fields = True
     list_fullwidth = True
     warn_unsaved_form = True
@@ -87,6 +69,10 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> Any:
         return HotelChangeList
+
+    def get_empty_list(self, _change_list: HotelChangeList) -> EmptyList | None:
+        """Return what the list says while it has no rows. The text may depend on the selected view."""
+        return self.empty_list
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Return whether the URL of the list may filter by the lookup. Digests and encrypted values are not allowed."""

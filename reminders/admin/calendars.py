@@ -15,6 +15,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
+from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from reminders.models import LinkedCalendar
@@ -60,6 +61,12 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
     list_display = ["room", "name", "host", "state", "last_attempt_at", "last_result"]
     list_select_related = ["room"]
     search_fields = ["room__number", "name", "host"]
+    empty_list = EmptyList(
+        _(
+            "No calendar is linked yet. Copy the iCalendar URL of a room from Booking.com, Airbnb or another channel, "
+            "and add the URL here. Bookings of the channel then appear automatically."
+        )
+    )
     ordering = ["room__number", "name"]
     actions = ["import_now"]
     fields_on_change_page = [

@@ -20,8 +20,10 @@ from unfold.decorators import display
 
 from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.filters import PeriodFilter
+from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
+from reminders.admin.next_steps import IMPORT_RESERVATIONS, SHOW_RULES
 from reminders.cards import daily_chart
 from reminders.models import Reminder, ReminderStatus
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
@@ -79,6 +81,13 @@ class ReminderAdmin(ReadOnlyModelAdmin):
         ("planned_for", PeriodFilter),
     ]
     list_filter_submit = True
+    empty_list = EmptyList(
+        _(
+            "There are no reminders yet. Reminders are planned when a reservation with an e-mail address is imported "
+            "or added. The rules say when they are sent."
+        ),
+        (IMPORT_RESERVATIONS, SHOW_RULES),
+    )
     list_select_related = ["reservation", "rule"]
     list_before_template = "reminders/chart.html"
     search_fields = ["reservation__external_id", "reservation__guest_name", "recipient"]

@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import Case, Q, QuerySet, When
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -16,14 +17,19 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
 from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
+from hotelagent.admin.lists import EmptyList, HotelChangeList, ViewFilter
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from locks.board.guest_names import Guest, register_guest_source
 from locks.models import Allocation
 from locks.selectors import today
 from reminders import selectors
+from reminders.admin.languages import offer_languages
+from reminders.admin.next_steps import IMPORT_RESERVATIONS, LINK_CALENDAR, SHOW_ALL_RESERVATIONS
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.services import cancel_reservation, update_guest
+from tenants.context import current_hotel
+from tenants.languages import language_name
 
 COLOURS = {
     ReservationStatus.BOOKED: "info",
@@ -34,6 +40,42 @@ COLOURS = {
 }
 #: The fields that the front desk may edit. All other fields come from the property management system.
 _GUEST_FIELDS = ("guest_name", "guest_email", "guest_phone", "language")
+#: The reservations that the front desk does not expect to arrive.
+_NOT_EXPECTED = (ReservationStatus.CANCELLED, ReservationStatus.NO_SHOW)
+
+
+class StaysFilter(ViewFilter):
+    """The views of the list of reservations. The list opens with the guests in the house and the coming guests."""
+
+    title = _("stays")
+    views = (
+        ("coming", _("Today and coming days")),
+        ("past", _("Past stays")),
+        ("cancelled", _("Cancelled and no-show")),
+        ("all", _("All reservations")),
+    )
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "coming":
+            # A filter by status replaces the exclusion of cancelled reservations.
+            expected = (
+                queryset if "status__exact" in request.GET else queryset.exclude(status__in=_NOT_EXPECTED)
+            )
+            return expected.filter(departure__gte=today())
+        if self.value() == "past":
+            return queryset.filter(departure__lt=today())
+        if self.value() == "cancelled":
+            return queryset.filter(status__in=_NOT_EXPECTED)
+        return queryset
+
+
+class ReservationForm(forms.ModelForm):  # type: ignore[type-arg]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        hotel_language = language_name(current_hotel().language)
+        offer_languages(
+            self, empty_label=_("The hotel's language (%(language)s)") % {"language": hotel_language}
+        )
 
 
 @admin.register(Reservation, site=hotel_site)
@@ -41,9 +83,11 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
     icon = "event"
     menu_group = Group.FRONT_DESK
     menu_order = 20
+    form = ReservationForm
     stylesheets = ("reminders/reminders.css",)
     list_display = ["external_id", "guest_name", "state", "arrival", "departure", "room", "source"]
     list_filter = [
+        StaysFilter,
         ("status", ChoicesDropdownFilter),
         ("arrival", RangeDateFilter),
     ]
@@ -85,6 +129,29 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
         """Order the reservations by arrival date. Reservations whose stay has ended come last."""
         is_past = Case(When(departure__lt=today(), then=1), default=0)
         return [is_past, "arrival", "id"]
+
+    def get_empty_list(self, change_list: HotelChangeList) -> EmptyList:
+        if Reservation.objects.exists():
+            return EmptyList(_("There are no reservations in this view."), (SHOW_ALL_RESERVATIONS,))
+        return EmptyList(
+            _(
+                "There are no reservations yet. Import the reservations of your property management system, or link "
+                "the calendars of your channels."
+            ),
+            (IMPORT_RESERVATIONS, LINK_CALENDAR),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Reservation | None = None) -> list[str]:
+        """Return all fields for a cancelled reservation, which cannot be changed."""
+        return [*self.readonly_fields, *(_GUEST_FIELDS if _is_cancelled(obj) else ())]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if _is_cancelled(context.get("original")):
+            context |= {"show_save": False, "show_save_and_continue": False}
+        page: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return page
 
     @display(description=_("status"), label=COLOURS, ordering="status")
     def state(self, reservation: Reservation) -> tuple[str, str]:
@@ -130,6 +197,10 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _is_cancelled(reservation: Reservation | None) -> bool:
+    return reservation is not None and reservation.status == ReservationStatus.CANCELLED
 
 
 @register_guest_source

@@ -14,6 +14,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from reminders.admin.templates import TemplateForm
@@ -107,6 +108,12 @@ class RuleAdmin(HotelModelAdmin):
         "translated_name", "is_active", "anchor", "offset_days", "offset_hours", "send_at", "late_policy"
     ]  # fmt: skip
     inlines = [TemplateInline]
+    empty_list = EmptyList(
+        _(
+            "There are no rules yet. Without a rule, no reminder is sent. "
+            "Add a rule, for example “1 day before arrival”."
+        )
+    )
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
         (

@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from hotelagent.admin.base import DeletionsAuditedByServices, HotelModelAdmin
+from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from reminders.models import Suppression, SuppressionReason
@@ -44,6 +45,12 @@ class SuppressionAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     list_filter = [("reason", ChoicesDropdownFilter)]
     list_filter_submit = True
     search_fields = ["email"]
+    empty_list = EmptyList(
+        _(
+            "No address is on the list. Addresses whose mail server reports that they do not exist, and guests who "
+            "unsubscribe, are added automatically."
+        )
+    )
     ordering = ["-id"]
     fields = ["email"]
 

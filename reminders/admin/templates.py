@@ -12,15 +12,18 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
+from reminders.admin.languages import offer_languages
+from reminders.admin.next_steps import SHOW_RULES
 from reminders.admin.previews import render_preview_frame
 from reminders.mail.rendering import TEMPLATE_VARIABLES
 from reminders.mail.template_validation import validate_template
 from reminders.models import Template
-from reminders.models.validators import validate_language
 from reminders.services.emails import send_test_message
 from tenants.errors import DomainError
+from tenants.languages import language_name
 
 
 class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -29,16 +32,14 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         variables = ", ".join(f"{{{{ {name} }}}}" for name in sorted(TEMPLATE_VARIABLES))
         help_texts = {
             "language": str(
-                _(
-                    "A language code such as es, en or pt-br. "
-                    "If there is no template in a guest's language, the hotel's language is used."
-                )
+                _("If there is no template in a guest's language, the hotel's language is used.")
             ),
             "text": str(
                 _("You can use these variables in the subject, text and HTML: %(names)s.")
                 % {"names": variables}
             ),
         }
+        offer_languages(self)
         for name in help_texts.keys() & self.fields.keys():  # a read-only page has no fields
             self.fields[name].help_text = help_texts[name]
 
@@ -51,11 +52,6 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError({error.extra.get("part", "__all__"): error.detail}) from error
         return cleaned
 
-    def clean_language(self) -> str:
-        language = str(self.cleaned_data["language"]).strip().lower().replace("_", "-")
-        validate_language(language)
-        return language
-
 
 @admin.register(Template, site=hotel_site)
 class TemplateAdmin(HotelModelAdmin):
@@ -64,14 +60,22 @@ class TemplateAdmin(HotelModelAdmin):
     menu_order = 20
     tab_of = "admin:reminders_rule_changelist"
     form = TemplateForm
-    list_display = ["rule", "language", "subject"]
+    list_display = ["rule", "language_label", "subject"]
     sortable_by = ()
     list_filter = ["rule", "language"]
     list_select_related = ["rule"]
+    empty_list = EmptyList(
+        _("There are no templates yet. Each active rule needs a template in the hotel's language."),
+        (SHOW_RULES,),
+    )
     actions = ["send_test"]
     fields = ["rule", "language", "subject", "text", "html", "preview"]
     readonly_fields = ["preview"]
     change_form_outer_before_template = "reminders/send_test.html"
+
+    @display(description=_("language"))
+    def language_label(self, template: Template) -> str:
+        return language_name(template.language)
 
     @display(description=_("preview"))
     def preview(self, template: Template) -> SafeString | str:

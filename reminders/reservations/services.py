@@ -138,7 +138,7 @@ def update_guest(
 ) -> Reservation:
     """Update the guest data of the reservation. The front desk may edit only these fields.
 
-    Raises ReservationNotFound or InvalidReservation.
+    Raises ReservationNotFound, InvalidReservation, or ReservationStateError if the reservation is cancelled.
     """
     guest = {
         "guest_name": guest_name,
@@ -148,6 +148,10 @@ def update_guest(
     }
     with transaction.atomic():
         stored = _lock(reservation_id)
+        if stored.status == ReservationStatus.CANCELLED:
+            raise ReservationStateError(
+                _("The reservation is cancelled, so it can't be changed."), status_now=stored.status
+            )
         requested = copy.copy(stored)
         for name, value in _normalize(guest).items():
             setattr(requested, name, value)

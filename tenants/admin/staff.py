@@ -23,7 +23,7 @@ from hotelagent.admin.base import HotelModelAdmin, changed_fields
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.passwords import StaffPasswordForm
 from hotelagent.admin.sites import hotel_site, platform_site
-from tenants.models import User
+from tenants.models import Language, User
 from tenants.services.staff import available_roles
 from tenants.signals import staff_activation_changed, staff_added, staff_role_changed
 
@@ -105,6 +105,8 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "role":
             kwargs["choices"] = [(role.value, role.label) for role in available_roles()]
+        if db_field.name == "language":
+            kwargs["choices"] = [("", _("The browser's language")), *Language.choices]
         return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: User | None = None, **kwargs: Any) -> Any:  # type: ignore[override]

@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
                     "language",
                     models.CharField(
                         blank=True,
-                        choices=[("en", "English"), ("es", "Spanish")],
+                        choices=[("en", "English"), ("es", "Español")],
                         max_length=2,
                         verbose_name="language",
                     ),
@@ -217,7 +217,7 @@ class Migration(migrations.Migration):
                 (
                     "language",
                     models.CharField(
-                        choices=[("en", "English"), ("es", "Spanish")],
+                        choices=[("en", "English"), ("es", "Español")],
                         default="en",
                         max_length=2,
                         verbose_name="language",

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from hotelagent.core.ids import uuid7
 from hotelagent.core.time_zones import validate_time_zone
 from tenants.context import Tenant
+from tenants.languages import language_name
 
 
 class HotelStatus(models.TextChoices):
@@ -24,8 +25,10 @@ class HotelStatus(models.TextChoices):
 
 
 class Language(models.TextChoices):
-    ENGLISH = "en", _("English")
-    SPANISH = "es", _("Spanish")
+    """A language of the admin. Each label is the name of the language in that language."""
+
+    ENGLISH = "en", language_name("en")
+    SPANISH = "es", language_name("es")
 
 
 def role_name(hotel_id: UUID) -> str:

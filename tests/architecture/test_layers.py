@@ -16,6 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "tenants.context",
         "tenants.errors",
+        "tenants.languages",
         "tenants.scopes",
         "tenants.signals",
         "tenants.tracked_rows",

@@ -17,6 +17,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 
 from hotelagent.admin.sites import hotel_site, platform_site
+from tenants.languages import language_choices
 from tests.architecture.domain_errors import domain_errors
 from tests.architecture.modules import PACKAGES, ROOT
 
@@ -139,7 +140,9 @@ def model_labels(model_admin: ModelAdmin[Any]) -> Iterator[tuple[str, Any]]:
     for field in shown_fields(model_admin):
         yield f"{field.name}.verbose_name", field.verbose_name
         yield f"{field.name}.help_text", field.help_text
-        yield from ((f"{field.name}={value}", label) for value, label in field.choices or [])
+        # The name of a language is not translated, because it is in that language.
+        choices = [choice for choice in field.choices or [] if choice not in language_choices()]
+        yield from ((f"{field.name}={value}", label) for value, label in choices)
 
 
 def admin_labels(model_admin: ModelAdmin[Any]) -> Iterator[tuple[str, Any]]:
