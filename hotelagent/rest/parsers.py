@@ -32,34 +32,38 @@ class JSONParser(parsers.JSONParser):
         media_type: str | None = None,  # noqa: ARG002 - the signature of REST framework
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        body = _read(stream)
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
-        repeated = _RepeatedNames()
-        try:
-            data = json.loads(
-                body.decode(encoding),
-                parse_constant=_refuse_constant,
-                parse_float=_parse_float,
-                object_pairs_hook=repeated.read_object,
-            )
-            repeated.check(data)
-            json.dumps(data, ensure_ascii=False).encode()
-        except RecursionError as error:
-            raise _too_deep() from error
-        except UnicodeEncodeError as error:
-            character = error.object[error.start : error.start + 1].encode("unicode-escape").decode()
-            raise ParseError(
-                _(
-                    "The JSON contains {character}, which is only one half of a surrogate pair. "
-                    "Send both halves of the character."
-                ).format(character=character)
-            ) from error
-        except ValueError as error:
-            raise ParseError(f"JSON parse error: {error}") from error
-        # JSON with few brackets cannot be nested deeply, so the depth of most bodies need not be checked.
-        if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_too_deep(data):
-            raise _too_deep()
-        return data
+        return decode_json(_read(stream), encoding=encoding)
+
+
+def decode_json(body: bytes, *, encoding: str = "utf-8") -> Any:
+    """Return the value of a JSON text. Raises ParseError for a text that `JSONParser` refuses."""
+    repeated = _RepeatedNames()
+    try:
+        data = json.loads(
+            body.decode(encoding),
+            parse_constant=_refuse_constant,
+            parse_float=_parse_float,
+            object_pairs_hook=repeated.read_object,
+        )
+        repeated.check(data)
+        json.dumps(data, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise _too_deep() from error
+    except UnicodeEncodeError as error:
+        character = error.object[error.start : error.start + 1].encode("unicode-escape").decode()
+        raise ParseError(
+            _(
+                "The JSON contains {character}, which is only one half of a surrogate pair. "
+                "Send both halves of the character."
+            ).format(character=character)
+        ) from error
+    except ValueError as error:
+        raise ParseError(f"JSON parse error: {error}") from error
+    # JSON with few brackets cannot be nested deeply, so the depth of most bodies need not be checked.
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_too_deep(data):
+        raise _too_deep()
+    return data
 
 
 def _read(stream: IO[bytes]) -> bytes:

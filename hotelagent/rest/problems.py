@@ -125,8 +125,8 @@ TOO_LARGE = Problem(
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     _("The body is too large"),
     _(
-        "A JSON body must not exceed 2.5 MB, a calendar 5 MB, and any other body 10 MB. Send less data, or split the "
-        "request into several smaller requests."
+        "A JSON body must not exceed 2.5 MB, a calendar 5 MB, JSON Lines 8 MB, and any other body 10 MB. Send less "
+        "data, or split the request into several smaller requests."
     ),
 )
 URI_TOO_LONG = Problem(

@@ -45,10 +45,15 @@ _IMPORT_LABELS = {
     "unchanged": gettext_lazy("unchanged"),
     "rejected": gettext_lazy("rows not imported"),
     "incomplete": gettext_lazy("cells left out"),
+    "warnings": gettext_lazy("events to look at"),
+    "cancelled": pgettext_lazy("imported rows", "cancelled"),
+    "closures": gettext_lazy("closures (not imported)"),
+    "ignored": gettext_lazy("events without a night"),
     "rooms_created": gettext_lazy("rooms created"),
     "reminders": gettext_lazy("reminders scheduled"),
 }
-_BAD = frozenset({"rejected", "incomplete"})
+#: The counts of problems, which the page lists.
+_BAD = frozenset({"rejected", "incomplete", "warnings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,8 @@ class PageContent:
     more_problems: int
     deleted_on: datetime.datetime
     form: MappingForm
+    #: Whether staff choose columns and see a check before the import. Calendars and rows of clients have no columns.
+    has_columns: bool
     profiles: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -108,6 +115,7 @@ def describe(uploaded: FileImport) -> PageContent:
         more_problems=total - len(listed),
         deleted_on=uploaded.created_at + datetime.timedelta(days=DAYS_UNTIL_DELETION),
         form=MappingForm(uploaded),
+        has_columns=bool(KINDS[uploaded.kind].fields),
         profiles=PROFILES if uploaded.kind == ImportKind.RESERVATIONS else {},
     )
 

@@ -39,7 +39,7 @@ COLOURS = {
 class UploadForm(forms.Form):
     file = forms.FileField(
         label=_("File"),
-        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.txt,.tsv,.gz,.xlsx,.jsonl"}),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.txt,.tsv,.gz,.xlsx,.jsonl,.ics"}),
     )
 
 
@@ -115,11 +115,17 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         upload = form.cleaned_data["file"]
         try:
             content = upload.read(services.MAX_FILE_SIZE + 1)
-            uploaded = services.upload_file(kind=self.kind, name=upload.name or "", content=content)
+            uploaded = self._store(upload.name or "", content)
         except DomainError as error:
             self.message_user(request, error_message(error), messages.ERROR)
             return HttpResponseRedirect(list_url)
         return HttpResponseRedirect(self._url(uploaded))
+
+    def _store(self, name: str, content: bytes) -> FileImport:
+        """Store an uploaded file. A calendar has no columns to choose, so its import starts immediately."""
+        if self.kind == ImportKind.RESERVATIONS and name.lower().endswith((".ics", ".ical")):
+            return services.import_file(kind=ImportKind.CALENDAR, name=name, content=content)
+        return services.upload_file(kind=self.kind, name=name, content=content)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -217,7 +223,8 @@ class ReservationImportAdmin(FileImportAdmin):
     upload_help = _(
         "Export all bookings, including cancelled bookings, from your property management system or channel as CSV or "
         "as an Excel workbook (.xlsx). Exports from Cloudbeds, Mews, Opera, Airbnb, Booking.com, Beds24, Hostaway and "
-        "Little Hotelier are recognized. You can review the columns and the result of a check before the import."
+        "Little Hotelier are recognized. You can review the columns and the result of a check before the import. A "
+        "calendar (.ics) is imported immediately."
     )
 
 

@@ -18,7 +18,14 @@ from hotelagent.rest.parsers import JSONParser
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelAPIView
-from reminders.reservations.calendars.content import MAX_BYTES, MAX_EVENTS_IN_REQUEST, decode
+from reminders.api.imports import ImportSerializer, accepted
+from reminders.models import ImportKind
+from reminders.reservations.calendars.content import (
+    MAX_BYTES,
+    MAX_EVENTS_IN_REQUEST,
+    decode,
+    split_calendar,
+)
 from reminders.reservations.calendars.event_import import import_calendar
 
 
@@ -100,6 +107,7 @@ class ImportCalendarView(IdempotentMixin, HotelAPIView):
         request={"application/json": CalendarSerializer, "text/calendar": OpenApiTypes.STR},
         responses={
             200: CalendarReportSerializer,
+            202: ImportSerializer,
             **problem_responses((422, "Not a valid iCalendar file (`/problems/invalid-file`).")),
         },
     )
@@ -108,10 +116,14 @@ class ImportCalendarView(IdempotentMixin, HotelAPIView):
 
         Each event becomes a reservation whose number is the UID of the event. Importing the same file again changes
         nothing. Guest data of existing reservations is kept. Only reservations that were imported from a calendar file
-        are changed. The file may have 200 events and 5 MB as `text/calendar`, or 2.5 MB as JSON.
+        are changed. The file may have 5 MB as `text/calendar`, or 2.5 MB as JSON.
+
+        Up to 200 events are imported before the response is sent. A file with up to 20,000 events is imported by a
+        worker: the response has the status 202, and `Location` is the URL of an import, which shows the progress.
         """
         serializer = CalendarSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         content = serializer.validated_data["calendar"].encode()
-        report = import_calendar(content, max_events=MAX_EVENTS_IN_REQUEST)
-        return Response(report.as_json())
+        if len(split_calendar(decode(content)).events) > MAX_EVENTS_IN_REQUEST:
+            return accepted(request, kind=ImportKind.CALENDAR, name="calendar.ics", content=content)
+        return Response(import_calendar(content, max_events=MAX_EVENTS_IN_REQUEST).as_json())

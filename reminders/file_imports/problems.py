@@ -26,7 +26,7 @@ class Problem:
 
     `number` is the number of the booking or the room. `column` and `value` are the column's name and the text of the
     cell, or empty if the problem concerns the whole row. `reason` and `detail` are messages in the language of the
-    reader.
+    reader. `code` is the problem type of the REST API, or empty for rows that the API does not send.
     """
 
     line: int
@@ -36,6 +36,7 @@ class Problem:
     value: str = ""
     detail: str = ""
     is_rejected: bool = True
+    code: str = ""
 
 
 def compress(problems: Iterable[Problem]) -> bytes:
@@ -65,7 +66,7 @@ def report_lines(stored: bytes | memoryview) -> Iterator[str]:
         [_("Line"), _("Number"), _("Result"), _("Problem"), _("Column"), _("Value"), _("Detail")]
     )
     for problem in read(stored):
-        result = _("not imported") if problem.is_rejected else _("imported without the value of this cell")
+        result = _result(problem)
         yield _csv_line(
             [
                 problem.line,
@@ -77,6 +78,12 @@ def report_lines(stored: bytes | memoryview) -> Iterator[str]:
                 problem.detail,
             ]
         )
+
+
+def _result(problem: Problem) -> str:
+    if problem.is_rejected:
+        return _("not imported")
+    return _("imported without the value of this cell") if problem.column else _("imported")
 
 
 def _csv_line(cells: list[Any]) -> str:

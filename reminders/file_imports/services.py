@@ -1,4 +1,4 @@
-"""The services for uploaded files: staff can upload, check, import, stop and delete a file.
+"""The services for uploaded files: staff and API clients can upload, check, import, stop and delete a file.
 
 Each service runs in one transaction, and changes the status only if the current status allows the operation. The import
 itself is in `worker.py`.
@@ -24,6 +24,8 @@ from audit.services import record, record_deletion
 from hotelagent.core.text import single_line
 from reminders import due_kinds, events
 from reminders.errors import FileImportNotFound, FileImportStateError, InvalidFile
+from reminders.file_imports.bulk import BulkFiles
+from reminders.file_imports.calendars import CalendarFiles
 from reminders.file_imports.kinds import Kind, open_content
 from reminders.file_imports.reservations import ReservationFiles
 from reminders.file_imports.rooms import RoomFiles
@@ -43,6 +45,8 @@ DAYS_UNTIL_DELETION = 7
 KINDS: Mapping[str, Kind] = {
     ImportKind.RESERVATIONS: ReservationFiles(),
     ImportKind.ROOMS: RoomFiles(),
+    ImportKind.CALENDAR: CalendarFiles(),
+    ImportKind.BULK: BulkFiles(),
 }
 #: The name of the Celery task that checks and imports files.
 TASK = "reminders.tasks.run_file_import"
@@ -59,14 +63,12 @@ def upload_file(*, kind: ImportKind, name: str, content: bytes) -> FileImport:
                 "file or workbook. Save a workbook as CSV, or export a shorter period."
             ).format(limit=MAX_FILE_SIZE // 1_000_000, unpacked=MAX_UNPACKED_SIZE // 1_000_000)
         )
-    actor = current_actor()
     uploaded = FileImport(
         kind=kind,
         file_name=single_line(name)[:200] or "-",
         file_size=len(content),
         content=zlib.compress(content),
-        staff_id=actor.id,
-        staff_name=actor.label,
+        **_actor_fields(),
     )
     found = KINDS[kind].inspect(open_content(uploaded), uploaded)
     uploaded.inspection, uploaded.total_rows = found.as_json(), found.row_count
@@ -114,16 +116,30 @@ def start_import(uploaded: FileImport) -> None:
 
     Raises FileImportStateError if the status of the file is not CHECKED.
     """
-    actor = current_actor()
+    _start(uploaded, expected=ImportStatus.CHECKED)
+
+
+def import_file(*, kind: ImportKind, name: str, content: bytes) -> FileImport:
+    """Store an uploaded file, and let a worker import it without a check.
+
+    Only files without columns can be imported without a check. Raises InvalidFile if the file can't be read.
+    """
+    with transaction.atomic():
+        uploaded = upload_file(kind=kind, name=name, content=content)
+        _start(uploaded, expected=ImportStatus.UPLOADED)
+    uploaded.refresh_from_db(fields=["created_at", "started_at"])
+    return uploaded
+
+
+def _start(uploaded: FileImport, *, expected: ImportStatus) -> None:
     with transaction.atomic():
         _change_status(
             uploaded,
             ImportStatus.IMPORTING,
-            expected=(ImportStatus.CHECKED,),
+            expected=(expected,),
             started_at=Now(),
-            staff_id=actor.id,
-            staff_name=actor.label,
             error=None,
+            **_actor_fields(),
             **_FIRST_ROW,
         )
         record(
@@ -259,6 +275,12 @@ def _state_error(uploaded: FileImport) -> FileImportNotFound | FileImportStateEr
         status=current.get_status_display()
     )
     return FileImportStateError(detail, status_now=current.status)
+
+
+def _actor_fields() -> dict[str, str]:
+    """Return the fields that identify the member of staff or the API key that acts on a file."""
+    actor = current_actor()
+    return {"staff_kind": actor.kind, "staff_id": actor.id, "staff_name": actor.label}
 
 
 def _subject(uploaded: FileImport) -> tuple[str, UUID]:

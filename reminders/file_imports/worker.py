@@ -66,8 +66,12 @@ def run(import_id: UUID) -> None:
     if claimed is None:
         return
     work = _Work(claimed)
-    # The member of staff who started the import is the initiator of all changes that the worker makes.
-    starter = Actor(kind="user", id=claimed.staff_id, label=claimed.staff_name)
+    # Whoever started the import is the initiator of all changes that the worker makes.
+    starter = Actor(
+        kind="key" if claimed.staff_kind == "key" else "user",
+        id=claimed.staff_id,
+        label=claimed.staff_name,
+    )
     try:
         with actor_context(changed_actor(initiator=starter)):
             last = KINDS[claimed.kind].process(open_content(claimed), claimed, work)

@@ -62,7 +62,12 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("reservations", "reservations"), ("rooms", "rooms")],
+                        choices=[
+                            ("reservations", "reservations"),
+                            ("rooms", "rooms"),
+                            ("calendar", "calendar events"),
+                            ("bulk", "reservations from a client"),
+                        ],
                         editable=False,
                         max_length=12,
                     ),
@@ -104,6 +109,7 @@ class Migration(migrations.Migration):
                 ),
                 ("started_at", models.DateTimeField(editable=False, null=True, verbose_name="started")),
                 ("finished_at", models.DateTimeField(editable=False, null=True, verbose_name="finished")),
+                ("staff_kind", models.CharField(default="user", editable=False, max_length=12)),
                 ("staff_id", models.CharField(editable=False, max_length=64)),
                 ("staff_name", models.CharField(editable=False, max_length=200, verbose_name="by")),
                 ("lease_number", models.PositiveIntegerField(default=0, editable=False)),

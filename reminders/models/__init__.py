@@ -4,6 +4,7 @@ from reminders.models.branding import EmailBranding
 from reminders.models.calendars import LinkedCalendar
 from reminders.models.file_imports import (
     ACTIVE_STATUSES,
+    RESERVATION_KINDS,
     FileImport,
     ImportKind,
     ImportStatus,
@@ -17,6 +18,7 @@ from reminders.models.rules import FIRST_RULES, GuestFilter, LateBookingPolicy, 
 __all__ = [
     "ACTIVE_STATUSES",
     "FIRST_RULES",
+    "RESERVATION_KINDS",
     "EmailBranding",
     "FileImport",
     "GuestFilter",

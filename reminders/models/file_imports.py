@@ -1,4 +1,4 @@
-"""The model of uploaded files. Staff upload the files in the admin, and a worker imports them."""
+"""The model of uploaded files. Staff and API clients upload the files, and a worker imports them."""
 
 from typing import Any, ClassVar
 
@@ -13,6 +13,10 @@ from hotelagent.core.messages import message_from_json
 class ImportKind(models.TextChoices):
     RESERVATIONS = "reservations", _("reservations")
     ROOMS = "rooms", _("rooms")
+    #: A calendar file (iCalendar) with more events than a request imports.
+    CALENDAR = "calendar", _("calendar events")
+    #: JSON Lines with a reservation in each line, which an API client sent.
+    BULK = "bulk", _("reservations from a client")
 
 
 class ImportStatus(models.TextChoices):
@@ -26,12 +30,16 @@ class ImportStatus(models.TextChoices):
 
 #: The statuses in which a worker has to process the file.
 ACTIVE_STATUSES = (ImportStatus.CHECKING, ImportStatus.IMPORTING)
+#: The kinds of files that contain reservations.
+RESERVATION_KINDS = (ImportKind.RESERVATIONS, ImportKind.CALENDAR, ImportKind.BULK)
 
 
 class FileImport(models.Model):
-    """A file that staff uploaded. A worker first checks the rows, then imports them.
+    """A file that staff or an API client uploaded, and that a worker imports.
 
-    The content includes guests' data, so the row is deleted some days after the upload (`file_imports.services`).
+    A worker first checks the rows of a file with columns, and imports them after staff have seen the result of the
+    check. Calendars and JSON Lines of API clients have no columns to choose, so they are imported without a check. The
+    content includes guests' data, so the row is deleted some days after the upload (`file_imports.services`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -61,7 +69,8 @@ class FileImport(models.Model):
     created_at = models.DateTimeField(_("uploaded"), db_default=Now(), editable=False)
     started_at = models.DateTimeField(_("started"), null=True, editable=False)
     finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
-    #: The member of staff who uploaded the file or started the import: user id and user name.
+    #: The member of staff or the API key that uploaded the file or started the import: kind of actor, id and name.
+    staff_kind = models.CharField(max_length=12, default="user", editable=False)
     staff_id = models.CharField(max_length=64, editable=False)
     staff_name = models.CharField(_("by"), max_length=200, editable=False)
     #: The fencing token of the worker that has the lease. A worker with a smaller token can't store anything.
@@ -98,18 +107,18 @@ class FileImport(models.Model):
 
 
 class _OfKind(models.Manager[Any]):
-    def __init__(self, kind: ImportKind) -> None:
+    def __init__(self, *kinds: ImportKind) -> None:
         super().__init__()
-        self._kind = kind
+        self._kinds = kinds
 
     def get_queryset(self) -> models.QuerySet[Any]:
-        return super().get_queryset().filter(kind=self._kind)
+        return super().get_queryset().filter(kind__in=self._kinds)
 
 
 class ReservationImport(FileImport):
     """A proxy model for the imports of reservations, which have separate permissions and admin pages."""
 
-    objects: ClassVar[models.Manager[Any]] = _OfKind(ImportKind.RESERVATIONS)
+    objects: ClassVar[models.Manager[Any]] = _OfKind(*RESERVATION_KINDS)
 
     class Meta:
         proxy = True

@@ -17,10 +17,13 @@ from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import InvalidFile
 
 MAX_BYTES = 5_000_000
-#: The maximum number of events in a calendar that a worker or a command imports.
+#: The maximum number of events in a linked calendar, and in a calendar that a command imports.
 MAX_EVENTS = 5_000
-#: The maximum number of events in a calendar that an API client sends, because each event takes about 30 ms.
+#: The maximum number of events that a request imports, because each event takes about 30 ms.
+#: A worker imports an uploaded calendar with more events.
 MAX_EVENTS_IN_REQUEST = 200
+#: The maximum number of events in an uploaded calendar.
+MAX_EVENTS_IN_FILE = 20_000
 
 #: A line break within a long line (RFC 5545, section 3.1). The break may separate the bytes of one character.
 #: A line that consists only of spaces is not joined to the previous line, because it may be a separate, empty line.

@@ -32,6 +32,7 @@ from reminders.reservations.calendars.ical_parser import (
     Booking,
     Cancellation,
     Closure,
+    Entry,
     EventProblem,
     ParsedCalendar,
     parse_calendar,
@@ -93,33 +94,18 @@ def import_events(parsed: ParsedCalendar, *, source: CalendarSource) -> ImportRe
     stay in the room of the calendar. If the room is not available, the reservation is stored without a stay and listed
     in `without_room`. An event that can't be stored is listed in `rejected`.
     """
-    report = CalendarReport(
-        events=len(parsed.entries) + parsed.ignored, ignored=parsed.ignored, warnings=list(parsed.warnings)
-    )
-    if not parsed.is_complete:
-        text = _(
-            "The calendar is incomplete: END:VCALENDAR is missing. "
-            "Bookings that are not in the calendar were not cancelled."
-        )
-        report.warnings.append(EventProblem("", TranslatableMessage(text)))
-    result = ImportResult(report)
-    importer = _Importer(source, result, parsed)
+    importer = EventImporter(source, parsed, ImportResult(CalendarReport.of(parsed)))
     for entry in parsed.entries:
-        match entry:
-            case EventProblem():
-                importer.reject(entry)
-            case Closure():
-                report.closures += 1
-                result.closures.extend(entry.nights)
-            case Booking() | Cancellation():
-                importer.import_guarded(entry)
-    return result
+        importer.import_entry(entry)
+    return importer.result
 
 
-class _Importer:
-    def __init__(self, source: CalendarSource, result: ImportResult, parsed: ParsedCalendar) -> None:
+class EventImporter:
+    """The import of the events of one calendar, one after the other. The results are added to `result`."""
+
+    def __init__(self, source: CalendarSource, parsed: ParsedCalendar, result: ImportResult) -> None:
         self._source = source
-        self._result = result
+        self.result = result
         own_uids = {
             entry.uid
             for entry in parsed.entries
@@ -128,22 +114,32 @@ class _Importer:
         }
         self._finder = ReservationFinder(source, own_uids=own_uids)
 
-    def reject(self, problem: EventProblem) -> None:
-        self._result.report.rejected.append(problem)
-        self._result.unassigned.extend(problem.nights)
-        self._result.uids.add(problem.uid)
+    def import_entry(self, entry: Entry) -> None:
+        """Import one event of the calendar. An event that can't be imported is added to the rejected events."""
+        match entry:
+            case EventProblem():
+                self._reject(entry)
+            case Closure():
+                self.result.report.closures += 1
+                self.result.closures.extend(entry.nights)
+            case Booking() | Cancellation():
+                self._import_guarded(entry)
 
-    def import_guarded(self, event: Booking | Cancellation) -> None:
-        """Import the event. If the import fails, add the event to the rejected events."""
+    def _reject(self, problem: EventProblem) -> None:
+        self.result.report.rejected.append(problem)
+        self.result.unassigned.extend(problem.nights)
+        self.result.uids.add(problem.uid)
+
+    def _import_guarded(self, event: Booking | Cancellation) -> None:
         nights = ((event.arrival, event.departure),) if isinstance(event, Booking) else ()
         try:
             outcome = self._import_booking(event) if isinstance(event, Booking) else self._cancel(event)
         except UNRELATED_ERRORS:
             raise
         except InvalidReservation as error:
-            self.reject(EventProblem(event.uid, _reason(error), nights))
+            self._reject(EventProblem(event.uid, _reason(error), nights))
         except DomainError as error:
-            self.reject(EventProblem(event.uid, error.detail, nights))
+            self._reject(EventProblem(event.uid, error.detail, nights))
         except Exception as error:  # noqa: BLE001 - no event may prevent the import of the others
             # The text of the error is not logged, because it may contain the name of a guest.
             log.error("calendar.event_not_imported", error=error_location(error))  # noqa: TRY400
@@ -151,11 +147,11 @@ class _Importer:
                 "The event could not be imported because of an unexpected error ({error}). Check the booking in the "
                 "channel. The operators can see the error."
             )
-            self.reject(
+            self._reject(
                 EventProblem(event.uid, TranslatableMessage(text, error=type(error).__name__), nights)
             )
         else:
-            report = self._result.report
+            report = self.result.report
             setattr(report, outcome, getattr(report, outcome) + 1)
 
     def _cancel(self, event: Cancellation) -> _Outcome:
@@ -188,12 +184,12 @@ class _Importer:
             else:
                 stored, outcome = self._update(stored, booking)
             conflict = None if self._source.room is None else self._assign_room(stored, self._source.room)
-        self._result.uids.add(stored.calendar_uid)
+        self.result.uids.add(stored.calendar_uid)
         if conflict is not None:
-            self._result.report.without_room.append(
+            self.result.report.without_room.append(
                 EventProblem(stored.calendar_uid, conflict, nights=(nights,))
             )
-            self._result.unassigned.append(nights)
+            self.result.unassigned.append(nights)
         return outcome
 
     def _create(self, booking: Booking) -> Reservation:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from reminders.reservations.calendars.ical_parser import EventProblem
+from django.utils.translation import gettext_noop as _
+
+from hotelagent.core.messages import TranslatableMessage
+from reminders.reservations.calendars.ical_parser import EventProblem, ParsedCalendar
 
 #: The names of the report fields that are lists of events.
 PROBLEM_LISTS = ("rejected", "without_room", "warnings")
@@ -35,6 +38,22 @@ class CalendarReport:
     warnings: list[EventProblem] = field(default_factory=list)
     removed: int = 0  # The bookings that were cancelled because the calendar no longer lists them.
     closed_nights: int = 0
+
+    @classmethod
+    def of(cls, parsed: ParsedCalendar) -> CalendarReport:
+        """Return the report of a calendar before its events are imported, with the warnings of the parser."""
+        report = cls(
+            events=len(parsed.entries) + parsed.ignored,
+            ignored=parsed.ignored,
+            warnings=list(parsed.warnings),
+        )
+        if not parsed.is_complete:
+            text = _(
+                "The calendar is incomplete: END:VCALENDAR is missing. "
+                "Bookings that are not in the calendar were not cancelled."
+            )
+            report.warnings.append(EventProblem("", TranslatableMessage(text)))
+        return report
 
     def as_json(self, *, limit: int | None = None, detail: Callable[[str], Any] = str) -> dict[str, Any]:
         """Return the report as a JSON-serializable dict. Each list contains at most `limit` events.
