@@ -188,6 +188,23 @@ DOMAIN_REMOVED = _register_operation(
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
+# The e-mail address of the invited person is not stored, because no erasure of the person would find these events.
+MANAGER_INVITED = _register_security(
+    "hotel.manager_invited",
+    description=_("{actor} invited the first manager of the hotel {slug}"),
+    fields=("slug", "detail"),
+    severity=Severity.NOTICE,
+)
+MANAGER_INVITATION_SENT = _register_security(
+    "hotel.manager_invitation_sent",
+    description=_("The invitation of the first manager of the hotel {slug} was sent by e-mail"),
+    fields=("slug", "detail"),
+)
+MANAGER_INVITATION_ACCEPTED = _register_security(
+    "staff.invitation_accepted",
+    description=_("{actor} accepted the invitation and created an account"),
+    severity=Severity.NOTICE,
+)
 # The phone number or e-mail address is not stored, because plain event fields cannot be erased from the trail.
 _CONTACT_KINDS = {kind.value: kind.label for kind in ContactKind}
 CONTACT_ADDED = register(

@@ -64,6 +64,11 @@ def _staff_added(*, user: User, **_: Any) -> None:
     record(events.STAFF_ADDED, subject=("user", user.pk), role=user.role)
 
 
+@receiver(tenant_signals.manager_invitation_accepted)
+def _invitation_accepted(*, user: User, **_: Any) -> None:
+    record(events.MANAGER_INVITATION_ACCEPTED, subject=("user", user.pk))
+
+
 @receiver(tenant_signals.staff_password_set)
 def _password_set(*, user: User, **_: Any) -> None:
     record(events.PASSWORD_SET, subject=("user", user.pk))
@@ -226,6 +231,8 @@ _record_hotel(tenant_signals.hotel_backed_up, events.HOTEL_BACKED_UP)
 _record_hotel(tenant_signals.hotel_restored, events.HOTEL_RESTORED)
 _record_hotel(tenant_signals.domain_added, events.DOMAIN_ADDED)
 _record_hotel(tenant_signals.domain_removed, events.DOMAIN_REMOVED)
+_record_hotel(tenant_signals.manager_invited, events.MANAGER_INVITED)
+_record_hotel(tenant_signals.manager_invitation_sent, events.MANAGER_INVITATION_SENT)
 _record_contact(tenant_signals.contact_added, events.CONTACT_ADDED)
 _record_contact(tenant_signals.contact_removed, events.CONTACT_REMOVED)
 

@@ -22,6 +22,7 @@ class TenantsConfig(AppConfig):
 
         install_checks()
         logs.add_context(tenant_log_field)
+        due.register(kind="invitation", task="tenants.tasks.send_invitations")
         due.register(
             kind="expired_records",
             task="tenants.tasks.delete_expired_records",

@@ -196,6 +196,21 @@ class UsernameConflict(DomainError):
     title = _("The user name is already in use")
 
 
+class InvitationNotFound(DomainError):
+    """The link has expired, was already used, or was replaced by the link in a newer e-mail."""
+
+    code = "invitation-not-found"
+    status = 404
+    title = _("The invitation is not valid")
+
+
+class ManagerConflict(DomainError):
+    """Only the first manager of a hotel is invited. The hotel's managers add all other accounts."""
+
+    code = "manager-conflict"
+    title = _("The hotel already has a manager")
+
+
 class InvalidScope(DomainError):
     """Hotels and the platform have different API scopes. `known` lists the valid scopes."""
 

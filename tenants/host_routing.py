@@ -176,7 +176,19 @@ def public_url(hotel: Tenant) -> str:
     The host is the first custom domain of the hotel in alphabetical order, or else `<slug>.<platform host>`.
     """
     host = routing_cache.table().custom_host.get(hotel.id) if hotel.id else None
-    host = host or f"{hotel.slug}.{settings.PLATFORM_HOST}"
+    return base_url(host) if host else subdomain_url(hotel)
+
+
+def subdomain_url(hotel: Tenant) -> str:
+    """Return the base URL of the hotel's host `<slug>.<platform host>`, without a trailing slash.
+
+    A link with a secret needs this host, because the DNS record of a custom domain may lead to another server.
+    """
+    return base_url(f"{hotel.slug}.{settings.PLATFORM_HOST}")
+
+
+def base_url(host: str) -> str:
+    """Return the URL of a host of this deployment, without a trailing slash."""
     if getattr(settings, "SECURE_SSL_REDIRECT", False):
         return f"https://{host}"
     return f"http://{host}:{settings.PORT}"

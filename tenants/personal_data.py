@@ -157,7 +157,7 @@ declare_columns(
     kept=("slug", "name", "status", "schema", "time_zone", "language", "schema_version"),
 )
 declare_columns("tenants_dueitem", kept=("kind", "initiator"))
-omit_rows("tenants_domain", "tenants_contactidentifier")
+omit_rows("tenants_domain", "tenants_contactidentifier", "tenants_managerinvitation")
 declare_columns(
     "tenants_user",
     masked={"username": mask_token, "full_name": mask_name, "email": mask_email, "password": mask_password},

@@ -27,6 +27,9 @@ hotel_backed_up = Signal()
 hotel_restored = Signal()
 domain_added = Signal()
 domain_removed = Signal()
+# Signals that a first manager was invited, and that the mail server accepted the e-mail with the invitation.
+manager_invited = Signal()
+manager_invitation_sent = Signal()
 
 # Signal that all migrations were applied to a restored hotel, sent before the hotel is activated.
 # The signal `restored_hotel_migrated` is sent in the platform's context with the argument `hotel`.
@@ -59,6 +62,8 @@ personal_data_read = Signal()
 
 # Signals about a staff account, sent in the context of the account's tenant with the argument `user`.
 staff_added = Signal()
+# Signal that the first manager of a hotel has accepted the invitation. `staff_added` is sent too.
+manager_invitation_accepted = Signal()
 staff_password_set = Signal()
 # Signals that the role or the activation of an account changed. `staff_role_changed` also has `before`, the old role.
 staff_role_changed = Signal()

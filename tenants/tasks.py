@@ -6,7 +6,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from tenants.access import cleanup
+from tenants.access import cleanup, invitations
 from tenants.lifecycle import provisioning
 from tenants.models import Hotel, HotelStatus, Redelivery
 from tenants.queue import dispatch, due
@@ -56,10 +56,17 @@ def delete_expired_records(ids: list[str]) -> None:
     due.complete(kind="expired_records", ids=[UUID(hotel) for hotel in ids])
 
 
+@shared_task(base=HotelTask, name="tenants.tasks.send_invitations")
+def send_invitations(ids: list[str]) -> None:
+    """Send the invitation of the hotel's first manager by e-mail. `ids` is a list with the hotel's id."""
+    invitations.send_invitation()
+    due.complete(kind=invitations.INVITATION_DUE, ids=[UUID(hotel) for hotel in ids])
+
+
 @shared_task(base=HotelTask, name="tenants.tasks.delete_expired_platform_records")
 def delete_expired_platform_records() -> int:
-    """Delete expired sessions and stored responses of the platform. Return the number of deleted rows."""
-    return cleanup.delete_expired_records()
+    """Delete expired sessions, stored responses and invitations of the platform. Return the number of deleted rows."""
+    return cleanup.delete_expired_records() + invitations.delete_expired_invitations()
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.delete_old_redeliveries")

@@ -38,18 +38,25 @@ def start_browser() -> Iterator[Browser]:
 
 @contextmanager
 def open_page(
-    browser: Browser, live_server: Any, client: Client, path: str, **options: Any
+    browser: Browser,
+    live_server: Any,
+    client: Client,
+    path: str,
+    *,
+    host: str = "alpha.localhost",
+    **options: Any,
 ) -> Iterator[Page]:
-    """Return a context manager with a page of the hotel Alpha, for the user who is logged in to the test client.
+    """Return a context manager with a page of a host, for the user who is logged in to the test client.
 
-    `options` are passed to the browser context. When the context ends, script errors and CSP violations fail the test.
+    If nobody is logged in to the test client, the page is opened without a login. `options` are passed to the browser
+    context. When the context ends, script errors and CSP violations fail the test.
     """
-    url = f"http://alpha.localhost:{live_server.url.rpartition(':')[2]}"
+    url = f"http://{host}:{live_server.url.rpartition(':')[2]}"
     errors: list[str] = []
     options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", **options}
     with browser.new_context(**options) as context:
-        cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
-        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": url}])
+        if cookie := client.cookies.get(settings.SESSION_COOKIE_NAME):
+            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie.value, "url": url}])
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on(

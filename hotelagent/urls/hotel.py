@@ -4,11 +4,13 @@ from django.urls import include, path
 
 from hotelagent.admin.sites import hotel_site
 from hotelagent.pages import favicon, landing
+from tenants.admin import invitations
 
 handler500 = "hotelagent.pages.server_error"
 urlpatterns = [
     path("", landing, name="landing"),
     path("favicon.ico", favicon),
+    path("admin/invitation/", invitations.accept, name="invitation"),
     path("admin/", hotel_site.urls),
     path("api/v1/", include("audit.api")),
     path("api/v1/", include("dlq.api")),

@@ -15,7 +15,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
 
 from hotelagent.admin import dashboard
 from hotelagent.admin.base import ChangesAuditedByServices, PlatformModelAdmin
@@ -24,6 +24,7 @@ from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import platform_site
 from hotelagent.core.time_zones import time_zone_choices
 from tenants import services
+from tenants.admin.invitations import InvitationMixin, describe_manager, may_invite
 from tenants.models import Domain, Hotel, HotelStatus
 
 
@@ -56,8 +57,20 @@ def hotels_by_status(_request: HttpRequest) -> Card:
     )
 
 
+class HotelForm(forms.ModelForm):  # type: ignore[type-arg]
+    manager_email = forms.EmailField(
+        label=_("E-mail address of the first manager"),
+        required=False,
+        widget=UnfoldAdminEmailInputWidget,
+        help_text=_(
+            "The manager receives an invitation to create an account. If the field is empty, nobody is invited now."
+        ),
+    )
+
+
 @admin.register(Hotel, site=platform_site)
-class HotelAdmin(ChangesAuditedByServices, PlatformModelAdmin):
+class HotelAdmin(InvitationMixin, ChangesAuditedByServices, PlatformModelAdmin):
+    form = HotelForm
     icon = "hotel"
     menu_group = Group.HOTELS
     menu_order = 10
@@ -68,7 +81,7 @@ class HotelAdmin(ChangesAuditedByServices, PlatformModelAdmin):
     inlines = (DomainInline,)
     actions = ("suspend", "resume")
     fields = ("name", "slug", "time_zone", "language", "email")
-    shown = ("status_label", "contact_count", "schema", "created_at")
+    shown = ("status_label", "manager", "contact_count", "schema", "created_at")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name != "time_zone":
@@ -79,6 +92,16 @@ class HotelAdmin(ChangesAuditedByServices, PlatformModelAdmin):
             choices=[("", "---------"), *time_zone_choices()],
             initial=db_field.default,
             widget=UnfoldAdminSelectWidget,
+        )
+
+    @display(description=_("first manager"))
+    def manager(self, hotel: Hotel) -> SafeString | str:
+        """Return the state of the first manager's invitation, with a link to the page that sends the invitation."""
+        if not may_invite(hotel):
+            return describe_manager(hotel)
+        url = reverse("admin:tenants_hotel_invite", args=[hotel.pk])
+        return format_html(
+            '{} <a class="underline" href="{}">{}</a>', describe_manager(hotel), url, _("Send an invitation")
         )
 
     @display(description=_("guest contacts"))
@@ -114,7 +137,7 @@ class HotelAdmin(ChangesAuditedByServices, PlatformModelAdmin):
         return hotel.get_status_display()
 
     def get_fields(self, request: HttpRequest, obj: Hotel | None = None) -> Any:
-        return self.fields if obj is None else (*self.fields, *self.shown)
+        return (*self.fields, "manager_email") if obj is None else (*self.fields, *self.shown)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Hotel | None = None) -> Any:
         return () if obj is None else self.shown
@@ -133,7 +156,7 @@ class HotelAdmin(ChangesAuditedByServices, PlatformModelAdmin):
         if change:
             services.update_hotel(hotel_id=obj.pk, **properties)
             return
-        hotel = services.register_hotel(**properties)
+        hotel = services.register_hotel(**properties, manager_email=form.cleaned_data["manager_email"])
         obj.pk, obj.schema, obj.status = hotel.pk, hotel.schema, hotel.status
         self.message_user(
             request, _("The hotel is being provisioned. Its status changes to active when it is ready.")

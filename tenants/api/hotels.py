@@ -67,6 +67,11 @@ class NewHotelSerializer(StrictSerializer):
     domains = serializers.ListField(
         child=serializers.CharField(max_length=253), default=list, help_text="Custom domains."
     )
+    manager_email = serializers.EmailField(
+        default="",
+        allow_blank=True,
+        help_text="The first manager is invited at this address, to choose a user name and a password.",
+    )
 
 
 class HostsSerializer(StrictSerializer):

@@ -50,6 +50,7 @@ MODELS = {
     "tenants.hotel": Placement.PLATFORM,
     "tenants.domain": Placement.PLATFORM,
     "tenants.contactidentifier": Placement.PLATFORM,
+    "tenants.managerinvitation": Placement.PLATFORM,
     "tenants.dueitem": Placement.PLATFORM,
     "tenants.schematemplate": Placement.PLATFORM,
     "tenants.routingversion": Placement.PLATFORM,

@@ -8,13 +8,14 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error, connection, transaction
 
+from tenants.access.invitations import schedule_sending
 from tenants.context import platform_context
 from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection, execute_script
 from tenants.database.logins import get_database_logins
 from tenants.errors import HotelNotFound, HotelStateError, ProvisioningFailed, SchemaTemplateNotFound
 from tenants.lifecycle import schema_template, spare_roles
-from tenants.models import Hotel, HotelStatus, SchemaTemplate
+from tenants.models import Hotel, HotelStatus, ManagerInvitation, SchemaTemplate
 from tenants.signals import hotel_created
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ def build_hotel(hotel: Hotel) -> Hotel:
     hotel.schema_version = template.schema_version
     hotel.save(update_fields=["status", "schema_version"])
     hotel_created.send(Hotel, hotel=hotel, detail={"schema": hotel.schema})
+    if ManagerInvitation.objects.filter(hotel=hotel).exists():
+        schedule_sending(hotel)
     return hotel
 
 

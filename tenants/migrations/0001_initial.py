@@ -408,6 +408,43 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="ManagerInvitation",
+            fields=[
+                (
+                    "hotel",
+                    models.OneToOneField(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="manager_invitation",
+                        serialize=False,
+                        to="tenants.hotel",
+                    ),
+                ),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
+                ("digest", models.BinaryField(max_length=32, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="created",
+                    ),
+                ),
+                ("sent_at", models.DateTimeField(editable=False, null=True, verbose_name="sent")),
+                ("expires_at", models.DateTimeField(editable=False, null=True, verbose_name="expires")),
+                ("accepted_at", models.DateTimeField(editable=False, null=True, verbose_name="accepted")),
+                (
+                    "error",
+                    models.CharField(blank=True, editable=False, max_length=100, verbose_name="error"),
+                ),
+            ],
+            options={
+                "verbose_name": "invitation",
+                "verbose_name_plural": "invitations",
+            },
+        ),
         store_inline(
             "tenants_user",
             "password",

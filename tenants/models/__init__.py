@@ -5,6 +5,7 @@
 
 from tenants.models.access import ApiKey, IdempotencyKey, User
 from tenants.models.hotels import ContactIdentifier, ContactKind, Domain, Hotel, HotelStatus, Language
+from tenants.models.invitations import ManagerInvitation
 from tenants.models.platform import DueItem, Lease, Redelivery, RoutingVersion, SchemaTemplate, SpareRole
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "IdempotencyKey",
     "Language",
     "Lease",
+    "ManagerInvitation",
     "Redelivery",
     "RoutingVersion",
     "SchemaTemplate",

@@ -4,6 +4,7 @@ from tenants.lifecycle.suspension import resume_hotel, suspend_hotel
 from tenants.services.hotels import (
     add_domain,
     create_hotel,
+    invite_manager,
     register_hotel,
     remove_domain,
     rename_hotel,
@@ -14,6 +15,7 @@ from tenants.services.hotels import (
 __all__ = [
     "add_domain",
     "create_hotel",
+    "invite_manager",
     "register_hotel",
     "remove_domain",
     "rename_hotel",

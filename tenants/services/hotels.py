@@ -9,19 +9,28 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import F, Func, Value
 from django.utils.translation import gettext as _
 
+from tenants.access.invitations import store_invitation
 from tenants.context import platform_context
 from tenants.database.connections import direct_connection
 from tenants.errors import (
     DomainConflict,
     DomainNotFound,
     HotelNotFound,
+    HotelStateError,
     InvalidTimeZone,
     SlugConflict,
 )
 from tenants.lifecycle import naming, provisioning, spare_roles
-from tenants.models import Domain, Hotel
+from tenants.models import Domain, Hotel, HotelStatus, ManagerInvitation
 from tenants.queue.celery_task import send_on_commit
-from tenants.signals import domain_added, domain_removed, hotel_changed, hotel_registered, hotel_renamed
+from tenants.signals import (
+    domain_added,
+    domain_removed,
+    hotel_changed,
+    hotel_registered,
+    hotel_renamed,
+    manager_invited,
+)
 
 
 def create_hotel(
@@ -32,8 +41,11 @@ def create_hotel(
     language: str = "en",
     email: str = "",
     domains: Iterable[str] = (),
+    manager_email: str = "",
 ) -> Hotel:
     """Create and provision a hotel. The hotel is served at its host names when this function returns.
+
+    The first manager is invited at `manager_email`, unless it is empty.
 
     Uses the direct connection, so the function cannot be called inside an atomic() block of the runtime connection. If
     an error is raised, nothing was created. Raises InvalidSlug, SlugConflict, InvalidTimeZone, InvalidDomain,
@@ -48,7 +60,12 @@ def create_hotel(
         hotel = _insert_hotel(
             slug=slug, name=name, time_zone=time_zone, language=language, email=email, domains=domains
         )
-        return provisioning.build_hotel(hotel)
+        if manager_email:
+            store_invitation(hotel, email=manager_email)
+        hotel = provisioning.build_hotel(hotel)
+        if manager_email:
+            manager_invited.send(Hotel, hotel=hotel, detail={})
+        return hotel
 
 
 def register_hotel(
@@ -59,10 +76,13 @@ def register_hotel(
     language: str = "en",
     email: str = "",
     domains: Iterable[str] = (),
+    manager_email: str = "",
 ) -> Hotel:
     """Store a hotel with the status `provisioning` and send the task that provisions it.
 
-    The hotel is served when the task is done. Raises InvalidSlug, SlugConflict, InvalidTimeZone, InvalidDomain,
+    The hotel is served when the task is done. The first manager is then invited at `manager_email`, unless it is empty.
+
+    Raises InvalidSlug, SlugConflict, InvalidTimeZone, InvalidDomain,
     DomainConflict.
     """
     with platform_context(), transaction.atomic():
@@ -70,6 +90,9 @@ def register_hotel(
             slug=slug, name=name, time_zone=time_zone, language=language, email=email, domains=domains
         )
         hotel_registered.send(Hotel, hotel=hotel, detail={"schema": hotel.schema})
+        if manager_email:
+            store_invitation(hotel, email=manager_email)
+            manager_invited.send(Hotel, hotel=hotel, detail={})
         send_on_commit("tenants.tasks.provision_hotel", str(hotel.id))
         return hotel
 
@@ -102,6 +125,23 @@ def _change_detail(changed: list[str], before: dict[str, str], after: dict[str, 
         "before": {name: before[name] for name in shown},
         "after": {name: after[name] for name in shown},
     }
+
+
+def invite_manager(*, hotel_id: UUID, email: str) -> ManagerInvitation:
+    """Invite the first manager of a hotel by e-mail, or send the invitation again. Older links are no longer valid.
+
+    Raises HotelNotFound, HotelStateError if the hotel is suspended, and ManagerConflict.
+    """
+    with platform_context(), transaction.atomic():
+        hotel = get_locked_hotel(hotel_id)
+        if hotel.status not in {HotelStatus.PROVISIONING, HotelStatus.ACTIVE}:
+            raise HotelStateError(
+                _("{hotel} is suspended. Lift the suspension first.").format(hotel=hotel.name),
+                status=hotel.status,
+            )
+        invitation = store_invitation(hotel, email=email)
+        manager_invited.send(Hotel, hotel=hotel, detail={})
+        return invitation
 
 
 def rename_hotel(*, hotel_id: UUID, slug: str) -> Hotel:
