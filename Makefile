@@ -1,7 +1,7 @@
 # Everything that these targets create is in .hotelagent. Nothing else on this machine changes, except that the targets
 # for tests install PgBouncer if they are run by root on Debian.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench chaos isolation replay clean requirements vulnerabilities sbom install tools
+.PHONY: help run test lint api-lint bench chaos isolation replay clean requirements vulnerabilities sbom install tools
 
 HOME_FOLDER := .hotelagent
 PY := $(HOME_FOLDER)/venv/bin/python
@@ -13,8 +13,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list
 	@echo "Usage: make TARGET. The targets are:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
-		|| sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1: \2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
+		|| sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1: \2/p' Makefile
 
 run: install ## Set up and run everything, with two demonstration hotels, on http://localhost:8000 (PORT=, MAIL_PORT=)
 	@exec $(PY) manage.py serve
@@ -25,6 +25,9 @@ test: install tools ## Run the tests (ARGS="tests/locks -k overlap" selects some
 
 lint: install ## Check style, types and the SQL of migrations
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && $(PY) manage.py lint_migrations
+
+api-lint: install ## Check the OpenAPI documents with linters, and generate clients from them (installs npm packages in .hotelagent)
+	@$(PY) -m tests.openapi.tools
 
 bench: install tools ## Compare the performance with that of other libraries (ONLY=id,id selects some rows)
 	@$(PY) -m tests.benchmarks $(ONLY)
@@ -45,7 +48,7 @@ clean: ## Delete all data of this checkout (the installed packages stay)
 	@if [ -x $(PY) ]; then $(PY) -m hotelagent.embedded.scripts.clean; fi
 
 requirements: install ## Pin the newest versions of the packages in requirements/*.in, with hashes
-	@for name in base production ses development; do \
+	@for name in base production ses development node; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command 'make requirements' \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done

@@ -5,6 +5,7 @@ from typing import Any
 import django_filters
 from django.db.models import IntegerChoices, QuerySet
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +21,10 @@ from hotelagent.rest.views import HotelReadOnlyViewSet
 
 def _member_choices(choices: type[IntegerChoices]) -> list[tuple[str, str]]:
     return [(member.name.lower(), member.name.lower()) for member in choices]
+
+
+OUTCOMES = _member_choices(Outcome)
+SEVERITIES = _member_choices(Severity)
 
 
 class _LabelledField(serializers.ChoiceField):
@@ -94,6 +99,12 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         read_only_fields = fields
 
 
+def _choice_filter(choices: list[tuple[str, str]], *, label: Any) -> Any:
+    """Return a filter by names. The OpenAPI schema lists the names, although the column contains numbers."""
+    schema = {"type": "string", "enum": [name for name, _label in choices]}
+    return extend_schema_field(schema)(django_filters.ChoiceFilter(choices=choices, label=label))
+
+
 class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
     event = django_filters.MultipleChoiceFilter(
         choices=event_choices, label=_("The event type. Repeat the parameter for several types.")
@@ -112,12 +123,8 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
     )
     subject_kind = django_filters.CharFilter(label=_("The kind of the object that the event is about."))
     subject_id = django_filters.CharFilter(label=_("The id of the object that the event is about."))
-    outcome = django_filters.ChoiceFilter(
-        choices=_member_choices(Outcome), label=_("Whether the operation was done, was denied or failed.")
-    )
-    severity = django_filters.ChoiceFilter(
-        choices=_member_choices(Severity), label=_("The minimum severity of the events.")
-    )
+    outcome = _choice_filter(OUTCOMES, label=_("Whether the operation was done, was denied or failed."))
+    severity = _choice_filter(SEVERITIES, label=_("The minimum severity of the events."))
     request_id = django_filters.CharFilter(label=_("The id of the request that caused the events."))
     task_id = django_filters.CharFilter(label=_("The id of the task that caused the events."))
     act = django_filters.UUIDFilter(

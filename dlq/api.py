@@ -17,19 +17,20 @@ from dlq import services
 from dlq.corrections.api import (
     CORRECTION_ERRORS,
     IF_MATCH,
-    CorrectSerializer,
+    CorrectFailureSerializer,
     PayloadMixin,
     PayloadSerializer,
 )
 from dlq.external.api import cloudevents
 from dlq.external.api.cloudevents import CloudEventParser, CloudEventSerializer
-from dlq.external.api.serializers import ReportSerializer
+from dlq.external.api.serializers import ReportFailureSerializer
 from dlq.external.api.views import AttemptViewSet, ClaimViewSet, client_name
 from dlq.external.reports import store_report
 from dlq.kinds.availability import has_code
 from dlq.models import Attempt, Failure, FailureStatus
 from dlq.payloads import find_payload_problems
 from dlq.selection import FailureSelection
+from hotelagent.rest.conditional import ETAG
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.parsers import JSONParser
 from hotelagent.rest.schema import problem_responses
@@ -42,7 +43,7 @@ STATE_ERRORS = problem_responses(
 _MESSAGE_HELP = "The error message. Messages of this system use the language of the `Accept-Language` header."
 
 
-class AttemptSerializer(serializers.ModelSerializer[Attempt]):
+class FailureAttemptSerializer(serializers.ModelSerializer[Attempt]):
     error_message = serializers.CharField(source="localized_message", read_only=True, help_text=_MESSAGE_HELP)
     traceback = serializers.CharField(
         read_only=True, help_text="The traceback of the first error of the group."
@@ -100,7 +101,7 @@ class FailureSerializer(serializers.ModelSerializer[Failure]):
 
 
 class FailureDetailSerializer(PayloadSerializer, FailureSerializer):
-    attempts = AttemptSerializer(
+    attempts = FailureAttemptSerializer(
         many=True, read_only=True, help_text="All attempts. Number 0 is the original failure."
     )
     traceback = serializers.CharField(
@@ -137,7 +138,7 @@ class FailureDetailSerializer(PayloadSerializer, FailureSerializer):
         read_only_fields = fields
 
 
-class DiscardSerializer(StrictSerializer):
+class DiscardFailureSerializer(StrictSerializer):
     reason = serializers.CharField(max_length=300, help_text="Why the failure needs no retry.")
 
 
@@ -182,9 +183,10 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
             **problem_responses((422, "`/problems/invalid-selection`: `detail` names the wrong value.")),
         }
     ),
+    retrieve=extend_schema(parameters=[ETAG]),
     correct=extend_schema(
-        request=CorrectSerializer,
-        parameters=[IF_MATCH],
+        request=CorrectFailureSerializer,
+        parameters=[IF_MATCH, ETAG],
         responses={202: FailureDetailSerializer, **CORRECTION_ERRORS},
     ),
 )
@@ -220,7 +222,9 @@ class FailureViewSet(
         return FailureSerializer if self.action == "list" else FailureDetailSerializer
 
     @extend_schema(
-        request={"application/json": ReportSerializer, cloudevents.MEDIA_TYPE: CloudEventSerializer},
+        operation_id="reportFailure",
+        parameters=[ETAG],
+        request={"application/json": ReportFailureSerializer, cloudevents.MEDIA_TYPE: CloudEventSerializer},
         responses={
             201: FailureDetailSerializer,
             200: FailureDetailSerializer,
@@ -250,7 +254,7 @@ class FailureViewSet(
             self.get_queryset().get(id=failure_id), status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         )
 
-    @extend_schema(request=None, responses={202: FailureDetailSerializer, **STATE_ERRORS})
+    @extend_schema(request=None, parameters=[ETAG], responses={202: FailureDetailSerializer, **STATE_ERRORS})
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: str) -> Response:
         """Retry a failure as soon as a worker is free."""
@@ -258,12 +262,16 @@ class FailureViewSet(
         services.retry(failure_id=failure.id)
         return self.detail_response(self.get_object(), status.HTTP_202_ACCEPTED)
 
-    @extend_schema(request=DiscardSerializer, responses={200: FailureDetailSerializer, **STATE_ERRORS})
+    @extend_schema(
+        request=DiscardFailureSerializer,
+        parameters=[ETAG],
+        responses={200: FailureDetailSerializer, **STATE_ERRORS},
+    )
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
         """Discard a failure that needs no further retry."""
         failure = self.get_object()
-        serializer = DiscardSerializer(data=request.data)
+        serializer = DiscardFailureSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         services.discard(failure_id=failure.id, reason=serializer.validated_data["reason"])
         return self.detail_response(self.get_object())

@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 from hotelagent.admin import navigation
 from hotelagent.admin.navigation import Group, Page
 from hotelagent.rest.documentation import guide
-from locks.webhooks.openapi import webhook_path_items
+from locks.webhooks.openapi import SECURITY_SCHEMES, webhook_path_items
 from tenants.queue import due
 
 
@@ -19,7 +19,7 @@ class LocksConfig(AppConfig):
         # A delivery takes at most ten seconds, so a batch of ten finishes within the time limit of a task.
         due.register(kind="webhook", task="locks.tasks.send_webhook_deliveries", batch_size=10)
         due.register(kind="ended", task="locks.tasks.delete_ended_records", daily=True)
-        guide.register_webhooks(webhook_path_items)
+        guide.register_webhooks(webhook_path_items, security_schemes=SECURITY_SCHEMES)
         navigation.register(
             Page(
                 title=_("Room board"),

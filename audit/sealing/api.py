@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse
 from django.urls import path, re_path
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -62,7 +62,7 @@ class _LogView(HotelAPIView):
 
 class CheckpointView(_LogView):
     @extend_schema(
-        operation_id="audit_log_checkpoint",
+        operation_id="getAuditCheckpoint",
         responses={
             (200, "text/plain"): OpenApiTypes.STR,
             **problem_responses((404, "`/problems/trail-not-sealed`: no event is sealed yet.")),
@@ -76,7 +76,15 @@ class CheckpointView(_LogView):
 
 class TileView(_LogView):
     @extend_schema(
-        operation_id="audit_log_tile",
+        operation_id="getAuditTile",
+        parameters=[
+            OpenApiParameter(
+                "tile_path",
+                str,
+                OpenApiParameter.PATH,
+                description="The path of the tile as at https://c2sp.org/tlog-tiles, such as `tile/0/000.p/7`.",
+            )
+        ],
         responses={
             (200, "application/octet-stream"): OpenApiTypes.BINARY,
             **problem_responses(
@@ -112,7 +120,7 @@ class TileView(_LogView):
         return HttpResponse(content, content_type="application/octet-stream")
 
 
-class ProofSerializer(serializers.Serializer[Any]):
+class EventProofSerializer(serializers.Serializer[Any]):
     position = serializers.IntegerField(help_text="The position of the event in the log, counted from zero.")
     entry = serializers.CharField(help_text="The text whose leaf hash is at this position.")
     proof = serializers.ListField(
@@ -125,9 +133,9 @@ class ProofSerializer(serializers.Serializer[Any]):
 
 class ProofView(_LogView):
     @extend_schema(
-        operation_id="audit_event_proof",
+        operation_id="getEventProof",
         responses={
-            200: ProofSerializer,
+            200: EventProofSerializer,
             **problem_responses(
                 (404, "The event does not exist, or `/problems/trail-not-sealed`."),
                 (410, "`/problems/events-deleted`: retention deleted all events of that time."),
@@ -158,8 +166,16 @@ class ProofView(_LogView):
 
 
 class StreamQuerySerializer(serializers.Serializer[Any]):
-    cursor = serializers.CharField(required=False, default="", help_text="The `cursor` of the last response.")
-    limit = serializers.IntegerField(required=False, default=MAX_EVENTS, min_value=1, max_value=MAX_EVENTS)
+    cursor = serializers.CharField(
+        required=False, default="", allow_blank=True, help_text="The `cursor` of the last response."
+    )
+    limit = serializers.IntegerField(
+        required=False,
+        default=MAX_EVENTS,
+        min_value=1,
+        max_value=MAX_EVENTS,
+        help_text="The maximum number of events in the response.",
+    )
 
 
 class SealedEventSerializer(serializers.Serializer[Any]):
@@ -170,7 +186,7 @@ class SealedEventSerializer(serializers.Serializer[Any]):
     )
 
 
-class StreamSerializer(serializers.Serializer[Any]):
+class EventStreamSerializer(serializers.Serializer[Any]):
     events = SealedEventSerializer(many=True)
     cursor = serializers.CharField(help_text="Store it with the events, and send it with the next request.")
     has_more = serializers.BooleanField(help_text="Whether more events are sealed already.")
@@ -181,10 +197,10 @@ class StreamSerializer(serializers.Serializer[Any]):
 
 class StreamView(_LogView):
     @extend_schema(
-        operation_id="audit_stream",
+        operation_id="streamEvents",
         parameters=[StreamQuerySerializer],
         responses={
-            200: StreamSerializer,
+            200: EventStreamSerializer,
             **problem_responses(
                 (404, "`/problems/trail-not-sealed`: no event is sealed yet."),
                 (422, "`/problems/invalid-trail-cursor`: the cursor belongs to another trail."),

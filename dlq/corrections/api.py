@@ -82,7 +82,7 @@ class PayloadSerializer(serializers.ModelSerializer[Failure]):
         )
     ]
 )
-class CorrectSerializer(StrictSerializer):
+class CorrectFailureSerializer(StrictSerializer):
     payload = serializers.DictField(
         required=False,
         help_text="The complete corrected payload. Values that are `[secret]` stay unchanged.",
@@ -142,7 +142,7 @@ class PayloadMixin(HotelViewSet):
         preconditions = Preconditions.of(request)
         if not preconditions.if_match:
             raise VersionRequired
-        serializer = CorrectSerializer(data=request.data)
+        serializer = CorrectFailureSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         failure = self.get_object()
         change = partial(_change, serializer.validated_data)

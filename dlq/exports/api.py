@@ -11,24 +11,28 @@ from rest_framework.request import Request
 
 from dlq.exports.lines import CONTENT_TYPES, ExportFormat, export
 from dlq.models import FailureStatus
-from dlq.redrives.api import SelectionSerializer
+from dlq.redrives.api import FailureSelectionSerializer
 from dlq.selection import FailureSelection
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelAPIView
 
 
-class ExportSerializer(SelectionSerializer):
+class ExportSerializer(FailureSelectionSerializer):
     """The format of the export, and the failures that it contains."""
 
-    type = serializers.ChoiceField(choices=ExportFormat.choices, default=ExportFormat.CSV)
-    status = serializers.MultipleChoiceField(choices=FailureStatus.choices, required=False)
+    type = serializers.ChoiceField(
+        choices=ExportFormat.choices, default=ExportFormat.CSV, help_text="The format of the file."
+    )
+    status = serializers.MultipleChoiceField(
+        choices=FailureStatus.choices, required=False, help_text="The statuses of the failures."
+    )
 
 
 class ExportView(HotelAPIView):
     required_scopes = {"GET": "dlq:read"}
 
     @extend_schema(
-        operation_id="failures_export",
+        operation_id="exportFailures",
         parameters=[ExportSerializer],
         responses={
             (200, "text/csv"): OpenApiTypes.STR,

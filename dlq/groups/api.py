@@ -16,13 +16,13 @@ from dlq.groups import counts, splitting, state
 from dlq.groups.models import FailureGroup, GroupState
 from dlq.groups.serializers import (
     FINGERPRINT_REGEX,
-    AssignSerializer,
-    GroupDetailSerializer,
-    GroupSerializer,
-    JoinSerializer,
-    MuteSerializer,
-    NoteSerializer,
-    SplitSerializer,
+    AnnotateFailureGroupSerializer,
+    AssignFailureGroupSerializer,
+    FailureGroupDetailSerializer,
+    FailureGroupSerializer,
+    JoinFailureGroupSerializer,
+    MuteFailureGroupSerializer,
+    SplitFailureGroupSerializer,
 )
 from dlq.groups.splitting import SplitCondition
 from hotelagent.rest.idempotency import IdempotentMixin
@@ -77,8 +77,8 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         groups = FailureGroup.objects.with_state()
         return groups.visible().defer("traceback") if self.action == "list" else groups
 
-    def get_serializer_class(self) -> type[GroupSerializer]:
-        return GroupSerializer if self.action == "list" else GroupDetailSerializer
+    def get_serializer_class(self) -> type[FailureGroupSerializer]:
+        return FailureGroupSerializer if self.action == "list" else FailureGroupDetailSerializer
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the groups of failures, newest first. Groups that were joined to another group are left out."""
@@ -89,14 +89,14 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         """Retrieve a group of failures, with its traceback, its daily counts and its rules."""
         return self._detail()
 
-    @extend_schema(request=None, responses=GroupDetailSerializer)
+    @extend_schema(request=None, responses=FailureGroupDetailSerializer)
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, pk: str) -> Response:
         """Acknowledge a group. No alerts are sent for the group until its error occurs in a new code version."""
         state.acknowledge(fingerprint=self.get_object().pk)
         return self._detail()
 
-    @extend_schema(request=None, responses=GroupDetailSerializer)
+    @extend_schema(request=None, responses=FailureGroupDetailSerializer)
     @action(detail=True, methods=["post"])
     def reopen(self, request: Request, pk: str) -> Response:
         """Undo the acknowledgement of a group."""
@@ -104,9 +104,9 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         return self._detail()
 
     @extend_schema(
-        request=MuteSerializer,
+        request=MuteFailureGroupSerializer,
         responses={
-            200: GroupDetailSerializer,
+            200: FailureGroupDetailSerializer,
             **problem_responses(
                 (422, "`/problems/invalid-mute`: `until` and `limit` are missing or out of range.")
             ),
@@ -115,10 +115,10 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
     @action(detail=True, methods=["post"])
     def mute(self, request: Request, pk: str) -> Response:
         """Mute a group until a time or until a number of further failures, whichever comes first."""
-        state.mute(fingerprint=self.get_object().pk, **self._body(MuteSerializer))
+        state.mute(fingerprint=self.get_object().pk, **self._body(MuteFailureGroupSerializer))
         return self._detail()
 
-    @extend_schema(request=None, responses=GroupDetailSerializer)
+    @extend_schema(request=None, responses=FailureGroupDetailSerializer)
     @action(detail=True, methods=["post"])
     def unmute(self, request: Request, pk: str) -> Response:
         """End the mute of a group."""
@@ -126,9 +126,9 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         return self._detail()
 
     @extend_schema(
-        request=AssignSerializer,
+        request=AssignFailureGroupSerializer,
         responses={
-            200: GroupDetailSerializer,
+            200: FailureGroupDetailSerializer,
             **problem_responses(
                 (422, "`/problems/assignee-not-found`: no active member of staff has this id.")
             ),
@@ -137,17 +137,27 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
     @action(detail=True, methods=["post"])
     def assign(self, request: Request, pk: str) -> Response:
         """Assign a group to a member of staff, or to no one."""
-        state.assign(fingerprint=self.get_object().pk, user_id=self._body(AssignSerializer)["user"])
+        state.assign(
+            fingerprint=self.get_object().pk, user_id=self._body(AssignFailureGroupSerializer)["user"]
+        )
         return self._detail()
 
-    @extend_schema(request=NoteSerializer, responses=GroupDetailSerializer)
+    @extend_schema(
+        operation_id="annotateFailureGroup",
+        request=AnnotateFailureGroupSerializer,
+        responses=FailureGroupDetailSerializer,
+    )
     @action(detail=True, methods=["post"])
     def note(self, request: Request, pk: str) -> Response:
         """Replace the note of a group."""
-        state.annotate(fingerprint=self.get_object().pk, note=self._body(NoteSerializer)["note"])
+        state.annotate(
+            fingerprint=self.get_object().pk, note=self._body(AnnotateFailureGroupSerializer)["note"]
+        )
         return self._detail()
 
-    @extend_schema(request=JoinSerializer, responses={200: GroupDetailSerializer, **CONFLICTS})
+    @extend_schema(
+        request=JoinFailureGroupSerializer, responses={200: FailureGroupDetailSerializer, **CONFLICTS}
+    )
     @action(detail=True, methods=["post"])
     def join(self, request: Request, pk: str) -> Response:
         """Join a group to another group.
@@ -156,10 +166,10 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         failures, the newest failures move immediately, and the remaining failures move in the background. Joining a
         group to the group that it was split from undoes the split.
         """
-        splitting.join(fingerprint=self.get_object().pk, into=self._body(JoinSerializer)["into"])
+        splitting.join(fingerprint=self.get_object().pk, into=self._body(JoinFailureGroupSerializer)["into"])
         return self._detail()
 
-    @extend_schema(request=None, responses={200: GroupDetailSerializer, **CONFLICTS})
+    @extend_schema(request=None, responses={200: FailureGroupDetailSerializer, **CONFLICTS})
     @action(detail=True, methods=["post"])
     def separate(self, request: Request, pk: str) -> Response:
         """Undo the join of this group to another group.
@@ -169,14 +179,16 @@ class GroupViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         splitting.separate(fingerprint=self.get_object().pk)
         return self._detail()
 
-    @extend_schema(request=SplitSerializer, responses={200: GroupDetailSerializer, **CONFLICTS})
+    @extend_schema(
+        request=SplitFailureGroupSerializer, responses={200: FailureGroupDetailSerializer, **CONFLICTS}
+    )
     @action(detail=True, methods=["post"])
     def split(self, request: Request, pk: str) -> Response:
         """Split a group: errors that meet all given conditions belong to a new group, which is returned.
 
         If the group was split by this condition before, the response contains the existing group.
         """
-        condition = SplitCondition(**self._body(SplitSerializer))
+        condition = SplitCondition(**self._body(SplitFailureGroupSerializer))
         new = splitting.split(fingerprint=self.get_object().pk, condition=condition)
         self.kwargs["pk"] = new
         return self._detail()

@@ -14,7 +14,7 @@ from hotelagent.rest.serializers import StrictSerializer
 FINGERPRINT_REGEX = "[0-9a-f]{16}"
 
 
-class CountsSerializer(serializers.Serializer[GroupCounts]):
+class FailureCountsSerializer(serializers.Serializer[GroupCounts]):
     open = serializers.IntegerField(help_text="Failures that are neither resolved nor discarded.")
     total = serializers.IntegerField(help_text="All failures that are still stored.")
     counted_at = serializers.DateTimeField(
@@ -24,13 +24,13 @@ class CountsSerializer(serializers.Serializer[GroupCounts]):
     )
 
 
-class DaySerializer(serializers.Serializer[Any]):
+class DailyFailuresSerializer(serializers.Serializer[Any]):
     day = serializers.DateField()
     captured = serializers.IntegerField(help_text="Failures that were captured on this day.")
     closed = serializers.IntegerField(help_text="Failures that were resolved or discarded on this day.")
 
 
-class GroupSerializer(serializers.ModelSerializer[FailureGroup]):
+class FailureGroupSerializer(serializers.ModelSerializer[FailureGroup]):
     error_message = serializers.CharField(
         source="localized_message", read_only=True, help_text="The message of the first error of the group."
     )
@@ -81,13 +81,13 @@ class GroupSerializer(serializers.ModelSerializer[FailureGroup]):
             "split_from": {"help_text": "The group that this group was split from."},
         }
 
-    @extend_schema_field(CountsSerializer(allow_null=True))
+    @extend_schema_field(FailureCountsSerializer(allow_null=True))
     def get_counts(self, group: FailureGroup) -> Any:
         known: GroupCounts = self.context["counts"][group.fingerprint]
-        return CountsSerializer(known).data if known.is_known else None
+        return FailureCountsSerializer(known).data if known.is_known else None
 
 
-class SplitSerializer(StrictSerializer):
+class SplitFailureGroupSerializer(StrictSerializer):
     text = serializers.CharField(
         max_length=MAX_CONDITION_LENGTH, required=False, help_text="A part of the error message."
     )
@@ -106,20 +106,20 @@ class SplitSerializer(StrictSerializer):
     )
 
 
-class RuleSerializer(SplitSerializer):
+class SplitRuleSerializer(SplitFailureGroupSerializer):
     fingerprint = serializers.CharField(help_text="The group to which the matching errors belong.")
 
 
-class GroupDetailSerializer(GroupSerializer):
+class FailureGroupDetailSerializer(FailureGroupSerializer):
     days = serializers.SerializerMethodField(help_text="The numbers of the last 14 days, oldest first.")
-    splits = RuleSerializer(many=True, allow_null=True, read_only=True)
+    splits = SplitRuleSerializer(many=True, allow_null=True, read_only=True)
     joined_groups = serializers.SerializerMethodField(help_text="The groups that were joined to this group.")
 
-    class Meta(GroupSerializer.Meta):
-        fields = [*GroupSerializer.Meta.fields, "traceback", "days", "splits", "joined_groups"]
+    class Meta(FailureGroupSerializer.Meta):
+        fields = [*FailureGroupSerializer.Meta.fields, "traceback", "days", "splits", "joined_groups"]
         read_only_fields = fields
 
-    def get_days(self, group: FailureGroup) -> DaySerializer(many=True):  # type: ignore[valid-type]
+    def get_days(self, group: FailureGroup) -> DailyFailuresSerializer(many=True):  # type: ignore[valid-type]
         known: GroupCounts = self.context["counts"][group.fingerprint]
         rows = [
             dict(
@@ -131,14 +131,14 @@ class GroupDetailSerializer(GroupSerializer):
             )
             for day in counts.last_days()
         ]
-        return DaySerializer(rows, many=True).data
+        return DailyFailuresSerializer(rows, many=True).data
 
     def get_joined_groups(self, group: FailureGroup) -> list[str]:
         joined = FailureGroup.objects.filter(joined_to=group.fingerprint).order_by("fingerprint")
         return list(joined.values_list("fingerprint", flat=True))
 
 
-class MuteSerializer(StrictSerializer):
+class MuteFailureGroupSerializer(StrictSerializer):
     until = serializers.DateTimeField(required=False, help_text="The mute ends at this time.")
     limit = serializers.IntegerField(
         required=False,
@@ -148,15 +148,15 @@ class MuteSerializer(StrictSerializer):
     )
 
 
-class AssignSerializer(StrictSerializer):
+class AssignFailureGroupSerializer(StrictSerializer):
     user = serializers.UUIDField(allow_null=True, help_text="The id of a member of staff, or null.")
 
 
-class NoteSerializer(StrictSerializer):
+class AnnotateFailureGroupSerializer(StrictSerializer):
     note = serializers.CharField(max_length=state.MAX_NOTE_LENGTH, allow_blank=True)
 
 
-class JoinSerializer(StrictSerializer):
+class JoinFailureGroupSerializer(StrictSerializer):
     into = serializers.RegexField(
         FINGERPRINT_REGEX,
         max_length=16,

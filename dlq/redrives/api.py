@@ -34,7 +34,7 @@ _TEXT: dict[str, Any] = {"required": False, "allow_blank": True, "max_length": 1
 _REFUSED_HELP = "The number of refused failures by reason. The reasons are values of `result`."
 
 
-class SelectionSerializer(StrictSerializer):
+class FailureSelectionSerializer(StrictSerializer):
     """The criteria that select failures. The list of failures has query parameters with the same names and meanings.
 
     A criterion that is left out is not checked.
@@ -45,16 +45,21 @@ class SelectionSerializer(StrictSerializer):
         required=False,
         help_text="The statuses of the failures. Closed failures are never covered.",
     )
-    is_task = serializers.BooleanField(required=False, allow_null=True, default=None)
+    is_task = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Whether the failures are failed tasks of this system.",
+    )
     # The type checker reports an error, because the base class Field has a text attribute `source`.
-    source = serializers.CharField(**_TEXT)  # type: ignore[assignment]
-    name = serializers.CharField(**_TEXT)
+    source = serializers.CharField(**_TEXT, help_text="The system that reported the failures.")  # type: ignore[assignment]
+    name = serializers.CharField(**_TEXT, help_text="The kind of the failures, such as `reminders.send`.")
     fingerprint = serializers.CharField(**_TEXT, help_text="The fingerprint of a group.")
-    error_type = serializers.CharField(**_TEXT)
+    error_type = serializers.CharField(**_TEXT, help_text="The type of the latest error.")
     since = serializers.DateTimeField(required=False, help_text="Last seen at this time or later.")
     until = serializers.DateTimeField(required=False, help_text="Last seen before this time.")
     text = serializers.CharField(**_TEXT, help_text="Words in the name or in the error message.")
-    ordering_key = serializers.CharField(**_TEXT)
+    ordering_key = serializers.CharField(**_TEXT, help_text="The ordering key of the failures.")
 
 
 @extend_schema_serializer(
@@ -72,10 +77,10 @@ class SelectionSerializer(StrictSerializer):
         )
     ]
 )
-class StartSerializer(StrictSerializer):
+class StartRedriveSerializer(StrictSerializer):
     """The request to preview or start a redrive job."""
 
-    selection = SelectionSerializer(
+    selection = FailureSelectionSerializer(
         help_text="The failures to retry or discard. `{}` selects all open failures."
     )
     dry_run = serializers.BooleanField(
@@ -157,7 +162,7 @@ class RedriveSerializer(serializers.ModelSerializer[Redrive]):
         }
 
 
-class SampleSerializer(serializers.Serializer[Any]):
+class RedriveSampleSerializer(serializers.Serializer[Any]):
     """A failure that matches the criteria of the redrive job."""
 
     id = serializers.UUIDField()
@@ -166,7 +171,7 @@ class SampleSerializer(serializers.Serializer[Any]):
     error_type = serializers.CharField()
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class RedrivePreviewSerializer(serializers.Serializer[Any]):
     """The preview of a redrive job: the numbers of failures that the redrive would retry, discard or refuse.
 
     The numbers are null if counting took too long.
@@ -179,10 +184,10 @@ class PreviewSerializer(serializers.Serializer[Any]):
     refused = serializers.DictField(
         child=serializers.IntegerField(), allow_null=True, help_text=_REFUSED_HELP
     )
-    sample = SampleSerializer(many=True, help_text="The oldest failures that match.")
+    sample = RedriveSampleSerializer(many=True, help_text="The oldest failures that match.")
 
 
-class ResultSerializer(serializers.Serializer[Entry]):
+class RedriveResultSerializer(serializers.Serializer[Entry]):
     """The result of a redrive job for one failure."""
 
     failure = serializers.UUIDField(source="pk")
@@ -214,7 +219,9 @@ class RedriveViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
     required_scopes = {"GET": "dlq:read", "POST": "dlq:write"}
 
     @extend_schema(
-        request=StartSerializer, responses={200: PreviewSerializer, 201: RedriveSerializer, **START_ERRORS}
+        operation_id="startRedrive",
+        request=StartRedriveSerializer,
+        responses={200: RedrivePreviewSerializer, 201: RedriveSerializer, **START_ERRORS},
     )
     def create(self, request: Request) -> Response:
         """Preview or start a redrive job.
@@ -222,17 +229,20 @@ class RedriveViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
         A redrive processes the failures that exist and are open when the redrive starts. With `dry_run`, the response
         is 200 and nothing is changed. Otherwise the response is 201 with the redrive, and workers retry the failures.
         """
-        serializer = StartSerializer(data=request.data)
+        serializer = StartRedriveSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = serializer.validated_data
         selection = FailureSelection.from_values(data["selection"])
         options = RedriveOptions(**{field.name: data[field.name] for field in fields(RedriveOptions)})
         if data["dry_run"]:
-            return Response(PreviewSerializer(services.preview(selection=selection, options=options)).data)
+            return Response(
+                RedrivePreviewSerializer(services.preview(selection=selection, options=options)).data
+            )
         redrive = services.start(selection=selection, options=options)
         return Response(RedriveSerializer(redrive).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
+        operation_id="listRedriveResults",
         parameters=[
             OpenApiParameter(
                 "result",
@@ -242,7 +252,7 @@ class RedriveViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
                 description="Only entries with these results.",
             )
         ],
-        responses=ResultSerializer(many=True),
+        responses=RedriveResultSerializer(many=True),
         filters=False,
     )
     @action(detail=True, methods=["get"])
@@ -255,7 +265,7 @@ class RedriveViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
             )
         entries: Any = Entries(self.get_object(), frozenset(wanted))
         page: Any = self.paginate_queryset(entries)
-        return self.get_paginated_response(ResultSerializer(page, many=True).data)
+        return self.get_paginated_response(RedriveResultSerializer(page, many=True).data)
 
     @extend_schema(request=None, responses={200: RedriveSerializer, **STATE_ERRORS})
     @action(detail=True, methods=["post"])

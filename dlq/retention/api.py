@@ -13,14 +13,14 @@ from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelAPIView
 
 
-class PausesSerializer(serializers.Serializer[Any]):
+class RetryPausesSerializer(serializers.Serializer[Any]):
     all_kinds = serializers.BooleanField(help_text="Whether all retries are paused.")
     kinds = serializers.ListField(
         child=serializers.CharField(), help_text="The names of the failures whose retries are paused."
     )
 
 
-class PauseSerializer(StrictSerializer):
+class RetryPauseSerializer(StrictSerializer):
     kind = serializers.CharField(
         max_length=pauses.MAX_NAME_LENGTH,
         required=False,
@@ -33,12 +33,12 @@ class PauseSerializer(StrictSerializer):
 class PausesView(HotelAPIView):
     required_scopes = {"GET": "dlq:read", "POST": "dlq:write"}
 
-    @extend_schema(operation_id="failure_pauses_retrieve", responses=PausesSerializer)
+    @extend_schema(operation_id="getRetryPauses", responses=RetryPausesSerializer)
     def get(self, request: Request) -> Response:
         """Retrieve the pauses of retries."""
         return _current()
 
-    @extend_schema(operation_id="failure_pauses_create", request=PauseSerializer, responses=PausesSerializer)
+    @extend_schema(operation_id="pauseRetries", request=RetryPauseSerializer, responses=RetryPausesSerializer)
     def post(self, request: Request) -> Response:
         """Pause retries.
 
@@ -52,7 +52,9 @@ class PausesView(HotelAPIView):
 class ResumeView(HotelAPIView):
     required_scopes = {"POST": "dlq:write"}
 
-    @extend_schema(operation_id="failure_pauses_resume", request=PauseSerializer, responses=PausesSerializer)
+    @extend_schema(
+        operation_id="resumeRetries", request=RetryPauseSerializer, responses=RetryPausesSerializer
+    )
     def post(self, request: Request) -> Response:
         """Resume paused retries.
 
@@ -64,7 +66,7 @@ class ResumeView(HotelAPIView):
 
 
 def _kind(request: Request) -> str:
-    serializer = PauseSerializer(data=request.data)
+    serializer = RetryPauseSerializer(data=request.data)
     serializer.is_valid(raise_exception=True)
     kind: str = serializer.validated_data["kind"]
     return kind

@@ -31,6 +31,8 @@ IF_NONE_MATCH = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="`*` to create the resource only if it does not exist.",
 )
+#: The OpenAPI response header of operations whose successful responses contain the ETag of the resource.
+ETAG = OpenApiParameter("ETag", str, OpenApiParameter.HEADER, response=[200, 201, 202])
 #: The status and the description of the response to a request with a wrong `If-Match` (for `problem_responses`).
 PRECONDITION_FAILED = (412, "The version differs from `If-Match` (`/problems/precondition-failed`).")
 

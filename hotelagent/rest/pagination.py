@@ -41,6 +41,28 @@ class NewestFirstPagination(CursorPagination):
             raise exceptions.ValidationError({self.page_size_query_param: [message]})
         return int(digits)
 
+    def get_schema_operation_parameters(self, view: "APIView") -> list[dict[str, Any]]:
+        """Return the OpenAPI parameters of the pagination, with the limits of the page size."""
+        parameters = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            if parameter["name"] == self.page_size_query_param:
+                limits = {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+                parameter["schema"] = {"type": "integer", **limits}
+        return parameters
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the OpenAPI schema of a page of results. REST framework's own schema is not valid OpenAPI 3.1."""
+        url = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {
+                "next": {**url, "description": "The URL of the next page, or null."},
+                "previous": {**url, "description": "The URL of the previous page, or null."},
+                "results": schema,
+            },
+        }
+
     def paginate_queryset(
         self, queryset: Any, request: Request, view: "APIView | None" = None
     ) -> list[Any] | None:

@@ -1,9 +1,11 @@
 """Generation of the OpenAPI 3.1 schema of each operation: summary, required scope, idempotency and errors."""
 
+import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from hotelagent.rest import problems
@@ -11,6 +13,7 @@ from hotelagent.rest.errors import PROBLEM_JSON
 from hotelagent.rest.idempotency import HEADER, IdempotentMixin
 from hotelagent.rest.permissions import required_scope
 from hotelagent.rest.problems import Problem
+from hotelagent.rest.response_headers import header_references
 
 _SUMMARIES = {
     "list": "List {plural}",
@@ -19,6 +22,22 @@ _SUMMARIES = {
     "update": "Replace {article} {singular}",
     "partial_update": "Update {article} {singular}",
     "destroy": "Delete {article} {singular}",
+}
+
+
+#: The verb with which the operation id of each action begins. The verb of another action is the name of the action.
+_VERBS = {"retrieve": "get", "update": "replace", "partial_update": "update", "destroy": "delete"}
+#: The statuses of the responses of `EditableMixin` that contain the ETag of the resource, for each action.
+_EDITABLE_STATUSES = {"retrieve": ("200",), "partial_update": ("200",), "create": ("201", "202")}
+#: The sections whose names differ from the first part of the path.
+_TAGS = {"dlq": "failures", "locks": "holds", "resolve": "contacts"}
+_NOT_MODIFIED = "The resource has not changed since the version in `If-None-Match`."
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "The `ETag` of the version that you have, or a list of ETags. If the resource still has this "
+    "version, the response is empty and has the status 304.",
 }
 
 
@@ -56,14 +75,53 @@ class OperationSchema(AutoSchema):
         docstring = (handler.__doc__ or "").strip() if handler and _is_own_handler(handler) else ""
         if docstring:
             return str(docstring.splitlines()[0].rstrip("."))
-        queryset = getattr(self.view, "queryset", None)
         template = _SUMMARIES.get(getattr(self.view, "action", "") or "")
-        if queryset is None or template is None:
+        names = self._resource_names()
+        if names is None or template is None:
             return None
-        meta = queryset.model._meta
-        singular = str(meta.verbose_name)
+        singular, plural = names
         article = "an" if singular.startswith(("a", "e", "i", "o")) else "a"
-        return template.format(article=article, singular=singular, plural=meta.verbose_name_plural)
+        return template.format(article=article, singular=singular, plural=plural)
+
+    def get_operation_id(self) -> str:
+        """Return the operation id, from which client generators make the name of a method, such as `listRooms`.
+
+        The id of an action that is not about one resource is set with `extend_schema(operation_id=...)`.
+        """
+        names, action = self._resource_names(), getattr(self.view, "action", None)
+        if names is None or action is None:
+            verb, *rest = str(super().get_operation_id()).split("_")[::-1]
+            return _camel_case(_VERBS.get(verb, verb), *rest[::-1])
+        singular, plural = names
+        return _camel_case(_VERBS.get(action, action), plural if action == "list" else singular)
+
+    def get_tags(self) -> list[str]:
+        """Return the section of the operation, which is also the name of a module in generated clients."""
+        return [_TAGS.get(tag, tag) for tag in super().get_tags()]
+
+    def get_paginated_name(self, serializer_name: str) -> str:
+        return f"{serializer_name}Page"
+
+    def _get_serializer_name(self, *args: Any, **options: Any) -> str:
+        """Return the name of a component. The body of a PATCH request is a `RoomUpdate`, not a `PatchedRoomRequest`."""
+        name = str(super()._get_serializer_name(*args, **options))
+        return re.sub(r"^Patched(\w+?)(Update)?Request$", r"\1Update", name)
+
+    def _parameter_description(self, parameter: dict[str, Any]) -> str:
+        """Return the description of a parameter whose name says enough."""
+        singular, plural = self._resource_names() or ("resource", "rows")
+        name = str(parameter["name"])
+        if parameter["in"] == "path":
+            return f"The id of the {name.removesuffix('_id') if name.endswith('_id') else singular}."
+        return f"Return only {plural} with this value of `{name}`."
+
+    def _resource_names(self) -> tuple[str, str] | None:
+        """Return the singular and the plural of the view's resource, such as \"room\" and \"rooms\"."""
+        if name := getattr(self.view, "resource_name", ""):
+            return name, f"{name}s"
+        queryset = getattr(self.view, "queryset", None)
+        meta = queryset.model._meta if queryset is not None else None
+        return (str(meta.verbose_name), str(meta.verbose_name_plural)) if meta else None
 
     def get_description(self) -> str:  # type: ignore[override]
         scope = self.scope()
@@ -102,19 +160,45 @@ class OperationSchema(AutoSchema):
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
-        if operation is not None and self.scope():
+        if operation is None:
+            return None
+        if self.scope():
             operation["x-required-scope"] = self.scope()
+        if self.method == "GET" and "ETag" in operation["responses"].get("200", {}).get("headers", ()):
+            operation["responses"].setdefault("304", {"description": _NOT_MODIFIED, "headers": {"ETag": {}}})
+            operation["parameters"] = [*operation.get("parameters", ()), _IF_NONE_MATCH]
+        for parameter in operation.get("parameters", ()):
+            parameter.setdefault("description", self._parameter_description(parameter))
+        operation["responses"] = dict(sorted(operation["responses"].items()))
+        for status, response in operation["responses"].items():
+            if "$ref" in response:
+                continue
+            declared = set(response.get("headers", ()))
+            response["headers"] = header_references(
+                int(status), declared=declared, is_idempotent=self.is_idempotent()
+            )
         return operation
+
+    def _get_response_headers_for_code(self, status_code: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the headers that the operation declares, with the ETag of resources that clients can change."""
+        headers = dict(super()._get_response_headers_for_code(status_code, *args, **kwargs))
+        action = getattr(self.view, "action", "")
+        is_editable = getattr(self.view, "is_editable", False)
+        if is_editable and status_code in _EDITABLE_STATUSES.get(action, ()):
+            headers["ETag"] = {}
+        return headers
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         """Return the responses of the view, with the problem documents that any view can return."""
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for problem in self.problems():
-            bodies.setdefault(str(problem.status), self._problem_body(problem))
+            reference = f"#/components/responses/{_component_name(problem)}"
+            bodies.setdefault(str(problem.status), {"$ref": reference})
         return dict(sorted(bodies.items()))
 
     def problems(self) -> list[Problem]:
         """Return the general problem types that can occur in this operation, such as \"too many requests\"."""
+        self.resolve_serializer(ProblemSerializer, "response")
         found = [problems.INVALID]
         if self.scope():
             found += [problems.UNAUTHENTICATED, problems.FORBIDDEN]
@@ -130,26 +214,35 @@ class OperationSchema(AutoSchema):
     def is_idempotent(self) -> bool:
         return self.method == "POST" and isinstance(self.view, IdempotentMixin)
 
-    def _problem_body(self, problem: Problem) -> dict[str, Any]:
-        example = OpenApiExample(
-            problem.code,
-            value={
-                "type": problem.type,
-                "title": str(problem.title),
-                "status": problem.status,
-                "detail": str(problem.explanation),
-                "request_id": "01a203e7-7538-7000-b926-fbd8a9dddc9d",
-            },
-            media_type=PROBLEM_JSON,
-        )
-        response = OpenApiResponse(
-            ProblemSerializer, description=f"{problem.title} (`{problem.type}`).", examples=[example]
-        )
-        return dict(
-            self._get_response_for_code(  # type: ignore[no-untyped-call]
-                response, str(problem.status), media_types=[PROBLEM_JSON]
-            )
-        )
+
+def problem_components(problems: Iterable[Problem]) -> dict[str, Any]:
+    """Return the member `components/responses` of the OpenAPI schema: a response for each problem type."""
+    return {_component_name(problem): _problem_response(problem) for problem in problems}
+
+
+def _component_name(problem: Problem) -> str:
+    return "".join(word.title() for word in problem.code.split("-"))
+
+
+def _problem_response(problem: Problem) -> dict[str, Any]:
+    value = {
+        "type": problem.type,
+        "title": str(problem.title),
+        "status": problem.status,
+        "detail": str(problem.explanation),
+        "request_id": "01a203e7-7538-7000-b926-fbd8a9dddc9d",
+    }
+    if problem is problems.INVALID:
+        value["detail"] = "See `errors`."
+        value["errors"] = [{"pointer": "/check_in", "detail": "This field is required."}]
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": f"{problem.title} (`{problem.type}`).",
+        "headers": header_references(
+            problem.status, declared=set(), is_idempotent=problem is problems.IN_FLIGHT
+        ),
+        "content": {PROBLEM_JSON: {"schema": schema, "examples": {problem.code: {"value": value}}}},
+    }
 
 
 def _is_own_handler(handler: Any) -> bool:
@@ -159,6 +252,11 @@ def _is_own_handler(handler: Any) -> bool:
     """
     module: str = getattr(handler, "__module__", "")
     return not module.startswith("rest_framework")
+
+
+def _camel_case(*words: str) -> str:
+    first, *rest = (word.group() for word in re.finditer(r"[A-Za-z0-9]+", " ".join(words)))
+    return first.lower() + "".join(word[0].upper() + word[1:] for word in rest)
 
 
 def problem_responses(*codes: tuple[int, str]) -> dict[tuple[int, str], OpenApiResponse]:

@@ -35,6 +35,8 @@ class HotelAPIView(APIView):
     required_scopes: ClassVar[dict[str, str]] = {}
     #: The kind of the records that GET returns, such as "reservation". Empty if they do not identify people.
     personal_data: ClassVar[str] = ""
+    #: The name of the resource in the OpenAPI schema, such as "hold". Empty for the `verbose_name` of the model.
+    resource_name: ClassVar[str] = ""
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         with ExitStack() as self._request_contexts:
@@ -106,6 +108,9 @@ class EditableMixin(HotelViewSet):
 
     A change with `If-Match` is refused if the resource was changed since the client read it.
     """
+
+    #: Whether responses contain an ETag. The OpenAPI schema reads this attribute.
+    is_editable: ClassVar[bool] = True
 
     def resource_response(self, instance: Any, *, status_code: int = status.HTTP_200_OK) -> Response:
         """Return a response with the resource and its ETag."""

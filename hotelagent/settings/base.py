@@ -10,6 +10,7 @@ from hotelagent import csp
 from hotelagent.core import logs
 from hotelagent.core.time_zones import use_pinned_time_zones
 from hotelagent.settings.environment import env
+from hotelagent.settings.openapi import SPECTACULAR_SETTINGS  # noqa: F401 - a setting of drf-spectacular
 from tenants.database.connections import database_settings, derive_direct_url
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -241,31 +242,6 @@ REST_FRAMEWORK = {
     # The query parameter `format` is unknown, as any other. Clients choose a media type with the header `Accept`.
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "hotelagent",
-    "DESCRIPTION": "Rooms, holds, reservations, reminders, failures and the audit trail of one hotel.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SCHEMA_PATH_PREFIX": r"/api/v1",
-    # Names of enums in generated API clients. Without an entry here, the name of an enum could contain a hash.
-    "ENUM_NAME_OVERRIDES": {
-        "ActorKind": "audit.models.ActorKind",
-        "ContactKind": "tenants.models.ContactKind",
-        "FailureStatus": "dlq.models.FailureStatus",
-        "HotelStatus": "tenants.models.HotelStatus",
-        "ReminderStatus": "reminders.models.ReminderStatus",
-        "ReservationStatus": "reminders.models.ReservationStatus",
-        "AllocationStatus": "locks.models.AllocationStatus",
-        "WaitingStatus": "locks.waiting_list.models.WaitingStatus",
-    },
 }
 
 # The default Content-Security-Policy. ContentSecurityPolicyMiddleware uses other policies for some paths.

@@ -19,14 +19,14 @@ from hotelagent.rest.views import UUID_REGEX, HotelViewSet
 from locks import selectors, services
 from locks.api.serializers import (
     INVALID_DATES,
-    ConfirmSerializer,
-    ForceReleaseSerializer,
+    CloseRoomSerializer,
+    ConfirmHoldSerializer,
+    CreateHoldSerializer,
+    ForceReleaseHoldSerializer,
     HoldSerializer,
+    HoldTokenSerializer,
     HoldWithTokenSerializer,
-    MoveSerializer,
-    NewClosureSerializer,
-    NewHoldSerializer,
-    TokenSerializer,
+    MoveHoldSerializer,
 )
 from locks.holds import AllocatedRoom, Hold
 from locks.models import Allocation, AllocationStatus
@@ -71,6 +71,7 @@ class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 class HoldViewSet(IdempotentMixin, HotelViewSet):
     queryset = Allocation.objects.all()
+    resource_name = "hold"
     serializer_class = HoldSerializer
     filterset_class = HoldFilter
     lookup_value_regex = UUID_REGEX
@@ -98,7 +99,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         return _hold_response(selectors.get_hold(UUID(pk)))
 
     @extend_schema(
-        request=NewHoldSerializer,
+        request=CreateHoldSerializer,
         responses={
             201: HoldWithTokenSerializer,
             **problem_responses(
@@ -115,7 +116,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         Send an `Idempotency-Key`. If the response is lost, repeat the request with the same key to receive the same
         response with the token.
         """
-        serializer = NewHoldSerializer(data=request.data)
+        serializer = CreateHoldSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         fields = serializer.validated_data
         common = {
@@ -132,16 +133,16 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         return Response(HoldWithTokenSerializer(hold).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
-        request=TokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER_PROBLEMS)}
+        request=HoldTokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER_PROBLEMS)}
     )
     @action(detail=True, methods=["post"])
     def extend(self, request: Request, pk: str) -> Response:
         """Extend a hold by 10 minutes."""
-        token = _validated(TokenSerializer, request)["token"]
+        token = _validated(HoldTokenSerializer, request)["token"]
         return _hold_response(services.extend_hold(UUID(pk), token=token))
 
     @extend_schema(
-        request=TokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER_PROBLEMS)}
+        request=HoldTokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER_PROBLEMS)}
     )
     @action(detail=True, methods=["post"])
     def release(self, request: Request, pk: str) -> Response:
@@ -149,11 +150,11 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
 
         It is not an error if the hold has already been released or has expired.
         """
-        token = _validated(TokenSerializer, request)["token"]
+        token = _validated(HoldTokenSerializer, request)["token"]
         return _hold_response(services.release_hold(UUID(pk), token=token))
 
     @extend_schema(
-        request=ConfirmSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER_PROBLEMS)}
+        request=ConfirmHoldSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER_PROBLEMS)}
     )
     @action(detail=True, methods=["post"])
     def confirm(self, request: Request, pk: str) -> Response:
@@ -161,10 +162,10 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
 
         The hold becomes a stay. A repeated request with the same token and fencing token returns the same response.
         """
-        return _hold_response(services.confirm_hold(UUID(pk), **_validated(ConfirmSerializer, request)))
+        return _hold_response(services.confirm_hold(UUID(pk), **_validated(ConfirmHoldSerializer, request)))
 
     @extend_schema(
-        request=TokenSerializer,
+        request=HoldTokenSerializer,
         responses={
             200: HoldSerializer,
             **problem_responses(_INVALID_TOKEN, _HOLD_NOT_FOUND, (409, "`/problems/hold-state-error`.")),
@@ -179,11 +180,11 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         """
         if current_actor().kind == "user":
             return _hold_response(Hold.of([services.cancel_stay(UUID(pk))]))
-        token = _validated(TokenSerializer, request)["token"]
+        token = _validated(HoldTokenSerializer, request)["token"]
         return _hold_response(services.cancel_confirmed_hold(UUID(pk), token=token))
 
     @extend_schema(
-        request=ForceReleaseSerializer,
+        request=ForceReleaseHoldSerializer,
         responses={
             200: HoldSerializer,
             **problem_responses(_HOLD_NOT_FOUND, (409, "`/problems/allocation-state-error`.")),
@@ -193,11 +194,11 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     def force_release(self, request: Request, pk: str) -> Response:
         """Release the hold of another client, with a reason. Staff only."""
         _require_staff()
-        reason = _validated(ForceReleaseSerializer, request)["reason"]
+        reason = _validated(ForceReleaseHoldSerializer, request)["reason"]
         return _hold_response(services.force_release_hold(UUID(pk), reason=reason))
 
     @extend_schema(
-        request=MoveSerializer,
+        request=MoveHoldSerializer,
         responses={
             200: HoldSerializer,
             **problem_responses(_UNAVAILABLE, INVALID_DATES, _HOLD_NOT_FOUND, _HOLD_EXPIRED),
@@ -210,7 +211,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         A moved hold gets a new fencing token, which the owner must retrieve before confirming the hold.
         """
         _require_staff()
-        serializer = MoveSerializer(data=request.data)
+        serializer = MoveHoldSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         moved = services.move_allocation(
             UUID(pk), room=serializer.validated_data["room"], nights=serializer.nights
@@ -218,13 +219,14 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         return _hold_response(Hold.of([moved]))
 
     @extend_schema(
-        request=NewClosureSerializer,
+        operation_id="closeRoom",
+        request=CloseRoomSerializer,
         responses={201: HoldSerializer, **problem_responses(_UNAVAILABLE, INVALID_DATES, _ROOM_NOT_FOUND)},
     )
     @action(detail=False, methods=["post"])
     def close(self, request: Request) -> Response:
         """Close a room for a range of nights."""
-        serializer = NewClosureSerializer(data=request.data)
+        serializer = CloseRoomSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         closure = services.close_room(
             room=serializer.validated_data["room"],
@@ -234,6 +236,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         return _hold_response(Hold.of([closure]), status_code=status.HTTP_201_CREATED)
 
     @extend_schema(
+        operation_id="reopenRoom",
         request=None,
         responses={200: HoldSerializer, **problem_responses((409, "`/problems/allocation-state-error`."))},
     )

@@ -67,6 +67,7 @@ class AvailabilityView(HotelAPIView):
     required_scopes = {"GET": "rooms:read"}
 
     @extend_schema(
+        operation_id="checkAvailability",
         parameters=[AvailabilityQuerySerializer],
         responses={200: AvailabilitySerializer, **problem_responses(INVALID_DATES)},
     )

@@ -41,7 +41,7 @@ _NOT_FOUND = (404, "`/problems/waiting-list-entry-not-found`.")
         )
     ]
 )
-class NewWaitingListEntrySerializer(GuestRequestSerializer):
+class JoinWaitingListSerializer(GuestRequestSerializer):
     room = serializers.IntegerField(
         required=False,
         min_value=1,
@@ -131,7 +131,8 @@ class WaitingListViewSet(IdempotentMixin, HotelViewSet):
         return self._entry_response(UUID(pk), status_code=status.HTTP_200_OK)
 
     @extend_schema(
-        request=NewWaitingListEntrySerializer,
+        operation_id="joinWaitingList",
+        request=JoinWaitingListSerializer,
         responses={
             201: WaitingListEntrySerializer,
             **problem_responses(
@@ -149,12 +150,13 @@ class WaitingListViewSet(IdempotentMixin, HotelViewSet):
         minutes the offer expires, and the room is offered to the next entry. A room that is already free is offered
         immediately.
         """
-        serializer = NewWaitingListEntrySerializer(data=request.data)
+        serializer = JoinWaitingListSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         entry = services.create_entry(serializer.new_entry)
         return self._entry_response(entry.id, status_code=status.HTTP_201_CREATED)
 
     @extend_schema(
+        operation_id="claimOffer",
         request=None,
         responses={
             200: HoldWithTokenSerializer,
@@ -176,7 +178,8 @@ class WaitingListViewSet(IdempotentMixin, HotelViewSet):
         return Response(HoldWithTokenSerializer(services.claim_offer(UUID(pk))).data)
 
     @extend_schema(
-        responses={204: None, **problem_responses(_NOT_FOUND, (409, "`/problems/offer-already-claimed`."))}
+        operation_id="cancelWaitingListEntry",
+        responses={204: None, **problem_responses(_NOT_FOUND, (409, "`/problems/offer-already-claimed`."))},
     )
     def destroy(self, _request: Request, pk: str) -> Response:
         """Cancel a waiting list entry.

@@ -81,7 +81,7 @@ class WebhookWithSecretSerializer(WebhookSerializer):
         fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]
 
 
-class RotateSecretSerializer(StrictSerializer):
+class RotateWebhookSecretSerializer(StrictSerializer):
     overlap_hours = serializers.IntegerField(
         default=policy.DEFAULT_OVERLAP_HOURS,
         min_value=0,
@@ -160,9 +160,14 @@ class WebhookViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, Hote
 
 
 class WebhookTestView(HotelAPIView):
+    resource_name = "webhook"
     required_scopes = {"POST": "webhooks:write"}
 
-    @extend_schema(request=None, responses={200: WebhookTestSerializer, **problem_responses(_NOT_FOUND)})
+    @extend_schema(
+        operation_id="testWebhook",
+        request=None,
+        responses={200: WebhookTestSerializer, **problem_responses(_NOT_FOUND)},
+    )
     def post(self, _request: Request, pk: UUID) -> Response:
         """Send a test event to a webhook.
 
@@ -173,10 +178,12 @@ class WebhookTestView(HotelAPIView):
 
 
 class RotateSecretView(IdempotentMixin, HotelAPIView):
+    resource_name = "webhook"
     required_scopes = {"POST": "webhooks:write"}
 
     @extend_schema(
-        request=RotateSecretSerializer,
+        operation_id="rotateWebhookSecret",
+        request=RotateWebhookSecretSerializer,
         responses={200: WebhookWithSecretSerializer, **problem_responses(_NOT_FOUND)},
     )
     def post(self, request: Request, pk: UUID) -> Response:
@@ -186,7 +193,7 @@ class RotateSecretView(IdempotentMixin, HotelAPIView):
         switch to the new secret at any time. If you rotate again before that time, the older secret becomes invalid
         immediately.
         """
-        serializer = RotateSecretSerializer(data=request.data)
+        serializer = RotateWebhookSecretSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         overlap = datetime.timedelta(hours=serializer.validated_data["overlap_hours"])
         webhook, secret = services.rotate_secret(pk, overlap=overlap)

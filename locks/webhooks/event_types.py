@@ -3,6 +3,9 @@
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+#: The type of the event that the operation "Send a test event to a webhook" sends.
+TEST_EVENT = "webhook.test"
+
 
 class WebhookEvent(TextChoices):
     """The types of events that a webhook can subscribe to."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from locks.webhooks.event_types import WebhookEvent
+from locks.webhooks.event_types import TEST_EVENT, WebhookEvent
 
 _DESCRIPTION = """
 Requests follow [Standard Webhooks](https://www.standardwebhooks.com). Verify the signature of each request before you
@@ -57,33 +57,108 @@ _EXTRA_DATA: dict[str, dict[str, Any]] = {
     },
     WebhookEvent.WAITING_LIST_OFFERED: {"waiting_list_entry": _UUID},
 }
-_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+#: The data of the hold in the examples of the API documentation.
+_DATA_EXAMPLE = {
+    "hold": "0198b7d2-6c1e-7c52-9a53-0c1f2f6d8a11",
+    "group": None,
+    "room": 12,
+    "number": "204",
+    "room_type": "double",
+    "check_in": "2031-07-01",
+    "check_out": "2031-07-04",
+    "status": "held",
+    "fencing_token": 8,
+    "expires_at": "2031-05-12T10:20:00Z",
+    "session": "c7f1",
+    "reference": "WEB-1042",
+}
+_STAY_EXAMPLE = {**_DATA_EXAMPLE, "status": "confirmed", "expires_at": None}
+#: The values that differ from `_DATA_EXAMPLE` in the example of an event.
+_EXAMPLES: dict[str, dict[str, Any]] = {
+    WebhookEvent.HOLD_EXPIRED: {**_DATA_EXAMPLE, "status": "expired"},
+    WebhookEvent.HOLD_RELEASED: {**_DATA_EXAMPLE, "status": "released"},
+    WebhookEvent.HOLD_CONFIRMED: _STAY_EXAMPLE,
+    WebhookEvent.STAY_MOVED: {
+        **_STAY_EXAMPLE,
+        "moved_from": {
+            "room": 9, "number": "201", "room_type": "double", "check_in": "2031-07-01", "check_out": "2031-07-04",
+        },
+    },
+    WebhookEvent.STAY_CANCELLED: {**_STAY_EXAMPLE, "status": "cancelled"},
+    WebhookEvent.WAITING_LIST_OFFERED: {
+        **_DATA_EXAMPLE, "waiting_list_entry": "0198b7d2-7d02-7a19-8f6c-51b1a3c2e704",
+    },
+}  # fmt: skip
+_HEADERS = {
+    "webhook-id": {
+        "description": "The id of the delivery. Each attempt to send the delivery has the same id.",
+        "schema": {"type": "string", "format": "uuid"},
+        "example": "0198b7d2-8e11-7b3c-a4d5-6e7f8091a2b3",
+    },
+    "webhook-timestamp": {
+        "description": "The time of this attempt in seconds since 1970-01-01 UTC. Refuse old requests.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+        "example": "1936598400",
+    },
+    "webhook-signature": {
+        "description": "One or two signatures with `v1,` before each of them, separated by a space.",
+        "schema": {"type": "string", "pattern": "^v1,[A-Za-z0-9+/=]+( v1,[A-Za-z0-9+/=]+)*$"},
+        "example": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+    },
+}
+#: The security scheme of the requests that webhooks receive.
+SECURITY_SCHEMES = {
+    "webhookSignature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "The signature of the request with the signing secret of the webhook (Standard Webhooks). Your "
+        "server verifies the signature.",
+    }
+}
 
 
 def webhook_path_items() -> dict[str, Any]:
-    """Return an OpenAPI path item for each event type."""
-    return {event.value: {"post": _operation(event)} for event in WebhookEvent}
+    """Return an OpenAPI path item for each event type, and for the test event."""
+    items = {event.value: {"post": _operation(event)} for event in WebhookEvent}
+    test = _path_item_operation(
+        TEST_EVENT, summary="A test event was requested", data={"type": "object"}, example={}
+    )
+    return {**items, TEST_EVENT: {"post": test}}
 
 
 def _operation(event: WebhookEvent) -> dict[str, Any]:
-    data = {**_DATA, **_EXTRA_DATA.get(event, {})}
+    properties = {**_DATA, **_EXTRA_DATA.get(event, {})}
+    data = {"type": "object", "required": list(properties), "properties": properties}
+    example = _EXAMPLES.get(event, _DATA_EXAMPLE)
+    return _path_item_operation(event.value, summary=str(event.label), data=data, example=example)
+
+
+def _path_item_operation(
+    event: str, *, summary: str, data: dict[str, Any], example: dict[str, Any]
+) -> dict[str, Any]:
+    words = event.replace(".", "_").split("_")
     body = {
         "type": "object",
         "required": ["type", "timestamp", "data"],
-        "properties": {
-            "type": {"const": event.value},
-            "timestamp": _DATE_TIME,
-            "data": {"type": "object", "required": list(data), "properties": data},
-        },
+        "properties": {"type": {"const": event}, "timestamp": _DATE_TIME, "data": data},
     }
+    value = {"type": event, "timestamp": "2031-05-12T10:00:00Z", "data": example}
     return {
-        "summary": str(event.label),
+        "operationId": "receive" + "".join(word.title() for word in words),
+        "summary": summary,
         "description": _DESCRIPTION.strip(),
         "tags": ["webhooks"],
+        "security": [{name: [] for name in SECURITY_SCHEMES}],
         "parameters": [
-            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
-            for name in _HEADERS
+            {"name": name, "in": "header", "required": True, **header} for name, header in _HEADERS.items()
         ],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {"2XX": {"description": "The event was received."}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": body, "example": value}},
+        },
+        "responses": {
+            "2XX": {"description": "The event was received."},
+            "default": {"description": "The event was not received. The request is repeated later."},
+        },
     }

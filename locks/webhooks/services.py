@@ -14,6 +14,7 @@ from audit.services import record
 from hotelagent.core.ids import uuid7
 from locks.webhooks import events, policy, signing
 from locks.webhooks.errors import TooManyWebhooks, WebhookDeliveryFailed, WebhookNotFound
+from locks.webhooks.event_types import TEST_EVENT
 from locks.webhooks.models import Webhook
 from locks.webhooks.pausing import pause_deliveries, resume_deliveries
 from locks.webhooks.transport import host_of, is_success, send_event, validate_url
@@ -21,7 +22,6 @@ from tenants.database.clock import database_now
 from tenants.errors import DomainError
 
 #: The type of the event that tests a webhook. Webhooks can't subscribe to this type.
-TEST_EVENT = "webhook.test"
 
 
 @dataclass(frozen=True, slots=True)

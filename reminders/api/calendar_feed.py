@@ -9,13 +9,14 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hotelagent.rest.conditional import ETAG
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelAPIView
@@ -104,20 +105,11 @@ class CalendarFeedView(HotelAPIView):
     renderer_classes = [CalendarRenderer, *HotelAPIView.renderer_classes]
 
     @extend_schema(
-        operation_id="reservations_calendar",
+        operation_id="getCalendarFeed",
         tags=["reservations"],
-        parameters=[
-            FeedQuerySerializer,
-            OpenApiParameter(
-                "If-None-Match",
-                str,
-                OpenApiParameter.HEADER,
-                description="The `ETag` of the version that you have.",
-            ),
-        ],
+        parameters=[FeedQuerySerializer, ETAG],
         responses={
             (200, "text/calendar"): OpenApiTypes.STR,
-            304: OpenApiResponse(description="The feed has not changed."),
             **problem_responses((404, "There is no such room or room type (`/problems/room-not-found`).")),
         },
     )

@@ -103,7 +103,7 @@ class ImportCalendarView(IdempotentMixin, HotelAPIView):
     parser_classes = [JSONParser, CalendarParser]
 
     @extend_schema(
-        operation_id="reservations_import_calendar",
+        operation_id="importCalendar",
         request={"application/json": CalendarSerializer, "text/calendar": OpenApiTypes.STR},
         responses={
             200: CalendarReportSerializer,

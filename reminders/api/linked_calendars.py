@@ -94,6 +94,7 @@ class LinkedCalendarViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixi
     }
 
     @extend_schema(
+        operation_id="linkCalendar",
         request=LinkCalendarSerializer,
         responses={
             201: LinkedCalendarSerializer,
@@ -115,7 +116,11 @@ class LinkedCalendarViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixi
         calendar = services.link_calendar(**serializer.validated_data)
         return self.resource_response(calendar, status_code=status.HTTP_201_CREATED)
 
-    @extend_schema(parameters=[IF_MATCH], responses={204: None, **problem_responses(PRECONDITION_FAILED)})
+    @extend_schema(
+        operation_id="unlinkCalendar",
+        parameters=[IF_MATCH],
+        responses={204: None, **problem_responses(PRECONDITION_FAILED)},
+    )
     def destroy(self, _request: Request, pk: str) -> Response:
         """Unlink a calendar. Imported reservations are kept.
 

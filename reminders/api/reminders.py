@@ -11,7 +11,7 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelViewSet
 from reminders import selectors
-from reminders.api.serializers import ReminderSerializer, SettleSerializer
+from reminders.api.serializers import ReminderSerializer, SettleReminderSerializer
 from reminders.models import Reminder, ReminderStatus
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
 
@@ -54,18 +54,20 @@ class ReminderViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMod
         cancel_reminder(reminder_id=self.get_object().id)
         return self._reminder_response()
 
-    @extend_schema(request=None, responses={202: ReminderSerializer, **_STATE_ERROR})
+    @extend_schema(
+        operation_id="sendReminderNow", request=None, responses={202: ReminderSerializer, **_STATE_ERROR}
+    )
     @action(detail=True, methods=["post"], url_path="send-now")
     def send_now(self, request: Request, pk: str) -> Response:
         """Send a reminder as soon as a worker is free."""
         send_now(reminder_id=self.get_object().id)
         return self._reminder_response(status.HTTP_202_ACCEPTED)
 
-    @extend_schema(request=SettleSerializer, responses={200: ReminderSerializer, **_STATE_ERROR})
+    @extend_schema(request=SettleReminderSerializer, responses={200: ReminderSerializer, **_STATE_ERROR})
     @action(detail=True, methods=["post"])
     def settle(self, request: Request, pk: str) -> Response:
         """Record whether a reminder with the status `unknown` was sent."""
-        serializer = SettleSerializer(data=request.data)
+        serializer = SettleReminderSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         settle_unknown(reminder_id=self.get_object().id, was_sent=serializer.validated_data["was_sent"])
         return self._reminder_response()

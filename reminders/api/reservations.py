@@ -5,14 +5,14 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from hotelagent.rest.conditional import IF_MATCH, IF_NONE_MATCH, Preconditions
+from hotelagent.rest.conditional import ETAG, IF_MATCH, IF_NONE_MATCH, Preconditions
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelAPIView, HotelViewSet
@@ -53,12 +53,14 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
     def get_queryset(self) -> QuerySet[Reservation]:
         return selectors.reservations()
 
+    @extend_schema(parameters=[ETAG], responses={200: ReservationSerializer})
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Get a reservation. The `ETag` header identifies the version of the reservation."""
         return _response_with_etag(self.get_object())
 
     @extend_schema(
         request=None,
+        parameters=[ETAG],
         responses={
             200: ReservationSerializer,
             **problem_responses((409, "The guest has checked out (`/problems/reservation-state-error`).")),
@@ -73,7 +75,11 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
         cancel_reservation(reservation_id=self.get_object().id)
         return _response_with_etag(self.get_object())
 
-    @extend_schema(responses={200: ReminderSerializer(many=True)}, filters=False)
+    @extend_schema(
+        operation_id="listRemindersOfReservation",
+        responses={200: ReminderSerializer(many=True)},
+        filters=False,
+    )
     @action(detail=True, methods=["get"], pagination_class=None, personal_data="reminder")
     def reminders(self, request: Request, pk: str) -> Response:
         """List the reminders of a reservation, ordered by planned time."""
@@ -87,21 +93,34 @@ def _response_with_etag(reservation: Reservation, status_code: int = status.HTTP
     return Response(body, status=status_code, headers={"ETag": f'"{reservation.version}"'})
 
 
+#: The path parameter of the endpoint for a reservation that is identified by its number in the hotel's PMS.
+_EXTERNAL_ID = OpenApiParameter(
+    "external_id",
+    str,
+    OpenApiParameter.PATH,
+    description="The number of the reservation in the hotel's PMS.",
+)
+
+
 class ReservationByNumberView(HotelAPIView):
     """The endpoint for a reservation that is identified by its number in the hotel's PMS."""
 
     personal_data = "reservation"
     required_scopes = {"GET": "reservations:read", "PUT": "reservations:write"}
 
-    @extend_schema(operation_id="reservations_by_number", responses={200: ReservationSerializer})
+    @extend_schema(
+        operation_id="getReservationByExternalId",
+        parameters=[_EXTERNAL_ID, ETAG],
+        responses={200: ReservationSerializer},
+    )
     def get(self, request: Request, external_id: str) -> Response:
         """Get a reservation by its PMS number."""
         return _response_with_etag(selectors.reservation_by_number(external_id))
 
     @extend_schema(
-        operation_id="reservations_put",
+        operation_id="putReservation",
         request=PutReservationSerializer,
-        parameters=[IF_MATCH, IF_NONE_MATCH],
+        parameters=[_EXTERNAL_ID, IF_MATCH, IF_NONE_MATCH, ETAG],
         responses={
             200: ReservationSerializer,
             201: ReservationSerializer,

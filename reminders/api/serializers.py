@@ -128,5 +128,5 @@ class ReminderSerializer(serializers.ModelSerializer[Reminder]):
         read_only_fields = fields
 
 
-class SettleSerializer(StrictSerializer):
+class SettleReminderSerializer(StrictSerializer):
     was_sent = serializers.BooleanField(help_text="Whether the guest's mail server has accepted the e-mail.")

@@ -22,14 +22,14 @@ from tenants.models import ContactIdentifier, ContactKind
 from tenants.services import contacts
 
 
-class ContactSerializer(StrictSerializer):
+class ContactLookupSerializer(StrictSerializer):
     kind = serializers.ChoiceField(choices=ContactKind.choices)
     value = serializers.CharField(
         max_length=254, help_text="A phone number with its country code, or an e-mail address."
     )
 
 
-class ContactIdentifierSerializer(serializers.ModelSerializer[ContactIdentifier]):
+class ContactSerializer(serializers.ModelSerializer[ContactIdentifier]):
     value = serializers.CharField(
         help_text="A phone number as E.164, or an e-mail address in lowercase with its domain in ASCII (`xn--`)."
     )
@@ -41,8 +41,9 @@ class ContactIdentifierSerializer(serializers.ModelSerializer[ContactIdentifier]
 
 class ContactsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
     queryset = ContactIdentifier.objects.all()
+    resource_name = "contact"
     personal_data = "contactidentifier"
-    serializer_class = ContactIdentifierSerializer
+    serializer_class = ContactSerializer
     lookup_value_regex = UUID_REGEX
     filterset_fields = ("kind",)
     required_scopes = {"GET": "contacts:read", "POST": "contacts:write", "DELETE": "contacts:write"}
@@ -57,11 +58,12 @@ class ContactsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
         return super().list(request)
 
     @extend_schema(
-        request=ContactSerializer,
+        operation_id="addContact",
+        request=ContactLookupSerializer,
         responses={
-            (201, "application/json"): ContactIdentifierSerializer,
+            (201, "application/json"): ContactSerializer,
             (200, "application/json"): OpenApiResponse(
-                ContactIdentifierSerializer, description="The hotel already had this contact. Nothing changed."),
+                ContactSerializer, description="The hotel already had this contact. Nothing changed."),
             **problem_responses((404, "`/problems/hotel-not-found`."), (409, "`/problems/contact-conflict`."),
                                 (422, "`/problems/invalid-contact`.")),
         },
@@ -72,7 +74,7 @@ class ContactsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
         The value is normalized. A contact that belongs to another hotel is rejected, so first remove the contact from
         the other hotel. A suspended hotel keeps its contacts, but `/resolve/` does not return a suspended hotel.
         """
-        serializer = ContactSerializer(data=request.data)
+        serializer = ContactLookupSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         contact, is_new = contacts.add_contact(
             hotel_id=UUID(hotel_id),
@@ -95,7 +97,8 @@ class ResolveView(HotelAPIView):
     required_scopes = {"POST": "contacts:resolve"}
 
     @extend_schema(
-        request=ContactSerializer,
+        operation_id="resolveContact",
+        request=ContactLookupSerializer,
         responses={200: HotelSerializer, **problem_responses(
             (404, "`/problems/contact-not-found`."), (422, "`/problems/invalid-contact`."))},
     )  # fmt: skip
@@ -104,7 +107,7 @@ class ResolveView(HotelAPIView):
 
         This is a POST request so that the contact is not part of the URL, which proxies log.
         """
-        serializer = ContactSerializer(data=request.data)
+        serializer = ContactLookupSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         hotel = contacts.resolve_contact(
             kind=ContactKind(serializer.validated_data["kind"]), value=serializer.validated_data["value"]

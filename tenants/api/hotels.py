@@ -74,7 +74,7 @@ class NewHotelSerializer(StrictSerializer):
     )
 
 
-class HostsSerializer(StrictSerializer):
+class HotelHostsSerializer(StrictSerializer):
     slug = serializers.CharField(
         max_length=40,
         required=False,
@@ -117,7 +117,7 @@ class HotelsViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, Hotel
         return response
 
     @extend_schema(
-        request=HostsSerializer,
+        request=HotelHostsSerializer,
         parameters=[IF_MATCH],
         responses={
             200: HotelSerializer,
@@ -130,7 +130,7 @@ class HotelsViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, Hotel
 
         If one of the changes is not possible, the hotel is not changed.
         """
-        serializer = HostsSerializer(data=request.data)
+        serializer = HotelHostsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         with self.changeable_object() as stored:
             hotel = services.update_hosts(hotel_id=stored.pk, **serializer.validated_data)

@@ -27,10 +27,10 @@ _FILE = re.compile(rf"(?<![\w./@:{{}}*<-])(?:\.\./)*((?:[\w.-]+/)*[\w.-]*[\w-]\.
 _DOTTED = re.compile(rf"(?<![\w./@-])((?:{'|'.join((*PACKAGES, 'tests'))})(?:\.[A-Za-z_]\w*)+)\b(?![/@-])")
 _SETTING = re.compile(r"(?<![\w$.%-])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![\w-])")
 _COMMAND = re.compile(r"manage\.py ([a-z_]+)")
-_MAKE_TARGET = re.compile(r"`make ([a-z]+)\b")
+_MAKE_TARGET = re.compile(r"`make ([a-z-]+)\b")
 
 #: Files of other projects, and files inside a backup archive.
-OTHER_FILES = frozenset({"Alpine.js", "schema/after.sql", "schema/before.sql"})
+OTHER_FILES = frozenset({"Alpine.js", "Node.js", "schema/after.sql", "schema/before.sql"})
 #: Names of the operating system and of other projects.
 OTHER_CONSTANTS = frozenset({"TENANT_LIMIT_SET_CALLS", "TIME_WAIT"})
 #: A Django permission, or the id of a system check.
@@ -199,7 +199,7 @@ def test_management_commands_named_in_documentation_and_comments_exist() -> None
 
 
 def test_targets_of_make_named_in_documentation_and_comments_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert sorted((path, name) for path, name in references(_MAKE_TARGET) if name not in targets) == []
 
 

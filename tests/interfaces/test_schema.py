@@ -55,7 +55,10 @@ def missing_parts(document: dict[str, Any]) -> list[str]:
                     f"{name}: creates something without Idempotency-Key: derive the view from IdempotentMixin"
                 )
         for status in ("400", "401", "403", "429", "500", "503"):
-            content = operation["responses"].get(status, {}).get("content", {})
+            response = operation["responses"].get(status, {})
+            if reference := response.get("$ref"):
+                response = document["components"]["responses"][reference.rpartition("/")[2]]
+            content = response.get("content", {})
             if "application/problem+json" not in content:
                 missing.append(f"{name}: no problem document for {status}")
     return missing

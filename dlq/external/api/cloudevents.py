@@ -23,7 +23,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from dlq.error_reports import MAX_MESSAGE_LENGTH, MAX_TYPE_LENGTH, report_texts
-from dlq.external.api.serializers import ReportSerializer
+from dlq.external.api.serializers import ReportFailureSerializer
 from dlq.external.reports import MAX_ORDERING_KEY_LENGTH, Report
 from dlq.kinds.namespaces import MAX_KIND_LENGTH
 from hotelagent.rest.parsers import JSONParser
@@ -228,6 +228,8 @@ def parse_report(request: Request) -> Report:
             request.content_type, _("CloudEvents in binary mode (headers `ce-...`) are not supported.")
         )
     is_event = request.content_type.partition(";")[0].strip().lower() == MEDIA_TYPE
-    serializer = CloudEventSerializer(data=request.data) if is_event else ReportSerializer(data=request.data)
+    serializer = (
+        CloudEventSerializer(data=request.data) if is_event else ReportFailureSerializer(data=request.data)
+    )
     serializer.is_valid(raise_exception=True)
     return serializer.report()

@@ -60,7 +60,7 @@ class ErrorSerializer(StrictSerializer):
         )
     ]
 )
-class ReportSerializer(ErrorSerializer):
+class ReportFailureSerializer(ErrorSerializer):
     """A failure that another system reports."""
 
     name = serializers.CharField(
@@ -106,7 +106,7 @@ class _LeaseSerializer(StrictSerializer):
         )
     ]
 )
-class ClaimSerializer(_LeaseSerializer):
+class ClaimFailuresSerializer(_LeaseSerializer):
     """The request of a client that claims failures."""
 
     kinds = serializers.ListField(
@@ -157,14 +157,14 @@ class ClaimedFailureSerializer(ReadOnlySerializer[Failure]):
         return _attribute(failure, "tracestate")
 
 
-class ClaimedSerializer(ReadOnlySerializer[Any]):
+class ClaimedFailuresSerializer(ReadOnlySerializer[Any]):
     entries = ClaimedFailureSerializer(many=True)
 
 
 @extend_schema_serializer(
     examples=[OpenApiExample("Another two minutes", value={"fencing_token": 3, "lease_seconds": 120})]
 )
-class ExtendSerializer(_LeaseSerializer):
+class ExtendLeaseSerializer(_LeaseSerializer):
     """The request of a handler to extend the lease of a failure."""
 
     fencing_token = serializers.IntegerField(min_value=1, max_value=32767, help_text=_NUMBER_HELP)
@@ -179,7 +179,7 @@ class ExtendSerializer(_LeaseSerializer):
         )
     ]
 )
-class LeaseSerializer(ReadOnlySerializer[Any]):
+class FailureLeaseSerializer(ReadOnlySerializer[Any]):
     id = serializers.UUIDField()
     fencing_token = serializers.IntegerField()
     lease_until = serializers.DateTimeField(help_text="The end of the lease.")
@@ -198,7 +198,7 @@ class FailureStateSerializer(ReadOnlySerializer[Failure]):
 
 
 @extend_schema_serializer(examples=[OpenApiExample("The work is done", value={"fencing_token": 3})])
-class AcknowledgeSerializer(StrictSerializer):
+class AcknowledgeFailureSerializer(StrictSerializer):
     """The report that the handler of another system has done the work of the failure."""
 
     fencing_token = serializers.IntegerField(min_value=1, max_value=32767, help_text=_NUMBER_HELP)
@@ -227,7 +227,7 @@ class AcknowledgeSerializer(StrictSerializer):
         ),
     ]
 )
-class FailSerializer(ErrorSerializer):
+class FailedAttemptSerializer(ErrorSerializer):
     """The report that the handler of another system could not process the failure, with the error."""
 
     fencing_token = serializers.IntegerField(min_value=1, max_value=32767, help_text=_NUMBER_HELP)

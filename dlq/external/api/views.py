@@ -12,13 +12,13 @@ from rest_framework.serializers import Serializer
 
 from dlq.external import work
 from dlq.external.api.serializers import (
-    AcknowledgeSerializer,
-    ClaimedSerializer,
-    ClaimSerializer,
-    ExtendSerializer,
-    FailSerializer,
+    AcknowledgeFailureSerializer,
+    ClaimedFailuresSerializer,
+    ClaimFailuresSerializer,
+    ExtendLeaseSerializer,
+    FailedAttemptSerializer,
+    FailureLeaseSerializer,
     FailureStateSerializer,
-    LeaseSerializer,
 )
 from dlq.kinds.namespaces import WORK_SCOPE
 from dlq.models import Failure
@@ -46,8 +46,9 @@ class ClaimViewSet(IdempotentMixin, HotelViewSet):
     required_scopes = {"POST": WORK_SCOPE}
 
     @extend_schema(
-        request=ClaimSerializer,
-        responses={200: ClaimedSerializer},
+        operation_id="claimFailures",
+        request=ClaimFailuresSerializer,
+        responses={200: ClaimedFailuresSerializer},
         parameters=[
             OpenApiParameter(
                 "Retry-After",
@@ -73,7 +74,7 @@ class ClaimViewSet(IdempotentMixin, HotelViewSet):
         If nothing is due, `entries` is empty, and `Retry-After` is the number of seconds to wait. With an
         `Idempotency-Key`, you can repeat a claim whose response you did not receive.
         """
-        values = _validated(ClaimSerializer(data=request.data))
+        values = _validated(ClaimFailuresSerializer(data=request.data))
         claimed = work.claim(
             client=client_name(request),
             kinds=values["kinds"],
@@ -82,7 +83,7 @@ class ClaimViewSet(IdempotentMixin, HotelViewSet):
             is_idempotent=values["idempotent"],
         )
         headers = {} if claimed else {"Retry-After": str(RETRY_AFTER_EMPTY)}
-        return Response(ClaimedSerializer({"entries": claimed}).data, headers=headers)
+        return Response(ClaimedFailuresSerializer({"entries": claimed}).data, headers=headers)
 
 
 class AttemptViewSet(HotelViewSet):
@@ -95,14 +96,18 @@ class AttemptViewSet(HotelViewSet):
     lookup_value_regex = UUID_REGEX
     required_scopes = {"POST": WORK_SCOPE}
 
-    @extend_schema(request=ExtendSerializer, responses={200: LeaseSerializer, **_STATE_ERROR})
+    @extend_schema(
+        operation_id="extendFailureLease",
+        request=ExtendLeaseSerializer,
+        responses={200: FailureLeaseSerializer, **_STATE_ERROR},
+    )
     @action(detail=True, methods=["post"])
     def extend(self, request: Request, pk: str) -> Response:
         """Extend the lease of an attempt.
 
         The new lease begins now. If the response is 409, stop the work: another handler may process the failure.
         """
-        values = _validated(ExtendSerializer(data=request.data))
+        values = _validated(ExtendLeaseSerializer(data=request.data))
         lease_until = work.extend(
             client=client_name(request),
             failure_id=uuid.UUID(pk),
@@ -110,9 +115,11 @@ class AttemptViewSet(HotelViewSet):
             lease=timedelta(seconds=values["lease_seconds"]),
         )
         lease = {"id": pk, "fencing_token": values["fencing_token"], "lease_until": lease_until}
-        return Response(LeaseSerializer(lease).data)
+        return Response(FailureLeaseSerializer(lease).data)
 
-    @extend_schema(request=AcknowledgeSerializer, responses={200: FailureStateSerializer, **_STATE_ERROR})
+    @extend_schema(
+        request=AcknowledgeFailureSerializer, responses={200: FailureStateSerializer, **_STATE_ERROR}
+    )
     @action(detail=True, methods=["post"])
     def acknowledge(self, request: Request, pk: str) -> Response:
         """Report that the work is done. The failure is resolved.
@@ -120,13 +127,17 @@ class AttemptViewSet(HotelViewSet):
         A success that is reported after the end of the lease is stored, too, because the work is done. If another
         attempt is already running, the success is stored and the response has the status 409.
         """
-        values = _validated(AcknowledgeSerializer(data=request.data))
+        values = _validated(AcknowledgeFailureSerializer(data=request.data))
         failure = work.acknowledge(
             client=client_name(request), failure_id=uuid.UUID(pk), number=values["fencing_token"]
         )
         return Response(FailureStateSerializer(failure).data)
 
-    @extend_schema(request=FailSerializer, responses={200: FailureStateSerializer, **_STATE_ERROR})
+    @extend_schema(
+        operation_id="reportFailedAttempt",
+        request=FailedAttemptSerializer,
+        responses={200: FailureStateSerializer, **_STATE_ERROR},
+    )
     @action(detail=True, methods=["post"])
     def fail(self, request: Request, pk: str) -> Response:
         """Report that the work failed again.
@@ -134,7 +145,7 @@ class AttemptViewSet(HotelViewSet):
         The failure is scheduled for the next retry at `next_retry_at`. After three retries, or with `retry` false, the
         failure is permanent and waits for a person.
         """
-        serializer = FailSerializer(data=request.data)
+        serializer = FailedAttemptSerializer(data=request.data)
         values = _validated(serializer)
         failure = work.fail(
             client=client_name(request),

@@ -5,8 +5,6 @@ from typing import Any
 
 from django.templatetags.static import static
 
-from tenants.context import current_tenant
-
 _CONVENTIONS = """
 ### Authentication
 Send `Authorization: Bearer <key>` with every request. Managers create API keys in the admin (Access, API keys), and
@@ -29,6 +27,16 @@ Errors are problem documents (RFC 9457, `application/problem+json`). Your progra
 changes and links to an explanation ([all problem types](/problems/)). `detail` is a message for people. If you contact
 the operator, include `request_id`. After a response with the status 429 or 503, wait for the number of seconds in
 `Retry-After`.
+
+### Stability
+The version of the API is part of each URL (`/api/v1/`). Within a version, these changes can happen at any time: new
+operations, new optional parameters and request fields, new response fields, new webhook events, new problem types, and
+new values of enumerations in responses. Ignore fields, events and values that your program does not know. A change that
+can break a client is released under the path of a new version, and the old version continues for at least 12 months.
+
+Operations that will be removed are `deprecated` in this document. Their responses contain the headers `Deprecation`
+(RFC 9745), the time since which the operation is deprecated, `Sunset` (RFC 8594), the time at which the operation will
+stop working, and `Link` with the relation `deprecation`, the URL of a page that describes the replacement.
 
 ### Lists and values
 Lists are paginated: request the URLs in `next` and `previous` unchanged. Unknown parameters and unknown fields are
@@ -83,7 +91,7 @@ hotel is available on the host of that hotel.
 #: The sections of the API documentation. The sections for operators come last.
 _TAGS = {
     "availability": "Rooms that are available on given nights.",
-    "locks": "Holds, stays and closures.",
+    "holds": "Holds, stays and closures.",
     "waiting-list": "Entries of guests who wait for a room, and offers to them.",
     "webhooks": "URLs that receive signed events about holds and stays.",
     "rooms": "The rooms of the hotel.",
@@ -92,34 +100,38 @@ _TAGS = {
     "calendars": "Calendars of booking channels that are linked to a room, and the results of their imports.",
     "reminders": "E-mails around a stay: scheduled, sent, skipped and failed.",
     "hotels": "The hotels of this deployment and the contacts of their guests.",
-    "resolve": "The hotel of a guest's phone number or e-mail address.",
-    "dlq": "Messages and tasks that failed, and their retries.",
+    "contacts": "The hotel of a guest's phone number or e-mail address.",
+    "failures": "Messages and tasks that failed, and their retries.",
     "audit": "The audit trail: who did what, when and from where.",
 }
 
-#: Functions that describe the webhooks of an app. Each function returns items of the OpenAPI member `webhooks`.
-_webhook_sources: list[Callable[[], dict[str, Any]]] = []
+#: Functions that describe the webhooks of an app, each with the security schemes that its webhooks use. Each function
+#: returns items of the OpenAPI member `webhooks`.
+_webhook_sources: dict[Callable[[], dict[str, Any]], dict[str, Any]] = {}
 
 
-def register_webhooks(source: Callable[[], dict[str, Any]]) -> None:
+def register_webhooks(source: Callable[[], dict[str, Any]], *, security_schemes: dict[str, Any]) -> None:
     """Add the webhooks that `source` returns to the OpenAPI schema of hotels.
 
-    Call this function in `AppConfig.ready()`.
+    `security_schemes` are the OpenAPI security schemes that these webhooks use. Call this function in
+    `AppConfig.ready()`.
     """
-    if source not in _webhook_sources:
-        _webhook_sources.append(source)
+    _webhook_sources[source] = security_schemes
 
 
 def webhooks() -> dict[str, Any]:
-    """Return the member `webhooks` of the OpenAPI schema. On the platform's host, the member is empty."""
-    if current_tenant().id is None:
-        return {}
+    """Return the member `webhooks` of the OpenAPI schema of hotels."""
     return {name: entry for source in _webhook_sources for name, entry in source().items()}
 
 
-def description() -> str:
-    """Return the introduction to the current host's API documentation, in Markdown."""
-    introduction = _PLATFORM if current_tenant().id is None else _HOTEL
+def webhook_security_schemes() -> dict[str, Any]:
+    """Return the security schemes of the requests that receivers of webhooks get."""
+    return {name: scheme for schemes in _webhook_sources.values() for name, scheme in schemes.items()}
+
+
+def description(*, is_hotel: bool) -> str:
+    """Return the introduction to the API documentation of hotels or of the platform, in Markdown."""
+    introduction = _HOTEL if is_hotel else _PLATFORM
     introduction = introduction.replace("EXAMPLE_CLIENT", static("dlq/example_client.py"))
     return introduction.strip() + "\n" + _CONVENTIONS.rstrip()
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
@@ -13,10 +12,9 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hotelagent.rest.documentation import guide
+from hotelagent.rest.documentation.document import LANGUAGE, Host, openapi_document
 from hotelagent.rest.problems import all_problems
-
-LANGUAGE = "en"
+from tenants.context import current_tenant
 
 
 class _FormatParameter(DefaultContentNegotiation):
@@ -39,22 +37,15 @@ class SchemaView(SpectacularAPIView):
     content_negotiation_class = _FormatParameter
 
     @extend_schema(exclude=True)
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        # On the host of a hotel, HotelMiddleware has set `request.urlconf` to the URLs of hotels.
-        self.urlconf = getattr(request, "urlconf", settings.ROOT_URLCONF)
-        with translation.override(LANGUAGE):
-            response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
-        response.data["info"]["description"] = guide.description()
-        used_tags = {
-            tag
-            for path in response.data["paths"].values()
-            for operation in path.values()
-            for tag in operation.get("tags", ())
+    def get(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:
+        host = Host.PLATFORM if current_tenant().id is None else Host.HOTEL
+        server = {
+            "url": request.build_absolute_uri("/")[:-1],
+            "description": current_tenant().name or "The platform",
         }
-        response.data["tags"] = guide.tags(used_tags)
-        if webhooks := guide.webhooks():
-            response.data["webhooks"] = webhooks
-        return response
+        document = openapi_document(host, server=server)
+        suffix = request.accepted_renderer.format
+        return Response(document, headers={"Content-Disposition": f'inline; filename="{host}.{suffix}"'})
 
 
 class DocumentationView(SpectacularSwaggerSplitView):

@@ -1,0 +1,107 @@
+"""The OpenAPI documents of hotels and of the platform: the generated operations, with everything that they share."""
+
+import copy
+import json
+import re
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.utils import translation
+from drf_spectacular.generators import SchemaGenerator
+
+from hotelagent.rest import problems, response_headers
+from hotelagent.rest.documentation import guide
+from hotelagent.rest.schema import problem_components
+
+LANGUAGE = "en"
+_METHODS = frozenset({"get", "put", "post", "delete", "patch"})
+#: The placeholders that drf-spectacular uses for an empty text and for null beside an enumeration.
+_PLACEHOLDERS: dict[str, dict[str, Any]] = {
+    "#/components/schemas/BlankEnum": {"type": "string", "const": ""},
+    "#/components/schemas/NullEnum": {"type": "null"},
+}
+
+
+class Host(StrEnum):
+    """The two kinds of hosts that have a REST API."""
+
+    HOTEL = "hotel"
+    PLATFORM = "platform"
+
+    @property
+    def urlconf(self) -> str:
+        return str(settings.HOTEL_URLCONF if self is Host.HOTEL else settings.ROOT_URLCONF)
+
+    @property
+    def example_server(self) -> dict[str, Any]:
+        """The server in the OpenAPI document of the repository, which belongs to no deployment."""
+        if self is Host.PLATFORM:
+            return {"url": "https://hotels.example", "description": "The platform"}
+        variables = {"hotel": {"default": "sunrise", "description": "The slug of the hotel."}}
+        return {"url": "https://{hotel}.hotels.example", "description": "A hotel", "variables": variables}
+
+
+def openapi_document(host: Host, *, server: dict[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of a kind of host, as it is served at the URL of `server`."""
+    document = copy.copy(_document(host, host.urlconf))
+    document["servers"] = [server]
+    return {name: document[name] for name in _ORDER if name in document}
+
+
+#: The order of the members of the document.
+_ORDER = ("openapi", "info", "servers", "tags", "paths", "webhooks", "components")
+
+
+@cache
+def _document(host: Host, urlconf: str) -> dict[str, Any]:
+    """Return the document without its server. It takes a second to generate, so each process keeps it."""
+    with translation.override(LANGUAGE):
+        document: dict[str, Any] = SchemaGenerator(urlconf=urlconf).get_schema(public=True)  # type: ignore[no-untyped-call]
+        document["info"]["description"] = guide.description(is_hotel=host is Host.HOTEL)
+        if host is Host.HOTEL and (webhooks := guide.webhooks()):
+            document["webhooks"] = webhooks
+            document["components"]["securitySchemes"] |= guide.webhook_security_schemes()
+    components = document["components"]
+    components["headers"] = response_headers.COMPONENTS
+    used = set(re.findall(r"#/components/responses/(\w+)", json.dumps(document["paths"], default=str)))
+    with translation.override(LANGUAGE):
+        responses = problem_components(problems.GENERAL_PROBLEMS)
+    components["responses"] = {name: responses[name] for name in sorted(used)}
+    components["schemas"] = {
+        name: schema
+        for name, schema in components["schemas"].items()
+        if f"#/components/schemas/{name}" not in _PLACEHOLDERS
+    }
+    document = _without_placeholders(document)
+    used_tags = {tag for operation in operations(document) for tag in operation["tags"]}
+    document["tags"] = guide.tags(used_tags)
+    return document
+
+
+def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return all operations of the paths and of the webhooks of an OpenAPI document."""
+    items = [*document["paths"].values(), *document.get("webhooks", {}).values()]
+    return [operation for item in items for method, operation in item.items() if method in _METHODS]
+
+
+def _without_placeholders(value: Any) -> Any:
+    """Replace references to the placeholders of drf-spectacular by the values that they stand for.
+
+    The default value of a field with several alternatives is moved from the first alternative to the field. A field
+    with any JSON value has no alternatives, because null is a JSON value.
+    """
+    if isinstance(value, list):
+        return [_without_placeholders(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if placeholder := _PLACEHOLDERS.get(value.get("$ref", "")):
+        return placeholder
+    result = {name: _without_placeholders(item) for name, item in value.items()}
+    alternatives = result.get("oneOf")
+    if alternatives and {} in alternatives:
+        del result["oneOf"]
+    elif alternatives and "default" in alternatives[0]:
+        result["default"] = alternatives[0].pop("default")
+    return result

@@ -1,0 +1,1 @@
+"""The checks of the OpenAPI documents: linters, generated clients, examples, and changes that break clients."""
