@@ -33,6 +33,28 @@ class RemindersConfig(AppConfig):
         task_payloads.register_id_task("reminders.tasks.sync_calendar")
         navigation.register(
             Page(
+                title=_("Arrivals list"),
+                url_name="admin:reminders_arrivals_list",
+                scope="reservations:read",
+                group=Group.FRONT_DESK,
+                icon="print",
+                order=30,
+                item_title=_("Lists to print"),
+            )
+        )
+        navigation.register(
+            Page(
+                title=_("Housekeeping list"),
+                url_name="admin:reminders_housekeeping_list",
+                scope="locks:read",
+                group=Group.FRONT_DESK,
+                icon="print",
+                order=31,
+                tab_of="admin:reminders_arrivals_list",
+            )
+        )
+        navigation.register(
+            Page(
                 title=_("Import reservations"),
                 url_name="admin:reminders_reservationimport_changelist",
                 scope="reservations:write",

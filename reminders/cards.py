@@ -5,33 +5,34 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from hotelagent.admin import dashboard
 from hotelagent.admin.dashboard import Card, Panel
 from locks.selectors import today
 from reminders import selectors
-from reminders.models import Reservation, ReservationStatus
+from reminders.day_lists.guests import GuestList, count_guests, list_guests
+from reminders.models import Reservation
 from tenants.signals import personal_data_read
 from tenants.unaudited import unaudited
 
-_MAX_ARRIVALS = 8
+_EMPTY = {
+    GuestList.ARRIVALS: gettext_lazy("No guests arrive today."),
+    GuestList.IN_HOUSE: gettext_lazy("No guests are in house."),
+    GuestList.DEPARTURES: gettext_lazy("No guests leave today."),
+}
 
 
 @dashboard.register_card(scope="reservations:read", order=0)
 @unaudited("The card shows numbers and no guests.")
 def arrivals_today(_request: HttpRequest) -> Card:
-    day = today()
-    expected = Reservation.objects.filter(
-        status__in=[ReservationStatus.BOOKED, ReservationStatus.CHECKED_OUT]
-    )
-    departures = expected.filter(departure=day).count()
+    counts = count_guests(day=today())
     return Card(
         title=_("Arrivals today"),
-        value=expected.filter(arrival=day).count(),
-        note=ngettext("%(count)d departure", "%(count)d departures", departures) % {"count": departures},
-        url=reverse("admin:reminders_reservation_changelist")
-        + f"?arrival__year={day.year}&arrival__month={day.month}&arrival__day={day.day}",
+        value=counts.arrivals,
+        note=ngettext("%(count)d departure", "%(count)d departures", counts.departures)
+        % {"count": counts.departures},
+        url=reverse("admin:reminders_arrivals_list"),
         icon="luggage",
     )
 
@@ -55,19 +56,31 @@ def reminders_by_day(_request: HttpRequest) -> Panel:
     return Panel("reminders/chart.html", daily_chart(), stylesheet="reminders/reminders.css")
 
 
-@dashboard.register_panel(scope="reservations:read", order=10)
-def guests_arriving_today(request: HttpRequest) -> Panel | None:
-    arriving = Reservation.objects.select_related("stay__room").filter(
-        arrival=today(), status=ReservationStatus.BOOKED
-    )
-    reservations = list(arriving.order_by("guest_name", "id")[:_MAX_ARRIVALS])
-    if not reservations:
-        return None
-    ids = [str(reservation.id) for reservation in reservations]
+@dashboard.register_panel(scope="reservations:read", order=-10)
+def guests_of_today(request: HttpRequest) -> Panel:
+    """Return the panel with the guests who arrive today, are in house, or leave today. A tab selects the list."""
+    day = today()
+    requested = request.GET.get("list", "")
+    selected = GuestList(requested) if requested in GuestList.values else GuestList.ARRIVALS
+    counts = count_guests(day=day)
+    guests = list_guests(selected, day=day)
+    ids = [str(guest.id) for guest in guests]
     personal_data_read.send(Reservation, request=request, kind="reservation", ids=ids)
-    return Panel(
-        "reminders/arrivals.html", {"reservations": reservations}, stylesheet="reminders/reminders.css"
-    )
+    expected = _("%(count)d expected")
+    notes = {
+        GuestList.ARRIVALS: expected % {"count": counts.expected_arrivals},
+        GuestList.DEPARTURES: expected % {"count": counts.expected_departures},
+    }
+    context = {
+        "day": day,
+        "list": selected,
+        "tabs": [
+            {"list": tab, "count": getattr(counts, tab), "note": notes.get(tab, "")} for tab in GuestList
+        ],
+        "guests": guests,
+        "empty": _EMPTY[selected],
+    }
+    return Panel("reminders/today.html", context, stylesheet="reminders/day_lists.css")
 
 
 def daily_chart() -> dict[str, Any]:

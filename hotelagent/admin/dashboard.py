@@ -72,7 +72,10 @@ def register_card(*, scope: str, order: int = 100) -> Callable[[CardFactory], Ca
 
 
 def register_panel(*, scope: str, order: int = 100) -> Callable[[PanelFactory], PanelFactory]:
-    """Return a decorator that registers a panel function for users with the scope. Panels are sorted by `order`."""
+    """Return a decorator that registers a panel function for users with the scope.
+
+    Panels are sorted by `order`. Panels with a negative order are shown above the cards, all others below.
+    """
 
     def decorator(factory: PanelFactory) -> PanelFactory:
         _panels.append(_Registration(order, scope, factory))
@@ -86,9 +89,12 @@ def cards_for(request: HttpRequest) -> list[Card]:
     return _build(_cards, request)
 
 
-def panels_for(request: HttpRequest) -> list[Panel]:
-    """Build and return those panels of the start page for which the user has the required scope."""
-    return _build(_panels, request)
+def panels_for(request: HttpRequest) -> tuple[list[Panel], list[Panel]]:
+    """Build and return the panels above the cards, and those below, for which the user has the required scope."""
+    return (
+        _build([panel for panel in _panels if panel.order < 0], request),
+        _build([panel for panel in _panels if panel.order >= 0], request),
+    )
 
 
 def _build(registrations: list[_Registration[T]], request: HttpRequest) -> list[T]:

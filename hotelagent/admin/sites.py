@@ -103,7 +103,15 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
         return HttpResponseRedirect(reverse("admin:index"))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        dashboard_context = {"cards": dashboard.cards_for(request), "panels": dashboard.panels_for(request)}
+        above, below = dashboard.panels_for(request)
+        dashboard_context = {
+            "cards": dashboard.cards_for(request),
+            "panels_above": above,
+            "panels_below": below,
+            "stylesheets": list(
+                dict.fromkeys(panel.stylesheet for panel in (*above, *below) if panel.stylesheet)
+            ),
+        }
         return super().index(request, {**(extra_context or {}), **dashboard_context})
 
 

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.db.models import Case, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -26,6 +26,7 @@ from locks.selectors import today
 from reminders import selectors
 from reminders.admin.languages import offer_languages
 from reminders.admin.next_steps import IMPORT_RESERVATIONS, LINK_CALENDAR, SHOW_ALL_RESERVATIONS
+from reminders.day_lists.views import arrivals_view, housekeeping_view
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.services import cancel_reservation, update_guest
 from tenants.context import current_hotel
@@ -152,6 +153,14 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
             context |= {"show_save": False, "show_save_and_continue": False}
         page: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return page
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("arrivals/", view(arrivals_view), name="reminders_arrivals_list"),
+            path("housekeeping/", view(housekeeping_view), name="reminders_housekeeping_list"),
+            *super().get_urls(),
+        ]
 
     @display(description=_("status"), label=COLOURS, ordering="status")
     def state(self, reservation: Reservation) -> tuple[str, str]:
