@@ -55,7 +55,7 @@ def _logged_out(*, user: User | None, **_: Any) -> None:
 @receiver(user_login_failed)
 def _login_failed(*, credentials: dict[str, Any], **_: Any) -> None:
     username = str(credentials.get("username") or "")
-    user_id = User.objects.filter(username__iexact=username).values_list("pk", flat=True).first()
+    user_id = User.objects.filter(username=username).values_list("pk", flat=True).first()
     record_in_own_transaction(events.LOGIN_FAILED, subject=("user", user_id) if user_id else None)
 
 

@@ -66,6 +66,8 @@ class Tenant:
     language: str
     status: str
     email: str = ""
+    #: True if every member of staff of the hotel must set up two-factor authentication.
+    require_two_factor: bool = False
 
     @property
     def is_platform(self) -> bool:

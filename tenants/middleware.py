@@ -1,4 +1,4 @@
-"""The middleware that sets the tenant and the actor of a request."""
+"""The middleware that sets the tenant, the session and the actor of a request."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import split_domain_port
@@ -138,6 +139,27 @@ def _reader_language(request: HttpRequest, tenant: Tenant) -> str:
     if request.headers.get("Accept-Language") or settings.LANGUAGE_COOKIE_NAME in request.COOKIES:
         return translation.get_language_from_request(request)
     return tenant.language
+
+
+class ClientSessionMiddleware(SessionMiddleware):
+    """Django's session middleware, which also stores the client and the time of the last use of a session."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.session.set_client(request)  # type: ignore[attr-defined]
+
+    def process_response(self, request: HttpRequest, response: Any) -> Any:
+        response = super().process_response(request, response)
+        session: Any = request.session
+        if session.accessed and not session.modified and _is_activity(request):
+            session.record_use()
+        return response
+
+
+def _is_activity(request: HttpRequest) -> bool:
+    """Return False for requests that a page sends automatically to refresh itself. They do not extend a session."""
+    reads = request.method in {"GET", "HEAD"}
+    return not (reads and request.headers.get("Sec-Fetch-Dest") == "empty")
 
 
 class ActorMiddleware:

@@ -160,20 +160,35 @@ declare_columns("tenants_dueitem", kept=("kind", "initiator"))
 omit_rows("tenants_domain", "tenants_contactidentifier", "tenants_managerinvitation")
 declare_columns(
     "tenants_user",
-    masked={"username": mask_token, "full_name": mask_name, "email": mask_email, "password": mask_password},
+    masked={
+        "username": mask_token,
+        "full_name": mask_name,
+        "email": mask_email,
+        "password": mask_password,
+        "totp_secret": lambda _column: "NULL::bytea",
+        "recovery_codes": lambda _column: "''::bytea",
+    },
     kept=("role", "language"),
 )
 declare_columns("django_migrations", kept=("app", "name"))
-omit_rows("tenants_apikey", "tenants_idempotencykey", "django_session")
+omit_rows("tenants_apikey", "tenants_idempotencykey", "tenants_session")
 declare_people("tenants_user", "tenants_contactidentifier")
 # The time of the last login or use changes often, and other events record logins.
 declare_tracked_rows(
     "tenants_user",
     kind="user",
-    plain=("role", "language", "is_active", "deactivated_at", "created_at"),
+    plain=(
+        "role",
+        "language",
+        "is_active",
+        "deactivated_at",
+        "must_change_password",
+        "second_factor_changed_at",
+        "created_at",
+    ),
     personal=("username", "full_name", "email"),
-    secret=("password",),
-    ignored=("last_login",),
+    secret=("password", "totp_secret", "recovery_codes"),
+    ignored=("last_login", "totp_last_step", "code_failures", "code_failed_at"),
 )
 declare_tracked_rows(
     "tenants_apikey",

@@ -6,13 +6,13 @@ Hashing a password is expensive. Without limits, login attempts of anonymous cli
 import ipaddress
 import math
 import threading
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from hotelagent.core.text import normalize_username
 from hotelagent.rest.throttling import ClientThrottle, Rate
 from tenants.context import current_actor
 from tenants.signals import rate_limit_exceeded
@@ -50,8 +50,7 @@ def _seconds_to_wait(username: str) -> float | None:
 
     The first refusal of an address or account in an hour is recorded in the audit trail.
     """
-    # The database finds accounts by the name in upper case, so names that differ only in case share one limit.
-    name = unicodedata.normalize("NFKC", username).upper()
+    name = normalize_username(username)
     address = _network(current_actor().ip)
     for policy, client, rate, all_hotels in (
         ("login-address", address, ADDRESS_RATE, True),

@@ -20,6 +20,17 @@ def single_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def normalize_username(name: str) -> str:
+    """Return the user name without spaces around it, in the form in which user names are compared and stored.
+
+    Compatibility characters are replaced (NFKC), and upper-case letters become lower-case (Unicode case folding).
+    Letters that only look similar stay different: `adm\u0131n` with a dotless i is not `admin`. A comparison in upper
+    case would confuse these two names.
+    """
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return unicodedata.normalize("NFKC", folded).strip()
+
+
 def storable(text: str) -> str:
     """Return the text with a replacement character for each character that PostgreSQL refuses, also within JSON.
 

@@ -41,7 +41,6 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_celery_beat",
@@ -64,7 +63,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tenants.middleware.HotelMiddleware",
     "hotelagent.csp.ContentSecurityPolicyMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "tenants.middleware.ClientSessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "hotelagent.rest.middleware.SlashMiddleware",
     # BodyLimitMiddleware comes before CsrfViewMiddleware, which reads the forms of anonymous clients.
@@ -101,17 +100,26 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Staff
 AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
-PASSWORD_HASHERS = ["tenants.access.password_hasher.Argon2idHasher"]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+PASSWORD_HASHERS = ["tenants.access.passwords.Argon2idHasher"]
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "full_name", "email")},
+    },
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "tenants.access.passwords.MaximumLengthValidator"},
+    {"NAME": "tenants.access.passwords.PreviousPasswordValidator"},
 ]
-SESSION_COOKIE_AGE = 12 * 3600  # in seconds: the length of a long shift
+SESSION_ENGINE = "tenants.access.sessions"
+SESSION_COOKIE_AGE = 12 * 3600  # in seconds since the login: the length of a long shift
+# Number of minutes without a request after which sessions end. Front desk staff stay logged in during a shift.
+PLATFORM_IDLE_MINUTES = env.int("PLATFORM_IDLE_MINUTES", default=30)
+HOTEL_IDLE_MINUTES = env.int("HOTEL_IDLE_MINUTES", default=480)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME = "hotelagent_session"
 CSRF_COOKIE_NAME = "hotelagent_csrf"

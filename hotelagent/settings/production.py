@@ -53,6 +53,10 @@ SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
 SILENCED_SYSTEM_CHECKS = [*base.SILENCED_SYSTEM_CHECKS, "security.W004", "security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
+# Browsers accept cookies with the prefix __Host- only from the host itself, over https, and for all paths.
+# So a subdomain, such as the host of another hotel, cannot set the cookies of this host.
+SESSION_COOKIE_NAME = f"__Host-{base.SESSION_COOKIE_NAME}"
+CSRF_COOKIE_NAME = f"__Host-{base.CSRF_COOKIE_NAME}"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

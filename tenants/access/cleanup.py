@@ -38,8 +38,8 @@ def _delete_expired_sessions() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            DELETE FROM django_session WHERE session_key IN (
-                SELECT session_key FROM django_session WHERE expire_date < now()
+            DELETE FROM tenants_session WHERE id IN (
+                SELECT id FROM tenants_session WHERE expires_at < now()
                 LIMIT %s FOR UPDATE SKIP LOCKED)
             """,
             [_BATCH],

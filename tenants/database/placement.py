@@ -47,6 +47,7 @@ MODELS = {
     "tenants.user": Placement.BOTH,
     "tenants.apikey": Placement.BOTH,
     "tenants.idempotencykey": Placement.BOTH,
+    "tenants.session": Placement.BOTH,
     "tenants.hotel": Placement.PLATFORM,
     "tenants.domain": Placement.PLATFORM,
     "tenants.contactidentifier": Placement.PLATFORM,

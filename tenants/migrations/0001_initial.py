@@ -7,6 +7,7 @@ from django.db import migrations, models
 
 import hotelagent.core.ids
 import hotelagent.core.time_zones
+import tenants.models.access
 from tenants.database.storage import store_inline
 
 
@@ -82,7 +83,10 @@ class Migration(migrations.Migration):
                         default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("username", models.CharField(max_length=150, verbose_name="user name")),
+                (
+                    "username",
+                    tenants.models.access.UsernameField(max_length=150, verbose_name="user name"),
+                ),
                 ("full_name", models.CharField(blank=True, max_length=150, verbose_name="full name")),
                 ("email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
                 (
@@ -110,6 +114,16 @@ class Migration(migrations.Migration):
                 ("is_active", models.BooleanField(default=True, verbose_name="active")),
                 ("deactivated_at", models.DateTimeField(editable=False, null=True)),
                 (
+                    "must_change_password",
+                    models.BooleanField(db_default=False, default=False, editable=False),
+                ),
+                ("totp_secret", models.BinaryField(editable=False, null=True)),
+                ("totp_last_step", models.BigIntegerField(db_default=0, default=0, editable=False)),
+                ("recovery_codes", models.BinaryField(db_default=b"", default=b"", editable=False)),
+                ("code_failures", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False)),
+                ("code_failed_at", models.DateTimeField(editable=False, null=True)),
+                ("second_factor_changed_at", models.DateTimeField(editable=False, null=True)),
+                (
                     "created_at",
                     models.DateTimeField(
                         db_default=django.db.models.functions.datetime.Now(),
@@ -122,10 +136,25 @@ class Migration(migrations.Migration):
                 "verbose_name": "staff member",
                 "verbose_name_plural": "staff",
                 "constraints": [
-                    models.UniqueConstraint(
-                        django.db.models.functions.text.Lower("username"), name="tenants_user_username_unique"
-                    )
+                    models.UniqueConstraint(fields=["username"], name="tenants_user_username_unique"),
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Session",
+            fields=[
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("user_id", models.UUIDField(null=True)),
+                ("data", models.TextField()),
+                ("created_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("ip", models.GenericIPAddressField(null=True)),
+                ("user_agent", models.CharField(max_length=300)),
+            ],
+            options={
+                "verbose_name": "session",
+                "verbose_name_plural": "sessions",
             },
         ),
         migrations.CreateModel(
@@ -236,6 +265,15 @@ class Migration(migrations.Migration):
                         help_text="Guests' replies to the hotel's e-mails are sent to this address.",
                         max_length=254,
                         verbose_name="e-mail",
+                    ),
+                ),
+                (
+                    "require_two_factor",
+                    models.BooleanField(
+                        db_default=False,
+                        default=False,
+                        editable=False,
+                        verbose_name="require two-factor authentication",
                     ),
                 ),
                 (
@@ -453,6 +491,8 @@ class Migration(migrations.Migration):
             "email",
             "role",
             "language",
+            "totp_secret",
+            "recovery_codes",
             model_name="user",
         ),
         store_inline(

@@ -1,4 +1,4 @@
-"""The routing version with its triggers, two unneeded indexes, and the periodic tasks of Celery beat."""
+"""The routing version with its triggers, and the periodic tasks of Celery beat."""
 
 from django.db import migrations
 
@@ -15,7 +15,8 @@ INSERT INTO tenants_routingversion (id, version) VALUES (1, 1);
 CREATE TRIGGER routing_changed_insert AFTER INSERT ON tenants_hotel
     FOR EACH ROW WHEN (NEW.status <> 'provisioning') EXECUTE FUNCTION tenants_routing_changed();
 CREATE TRIGGER routing_changed_update
-    AFTER UPDATE OF slug, name, status, schema, time_zone, language, former_hosts ON tenants_hotel
+    AFTER UPDATE OF slug, name, status, schema, time_zone, language, require_two_factor,
+    former_hosts ON tenants_hotel
     FOR EACH ROW EXECUTE FUNCTION tenants_routing_changed();
 CREATE TRIGGER routing_changed_delete AFTER DELETE ON tenants_hotel
     FOR EACH ROW EXECUTE FUNCTION tenants_routing_changed();
@@ -30,11 +31,6 @@ DROP TRIGGER routing_changed_update ON tenants_hotel;
 DROP TRIGGER routing_changed_delete ON tenants_hotel;
 DELETE FROM tenants_routingversion;
 """
-
-# Django creates these indexes, and every index exists once per hotel. Sessions are only looked up by their whole key, and
-# not by a prefix. Expired sessions are deleted once a day, and a hotel has so few sessions that all of them can be read.
-SESSION_PREFIX_INDEX = "django_session_session_key_c0390e0f_like"
-SESSION_EXPIRY_INDEX = "django_session_expire_date_a5c62663"
 
 # task: (every, period, description in the admin). Operators can pause a task in the platform's admin.
 PERIODIC_TASKS = {
@@ -55,7 +51,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("tenants", "0001_initial"),
-        ("sessions", "0001_initial"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 
@@ -71,12 +66,6 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(
             ADD_ROUTING_VERSION, REMOVE_ROUTING_VERSION, hints={"model_name": "routingversion"}
-        ),
-        migrations.RunSQL(
-            f"DROP INDEX {SESSION_PREFIX_INDEX}, {SESSION_EXPIRY_INDEX}",
-            f"CREATE INDEX {SESSION_PREFIX_INDEX} ON django_session (session_key varchar_pattern_ops); "
-            f"CREATE INDEX {SESSION_EXPIRY_INDEX} ON django_session (expire_date)",
-            hints={"model_name": "user"},
         ),
         add_periodic_tasks(PERIODIC_TASKS),
     ]

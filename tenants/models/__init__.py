@@ -3,7 +3,7 @@
 `tenants.database.placement` says which tables are in the platform's schema and which are in each hotel's schema.
 """
 
-from tenants.models.access import ApiKey, IdempotencyKey, User
+from tenants.models.access import ApiKey, IdempotencyKey, Session, User
 from tenants.models.hotels import ContactIdentifier, ContactKind, Domain, Hotel, HotelStatus, Language
 from tenants.models.invitations import ManagerInvitation
 from tenants.models.platform import DueItem, Lease, Redelivery, RoutingVersion, SchemaTemplate, SpareRole
@@ -23,6 +23,7 @@ __all__ = [
     "Redelivery",
     "RoutingVersion",
     "SchemaTemplate",
+    "Session",
     "SpareRole",
     "User",
 ]

@@ -69,6 +69,9 @@ class Hotel(models.Model):
         db_default="",
         help_text=_("Guests' replies to the hotel's e-mails are sent to this address."),
     )
+    require_two_factor = models.BooleanField(
+        _("require two-factor authentication"), default=False, db_default=False, editable=False
+    )
     #: The host names that the hotel used before. Host names that another hotel uses now are not included.
     #: Links to these host names in old e-mails to guests still work.
     former_hosts = ArrayField(models.CharField(max_length=253), default=list, db_default=[], editable=False)
@@ -107,6 +110,7 @@ class Hotel(models.Model):
             language=self.language,
             status=self.status,
             email=self.email,
+            require_two_factor=self.require_two_factor,
         )
 
 

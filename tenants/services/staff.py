@@ -73,7 +73,7 @@ def find_staff(*, username: str) -> User:
 
 
 def _find(accounts: QuerySet[User], username: str) -> User:
-    user = accounts.filter(username__iexact=username).first()
+    user = accounts.filter(username=username).first()
     if user is None:
         detail = _("There is no staff member with the user name {username}.").format(username=username)
         raise StaffNotFound(detail)

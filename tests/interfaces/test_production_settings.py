@@ -7,11 +7,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.test import Client
 
 from audit.transparency.notes import PrivateKey
 from hotelagent.settings.environment import Environment
+from tenants.context import hotel_context
+from tenants.models import Hotel, User
+from tests.conftest import ALPHA_HOST
 from tests.embedded import checkout as checkouts
 from tests.programs import run_python
 
@@ -216,3 +221,26 @@ def test_hsts_is_off_unless_the_environment_variable_secure_hsts_seconds_is_set(
     expression = "s.SECURE_HSTS_SECONDS, s.SECURE_HSTS_INCLUDE_SUBDOMAINS, s.SECURE_HSTS_PRELOAD"
     environment = {**ENVIRONMENT, **({"SECURE_HSTS_SECONDS": value} if value else {})}
     assert print_settings(expression, **environment) == expected
+
+
+def test_cookies_of_production_can_only_be_set_by_the_host_itself(hotel: Hotel, settings: Any) -> None:
+    expression = "s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE"
+    assert (
+        print_settings(expression, **ENVIRONMENT)
+        == "__Host-hotelagent_session __Host-hotelagent_csrf True True"
+    )
+    settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = (
+        "__Host-hotelagent_session",
+        "__Host-hotelagent_csrf",
+    )
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    with hotel_context(hotel):
+        User.objects.create_user(username="rosa", password="a-Long-enough-1", role="manager")
+    browser = Client(SERVER_NAME=ALPHA_HOST)
+    login = {"username": "rosa", "password": "a-Long-enough-1"}
+    response = browser.post("/admin/login/", login, secure=True)
+    # Browsers refuse a cookie with this prefix that is not secure, has a domain, or has another path.
+    for name in ("__Host-hotelagent_session", "__Host-hotelagent_csrf"):
+        cookie = response.cookies[name]
+        assert (cookie["secure"], cookie["domain"], cookie["path"]) == (True, "", "/")
+    assert browser.get("/admin/", secure=True).status_code == 200

@@ -3,10 +3,10 @@
 Each command supports hotels, or fails and names the command to use instead.
 """
 
+import datetime
 import io
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.test import Client
 
@@ -15,6 +15,7 @@ from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
 from tests.conftest import ALPHA_HOST
 from tests.programs import run_python
+from tests.tenants.sessions import add_session, stored_sessions
 
 pytestmark = pytest.mark.django_db
 
@@ -49,14 +50,14 @@ def test_clearsessions_deletes_the_expired_sessions_of_the_platform_and_of_all_h
 ) -> None:
     for context in (platform_context(), hotel_context(hotel), hotel_context(other_hotel)):
         with context:
-            Session.objects.create(session_key="old", session_data="", expire_date="2000-01-01T00:00Z")
-            Session.objects.create(session_key="new", session_data="", expire_date="2100-01-01T00:00Z")
+            for key, year in (("old", 2000), ("new", 2100)):
+                add_session(key, datetime.datetime(year, 1, 1, tzinfo=datetime.UTC))
     out = io.StringIO()
     call_command("clearsessions", stdout=out)
     assert out.getvalue() == "Deleted 3 rows.\n"
     for context in (platform_context(), hotel_context(hotel), hotel_context(other_hotel)):
         with context:
-            assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
+            assert stored_sessions("old", "new") == ["new"]
 
 
 def change_password(monkeypatch: pytest.MonkeyPatch, password: str, *arguments: str) -> None:

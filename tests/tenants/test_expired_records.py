@@ -4,15 +4,15 @@ import datetime
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from tenants import tasks
 from tenants.context import hotel_context, platform_context
-from tenants.models import DueItem, Hotel, IdempotencyKey, User
+from tenants.models import DueItem, Hotel, IdempotencyKey, Session, User
 from tenants.queue import due
+from tests.tenants.sessions import add_session, stored_sessions
 
 pytestmark = pytest.mark.django_db
 
@@ -23,11 +23,11 @@ def add_sessions() -> None:
     """Store one expired session and one valid session in the current context."""
     now = timezone.now()
     for key, expires in (("old", now - LONG_AGO), ("new", now + LONG_AGO)):
-        Session.objects.create(session_key=key, session_data="", expire_date=expires)
+        add_session(key, expires)
 
 
 def session_keys() -> list[str]:
-    return list(Session.objects.values_list("session_key", flat=True))
+    return stored_sessions("old", "new")
 
 
 def test_deletion_of_expired_sessions_is_scheduled_daily_for_each_hotel(
@@ -58,11 +58,10 @@ def test_expired_sessions_and_stored_idempotent_responses_of_a_hotel_are_deleted
 def test_expired_sessions_are_deleted_in_batches(in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tenants.access.cleanup._BATCH", 2)
     past = timezone.now() - LONG_AGO
-    Session.objects.bulk_create(
-        Session(session_key=str(number), session_data="", expire_date=past) for number in range(5)
-    )
+    for number in range(5):
+        add_session(str(number), past)
     tasks.delete_expired_records([str(in_hotel.id)])
-    assert session_keys() == []
+    assert not Session.objects.exists()
 
 
 def test_expired_sessions_of_the_platform_are_deleted_once_a_day(platform: None) -> None:

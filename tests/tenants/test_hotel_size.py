@@ -77,6 +77,8 @@ COLUMN_SIZES = {
     "events": sum(len(event) + 8 for event in WebhookEvent),
     "encrypted_secret": 100,
     "encrypted_previous_secret": 100,
+    "totp_secret": 60,
+    "recovery_codes": 200,
     "data": 2_000,
     "error": MAX_BYTES + 200,
     "last_error": MAX_BYTES + 200,

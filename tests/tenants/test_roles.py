@@ -54,7 +54,7 @@ def test_hotel_role_is_denied_access_to_another_hotels_schema(
 
 @pytest.mark.parametrize(
     "table", ["tenants_user", "tenants_domain", "tenants_schematemplate", "django_celery_beat_periodictask",
-              "audit_event", "dlq_failure", "django_session", "tenants_apikey"]
+              "audit_event", "dlq_failure", "tenants_session", "tenants_apikey"]
 )  # fmt: skip
 def test_hotel_role_is_denied_access_to_the_platforms_tables(hotel: Hotel, table: str) -> None:
     with hotel_context(hotel), pytest.raises(ProgrammingError, match="permission denied"):

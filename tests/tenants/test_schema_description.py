@@ -34,7 +34,7 @@ CHANGES = [
     "ALTER TABLE locks_room ALTER COLUMN id SET GENERATED ALWAYS",
     "ALTER TABLE locks_room SET (fillfactor = 50)",
     "ALTER TABLE audit_event SET (toast.autovacuum_enabled = off)",
-    "ALTER TABLE django_session SET UNLOGGED",
+    "ALTER TABLE tenants_session SET UNLOGGED",
     "ALTER TABLE locks_room REPLICA IDENTITY FULL",
     "ALTER TABLE locks_room ENABLE ROW LEVEL SECURITY",
     "ALTER TABLE locks_room ADD CONSTRAINT more CHECK (number <> 'x')",
