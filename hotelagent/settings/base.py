@@ -25,6 +25,8 @@ TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=0)
 ROUTING_CHECK_SECONDS = 0.4
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"hotelagent <no-reply@{PLATFORM_HOST}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+#: The names of the DKIM keys in the DNS zone of the sender. `manage.py doctor` looks the keys up.
+DKIM_SELECTORS = env.list("DKIM_SELECTORS", default=[])
 
 # Django
 # django.contrib.postgres is not installed, because it would execute two queries on each new connection.
