@@ -21,6 +21,14 @@ class HoldNotFound(DomainError):
     title = _("Hold not found")
 
 
+class InvalidRoomPlan(DomainError):
+    """The rooms cannot be generated, because two rooms could get the same number, or there would be too many rooms."""
+
+    code = "invalid-room-plan"
+    status = 422
+    title = _("The rooms cannot be generated")
+
+
 class InvalidRoomSelection(DomainError):
     """A hold must have one to ten rooms, and no room may be listed twice."""
 

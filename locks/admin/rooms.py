@@ -5,17 +5,20 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.db.models.functions import Length
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesDropdownFilter, RangeNumericFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin, ReadOnlyModelAdmin
+from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from locks import services
+from locks.admin.room_generation import generate_rooms_view
+from locks.board.next_steps import GENERATE_ROOMS, IMPORT_ROOMS, OPEN_BOARD
 from locks.board.views import board_view
 from locks.holder_names import holder_name, with_holder_names
 from locks.models import Allocation, AllocationStatus, Room
@@ -40,6 +43,13 @@ class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
     list_filter = [("room_type", AllValuesCheckboxFilter), ("floor", RangeNumericFilter)]
     list_filter_submit = True
     search_fields = ["number", "room_type"]
+    actions_list = ["generate_rooms"]
+    empty_list = EmptyList(
+        _(
+            "There are no rooms yet. Generate all rooms of a floor or building at once, or import a list of rooms."
+        ),
+        (GENERATE_ROOMS, IMPORT_ROOMS),
+    )
     fields = ["number", "room_type", "floor", "capacity"]
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
@@ -49,6 +59,10 @@ class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         board = path("board/", self.admin_site.admin_view(board_view), name="locks_board")
         return [board, *super().get_urls()]
+
+    @action(description=_("Generate rooms"), url_path="generate", permissions=["add"], icon="auto_awesome")
+    def generate_rooms(self, request: HttpRequest) -> HttpResponse:
+        return generate_rooms_view(request)
 
     def save_model(self, request: HttpRequest, obj: Room, form: Any, change: bool) -> None:
         values = {name: form.cleaned_data[name] for name in self.fields}
@@ -79,6 +93,10 @@ class AllocationAdmin(ReadOnlyModelAdmin):
     list_filter = [("status", ChoicesDropdownFilter)]
     list_filter_submit = True
     search_fields = ["reference", "room__number", "holder"]
+    empty_list = EmptyList(
+        _("There are no holds, stays or closed rooms yet. Hold or close a room on the room board."),
+        (OPEN_BOARD,),
+    )
     ordering = ["-id"]
     readonly_fields = [
         "room", "check_in", "check_out", "current_status", "reference", "session", "client", "fencing_token",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from audit.services import record
@@ -63,7 +63,12 @@ def change_room(room: Room, *, changes: Mapping[str, Any]) -> Room:
 def add_rooms(new: Sequence[NewRoom]) -> list[Room]:
     """Create the rooms whose numbers are not in use, and return the new rooms. One audit event records these rooms."""
     with transaction.atomic():
-        created = _insert(new)
+        try:
+            with transaction.atomic():
+                created = _insert(new)
+        except IntegrityError:
+            # A concurrent transaction has created some of these rooms and is committed now, so its rooms are found.
+            created = _insert(new)
         if created:
             types = sorted({room.room_type for room in created})
             record(events.ROOMS_ADDED, count=len(created), room_types=types)

@@ -11,10 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from hotelagent.admin.sites import hotel_site
 from locks import selectors
 from locks.board.grid import read_grid
+from locks.board.next_steps import ADD_ROOM, GENERATE_ROOMS, IMPORT_ROOMS
+from locks.models import Room
 from tenants.signals import personal_data_read
 
 #: Choices for the number of nights that the board shows. The first choice is the default.
 NIGHTS_CHOICES = (30, 14, 60)
+#: The links of the board of a hotel without rooms.
+_FIRST_STEPS = (GENERATE_ROOMS, IMPORT_ROOMS, ADD_ROOM)
 
 
 class BoardForm(forms.Form):
@@ -53,6 +57,7 @@ def board_view(request: HttpRequest) -> HttpResponse:
     )
     guest_stays = [str(bar.id) for row in grid.rows for bar in row.bars if bar.guest]
     personal_data_read.send(None, request=request, kind="stay", ids=guest_stays)
+    has_rooms = bool(grid.rows) or Room.objects.exists()
     step = datetime.timedelta(days=nights // 2)
     return render(
         request,
@@ -70,5 +75,7 @@ def board_view(request: HttpRequest) -> HttpResponse:
             "earlier": first - step,
             "later": first + step,
             "may_write": "locks:write" in scopes,
+            "has_rooms": has_rooms,
+            "next_steps": [step for step in _FIRST_STEPS if step.scope in scopes and not has_rooms],
         },
     )

@@ -1,0 +1,16 @@
+"""The links with which empty lists and the empty room board lead to the page that fills them."""
+
+from django.utils.translation import gettext_lazy as _
+
+from hotelagent.admin.lists import NextStep
+
+GENERATE_ROOMS = NextStep(
+    _("Generate rooms"), "admin:locks_room_generate_rooms", scope="rooms:write", icon="auto_awesome"
+)
+ADD_ROOM = NextStep(_("Add a room"), "admin:locks_room_add", scope="rooms:write", icon="add")
+IMPORT_ROOMS = NextStep(
+    _("Import rooms"), "admin:reminders_roomimport_changelist", scope="rooms:write", icon="upload_file"
+)
+OPEN_BOARD = NextStep(
+    _("Open the room board"), "admin:locks_board", scope="locks:read", icon="calendar_view_week"
+)
