@@ -55,6 +55,16 @@ class RemindersConfig(AppConfig):
         )
         navigation.register(
             Page(
+                title=_("New reservation"),
+                url_name="admin:reminders_reservation_add",
+                scope="reservations:write",
+                group=Group.FRONT_DESK,
+                icon="add_circle",
+                order=15,
+            )
+        )
+        navigation.register(
+            Page(
                 title=_("Import reservations"),
                 url_name="admin:reminders_reservationimport_changelist",
                 scope="reservations:write",

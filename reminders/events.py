@@ -10,7 +10,14 @@ from django.utils.translation import gettext_noop
 
 from audit.events import RECORD_KINDS
 from audit.registry import Category, Outcome, Severity, register
-from reminders.models import FIRST_RULES, ImportKind, Reminder, SkipReason, SuppressionReason
+from reminders.models import (
+    FIRST_RULES,
+    ImportKind,
+    Reminder,
+    ReservationStatus,
+    SkipReason,
+    SuppressionReason,
+)
 
 RECORD_KINDS["fileimport"] = _("uploaded files")
 _SKIP_REASONS = {reason.value: reason.label for reason in SkipReason}
@@ -48,6 +55,51 @@ RESERVATION_CHANGED = register(
 )
 RESERVATION_CANCELLED = register(
     "reservation.cancelled", description=_("{actor} cancelled reservation {number}"), personal=("number",)
+)
+GUEST_CHECKED_IN = register(
+    "reservation.checked_in",
+    description=_("{actor} checked in the guest of reservation {number} (room {room})"),
+    fields=("room",),
+    personal=("number",),
+)
+GUEST_CHECKED_OUT = register(
+    "reservation.checked_out",
+    description=_("{actor} checked out the guest of reservation {number} (room {room})"),
+    fields=("room", "departure", "from_departure"),
+    personal=("number",),
+)
+RESERVATION_NO_SHOW = register(
+    "reservation.no_show",
+    description=_("{actor} marked reservation {number} as a no-show"),
+    personal=("number",),
+)
+RESERVATION_REINSTATED = register(
+    "reservation.reinstated",
+    description=_("{actor} changed the status of reservation {number} from {was} back to booked"),
+    fields=("was",),
+    personal=("number",),
+    labels={"was": {status.value: status.label for status in ReservationStatus}},
+)
+ROOM_ASSIGNED = register(
+    "reservation.room_assigned",
+    description=_("{actor} assigned room {room} to reservation {number}"),
+    fields=("room",),
+    personal=("number",),
+)
+GUEST_MOVED = register(
+    "reservation.moved",
+    description=_("{actor} moved reservation {number} from room {from_room} to room {room}"),
+    fields=("room", "from_room"),
+    personal=("number",),
+)
+RESERVATION_DATES_CHANGED = register(
+    "reservation.dates_changed",
+    description=_(
+        "{actor} changed the dates of reservation {number}: {arrival} to {departure} "
+        "instead of {from_arrival} to {from_departure}"
+    ),
+    fields=("arrival", "departure", "from_arrival", "from_departure"),
+    personal=("number",),
 )
 RESERVATIONS_IMPORTED = register(
     "reservation.imported",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from uuid import UUID
 
 from django.db import transaction
@@ -29,19 +30,42 @@ WHERE locks_allocation.id = new.id RETURNING locks_allocation.id
 """
 
 
+class StayRule(Enum):
+    """How a stay follows the new nights of its booking."""
+
+    #: The stay gets the new nights.
+    FOLLOW = auto()
+    #: The stay gets the new nights, but not nights before its current check-in.
+    KEEP_CHECK_IN = auto()
+    #: The stay keeps those of its nights that are among the new nights.
+    ONLY_SHORTEN = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class StayChange:
     """A change of a confirmed stay. If `nights` is None, the stay is cancelled.
 
     The stay keeps its room if the room is free on these nights. Otherwise the stay moves to another room of
     `room_type`, or is cancelled if `room_type` is None. If `requires_room_type` is True, a stay whose current room has
-    a different type also moves.
+    a different type also moves. If `rule` leaves no nights, the stay is cancelled.
     """
 
     stay_id: UUID
     nights: Span | None
     room_type: str | None = None
     requires_room_type: bool = False
+    rule: StayRule = StayRule.FOLLOW
+
+    def nights_of(self, stay: Allocation) -> Span | None:
+        """Return the nights that the stay gets, or None if the stay is cancelled."""
+        if self.nights is None:
+            return None
+        check_in, check_out = self.nights
+        if self.rule is not StayRule.FOLLOW:
+            check_in = max(check_in, stay.check_in)
+        if self.rule is StayRule.ONLY_SHORTEN:
+            check_out = min(check_out, stay.check_out)
+        return (check_in, check_out) if check_in < check_out else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +125,16 @@ def _plan_changes(
 
     Stays that can keep their room are planned first.
     """
-    cancelled = [change.stay_id for change in changes if change.nights is None]
+    cancelled: list[UUID] = []
     spans: dict[UUID, Span] = {}
     moving: list[StayChange] = []
     for change in changes:
         stay = current[change.stay_id]
-        if change.nights is not None and (
-            (stay.check_in, stay.check_out) != change.nights or _must_leave(change, stay, rooms)
-        ):
-            spans[change.stay_id] = change.nights
+        nights = change.nights_of(stay)
+        if nights is None:
+            cancelled.append(change.stay_id)
+        elif (stay.check_in, stay.check_out) != nights or _must_leave(change, stay, rooms):
+            spans[change.stay_id] = nights
             moving.append(change)
     if not moving:
         return {}, cancelled

@@ -46,7 +46,13 @@ class Bar:
 
     @property
     def classes(self) -> str:
-        flags = {"before": self.starts_before, "after": self.ends_after, "own": self.own, self.status: True}
+        flags = {
+            "before": self.starts_before,
+            "after": self.ends_after,
+            "own": self.own,
+            "in-house": self.guest is not None and self.guest.is_in_house,
+            self.status: True,
+        }
         return " ".join(["hb-stay", *(f"hb-{name}" for name, is_set in flags.items() if is_set)])
 
     @property
@@ -67,7 +73,7 @@ class Bar:
             "fencing_token": self.fencing_token,
             "left": self.seconds_left,
             "guest": self.guest and self.guest.name,
-            "url": self.guest and self.guest.url,
+            "panel": self.guest and self.guest.panel_url,
         }
         return format_html_join(
             " ", 'data-{}="{}"', ((name, value) for name, value in values.items() if value is not None)

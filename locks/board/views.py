@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from hotelagent.admin.sites import hotel_site
 from locks import selectors
 from locks.board.grid import read_grid
+from locks.board.guest_names import booking_page_url
 from locks.board.next_steps import ADD_ROOM, GENERATE_ROOMS, IMPORT_ROOMS
 from locks.models import Room
 from tenants.signals import personal_data_read
@@ -77,5 +78,6 @@ def board_view(request: HttpRequest) -> HttpResponse:
             "may_write": "locks:write" in scopes,
             "has_rooms": has_rooms,
             "next_steps": [step for step in _FIRST_STEPS if step.scope in scopes and not has_rooms],
+            "booking_url": booking_page_url() if {"locks:write", "reservations:write"} <= scopes else None,
         },
     )

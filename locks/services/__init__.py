@@ -4,7 +4,7 @@ from locks.allocations.bulk import AddedStays, NewStay, add_stays
 from locks.allocations.changes import expire_holds
 from locks.allocations.closures import exclude_from_closures, synchronize_closures
 from locks.allocations.locked_rooms import lock_rooms_of_types
-from locks.allocations.reallocation import Reallocation, StayChange, reallocate
+from locks.allocations.reallocation import Reallocation, StayChange, StayRule, reallocate
 from locks.allocations.rooms import NewRoom, add_rooms, change_room, create_room, ensure_rooms
 from locks.services.acquisition import acquire_hold, acquire_hold_of_type
 from locks.services.front_desk import (
@@ -12,6 +12,7 @@ from locks.services.front_desk import (
     close_room,
     force_release_hold,
     move_allocation,
+    move_remaining_nights,
     reopen_room,
 )
 from locks.services.holds import (
@@ -22,6 +23,7 @@ from locks.services.holds import (
     release_hold,
 )
 from locks.services.retention import delete_ended_records
+from locks.webhooks.publishing import publish_stay_event
 
 __all__ = [
     "AddedStays",
@@ -29,6 +31,7 @@ __all__ = [
     "NewStay",
     "Reallocation",
     "StayChange",
+    "StayRule",
     "acquire_hold",
     "acquire_hold_of_type",
     "add_rooms",
@@ -48,6 +51,8 @@ __all__ = [
     "force_release_hold",
     "lock_rooms_of_types",
     "move_allocation",
+    "move_remaining_nights",
+    "publish_stay_event",
     "reallocate",
     "release_hold",
     "reopen_room",

@@ -1,5 +1,6 @@
 """Services with which the front desk changes holds, stays and closures, regardless of their owner."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from audit.registry import EventType
 from locks import events, metrics, selectors
+from locks.allocations.bulk import NewStay, add_stays
 from locks.allocations.changes import (
     describe,
     event_fields,
@@ -19,7 +21,7 @@ from locks.allocations.changes import (
 )
 from locks.allocations.closures import close
 from locks.database import call, postgres_array
-from locks.errors import AllocationStateError, HoldExpired, HoldNotFound
+from locks.errors import AllocationStateError, HoldExpired, HoldNotFound, RoomContention
 from locks.holds import AllocatedRoom, Hold
 from locks.models import OCCUPYING, Allocation, AllocationStatus, Room
 from locks.nights import Nights
@@ -98,6 +100,29 @@ def move_allocation(allocation_id: UUID, *, room: int, nights: Nights) -> Alloca
             changes["fencing_token"] = _next_fencing_token(room, before["fencing_token"])
         Allocation.objects.filter(id=allocation_id).update(**changes)
         [moved] = publish(events.STAY_MOVED, [allocation_id], moved_from=[before])
+    return moved
+
+
+def move_remaining_nights(allocation_id: UUID, *, room: int, first: date) -> AllocatedRoom:
+    """Move the nights of a stay from `first` on to another room, and return the moved stay.
+
+    The moved stay keeps its id. The earlier nights become a separate stay in the old room, with the same reference. If
+    the stay begins on `first` or later, all its nights are moved. Raises AllocationStateError if this is not a
+    confirmed stay. Raises InvalidDateRange if all nights are before `first`. Raises the errors of `move_allocation`.
+    """
+    with transaction.atomic():
+        stay = Allocation.objects.filter(id=allocation_id, status=AllocationStatus.CONFIRMED).first()
+        if stay is None:
+            raise AllocationStateError
+        lock_rooms({room, stay.room_id})
+        old_room, check_in = stay.room_id, stay.check_in
+        stay.refresh_from_db(fields=["room", "nights"])
+        if (stay.room_id, stay.check_in) != (old_room, check_in):
+            raise RoomContention
+        nights = Nights(max(check_in, first), stay.check_out)
+        moved = move_allocation(allocation_id, room=room, nights=nights)
+        if check_in < first:
+            add_stays([NewStay(old_room, check_in, first, reference=stay.reference)])
     return moved
 
 

@@ -16,5 +16,7 @@ class WebhookEvent(TextChoices):
     HOLD_RELEASED = "hold.released", _("A hold was released by its owner or by staff")
     HOLD_CONFIRMED = "hold.confirmed", _("A hold was confirmed and is now a stay")
     STAY_MOVED = "stay.moved", _("A hold or a stay was moved to another room or other dates")
+    STAY_CHECKED_IN = "stay.checked_in", _("A guest checked in")
+    STAY_CHECKED_OUT = "stay.checked_out", _("A guest checked out")
     STAY_CANCELLED = "stay.cancelled", _("A stay was cancelled")
     WAITING_LIST_OFFERED = "waiting_list.offered", _("A room was offered to an entry of the waiting list")

@@ -1,4 +1,4 @@
-"""Functions that publish the webhook event `hold.expiring_soon`.
+"""Functions that publish the webhook events `hold.expiring_soon`, `stay.checked_in` and `stay.checked_out`.
 
 The database function `locks_publish` publishes all other webhook events.
 """
@@ -38,14 +38,7 @@ def publish_expiring_holds(hold_ids: Sequence[UUID]) -> None:
     with transaction.atomic():
         live = fetch_rows(_LIVE_HOLDS, {"ids": list(hold_ids)})
         expiring = [row["id"] for row in live if row["expires_at"] - warning <= row["now"]]
-        fetch_rows(
-            _CREATE_DELIVERIES,
-            {
-                "hotel": current_hotel().id,
-                "topic": WebhookEvent.HOLD_EXPIRING_SOON.value,
-                "ids": expiring,
-            },
-        )
+        _create_deliveries(WebhookEvent.HOLD_EXPIRING_SOON, expiring)
         due.schedule(
             kind="expiring",
             items=[
@@ -55,3 +48,15 @@ def publish_expiring_holds(hold_ids: Sequence[UUID]) -> None:
         )
         live_ids = {row["id"] for row in live}
         due.cancel(kind="expiring", ids=[hold for hold in hold_ids if hold not in live_ids])
+
+
+def publish_stay_event(event: WebhookEvent, stay_ids: Sequence[UUID]) -> None:
+    """Create the webhook deliveries of an event about stays, in the caller's transaction."""
+    _create_deliveries(event, stay_ids)
+
+
+def _create_deliveries(event: WebhookEvent, allocation_ids: Sequence[UUID]) -> None:
+    fetch_rows(
+        _CREATE_DELIVERIES,
+        {"hotel": current_hotel().id, "topic": event.value, "ids": list(allocation_ids)},
+    )

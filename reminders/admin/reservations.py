@@ -1,43 +1,40 @@
 """Admin pages for reservations, and the guest names on the room board."""
 
-from collections.abc import Collection, Mapping
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Case, Q, QuerySet, When
+from django.db.models import Case, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
-from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
+from hotelagent.admin.base import ChangesAuditedByServices
+from hotelagent.admin.language_fields import hotel_language_label, offer_languages
 from hotelagent.admin.lists import EmptyList, HotelChangeList, ViewFilter
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
-from locks.board.guest_names import Guest, register_guest_source
-from locks.models import Allocation
 from locks.selectors import today
 from reminders import selectors
-from reminders.admin.languages import offer_languages
+from reminders.admin.front_desk.actions import actions_of
+from reminders.admin.front_desk.pages import FrontDeskPages
 from reminders.admin.next_steps import IMPORT_RESERVATIONS, LINK_CALENDAR, SHOW_ALL_RESERVATIONS
 from reminders.day_lists.views import arrivals_view, housekeeping_view
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.services import cancel_reservation, update_guest
-from tenants.context import current_hotel
-from tenants.languages import language_name
 
 COLOURS = {
     ReservationStatus.BOOKED: "info",
     ReservationStatus.INQUIRY: "warning",
+    ReservationStatus.CHECKED_IN: "success",
     ReservationStatus.CANCELLED: "default",
     ReservationStatus.NO_SHOW: "warning",
-    ReservationStatus.CHECKED_OUT: "success",
+    ReservationStatus.CHECKED_OUT: "default",
 }
 #: The fields that the front desk may edit. All other fields come from the property management system.
 _GUEST_FIELDS = ("guest_name", "guest_email", "guest_phone", "language")
@@ -73,14 +70,11 @@ class StaysFilter(ViewFilter):
 class ReservationForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        hotel_language = language_name(current_hotel().language)
-        offer_languages(
-            self, empty_label=_("The hotel's language (%(language)s)") % {"language": hotel_language}
-        )
+        offer_languages(self, empty_label=hotel_language_label())
 
 
 @admin.register(Reservation, site=hotel_site)
-class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
+class ReservationAdmin(ChangesAuditedByServices, FrontDeskPages):
     icon = "event"
     menu_group = Group.FRONT_DESK
     menu_order = 20
@@ -97,9 +91,10 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
     search_fields = ["external_id", "guest_name", "guest_email"]
     date_hierarchy = "arrival"
     actions = ["cancel"]
-    change_form_outer_after_template = "reminders/reservation_actions.html"
+    change_form_outer_before_template = "reminders/front_desk/reservation_actions.html"
     readonly_fields = ["external_id", "status", "arrival", "departure", "nights", "room", "adults", "children",
-                       "room_type", "source", "country", "booked_on", "status_date", "timeline"]  # fmt: skip
+                       "room_type", "source", "country", "booked_on", "status_date", "checked_in_at", "checked_out_at",
+                       "timeline"]  # fmt: skip
     fieldsets = [
         (
             None,
@@ -120,6 +115,7 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
                     ("room_type", "source"),
                     ("adults", "children"),
                     ("country", "booked_on"),
+                    ("checked_in_at", "checked_out_at"),
                     "status_date",
                 ]
             },
@@ -151,6 +147,7 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
     ) -> HttpResponse:
         if _is_cancelled(context.get("original")):
             context |= {"show_save": False, "show_save_and_continue": False}
+        context |= {"actions": actions_of(request, context["original"]), "next": request.path}
         page: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return page
 
@@ -201,32 +198,9 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
     def save_model(self, request: HttpRequest, obj: Reservation, form: Any, change: bool) -> None:
         update_guest(reservation_id=obj.id, **{name: getattr(obj, name) for name in _GUEST_FIELDS})
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
 def _is_cancelled(reservation: Reservation | None) -> bool:
     return reservation is not None and reservation.status == ReservationStatus.CANCELLED
-
-
-@register_guest_source
-def guests_of_stays(stays: Collection[UUID]) -> Mapping[UUID, Guest]:
-    """Return the guest of each stay, by stay id, for the page that shows which rooms are occupied.
-
-    If a guest's name is unknown, the reservation number is returned instead.
-    """
-    groups = Allocation.objects.filter(id__in=stays, group_id__isnull=False)
-    reservation_ids = dict(groups.values_list("id", "group_id"))  # of reservations with several rooms
-    rows = Reservation.objects.filter(
-        Q(stay__in=stays) | Q(id__in=set(reservation_ids.values()))
-    ).values_list("stay_id", "guest_name", "external_id", "pk")
-    url = reverse("admin:reminders_reservation_change", args=["PK"])
-    guests: dict[UUID | None, Guest] = {}
-    for stay, name, number, pk in rows:
-        guest = Guest(name=name or number, url=url.replace("PK", str(pk)))
-        guests[stay] = guests[pk] = guest
-    found = {stay: guests.get(reservation_ids.get(stay)) or guests.get(stay) for stay in stays}
-    return {stay: guest for stay, guest in found.items() if guest is not None}

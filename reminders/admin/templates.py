@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.language_fields import offer_languages
 from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
-from reminders.admin.languages import offer_languages
 from reminders.admin.next_steps import SHOW_RULES
 from reminders.admin.previews import render_preview_frame
 from reminders.mail.rendering import TEMPLATE_VARIABLES

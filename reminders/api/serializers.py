@@ -28,9 +28,17 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
         fields = (
             "id", "external_id", "status", "arrival", "departure", "nights", "guest_name", "guest_email",
             "guest_phone", "language", "country", "adults", "children", "room_type", "rooms", "source", "booked_on",
-            "status_date", "updated_at",
+            "status_date", "checked_in_at", "checked_out_at", "updated_at",
         )  # fmt: skip
-        read_only_fields = ("id", "external_id", "updated_at")
+        read_only_fields = ("id", "external_id", "checked_in_at", "checked_out_at", "updated_at")
+        extra_kwargs = {
+            "checked_in_at": {
+                "help_text": "The time of the check-in. Null if it is not known or has not happened."
+            },
+            "checked_out_at": {
+                "help_text": "The time of the check-out. Null if it is not known or has not happened."
+            },
+        }
 
 
 class HoldReferenceSerializer(OwnerSerializer):

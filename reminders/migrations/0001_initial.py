@@ -157,6 +157,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("booked", "booked"),
                             ("inquiry", "inquiry"),
+                            ("checked_in", "in house"),
                             ("cancelled", "cancelled"),
                             ("no_show", "no-show"),
                             ("checked_out", "checked out"),
@@ -210,6 +211,14 @@ class Migration(migrations.Migration):
                 ("source", models.CharField(blank=True, max_length=40, verbose_name="source")),
                 ("booked_on", models.DateField(blank=True, null=True, verbose_name="booked on")),
                 ("status_date", models.DateField(blank=True, null=True, verbose_name="status since")),
+                (
+                    "checked_in_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="check-in time"),
+                ),
+                (
+                    "checked_out_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="check-out time"),
+                ),
                 ("calendar_digest", models.BinaryField(max_length=32, null=True)),
                 (
                     "calendar_uid",

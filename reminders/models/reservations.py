@@ -15,6 +15,7 @@ from reminders.models.validators import stay_dates_error, validate_language
 class ReservationStatus(models.TextChoices):
     BOOKED = "booked", _("booked")
     INQUIRY = "inquiry", _("inquiry")
+    CHECKED_IN = "checked_in", _("in house")
     CANCELLED = "cancelled", _("cancelled")
     NO_SHOW = "no_show", _("no-show")
     CHECKED_OUT = "checked_out", _("checked out")
@@ -24,6 +25,7 @@ class Reservation(models.Model):
     """A booking from the hotel's property management system (PMS). `external_id` is the booking number in the PMS.
 
     An inquiry is a booking that the guest has not confirmed yet. An inquiry may have a stay, but causes no reminders.
+    Reservations that the front desk creates get a number from hotelagent (`front_desk/numbers.py`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -56,6 +58,10 @@ class Reservation(models.Model):
     booked_on = models.DateField(_("booked on"), null=True, blank=True)
     #: The day on which the current status began, such as the day of the cancellation.
     status_date = models.DateField(_("status since"), null=True, blank=True)
+    #: The times at which the front desk or a REST client recorded the check-in and the check-out.
+    #: Imports don't know these times, so the times of an imported status are null.
+    checked_in_at = models.DateTimeField(_("check-in time"), null=True, editable=False)
+    checked_out_at = models.DateTimeField(_("check-out time"), null=True, editable=False)
     stay = models.OneToOneField(
         Allocation, models.SET_NULL, null=True, blank=True, related_name="reservation", verbose_name=_("stay")
     )

@@ -24,7 +24,7 @@ SELECT r.id FROM reminders_reservation r
 WHERE r.id = ANY(%s::uuid[]) AND r.guest_email <> '' AND EXISTS (
     SELECT FROM reminders_reservation earlier
     WHERE lower(earlier.guest_email) = lower(r.guest_email) AND earlier.departure < r.arrival
-    AND earlier.status IN ('booked', 'checked_out')
+    AND earlier.status IN ('booked', 'checked_in', 'checked_out')
 )
 """
 

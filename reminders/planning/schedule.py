@@ -46,17 +46,26 @@ def send_window(
     return SendWindow(planned_for, day_ends, is_late=True, is_skipped=is_skipped)
 
 
+def expected_statuses(rule: Rule) -> set[ReservationStatus]:
+    """Return the statuses in which a reservation gets the reminders of the rule.
+
+    A guest in house gets no reminders from before the arrival day, but those of the arrival day and of the departure.
+    """
+    if rule.anchor == RuleAnchor.DEPARTURE:
+        return {ReservationStatus.BOOKED, ReservationStatus.CHECKED_IN, ReservationStatus.CHECKED_OUT}
+    if rule.offset_days or rule.offset_hours > rule.send_at.hour:
+        return {ReservationStatus.BOOKED}
+    return {ReservationStatus.BOOKED, ReservationStatus.CHECKED_IN}
+
+
 def rule_applies(rule: Rule, reservation: Reservation, *, is_returning: bool) -> bool:
     """Return whether the rule applies to the reservation, regardless of the time.
 
     `is_returning` is used only if the rule has a guest filter (see `guest_history.returning_guests`).
     """
-    expected_statuses = {ReservationStatus.BOOKED}
-    if rule.anchor == RuleAnchor.DEPARTURE:
-        expected_statuses.add(ReservationStatus.CHECKED_OUT)
     return (
         rule.is_active
-        and reservation.status in expected_statuses
+        and reservation.status in expected_statuses(rule)
         and (rule.guests == GuestFilter.ANY or (rule.guests == GuestFilter.RETURNING) == is_returning)
         and (not rule.room_types or reservation.room_type in rule.room_types)
         and (not rule.sources or reservation.source in rule.sources)

@@ -11,7 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +21,9 @@ from django.utils import timezone
 from audit.services import record_many
 from locks.holds import AllocatedRoom
 from locks.models import Allocation, AllocationStatus
-from locks.services import NewStay, Reallocation, StayChange, reallocate
+from locks.services import NewStay, Reallocation, StayChange, StayRule, reallocate
 from reminders import events
+from reminders.local_time import hotel_time_zone, local_date
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.planner import PlanningResult
@@ -34,12 +35,15 @@ COLUMNS = {
     "room_type": "text", "assigned_room_type": "text", "additional_room_types": "varchar[]",
     "source": "text", "booked_on": "date", "status_date": "date",
 }  # fmt: skip
+#: The columns that follow from the status and the stays of a reservation. A `Change` can't set these columns.
+_DERIVED_COLUMNS = {"stay_id": "uuid", "checked_in_at": "timestamptz", "checked_out_at": "timestamptz"}
+_STORED_COLUMNS = {**COLUMNS, **_DERIVED_COLUMNS}
 
 # `updated_at` is the version of a reservation, which API clients and workers compare to detect changes.
 _UPDATE = f"""
 UPDATE reminders_reservation r
-SET {", ".join(f"{name} = new.{name}" for name in COLUMNS)}, stay_id = new.stay_id, updated_at = statement_timestamp()
-FROM json_to_recordset(%s) AS new (id uuid, stay_id uuid, {", ".join(f"{n} {type_}" for n, type_ in COLUMNS.items())})
+SET {", ".join(f"{name} = new.{name}" for name in _STORED_COLUMNS)}, updated_at = statement_timestamp()
+FROM json_to_recordset(%s) AS new (id uuid, {", ".join(f"{n} {type_}" for n, type_ in _STORED_COLUMNS.items())})
 WHERE r.id = new.id
 RETURNING r.id, r.updated_at
 """  # noqa: S608 - built from the column names above, the values are parameters
@@ -51,7 +55,8 @@ class Change:
 
     A reservation without a stay gets a stay in the room with the id `room`. If the room of an existing stay is not
     available or has the wrong type, another room of the type `room_type` is assigned. If `room_type` is None, the stay
-    is cancelled instead. `additional_rooms` are the further rooms of the booking.
+    is cancelled instead. `additional_rooms` are the further rooms of the booking. `at` is the time at which the guest
+    checked in or out, or None if the time is unknown or the status does not change.
     """
 
     stored: Reservation
@@ -59,6 +64,7 @@ class Change:
     room: int | None = None
     room_type: str | None = None
     additional_rooms: Sequence[int] = ()
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +104,29 @@ def update_reservations(changes: Sequence[Change]) -> ChangeResult:
     for change in changes:
         for name, value in change.fields.items():
             setattr(change.stored, name, value)
+        if "status" in change.fields:
+            _set_times(change)
     reallocations = _update_stays(changes)
     reservations = [change.stored for change in changes]
     _update_rows(reservations)
     return ChangeResult(planner.plan_reminders(reservations, now=timezone.now()), reallocations)
 
 
+def _set_times(change: Change) -> None:
+    """Set the times of check-in and check-out that belong to the new status."""
+    stored = change.stored
+    if stored.status == ReservationStatus.CHECKED_IN:
+        stored.checked_in_at, stored.checked_out_at = change.at, None
+    elif stored.status == ReservationStatus.CHECKED_OUT:
+        stored.checked_out_at = change.at
+    else:
+        stored.checked_in_at = stored.checked_out_at = None
+
+
 def _update_stays(changes: Sequence[Change]) -> tuple[Reallocation, Reallocation]:
     """Move stays to new dates if the room is available, and add missing stays.
 
-    The stays of cancelled reservations are cancelled. A no-show keeps the stay, because the guest pays for the room.
+    The stays of cancelled reservations are cancelled. A no-show keeps the nights before today, and frees the others.
     """
     further_changes, further_stays = _plan_further_rooms(changes)
     stay_changes = [_stay_change(change) for change in changes if _affects_stay(change)]
@@ -157,7 +176,12 @@ def _plan_further_rooms(changes: Sequence[Change]) -> tuple[list[StayChange], li
                 continue
             needed.remove(kept)
             stay_changes.append(
-                StayChange(stay_id=stay.id, nights=_nights(stored), room_type=change.room_type and kept[1])
+                StayChange(
+                    stay_id=stay.id,
+                    nights=_nights(stored),
+                    room_type=change.room_type and kept[1],
+                    rule=_stay_rule(change),
+                )
             )
         new_stays += [
             NewStay(
@@ -174,15 +198,40 @@ def _plan_further_rooms(changes: Sequence[Change]) -> tuple[list[StayChange], li
     return stay_changes, new_stays
 
 
-def _nights(stored: Reservation) -> tuple[date, date]:
-    return stored.arrival, stored.departure
+def _nights(stored: Reservation) -> tuple[date, date] | None:
+    """Return the nights on which the stays of a reservation occupy their rooms, or None if there are no such nights.
+
+    A no-show occupies the rooms only until today, so that the hotel can sell the later nights again.
+    """
+    if stored.status == ReservationStatus.CANCELLED:
+        return None
+    if stored.status != ReservationStatus.NO_SHOW:
+        return stored.arrival, stored.departure
+    ends = min(stored.departure, local_date(timezone.now(), zone=hotel_time_zone()))
+    return (stored.arrival, ends) if ends > stored.arrival else None
+
+
+def _stay_rule(change: Change) -> StayRule:
+    """Return how the stays of a reservation follow its dates.
+
+    The stay of a guest who moved to another room or who arrived late begins after the arrival date, and keeps its first
+    night. The nights of a no-show are not occupied again, because the hotel may have sold these nights.
+    """
+    if change.stored.status == ReservationStatus.NO_SHOW:
+        return StayRule.ONLY_SHORTEN
+    if change.stored.status == ReservationStatus.CHECKED_IN or "arrival" not in change.fields:
+        return StayRule.KEEP_CHECK_IN
+    return StayRule.FOLLOW
 
 
 def _affects_stay(change: Change) -> bool:
     if change.stored.stay_id is None:
         return False
-    is_cancelled = change.stored.status == ReservationStatus.CANCELLED
-    return is_cancelled or bool(change.fields.keys() & {"arrival", "departure", "assigned_room_type"})
+    if change.stored.status == ReservationStatus.CANCELLED:
+        return True
+    if change.stored.status == ReservationStatus.NO_SHOW and "status" in change.fields:
+        return True
+    return bool(change.fields.keys() & {"arrival", "departure", "assigned_room_type"})
 
 
 def _stay_change(change: Change) -> StayChange:
@@ -190,9 +239,10 @@ def _stay_change(change: Change) -> StayChange:
     assert stored.stay_id is not None  # noqa: S101 - checked by _affects_stay
     return StayChange(
         stay_id=stored.stay_id,
-        nights=None if stored.status == ReservationStatus.CANCELLED else _nights(stored),
+        nights=_nights(stored),
         room_type=change.room_type,
         requires_room_type="assigned_room_type" in change.fields,
+        rule=_stay_rule(change),
     )
 
 
@@ -220,9 +270,14 @@ def link_stays(reservation: Reservation, rooms: Sequence[AllocatedRoom]) -> None
     _update_rows([reservation])
 
 
+def store_new_version(reservation: Reservation) -> None:
+    """Give the reservation a new version after a change of its rooms. Runs in the caller's transaction."""
+    _update_rows([reservation])
+
+
 def _update_rows(reservations: Sequence[Reservation]) -> None:
     rows = [
-        {name: getattr(reservation, name) for name in ("id", "stay_id", *COLUMNS)}
+        {name: getattr(reservation, name) for name in ("id", *_STORED_COLUMNS)}
         for reservation in reservations
     ]
     with connection.cursor() as cursor:

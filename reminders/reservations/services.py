@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, TypedDict, Unpack
 
@@ -112,15 +112,35 @@ def create_calendar_reservation(
     raise ReservationConflict(_("Another reservation has the number {number}.").format(number=numbers[0]))
 
 
+def create_reservation(*, numbers: Iterable[str], **fields: Unpack[ReservationFields]) -> Reservation:
+    """Create a reservation with the first of the possible `numbers` that is not in use. Return the reservation.
+
+    Raises InvalidReservation. Raises ReservationConflict if all numbers are in use.
+    """
+    for number in numbers:
+        requested = Reservation(**_normalize({**fields, "external_id": number}))
+        with transaction.atomic():
+            if (created := _create(_validate(requested))) is not None:
+                return created
+    raise ReservationConflict(_("No reservation number is free. Try again."))
+
+
 def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
     """Cancel the reservation, its stay and its scheduled reminders. A second call changes nothing.
 
-    Raises ReservationNotFound, or ReservationStateError if the guest has checked out.
+    Raises ReservationNotFound, or ReservationStateError if the guest has checked in.
     """
     with transaction.atomic():
         stored = _lock(reservation_id)
         if stored.status == ReservationStatus.CANCELLED:
             return stored
+        if stored.status == ReservationStatus.CHECKED_IN:
+            raise ReservationStateError(
+                _(
+                    "The guest is in house, so the reservation can't be cancelled. Check the guest out instead."
+                ),
+                status_now=stored.status,
+            )
         if stored.status == ReservationStatus.CHECKED_OUT:
             raise ReservationStateError(
                 _("The guest has checked out, so the reservation can't be cancelled."),
@@ -209,6 +229,8 @@ def _lock(reservation_id: uuid.UUID) -> Reservation:
 
 def _create(reservation: Reservation) -> Reservation | None:
     """Insert the reservation and plan its reminders. Return None if a reservation with the same number exists."""
+    if reservation.status == ReservationStatus.CHECKED_IN:
+        reservation.checked_in_at = timezone.now()
     created = _insert(reservation)
     if created is not None:
         planner.plan_reminders([created], now=timezone.now(), are_new=True)
@@ -244,7 +266,7 @@ def _update(stored: Reservation, requested: Reservation) -> Reservation:
     }
     if changed:
         previous_email = stored.guest_email
-        apply_changes([Change(stored, changed)])
+        apply_changes([Change(stored, changed, at=timezone.now())])
         if changed.keys() & {"status", "arrival", "departure", "guest_email"}:
             schedule_replan_of_other_stays(stored, addresses={previous_email, stored.guest_email})
     return stored

@@ -17,8 +17,9 @@ from dlq import services as failures
 from dlq.models import WAITING_STATUSES, Failure
 from reminders import due_kinds, events
 from reminders.errors import ReminderNotFound, ReminderStateError
-from reminders.models import Reminder, ReminderStatus, ReservationStatus, SkipReason
+from reminders.models import Reminder, ReminderStatus, SkipReason
 from reminders.planning.guest_history import returning_guests
+from reminders.planning.schedule import expected_statuses
 from reminders.selectors import is_suppressed
 from reminders.sending.eligibility import manual_deadline, skip_reason
 from reminders.sending.outcomes import FAILURE_NAME
@@ -172,7 +173,7 @@ def _obstacle(reminder: Reminder, *, now: datetime) -> str | None:
 
 def _change_of_reservation(reminder: Reminder) -> str:
     reservation = reminder.reservation
-    if reservation.status in {ReservationStatus.CANCELLED, ReservationStatus.NO_SHOW}:
+    if reservation.status not in expected_statuses(reminder.rule):
         return _("The reminder can't be sent because the status of the reservation is “%(status)s”.") % {
             "status": reservation.get_status_display()
         }

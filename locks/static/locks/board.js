@@ -5,6 +5,7 @@ const board = document.getElementById("board");
 const dialog = document.getElementById("board-dialog");
 const statusLine = document.getElementById("board-status");
 const error = dialog.querySelector(".hb-error");
+const panel = document.getElementById("board-panel");
 const field = (name) => dialog.querySelector(`[name="${name}"]`);
 const mayWrite = Boolean(board.dataset.mayWrite);
 const REFRESH_INTERVAL = 20_000; // milliseconds
@@ -56,17 +57,17 @@ function barAt(row, day) {
 function openDialog(row, day, bar) {
   if (!bar && !mayWrite) return;
   selected = { row, bar };
-  const state = bar ? bar.dataset.status : "free";
+  // The stay of a reservation changes together with the reservation, so the panel has the actions.
+  const state = !bar ? "free" : bar.dataset.panel ? "guest" : bar.dataset.status;
   const checkIn = bar ? bar.dataset.in : day;
   const checkOut = bar ? bar.dataset.out : dayAfter(day);
   dialog.querySelector("h2").textContent = `${row.dataset.number} · ${row.dataset.type} · ${formatDay(checkIn)} – ${formatDay(checkOut)}`;
   for (const element of dialog.querySelectorAll("[data-when]")) element.hidden = !isShown(element, state, bar);
   dialog.querySelector("[data-show=extensions]").textContent = bar?.dataset.extensions ?? "";
   dialog.querySelector("[data-show=note]").textContent = [bar?.dataset.reference, bar?.dataset.reason].filter(Boolean).join(" · ");
-  const guest = dialog.querySelector("[data-show=guest]");
-  guest.hidden = !bar?.dataset.guest;
-  if (!guest.hidden) [guest.textContent, guest.href] = [bar.dataset.guest, bar.dataset.url];
   error.textContent = "";
+  panel.replaceChildren();
+  if (state === "guest") loadPanel(bar);
   if (mayWrite) {
     field("room").value = row.dataset.room;
     field("check_in").value = checkIn;
@@ -79,11 +80,25 @@ function openDialog(row, day, bar) {
 
 function isShown(element, state, bar) {
   if (!element.dataset.when.split(" ").includes(state)) return false;
-  // The stay of a reservation is cancelled with the reservation, whose page is linked from the guest's name.
-  if (element.hasAttribute("data-no-guest") && bar?.dataset.guest) return false;
   if (state !== "held") return true;
   const own = Boolean(bar.dataset.own);
   return element.hasAttribute("data-own") ? own : !(element.hasAttribute("data-not-own") && own);
+}
+
+// Show the reservation of a stay, with the actions of the front desk. The actions return to the board as it is now.
+async function loadPanel(bar) {
+  panel.textContent = bar.dataset.guest;
+  try {
+    const next = encodeURIComponent(location.pathname + location.search);
+    const response = await fetch(`${bar.dataset.panel}?next=${next}`);
+    if (!response.ok || response.redirected) throw new Error(response.status);
+    const content = new DOMParser().parseFromString(await response.text(), "text/html").body.childNodes;
+    if (selected?.bar !== bar) return;
+    panel.replaceChildren(...content);
+    panel.querySelector("a, button")?.focus();
+  } catch {
+    error.textContent = dialog.dataset.requestFailed;
+  }
 }
 
 const DAY_FORMAT = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
@@ -203,10 +218,15 @@ board.addEventListener("click", (event) => {
 dialog.addEventListener("click", (event) => {
   const button = event.target.closest("[data-action]");
   if (button) submit(button);
+  const booking = event.target.closest("[data-booking]");
+  if (booking) {
+    const { check_in: arrival, check_out: departure } = dates();
+    booking.search = new URLSearchParams({ arrival, departure, room: selected.row.dataset.room });
+  }
 });
 // Enter in a field triggers the main action. Without this, it would submit the form, which closes the dialog.
 dialog.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || !event.target.matches("input")) return;
+  if (event.key !== "Enter" || !event.target.matches(".hb-fields input")) return;
   event.preventDefault();
   dialog.querySelector(".hb-main:not([hidden])")?.click();
 });

@@ -37,7 +37,13 @@ from reminders.reservations.calendars.ical_parser import (
     ParsedCalendar,
     parse_calendar,
 )
-from reminders.reservations.calendars.matching import EXPECTED_STATUSES, CalendarSource, ReservationFinder
+from reminders.reservations.calendars.matching import (
+    CANNOT_BE_CANCELLED,
+    DATES_ARE_FINAL,
+    EXPECTED_STATUSES,
+    CalendarSource,
+    ReservationFinder,
+)
 from reminders.reservations.calendars.report import CalendarReport
 from reminders.reservations.services import (
     cancel_reservation,
@@ -161,10 +167,7 @@ class EventImporter:
                 if event.nights
                 else self._finder.by_uid(event.uid)
             )
-            if stored is None or stored.status in {
-                ReservationStatus.CANCELLED,
-                ReservationStatus.CHECKED_OUT,
-            }:
+            if stored is None or stored.status in CANNOT_BE_CANCELLED:
                 return "unchanged"
             cancel_reservation(reservation_id=stored.id)
         return "cancelled"
@@ -209,7 +212,8 @@ class EventImporter:
         changes: dict[str, Any] = {"arrival": booking.arrival, "departure": booking.departure}
         if stored.status in {ReservationStatus.CANCELLED, *EXPECTED_STATUSES} - {_status(booking)}:
             changes |= {"status": _status(booking), "status_date": None}
-        if all(getattr(stored, name) == value for name, value in changes.items()):
+        is_equal = all(getattr(stored, name) == value for name, value in changes.items())
+        if is_equal or stored.status in DATES_ARE_FINAL:
             return stored, "unchanged"
         if self._source.room is not None:
             self._exclude_from_closures(self._source.room, (booking.arrival, booking.departure))
@@ -223,7 +227,7 @@ class EventImporter:
 
         If the room is not available, return the reason. Otherwise return None.
         """
-        if stored.stay_id is not None or stored.status == ReservationStatus.CANCELLED:
+        if stored.stay_id is not None or stored.status in {ReservationStatus.CANCELLED, *DATES_ARE_FINAL}:
             return None
         nights = Nights(stored.arrival, stored.departure, limit=stored.nights)
         placement = NewStay(room, stored.arrival, stored.departure, reference=stored.external_id)

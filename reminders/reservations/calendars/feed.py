@@ -29,7 +29,7 @@ RETENTION = timedelta(days=31)
 #: Event titles that channels understand. Airbnb uses the same titles, and hotelagent's import recognizes them.
 _RESERVED, _NOT_AVAILABLE = "Reserved", "Not available"
 #: Reservations with these statuses need a room of their type, even if no room has been assigned yet.
-_TAKES_A_ROOM = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)
+_TAKES_A_ROOM = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY, ReservationStatus.CHECKED_IN)
 
 
 @dataclass(frozen=True, slots=True)

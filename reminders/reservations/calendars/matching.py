@@ -15,6 +15,14 @@ from reminders.reservations.calendars import uids
 
 #: A reservation that is no longer in its calendar is cancelled only if the reservation has one of these statuses.
 EXPECTED_STATUSES = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)
+CANNOT_BE_CANCELLED = (
+    ReservationStatus.CANCELLED,
+    ReservationStatus.CHECKED_IN,
+    ReservationStatus.CHECKED_OUT,
+)
+#: A channel does not know that its guest checked out early or did not arrive. Its dates are ignored afterwards, and the
+#: reservation gets no room, because the hotel may have sold the nights again.
+DATES_ARE_FINAL = (ReservationStatus.CHECKED_OUT, ReservationStatus.NO_SHOW)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import CommandError
 
 from locks.models import Allocation, Room
-from reminders.admin.reservations import guests_of_stays
+from reminders.admin.front_desk.board_guests import guests_of_stays
 from reminders.models import Reservation
 from tenants.models import Hotel
 from tests.reminders.test_import_reservations import errors_of, output_of, run, write_lines
@@ -46,7 +46,7 @@ def test_cloudbeds_export_is_imported_completely_without_options(in_hotel: Hotel
     )
     reservations = stored()
     assert {number: r.status for number, r in reservations.items()} == {
-        "CB0001": "booked", "CB0002": "booked", "CB0003": "checked_out", "CB0004": "cancelled",
+        "CB0001": "booked", "CB0002": "checked_in", "CB0003": "checked_out", "CB0004": "cancelled",
         "CB0005": "no_show", "CB0006": "booked",
     }  # fmt: skip
     assert stays() == {"CB0001": 1, "CB0002": 1, "CB0003": 1, "CB0005": 1, "CB0006": 2}

@@ -34,8 +34,11 @@ def test_room_board_shows_the_guest_with_a_link_to_the_reservation(
 ) -> None:
     page = staff.get(BOARD).content.decode()
     assert 'data-guest="Ana Lima"' in page
-    assert f'data-url="/admin/reminders/reservation/{reservation.pk}/change/"' in page
-    assert staff.get(f"/admin/reminders/reservation/{reservation.pk}/change/").status_code == 200
+    panel = f"/admin/reminders/reservation/{reservation.pk}/panel/"
+    assert f'data-panel="{panel}"' in page
+    assert (
+        f'href="/admin/reminders/reservation/{reservation.pk}/change/"' in staff.get(panel).content.decode()
+    )
 
 
 def test_room_board_hides_guests_from_users_without_the_reservations_scope(

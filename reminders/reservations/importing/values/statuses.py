@@ -13,8 +13,9 @@ from reminders.errors import InvalidFile
 from reminders.models import ReservationStatus
 
 _SEPARATORS = re.compile(r"[\s_\-]+")
-_BOOKED, _CANCELLED, _NO_SHOW, _CHECKED_OUT = (
+_BOOKED, _CHECKED_IN, _CANCELLED, _NO_SHOW, _CHECKED_OUT = (
     ReservationStatus.BOOKED,
+    ReservationStatus.CHECKED_IN,
     ReservationStatus.CANCELLED,
     ReservationStatus.NO_SHOW,
     ReservationStatus.CHECKED_OUT,
@@ -23,7 +24,8 @@ _BOOKED, _CANCELLED, _NO_SHOW, _CHECKED_OUT = (
 #: The status words that are understood in every file.
 #: A profile or the option `--status` can add status words or change the meaning of a status word.
 _WORDS = {
-    _BOOKED: "booked, confirmed, ok, in house, checked in, check in, reserved, guaranteed, due in, due out, arrived",
+    _BOOKED: "booked, confirmed, ok, reserved, guaranteed, due in",
+    _CHECKED_IN: "in house, checked in, check in, due out, arrived",
     _CHECKED_OUT: "check out, checked out, departed",
     _CANCELLED: "canceled, cancelled, canceled by guest, cancelled by guest, cancelled by hotel, cancelled by property",
     _NO_SHOW: "no show, noshow",

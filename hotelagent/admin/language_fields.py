@@ -1,8 +1,10 @@
 """The choice of a language in forms of the admin, by the name that its speakers use."""
 
 from django import forms
+from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from tenants.context import current_hotel
 from tenants.languages import language_choices, language_name
 
 
@@ -29,3 +31,9 @@ def offer_languages(form: forms.ModelForm, *, empty_label: str = "") -> None:  #
         help_text=field.help_text,
         widget=UnfoldAdminSelectWidget,
     )
+
+
+def hotel_language_label() -> str:
+    """Return the label of the choice that stores no language, so that the guest gets the hotel's language."""
+    hotel_language = language_name(current_hotel().language)
+    return _("The hotel's language (%(language)s)") % {"language": hotel_language}

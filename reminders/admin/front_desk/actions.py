@@ -1,0 +1,94 @@
+"""The actions that the front desk can take for a reservation, as buttons and links of admin pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from reminders.front_desk.locked import today as hotel_today
+from reminders.models import Reservation, ReservationStatus
+from tenants.unaudited import unaudited
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A button or a link. If `is_post`, a POST request to `url` acts immediately. Otherwise `url` is a page.
+
+    `name` is the last part of the URL's name, such as `check_in`. `is_main` marks the action that is usually next.
+    """
+
+    name: str
+    label: str | Promise
+    url: str
+    is_post: bool = False
+    is_main: bool = False
+
+
+_LABELS = {
+    "check_in": _("Check in"),
+    "check_out": _("Check out"),
+    "assign_room": _("Assign room"),
+    "move": _("Move to another room"),
+    "dates": _("Change dates"),
+    "no_show": _("No-show"),
+    "cancel": _("Cancel reservation"),
+}
+
+
+@unaudited("The function returns buttons, and no guests.")
+def actions_of(
+    request: HttpRequest, reservation: Reservation, *, has_room: bool | None = None, today: date | None = None
+) -> list[Action]:
+    """Return the actions that the user can take for the reservation, the main action first.
+
+    `has_room` and `today` save queries if the caller already knows them.
+    """
+    scopes: frozenset[str] = getattr(request.user, "scopes", frozenset())
+    if "reservations:write" not in scopes:
+        return []
+    day = today or hotel_today()
+    roomed = reservation.stay_id is not None if has_room is None else has_room
+    names = _names(reservation, roomed=roomed, today=day)
+    may_move = "locks:write" in scopes
+    return [
+        Action(
+            name,
+            label_of(name, reservation),
+            reverse(f"admin:reminders_reservation_{name}", args=[reservation.pk]),
+            is_post=name == "check_in" or (name == "check_out" and reservation.departure <= day),
+            is_main=index == 0,
+        )
+        for index, name in enumerate(names)
+        if may_move or name not in {"assign_room", "move", "dates"}
+    ]
+
+
+def _names(reservation: Reservation, *, roomed: bool, today: date) -> list[str]:
+    status, room = reservation.status, "move" if roomed else "assign_room"
+    if status == ReservationStatus.CHECKED_IN:
+        room_and_dates = [room, "dates"] if reservation.departure > today else ["dates"]
+        can_undo = reservation.status_date == today < reservation.departure
+        return ["check_out", *room_and_dates, *(["reinstate"] if can_undo else [])]
+    if status == ReservationStatus.NO_SHOW:
+        return ["reinstate"] if reservation.departure > today else []
+    if status not in {ReservationStatus.BOOKED, ReservationStatus.INQUIRY}:
+        return []
+    if reservation.departure < today:
+        return ["no_show", "cancel"]
+    if reservation.arrival > today:
+        return [room, "dates", "cancel"]
+    can_check_in = status == ReservationStatus.BOOKED and roomed
+    return [*(["check_in"] if can_check_in else []), room, "dates", "no_show", "cancel"]
+
+
+def label_of(name: str, reservation: Reservation) -> str | Promise:
+    """Return the label of an action, which is also the title of its page."""
+    if name == "reinstate":
+        is_in_house = reservation.status == ReservationStatus.CHECKED_IN
+        return _("Undo check-in") if is_in_house else _("Undo no-show")
+    return _LABELS[name]

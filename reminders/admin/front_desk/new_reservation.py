@@ -1,0 +1,143 @@
+"""The page "New reservation": dates, free rooms by type, and the guest, for a guest at the desk or on the phone."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, override
+
+from hotelagent.admin.language_fields import hotel_language_label, offer_languages
+from hotelagent.admin.sites import hotel_site
+from locks.nights import Nights
+from locks.selectors import availability
+from reminders.admin.front_desk.requests import error_text, require_scopes
+from reminders.admin.front_desk.room_views import chosen_rooms
+from reminders.admin.front_desk.status_views import guest_of
+from reminders.admin.front_desk.widgets import RoomGroup, date_input, room_groups
+from reminders.front_desk.locked import today
+from reminders.front_desk.new_reservations import book_at_front_desk
+from reminders.models import Reservation
+from tenants.context import current_hotel
+from tenants.errors import DomainError
+
+_SOURCES = (
+    gettext_lazy("Walk-in"),
+    gettext_lazy("Phone"),
+    gettext_lazy("E-mail"),
+    gettext_lazy("Website"),
+)
+
+
+def sources() -> list[tuple[str, str]]:
+    """Return the sources of reservations in the hotel's language, so that all clerks store the same words."""
+    with override(current_hotel().language):
+        return [(str(source), str(source)) for source in _SOURCES]
+
+
+class NewReservationForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The dates and the guest of a new reservation. The rooms are chosen on the same page, below the dates."""
+
+    source = forms.ChoiceField(label=gettext_lazy("Source"))
+
+    class Meta:
+        model = Reservation
+        fields = ("arrival", "departure", "adults", "children", "guest_name", "guest_email", "guest_phone",
+                  "language", "country", "source")  # fmt: skip
+        widgets = {"arrival": date_input(), "departure": date_input()}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["source"].choices = sources()  # type: ignore[attr-defined]
+        offer_languages(self, empty_label=hotel_language_label())
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "fd-input"
+            field.widget.attrs.setdefault("autocomplete", "off")
+
+    def nights(self) -> Nights | None:
+        """Return the nights that the form contains, or None if the dates are missing or not valid."""
+        dates = {
+            name: self[name].value() if not self.is_bound else self.cleaned_data.get(name)
+            for name in ("arrival", "departure")
+        }
+        arrival, departure = dates["arrival"], dates["departure"]
+        if arrival is None or departure is None:
+            return None
+        try:
+            return Nights(arrival, departure)
+        except DomainError:
+            return None
+
+
+def new_reservation_view(request: HttpRequest) -> HttpResponse:
+    """Show the page, show the free rooms for other dates, or create the reservation and open its page."""
+    require_scopes(request, "reservations:write", "locks:write")
+    if request.method != "POST":
+        return _page(request, NewReservationForm(initial=_initial(request)))
+    form = NewReservationForm(request.POST)
+    is_valid = form.is_valid()
+    if "save" not in request.POST and "check_in" not in request.POST:
+        return _page(request, form, hides_errors=True)
+    if not is_valid:
+        return _page(request, form, status=422)
+    try:
+        reservation = book_at_front_desk(
+            rooms=chosen_rooms(request), is_arriving="check_in" in request.POST, **form.cleaned_data
+        )
+    except DomainError as error:
+        messages.error(request, error_text(error))
+        return _page(request, form, status=error.status)
+    text = (
+        _("{guest} has checked in.")
+        if "check_in" in request.POST
+        else _("The reservation of {guest} was saved.")
+    )
+    messages.success(request, text.format(guest=guest_of(reservation)))
+    return HttpResponseRedirect(reverse("admin:reminders_reservation_change", args=[reservation.pk]))
+
+
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    """Return the first values of the form. The room board passes the dates and the room in the URL."""
+    arrival = max(_date(request, "arrival") or today(), today())
+    departure = _date(request, "departure") or arrival
+    if departure <= arrival:
+        departure = arrival + timedelta(days=1)
+    return {"arrival": arrival, "departure": departure, "adults": 2, "children": 0}
+
+
+def _date(request: HttpRequest, name: str) -> date | None:
+    """Return a date in the URL. Return None if the date is missing or not valid."""
+    try:
+        found: date | None = forms.DateField(required=False).clean(request.GET.get(name))
+    except forms.ValidationError:
+        return None
+    return found
+
+
+def _page(
+    request: HttpRequest, form: NewReservationForm, *, hides_errors: bool = False, status: int = 200
+) -> HttpResponse:
+    nights = form.nights()
+    chosen = request.POST.getlist("room") or request.GET.getlist("room")
+    groups: list[RoomGroup] = room_groups(availability(nights=nights)) if nights else []
+    return render(
+        request,
+        "reminders/front_desk/new_reservation.html",
+        {
+            **hotel_site.each_context(request),
+            "title": _("New reservation"),
+            "form": form,
+            "hides_errors": hides_errors,
+            "nights": nights,
+            "groups": groups,
+            "chosen": chosen,
+            "arrives_today": nights is not None and nights.check_in == today(),
+        },
+        status=status,
+    )

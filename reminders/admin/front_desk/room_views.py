@@ -1,0 +1,144 @@
+"""The views that assign a room, move a guest to another room, and change the dates of a reservation."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from locks.models import MAX_ROOM_ID
+from reminders.admin.front_desk.requests import page, read_reservation, redirect, require_scopes, run
+from reminders.admin.front_desk.status_views import guest_of
+from reminders.admin.front_desk.widgets import date_input, room_groups
+from reminders.errors import InvalidReservation, ReservationConflict
+from reminders.front_desk.arrivals import check_in
+from reminders.front_desk.dates import change_dates
+from reminders.front_desk.locked import stays, today
+from reminders.front_desk.rooms import assign_rooms, free_rooms, move_guest, open_nights
+from reminders.models import Reservation, ReservationStatus
+
+_SCOPES = ("reservations:write", "locks:write")
+
+
+class DatesForm(forms.Form):
+    """The dates of a reservation. `version` is the version of the reservation that the page showed."""
+
+    arrival = forms.DateField(label=_("Arrival"), widget=date_input())
+    departure = forms.DateField(label=_("Departure"), widget=date_input())
+    version = forms.CharField(required=False, widget=forms.HiddenInput)
+
+
+def assign_room_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show the rooms that are free for a reservation without a room, and assign the chosen rooms."""
+    require_scopes(request, *_SCOPES)
+    reservation = read_reservation(pk)
+    if request.method == "POST":
+        if _assign(request, reservation):
+            return redirect(request, pk)
+        reservation.refresh_from_db()
+    return _rooms_page(request, reservation, title=_("Assign room"))
+
+
+def _assign(request: HttpRequest, reservation: Reservation) -> bool:
+    """Assign the chosen rooms, and check the guest in if the user pressed this button. Return whether it succeeded."""
+
+    def assign() -> Reservation:
+        with transaction.atomic():
+            assigned = assign_rooms(
+                reservation_id=reservation.pk,
+                rooms=chosen_rooms(request),
+                version=request.POST.get("version"),
+            )
+            return check_in(reservation_id=assigned.pk) if "check_in" in request.POST else assigned
+
+    def done(changed: Reservation) -> str:
+        if changed.status == ReservationStatus.CHECKED_IN:
+            return _("{guest} has checked in.").format(guest=guest_of(changed))
+        return _("The room was assigned to {guest}.").format(guest=guest_of(changed))
+
+    return run(request, assign, done=done)
+
+
+def move_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show the rooms to which the guest can move, and move the guest to the chosen room."""
+    require_scopes(request, *_SCOPES)
+    reservation = read_reservation(pk)
+    if request.method == "POST":
+        if _move(request, reservation):
+            return redirect(request, pk)
+        reservation.refresh_from_db()
+    return _rooms_page(request, reservation, title=_("Move to another room"))
+
+
+def _move(request: HttpRequest, reservation: Reservation) -> bool:
+    def move() -> Reservation:
+        [room] = chosen_rooms(request, limit=1)
+        return move_guest(
+            reservation_id=reservation.pk,
+            stay_id=_chosen_stay(request),
+            room=room,
+            version=request.POST.get("version"),
+        )
+
+    return run(request, move, done=lambda moved: _("{guest} was moved.").format(guest=guest_of(moved)))
+
+
+def dates_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show the form for the dates of a reservation, and change the dates."""
+    require_scopes(request, *_SCOPES)
+    reservation = read_reservation(pk)
+    dates = {"arrival": reservation.arrival, "departure": reservation.departure}
+    form = DatesForm(request.POST or None, initial={**dates, "version": reservation.version})
+    if reservation.status == ReservationStatus.CHECKED_IN:
+        form.fields["arrival"].disabled = True
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        version = values.pop("version") or None
+        if run(
+            request,
+            lambda: change_dates(reservation_id=pk, version=version, **values),
+            done=lambda _changed: _("The dates were changed."),
+        ):
+            return redirect(request, pk)
+    return page(request, "dates.html", reservation, title=_("Change dates"), form=form)
+
+
+ROOM_PAGES = {"assign_room": assign_room_view, "move": move_view, "dates": dates_view}
+
+
+def chosen_rooms(request: HttpRequest, *, limit: int | None = None) -> list[int]:
+    """Return the ids of the rooms that the user chose. Raises InvalidReservation if the number of rooms is wrong."""
+    rooms = [
+        int(room) for room in request.POST.getlist("room") if room.isdecimal() and int(room) <= MAX_ROOM_ID
+    ]
+    if not rooms:
+        raise InvalidReservation(_("Choose a room."), errors={"room": [_("Choose a room.")]})
+    return rooms[:limit]
+
+
+def _chosen_stay(request: HttpRequest) -> uuid.UUID:
+    """Return the id of the stay that moves. Raises ReservationConflict if the page had no valid id."""
+    try:
+        return uuid.UUID(request.POST.get("stay", ""))
+    except ValueError:
+        raise ReservationConflict(_("Choose the room that the guest leaves.")) from None
+
+
+def _rooms_page(request: HttpRequest, reservation: Reservation, *, title: Any) -> HttpResponse:
+    current = stays(reservation)
+    return page(
+        request,
+        "rooms.html",
+        reservation,
+        title=title,
+        stays=current,
+        nights=open_nights(reservation),
+        groups=room_groups(free_rooms(reservation)),
+        may_check_in=not current
+        and reservation.status == ReservationStatus.BOOKED
+        and reservation.arrival <= today() <= reservation.departure,
+    )

@@ -1,0 +1,182 @@
+"""Services for guests who arrive, leave or do not appear: check-in, check-out, no-show and their reversal."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import DateRange
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from audit.services import record
+from locks.models import Allocation, AllocationStatus
+from locks.services import cancel_stay, publish_stay_event
+from locks.webhooks.event_types import WebhookEvent
+from reminders import events
+from reminders.errors import ReservationStateError
+from reminders.front_desk.locked import lock, room_numbers, stays, today
+from reminders.models import Reservation, ReservationStatus
+from reminders.planning.replan import schedule_replan_of_other_stays
+from reminders.reservations.changes import Change, update_reservations
+
+_ONE_DAY = timedelta(days=1)
+_FORGOTTEN_AFTER = timedelta(days=7)
+
+
+def check_in(*, reservation_id: uuid.UUID) -> Reservation:
+    """Record that the guest has checked in, and return the reservation.
+
+    A guest can check in from the arrival date until the departure date. The reservation must have a room, and the
+    previous guest of the room must have checked out. Raises ReservationNotFound or ReservationStateError.
+    """
+    with transaction.atomic():
+        stored = lock(reservation_id, statuses={ReservationStatus.BOOKED})
+        rooms = check_arrival(stored)
+        _change_status(stored, ReservationStatus.CHECKED_IN)
+        publish_check_in(stored, rooms)
+    return stored
+
+
+def check_out(*, reservation_id: uuid.UUID) -> Reservation:
+    """Record that the guest has checked out, and return the reservation.
+
+    If the guest leaves before the departure date, the departure date becomes today, and the remaining nights are free.
+    A guest who leaves on the arrival date has no night in the room: the reservation keeps one night, which is the
+    minimum, and loses its room. Raises ReservationNotFound or ReservationStateError.
+    """
+    with transaction.atomic():
+        stored = lock(reservation_id, statuses={ReservationStatus.CHECKED_IN})
+        rooms, departed_on, booked_until = stays(stored), today(), stored.departure
+        publish_stay_event(WebhookEvent.STAY_CHECKED_OUT, [stay.id for stay in rooms])
+        if departed_on <= stored.arrival:
+            for stay in rooms:
+                cancel_stay(stay.id)
+            stored.stay_id = None
+        _change_status(
+            stored,
+            ReservationStatus.CHECKED_OUT,
+            departure=min(stored.departure, max(departed_on, stored.arrival + _ONE_DAY)),
+        )
+        record(
+            events.GUEST_CHECKED_OUT,
+            subject=("reservation", stored.id),
+            number=stored.external_id,
+            room=room_numbers(rooms),
+            departure=stored.departure,
+            from_departure=booked_until,
+        )
+    return stored
+
+
+def mark_no_show(*, reservation_id: uuid.UUID) -> Reservation:
+    """Record that the guest did not arrive, and return the reservation.
+
+    The rooms are free from today. Nights before today stay occupied, because they can't be sold any more. Scheduled
+    reminders are cancelled. Raises ReservationNotFound. Raises ReservationStateError before the arrival date.
+    """
+    with transaction.atomic():
+        stored = lock(reservation_id, statuses={ReservationStatus.BOOKED, ReservationStatus.INQUIRY})
+        if today() < stored.arrival:
+            raise ReservationStateError(
+                _("The guest is expected on {date}. Cancel the reservation instead.").format(
+                    date=date_format(stored.arrival)
+                ),
+                status_now=stored.status,
+            )
+        _change_status(stored, ReservationStatus.NO_SHOW)
+        record(events.RESERVATION_NO_SHOW, subject=("reservation", stored.id), number=stored.external_id)
+    return stored
+
+
+def reinstate(*, reservation_id: uuid.UUID) -> Reservation:
+    """Change the status back to "booked", and return the reservation. This reverses a check-in or a no-show.
+
+    A no-show whose room is free from today has no room afterwards. Raises ReservationNotFound. Raises
+    ReservationStateError after the departure date, or if the guest checked in before today.
+    """
+    reversible = {ReservationStatus.CHECKED_IN, ReservationStatus.NO_SHOW}
+    with transaction.atomic():
+        stored = lock(reservation_id, statuses=reversible)
+        previous = stored.status
+        if stored.departure <= today():
+            raise ReservationStateError(_("The departure date has passed."), status_now=previous)
+        if previous == ReservationStatus.CHECKED_IN and stored.status_date != today():
+            raise ReservationStateError(
+                _("A check-in can be reversed only on the same day. Check the guest out instead."),
+                status_now=previous,
+            )
+        if previous == ReservationStatus.NO_SHOW:
+            for stay in stays(stored):
+                cancel_stay(stay.id)
+            stored.stay_id = None
+        _change_status(stored, ReservationStatus.BOOKED)
+        record(
+            events.RESERVATION_REINSTATED,
+            subject=("reservation", stored.id),
+            number=stored.external_id,
+            was=previous,
+        )
+    return stored
+
+
+def publish_check_in(stored: Reservation, rooms: list[Allocation]) -> None:
+    """Record the check-in of a guest, and create the webhook deliveries. Runs in the caller's transaction."""
+    publish_stay_event(WebhookEvent.STAY_CHECKED_IN, [stay.id for stay in rooms])
+    record(
+        events.GUEST_CHECKED_IN,
+        subject=("reservation", stored.id),
+        number=stored.external_id,
+        room=room_numbers(rooms),
+    )
+
+
+def check_arrival(stored: Reservation) -> list[Allocation]:
+    """Return the stays of a reservation whose guest can check in. Raises ReservationStateError if the guest can't."""
+    if today() < stored.arrival:
+        raise ReservationStateError(
+            _(
+                "Check-in is possible from the arrival date, {date}. If the guest is early, change the dates first."
+            ).format(date=date_format(stored.arrival)),
+            status_now=stored.status,
+        )
+    if today() > stored.departure:
+        raise ReservationStateError(_("The departure date has passed."), status_now=stored.status)
+    rooms = stays(stored)
+    if not rooms:
+        raise ReservationStateError(_("Assign a room before the check-in."), status_now=stored.status)
+    if previous := _previous_guest(stored, rooms):
+        raise ReservationStateError(
+            _("The previous guest of the room has not checked out (reservation {number}).").format(
+                number=previous
+            ),
+            status_now=stored.status,
+        )
+    return rooms
+
+
+def _previous_guest(stored: Reservation, rooms: list[Allocation]) -> str | None:
+    """Return the number of another reservation whose guest is still in one of the rooms, or None.
+
+    Stays that ended more than a week ago are ignored: the front desk forgot to record their check-out.
+    """
+    recent = Allocation.objects.filter(
+        nights__overlap=DateRange(today() - _FORGOTTEN_AFTER, today() + _ONE_DAY),
+        room__in=[stay.room_id for stay in rooms],
+        status=AllocationStatus.CONFIRMED,
+    ).exclude(id__in=[stay.id for stay in rooms])
+    in_house = Reservation.objects.filter(status=ReservationStatus.CHECKED_IN).exclude(id=stored.id)
+    in_these_rooms = Q(stay__in=recent.values("id")) | Q(id__in=recent.values("group_id"))
+    return in_house.filter(in_these_rooms).values_list("external_id", flat=True).first()
+
+
+def _change_status(stored: Reservation, status: ReservationStatus, *, departure: date | None = None) -> None:
+    fields: dict[str, Any] = {"status": status, "status_date": today()}
+    if departure is not None and departure != stored.departure:
+        fields["departure"] = departure
+    update_reservations([Change(stored, fields, at=timezone.now())])
+    schedule_replan_of_other_stays(stored, addresses=[stored.guest_email])

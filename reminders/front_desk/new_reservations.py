@@ -1,0 +1,45 @@
+"""The service that creates a reservation at the front desk: a guest without a booking, or a guest on the phone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from locks.nights import Nights
+from reminders.errors import InvalidReservation
+from reminders.front_desk.arrivals import check_arrival, publish_check_in
+from reminders.front_desk.locked import today
+from reminders.front_desk.numbers import free_numbers
+from reminders.front_desk.rooms import occupy_rooms
+from reminders.models import Reservation, ReservationStatus
+from reminders.reservations.services import ReservationFields, create_reservation
+
+
+def book_at_front_desk(
+    *, rooms: Sequence[int], is_arriving: bool = False, **fields: Unpack[ReservationFields]
+) -> Reservation:
+    """Create a reservation with a number of the hotel, give it the rooms with these ids, and return the reservation.
+
+    If `is_arriving`, the guest is checked in. All happens in one transaction, so either the reservation has its rooms
+    or nothing is stored. Raises InvalidReservation or ReservationStateError. Raises the errors of
+    `locks.services.acquire_hold`, such as RoomUnavailable.
+    """
+    arrival, departure = fields["arrival"], fields["departure"]
+    Nights(arrival, departure)
+    if arrival < today():
+        text = _("The arrival date is in the past.")
+        raise InvalidReservation(text, errors={"arrival": [text]})
+    status = ReservationStatus.CHECKED_IN if is_arriving else ReservationStatus.BOOKED
+    own_fields: ReservationFields = {"status": status, "booked_on": today(), "status_date": today()}
+    with transaction.atomic():
+        reservation = create_reservation(
+            numbers=free_numbers(today()),
+            **(fields | own_fields),
+        )
+        occupy_rooms(reservation, rooms)
+        if is_arriving:
+            publish_check_in(reservation, check_arrival(reservation))
+    return reservation
