@@ -1,4 +1,4 @@
-"""Test of the alert rules with promtool, the command-line tool of Prometheus."""
+"""Test of the alert rules and of the service level objectives with promtool, the command-line tool of Prometheus."""
 
 import shutil
 import subprocess
@@ -15,7 +15,10 @@ def test_alert_rules_are_valid_and_pass_their_own_tests() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         servers.skip_or_fail_in_ci("promtool (in Debian's package prometheus)")
-    for arguments in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]):
+    for arguments in (
+        ["check", "rules", "alerts.yml", "slo.yml"],
+        ["test", "rules", "alerts_test.yml", "slo_test.yml"],
+    ):
         done = subprocess.run(
             [str(promtool), *arguments], cwd=FOLDER, capture_output=True, text=True, check=False
         )
