@@ -1,7 +1,7 @@
 # Everything that these targets create is in .hotelagent. Nothing else on this machine changes, except that the targets
 # for tests install PgBouncer if they are run by root on Debian.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint api-lint bench chaos isolation replay clean requirements vulnerabilities sbom install tools
+.PHONY: help run test pages lint api-lint bench chaos isolation replay clean requirements vulnerabilities sbom install tools
 
 HOME_FOLDER := .hotelagent
 PY := $(HOME_FOLDER)/venv/bin/python
@@ -22,6 +22,9 @@ run: install ## Set up and run everything, with two demonstration hotels, on htt
 # Three processes on two cores, because a test often waits for a process, a socket or a timer.
 test: install tools ## Run the tests (ARGS="tests/locks -k overlap" selects some, PG_BIN=/usr/lib/postgresql/15/bin uses that PostgreSQL)
 	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 3 --dist loadfile --no-loadscope-reorder) $(ARGS)
+
+pages: install ## Open every page of both admins in a browser: width on a phone, landmarks, rules of axe (minutes)
+	@PAGES=all $(PY) -m pytest tests/pages -n 2 $(ARGS)
 
 lint: install ## Check style, types and the SQL of migrations
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && $(PY) manage.py lint_migrations

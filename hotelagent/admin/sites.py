@@ -78,6 +78,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
             # The colours are defined in admin.css, because the Content-Security-Policy forbids unfold's style element.
             "colors": None,
             "styles": [static(name) for name in self.stylesheets],
+            "scripts": [static("hotelagent/admin.js")],
             "site_symbol": self.symbol,
             "site_favicons": [
                 {"href": static("hotelagent/icon.svg"), "rel": "icon", "type": "image/svg+xml"}

@@ -77,6 +77,15 @@ _PATTERNS = (
         re.compile(r"(?<![\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+"),
         REDACTED,
     ),
+    # Signatures and tokens of 256 bits in base64 that are the last part of a URL's path, as in unsubscribe links.
+    # The second alternative matches Django's tokens in links that set a password.
+    (
+        ("/",),
+        re.compile(
+            r"(?P<keep>/(?:[0-9a-f]{32}\.)?)(?:(?=[\w-]{0,42}\d)[\w-]{43}|[0-9a-z]{6,7}-[0-9a-f]{32,64})(?![\w-])"
+        ),
+        rf"\g<keep>{REDACTED}",
+    ),
     # International bank account numbers (IBANs), with or without separators.
     ((), re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}\b"), REDACTED),
 )

@@ -228,7 +228,7 @@ def _problem_response(problem: Problem) -> dict[str, Any]:
     value = {
         "type": problem.type,
         "title": str(problem.title),
-        "status": problem.status,
+        "status": int(problem.status),
         "detail": str(problem.explanation),
         "request_id": "01a203e7-7538-7000-b926-fbd8a9dddc9d",
     }

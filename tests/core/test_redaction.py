@@ -57,6 +57,11 @@ def test_card_numbers_account_numbers_and_keys_are_redacted(secret: str, text: s
         ),
         ("GET /guests?name=ana", f"GET /guests?{REDACTED}"),
         ("to ana@hotel.example", f"to {REDACTED}"),
+        (
+            "GET /unsubscribe/01a22a7900587001948ac97462a6ea88.Nu_E8CZ0Abb54EuGnbBNDEBcAGDlgA2UB4TPTYZPTwE/",
+            f"GET /unsubscribe/01a22a7900587001948ac97462a6ea88.{REDACTED}/",
+        ),
+        ("GET /reset/Mg/c8k2fz-0123456789abcdef0123456789abcdef/", f"GET /reset/Mg/{REDACTED}/"),
         ("ha_ab12_secret-part", REDACTED),
         ("call +34 600 12 34 56", f"call {REDACTED}"),
         ("call +34 (6)001.23", f"call {REDACTED}"),

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from django.test import Client
 from django.urls import clear_url_caches
 
@@ -128,3 +129,10 @@ def test_schema_introduction_and_tags_describe_the_api_of_the_requested_host(hot
         assert {tag["name"] for tag in document["tags"]} == used
     assert "Book a room" in documents[HOST]["info"]["description"]
     assert "Book a room" not in documents["localhost"]["info"]["description"]
+
+
+@pytest.mark.parametrize("host", [HOST, "localhost"])
+def test_schema_as_yaml_equals_the_schema_as_json(hotel: Hotel, host: str) -> None:
+    response = Client(SERVER_NAME=host).get("/api/schema/")
+    assert response.headers["Content-Type"].startswith("application/vnd.oai.openapi")
+    assert yaml.safe_load(response.content) == schema_of(host)
