@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter
+
 #: The member `components/headers` of the OpenAPI schema.
 COMPONENTS: dict[str, dict[str, Any]] = {
     "X-Request-ID": {
@@ -54,6 +56,12 @@ COMPONENTS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
+#: The parameters of operations whose work continues after the response 202, for `extend_schema`.
+LOCATION_OF_JOB = OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[202])
+JOB_HEADERS = (
+    LOCATION_OF_JOB,
+    OpenApiParameter("Retry-After", int, OpenApiParameter.HEADER, response=[202]),
+)
 #: Statuses of responses that were sent before the requests of the client were counted.
 _UNCOUNTED = {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE}
 _WITH_RETRY_AFTER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}

@@ -10,7 +10,7 @@ from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hotelagent.rest.conditional import IF_MATCH, PRECONDITION_FAILED
+from hotelagent.rest.conditional import ETAG, IF_MATCH, PRECONDITION_FAILED, version_of
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictMixin, StrictSerializer
@@ -183,6 +183,7 @@ class RotateSecretView(IdempotentMixin, HotelAPIView):
 
     @extend_schema(
         operation_id="rotateWebhookSecret",
+        parameters=[ETAG],
         request=RotateWebhookSecretSerializer,
         responses={200: WebhookWithSecretSerializer, **problem_responses(_NOT_FOUND)},
     )
@@ -201,4 +202,7 @@ class RotateSecretView(IdempotentMixin, HotelAPIView):
 
 
 def _response_with_secret(webhook: Webhook, secret: str, *, status_code: int) -> Response:
-    return Response({**WebhookSerializer(webhook).data, "secret": secret}, status=status_code)
+    body: Any = WebhookSerializer(webhook).data
+    # The version is that of the webhook without its secret, as in the responses that do not contain the secret.
+    headers = {"ETag": f'"{version_of(body)}"'}
+    return Response({**body, "secret": secret}, status=status_code, headers=headers)

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 
 from hotelagent.rest.errors import field_errors
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.response_headers import JOB_HEADERS
 from hotelagent.rest.schema import ProblemSerializer, problem_responses
 from hotelagent.rest.views import HotelAPIView
 from reminders.api.imports import ImportSerializer, accepted
@@ -28,6 +29,9 @@ _EXAMPLE = """\
 {"external_id": "WEB-1042", "arrival": "2031-07-01", "departure": "2031-07-04", "guest_name": "Ana Lima"}
 {"external_id": "WEB-1043", "arrival": "2031-07-02", "departure": "2031-07-04", "guest_name": "Bo Chan", "adults": 2}
 """
+
+
+OUTCOMES = [(outcome.value, outcome.value) for outcome in bulk.Outcome]
 
 
 class JSONLinesParser(BaseParser):
@@ -48,14 +52,18 @@ class NDJSONParser(JSONLinesParser):
     media_type = "application/x-ndjson"
 
 
+class RowProblemSerializer(ProblemSerializer):
+    """The problem of one row. The id of the request is in the header `X-Request-ID` of the response."""
+
+    request_id = None  # type: ignore[assignment]
+
+
 class RowResultSerializer(serializers.Serializer[bulk.RowResult]):
     row = serializers.IntegerField(
         help_text="The number of the line in the body. The first line has the number 1."
     )
     external_id = serializers.CharField(help_text="The number in the PMS. Empty if it can't be read.")
-    result = serializers.ChoiceField(
-        source="outcome", choices=[(outcome.value, outcome.value) for outcome in bulk.Outcome]
-    )
+    result = serializers.ChoiceField(source="outcome", choices=OUTCOMES)
     id = serializers.UUIDField(
         source="reservation_id",
         allow_null=True,
@@ -63,16 +71,16 @@ class RowResultSerializer(serializers.Serializer[bulk.RowResult]):
     )
     problem = serializers.SerializerMethodField(help_text="Why the row was rejected. Null if it was stored.")
 
-    @extend_schema_field(ProblemSerializer(allow_null=True))
+    @extend_schema_field(RowProblemSerializer(allow_null=True))
     def get_problem(self, result: bulk.RowResult) -> dict[str, Any] | None:
         return None if result.error is None else _problem(result.error)
 
 
 class BulkResultSerializer(serializers.Serializer[Any]):
     rows = serializers.IntegerField(help_text="The number of rows: the sum of the following four numbers.")
-    created = serializers.IntegerField()
-    updated = serializers.IntegerField()
-    unchanged = serializers.IntegerField()
+    created = serializers.IntegerField(help_text="Reservations that were created.")
+    updated = serializers.IntegerField(help_text="Reservations that were changed.")
+    unchanged = serializers.IntegerField(help_text="Rows that changed nothing.")
     rejected = serializers.IntegerField(help_text="Rows that were not stored. The other rows are stored.")
     results = RowResultSerializer(many=True)
 
@@ -84,7 +92,8 @@ class BulkReservationsView(IdempotentMixin, HotelAPIView):
     parser_classes = [JSONLinesParser, NDJSONParser]
 
     @extend_schema(
-        operation_id="reservations_bulk",
+        operation_id="upsertReservations",
+        parameters=[*JOB_HEADERS],
         request={"application/jsonl": OpenApiTypes.STR, "application/x-ndjson": OpenApiTypes.STR},
         examples=[
             OpenApiExample("Two bookings", value=_EXAMPLE, request_only=True, media_type="application/jsonl")

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.parsers import JSONParser
+from hotelagent.rest.response_headers import JOB_HEADERS
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelAPIView
@@ -104,6 +105,7 @@ class ImportCalendarView(IdempotentMixin, HotelAPIView):
 
     @extend_schema(
         operation_id="importCalendar",
+        parameters=[*JOB_HEADERS],
         request={"application/json": CalendarSerializer, "text/calendar": OpenApiTypes.STR},
         responses={
             200: CalendarReportSerializer,

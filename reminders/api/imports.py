@@ -10,7 +10,7 @@ from typing import Any
 import django_filters
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -30,6 +30,8 @@ RETRY_AFTER = 2
 _STATE_ERROR = problem_responses(
     (409, "Not allowed in the current status (`/problems/file-import-state-error`).")
 )
+KINDS = [(kind.value, kind.label) for kind in RESERVATION_KINDS]
+_RETRY_AFTER = OpenApiParameter("Retry-After", int, OpenApiParameter.HEADER, response=[200])
 _COUNTS = ("created", "updated", "unchanged", "cancelled", "rejected")
 
 
@@ -44,9 +46,7 @@ class ImportCountsSerializer(serializers.Serializer[Any]):
 class ImportSerializer(serializers.ModelSerializer[FileImport]):
     """An import of reservations, with the progress of the worker that runs it."""
 
-    kind = serializers.ChoiceField(
-        choices=[(kind.value, kind.label) for kind in RESERVATION_KINDS], read_only=True
-    )
+    kind = serializers.ChoiceField(choices=KINDS, read_only=True)
     rows = serializers.IntegerField(
         source="total_rows", read_only=True, help_text="The number of rows: lines, or events of a calendar."
     )
@@ -78,7 +78,7 @@ class ImportSerializer(serializers.ModelSerializer[FileImport]):
 
 class ImportFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(choices=ImportStatus.choices)
-    kind = django_filters.ChoiceFilter(choices=[(kind.value, kind.label) for kind in RESERVATION_KINDS])
+    kind = django_filters.ChoiceFilter(choices=KINDS)
 
     class Meta:
         model = FileImport
@@ -94,6 +94,7 @@ class ImportViewSet(
     """
 
     queryset = ReservationImport.objects.all()
+    resource_name = "import"
     serializer_class = ImportSerializer
     filterset_class = ImportFilter
     lookup_value_regex = UUID_REGEX
@@ -106,6 +107,7 @@ class ImportViewSet(
     def get_queryset(self) -> Any:
         return super().get_queryset().defer("content", "problems")
 
+    @extend_schema(parameters=[_RETRY_AFTER])
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Retrieve an import and its progress. While it runs, `Retry-After` says when to ask again."""
         uploaded = self.get_object()
@@ -126,7 +128,7 @@ class ImportViewSet(
         return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(
-        operation_id="imports_problems",
+        operation_id="listImportProblems",
         responses={
             (200, "application/jsonl"): OpenApiResponse(
                 OpenApiTypes.STR,

@@ -81,9 +81,12 @@ class ContactsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
             kind=ContactKind(serializer.validated_data["kind"]),
             value=serializer.validated_data["value"],
         )
-        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        if not is_new:
+            return Response(self.get_serializer(contact).data)
         url = reverse("hotel-contact-detail", args=[hotel_id, contact.pk], request=request)
-        return Response(self.get_serializer(contact).data, status=code, headers={"Location": url})
+        return Response(
+            self.get_serializer(contact).data, status=status.HTTP_201_CREATED, headers={"Location": url}
+        )
 
     @extend_schema(responses={204: None, **problem_responses(
         (404, "`/problems/hotel-not-found` or `/problems/contact-not-found`."))})  # fmt: skip

@@ -13,6 +13,7 @@ from rest_framework.reverse import reverse
 from hotelagent.core.time_zones import validate_time_zone
 from hotelagent.rest.conditional import IF_MATCH, PRECONDITION_FAILED
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.response_headers import LOCATION_OF_JOB
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import EditableMixin, HotelViewSet
@@ -95,6 +96,7 @@ class HotelsViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, Hotel
 
     @extend_schema(
         request=NewHotelSerializer,
+        parameters=[LOCATION_OF_JOB],
         responses={
             202: HotelSerializer,
             **problem_responses((409, "`/problems/slug-conflict` or `/problems/domain-conflict`."),

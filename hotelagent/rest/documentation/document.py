@@ -13,6 +13,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from hotelagent.rest import problems, response_headers
 from hotelagent.rest.documentation import guide
+from hotelagent.rest.documentation.examples import add_examples
 from hotelagent.rest.schema import problem_components
 
 LANGUAGE = "en"
@@ -22,6 +23,10 @@ _PLACEHOLDERS: dict[str, dict[str, Any]] = {
     "#/components/schemas/BlankEnum": {"type": "string", "const": ""},
     "#/components/schemas/NullEnum": {"type": "null"},
 }
+
+
+#: The alternatives with which drf-spectacular and this module describe an empty text.
+_EMPTY_TEXTS = (_PLACEHOLDERS["#/components/schemas/BlankEnum"], {"type": "string", "maxLength": 0})
 
 
 class Host(StrEnum):
@@ -75,6 +80,8 @@ def _document(host: Host, urlconf: str) -> dict[str, Any]:
         if f"#/components/schemas/{name}" not in _PLACEHOLDERS
     }
     document = _without_placeholders(document)
+    for _method, _path, operation in operations_by_id(document).values():
+        add_examples(operation)
     used_tags = {tag for operation in operations(document) for tag in operation["tags"]}
     document["tags"] = guide.tags(used_tags)
     return document
@@ -84,6 +91,16 @@ def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     """Return all operations of the paths and of the webhooks of an OpenAPI document."""
     items = [*document["paths"].values(), *document.get("webhooks", {}).values()]
     return [operation for item in items for method, operation in item.items() if method in _METHODS]
+
+
+def operations_by_id(document: dict[str, Any]) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """Return the method, the path and the description of each operation of the paths, by its operation id."""
+    return {
+        operation["operationId"]: (method, path, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in _METHODS
+    }
 
 
 def _without_placeholders(value: Any) -> Any:
@@ -104,4 +121,7 @@ def _without_placeholders(value: Any) -> Any:
         del result["oneOf"]
     elif alternatives and "default" in alternatives[0]:
         result["default"] = alternatives[0].pop("default")
+    if alternatives and any(alternative in alternatives for alternative in _EMPTY_TEXTS):
+        # An empty text may match a format such as `email` too, which validators need not check.
+        result["anyOf"] = result.pop("oneOf")
     return result
