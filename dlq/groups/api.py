@@ -26,7 +26,7 @@ from dlq.groups.serializers import (
 )
 from dlq.groups.splitting import SplitCondition
 from hotelagent.rest.idempotency import IdempotentMixin
-from hotelagent.rest.pagination import NewestFirstPagination
+from hotelagent.rest.lists.pagination import NewestFirstPagination
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelViewSet

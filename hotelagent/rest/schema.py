@@ -93,7 +93,7 @@ class OperationSchema(AutoSchema):
             verb, *rest = str(super().get_operation_id()).split("_")[::-1]
             return _camel_case(_VERBS.get(verb, verb), *rest[::-1])
         singular, plural = names
-        return _camel_case(_VERBS.get(action, action), plural if action == "list" else singular)
+        return _camel_case(_VERBS.get(action, action), plural if action in {"list", "export"} else singular)
 
     def get_tags(self) -> list[str]:
         """Return the section of the operation, which is also the name of a module in generated clients."""

@@ -1,5 +1,6 @@
 """The REST API of holds, stays and closures: /api/v1/locks/."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.lists.csv_export import CsvExportMixin
 from hotelagent.rest.schema import problem_responses
-from hotelagent.rest.views import UUID_REGEX, HotelViewSet
+from hotelagent.rest.views import UUID_REGEX
 from locks import selectors, services
 from locks.api.serializers import (
     INVALID_DATES,
@@ -51,6 +53,11 @@ _OWNER_PROBLEMS = (
     ),
     _HOLD_EXPIRED,
 )
+#: The columns of the CSV export, and those of the room, whose names begin with `room_`.
+_EXPORTED = (
+    "id", "group", "status", "check_in", "check_out", "fencing_token", "expires_at", "reference", "reason",
+)  # fmt: skip
+_EXPORTED_OF_ROOM = ("number", "room_type")
 
 
 class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -69,9 +76,10 @@ class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields = ["room", "reference", "session"]
 
 
-class HoldViewSet(IdempotentMixin, HotelViewSet):
+class HoldViewSet(IdempotentMixin, CsvExportMixin):
     queryset = Allocation.objects.all()
     resource_name = "hold"
+    export_name = "stays"
     serializer_class = HoldSerializer
     filterset_class = HoldFilter
     lookup_value_regex = UUID_REGEX
@@ -89,6 +97,19 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         holds: Any = [Hold.of([AllocatedRoom.from_allocation(allocation)]) for allocation in page]
         return self.get_paginated_response(HoldSerializer(holds, many=True).data)
+
+    def export_rows(self, instances: Sequence[Allocation]) -> Sequence[dict[str, Any]]:
+        """Return a row for each room. The list returns the rooms of a hold as a list with one element."""
+        holds: Any = [Hold.of([AllocatedRoom.from_allocation(allocation)]) for allocation in instances]
+        rows: Any = HoldSerializer(holds, many=True).data
+        return [
+            {name: value for name, value in row.items() if name in _EXPORTED}
+            | {f"room_{name.removeprefix('room_')}": row["rooms"][0][name] for name in _EXPORTED_OF_ROOM}
+            for row in rows
+        ]
+
+    def export_columns(self) -> Sequence[str]:
+        return [*_EXPORTED, *(f"room_{name.removeprefix('room_')}" for name in _EXPORTED_OF_ROOM)]
 
     @extend_schema(responses={200: HoldSerializer, **problem_responses(_HOLD_NOT_FOUND)})
     def retrieve(self, _request: Request, pk: str) -> Response:

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from hotelagent.rest.conditional import IF_MATCH, PRECONDITION_FAILED
 from hotelagent.rest.idempotency import IdempotentMixin
-from hotelagent.rest.pagination import NewestFirstPagination
+from hotelagent.rest.lists.pagination import NewestFirstPagination
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import EditableMixin, HotelAPIView, HotelViewSet
 from locks import selectors, services

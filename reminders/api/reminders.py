@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.lists.csv_export import CsvExportMixin
 from hotelagent.rest.schema import problem_responses
-from hotelagent.rest.views import HotelViewSet
 from reminders import selectors
 from reminders.api.serializers import ReminderSerializer, SettleReminderSerializer
 from reminders.models import Reminder, ReminderStatus
@@ -38,11 +38,12 @@ class ReminderFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields = ["status", "skip_reason", "arrival"]
 
 
-class ReminderViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
+class ReminderViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, CsvExportMixin):
     """The reminders of the hotel, which are e-mails to guests, including skipped, cancelled and failed reminders."""
 
     queryset = selectors.reminders()
     personal_data = "reminder"
+    export_name = "reminders"
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter
     required_scopes = {"GET": "reminders:read", "POST": "reminders:write"}

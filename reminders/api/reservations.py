@@ -14,8 +14,9 @@ from rest_framework.reverse import reverse
 
 from hotelagent.rest.conditional import ETAG, IF_MATCH, IF_NONE_MATCH, Preconditions
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.lists.csv_export import CsvExportMixin
 from hotelagent.rest.schema import problem_responses
-from hotelagent.rest.views import HotelAPIView, HotelViewSet
+from hotelagent.rest.views import HotelAPIView
 from reminders import selectors
 from reminders.api.serializers import PutReservationSerializer, ReminderSerializer, ReservationSerializer
 from reminders.models import Reservation, ReservationStatus
@@ -41,11 +42,12 @@ class ReservationFilter(django_filters.FilterSet):  # type: ignore[misc]
         return queryset.alias(address=Lower("guest_email")).filter(address=address.lower())
 
 
-class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
+class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, CsvExportMixin):
     """Bookings of the hotel's property management system (PMS)."""
 
     queryset = Reservation.objects.all()
     personal_data = "reservation"
+    export_name = "reservations"
     serializer_class = ReservationSerializer
     filterset_class = ReservationFilter
     required_scopes = {"GET": "reservations:read", "POST": "reservations:write"}

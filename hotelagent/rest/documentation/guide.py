@@ -40,7 +40,9 @@ stop working, and `Link` with the relation `deprecation`, the URL of a page that
 
 ### Lists and values
 Lists are paginated: request the URLs in `next` and `previous` unchanged. Unknown parameters and unknown fields are
-errors. All URLs end with a slash. Times are in UTC (`2031-07-01T14:00:00Z`). Dates are days in the hotel's time zone.
+errors. `GET .../export/` returns all rows of a list as CSV. Responses to GET are compressed with gzip if you send
+`Accept-Encoding: gzip`. All URLs end with a slash. Times are in UTC (`2031-07-01T14:00:00Z`). Dates are days in the
+hotel's time zone.
 """
 
 _HOTEL = """

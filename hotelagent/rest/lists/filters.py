@@ -8,7 +8,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from hotelagent.rest.pagination import NewestFirstPagination
+from hotelagent.rest.lists.pagination import NewestFirstPagination
 
 # The views of REST framework import this module, so an import of GenericViewSet at run time would be circular.
 if TYPE_CHECKING:
@@ -27,7 +27,11 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
         if view.detail:
             return queryset
         filterset = self.get_filterset(request, queryset, view)
-        allowed = {*(filterset.filters if filterset else ()), *_pagination_parameters(view)}
+        allowed = {
+            *(filterset.filters if filterset else ()),
+            *_pagination_parameters(view),
+            *getattr(view, "extra_parameters", ()),
+        }
         if unknown := sorted(request.query_params.keys() - allowed):
             message = _("Unknown parameter. Allowed parameters: %(allowed)s.")
             message %= {"allowed": ", ".join(sorted(allowed))}

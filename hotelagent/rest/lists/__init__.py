@@ -1,0 +1,1 @@
+"""The conventions of lists: filters, pages and the export as CSV."""
