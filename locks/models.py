@@ -94,8 +94,8 @@ class Allocation(models.Model):
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:
-        verbose_name = _("allocation")
-        verbose_name_plural = _("allocations")
+        verbose_name = _("hold or stay")
+        verbose_name_plural = _("holds and stays")
         constraints = [
             # The nights are the first column of the index, because most queries search a hotel's allocations by dates.
             # With the room as the first column, a search by dates takes nine times as long (500 rooms, 200,000 stays).

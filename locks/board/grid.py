@@ -49,7 +49,7 @@ class Bar:
         flags = {
             "before": self.starts_before,
             "after": self.ends_after,
-            "own": self.own,
+            "own": self.own and self.status is AllocationStatus.HELD,
             "in-house": self.guest is not None and self.guest.is_in_house,
             self.status: True,
         }

@@ -110,8 +110,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "allocation",
-                "verbose_name_plural": "allocations",
+                "verbose_name": "hold or stay",
+                "verbose_name_plural": "holds and stays",
                 "indexes": [
                     models.Index(
                         condition=models.Q(("status", "held")),

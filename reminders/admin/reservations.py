@@ -147,6 +147,7 @@ class ReservationAdmin(ChangesAuditedByServices, FrontDeskPages):
     ) -> HttpResponse:
         if _is_cancelled(context.get("original")):
             context |= {"show_save": False, "show_save_and_continue": False}
+        context["show_save_and_add_another"] = False
         context |= {"actions": actions_of(request, context["original"]), "next": request.path}
         page: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return page

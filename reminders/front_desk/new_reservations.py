@@ -8,6 +8,7 @@ from typing import Unpack
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from locks.models import Room
 from locks.nights import Nights
 from reminders.errors import InvalidReservation
 from reminders.front_desk.arrivals import check_arrival, publish_check_in
@@ -33,7 +34,13 @@ def book_at_front_desk(
         text = _("The arrival date is in the past.")
         raise InvalidReservation(text, errors={"arrival": [text]})
     status = ReservationStatus.CHECKED_IN if is_arriving else ReservationStatus.BOOKED
-    own_fields: ReservationFields = {"status": status, "booked_on": today(), "status_date": today()}
+    first_room = Room.objects.filter(id__in=rooms).order_by("id").first()
+    own_fields: ReservationFields = {
+        "status": status,
+        "room_type": first_room.room_type if first_room else "",
+        "booked_on": today(),
+        "status_date": today(),
+    }
     with transaction.atomic():
         reservation = create_reservation(
             numbers=free_numbers(today()),

@@ -114,6 +114,7 @@ def test_admin_names_the_import_as_the_creator_of_imported_stays(
     in_hotel: Hotel, staff: Client, tmp_path: Path
 ) -> None:
     run_import(write_bookings(tmp_path / "bookings.csv", 1))
-    page = staff.get("/admin/locks/allocation/").content.decode()
+    stay = Allocation.objects.get()
+    page = staff.get(f"/admin/locks/allocation/{stay.pk}/change/").content.decode()
     assert "command:import_reservations" not in page
     assert ">Import<" in re.sub(r"\s+", "", page)

@@ -35,7 +35,7 @@ _LABELS = {
     "assign_room": _("Assign room"),
     "move": _("Move to another room"),
     "dates": _("Change dates"),
-    "no_show": _("No-show"),
+    "no_show": _("Mark as no-show"),
     "cancel": _("Cancel reservation"),
 }
 

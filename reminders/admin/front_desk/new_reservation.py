@@ -24,6 +24,7 @@ from reminders.admin.front_desk.widgets import RoomGroup, date_input, room_group
 from reminders.front_desk.locked import today
 from reminders.front_desk.new_reservations import book_at_front_desk
 from reminders.models import Reservation
+from reminders.reservations.importing.values.countries import country_code
 from tenants.context import current_hotel
 from tenants.errors import DomainError
 
@@ -45,20 +46,31 @@ class NewReservationForm(forms.ModelForm):  # type: ignore[type-arg]
     """The dates and the guest of a new reservation. The rooms are chosen on the same page, below the dates."""
 
     source = forms.ChoiceField(label=gettext_lazy("Source"))
+    country = forms.CharField(label=gettext_lazy("Country"), max_length=60, required=False)
 
     class Meta:
         model = Reservation
         fields = ("arrival", "departure", "adults", "children", "guest_name", "guest_email", "guest_phone",
                   "language", "country", "source")  # fmt: skip
+        labels = {"guest_name": gettext_lazy("Name")}
         widgets = {"arrival": date_input(), "departure": date_input()}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["source"].choices = sources()  # type: ignore[attr-defined]
         offer_languages(self, empty_label=hotel_language_label())
+        self.fields["language"].widget = forms.Select(choices=self.fields["language"].choices)  # type: ignore[attr-defined]
         for field in self.fields.values():
             field.widget.attrs["class"] = "fd-input"
             field.widget.attrs.setdefault("autocomplete", "off")
+
+    def clean_country(self) -> str:
+        """Return the ISO 3166 code of the country. Staff can enter a code, or a name in any language."""
+        text: str = self.cleaned_data["country"]
+        code = country_code(text) if text else ""
+        if code is None:
+            raise forms.ValidationError(_("Unknown country. Enter its name or a code such as ESP."))
+        return code
 
     def nights(self) -> Nights | None:
         """Return the nights that the form contains, or None if the dates are missing or not valid."""

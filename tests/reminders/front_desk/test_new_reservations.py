@@ -20,7 +20,7 @@ def test_new_reservation_gets_a_number_a_room_and_its_reminders(rooms: list[int]
     second = book_at_front_desk(rooms=rooms[1:], arrival=day(10), departure=day(12), **GUEST)
     numbers = [f"FD-{day(0):%y%m%d}-1", f"FD-{day(0):%y%m%d}-2"]
     assert [first.external_id, second.external_id] == numbers
-    assert (first.status, first.booked_on) == ("booked", day(0))
+    assert (first.status, first.booked_on, first.room_type) == ("booked", day(0), "double")
     assert occupied(day) == [
         ("101", 10, 12, numbers[0]), ("102", 10, 12, numbers[1]), ("103", 10, 12, numbers[1]),
     ]  # fmt: skip

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 NEW = "/admin/reminders/reservation/add/"
 BOARD = "/admin/locks/room/board/"
 GUEST = {"adults": 2, "children": 0, "guest_name": "Ana Lima", "guest_email": "ana@example.com",
-         "guest_phone": "+34 600 000 000", "language": "es", "country": "ESP", "source": "Walk-in"}  # fmt: skip
+         "guest_phone": "+34 600 000 000", "language": "es", "country": "España", "source": "Walk-in"}  # fmt: skip
 
 
 def url(reservation: Reservation, action: str) -> str:
@@ -66,7 +66,7 @@ def test_walk_in_is_stored_with_the_room_and_checked_in(staff: Client, rooms: li
     assert (reservation.status, reservation.source, reservation.stay.room_id) == (  # type: ignore[union-attr]
         "checked_in", "Walk-in", rooms[1],
     )  # fmt: skip
-    assert Allocation.objects.get().reference == reservation.external_id
+    assert (Allocation.objects.get().reference, reservation.country) == (reservation.external_id, "ESP")
 
 
 def test_room_that_was_taken_meanwhile_is_reported_and_the_form_is_kept(
@@ -87,6 +87,7 @@ def test_room_that_was_taken_meanwhile_is_reported_and_the_form_is_kept(
     ("change", "text"),
     [
         ({"guest_name": ""}, "This field is required."),
+        ({"country": "Atlantis"}, "Unknown country."),
         ({"departure": "2020-01-01"}, "Enter an arrival date and a later departure date"),
         ({"room": []}, "Choose a room."),
         ({"room": ["99999999999999"]}, "Choose a room."),
