@@ -38,6 +38,8 @@ NAMES: dict[str, str | StrPromise] = {
     "tenants.tasks.delete_expired_platform_records": _("the deletion of expired sessions of the platform"),
     "tenants.tasks.delete_expired_records": _("the deletion of expired sessions"),
     "tenants.tasks.delete_old_redeliveries": _("the deletion of old counts of message deliveries"),
+    "tenants.tasks.send_account_notice": _("the e-mail about a change of an account"),
+    "tenants.tasks.send_password_links": _("the e-mail with a link to set a new password"),
     "tenants.tasks.handle_due": _("the processing of scheduled work of several hotels"),
     "tenants.tasks.provision_hotel": _("the creation of a hotel"),
     "tenants.tasks.provision_pending": _("the creation of hotels"),

@@ -117,6 +117,19 @@ def check_redis_certificate(**_kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
+def check_two_factor(**_kwargs: Any) -> list[CheckMessage]:
+    if settings.TWO_FACTOR_FOR_PLATFORM:
+        return []
+    return [
+        checks.Warning(
+            "Staff of the platform can log in without two-factor authentication.",
+            hint="Remove TWO_FACTOR_FOR_PLATFORM=false. Staff set up an authenticator app after their next login.",
+            id="hotelagent.W014",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
 def check_metrics_token(**_kwargs: Any) -> list[CheckMessage]:
     token = settings.METRICS_TOKEN
     if not token or len(token) >= _MIN_TOKEN_LENGTH:

@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from hotelagent.admin import navigation
 from hotelagent.core import logs
 from tenants.context import tenant_or_none
 from tenants.queue import due
@@ -19,8 +20,20 @@ class TenantsConfig(AppConfig):
             roles,
         )
         from tenants.database.instances import install_checks  # noqa: PLC0415 - imports models
+        from tenants.services import notices  # noqa: F401, PLC0415 - registers the receivers
 
         install_checks()
+        navigation.register(
+            navigation.Page(
+                title=_("Login rules"),
+                url_name="admin:login_rules",
+                scope="staff:write",
+                group=navigation.Group.ACCESS,
+                icon="lock_person",
+                order=20,
+                tab_of="admin:tenants_user_changelist",
+            )
+        )
         logs.add_context(tenant_log_field)
         due.register(kind="invitation", task="tenants.tasks.send_invitations")
         due.register(

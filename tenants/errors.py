@@ -189,6 +189,13 @@ class InvalidPassword(DomainError):
     title = _("The password is not valid")
 
 
+class SecondFactorNotSet(DomainError):
+    """The account has no two-factor authentication that could be reset."""
+
+    code = "second-factor-not-set"
+    title = _("Two-factor authentication is not set up")
+
+
 class UsernameConflict(DomainError):
     """Another account has this user name. User names are not case-sensitive."""
 

@@ -72,6 +72,19 @@ staff_activation_changed = Signal()
 # The receivers in each app erase the person from the records of the app.
 staff_erased = Signal()
 
+# Signal that the second factor of an account changed. `change` is `enabled`, `replaced`, `disabled`, `reset` (by an
+# administrator or a command) or `recovery_codes`.
+second_factor_changed = Signal()
+# Signal that the e-mail address of an account changed, with `before`, the old address.
+staff_email_changed = Signal()
+# Signal that a link to set a new password was sent to the account's address.
+password_link_sent = Signal()
+# Signal that a member of staff ended `count` sessions of the own account.
+staff_sessions_ended = Signal()
+# Signals that a wrong code was entered in the second step of a login, and that a user could not confirm the identity.
+login_code_failed = Signal()
+confirmation_failed = Signal()
+
 # Signals about an API key, sent in the context of the key's tenant with the argument `key`.
 api_key_created = Signal()
 api_key_revoked = Signal()

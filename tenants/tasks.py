@@ -6,11 +6,17 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from tenants.access import cleanup, invitations
+from hotelagent.rest.throttling import ClientThrottle, Rate
+from tenants.access import account_mail, cleanup, invitations
+from tenants.access.account_mail import Notice
 from tenants.lifecycle import provisioning
-from tenants.models import Hotel, HotelStatus, Redelivery
+from tenants.models import Hotel, HotelStatus, Redelivery, User
 from tenants.queue import dispatch, due
 from tenants.queue.celery_task import HotelTask
+from tenants.services import account
+
+#: The maximum rate of links to set a new password that an account receives.
+LINK_RATE = Rate(requests=3, seconds=3600)
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.tick")
@@ -67,6 +73,31 @@ def send_invitations(ids: list[str]) -> None:
 def delete_expired_platform_records() -> int:
     """Delete expired sessions, stored responses and invitations of the platform. Return the number of deleted rows."""
     return cleanup.delete_expired_records() + invitations.delete_expired_invitations()
+
+
+@shared_task(base=HotelTask, name="tenants.tasks.send_password_links")
+def send_password_links(sealed_name: str) -> int:
+    """Send links to set a new password to the account with this user name or e-mail address.
+
+    An account receives three links in an hour at most. Return the number of sent e-mails.
+    """
+    name = account_mail.unseal(sealed_name)["name"]
+    return account.send_password_links(name, is_allowed=_may_receive_link)
+
+
+def _may_receive_link(user: User) -> bool:
+    result = ClientThrottle.check(policy="link-account", client=f"link-account {user.pk}", rate=LINK_RATE)
+    return result is None or result.allowed
+
+
+@shared_task(base=HotelTask, name="tenants.tasks.send_account_notice")
+def send_account_notice(user_id: str, kind: str, at: str, sealed_details: str) -> None:
+    """Tell a member of staff by e-mail that credentials of the account have changed."""
+    user = User.objects.filter(pk=UUID(user_id)).first()
+    details = account_mail.unseal(sealed_details)
+    notice = Notice(kind=kind, at=datetime.datetime.fromisoformat(at), **details)
+    if user is not None and (notice.address or user.email):
+        account_mail.build_notice(user, notice).send()
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.delete_old_redeliveries")

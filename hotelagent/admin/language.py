@@ -13,7 +13,8 @@ from django.views.decorators.http import require_POST
 #: Messages from the library unfold, which has no translations. Our catalogue contains the Spanish translations.
 UNFOLD_MESSAGES = (
     _("Add new item"), _("Add row"), _("Apply Filters"), _("Click to cancel"), _("Collapse"), _("Dark"),
-    _("Date from"), _("Date to"), _("Edit"), _("Expand row"), _("False"), _("Filters"), _("General"), _("Go back"),
+    _("Date from"), _("Date to"), _("Edit"), _("Expand row"), _("False"), _("Filters"),
+    _("Forgotten your password or username?"), _("General"), _("Go back"),
     _("Light"), _("More actions"), _("New"), _("Next"), _("Previous"), _("Reset filters"), _("Return to site"),
     _("Run"), _("Select action"), _("Select action to run"), _("Select all rows"), _("Select record"),
     _("Select value"), _("Submit"), _("System"), _("This item will be deleted."), _("To"),

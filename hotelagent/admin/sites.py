@@ -4,7 +4,7 @@ Both are named `admin`, so the same URL names work on both sites.
 """
 
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any, ClassVar
 
 from django.contrib.auth.views import PasswordChangeView
@@ -12,14 +12,19 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseRedirect
 from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from unfold.sites import UnfoldAdminSite
 
 from hotelagent.admin import dashboard, navigation
+from hotelagent.admin.account import login_steps, pages, password_links
+from hotelagent.admin.account.limits import password_attempt
+from hotelagent.admin.account.login_rules import login_rules
+from hotelagent.admin.account.passwords import OwnPasswordForm
 from hotelagent.admin.language import set_language
-from hotelagent.admin.login import login_attempt
 from hotelagent.admin.navigation import Group, Page
-from hotelagent.admin.passwords import OwnPasswordForm
 from tenants.context import current_tenant
 from tenants.signals import permission_denied
 
@@ -39,7 +44,30 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Return Django's admin URLs except "view on site", which would read tables of other admin sites."""
         urls = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
-        return [path("language/", set_language, name="language"), *urls]
+        return [path("language/", set_language, name="language"), *self.account_urls(), *urls]
+
+    def account_urls(self) -> list[URLPattern]:
+        """Return the URLs of the second step of the login, of password links, and of the page "Your account"."""
+
+        def public(view: Callable[..., Any]) -> Callable[..., Any]:
+            return never_cache(sensitive_post_parameters()(partial(_call_with_site, view, self)))
+
+        def own(view: Callable[..., Any]) -> Callable[..., Any]:
+            return self.admin_view(partial(_call_with_site, view, self))
+
+        return [
+            path("login/code/", public(login_steps.code_step), name="login_code"),
+            # The login page of unfold shows the link to this URL if it has this name.
+            path("password-reset/", public(password_links.request_link), name="admin_password_reset"),
+            path("password-reset/sent/", public(password_links.link_sent), name="password_link_sent"),
+            path("password-reset/new/", public(password_links.new_password), name="new_password"),
+            path("account/", own(pages.overview), name="account"),
+            path("account/email/", own(pages.email), name="account_email"),
+            path("account/two-factor/", own(pages.two_factor), name="two_factor"),
+            path("account/two-factor/off/", own(pages.turn_off), name="two_factor_off"),
+            path("account/recovery-codes/", own(pages.recovery_codes), name="recovery_codes"),
+            path("account/sessions/end/", own(pages.end_session), name="end_session"),
+        ]
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         """Return the view with Django's permission check. Each denied request is recorded in the audit trail."""
@@ -57,12 +85,15 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
 
         return update_wrapper(reporting_view, checked_view)
 
+    @method_decorator([never_cache, sensitive_post_parameters()])
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the login page, or check the password unless there were too many attempts."""
         if request.method != "POST":
-            return super().login(request, extra_context)
-        with login_attempt(request) as refusal:
-            return refusal or super().login(request, extra_context)
+            if self.has_permission(request):
+                return HttpResponseRedirect(reverse("admin:index", current_app=self.name))
+            return login_steps.password_step(request, self, extra_context)
+        with password_attempt(request, str(request.POST.get("username", ""))) as refusal:
+            return refusal or login_steps.password_step(request, self, extra_context)
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and getattr(request.user, "is_staff", False))
@@ -86,10 +117,14 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
             "show_languages": True,
             "languages_action": reverse("admin:language"),
             "show_history": False,
+            "account_links": [{"title": _("Your account"), "link": reverse("admin:account")}],
         }
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show the page on which staff change their own password. Unfold's page would not report the change."""
+        """Show the page on which staff change their own password. Unfold's page would not report the change.
+
+        All other sessions of the account end.
+        """
         view = PasswordChangeView.as_view(
             form_class=OwnPasswordForm,
             success_url=reverse("admin:password_change_done", current_app=self.name),
@@ -131,6 +166,10 @@ class HotelSite(BaseSite):
             "site_subheader": _("Back office"),
         }
 
+    def account_urls(self) -> list[URLPattern]:
+        view = self.admin_view(partial(_call_with_site, login_rules, self))
+        return [path("login-rules/", view, name="login_rules"), *super().account_urls()]
+
 
 class PlatformSite(BaseSite):
     """The admin of the platform: hotels, domains, schedules, feature flags and platform staff."""
@@ -146,6 +185,13 @@ class PlatformSite(BaseSite):
             "site_header": "hotelagent",
             "site_subheader": _("Platform"),
         }
+
+
+def _call_with_site(
+    view: Callable[..., Any], site: BaseSite, request: HttpRequest, *args: Any, **kwargs: Any
+) -> Any:
+    request.current_app = site.name
+    return view(request, site, *args, **kwargs)
 
 
 hotel_site = HotelSite(name="admin")

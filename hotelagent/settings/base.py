@@ -78,6 +78,8 @@ MIDDLEWARE = [
     "hotelagent.admin.local_time.HotelTimeZoneMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    # AccountRequirementsMiddleware shows messages, so it comes after MessageMiddleware.
+    "hotelagent.admin.account.requirements.AccountRequirementsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 # ROOT_URLCONF contains the URLs of the platform. For hosts of hotels, HotelMiddleware uses HOTEL_URLCONF.
@@ -125,6 +127,9 @@ PLATFORM_IDLE_MINUTES = env.int("PLATFORM_IDLE_MINUTES", default=30)
 HOTEL_IDLE_MINUTES = env.int("HOTEL_IDLE_MINUTES", default=480)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME = "hotelagent_session"
+PASSWORD_RESET_TIMEOUT = 3600  # seconds for which a link to set a new password is valid
+# Whether staff of the platform must use two-factor authentication. Each hotel decides for its own staff.
+TWO_FACTOR_FOR_PLATFORM = env.bool("TWO_FACTOR_FOR_PLATFORM", default=True)
 CSRF_COOKIE_NAME = "hotelagent_csrf"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"

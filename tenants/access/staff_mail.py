@@ -1,8 +1,9 @@
-"""E-mails to people who work for a hotel, in the layout of the project's other automatic e-mails."""
+"""E-mails to staff of a hotel or of the platform, in the layout of the project's other automatic e-mails."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import get_template
 from django.utils import translation
@@ -10,7 +11,7 @@ from django.utils import translation
 from hotelagent.core.domains import AUTOMATIC_MAIL_HEADERS, encode_address, sender
 from hotelagent.core.text import single_line
 from tenants.context import Tenant
-from tenants.host_routing import public_url
+from tenants.host_routing import base_url, public_url
 
 _COLOUR, _TEXT_COLOUR = "#1f4e5f", "#ffffff"
 
@@ -26,11 +27,11 @@ class Link:
 def build_message(
     *, hotel: Tenant, address: str, subject: str, paragraphs: Iterable[str], link: Link, reason: str
 ) -> EmailMultiAlternatives:
-    """Return an e-mail from the hotel to one address, in the active language.
+    """Return an e-mail from the hotel or the platform to one address, in the active language.
 
     `reason` says at the end of the e-mail why the person receives it.
     """
-    name = single_line(hotel.name)
+    name = single_line(hotel.name or settings.PLATFORM_HOST)
     language = translation.get_language() or hotel.language
     paragraphs = list(paragraphs)
     subject = single_line(subject)
@@ -47,7 +48,7 @@ def build_message(
             "footer_language": language,
             "reason": reason,
             "footer_link": name,
-            "footer_url": public_url(hotel),
+            "footer_url": base_url(settings.PLATFORM_HOST) if hotel.is_platform else public_url(hotel),
         }
     )
     text = "\n\n".join([*paragraphs, f"{link.label}: {link.url}", f"-- \n{reason}"])

@@ -22,6 +22,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from hotelagent.admin.account.reauthentication import require_confirmation
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site, platform_site
@@ -115,6 +116,9 @@ class ApiKeyAdmin(HotelModelAdmin):
         return self.get_fields(request, obj) if obj else ()
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Ask for the user's password before a key is created, because the key stays valid after the session."""
+        if self.has_add_permission(request) and (page := require_confirmation(request, self.admin_site)):
+            return page
         buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
         response: HttpResponse = super().add_view(request, form_url, {**(extra_context or {}), **buttons})
         return response

@@ -7,7 +7,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,6 +18,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
 
 from hotelagent.admin import dashboard
+from hotelagent.admin.account.reauthentication import require_confirmation
 from hotelagent.admin.base import ChangesAuditedByServices, PlatformModelAdmin
 from hotelagent.admin.dashboard import Card
 from hotelagent.admin.navigation import Group
@@ -170,8 +171,11 @@ class HotelAdmin(InvitationMixin, ChangesAuditedByServices, PlatformModelAdmin):
             services.add_domain(hotel_id=form.instance.pk, host=domain.host)
 
     @admin.action(description=_("Suspend the selected hotels"), permissions=["change"])
-    def suspend(self, request: HttpRequest, queryset: QuerySet[Hotel]) -> None:
+    def suspend(self, request: HttpRequest, queryset: QuerySet[Hotel]) -> HttpResponse | None:
+        if page := require_confirmation(request, self.admin_site):
+            return page
         self._change_status(request, queryset, services.suspend_hotel, _("{hotel} was suspended."))
+        return None
 
     @admin.action(description=_("Lift the suspension of the selected hotels"), permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Hotel]) -> None:

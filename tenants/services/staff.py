@@ -10,9 +10,10 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from tenants.context import current_tenant
-from tenants.errors import InvalidPassword, InvalidRole, StaffNotFound, UsernameConflict
+from tenants.errors import InvalidPassword, InvalidRole, SecondFactorNotSet, StaffNotFound, UsernameConflict
 from tenants.models import User
 from tenants.scopes import Role
+from tenants.services.account import delete_sessions, turn_off_second_factor
 from tenants.signals import staff_added, staff_erased, staff_password_set
 
 
@@ -25,7 +26,8 @@ def available_roles() -> list[Role]:
 def create_staff(*, username: str, role: str, full_name: str = "", email: str = "") -> tuple[User, str]:
     """Create a staff account for the current tenant. Return the account and its random password.
 
-    Only the hash of the password is stored, so the password cannot be shown again.
+    Only the hash of the password is stored, so the password cannot be shown again. The user must choose a new password
+    after the first login.
 
     Raises InvalidRole, UsernameConflict.
     """
@@ -41,7 +43,12 @@ def create_staff(*, username: str, role: str, full_name: str = "", email: str = 
     try:
         with transaction.atomic():
             user = User.objects.create_user(
-                username=username, password=password, role=role, full_name=full_name, email=email
+                username=username,
+                password=password,
+                role=role,
+                full_name=full_name,
+                email=email,
+                must_change_password=True,
             )
             staff_added.send(User, user=user)
     except IntegrityError as error:
@@ -53,6 +60,8 @@ def create_staff(*, username: str, role: str, full_name: str = "", email: str = 
 def set_password(*, username: str, password: str) -> User:
     """Set the password of a staff account of the current tenant. All sessions of the account end.
 
+    The user must choose a new password after the login, because the caller knows this password.
+
     Raises StaffNotFound, InvalidPassword.
     """
     with transaction.atomic():
@@ -62,8 +71,24 @@ def set_password(*, username: str, password: str) -> User:
         except ValidationError as error:
             raise InvalidPassword(" ".join(error.messages)) from error
         user.set_password(password)
-        user.save(update_fields=["password"])
+        user.must_change_password = True
+        user.save(update_fields=["password", "must_change_password"])
         staff_password_set.send(User, user=user)
+    return user
+
+
+def reset_second_factor(*, username: str) -> User:
+    """Turn off two-factor authentication for an account whose user lost the phone. All sessions of the account end.
+
+    Raises StaffNotFound, SecondFactorNotSet.
+    """
+    with transaction.atomic():
+        user = _find(User.objects.select_for_update(), username)
+        if not user.has_second_factor:
+            raise SecondFactorNotSet(
+                _("{username} has no two-factor authentication.").format(username=user.username)
+            )
+        turn_off_second_factor(user, by_administrator=True)
     return user
 
 
@@ -96,6 +121,8 @@ def erase_staff(*, user_id: UUID) -> User:
         user.full_name = user.email = ""
         user.is_active = False
         user.set_unusable_password()
+        user.totp_secret, user.recovery_codes = None, b""
         user.save()
+        delete_sessions(user)
         staff_erased.send(User, user=user, username=username, email=email)
     return user

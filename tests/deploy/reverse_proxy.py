@@ -83,16 +83,15 @@ class Browser:
         return response.status, dict(response.getheaders()), text
 
     def log_in(self, username: str, password: str) -> tuple[int, dict[str, str], str]:
-        _status, _headers, page = self.request("GET", "/admin/login/")
+        form = {"username": username, "password": password, "next": "/admin/"}
+        return self.submit("/admin/login/", form)
+
+    def submit(self, path: str, form: dict[str, Any]) -> tuple[int, dict[str, str], str]:
+        """Open the page at the path, and send the form with the page's token against cross-site request forgery."""
+        _status, _headers, page = self.request("GET", path)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         assert token, page
-        form = {
-            "username": username,
-            "password": password,
-            "next": "/admin/",
-            "csrfmiddlewaretoken": token[1],
-        }
-        return self.request("POST", "/admin/login/", form)
+        return self.request("POST", path, {**form, "csrfmiddlewaretoken": token[1]})
 
 
 class _LoopbackConnection(http.client.HTTPSConnection):

@@ -4,6 +4,7 @@ The SQL statements, environment variables and commands are taken from the sectio
 Only the installation of packages is skipped.
 """
 
+import base64
 import os
 import re
 import secrets
@@ -28,6 +29,7 @@ from tests.certificates import Certificate
 from tests.deploy.reverse_proxy import Browser, ReverseProxy
 from tests.embedded import checkout as checkouts
 from tests.programs import run_python
+from tests.tenants.access.accounts import code_at
 
 pytestmark = [pytest.mark.pooler, pytest.mark.timeout(300)]
 
@@ -186,6 +188,22 @@ def test_ten_lines_of_the_readme_name_all_required_environment_variables() -> No
     assert set(required) <= variables().keys()
 
 
+def complete_account(browser: Browser, password: str) -> None:
+    """Choose a new password and set up two-factor authentication, which production requires after the first login."""
+    assert browser.request("GET", "/admin/")[1]["Location"] == "/admin/password_change/"
+    new_password = secrets.token_urlsafe(16)
+    form = {"old_password": password, "new_password1": new_password, "new_password2": new_password}
+    assert browser.submit("/admin/password_change/", form)[0] == 302
+    assert browser.request("GET", "/admin/")[1]["Location"] == "/admin/account/two-factor/"
+    _status, _headers, page = browser.request("GET", "/admin/account/two-factor/")
+    secret = re.search(r'id="secret">([A-Z2-7 ]+)<', page)
+    assert secret, page
+    code = code_at(secret=base64.b32decode(secret[1].replace(" ", "")))
+    status, _headers, page = browser.submit("/admin/account/two-factor/", {"code": code})
+    assert status == 200
+    assert len(re.findall(r"<li>[a-z2-9-]{14}</li>", page)) == 10, page
+
+
 def test_deployment_by_the_ten_lines_of_the_readme_lets_staff_log_in(
     deployment: Deployment,
 ) -> None:
@@ -204,8 +222,10 @@ def test_deployment_by_the_ten_lines_of_the_readme_lets_staff_log_in(
         browser = deployment.browser()
         wait_until_ready(browser, deployment)
         [created] = [done for command, done in output.items() if "create_staff" in command]
-        status, headers, page = browser.log_in("you", created.stdout.strip())
+        password = created.stdout.strip()
+        status, headers, page = browser.log_in("you", password)
         assert (status, headers.get("Location")) == (302, "/admin/"), f"{page}\n{deployment.logs()}"
+        complete_account(browser, password)
         status, _headers, page = browser.request("GET", "/admin/")
         assert status == 200, deployment.logs()
         styles = re.findall(r'href="(/static/[^"]+\.css)"', page)

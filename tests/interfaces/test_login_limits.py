@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from audit.models import Event
-from hotelagent.admin import login
+from hotelagent.admin.account import limits
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
@@ -17,7 +17,7 @@ from tests.interfaces.conftest import HOST, OTHER_HOST, PASSWORD
 
 pytestmark = pytest.mark.django_db
 ADDRESS_LIMIT, PAIR_LIMIT, NAME_LIMIT = (
-    rate.requests for rate in (login.ADDRESS_RATE, login.PAIR_RATE, login.NAME_RATE)
+    rate.requests for rate in (limits.ADDRESS_RATE, limits.PAIR_RATE, limits.NAME_RATE)
 )
 
 
@@ -113,9 +113,9 @@ def test_throttled_attempts_are_recorded_once(hotel: Hotel, hashed: type[Countin
 def test_login_is_refused_while_all_slots_are_busy_and_allowed_afterwards(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slots = threading.BoundedSemaphore(login.MAX_CONCURRENT)
-    monkeypatch.setattr(login, "_slots", slots)
-    for _ in range(login.MAX_CONCURRENT):
+    slots = threading.BoundedSemaphore(limits.MAX_CONCURRENT)
+    monkeypatch.setattr(limits, "_slots", slots)
+    for _ in range(limits.MAX_CONCURRENT):
         slots.acquire()
     assert_throttled(log_in("rosa"))
     slots.release()

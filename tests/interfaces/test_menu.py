@@ -68,7 +68,7 @@ def test_pages_that_share_a_menu_item_are_tabs_of_each_other(staff: Client) -> N
 
 
 def test_page_that_is_the_only_page_of_its_menu_item_has_no_tabs(staff: Client) -> None:
-    assert staff.get("/admin/tenants/user/").context["page_tabs"] == []
+    assert staff.get("/admin/tenants/apikey/").context["page_tabs"] == []
 
 
 def test_start_page_is_marked_in_the_menu_on_the_start_page_only(staff: Client) -> None:

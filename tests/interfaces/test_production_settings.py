@@ -144,6 +144,12 @@ def test_command_without_a_required_package_names_the_package_without_a_tracebac
     assert "requirements/production.txt" in done.stderr
 
 
+def test_check_warns_if_staff_of_the_platform_need_no_second_factor() -> None:
+    assert "hotelagent.W014" in run_check(**ENVIRONMENT, TWO_FACTOR_FOR_PLATFORM="false").stderr
+    assert "hotelagent.W014" not in run_check(**ENVIRONMENT).stderr
+    assert print_settings("s.TWO_FACTOR_FOR_PLATFORM", **ENVIRONMENT) == "True"
+
+
 def test_check_without_required_variables_names_the_variables() -> None:
     done = run_check(SECRET_KEY=ENVIRONMENT["SECRET_KEY"])
     assert done.returncode == 1

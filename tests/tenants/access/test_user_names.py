@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 
-from hotelagent.admin import login
+from hotelagent.admin.account import limits
 from hotelagent.core.text import normalize_username
 from tenants.context import hotel_context
 from tenants.errors import StaffNotFound, UsernameConflict
@@ -42,7 +42,7 @@ def test_login_refuses_a_name_that_equals_the_user_name_in_upper_case_only(admin
 
 
 def test_spellings_of_a_user_name_share_one_limit_of_login_attempts(admin: User) -> None:
-    for number in range(login.PAIR_RATE.requests):
+    for number in range(limits.PAIR_RATE.requests):
         assert log_in(["admin", "ADMIN", FULL_WIDTH][number % 3], "wrong") == 200
     assert log_in("Admin") == 429
     assert log_in(DOTLESS) == 200  # the control: another name has another limit
