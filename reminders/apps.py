@@ -65,6 +65,17 @@ class RemindersConfig(AppConfig):
         )
         navigation.register(
             Page(
+                title=_("Sender"),
+                url_name="admin:reminders_sender",
+                scope="reminders:manage",
+                group=Group.EMAILS,
+                icon="outgoing_mail",
+                order=40,
+                tab_of="admin:reminders_rule_changelist",
+            )
+        )
+        navigation.register(
+            Page(
                 title=_("Import reservations"),
                 url_name="admin:reminders_reservationimport_changelist",
                 scope="reservations:write",

@@ -13,6 +13,7 @@ from locks.selectors import today
 from reminders import selectors
 from reminders.day_lists.guests import GuestList, count_guests, list_guests
 from reminders.models import Reservation
+from reminders.setup import cards as _setup_cards  # noqa: F401 - registers the checklist of the start page
 from tenants.signals import personal_data_read
 from tenants.unaudited import unaudited
 

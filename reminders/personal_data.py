@@ -46,6 +46,7 @@ declare_columns("reminders_suppression", masked={"email": mask_email}, kept=("re
 declare_columns("reminders_rule", kept=("name", "anchor", "late_policy", "room_types", "sources", "guests"))
 declare_columns("reminders_template", kept=("language", "subject", "html", "text"))
 declare_columns("reminders_emailbranding", kept=("colour", "logo", "logo_type", "logo_digest"))
+declare_columns("reminders_setupprogress", kept=("confirmed_steps", "skipped_steps"))
 # Masked copies omit linked calendars, because a linked calendar would import bookings of real guests.
 omit_rows("reminders_linkedcalendar")
 # Masked copies omit uploaded files, because the files contain guests' personal data.

@@ -11,3 +11,4 @@ from reminders.admin import (  # noqa: F401
     suppressions,
     templates,
 )
+from reminders.setup import admin as _setup  # noqa: F401

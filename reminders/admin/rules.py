@@ -20,6 +20,8 @@ from hotelagent.admin.sites import hotel_site
 from reminders.admin.templates import TemplateForm
 from reminders.models import FIRST_RULES, Reservation, Rule, Template
 from reminders.planning.replan import schedule_full_replan
+from reminders.setup.services import confirm_step
+from reminders.setup.steps import SetupStep
 
 #: The form checks the same limits as the database's check constraints, to show an error next to the field.
 _MIN_VALUES = {"window_hours": 1, "daily_limit": 1}
@@ -153,6 +155,7 @@ class RuleAdmin(HotelModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
+        confirm_step(SetupStep.RULES)
         schedule_full_replan()
         self.message_user(
             request, _("The rule was saved. Scheduled reminders will be updated within a few minutes.")

@@ -16,9 +16,64 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("locks", "0001_initial"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="SetupProgress",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "confirmed_steps",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20),
+                        blank=True,
+                        default=list,
+                        editable=False,
+                        size=None,
+                    ),
+                ),
+                (
+                    "skipped_steps",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20),
+                        blank=True,
+                        default=list,
+                        editable=False,
+                        size=None,
+                    ),
+                ),
+                ("is_hidden", models.BooleanField(default=False, editable=False)),
+                (
+                    "hotel",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.hotel",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "set-up",
+                "verbose_name_plural": "set-up checklist",
+                "abstract": False,
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("hotel",), name="reminders_setupprogress_hotel", nulls_distinct=False
+                    )
+                ],
+            },
+        ),
         migrations.CreateModel(
             name="EmailBranding",
             fields=[

@@ -16,7 +16,11 @@ from reminders.mail.images import Logo
 from reminders.mail.message_builder import build_test_message
 from reminders.models import EmailBranding, Template
 from reminders.sending.smtp import Transport
+from reminders.setup import events as setup_events
+from reminders.setup.services import confirm_step
+from reminders.setup.steps import SetupStep
 from tenants.context import current_hotel
+from tenants.services import change_reply_address
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _NO_LOGO = {"logo": b"", "logo_type": "", "logo_width": 0, "logo_height": 0, "logo_digest": ""}
@@ -56,11 +60,27 @@ def set_logo(*, logo: Logo | None) -> None:
 def send_test_message(template: Template, *, recipient: str) -> None:
     """Send a member of staff the e-mail that the guest of the newest reservation would get with this template.
 
-    Raises InvalidTemplate, MailRejected, MailDeferred or MailOutcomeUnknown.
+    After the mail server has accepted the message, the set-up step is confirmed. Raises InvalidTemplate, MailRejected,
+    MailDeferred or MailOutcomeUnknown.
     """
     message = build_test_message(template, recipient=recipient, branding=branding_context(current_hotel()))
     with Transport() as transport:
         transport.send(message, before_data=lambda: None)
+    with transaction.atomic():
+        record(
+            setup_events.TEST_EMAIL_SENT,
+            subject=("template", template.pk),
+            rule=template.rule.name,
+            language=template.language,
+        )
+        confirm_step(SetupStep.TEST_EMAIL)
+
+
+def set_reply_address(*, email: str) -> None:
+    """Store the address to which guests' replies are sent. An empty address means that guests cannot reply."""
+    with transaction.atomic():
+        if change_reply_address(current_hotel(), email=email):
+            record(setup_events.REPLY_ADDRESS_CHANGED)
 
 
 def _update(changed: str, **values: Any) -> None:

@@ -64,6 +64,7 @@ MODELS = {
     "audit.logkey": Placement.PLATFORM,
     "audit.auditor": Placement.PLATFORM,
     "audit.savedsearch": Placement.PLATFORM,
+    "reminders.setupprogress": Placement.PLATFORM,
     "dlq.failuresettings": Placement.PLATFORM,
     "dlq.cleanupprogress": Placement.PLATFORM,
     "dlq.failurefigures": Placement.PLATFORM,

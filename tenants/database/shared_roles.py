@@ -18,6 +18,7 @@ HOTEL_PRIVILEGES = {
     "dlq_cleanupprogress": "SELECT, INSERT, UPDATE, DELETE",
     "dlq_failurefigures": "SELECT, INSERT, UPDATE, DELETE",
     "dlq_erasure": "SELECT, INSERT, UPDATE",
+    "reminders_setupprogress": "SELECT, INSERT, UPDATE",
     # The platform sets the feature flags, and every hotel reads them.
     # To evaluate a flag, the package waffle also reads the users and groups for which the flag is enabled.
     "waffle_flag": "SELECT",
@@ -38,6 +39,7 @@ _ROW_OWNER_COLUMNS = {
     "dlq_cleanupprogress": "hotel_id",
     "dlq_failurefigures": "tenant_id",
     "dlq_erasure": "hotel_id",
+    "reminders_setupprogress": "hotel_id",
 }
 
 #: The PostgreSQL roles of Supabase's data API, which makes the schema `public` accessible over HTTP.

@@ -11,9 +11,11 @@ from tenants.services.hotels import (
     update_hosts,
     update_hotel,
 )
+from tenants.services.reply_address import change_reply_address
 
 __all__ = [
     "add_domain",
+    "change_reply_address",
     "create_hotel",
     "invite_manager",
     "register_hotel",

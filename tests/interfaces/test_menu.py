@@ -24,7 +24,7 @@ def menu_of(browser: Client) -> dict[str, list[str]]:
 def test_menu_of_a_manager_is_grouped_by_job_with_the_most_used_pages_first(staff: Client) -> None:
     menu = menu_of(staff)
     assert list(menu) == ["Front desk", "Guests and e-mails", "Problems", "Hotel set-up", "Audit and access"]
-    assert menu["Front desk"][:3] == ["Today", "Room board", "Reservations"]
+    assert menu["Front desk"][:4] == ["Today", "Room board", "New reservation", "Reservations"]
     assert menu["Problems"] == ["Failures"]
     assert menu["Audit and access"][:3] == ["Audit trail", "Staff", "API keys"]
 
@@ -61,7 +61,12 @@ def test_menu_of_the_platform_has_groups_for_hotels_problems_operation_and_acces
 def test_pages_that_share_a_menu_item_are_tabs_of_each_other(staff: Client) -> None:
     for path in ("/admin/reminders/rule/", "/admin/reminders/template/"):
         context = staff.get(path).context
-        assert [tab["title"] for tab in context["page_tabs"]] == ["Rules", "Templates", "E-mail branding"]
+        assert [tab["title"] for tab in context["page_tabs"]] == [
+            "Rules",
+            "Templates",
+            "E-mail branding",
+            "Sender",
+        ]
         assert [tab["link"] for tab in context["page_tabs"] if tab["active"]] == [path]
         items = [item for group in context["sidebar_navigation"] for item in group["items"]]
         assert [item["title"] for item in items if item["active"]] == ["Rules and templates"]

@@ -1,0 +1,79 @@
+"""The steps of the set-up of a hotel. The rows of the hotel prove that a step is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+from uuid import UUID
+
+from django.db.models import Exists
+
+from locks.models import Room
+from reminders.models import EmailBranding, LinkedCalendar, Reservation
+from reminders.setup.models import SetupProgress
+from tenants.context import current_hotel
+from tenants.models import ApiKey, Hotel, User
+
+
+class SetupStep(StrEnum):
+    """The steps in the order of the checklist."""
+
+    ROOMS = "rooms"
+    STAFF = "staff"
+    SENDER = "sender"
+    BRANDING = "branding"
+    RULES = "rules"
+    TEST_EMAIL = "test_email"
+    RESERVATIONS = "reservations"
+    CALENDARS = "calendars"
+    API_KEYS = "api_keys"
+
+
+#: The steps that are done when a manager confirms them, because no other row proves them.
+CONFIRMABLE = frozenset({SetupStep.RULES, SetupStep.TEST_EMAIL})
+
+
+@dataclass(frozen=True, slots=True)
+class SetupState:
+    """Which steps are done and skipped, and whether the managers have hidden the checklist."""
+
+    done: frozenset[SetupStep]
+    skipped: frozenset[SetupStep]
+    is_hidden: bool
+
+    @property
+    def open(self) -> list[SetupStep]:
+        """The steps that are neither done nor skipped."""
+        return [step for step in SetupStep if step not in self.done | self.skipped]
+
+
+def read_state() -> SetupState:
+    """Read the state of the set-up of the current hotel with two queries."""
+    others_than_the_first = User.objects.filter(is_active=True).order_by("id")[1:]
+    facts = (
+        Hotel.objects.filter(pk=cast("UUID", current_hotel().id))
+        .annotate(
+            has_rooms=Exists(Room.objects.all()),
+            has_colleagues=Exists(others_than_the_first),
+            has_branding=Exists(EmailBranding.objects.all()),
+            has_reservations=Exists(Reservation.objects.all()),
+            has_calendars=Exists(LinkedCalendar.objects.all()),
+            has_keys=Exists(ApiKey.objects.all()),
+        )
+        .values()
+        .get()
+    )
+    progress = SetupProgress.objects.read()
+    is_proved = {
+        SetupStep.ROOMS: facts["has_rooms"],
+        SetupStep.STAFF: facts["has_colleagues"],
+        SetupStep.SENDER: bool(facts["email"]),
+        SetupStep.BRANDING: facts["has_branding"],
+        SetupStep.RESERVATIONS: facts["has_reservations"],
+        SetupStep.CALENDARS: facts["has_calendars"],
+        SetupStep.API_KEYS: facts["has_keys"],
+    }
+    done = {step for step in SetupStep if is_proved.get(step, step in progress.confirmed_steps)}
+    skipped = {step for step in SetupStep if step in progress.skipped_steps}
+    return SetupState(frozenset(done), frozenset(skipped - done), progress.is_hidden)
