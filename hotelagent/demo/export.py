@@ -56,4 +56,6 @@ def _status(booking: Booking, *, today: date) -> tuple[str, date | None]:
         return "No-Show", booking.arrival
     if booking.departure < today:
         return "Check-Out", booking.departure
+    if booking.arrival < today:
+        return "In-House", booking.arrival
     return "Confirmed", None

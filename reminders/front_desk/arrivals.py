@@ -15,14 +15,13 @@ from django.utils.translation import gettext as _
 
 from audit.services import record
 from locks.models import Allocation, AllocationStatus
-from locks.services import cancel_stay, publish_stay_event
-from locks.webhooks.event_types import WebhookEvent
+from locks.services import cancel_stay
 from reminders import events
 from reminders.errors import ReservationStateError
 from reminders.front_desk.locked import lock, room_numbers, stays, today
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning.replan import schedule_replan_of_other_stays
-from reminders.reservations.changes import Change, update_reservations
+from reminders.reservations.changes import Change, store_new_version, update_reservations
 
 _ONE_DAY = timedelta(days=1)
 _FORGOTTEN_AFTER = timedelta(days=7)
@@ -38,7 +37,7 @@ def check_in(*, reservation_id: uuid.UUID) -> Reservation:
         stored = lock(reservation_id, statuses={ReservationStatus.BOOKED})
         rooms = check_arrival(stored)
         _change_status(stored, ReservationStatus.CHECKED_IN)
-        publish_check_in(stored, rooms)
+        record_check_in(stored, rooms)
     return stored
 
 
@@ -52,16 +51,17 @@ def check_out(*, reservation_id: uuid.UUID) -> Reservation:
     with transaction.atomic():
         stored = lock(reservation_id, statuses={ReservationStatus.CHECKED_IN})
         rooms, departed_on, booked_until = stays(stored), today(), stored.departure
-        publish_stay_event(WebhookEvent.STAY_CHECKED_OUT, [stay.id for stay in rooms])
-        if departed_on <= stored.arrival:
-            for stay in rooms:
-                cancel_stay(stay.id)
-            stored.stay_id = None
+        earliest = stored.arrival + _ONE_DAY
         _change_status(
             stored,
             ReservationStatus.CHECKED_OUT,
-            departure=min(stored.departure, max(departed_on, stored.arrival + _ONE_DAY)),
+            departure=min(stored.departure, max(departed_on, earliest)),
         )
+        if departed_on < earliest:
+            for stay in rooms:
+                cancel_stay(stay.id)
+            stored.stay_id = None
+            store_new_version(stored)
         record(
             events.GUEST_CHECKED_OUT,
             subject=("reservation", stored.id),
@@ -124,9 +124,8 @@ def reinstate(*, reservation_id: uuid.UUID) -> Reservation:
     return stored
 
 
-def publish_check_in(stored: Reservation, rooms: list[Allocation]) -> None:
-    """Record the check-in of a guest, and create the webhook deliveries. Runs in the caller's transaction."""
-    publish_stay_event(WebhookEvent.STAY_CHECKED_IN, [stay.id for stay in rooms])
+def record_check_in(stored: Reservation, rooms: list[Allocation]) -> None:
+    """Record the check-in of a guest. Runs in the caller's transaction."""
     record(
         events.GUEST_CHECKED_IN,
         subject=("reservation", stored.id),

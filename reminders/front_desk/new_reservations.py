@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from locks.models import Room
 from locks.nights import Nights
 from reminders.errors import InvalidReservation
-from reminders.front_desk.arrivals import check_arrival, publish_check_in
+from reminders.front_desk.arrivals import check_arrival, record_check_in
 from reminders.front_desk.locked import today
 from reminders.front_desk.numbers import free_numbers
 from reminders.front_desk.rooms import occupy_rooms
 from reminders.models import Reservation, ReservationStatus
+from reminders.reservations.arrival_events import publish_arrivals_and_departures
 from reminders.reservations.services import ReservationFields, create_reservation
 
 
@@ -48,5 +49,6 @@ def book_at_front_desk(
         )
         occupy_rooms(reservation, rooms)
         if is_arriving:
-            publish_check_in(reservation, check_arrival(reservation))
+            record_check_in(reservation, check_arrival(reservation))
+            publish_arrivals_and_departures([reservation])
     return reservation

@@ -27,6 +27,7 @@ from reminders.local_time import hotel_time_zone, local_date
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.planner import PlanningResult
+from reminders.reservations.arrival_events import publish_arrivals_and_departures
 
 #: The reservation columns that a `Change` can set, with their PostgreSQL types.
 COLUMNS = {
@@ -109,6 +110,7 @@ def update_reservations(changes: Sequence[Change]) -> ChangeResult:
     reallocations = _update_stays(changes)
     reservations = [change.stored for change in changes]
     _update_rows(reservations)
+    publish_arrivals_and_departures([change.stored for change in changes if "status" in change.fields])
     return ChangeResult(planner.plan_reminders(reservations, now=timezone.now()), reallocations)
 
 
@@ -164,8 +166,8 @@ def _plan_further_rooms(changes: Sequence[Change]) -> tuple[list[StayChange], li
     new_stays: list[NewStay] = []
     for change in with_rooms:
         stored, current = change.stored, stays[change.stored.id]
-        is_cancelled = stored.status == ReservationStatus.CANCELLED
-        needed = [] if is_cancelled else list(enumerate(stored.additional_room_types))
+        nights = occupied_nights(stored)
+        needed = list(enumerate(stored.additional_room_types)) if nights is not None else []
         for stay in current:
             kept = next((item for item in needed if item[1] == stay.room.room_type), None)
             if kept is None and needed and "additional_room_types" not in change.fields:
@@ -178,7 +180,7 @@ def _plan_further_rooms(changes: Sequence[Change]) -> tuple[list[StayChange], li
             stay_changes.append(
                 StayChange(
                     stay_id=stay.id,
-                    nights=_nights(stored),
+                    nights=occupied_nights(stored),
                     room_type=change.room_type and kept[1],
                     rule=_stay_rule(change),
                 )
@@ -186,29 +188,29 @@ def _plan_further_rooms(changes: Sequence[Change]) -> tuple[list[StayChange], li
         new_stays += [
             NewStay(
                 room=change.additional_rooms[index],
-                check_in=stored.arrival,
-                check_out=stored.departure,
+                check_in=nights[0],
+                check_out=nights[1],
                 reference=stored.external_id,
                 room_type=room_type,
                 group_id=stored.id,
             )
             for index, room_type in needed
-            if index < len(change.additional_rooms)
+            if nights is not None and index < len(change.additional_rooms)
         ]
     return stay_changes, new_stays
 
 
-def _nights(stored: Reservation) -> tuple[date, date] | None:
+def occupied_nights(reservation: Reservation) -> tuple[date, date] | None:
     """Return the nights on which the stays of a reservation occupy their rooms, or None if there are no such nights.
 
     A no-show occupies the rooms only until today, so that the hotel can sell the later nights again.
     """
-    if stored.status == ReservationStatus.CANCELLED:
+    if reservation.status == ReservationStatus.CANCELLED:
         return None
-    if stored.status != ReservationStatus.NO_SHOW:
-        return stored.arrival, stored.departure
-    ends = min(stored.departure, local_date(timezone.now(), zone=hotel_time_zone()))
-    return (stored.arrival, ends) if ends > stored.arrival else None
+    if reservation.status != ReservationStatus.NO_SHOW:
+        return reservation.arrival, reservation.departure
+    ends = min(reservation.departure, local_date(timezone.now(), zone=hotel_time_zone()))
+    return (reservation.arrival, ends) if ends > reservation.arrival else None
 
 
 def _stay_rule(change: Change) -> StayRule:
@@ -239,7 +241,7 @@ def _stay_change(change: Change) -> StayChange:
     assert stored.stay_id is not None  # noqa: S101 - checked by _affects_stay
     return StayChange(
         stay_id=stored.stay_id,
-        nights=_nights(stored),
+        nights=occupied_nights(stored),
         room_type=change.room_type,
         requires_room_type="assigned_room_type" in change.fields,
         rule=_stay_rule(change),
@@ -250,8 +252,8 @@ def _missing_stays(changes: Collection[Change]) -> list[NewStay]:
     return [
         NewStay(
             room=change.room,
-            check_in=change.stored.arrival,
-            check_out=change.stored.departure,
+            check_in=nights[0],
+            check_out=nights[1],
             reference=change.stored.external_id,
             room_type=change.room_type or "",
             group_id=change.stored.id if change.stored.additional_room_types else None,
@@ -259,7 +261,7 @@ def _missing_stays(changes: Collection[Change]) -> list[NewStay]:
         for change in changes
         if change.room is not None
         and change.stored.stay_id is None
-        and change.stored.status != ReservationStatus.CANCELLED
+        and (nights := occupied_nights(change.stored)) is not None
     ]
 
 

@@ -123,11 +123,14 @@ def test_export_of_a_day_contains_nothing_that_happens_later() -> None:
             assert row["status"] == "No-Show"
         elif booking.departure < TODAY:
             assert (row["status"], row["status_date"]) == ("Check-Out", f"{booking.departure}")
+        elif booking.arrival < TODAY:
+            assert (row["status"], row["status_date"]) == ("In-House", f"{booking.arrival}")
         else:
             assert (row["status"], row["status_date"]) == ("Confirmed", "")
     assert Counter(row["status"] for row in rows.values()).keys() == {
         "Canceled",
         "No-Show",
         "Check-Out",
+        "In-House",
         "Confirmed",
     }

@@ -42,7 +42,7 @@ class Booking:
 
     @property
     def takes_room(self) -> bool:
-        """Return whether the booking occupies a room. A no-show occupies a room, because the guest pays."""
+        """Return whether the booking occupies a room. A no-show occupies a room on the nights before today."""
         return self.status != ReservationStatus.CANCELLED
 
 

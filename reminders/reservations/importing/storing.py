@@ -6,7 +6,6 @@ The reservations, stays and reminders of a batch are stored in one transaction.
 from __future__ import annotations
 
 import operator
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,7 +17,7 @@ from locks.services import NewStay, Reallocation, lock_rooms_of_types, reallocat
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.planner import PlanningResult
-from reminders.reservations.changes import Change, apply_changes
+from reminders.reservations.changes import Change, apply_changes, occupied_nights
 from reminders.reservations.importing.booking import Booking
 from reminders.reservations.importing.comparison import (
     FieldValues,
@@ -85,7 +84,7 @@ def _store_batch(bookings: Sequence[Booking]) -> BatchResult:
         reservations, new_stays = [], []
         for booking in new:
             reservation = _reservation(booking)
-            placements = _placements(booking, reservation.id)
+            placements = _placements(booking, reservation)
             reservation.stay_id = placements[0].id if placements else None
             reservations.append(reservation)
             new_stays += placements
@@ -157,19 +156,22 @@ def _reservation(booking: Booking) -> Reservation:
     )
 
 
-def _placements(booking: Booking, reservation_id: uuid.UUID) -> list[NewStay]:
-    """Return a stay for each room of the booking.
+def _placements(booking: Booking, reservation: Reservation) -> list[NewStay]:
+    """Return a stay for each room of the booking. The stays of a no-show end today.
 
     The stays of a booking with several rooms form a group, and the id of the group is the id of the reservation.
     """
+    nights = occupied_nights(reservation)
+    if nights is None:
+        return []
     return [
         NewStay(
             room=room,
-            check_in=booking.arrival,
-            check_out=booking.departure,
+            check_in=nights[0],
+            check_out=nights[1],
             reference=booking.number,
             room_type=room_type,
-            group_id=reservation_id if len(booking.room_ids) > 1 else None,
+            group_id=reservation.id if len(booking.room_ids) > 1 else None,
         )
         for room, room_type in zip(booking.room_ids, booking.room_types, strict=False)
     ]

@@ -12,7 +12,7 @@ from reminders.errors import ReservationStateError
 from reminders.front_desk.arrivals import check_in, check_out, mark_no_show, reinstate
 from reminders.front_desk.rooms import assign_rooms
 from reminders.models import Reminder, Reservation, Rule
-from reminders.reservations.services import cancel_reservation
+from reminders.reservations.services import cancel_reservation, upsert_reservation
 from tests.reminders.front_desk.conftest import BookRoom, Day, occupied
 
 pytestmark = pytest.mark.django_db
@@ -154,9 +154,29 @@ def test_webhooks_receive_check_in_check_out_and_the_shorter_stay(
     stay = str(reservation.stay_id)
     assert list(deliveries) == [
         ("stay.checked_in", stay, "101"),
-        ("stay.checked_out", stay, "101"),
         ("stay.moved", stay, "101"),
+        ("stay.checked_out", stay, "101"),
     ]
+
+
+def test_webhooks_receive_check_ins_and_check_outs_that_other_systems_report(
+    book_room: BookRoom, rooms: list[int], day: Day
+) -> None:
+    book_room("R1", 0, 2, rooms[0], rooms[1])
+    create_webhook(url="https://example.com/", event_types=WebhookEvent.values)
+    for status in ("checked_in", "checked_in", "checked_out"):
+        upsert_reservation(
+            external_id="R1", arrival=day(0), departure=day(2), guest_name="Ana Lima", status=status
+        )
+    deliveries = WebhookDelivery.objects.order_by("id").values_list("event", "data__number")
+    assert list(deliveries) == [
+        ("stay.checked_in", "101"),
+        ("stay.checked_in", "102"),
+        ("stay.checked_out", "101"),
+        ("stay.checked_out", "102"),
+    ]
+    stored = Reservation.objects.get()
+    assert None not in {stored.checked_in_at, stored.checked_out_at}
 
 
 def test_guest_in_house_gets_the_reminders_of_the_stay_but_none_from_before_the_arrival(
