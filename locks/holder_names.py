@@ -34,5 +34,7 @@ def holder_name(row: Any) -> str:
         return _("Import")
     if row.holder.startswith("command:"):
         return _("Operator")
+    if row.holder.startswith("system:"):
+        return _("Automatic")
     name: str = row.holder_name or row.holder
     return name

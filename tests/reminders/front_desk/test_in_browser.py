@@ -29,6 +29,7 @@ def test_walk_in_is_booked_on_the_board_checked_in_moved_extended_and_checked_ou
         assert first is not None
         assert row is not None
         page.mouse.click(first["x"] + first["width"], row["y"] + row["height"] / 2)
+        screenshot(page, "board-free-night")
         page.click("[data-booking]")
         expect(page.locator(f"[name=room][value='{rooms[0]}']")).to_be_checked()
         page.fill("[name=guest_name]", "Eva Sanz")
