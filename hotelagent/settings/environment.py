@@ -5,6 +5,8 @@ Values are taken literally, because passwords and generated keys may begin with 
 
 import builtins
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -23,15 +25,51 @@ _SMTP: dict[str, tuple[int, dict[str, bool]]] = {
     "smtp+ssl": (465, {"EMAIL_USE_SSL": True}),
 }
 _FILES = {"consolemail": "console", "filemail": "filebased"}
+#: The variables with secrets. The variable NAME_FILE can name a file with the value instead, as container platforms
+#: mount their secrets. AUDIT_SIGNING_KEY_FILE is a variable of its own: its file may have several lines.
+SECRETS = frozenset(
+    {
+        "DATABASE_DIRECT_URL",
+        "DATABASE_URL",
+        "EMAIL_URL",
+        "METRICS_TOKEN",
+        "REDIS_URL",
+        "SECRET_KEY",
+        "SENTRY_DSN",
+        "WEBHOOK_SECRET",
+    }
+)
+
+
+def read_secret(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the value of the variable `name`, or the first line of the file that NAME_FILE names, or None.
+
+    An empty NAME_FILE counts as not set. Raises ImproperlyConfigured if both variables are set or the file cannot be
+    read. The message never contains a value.
+    """
+    value, file = environ.get(name), environ.get(f"{name}_FILE")
+    if not file:
+        return value
+    if value:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set. Remove one of them.")
+    try:
+        return Path(file).read_text().partition("\n")[0].strip("\r")
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE: {file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ImproperlyConfigured(f"{name}_FILE: {file} does not contain text.") from None
 
 
 class Environment:
     def str(self, name: builtins.str, *, default: builtins.str | None = None) -> builtins.str:
         """Return the value of the environment variable unchanged, or the default.
 
-        Raises ImproperlyConfigured if the variable is not set and there is no default.
+        The values of SECRETS can also be in files (see `read_secret`). Raises ImproperlyConfigured if the variable is
+        not set and there is no default.
         """
-        value = os.environ.get(name, default)
+        value = read_secret(name) if name in SECRETS else os.environ.get(name)
+        if value is None:
+            value = default
         if value is None:
             raise ImproperlyConfigured(f"Set the environment variable {name}.")
         return value

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from audit.transparency.notes import PrivateKey
-from hotelagent.settings.environment import Environment
+from hotelagent.settings.environment import SECRETS, Environment, read_secret
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tests.conftest import ALPHA_HOST
@@ -199,6 +200,33 @@ def test_environment_value_that_begins_with_a_dollar_sign_is_taken_literally(
 def test_secret_key_that_begins_with_a_dollar_sign_is_taken_literally() -> None:
     key = f"${ENVIRONMENT['SECRET_KEY']}"
     assert print_settings("s.SECRET_KEY", **{**ENVIRONMENT, "SECRET_KEY": key}) == key
+
+
+def test_secrets_in_files_are_used_as_if_they_were_in_the_environment(tmp_path: Path) -> None:
+    environment = dict(ENVIRONMENT)
+    for name in sorted(SECRETS & ENVIRONMENT.keys()):
+        (tmp_path / name).write_text(f"{environment.pop(name)}\n")
+        environment[f"{name}_FILE"] = str(tmp_path / name)
+    names = "[s.SECRET_KEY, s.DATABASE_URL, s.REDIS_URL, s.EMAIL_HOST]"
+    assert print_settings(names, **environment) == print_settings(names, **ENVIRONMENT)
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_secret_in_a_missing_file_or_in_two_places_is_an_error_that_names_the_variable(
+    name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    with pytest.raises(ImproperlyConfigured, match=f"{name}_FILE: {file} cannot be read: No such file"):
+        read_secret(name, {f"{name}_FILE": str(file)})
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ImproperlyConfigured, match="does not contain text"):
+        read_secret(name, {f"{name}_FILE": str(file)})
+    file.write_text("from-file\r\n")
+    assert read_secret(name, {f"{name}_FILE": str(file)}) == "from-file"
+    assert read_secret(name, {name: "value", f"{name}_FILE": ""}) == "value"
+    with pytest.raises(ImproperlyConfigured, match=f"{name} and {name}_FILE are both set") as error:
+        read_secret(name, {name: "value", f"{name}_FILE": str(file)})
+    assert "from-file" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL", "EMAIL_URL"])

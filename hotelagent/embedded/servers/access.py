@@ -31,19 +31,19 @@ def server_environment(home: Path = paths.HOME, environ: Mapping[str, str] = os.
     """
     postgres, valkey = keeper.services(home)
     variables: dict[str, str] = {}
-    if not environ.get("DATABASE_URL"):
+    if not (environ.get("DATABASE_URL") or environ.get("DATABASE_URL_FILE")):
         try:
             variables |= {"DATABASE_URL": postgres.url(), "DATABASE_DIRECT_URL": postgres.url(OWNER)}
         except FileNotFoundError:
             variables["DATABASE_URL"] = f"postgres://{UNUSED_ADDRESS}/hotelagent"
         if not environ.get("AUDIT_SIGNING_KEY") and not environ.get("AUDIT_SIGNING_KEY_FILE"):
             variables["AUDIT_SIGNING_KEY_FILE"] = str(home / "audit.key")
-    if not environ.get("REDIS_URL"):
+    if not (environ.get("REDIS_URL") or environ.get("REDIS_URL_FILE")):
         try:
             variables["REDIS_URL"] = valkey.url()
         except FileNotFoundError:
             variables["REDIS_URL"] = f"redis://{UNUSED_ADDRESS}/0"
-    if not environ.get("EMAIL_URL"):
+    if not (environ.get("EMAIL_URL") or environ.get("EMAIL_URL_FILE")):
         port = ports.read_port(home / "run" / "smtp.port") or DEFAULT_SMTP_PORT
         variables["EMAIL_URL"] = f"smtp://{ports.LOOPBACK}:{port}"
     return variables
