@@ -14,7 +14,7 @@ class RemindersConfig(AppConfig):
     def ready(self) -> None:
         # Importing these modules registers their system checks, signal receivers and retry functions.
         from dlq.kinds import task_payloads  # noqa: PLC0415
-        from reminders import checks, erasure  # noqa: F401, PLC0415
+        from reminders import checks, erasure, listeners  # noqa: F401, PLC0415
         from reminders.planning import signals  # noqa: F401, PLC0415
         from reminders.sending import retries  # noqa: F401, PLC0415
 

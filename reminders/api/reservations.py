@@ -1,5 +1,6 @@
 """The REST API of reservations, the bookings of the hotel's property management system: /api/v1/reservations/."""
 
+from datetime import datetime
 from typing import Any
 
 import django_filters
@@ -14,6 +15,7 @@ from rest_framework.reverse import reverse
 
 from hotelagent.rest.conditional import ETAG, IF_MATCH, IF_NONE_MATCH, Preconditions
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.lists import changes
 from hotelagent.rest.lists.csv_export import CsvExportMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelAPIView
@@ -28,6 +30,7 @@ class ReservationFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(choices=ReservationStatus.choices)
     arrival_from = django_filters.DateFilter(field_name="arrival", lookup_expr="gte")
     arrival_until = django_filters.DateFilter(field_name="arrival", lookup_expr="lte")
+    updated_since = django_filters.IsoDateTimeFilter(method="filter_changed", help_text=changes.DESCRIPTION)
     guest_email = django_filters.CharFilter(
         method="filter_guest_email", help_text="The guest's e-mail address, without regard to case."
     )
@@ -35,6 +38,13 @@ class ReservationFilter(django_filters.FilterSet):  # type: ignore[misc]
     class Meta:
         model = Reservation
         fields = ["external_id", "status", "arrival", "departure", "room_type", "source"]
+
+    def filter_changed(
+        self, queryset: QuerySet[Reservation], _name: str, since: datetime
+    ) -> QuerySet[Reservation]:
+        if self.request.parser_context["view"].action == "list":
+            return queryset  # `ChangesPagination` applies the filter to the pages of the list
+        return queryset.filter(updated_at__gte=since)
 
     def filter_guest_email(
         self, queryset: QuerySet[Reservation], _name: str, address: str
@@ -48,6 +58,7 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
     queryset = Reservation.objects.all()
     personal_data = "reservation"
     export_name = "reservations"
+    pagination_class = changes.ChangesPagination
     serializer_class = ReservationSerializer
     filterset_class = ReservationFilter
     required_scopes = {"GET": "reservations:read", "POST": "reservations:write"}

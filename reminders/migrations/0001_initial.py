@@ -3,6 +3,7 @@ import uuid
 import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
+import django.db.models.functions.comparison
 import django.db.models.functions.datetime
 import django.db.models.functions.text
 from django.db import migrations, models
@@ -285,6 +286,18 @@ class Migration(migrations.Migration):
                         db_default=django.db.models.functions.datetime.Now(),
                         editable=False,
                         verbose_name="changed",
+                    ),
+                ),
+                (
+                    "changed_in",
+                    models.BigIntegerField(
+                        db_default=django.db.models.functions.comparison.Cast(
+                            django.db.models.functions.comparison.Cast(
+                                models.Func(function="pg_current_xact_id"), models.TextField()
+                            ),
+                            models.BigIntegerField(),
+                        ),
+                        editable=False,
                     ),
                 ),
                 (
@@ -676,6 +689,10 @@ class Migration(migrations.Migration):
             index=models.Index(
                 django.db.models.functions.text.Lower("guest_email"), name="reminders_reservation_email"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="reservation",
+            index=models.Index(fields=["changed_in", "id"], name="reminders_reservation_changed"),
         ),
         migrations.AddConstraint(
             model_name="reservation",

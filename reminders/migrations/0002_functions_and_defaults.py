@@ -11,6 +11,8 @@ from audit.row_changes.triggers import track_rows
 from tenants.database.function_migrations import InstallFunctions
 
 ADD_TRIGGERS = """
+CREATE TRIGGER set_changed_in BEFORE UPDATE ON reminders_reservation
+    FOR EACH ROW EXECUTE FUNCTION reminders_set_changed_in();
 CREATE TRIGGER set_revision BEFORE INSERT OR UPDATE ON reminders_rule
     FOR EACH ROW EXECUTE FUNCTION reminders_set_revision();
 CREATE TRIGGER set_revision BEFORE INSERT OR UPDATE ON reminders_template
@@ -22,6 +24,7 @@ REMOVE_TRIGGERS = """
 DROP TRIGGER set_revision ON reminders_emailbranding;
 DROP TRIGGER set_revision ON reminders_template;
 DROP TRIGGER set_revision ON reminders_rule;
+DROP TRIGGER set_changed_in ON reminders_reservation;
 """
 
 WEEK = "01980000-0000-7000-8000-000000000007"
@@ -129,7 +132,12 @@ class Migration(migrations.Migration):
     operations = [
         InstallFunctions(
             migration="0002_functions_and_defaults",
-            functions=["reminders_claim", "reminders_record_progress", "reminders_set_revision"],
+            functions=[
+                "reminders_claim",
+                "reminders_record_progress",
+                "reminders_set_changed_in",
+                "reminders_set_revision",
+            ],
         ),
         migrations.RunSQL(ADD_TRIGGERS, REMOVE_TRIGGERS),
         # The rows below are recorded too, because the triggers exist before the rows.

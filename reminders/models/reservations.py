@@ -3,8 +3,8 @@
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Lower, Now
+from django.db.models import F, Func, Q
+from django.db.models.functions import Cast, Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
@@ -72,6 +72,14 @@ class Reservation(models.Model):
     #: Imports read all bookings of a calendar at once, so `calendar_digest` and `calendar_uid` have no index.
     calendar_uid = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
+    #: The number of the database transaction that changed the row last. A trigger sets it.
+    #: Commits are in another order than `updated_at`, so only this number shows which changes a client has not seen.
+    changed_in = models.BigIntegerField(
+        db_default=Cast(
+            Cast(Func(function="pg_current_xact_id"), models.TextField()), models.BigIntegerField()
+        ),
+        editable=False,
+    )
 
     class Meta:
         verbose_name = _("reservation")
@@ -88,6 +96,8 @@ class Reservation(models.Model):
             models.Index(fields=["arrival"], name="reminders_reservation_arrival"),
             # This index finds a guest's reservations by e-mail address, for example to apply the daily e-mail limit.
             models.Index(Lower("guest_email"), name="reminders_reservation_email"),
+            # This index lists the changes that a client has not seen (`updated_since`).
+            models.Index(fields=["changed_in", "id"], name="reminders_reservation_changed"),
         ]
 
     def __str__(self) -> str:

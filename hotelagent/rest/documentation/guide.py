@@ -43,6 +43,10 @@ Lists are paginated: request the URLs in `next` and `previous` unchanged. Unknow
 errors. `GET .../export/` returns all rows of a list as CSV. Responses to GET are compressed with gzip if you send
 `Accept-Encoding: gzip`. All URLs end with a slash. Times are in UTC (`2031-07-01T14:00:00Z`). Dates are days in the
 hotel's time zone.
+
+To keep a copy of the reservations, store `resume` of `GET /api/v1/reservations/?updated_since=<now>`, read the whole
+list once, and then request the stored URL regularly. Each response has the changes since the previous one, and a new
+`resume`. No change is missed, and a reservation may be listed more than once.
 """
 
 _HOTEL = """
