@@ -25,9 +25,8 @@ class CompressionMiddleware(GZipMiddleware):
     - Responses to GET and HEAD. Tokens, keys and signing secrets are only in responses to POST.
     - Responses to requests without cookies: the client has sent an API key, or the response is public.
 
-    A compressed response would need its own strong ETag (RFC 9110, section 8.8.3). Clients send the ETags of JSON
-    resources in `If-Match`, which compares strong ETags, so responses with such an ETag are not compressed. The ETag of
-    the calendar feed is only used in `If-None-Match`, and becomes a weak ETag.
+    A compressed response would need another strong ETag than the uncompressed one (RFC 9110, section 8.8.3). Clients
+    send ETags in `If-Match`, which compares strong ETags. So responses with an ETag are not compressed.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -35,12 +34,11 @@ class CompressionMiddleware(GZipMiddleware):
 
 
 def _may_compress(request: HttpRequest, response: HttpResponseBase) -> bool:
-    content_type = response.get("Content-Type", "")
     return (
         request.method in SAFE_METHODS
         and request.path_info.startswith(_PATHS)
         and not _REFUSES_GZIP.search(request.headers.get("Accept-Encoding", ""))
         and not request.COOKIES
         and not response.cookies
-        and not (response.has_header("ETag") and not content_type.startswith("text/calendar"))
+        and not response.has_header("ETag")
     )

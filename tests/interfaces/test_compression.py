@@ -69,18 +69,16 @@ def test_resource_keeps_the_strong_etag_that_if_match_needs(api: APIClient) -> N
     )
 
 
-def test_compressed_calendar_feed_has_a_weak_etag_that_returns_304(api: APIClient) -> None:
+def test_calendar_feed_keeps_its_strong_etag(api: APIClient) -> None:
     for number in range(5):
         room = api.post("/api/v1/rooms/", {"number": str(number), "room_type": "A"}).json()["id"]
-        api.post(
-            "/api/v1/locks/close/",
-            {"room": room, "check_in": "2031-07-01", "check_out": "2031-07-02", "reason": "paint"},
-        )
+        nights = {"check_in": "2031-07-01", "check_out": "2031-07-02", "reason": "paint"}
+        api.post("/api/v1/locks/close/", {"room": room, **nights})
     feed = api.get("/api/v1/reservations.ics", headers=GZIP)
-    assert is_compressed(feed)
-    assert feed["ETag"].startswith('W/"')
-    for headers in (GZIP, {}):
-        again = api.get("/api/v1/reservations.ics", headers={**headers, "If-None-Match": feed["ETag"]})
+    assert len(feed.content) > 200  # Django compresses longer responses only
+    assert not is_compressed(feed)
+    for tag in (feed["ETag"], f"W/{feed['ETag']}"):
+        again = api.get("/api/v1/reservations.ics", headers={**GZIP, "If-None-Match": tag})
         assert again.status_code == 304
 
 
