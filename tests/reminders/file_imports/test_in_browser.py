@@ -1,6 +1,7 @@
 """Browser tests of the page "Import reservations", with a Celery worker, from the upload to the downloaded report."""
 
 import csv
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +79,31 @@ def test_staff_can_upload_check_and_import_the_export_of_an_unknown_system(page:
         ("L2", "booked", "2031-04-04", "Bo Chan", ""),
         ("L3", "cancelled", "2031-04-05", "Cy Doe", "cy@example.com"),
     ]
+
+
+def test_staff_see_the_progress_and_the_result_of_an_uploaded_calendar(
+    page: Page, worker: None, in_hotel: Hotel
+) -> None:
+    name = f"calendar-{page.locator('html').get_attribute('lang')}"
+    events = "".join(
+        f"BEGIN:VEVENT\r\nUID:event-{number}@airbnb.com\r\nDTSTART;VALUE=DATE:{day}\r\n"
+        "DTEND;VALUE=DATE:20310703\r\nSUMMARY:Reserved\r\nEND:VEVENT\r\n"
+        for number, day in enumerate(["20310701"] * 150 + ["20310705", "20311399"])
+    )
+    calendar = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{events}END:VCALENDAR\r\n".encode()
+    page.set_input_files(
+        "[name=file]", {"name": "airbnb.ics", "mimeType": "text/calendar", "buffer": calendar}
+    )
+    page.click(".fi-upload .ha-main")
+    screenshot(page, f"{name}-1-progress")
+    expect(page.locator("progress")).to_be_visible()
+    deadline = time.monotonic() + 90
+    while page.locator("progress").count() and time.monotonic() < deadline:
+        page.wait_for_timeout(500)
+        if not page.evaluate("() => 'htmx' in window"):
+            page.reload()
+    expect(page.locator(".fi-counts")).to_contain_text("150")
+    expect(page.locator(".fi-problems")).to_contain_text("event-151@airbnb.com")
+    assert fits_width(page)
+    screenshot(page, f"{name}-2-result")
+    assert Reservation.objects.count() == 150
