@@ -123,7 +123,8 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the page on which staff change their own password. Unfold's page would not report the change.
 
-        All other sessions of the account end.
+        All other sessions of the account end. Wrong passwords are limited as at the login, because a stolen session
+        must not help to guess the password.
         """
         view = PasswordChangeView.as_view(
             form_class=OwnPasswordForm,
@@ -132,7 +133,10 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
         request.current_app = self.name
-        return view(request)
+        if request.method != "POST":
+            return view(request)
+        with password_attempt(request, request.user.get_username()) as refusal:
+            return refusal or view(request)
 
     def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
         """Redirect to the start page. Django's page for a single app is not used, because the menu lists all apps."""

@@ -20,6 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
+from hotelagent.admin.account.reauthentication import require_confirmation
 from hotelagent.admin.sites import hotel_site
 from tenants import services
 from tenants.access.invitations import accept_invitation, find_invitation, has_manager
@@ -131,6 +132,8 @@ class InvitationMixin:
         admin: Any = self
         if not admin.has_change_permission(request):
             raise PermissionDenied
+        if request.method == "POST" and (page := require_confirmation(request, admin.admin_site)):
+            return page
         hotel = get_object_or_404(Hotel, id=hotel_id)
         invitation = ManagerInvitation.objects.filter(hotel=hotel).first()
         form = InviteForm(request.POST or None, initial={"email": invitation.email if invitation else ""})

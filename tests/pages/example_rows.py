@@ -28,6 +28,7 @@ from tenants.access import api_keys
 from tenants.access.invitations import store_invitation
 from tenants.context import hotel_context, platform_context
 from tenants.models import ContactIdentifier, Hotel, ManagerInvitation
+from tests.tenants.access.accounts import add_user, turn_on
 
 #: A text without spaces, which a narrow screen has to break.
 LONG_WORD = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch"
@@ -42,6 +43,7 @@ ROOMS = "number,type,floor,capacity\n901,Suite,9,2\n"
 def create_hotel_rows(hotel: Hotel, *, user_id: UUID) -> None:
     """Create at least one row of each model of the hotel's admin. Some of the values are unusually long."""
     with hotel_context(hotel):
+        turn_on(add_user("second-factor"))
         _create_allocations()
         upsert_reservation(
             external_id="B-1001", arrival=selectors.today() + timedelta(days=9),
@@ -61,6 +63,7 @@ def create_hotel_rows(hotel: Hotel, *, user_id: UUID) -> None:
 def create_platform_rows(hotel: Hotel, *, user_id: UUID) -> None:
     """Create at least one row of each model of the platform's admin."""
     with platform_context():
+        turn_on(add_user("second-factor", role="platform"))
         ContactIdentifier.objects.create(hotel=hotel, kind="email", value=f"{LONG_WORD.lower()}@example.com")
         waffle.get_waffle_flag_model().objects.create(name=LONG_WORD)
         waffle.get_waffle_switch_model().objects.create(name=LONG_WORD)

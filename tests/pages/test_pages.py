@@ -38,6 +38,8 @@ ALL = os.environ.get("PAGES") == "all"
 #: Pages of different kinds: start page, list, board, form, history, and an object with actions.
 HOTEL_EXAMPLES = (
     "/admin/",
+    "/admin/account/",
+    "/admin/account/two-factor/",
     "/admin/audit/event/",
     "/admin/locks/room/board/",
     "/admin/locks/webhook/<path:object_id>/change/",
@@ -60,6 +62,7 @@ def values_of(parameter: str, model: Any, *, site: AdminSite) -> Iterable[str]:
         return [str(row.pk) for row in model._default_manager.order_by("-pk")[:1]]
     return {
         "id": lambda: [str(User.objects.latest("pk").pk)],
+        "user_id": lambda: [str(User.objects.exclude(totp_secret=None).latest("pk").pk)],
         "hotel_id": lambda: [str(Hotel.objects.latest("pk").pk)],
         "failure_id": lambda: [str(Failure.objects.latest("pk").pk)],
         "search_id": lambda: [str(SavedSearch.objects.latest("pk").pk)],

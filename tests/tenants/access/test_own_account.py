@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from audit.models import Event
+from hotelagent.admin.account.limits import PAIR_RATE
 from tenants.access.second_factor import decrypt_secret, unused_recovery_codes
 from tenants.context import hotel_context
 from tenants.models import Hotel, Session, User
@@ -183,6 +184,13 @@ def test_password_change_ends_the_other_sessions(hotel: Hotel, browser: Client) 
     assert not is_logged_in(other)
     with hotel_context(hotel):
         assert Session.objects.exclude(user_id=None).count() == 1
+
+
+def test_wrong_old_passwords_are_limited(browser: Client) -> None:
+    form = {"old_password": "wrong", "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+    # The login has used one of the attempts.
+    statuses = [browser.post("/admin/password_change/", form).status_code for _ in range(PAIR_RATE.requests)]
+    assert statuses == [200] * (PAIR_RATE.requests - 1) + [429]
 
 
 def test_email_address_is_changed_and_recorded(hotel: Hotel, browser: Client) -> None:

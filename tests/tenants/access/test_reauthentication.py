@@ -9,7 +9,7 @@ from django.test import Client
 from audit.models import Event
 from hotelagent.admin.account import limits
 from tenants.context import hotel_context, platform_context
-from tenants.models import ApiKey, Hotel, HotelStatus, User
+from tenants.models import ApiKey, Hotel, HotelStatus, ManagerInvitation, User
 from tests.tenants.access.accounts import PASSWORD, add_user, code_at, html, log_in, new_browser, turn_on
 
 pytestmark = pytest.mark.django_db
@@ -146,6 +146,22 @@ def test_sensitive_page_asks_for_the_password(hotel: Hotel, manager: Client, met
     assert "Confirm your identity" not in html(getattr(manager, method)(url))  # the control
     age_login(manager, hotel)
     assert "Confirm your identity" in html(getattr(manager, method)(url))
+
+
+def test_inviting_a_manager_asks_for_the_password(hotel: Hotel) -> None:
+    browser = new_browser("localhost")
+    with platform_context():
+        add_user("eva", role="platform")
+    log_in(browser, "eva")
+    age_login(browser, None)
+    url = f"/admin/tenants/hotel/{hotel.pk}/invite/"
+    page = browser.post(url, {"email": "rosa@example.com"})
+    assert "Confirm your identity" in html(page)
+    with platform_context():
+        assert not ManagerInvitation.objects.exists()
+    browser.post(url, {**hidden_fields(page), "confirm_password": PASSWORD})
+    with platform_context():
+        assert ManagerInvitation.objects.get().email == "rosa@example.com"
 
 
 def test_suspending_a_hotel_asks_for_the_password(hotel: Hotel) -> None:
