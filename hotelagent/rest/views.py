@@ -77,7 +77,7 @@ class HotelAPIView(APIView):
                     request._request, etag=response["ETag"], response=response
                 )
                 response = conditional
-            # A response that is sent while it is produced reports its records itself (`lists/csv_export.py`).
+            # A streamed response sends the signal for each batch of records (`lists/csv_export.py`).
             if self.personal_data and response.status_code == HTTPStatus.OK and not response.streaming:
                 personal_data_read.send(
                     type(self),

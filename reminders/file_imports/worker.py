@@ -66,7 +66,7 @@ def run(import_id: UUID) -> None:
     if claimed is None:
         return
     work = _Work(claimed)
-    # Whoever started the import is the initiator of all changes that the worker makes.
+    # The member of staff or the API key that started the import is the initiator of all changes of the worker.
     starter = Actor(
         kind="key" if claimed.staff_kind == "key" else "user",
         id=claimed.staff_id,
