@@ -5,7 +5,7 @@ from typing import Any
 import django_filters
 from django.db.models import IntegerChoices, QuerySet
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +16,7 @@ from audit.reading.search import EventSearch, event_choices
 from audit.reading.trail_reads import record_reading
 from audit.registry import Category, Outcome, Severity
 from audit.sealing import api as sealing_api
+from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelReadOnlyViewSet
 
 
@@ -151,6 +152,14 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
         return found
 
 
+@extend_schema_view(
+    list=extend_schema(
+        responses={
+            200: EventSerializer,
+            **problem_responses((422, "`/problems/search-too-broad`: add a filter that an index serves.")),
+        }
+    )
+)
 class EventViewSet(HotelReadOnlyViewSet):
     """The events of the audit trail, newest first.
 

@@ -16,7 +16,7 @@ from dlq.corrections.display import show_payload
 from dlq.corrections.services import correct_and_retry
 from dlq.errors import InvalidPayload, VersionRequired
 from dlq.models import Failure
-from hotelagent.rest.conditional import Preconditions
+from hotelagent.rest.conditional import ENTITY_TAGS, Preconditions
 from hotelagent.rest.errors import MissingScope
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
@@ -27,6 +27,7 @@ IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
+    pattern=ENTITY_TAGS,
     required=True,
     description="The `ETag` of the failure that you have read, a list of ETags, or `*` to overwrite the corrections of "
     "others.",

@@ -26,6 +26,7 @@ from dlq.groups.serializers import (
 )
 from dlq.groups.splitting import SplitCondition
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.lists.filters import TimeFilter
 from hotelagent.rest.lists.pagination import NewestFirstPagination
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
@@ -43,7 +44,10 @@ class GroupFilter(django_filters.FilterSet):  # type: ignore[misc]
         method="filter_open",
         label=_("True: groups that may have open failures. False: groups without open failures."),
     )
-    since = django_filters.IsoDateTimeFilter(field_name="last_seen_at", lookup_expr="gte")
+    since = TimeFilter(field_name="last_seen_at", lookup_expr="gte")
+
+    # The filter compares ids. A ModelChoiceFilter would return an error if no member of staff has the requested id.
+    assigned_to = django_filters.UUIDFilter(field_name="assigned_to_id")
 
     class Meta:
         model = FailureGroup

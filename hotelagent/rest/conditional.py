@@ -16,11 +16,14 @@ from rest_framework.request import Request
 
 from tenants.errors import DomainError
 
+#: The regular expression of the headers If-Match and If-None-Match: `*` or a list of entity tags (RFC 9110).
+ENTITY_TAGS = r'^(\*|(W/)?"[!#-+\--~]*"(, *(W/)?"[!#-+\--~]*")*)$'
 #: The OpenAPI parameter of operations that change a resource only if the client knows its current version.
 IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
+    pattern=ENTITY_TAGS,
     description="The `ETag` of the version that you have, a list of ETags, or `*`. If the resource has another "
     "version, it is not changed. Without this header, changes that others made in the meantime are overwritten.",
 )
@@ -29,6 +32,7 @@ IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match",
     str,
     OpenApiParameter.HEADER,
+    pattern=ENTITY_TAGS,
     description="`*` to create the resource only if it does not exist.",
 )
 #: The OpenAPI response header of operations whose successful responses contain the ETag of the resource.

@@ -28,7 +28,7 @@ REPLAYED_HEADER = "Idempotency-Replayed"
 #: The response headers that are stored, so that the response to a repeated request contains the same headers.
 STORED_HEADERS = ("Location", "ETag")
 
-_VALID_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+VALID_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class IdempotentMixin(APIView):
@@ -48,7 +48,7 @@ class IdempotentMixin(APIView):
     def _post_once(
         self, handler: Callable[..., Response], key: str, request: Request, *args: Any, **kwargs: Any
     ) -> Response:
-        if not _VALID_KEY.fullmatch(key):
+        if not VALID_KEY.fullmatch(key):
             raise exceptions.ParseError(_("Idempotency-Key must have 1 to 255 visible ASCII characters."))
         idempotent_request = idempotency.IdempotentRequest.build(
             key=key, client=str(request.user.pk), url=request.get_full_path(), body=request.data

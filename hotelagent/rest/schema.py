@@ -9,11 +9,13 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from hotelagent.rest import problems
+from hotelagent.rest.conditional import ENTITY_TAGS
 from hotelagent.rest.errors import PROBLEM_JSON
-from hotelagent.rest.idempotency import HEADER, IdempotentMixin
+from hotelagent.rest.idempotency import HEADER, VALID_KEY, IdempotentMixin
 from hotelagent.rest.permissions import required_scope
 from hotelagent.rest.problems import Problem
 from hotelagent.rest.response_headers import header_references
+from hotelagent.rest.serializers import StrictMixin
 
 _SUMMARIES = {
     "list": "List {plural}",
@@ -35,7 +37,7 @@ _NOT_MODIFIED = "The resource has not changed since the version in `If-None-Matc
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": ENTITY_TAGS},
     "description": "The `ETag` of the version that you have, or a list of ETags. If the resource still has this "
     "version, the response is empty and has the status 304.",
 }
@@ -107,6 +109,19 @@ class OperationSchema(AutoSchema):
         name = str(super()._get_serializer_name(*args, **options))
         return re.sub(r"^Patched(\w+?)(Update)?Request$", r"\1Update", name)
 
+    def _map_basic_serializer(self, serializer: Any, direction: Literal["request", "response"]) -> Any:
+        """Return the schema of a serializer. Requests with unknown fields are refused, so their schemas say that."""
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if direction == "request" and isinstance(serializer, StrictMixin):
+            schema["additionalProperties"] = False
+        return schema
+
+    def _map_serializer_field(self, field: Any, *args: Any, **options: Any) -> Any:
+        schema = super()._map_serializer_field(field, *args, **options)  # type: ignore[no-untyped-call]
+        if isinstance(field, serializers.MultipleChoiceField) and not field.allow_empty:
+            schema["minItems"] = 1
+        return schema
+
     def _parameter_description(self, parameter: dict[str, Any]) -> str:
         """Return the description of a parameter whose name says enough."""
         singular, plural = self._resource_names() or ("resource", "rows")
@@ -125,11 +140,11 @@ class OperationSchema(AutoSchema):
 
     def get_description(self) -> str:  # type: ignore[override]
         scope = self.scope()
-        return "\n\n".join(
-            part
-            for part in (super().get_description(), f"Requires the scope `{scope}`." if scope else "")
-            if part
-        )
+        text = str(super().get_description() or "")
+        # The first line of the docstring is the summary, which readers see directly above the description.
+        if text.partition("\n")[0].rstrip(".") == self.get_summary():
+            text = text.partition("\n")[2].strip()
+        return "\n\n".join(part for part in (text, f"Requires the scope `{scope}`." if scope else "") if part)
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         """Return the security requirements of the operation: the ways to authenticate, each with the required scope.
@@ -149,6 +164,7 @@ class OperationSchema(AutoSchema):
                     HEADER,
                     str,
                     OpenApiParameter.HEADER,
+                    pattern=f"^{VALID_KEY.pattern}$",
                     description=(
                         "A random value that is new for each request, and the same when a request is repeated. A "
                         "repeated request has no effect and returns the first response with the header "

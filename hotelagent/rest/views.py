@@ -62,6 +62,10 @@ class HotelAPIView(APIView):
             raise
         self._request_contexts.enter_context(actor_context(api_actor(request)))
 
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002 - the signature of Django
+        """Return an empty response. Its header `Allow` lists the methods, which the OpenAPI schema describes."""
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         result = getattr(request._request, "throttle_result", None)

@@ -19,6 +19,7 @@ from hotelagent.rest.lists.csv_export import CsvExportMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import UUID_REGEX
 from locks import selectors, services
+from locks.api.rooms import RoomIdFilter
 from locks.api.serializers import (
     INVALID_DATES,
     CloseRoomSerializer,
@@ -70,6 +71,9 @@ class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
     until = django_filters.DateFilter(
         field_name="nights__startswith", lookup_expr="lte", label="Check-in on or before this date."
     )
+
+    # The filter compares ids. A ModelChoiceFilter would return an error if no room has the requested id.
+    room = RoomIdFilter(field_name="room_id", label="The id of the room.")
 
     class Meta:
         model = Allocation

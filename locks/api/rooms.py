@@ -1,7 +1,7 @@
 """The REST API of rooms and availability: /api/v1/rooms/ and /api/v1/availability/."""
 
 import django_filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +18,7 @@ from locks.api.serializers import (
     AvailabilitySerializer,
     RoomSerializer,
 )
-from locks.models import Room
+from locks.models import MAX_ROOM_ID, Room
 
 _NUMBER_CONFLICT = (409, "`/problems/room-number-conflict`.")
 
@@ -33,6 +33,11 @@ class RoomFilter(django_filters.FilterSet):  # type: ignore[misc]
     class Meta:
         model = Room
         fields = ["number", "room_type", "floor"]
+
+
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": MAX_ROOM_ID})
+class RoomIdFilter(django_filters.NumberFilter):  # type: ignore[misc]
+    """A filter by the id of a room."""
 
 
 class RoomViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, HotelViewSet):

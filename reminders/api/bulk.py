@@ -121,7 +121,8 @@ class BulkReservationsView(IdempotentMixin, HotelAPIView):
         shows the progress and the rejected rows.
         """
         data: Any = request.data
-        text: str = data["lines"]
+        # REST framework does not call the parser if the body is empty.
+        text: str = data.get("lines", "")
         rows = bulk.rows_of(text)
         if len(rows) > bulk.MAX_ROWS_IN_REQUEST:
             content = text.encode("utf-8", "surrogateescape")

@@ -14,6 +14,7 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import UUID_REGEX, EditableMixin, HotelViewSet
+from locks.api.rooms import RoomIdFilter
 from locks.models import MAX_ROOM_ID
 from reminders.api.calendar_import import CalendarReportSerializer
 from reminders.models import LinkedCalendar
@@ -75,6 +76,8 @@ class LinkedCalendarSerializer(serializers.ModelSerializer[LinkedCalendar]):
 
 
 class LinkedCalendarFilter(django_filters.FilterSet):  # type: ignore[misc]
+    room = RoomIdFilter(field_name="room_id", label="The id of the room.")
+
     class Meta:
         model = LinkedCalendar
         fields = ["room"]

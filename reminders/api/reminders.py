@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.lists.csv_export import CsvExportMixin
+from hotelagent.rest.lists.filters import TimeFilter
 from hotelagent.rest.schema import problem_responses
 from reminders import selectors
 from reminders.api.serializers import ReminderSerializer, SettleReminderSerializer
@@ -23,10 +24,10 @@ _TIME_ZONE = "A value without an offset (`2031-07-01T09:00:00`, `2031-07-01`) is
 
 class ReminderFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(choices=ReminderStatus.choices)
-    planned_from = django_filters.IsoDateTimeFilter(
+    planned_from = TimeFilter(
         field_name="planned_for", lookup_expr="gte", help_text=f"Planned at or after this time. {_TIME_ZONE}"
     )
-    planned_until = django_filters.IsoDateTimeFilter(
+    planned_until = TimeFilter(
         field_name="planned_for", lookup_expr="lt", help_text=f"Planned before this time. {_TIME_ZONE}"
     )
     # These filters compare ids. A ModelChoiceFilter would return an error if no object has the requested id.

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from django.test import Client
 from django.urls import clear_url_caches
+from rest_framework.test import APIClient
 
 from tenants.models import Hotel
 from tests.interfaces.conftest import HOST
@@ -136,3 +137,30 @@ def test_schema_as_yaml_equals_the_schema_as_json(hotel: Hotel, host: str) -> No
     response = Client(SERVER_NAME=host).get("/api/schema/")
     assert response.headers["Content-Type"].startswith("application/vnd.oai.openapi")
     assert yaml.safe_load(response.content) == schema_of(host)
+
+
+def test_options_request_returns_the_methods_and_no_body(api: APIClient) -> None:
+    response = api.options("/api/v1/dlq/entries/claim/")
+    assert (response.status_code, response.content, response["Allow"]) == (204, b"", "POST, OPTIONS")
+
+
+@pytest.mark.parametrize(
+    ("time", "status"),
+    [("2031-07-01T09:00:00-21:43", 200), ("0001-01-01T00:00:00+18:00", 400), ("2031-07-01T09:00:00Z", 200)],
+)
+def test_filter_by_a_time_with_an_unusual_offset_is_no_server_error(
+    api: APIClient, time: str, status: int
+) -> None:
+    assert api.get("/api/v1/reminders/", {"planned_until": time}).status_code == status
+
+
+@pytest.mark.parametrize("url", ["/api/v1/locks/", "/api/v1/calendars/"])
+def test_filter_by_a_room_that_does_not_exist_returns_an_empty_list(api: APIClient, url: str) -> None:
+    response = api.get(url, {"room": 999_999})
+    assert (response.status_code, response.json()["results"]) == (200, [])
+
+
+def test_request_with_unknown_fields_is_refused_as_the_schema_says(api: APIClient) -> None:
+    body = schema_of(HOST)["components"]["schemas"]["CreateHoldRequest"]
+    assert body["additionalProperties"] is False
+    assert api.post("/api/v1/locks/", {"chek_in": "2031-07-01"}).status_code == 400

@@ -102,6 +102,7 @@ class Story:
         self.call("getReservation", path=self.reservation)
         self.call("getReservationByExternalId", path=number)
         self.call("listReservations", query={"arrival_from": "2031-07-01"})
+        self.call("exportReservations", query={"arrival_from": "2031-07-01"})
         self.reminders = self.call("listRemindersOfReservation", path=self.reservation)
 
     def _hold(self, **fields: Any) -> Any:
@@ -144,6 +145,7 @@ class Story:
         self.call("getWaitingListEntry", path={"id": entry["id"]})
         self.call("claimOffer", path={"id": entry["id"]})
         self.call("listHolds", query={"status": "held"})
+        self.call("exportHolds", query={"status": "confirmed"})
         second = self.call("joinWaitingList", 201, body={**wish, "reference": "WEB-1045"})
         self.call("cancelWaitingListEntry", 204, path={"id": second["id"]})
 
@@ -178,6 +180,7 @@ class Story:
 
     def _remind(self) -> None:
         self.call("listReminders", query={"status": "scheduled"})
+        self.call("exportReminders", query={"status": "scheduled"})
         first, second = ({"id": reminder["id"]} for reminder in self.reminders)
         self.call("getReminder", path=first)
         self.call("cancelReminder", path=first)
@@ -274,30 +277,8 @@ class Story:
         seal_trail(self.hotel.tenant)
         checkpoint = self.call("getAuditCheckpoint")
         size = int(checkpoint.splitlines()[1])
-        self.call("getEventProof", path={"event_id": event["id"]})
-        tile = "000" if size >= TILE_WIDTH else f"000.p/{size}"
-        self.call("getAuditTile", path={"tile_path": f"tile/0/{tile}"})
+        self.sealed_event: str = event["id"]
+        self.call("getEventProof", path={"event_id": self.sealed_event})
+        self.tile_path = "tile/0/000" if size >= TILE_WIDTH else f"tile/0/000.p/{size}"
+        self.call("getAuditTile", path={"tile_path": self.tile_path})
         self.call("streamEvents", query={"limit": 2})
-
-
-def tell_story_of_the_platform(recorder: Recorder, operator: Client, hotel: Hotel) -> None:
-    """Create a hotel, and do with the hotel Alpha what operators do with hotels and their contacts."""
-
-    def call(operation_id: str, status: int = 200, **options: Any) -> Any:
-        return recorder.call(operator, operation_id, status=status, **options)
-
-    path = {"id": str(hotel.id)}
-    of_hotel = {"hotel_id": str(hotel.id)}
-    call("createHotel", 202, body={"slug": "harbour", "name": "Hotel Harbour", "time_zone": "Europe/Lisbon"})
-    call("listHotels", query={"status": "active"})
-    call("getHotel", path=path)
-    call("updateHotel", path=path, body={"domains": ["hotel-sunrise.example"]})
-    phone = {"kind": "phone", "value": "+34 600 123 456"}
-    contact = call("addContact", 201, path=of_hotel, body=phone)
-    call("addContact", 200, path=of_hotel, body=phone)
-    call("listContacts", path=of_hotel)
-    call("getContact", path={**of_hotel, "id": contact["id"]})
-    call("resolveContact", body=phone)
-    call("deleteContact", 204, path={**of_hotel, "id": contact["id"]})
-    call("suspendHotel", path=path)
-    call("resumeHotel", path=path)

@@ -19,8 +19,9 @@ from tenants.models import Hotel
 from tenants.scopes import PLATFORM_SCOPES
 from tests.dlq.external.clients import make_client
 from tests.locks.receiver import Receiver
+from tests.openapi.platform_story import tell_story_of_the_platform
 from tests.openapi.recorder import Recorder
-from tests.openapi.story import Story, tell_story_of_the_platform
+from tests.openapi.story import Story
 from tests.web import serving
 
 DOCUMENTS = {host: openapi_document(host, server=host.example_server) for host in Host}

@@ -14,6 +14,7 @@ from drf_spectacular.generators import SchemaGenerator
 from hotelagent.rest import problems, response_headers
 from hotelagent.rest.documentation import guide
 from hotelagent.rest.documentation.examples import add_examples
+from hotelagent.rest.documentation.links import add_links
 from hotelagent.rest.schema import problem_components
 
 LANGUAGE = "en"
@@ -80,8 +81,10 @@ def _document(host: Host, urlconf: str) -> dict[str, Any]:
         if f"#/components/schemas/{name}" not in _PLACEHOLDERS
     }
     document = _without_placeholders(document)
-    for _method, _path, operation in operations_by_id(document).values():
+    by_id = operations_by_id(document)
+    for _method, _path, operation in by_id.values():
         add_examples(operation)
+    add_links(by_id)
     used_tags = {tag for operation in operations(document) for tag in operation["tags"]}
     document["tags"] = guide.tags(used_tags)
     return document

@@ -7,7 +7,7 @@ from typing import Any
 
 FILE = Path(__file__).parent / "examples.json"
 #: The name of the recorded example beside the other examples of a request or response.
-_NAME = "story"
+_NAME = "Example"
 
 
 @cache

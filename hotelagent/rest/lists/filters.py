@@ -1,7 +1,9 @@
 """Filtering of lists by query parameters. An unknown parameter is an error."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django_filters.rest_framework import DjangoFilterBackend
@@ -37,6 +39,18 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
             message %= {"allowed": ", ".join(sorted(allowed))}
             raise ValidationError({name: [message] for name in unknown})
         filtered: QuerySet[Any] = super().filter_queryset(request, queryset, view)
+        return filtered
+
+
+class TimeFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
+    """A filter by a time. PostgreSQL refuses times with an unusual offset from UTC, so it gets the time in UTC."""
+
+    def filter(self, queryset: QuerySet[Any], value: datetime | None) -> QuerySet[Any]:
+        try:
+            in_utc = value and value.astimezone(UTC)
+        except OverflowError as error:
+            raise ValidationError({self.field_name: [_("Enter a valid date/time.")]}) from error
+        filtered: QuerySet[Any] = super().filter(queryset, in_utc)
         return filtered
 
 

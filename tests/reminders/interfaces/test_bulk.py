@@ -224,3 +224,8 @@ def test_body_with_too_many_rows_or_bytes_is_refused(api: APIClient, monkeypatch
     assert "20,001" in refused.json()["detail"]
     refused = api.post(URL, "x" * 8_000_001, content_type="application/jsonl")
     assert (refused.status_code, refused.json()["type"]) == (413, "/problems/too-large")
+
+
+def test_bulk_request_without_a_body_stores_nothing(api: APIClient) -> None:
+    response = api.post(URL, b"", content_type="application/jsonl")
+    assert (response.status_code, response.json()["rows"]) == (200, 0)
