@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -17,12 +18,11 @@ from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from reminders.admin.next_steps import SHOW_RULES
-from reminders.admin.previews import render_preview_frame
+from reminders.admin.previews import describe_error, preview_view, render_template_editor
 from reminders.mail.rendering import TEMPLATE_VARIABLES
-from reminders.mail.template_validation import validate_template
+from reminders.mail.template_validation import find_errors
 from reminders.models import Template
 from reminders.services.emails import send_test_message
-from tenants.errors import DomainError
 from tenants.languages import language_name
 
 
@@ -46,10 +46,8 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         parts = {name: cleaned.get(name, "") for name in ("subject", "text", "html")}
-        try:
-            validate_template(**parts)
-        except DomainError as error:
-            raise ValidationError({error.extra.get("part", "__all__"): error.detail}) from error
+        if errors := find_errors(**parts):
+            raise ValidationError({error.extra["part"]: describe_error(error) for error in errors})
         return cleaned
 
 
@@ -60,6 +58,7 @@ class TemplateAdmin(HotelModelAdmin):
     menu_order = 20
     tab_of = "admin:reminders_rule_changelist"
     form = TemplateForm
+    compressed_fields = False
     list_display = ["rule", "language_label", "subject"]
     sortable_by = ()
     list_filter = ["rule", "language"]
@@ -78,10 +77,18 @@ class TemplateAdmin(HotelModelAdmin):
         return language_name(template.language)
 
     @display(description=_("preview"))
-    def preview(self, template: Template) -> SafeString | str:
-        if not Template.objects.filter(id=template.id).exists():
-            return str(_("Save the template to see a preview."))
-        return render_preview_frame(template)
+    def preview(self, template: Template) -> SafeString:
+        return render_template_editor(template)
+
+    @property
+    def media(self) -> forms.Media:
+        script: Any = forms.Script("reminders/template_editor.js", defer=True)
+        editor = forms.Media(css={"all": ["reminders/template_editor.css"]}, js=[script])
+        return super().media + editor
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(preview_view)
+        return [path("preview/", view, name="reminders_template_preview"), *super().get_urls()]
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

@@ -109,14 +109,15 @@ class _SandboxParser(Parser):
                     TranslatableMessage(
                         _("The variable “{name}” does not exist. Variables have no attributes."),
                         name=variable.var,
-                    )
+                    ),
+                    name=str(variable.var),
                 )
         return expression
 
     def invalid_block_tag(self, token: Token, command: str, parse_until: Any = None) -> None:
         if not _PARTS_OF_TAGS.fullmatch(command):
             message = _("Templates can't use the tag or filter “{name}”. Remove it from the template.")
-            raise InvalidTemplate(TranslatableMessage(message, name=command))
+            raise InvalidTemplate(TranslatableMessage(message, name=command), line=token.lineno)
         super().invalid_block_tag(token, command, parse_until)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,17 +27,32 @@ def validate_template(*, subject: str, text: str, html: str) -> None:
     """Raise InvalidTemplate unless all parts compile, render, and use only variables that exist.
 
     The parts are rendered for an ordinary reservation and for a reservation with the longest values, because a loop
-    over the guest's name produces more text for a longer name. The error has two attributes: `part` is the part of the
-    template, and `unknown` lists the unknown variables.
+    over the guest's name produces more text for a longer name. The error has these attributes: `part` is the part of
+    the template, `line` is the number of the line if it is known, and `unknown` lists the unknown variables.
     """
+    if errors := find_errors(subject=subject, text=text, html=html):
+        raise errors[0]
+
+
+def find_errors(*, subject: str, text: str, html: str) -> list[InvalidTemplate]:
+    """Return the first error of each part of a template, as `validate_template` raises it."""
+    errors = []
     for part, source, is_html in (("subject", subject, False), ("text", text, False), ("html", html, True)):
-        _validate_compiled(part, source, is_html=is_html)
-        trial = Template(language=FALLBACK_LANGUAGE, **{part: source})
         try:
-            render_parts(trial, reservation=example_reservation(), hotel_name="")
-            render_parts(trial, reservation=_longest_reservation(), hotel_name="W" * 200)
+            _validate_part(part, source, is_html=is_html)
         except InvalidTemplate as error:
-            raise InvalidTemplate(error.detail, part=part) from error
+            errors.append(error)
+    return errors
+
+
+def _validate_part(part: str, source: str, *, is_html: bool) -> None:
+    _validate_compiled(part, source, is_html=is_html)
+    trial = Template(language=FALLBACK_LANGUAGE, **{part: source})
+    try:
+        render_parts(trial, reservation=example_reservation(), hotel_name="")
+        render_parts(trial, reservation=_longest_reservation(), hotel_name="W" * 200)
+    except InvalidTemplate as error:
+        raise InvalidTemplate(error.detail, part=part) from error
 
 
 def _longest_reservation() -> Reservation:
@@ -50,9 +66,13 @@ def _validate_compiled(part: str, source: str, *, is_html: bool) -> None:
     try:
         compiled = compile_template(source, is_html=is_html)
     except TemplateSyntaxError as error:
-        raise InvalidTemplate(str(error), part=part) from error
+        token = getattr(
+            error, "token", None
+        )  # Django's parser sets the token, which has the number of its line.
+        raise InvalidTemplate(str(error), part=part, line=getattr(token, "lineno", None)) from error
     except InvalidTemplate as error:
-        raise InvalidTemplate(error.detail, part=part) from error
+        line = error.extra.get("line") or _line_of(source, error.extra.get("name", ""))
+        raise InvalidTemplate(error.detail, part=part, line=line) from error
     if _has_nested_loops(compiled):
         raise InvalidTemplate(_("A loop can't contain another loop. Remove one of the loops."), part=part)
     if unknown := sorted(used_variables(compiled.nodelist) - TEMPLATE_VARIABLES):
@@ -60,8 +80,15 @@ def _validate_compiled(part: str, source: str, *, is_html: bool) -> None:
             _("Unknown variable: %(unknown)s. Available variables: %(available)s.")
             % {"unknown": ", ".join(unknown), "available": ", ".join(sorted(TEMPLATE_VARIABLES))},
             part=part,
+            line=_line_of(source, unknown[0]),
             unknown=unknown,
         )
+
+
+def _line_of(source: str, name: str) -> int | None:
+    """Return the number of the first line with a variable or tag that contains the name, or None."""
+    found = re.search(rf"\{{[{{%][^{{}}]*\b{re.escape(name)}\b", source) if name else None
+    return source.count("\n", 0, found.end()) + 1 if found else None
 
 
 def _has_nested_loops(template: CompiledTemplate) -> bool:
