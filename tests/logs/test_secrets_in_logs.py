@@ -25,6 +25,7 @@ from tests.conftest import ALPHA_HOST
 from tests.locks.receiver import Receiver
 from tests.logs.http_client import HotelClient
 from tests.logs.processes import read_logs, running_processes
+from tests.tenants.access.accounts import code_at
 from tests.web import serving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
@@ -45,6 +46,7 @@ GUEST = {
     "reference of a hold": "Reserva de Eustaquia Peñaranda",
 }
 PASSWORD, WRONG_PASSWORD = "correct horse battery staple", "Contraseña-equivocada-7"
+STAFF_ADDRESS = "rosa.oyarzabal@hotel.example"
 URL_SECRET = "s3cr3tInTheUrlOfAHook"
 CALENDAR_SECRET = "s3cr3tInTheUrlOfACalendar"
 
@@ -86,13 +88,13 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(autouse=True)
-def _mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def mail_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[servers.MailServer]:
     """Run a mail server that refuses one guest, with a reply that contains the guest's address."""
     with servers.mail_server() as server:
         address = GUEST["refused guest address"]
         server.refuse(address, f"550 5.1.1 <{address}> no such mailbox")
         monkeypatch.setenv("EMAIL_URL", f"smtp://127.0.0.1:{server.port}")
-        yield
+        yield server
 
 
 def log_in_and_create_key(client: HotelClient) -> str:
@@ -105,6 +107,40 @@ def log_in_and_create_key(client: HotelClient) -> str:
     )
     [key] = set(re.findall(r"ha_[a-z0-9]{10}_[\w-]+", page))
     return str(key)
+
+
+def set_up_second_factor(client: HotelClient) -> dict[str, str]:
+    """Turn on two-factor authentication for the logged-in user. Return the secrets that the pages show."""
+    _status, page = client.request("GET", "/admin/account/two-factor/")
+    found = re.search(r'id="secret">([A-Z2-7 ]+)<', page)
+    assert found, page
+    secret = found[1].replace(" ", "")
+    code = code_at(secret=base64.b32decode(secret))
+    _status, page = client.submit("/admin/account/two-factor/", code=code)
+    codes = re.findall(r"<li>([a-z2-9-]{14})</li>", page)
+    return {
+        "secret of the app": secret,
+        "secret of the app in groups": found[1],
+        **{f"recovery code {number}": code for number, code in enumerate(codes, start=1)},
+    }
+
+
+def request_password_link(client: HotelClient, mail_server: servers.MailServer) -> dict[str, str]:
+    """Request a link to set a new password, and open the link that the worker sends. Return the token of the link."""
+    status, _page = client.submit("/admin/password-reset/", name=STAFF_ADDRESS)
+    assert status == 302
+    wait_until(lambda: bool(links_to(mail_server)), "The worker has not sent the link.")
+    [path] = links_to(mail_server)
+    status, _page = client.request("GET", path)
+    assert status == 302
+    return {"token of a password link": path.rpartition("token=")[2]}
+
+
+def links_to(mail_server: servers.MailServer) -> list[str]:
+    """Return the paths of the password links that the member of staff has received."""
+    bodies = [message.get_body(("plain",)) for message in mail_server.to(STAFF_ADDRESS)]
+    texts = [body.get_content() for body in bodies if body is not None]
+    return [path for text in texts for path in re.findall(r"http://[^/\s]+(/\S+token=\S+)", text)]
 
 
 def book(client: HotelClient, key: str, nights: dict[str, str]) -> dict[str, str]:
@@ -182,22 +218,25 @@ def read_pages(client: HotelClient, key: str) -> None:
 def test_logs_of_all_processes_contain_no_secret_and_no_personal_data(
     hotel: Hotel,
     receiver: Receiver,
+    mail_server: servers.MailServer,
     tmp_path: Path,
     settings: Any,
 ) -> None:
     settings.PASSWORD_HASHERS = base.PASSWORD_HASHERS  # the hash that the web server can verify
     secrets: dict[str, str] = {
         **GUEST, "password": PASSWORD, "wrong password": WRONG_PASSWORD, "secret in a webhook's URL": URL_SECRET,
-        "secret in a calendar's URL": CALENDAR_SECRET,
+        "secret in a calendar's URL": CALENDAR_SECRET, "address of a member of staff": STAFF_ADDRESS,
     }  # fmt: skip
     with hotel_context(hotel):
-        User.objects.create_user(username="rosa", password=PASSWORD, role=Role.MANAGER)
+        User.objects.create_user(username="rosa", password=PASSWORD, role=Role.MANAGER, email=STAFF_ADDRESS)
         room = Room.objects.create(number="101", room_type="Double")
         today = selectors.today()
     with running_processes(tmp_path) as port:
         client = HotelClient(ALPHA_HOST, port)
         key = log_in_and_create_key(client)
         secrets["API key"] = key
+        secrets |= set_up_second_factor(client)
+        secrets |= request_password_link(HotelClient(ALPHA_HOST, port), mail_server)
         nights = {"check_in": today.isoformat(), "check_out": today.replace(year=today.year + 1).isoformat()}
         secrets |= connect_systems(client, key, receiver, room.pk)
         secrets |= book(client, key, nights)
