@@ -29,5 +29,9 @@ def uuid7() -> uuid.UUID:
 
 
 def first_uuid7_at(moment: datetime.datetime) -> uuid.UUID:
-    """Return the smallest UUID of version 7 with this time. Rows that were created earlier have smaller ids."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80 | 0x7 << 76 | 0b10 << 62)
+    """Return the smallest UUID of version 7 with this time. Rows that were created earlier have smaller ids.
+
+    No row is older than 1970, the earliest time that a UUID can contain.
+    """
+    milliseconds = max(0, int(moment.timestamp() * 1000))
+    return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)

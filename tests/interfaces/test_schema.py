@@ -154,6 +154,11 @@ def test_filter_by_a_time_with_an_unusual_offset_is_no_server_error(
     assert api.get("/api/v1/reminders/", {"planned_until": time}).status_code == status
 
 
+def test_search_for_events_before_1970_returns_no_event(api: APIClient) -> None:
+    response = api.get("/api/v1/audit/", {"until": "1195-01-18T18:53:56Z"})
+    assert (response.status_code, response.json()["results"]) == (200, [])
+
+
 @pytest.mark.parametrize("url", ["/api/v1/locks/", "/api/v1/calendars/"])
 def test_filter_by_a_room_that_does_not_exist_returns_an_empty_list(api: APIClient, url: str) -> None:
     response = api.get(url, {"room": 999_999})
