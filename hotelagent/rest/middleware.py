@@ -40,8 +40,17 @@ class RequestIdMiddleware:
         return response
 
 
+#: Headers that describe the body of a response. A problem document has other values, or none.
+_HEADERS_OF_BODY = frozenset(
+    {"content-type", "content-length", "content-encoding", "content-language", "etag"}
+)
+
+
 class ProblemDocumentMiddleware:
-    """Replaces HTML error pages with problem documents if the path of the request begins with `/api/v`."""
+    """Replaces HTML error pages with problem documents if the path of the request begins with `/api/v`.
+
+    The problem document has the other headers of the page, such as `Allow` and the Content-Security-Policy.
+    """
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
@@ -56,9 +65,9 @@ class ProblemDocumentMiddleware:
             return response
         problem = problems.BY_STATUS.get(response.status_code, problems.SERVER_ERROR)
         replacement = problem_response(request, problem)
-        for header in ("Allow", "Retry-After", "WWW-Authenticate"):
-            if header in response:
-                replacement[header] = response[header]
+        for name, value in response.items():
+            if name.lower() not in _HEADERS_OF_BODY:
+                replacement.setdefault(name, value)
         return replacement
 
 

@@ -48,15 +48,15 @@ HOTEL_EXAMPLES = (
     "/api/docs/",
 )
 PLATFORM_EXAMPLES = ("/admin/", "/admin/tenants/hotel/")
-#: Routes whose responses are files and not pages.
-FILES = {"/brand/<slug:digest>.<slug:extension>"}
+#: Routes whose responses are not pages: files, and requests of mail providers.
+FILES = {"/brand/<slug:digest>.<slug:extension>", "/anymail/<slug:provider>/tracking/"}
 PHONE = Screen(language="es", width=390, height=844)
 DESKTOP = Screen(language="en", width=1440, height=900)
 
 
 def values_of(parameter: str, model: Any, *, site: AdminSite) -> Iterable[str]:
     """Return example values for a parameter of a route. A new parameter needs a value here."""
-    if parameter in {"object_id", "file_id"}:
+    if parameter in {"object_id", "file_id", "pk"}:
         if isinstance(site._registry[model], SettingsPageAdmin):
             return ["1"]
         return [str(row.pk) for row in model._default_manager.order_by("-pk")[:1]]
@@ -68,7 +68,6 @@ def values_of(parameter: str, model: Any, *, site: AdminSite) -> Iterable[str]:
         "search_id": lambda: [str(SavedSearch.objects.latest("pk").pk)],
         "token": lambda: [unsubscribe_token()],
         "export_format": lambda: ["csv"],
-        "provider": lambda: ["ses"],
         "code": lambda: ["room-unavailable"],
     }[parameter]()
 
