@@ -50,7 +50,7 @@ SLOWEST = (
     "tenants/test_owner_without_createrole.py",
     "interfaces/test_shared_redis.py",
     "tenants/test_restore_damaged.py",
-    "dlq/test_api_schema.py",
+    "openapi/test_schemathesis.py",
     "reminders/sending/test_correction_in_browser.py",
     "locks/test_expiry_races.py",
 )
