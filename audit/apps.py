@@ -18,6 +18,7 @@ class AuditConfig(AppConfig):
 
         from audit import checks, listeners  # noqa: F401, PLC0415 - these register themselves
         from audit.accounts import events as account_events  # noqa: F401, PLC0415 - as above
+        from audit.hotels import listeners as hotel_listeners  # noqa: F401, PLC0415 - registers itself
         from audit.retention import metrics as retention_metrics  # noqa: F401, PLC0415
         from audit.row_changes import events  # noqa: PLC0415
         from audit.sealing import metrics  # noqa: F401, PLC0415

@@ -131,7 +131,10 @@ def _fields_of_actor(event: Event, identifier: str) -> set[str]:
         "actor": (event.actor_kind, event.actor_id),
         "initiator": (event.initiator_kind, event.initiator_id),
     }
-    return {name for name, person in people.items() if person == (ActorKind.USER, identifier)}
+    names = {name for name, person in people.items() if person == (ActorKind.USER, identifier)}
+    if "initiator" in names and event.actor_kind == ActorKind.SUPPORT:
+        names.add("actor")  # the IP address and the user agent of the person
+    return names
 
 
 def _fields_with_text(event: Event, texts: Collection[str]) -> set[str]:

@@ -102,7 +102,7 @@ API_KEY_REVOKED = _register_security(
     severity=Severity.NOTICE,
 )
 
-# Events about a hotel are in the platform's trail, and most of them also in the hotel's trail (`audit.hotel_trail`).
+# Events about a hotel are in the platform's trail, and most of them also in the hotel's (`audit.hotels.both_trails`).
 # The registration and the deletion of a hotel are recorded only in the platform's trail, without personal data.
 HOTEL_REGISTERED = _register_operation(
     "hotel.registered", description=_("{actor} registered the hotel {slug}"), fields=("slug", "detail")
@@ -187,6 +187,36 @@ DOMAIN_REMOVED = _register_operation(
     description=_("{actor} removed a domain from the hotel {slug}: {detail}"),
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
+)
+# A support session is the time during which a member of the platform's staff may act in a hotel.
+_SUPPORT_FIELDS = ("slug", "session", "role", "until")
+SUPPORT_REQUESTED = _register_security(
+    "support.requested",
+    description=_("{actor} requested access to the hotel {slug} as {role} until {until}. Reason: {reason}"),
+    fields=_SUPPORT_FIELDS,
+    personal=("reason",),
+    severity=Severity.WARNING,
+    labels={"role": _ROLES},
+)
+SUPPORT_OPENED = _register_security(
+    "support.opened",
+    description=_("{actor} opened the admin of the hotel {slug} as {role} until {until}"),
+    fields=_SUPPORT_FIELDS,
+    severity=Severity.WARNING,
+    labels={"role": _ROLES},
+)
+SUPPORT_ENDED = _register_security(
+    "support.ended",
+    description=_("{actor} ended the access to the hotel {slug}"),
+    fields=_SUPPORT_FIELDS,
+    severity=Severity.NOTICE,
+    labels={"role": _ROLES},
+)
+SUPPORT_REFUSED = _register_security(
+    "support.refused",
+    description=_("A support link that has expired or was already used was refused"),
+    severity=Severity.WARNING,
+    outcome=Outcome.DENIED,
 )
 # The e-mail address of the invited person is not stored, because no erasure of the person would find these events.
 MANAGER_INVITED = _register_security(

@@ -1,4 +1,4 @@
-"""Signal receivers that record events of Django, the admin and the app `tenants`.
+"""Signal receivers that record events of Django, the admin and the app `tenants`, except those about hotels.
 
 The admin and `tenants` send signals, because they are in lower layers and cannot import `audit`.
 """
@@ -16,7 +16,6 @@ from waffle.models import AbstractBaseFlag, Flag, Sample, Switch
 
 from audit import events
 from audit.erasure import erase_staff_member
-from audit.hotel_trail import record_in_both_trails
 from audit.publishing.auditors import remove_auditor
 from audit.reading.search import events_of_type
 from audit.recording.values import clean
@@ -27,7 +26,7 @@ from audit.services import record, record_in_own_transaction
 from hotelagent.admin import signals as admin_signals
 from tenants import signals as tenant_signals
 from tenants.context import actor_context, changed_actor, current_tenant, hotel_context, platform_context
-from tenants.models import ApiKey, ContactIdentifier, Hotel, User
+from tenants.models import ApiKey, Hotel, SupportSession, User
 from tenants.services.staff import erase_staff
 
 #: The maximum number of characters that are stored of one URL argument.
@@ -110,11 +109,26 @@ def _staff_erased(*, user: User, username: str, email: str, **_: Any) -> None:
     remove_auditor(email)
     count = erase_staff_member(user_id=user.pk, username=username, email=email)
     hotel_id = current_tenant().id
+    if hotel_id is None:
+        count += _erase_from_hotels(user)
     fields = {"hotel": str(hotel_id or ""), "events": count}
     record(events.STAFF_ERASED, subject=("user", user.pk), **fields)
     if hotel_id is not None:
         with platform_context():
             record(events.STAFF_ERASED, subject=("user", user.pk), **fields)
+
+
+def _erase_from_hotels(user: User) -> int:
+    """Erase a member of the platform's staff from the trails of the hotels in which the person acted.
+
+    Return the number of changed events.
+    """
+    hotel_ids = SupportSession.objects.filter(user_id=user.pk).values("hotel_id")
+    count = 0
+    for hotel in Hotel.objects.filter(id__in=hotel_ids, schema_version__gt=""):
+        with hotel_context(hotel):
+            count += erase_staff_member(user_id=user.pk)
+    return count
 
 
 @receiver(tenant_signals.restored_hotel_migrated)
@@ -127,7 +141,11 @@ def _erase_staff_again(*, hotel: Hotel, **_: Any) -> None:
     originals = [event.data["detail"]["original"]["id"] for event in restored]
     erased = events_of_type(events.STAFF_ERASED).filter(data__hotel__in=[str(hotel.id), *map(str, originals)])
     user_ids = set(erased.values_list("subject_id", flat=True))
+    platform_staff = events_of_type(events.STAFF_ERASED).filter(data__hotel="")
+    platform_ids = set(platform_staff.values_list("subject_id", flat=True))
     with hotel_context(hotel):
+        for user_id in platform_ids:
+            erase_staff_member(user_id=UUID(user_id))
         for user in User.objects.filter(id__in=user_ids):
             erase_staff(user_id=user.id)
 
@@ -190,52 +208,9 @@ def _record_object(signal: Signal, event: EventType) -> None:
     signal.connect(record_signal, weak=False, dispatch_uid=event.name)
 
 
-def _record_hotel(signal: Signal, event: EventType) -> None:
-    def record_signal(*, hotel: Hotel, detail: dict[str, Any], **_: Any) -> None:
-        record_in_both_trails(event, hotel=hotel, slug=hotel.slug, detail=detail)
-
-    signal.connect(record_signal, weak=False, dispatch_uid=event.name)
-
-
-def _record_hotel_on_platform(signal: Signal, event: EventType) -> None:
-    def record_signal(*, hotel: Hotel, detail: dict[str, Any], **_: Any) -> None:
-        record(event, subject=("hotel", hotel.pk), slug=hotel.slug, detail=detail)
-
-    signal.connect(record_signal, weak=False, dispatch_uid=event.name)
-
-
-def _record_contact(signal: Signal, event: EventType) -> None:
-    def record_signal(*, hotel: Hotel, contact: ContactIdentifier, **_: Any) -> None:
-        subject = ("contact", contact.pk)
-        record_in_both_trails(event, hotel=hotel, subject=subject, slug=hotel.slug, kind=contact.kind)
-
-    signal.connect(record_signal, weak=False, dispatch_uid=event.name)
-
-
 _record_object(admin_signals.object_added, events.OBJECT_ADDED)
 _record_object(admin_signals.object_changed, events.OBJECT_CHANGED)
 _record_object(admin_signals.object_deleted, events.OBJECT_DELETED)
-# The registration, creation and deletion of a hotel are recorded only in the platform's trail, because the hotel has no
-# schema at these times.
-_record_hotel_on_platform(tenant_signals.hotel_registered, events.HOTEL_REGISTERED)
-_record_hotel_on_platform(tenant_signals.hotel_deleted, events.HOTEL_DELETED)
-_record_hotel(tenant_signals.hotel_created, events.HOTEL_CREATED)
-_record_hotel(tenant_signals.hotel_changed, events.HOTEL_CHANGED)
-_record_hotel(tenant_signals.hotel_suspended, events.HOTEL_SUSPENDED)
-_record_hotel(tenant_signals.hotel_resumed, events.HOTEL_RESUMED)
-_record_hotel(tenant_signals.hotel_renamed, events.HOTEL_RENAMED)
-_record_hotel(tenant_signals.hotel_migrated, events.HOTEL_MIGRATED)
-_record_hotel(tenant_signals.hotel_migration_failed, events.HOTEL_MIGRATION_FAILED)
-_record_hotel(tenant_signals.hotel_deletion_requested, events.HOTEL_DELETION_REQUESTED)
-_record_hotel(tenant_signals.hotel_backed_up, events.HOTEL_BACKED_UP)
-_record_hotel(tenant_signals.hotel_restored, events.HOTEL_RESTORED)
-_record_hotel(tenant_signals.domain_added, events.DOMAIN_ADDED)
-_record_hotel(tenant_signals.domain_removed, events.DOMAIN_REMOVED)
-_record_hotel(tenant_signals.manager_invited, events.MANAGER_INVITED)
-_record_hotel(tenant_signals.manager_invitation_sent, events.MANAGER_INVITATION_SENT)
-_record_contact(tenant_signals.contact_added, events.CONTACT_ADDED)
-_record_contact(tenant_signals.contact_removed, events.CONTACT_REMOVED)
-
 #: The properties of a feature flag (django-waffle) that are not recorded.
 _UNRECORDED_PROPERTIES = {"id", "name", "created", "modified", "users", "groups"}
 

@@ -31,6 +31,8 @@ class ActorKind(models.TextChoices):
     """The kinds of actors: who or what performed an operation (`tenants.context.Actor`)."""
 
     USER = "user", _("staff member")
+    #: A member of the platform's staff in a hotel. The id is that of the support session. The person is the initiator.
+    SUPPORT = "support", _("platform support")
     KEY = "key", _("API key")
     TASK = "task", _("task")
     COMMAND = "command", _("command")
@@ -41,7 +43,7 @@ class ActorKind(models.TextChoices):
 
 
 #: If the actor has one of these kinds, the initiator is displayed. Without an initiator, "hotelagent" is displayed.
-_AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
+_AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM, ActorKind.SUPPORT})
 #: The maximum difference between the times of two events of one transaction.
 _LONGEST_ACT = datetime.timedelta(days=1)
 #: The keys in the column `personal` under which the personal values of the actor and of the initiator are stored.
@@ -152,6 +154,8 @@ class Event(models.Model):
         """Return the name of the actor. If no name is stored, return the id of the actor, or else the kind of actor."""
         if self.actor_kind == ActorKind.DATABASE:
             return self.cause.actor_label if self.cause else self.displayed_actor
+        if self.actor_kind == ActorKind.SUPPORT:
+            return self.displayed_actor
         return visible(str(self._origin("actor").get("label") or self.actor_id or self.actor_kind))
 
     @property

@@ -84,10 +84,11 @@ class Actor:
     """The person, API key or program that performs an operation, as the audit trail records it.
 
     `id` is the primary key of a user or key, or the name of a task or command. `label` is a copy of the name.
-    `initiator` is the person or key that started a task or command, or None if the actor acts directly.
+    `initiator` is the person or key that started a task or command, or None if the actor acts directly. The kind
+    "support" is a support session of a hotel: `id` is the id of the session, and the person is the initiator.
     """
 
-    kind: Literal["user", "key", "task", "command", "system", "anonymous"]
+    kind: Literal["user", "support", "key", "task", "command", "system", "anonymous"]
     id: str
     label: str
     ip: str | None = None

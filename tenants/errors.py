@@ -218,6 +218,22 @@ class ManagerConflict(DomainError):
     title = _("The hotel already has a manager")
 
 
+class InvalidSupportRequest(DomainError):
+    """A support session needs a reason of at most 500 characters, a duration of 15, 30 or 60 minutes, and a role."""
+
+    code = "invalid-support-request"
+    status = 422
+    title = _("The support session is not valid")
+
+
+class SupportLinkNotFound(DomainError):
+    """The link has expired or was already used. A link can be used once, within 60 seconds."""
+
+    code = "support-link-not-found"
+    status = 404
+    title = _("The link is not valid")
+
+
 class InvalidScope(DomainError):
     """Hotels and the platform have different API scopes. `known` lists the valid scopes."""
 

@@ -157,7 +157,9 @@ declare_columns(
     kept=("slug", "name", "status", "schema", "time_zone", "language", "schema_version"),
 )
 declare_columns("tenants_dueitem", kept=("kind", "initiator"))
-omit_rows("tenants_domain", "tenants_contactidentifier", "tenants_managerinvitation")
+omit_rows(
+    "tenants_domain", "tenants_contactidentifier", "tenants_managerinvitation", "tenants_supportsession"
+)
 declare_columns(
     "tenants_user",
     masked={

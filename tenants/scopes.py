@@ -84,6 +84,7 @@ _RESOURCES = {
     "tenants.apikey": "staff",
     "tenants.hotel": "hotels",
     "tenants.domain": "hotels",
+    "tenants.supportsession": "hotels",
     "tenants.contactidentifier": "contacts",
     "audit.log": "hotels",
     "django_celery_beat": "hotels",

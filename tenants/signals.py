@@ -31,6 +31,13 @@ domain_removed = Signal()
 manager_invited = Signal()
 manager_invitation_sent = Signal()
 
+# Signals about a support session, sent with the arguments `hotel` and `session`. The session's user is the actor.
+support_requested = Signal()
+support_opened = Signal()
+support_ended = Signal()
+# The signal `support_refused` has no arguments. It is sent in the context of the hotel whose support link was refused.
+support_refused = Signal()
+
 # Signal that all migrations were applied to a restored hotel, sent before the hotel is activated.
 # The signal `restored_hotel_migrated` is sent in the platform's context with the argument `hotel`.
 # If a receiver of `restored_hotel_migrated` raises an exception, the hotel stays suspended.

@@ -14,6 +14,8 @@ from tenants.models import Hotel, HotelStatus, Redelivery, User
 from tenants.queue import dispatch, due
 from tenants.queue.celery_task import HotelTask
 from tenants.services import account
+from tenants.support import notice
+from tenants.support.sessions import NOTICE_DUE
 
 #: The maximum rate of links to set a new password that an account receives.
 LINK_RATE = Rate(requests=3, seconds=3600)
@@ -67,6 +69,14 @@ def send_invitations(ids: list[str]) -> None:
     """Send the invitation of the hotel's first manager by e-mail. `ids` is a list with the hotel's id."""
     invitations.send_invitation()
     due.complete(kind=invitations.INVITATION_DUE, ids=[UUID(hotel) for hotel in ids])
+
+
+@shared_task(base=HotelTask, name="tenants.tasks.send_support_notices")
+def send_support_notices(ids: list[str]) -> None:
+    """Tell the hotel's managers by e-mail about support sessions. `ids` has the ids of the sessions."""
+    for session_id in ids:
+        notice.send_notice(UUID(session_id))
+        due.complete(kind=NOTICE_DUE, ids=[UUID(session_id)])
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.delete_expired_platform_records")

@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("user", "staff member"),
+                            ("support", "platform support"),
                             ("key", "API key"),
                             ("task", "task"),
                             ("command", "command"),
@@ -93,6 +94,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("user", "staff member"),
+                            ("support", "platform support"),
                             ("key", "API key"),
                             ("task", "task"),
                             ("command", "command"),

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from audit.hotel_trail import record_in_both_trails
+from audit.hotels.both_trails import record_in_both_trails
 from audit.retention.expired import keep_days_of
 from audit.sealing.events import RETENTION_CHANGED
 from audit.sealing.models import MAX_KEEP_DAYS, MIN_KEEP_DAYS, Log

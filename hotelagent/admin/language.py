@@ -10,6 +10,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_POST
 
+from tenants.access.support_user import support_user_of
+
 #: Messages from the library unfold, which has no translations. Our catalogue contains the Spanish translations.
 UNFOLD_MESSAGES = (
     _("Add new item"), _("Add row"), _("Apply Filters"), _("Click to cancel"), _("Collapse"), _("Dark"),
@@ -60,7 +62,7 @@ def set_language(request: HttpRequest) -> HttpResponse:
         target = "/admin/"
     response = HttpResponseRedirect(target)
     if language in dict(settings.LANGUAGES):
-        if not isinstance(request.user, AnonymousUser):
+        if not isinstance(request.user, AnonymousUser) and support_user_of(request) is None:
             request.user.language = language
             request.user.save(update_fields=["language"])
         response.set_cookie(

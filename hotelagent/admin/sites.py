@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import Any, ClassVar
 
+from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseRedirect
@@ -25,8 +26,10 @@ from hotelagent.admin.account.login_rules import login_rules
 from hotelagent.admin.account.passwords import OwnPasswordForm
 from hotelagent.admin.language import set_language
 from hotelagent.admin.navigation import Group, Page
+from tenants.access.support_user import support_user_of
 from tenants.context import current_tenant
 from tenants.signals import permission_denied
+from tenants.support.backend import BACKEND
 
 
 class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
@@ -160,6 +163,19 @@ class HotelSite(BaseSite):
 
     index_title = _("Today")
     symbol = "hotel"
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the login page. If the request's support session has ended, show that instead."""
+        if request.session.get(BACKEND_SESSION_KEY) == BACKEND and not request.user.is_authenticated:
+            request.session.flush()
+            return HttpResponseRedirect(reverse("support_ended"))
+        return super().login(request, extra_context)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the page on which staff change their own password. Platform staff in a hotel have no password there."""
+        if support_user_of(request) is not None:
+            raise PermissionDenied
+        return super().password_change(request, extra_context)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         name = current_tenant().name

@@ -104,7 +104,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Staff
 AUTH_USER_MODEL = "tenants.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    # The backend of the platform's staff in a hotel. It cannot check passwords.
+    "tenants.support.backend.SupportBackend",
+]
 PASSWORD_HASHERS = ["tenants.access.passwords.Argon2idHasher"]
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {
@@ -133,8 +137,9 @@ TWO_FACTOR_FOR_PLATFORM = env.bool("TWO_FACTOR_FOR_PLATFORM", default=True)
 CSRF_COOKIE_NAME = "hotelagent_csrf"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
-# The system check auth.E003 does not recognize our constraint that makes user names unique regardless of case.
-SILENCED_SYSTEM_CHECKS = ["auth.E003"]
+# The system checks auth.E003 and auth.W004 do not recognize our constraint that makes user names unique regardless of
+# case.
+SILENCED_SYSTEM_CHECKS = ["auth.E003", "auth.W004"]
 
 # The only database alias is "default". It uses the runtime connection, or DATABASE_DIRECT for migrations and backups.
 DATABASE_URL = env.str("DATABASE_URL", default="")

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", landing, name="landing"),
     path("favicon.ico", favicon),
     path("admin/invitation/", invitations.accept, name="invitation"),
+    path("admin/support/", include("tenants.admin.support")),
     path("admin/", hotel_site.urls),
     path("api/v1/", include("audit.api")),
     path("api/v1/", include("dlq.api")),

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 
 from tenants.access.authentication import ApiClient
 from tenants.access.client_address import client_address
+from tenants.access.support_user import SupportUser
 from tenants.context import Actor
 from tenants.models import User
 
@@ -35,6 +36,8 @@ def _actor(user: Any, request: HttpRequest) -> Actor:
     match user:
         case ApiClient(key=key):
             return Actor("key", str(key.pk), str(key), **origin)
+        case SupportUser():
+            return user.actor(**origin)
         case User():
             return Actor("user", str(user.pk), user.get_username(), **origin)
         case _:

@@ -26,6 +26,7 @@ from hotelagent.admin.sites import platform_site
 from hotelagent.core.time_zones import time_zone_choices
 from tenants import services
 from tenants.admin.invitations import InvitationMixin, describe_manager, may_invite
+from tenants.admin.support import SupportMixin
 from tenants.models import Domain, Hotel, HotelStatus
 
 
@@ -70,7 +71,7 @@ class HotelForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Hotel, site=platform_site)
-class HotelAdmin(InvitationMixin, ChangesAuditedByServices, PlatformModelAdmin):
+class HotelAdmin(InvitationMixin, SupportMixin, ChangesAuditedByServices, PlatformModelAdmin):
     form = HotelForm
     icon = "hotel"
     menu_group = Group.HOTELS
@@ -82,7 +83,7 @@ class HotelAdmin(InvitationMixin, ChangesAuditedByServices, PlatformModelAdmin):
     inlines = (DomainInline,)
     actions = ("suspend", "resume")
     fields = ("name", "slug", "time_zone", "language", "email")
-    shown = ("status_label", "manager", "contact_count", "schema", "created_at")
+    shown = ("status_label", "support", "manager", "contact_count", "schema", "created_at")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name != "time_zone":
@@ -94,6 +95,14 @@ class HotelAdmin(InvitationMixin, ChangesAuditedByServices, PlatformModelAdmin):
             initial=db_field.default,
             widget=UnfoldAdminSelectWidget,
         )
+
+    @display(description=_("platform support"))
+    def support(self, hotel: Hotel) -> SafeString | str:
+        """Return a link to the page on which platform staff request access to the hotel."""
+        if hotel.status != HotelStatus.ACTIVE:
+            return str(_("Platform staff can open the admin of an active hotel only."))
+        url = reverse("admin:tenants_hotel_support", args=[hotel.pk])
+        return format_html('<a class="underline" href="{}">{}</a>', url, _("Open this hotel's admin"))
 
     @display(description=_("first manager"))
     def manager(self, hotel: Hotel) -> SafeString | str:

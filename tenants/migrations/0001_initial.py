@@ -483,6 +483,59 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "invitations",
             },
         ),
+        migrations.CreateModel(
+            name="SupportSession",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("user_id", models.UUIDField(editable=False, verbose_name="person")),
+                ("reason", models.CharField(max_length=500, verbose_name="reason")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("manager", "manager"),
+                            ("front_desk", "front desk"),
+                            ("auditor", "auditor"),
+                            ("platform", "platform staff"),
+                        ],
+                        max_length=20,
+                        verbose_name="role",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="created",
+                    ),
+                ),
+                ("digest", models.BinaryField(max_length=32, null=True)),
+                ("open_until", models.DateTimeField(editable=False)),
+                ("opened_at", models.DateTimeField(editable=False, null=True, verbose_name="opened")),
+                ("expires_at", models.DateTimeField(editable=False, verbose_name="end")),
+                ("ended_at", models.DateTimeField(editable=False, null=True, verbose_name="ended early")),
+                (
+                    "hotel",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenants.hotel",
+                        verbose_name="hotel",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "support session",
+                "verbose_name_plural": "support sessions",
+                "indexes": [models.Index(fields=["user_id"], name="tenants_supportsession_user")],
+            },
+        ),
         store_inline(
             "tenants_user",
             "password",

@@ -7,6 +7,7 @@ from tenants.models.access import ApiKey, IdempotencyKey, Session, User
 from tenants.models.hotels import ContactIdentifier, ContactKind, Domain, Hotel, HotelStatus, Language
 from tenants.models.invitations import ManagerInvitation
 from tenants.models.platform import DueItem, Lease, Redelivery, RoutingVersion, SchemaTemplate, SpareRole
+from tenants.models.support import SupportSession
 
 __all__ = [
     "ApiKey",
@@ -25,5 +26,6 @@ __all__ = [
     "SchemaTemplate",
     "Session",
     "SpareRole",
+    "SupportSession",
     "User",
 ]

@@ -29,7 +29,7 @@ RECORDING = frozenset(
         "audit.services.record_many",
         "audit.services.record_in_own_transaction",
         "audit.services.record_deletion",
-        "audit.hotel_trail.record_in_both_trails",
+        "audit.hotels.both_trails.record_in_both_trails",
     }
 )
 MARKER = "tenants.unaudited.unaudited"

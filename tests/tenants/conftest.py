@@ -1,8 +1,10 @@
 """Fixtures for the tests of tenants: a hotel to back up, and migrations that exist only during one test."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db.migrations.loader import MigrationLoader
@@ -14,7 +16,11 @@ from tenants.context import platform_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 AddMigration = Callable[..., None]
+_PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
 @pytest.fixture
@@ -57,3 +63,27 @@ def operator(db: None) -> Client:
     with platform_context():
         browser.force_login(User.objects.create_user(username="operator", password=None, role=Role.PLATFORM))
     return browser
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A browser's screen and language. `open` opens a page, for the user who is logged in to the test client."""
+
+    name: str
+    open: Any
+
+
+@pytest.fixture(
+    params=[
+        ("desktop", {}),
+        ("phone", _PHONE),
+        ("desktop-es", {"locale": "es-ES"}),
+        ("phone-es", {**_PHONE, "locale": "es-ES"}),
+    ],
+    ids=lambda param: param[0],
+)
+def screen(request: pytest.FixtureRequest, browser: "Browser", live_server: Any) -> Screen:
+    from tests.browser import open_page  # noqa: PLC0415 - the import of Playwright takes a third of a second
+
+    name, options = request.param
+    return Screen(name, partial(open_page, browser, live_server, **options))

@@ -1,45 +1,17 @@
 """Tests of the pages of an invitation in a browser, on a desktop and on a phone."""
 
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
-
 import pytest
 from django.test import Client
 
 from tenants import services
 from tenants.models import Hotel
-from tests.browser import PHONE, fits_width, open_page, screenshot
+from tests.browser import fits_width, screenshot
 from tests.conftest import ALPHA_HOST
 from tests.servers import MailServer
+from tests.tenants.conftest import Screen
 from tests.tenants.test_invitations import ADDRESS, PASSWORD, send, token_in
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@dataclass(frozen=True)
-class Screen:
-    """A browser's screen and language. `open` opens a page, for the user who is logged in to the test client."""
-
-    name: str
-    open: Any
-
-
-@pytest.fixture(
-    params=[
-        ("desktop", {}),
-        ("phone", PHONE),
-        ("desktop-es", {"locale": "es-ES"}),
-        ("phone-es", {**PHONE, "locale": "es-ES"}),
-    ],
-    ids=lambda param: param[0],
-)
-def screen(request: pytest.FixtureRequest, browser: "Browser", live_server: Any) -> Screen:
-    name, options = request.param
-    return Screen(name, partial(open_page, browser, live_server, **options))
 
 
 def test_manager_accepts_the_invitation_in_the_browser(

@@ -1,0 +1,141 @@
+"""The life of a support session: a member of the platform's staff requests, opens and ends it.
+
+Every step is recorded in the platform's and in the hotel's audit trail.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from django.core import signing
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from tenants.access.support_user import SUPPORT_ROLES, SupportUser
+from tenants.context import actor_context, current_actor, current_hotel, platform_context
+from tenants.database.clock import database_now
+from tenants.errors import HotelStateError, InvalidSupportRequest, SupportLinkNotFound
+from tenants.models import Hotel, HotelStatus, SupportSession, User
+from tenants.queue import due
+from tenants.services.hotels import get_locked_hotel
+from tenants.signals import support_ended, support_opened, support_refused, support_requested
+from tenants.support.backend import find_open_session
+
+#: The kind of due item that tells the hotel's managers about a support session. The id of the item is the session's id.
+NOTICE_DUE = "support_notice"
+#: The durations in minutes among which the person chooses.
+DURATIONS = (15, 30, 60)
+#: The period during which the link can be used.
+LINK_LIFETIME = timedelta(seconds=60)
+MAX_REASON_LENGTH = 500
+
+
+def request_session(
+    *, hotel_id: UUID, person: User, reason: str, minutes: int, role: str
+) -> tuple[SupportSession, str]:
+    """Create a support session of a hotel for a member of the platform's staff. Return the session and its token.
+
+    The token opens the hotel's admin once, within LINK_LIFETIME. Only a digest of the token is stored. The session ends
+    after the given number of minutes, also if it is opened later.
+
+    Raises HotelNotFound, InvalidSupportRequest, and HotelStateError if the hotel is not active.
+    """
+    reason = reason.strip()
+    if not reason or len(reason) > MAX_REASON_LENGTH or minutes not in DURATIONS or role not in SUPPORT_ROLES:
+        raise InvalidSupportRequest
+    secret = secrets.token_urlsafe(32)
+    with platform_context(), transaction.atomic():
+        hotel = get_locked_hotel(hotel_id)
+        if hotel.status != HotelStatus.ACTIVE:
+            raise HotelStateError(
+                _("{hotel} is {status}. Platform staff can open the admin of an active hotel only.").format(
+                    hotel=hotel.name, status=hotel.get_status_display()
+                ),
+                status=hotel.status,
+            )
+        now = database_now()
+        session = SupportSession.objects.create(
+            hotel=hotel,
+            user_id=person.pk,
+            reason=reason,
+            role=role,
+            digest=_digest(secret),
+            open_until=now + LINK_LIFETIME,
+            expires_at=now + timedelta(minutes=minutes),
+        )
+        user = SupportUser(
+            session.id, hotel.name, person.pk, person.username, role, reason, session.expires_at
+        )
+        with actor_context(_actor(user)):
+            support_requested.send(Hotel, hotel=hotel, session=session)
+    return session, _signer().sign(secret)
+
+
+def open_session(token: str) -> SupportUser:
+    """Use the token of a link at the current hotel, and return the user of the support session.
+
+    The hotel's managers receive an e-mail. Raises SupportLinkNotFound if the link was used, has expired or is not
+    valid.
+    """
+    hotel = current_hotel()
+    try:
+        digest = _digest(_signer().unsign(token))
+    except signing.BadSignature:
+        raise _refused() from None
+    with transaction.atomic():
+        with platform_context():
+            found = SupportSession.objects.select_related("hotel").filter(digest=digest)
+            session = found.filter(hotel_id=cast("UUID", hotel.id)).first()
+            # Of several requests with the token, one changes the row.
+            is_opened = session is not None and SupportSession.objects.filter(
+                pk=session.pk, digest=digest, open_until__gt=Now()
+            ).update(digest=None, opened_at=Now())
+        user = find_open_session(session.pk) if session is not None and is_opened else None
+        if session is not None and user is not None:
+            with platform_context(), actor_context(_actor(user)):
+                support_opened.send(Hotel, hotel=session.hotel, session=session)
+            due.schedule(kind=NOTICE_DUE, items=[(session.pk, database_now())])
+    if user is None:
+        raise _refused()
+    return user
+
+
+def end_session(user: SupportUser) -> None:
+    """End the support session of the user now. Nothing happens if the session has already ended."""
+    with platform_context(), transaction.atomic():
+        session = SupportSession.objects.select_related("hotel").get(id=user.id)
+        if SupportSession.objects.filter(id=user.id, ended_at=None, expires_at__gt=Now()).update(
+            ended_at=Now()
+        ):
+            with actor_context(_actor(user)):
+                support_ended.send(Hotel, hotel=session.hotel, session=session)
+
+
+def _actor(user: SupportUser) -> Any:
+    """Return the actor of the session, with the IP address and the other properties of the current request."""
+    actor = current_actor()
+    names = ("ip", "ip_is_peer", "user_agent", "request_id")
+    return user.actor(**{name: getattr(actor, name) for name in names})
+
+
+def _signer() -> signing.Signer:
+    """Return the signer of tokens. A token that this deployment has not signed is refused without a query."""
+    return signing.Signer(salt="tenants.support")
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _refused() -> SupportLinkNotFound:
+    """Record the refused link in the hotel's audit trail, and return the error."""
+    support_refused.send(Hotel)
+    return SupportLinkNotFound(
+        _(
+            "This link has expired or was already used. A link can be used once, within 60 seconds. Open the hotel's "
+            "admin from the platform again."
+        )
+    )
