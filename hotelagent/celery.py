@@ -8,6 +8,8 @@ from celery.signals import setup_logging, task_postrun, task_prerun
 from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from hotelagent.overview import heartbeats  # noqa: F401 - connects a receiver to Celery's signal
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotelagent.settings.production")
 
 app = Celery("hotelagent")

@@ -28,6 +28,12 @@ class RemindersConfig(AppConfig):
         due.register(
             kind=due_kinds.FILE_IMPORT, task="reminders.tasks.run_file_import", batch_size=1, recurring=True
         )
+        due.register(
+            kind=due_kinds.MAIL_FIGURES,
+            task="reminders.tasks.count_mails",
+            recurring=True,
+            combine_hotels=True,
+        )
         due.register(kind=due_kinds.EXPIRED_FILES, task="reminders.tasks.delete_expired_files", daily=True)
         task_payloads.register_due_tasks()
         task_payloads.register_id_task("reminders.tasks.sync_calendar")

@@ -15,5 +15,7 @@ REPLAN_RESERVATION: Final = "replan_reservation"
 CALENDAR: Final = "calendar"
 #: The kind of due item for checking or importing an uploaded file. The id of the due item is the id of the file.
 FILE_IMPORT: Final = "file_import"
+#: The kind of due item for counting the hotel's e-mails of the last days. The id of the due item is the hotel's id.
+MAIL_FIGURES: Final = "mail_figures"
 #: The kind of due item for deleting old uploaded files once a day. The id of the due item is the hotel's id.
 EXPIRED_FILES: Final = "expired_files"

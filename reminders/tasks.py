@@ -4,7 +4,7 @@ import uuid
 
 from celery import shared_task
 
-from reminders import due_kinds
+from reminders import due_kinds, mail_figures
 from reminders.file_imports import services as file_import_services
 from reminders.file_imports import worker
 from reminders.planning import replan
@@ -68,3 +68,16 @@ def delete_expired_files(ids: list[str]) -> None:
 def sync_calendar(calendar_id: str) -> None:
     """Import one linked calendar. Runs as a separate task, so that its failure is recorded and can be retried."""
     calendar_services.sync_calendar(uuid.UUID(calendar_id))
+
+
+@shared_task(base=HotelTask, name="reminders.tasks.count_all_mails")
+def count_all_mails() -> int:
+    """Schedule the task `count_mails` for each active hotel. Celery beat sends this task once an hour."""
+    return due.schedule_for_all_hotels(kind=due_kinds.MAIL_FIGURES)
+
+
+@shared_task(base=HotelTask, name="reminders.tasks.count_mails")
+def count_mails(ids: list[str]) -> None:
+    """Count the hotel's e-mails of the last seven days. `ids` contains only the id of the hotel."""
+    mail_figures.count_mails()
+    due.complete(kind=due_kinds.MAIL_FIGURES, ids=[uuid.UUID(hotel) for hotel in ids])

@@ -158,7 +158,11 @@ declare_columns(
 )
 declare_columns("tenants_dueitem", kept=("kind", "initiator"))
 omit_rows(
-    "tenants_domain", "tenants_contactidentifier", "tenants_managerinvitation", "tenants_supportsession"
+    "tenants_domain",
+    "tenants_contactidentifier",
+    "tenants_hotelfigures",
+    "tenants_managerinvitation",
+    "tenants_supportsession",
 )
 declare_columns(
     "tenants_user",

@@ -206,6 +206,15 @@ def staff(hotel: Hotel) -> Client:
 
 
 @pytest.fixture
+def operator(db: None) -> Client:
+    """Return a test client for the platform's host that is logged in as platform staff."""
+    browser = Client(SERVER_NAME="localhost")
+    with platform_context():
+        browser.force_login(User.objects.create_user(username="operator", password=None, role=Role.PLATFORM))
+    return browser
+
+
+@pytest.fixture
 def smtp(settings: Any) -> Iterator[servers.MailServer]:
     """Start and return an SMTP server that receives Django's e-mails. A test can make the server fail."""
     with servers.mail_server() as server:

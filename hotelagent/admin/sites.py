@@ -56,7 +56,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
             return never_cache(sensitive_post_parameters()(partial(_call_with_site, view, self)))
 
         def own(view: Callable[..., Any]) -> Callable[..., Any]:
-            return self.admin_view(partial(_call_with_site, view, self))
+            return self.admin_view(partial(_call_own_page, view, self))
 
         return [
             path("login/code/", public(login_steps.code_step), name="login_code"),
@@ -120,7 +120,9 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
             "show_languages": True,
             "languages_action": reverse("admin:language"),
             "show_history": False,
-            "account_links": [{"title": _("Your account"), "link": reverse("admin:account")}],
+            "account_links": []
+            if support_user_of(request)
+            else [{"title": _("Your account"), "link": reverse("admin:account")}],
         }
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -205,6 +207,13 @@ class PlatformSite(BaseSite):
             "site_header": "hotelagent",
             "site_subheader": _("Platform"),
         }
+
+
+def _call_own_page(view: Callable[..., Any], site: BaseSite, request: HttpRequest, **arguments: Any) -> Any:
+    """Call a view of the page "Your account". Platform staff in a hotel have no account there."""
+    if support_user_of(request) is not None:
+        raise PermissionDenied
+    return _call_with_site(view, site, request, **arguments)
 
 
 def _call_with_site(

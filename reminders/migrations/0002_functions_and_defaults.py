@@ -9,6 +9,12 @@ from django.db import migrations
 
 from audit.row_changes.triggers import track_rows
 from tenants.database.function_migrations import InstallFunctions
+from tenants.queue.periodic_tasks import add_periodic_tasks
+
+#: task: (every, period, description in the admin).
+PERIODIC_TASKS = {
+    "reminders.tasks.count_all_mails": (3600, "seconds", "Counts the e-mails of each hotel for the platform"),
+}
 
 ADD_TRIGGERS = """
 CREATE TRIGGER set_changed_in BEFORE UPDATE ON reminders_reservation
@@ -127,6 +133,7 @@ class Migration(migrations.Migration):
         # The functions call those of these apps.
         ("audit", "0003_row_changes"),
         ("tenants", "0001_initial"),
+        ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 
     operations = [
@@ -181,4 +188,5 @@ class Migration(migrations.Migration):
                 ("DELETE FROM reminders_rule WHERE id IN (%s, %s)", (WEEK, DAY)),
             ],
         ),
+        add_periodic_tasks(PERIODIC_TASKS),
     ]

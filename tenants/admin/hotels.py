@@ -27,7 +27,7 @@ from hotelagent.core.time_zones import time_zone_choices
 from tenants import services
 from tenants.admin.invitations import InvitationMixin, describe_manager, may_invite
 from tenants.admin.support import SupportMixin
-from tenants.models import Domain, Hotel, HotelStatus
+from tenants.models import Domain, Hotel, HotelStatus, SchemaTemplate
 
 
 class DomainInline(TabularInline):  # type: ignore[misc]
@@ -59,6 +59,24 @@ def hotels_by_status(_request: HttpRequest) -> Card:
     )
 
 
+class MigrationsFilter(admin.SimpleListFilter):
+    """A filter for hotels that lack the migrations which new hotels have."""
+
+    title = _("migrations")
+    parameter_name = "migrations"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("current", _("up to date")), ("behind", _("behind"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Hotel]) -> QuerySet[Hotel]:
+        if self.value() not in {"current", "behind"}:
+            return queryset
+        version = SchemaTemplate.objects.values_list("schema_version", flat=True).first() or ""
+        provisioned = queryset.exclude(status=HotelStatus.PROVISIONING)
+        current = provisioned.filter(schema_version=version)
+        return current if self.value() == "current" else provisioned.exclude(schema_version=version)
+
+
 class HotelForm(forms.ModelForm):  # type: ignore[type-arg]
     manager_email = forms.EmailField(
         label=_("E-mail address of the first manager"),
@@ -77,7 +95,7 @@ class HotelAdmin(InvitationMixin, SupportMixin, ChangesAuditedByServices, Platfo
     menu_group = Group.HOTELS
     menu_order = 10
     list_display = ("name", "host", "status_label", "language", "time_zone", "created_at")
-    list_filter = ("status", "language")
+    list_filter = ("status", MigrationsFilter, "language")
     search_fields = ("name", "slug", "domains__host")
     ordering = ("slug",)
     inlines = (DomainInline,)

@@ -52,6 +52,7 @@ MODELS = {
     "tenants.domain": Placement.PLATFORM,
     "tenants.contactidentifier": Placement.PLATFORM,
     "tenants.managerinvitation": Placement.PLATFORM,
+    "tenants.hotelfigures": Placement.PLATFORM,
     "tenants.supportsession": Placement.PLATFORM,
     "tenants.dueitem": Placement.PLATFORM,
     "tenants.schematemplate": Placement.PLATFORM,

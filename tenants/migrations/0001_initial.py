@@ -484,6 +484,25 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="HotelFigures",
+            fields=[
+                (
+                    "hotel",
+                    models.OneToOneField(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="figures",
+                        serialize=False,
+                        to="tenants.hotel",
+                    ),
+                ),
+                ("counted_at", models.DateTimeField()),
+                ("mails_sent", models.PositiveIntegerField()),
+                ("mails_bounced", models.PositiveIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="SupportSession",
             fields=[
                 (

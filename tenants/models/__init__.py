@@ -6,7 +6,15 @@
 from tenants.models.access import ApiKey, IdempotencyKey, Session, User
 from tenants.models.hotels import ContactIdentifier, ContactKind, Domain, Hotel, HotelStatus, Language
 from tenants.models.invitations import ManagerInvitation
-from tenants.models.platform import DueItem, Lease, Redelivery, RoutingVersion, SchemaTemplate, SpareRole
+from tenants.models.platform import (
+    DueItem,
+    HotelFigures,
+    Lease,
+    Redelivery,
+    RoutingVersion,
+    SchemaTemplate,
+    SpareRole,
+)
 from tenants.models.support import SupportSession
 
 __all__ = [
@@ -16,6 +24,7 @@ __all__ = [
     "Domain",
     "DueItem",
     "Hotel",
+    "HotelFigures",
     "HotelStatus",
     "IdempotencyKey",
     "Language",

@@ -1,4 +1,4 @@
-"""Models whose tables are only in the platform's schema: due queue, provisioning, host routing and leases."""
+"""Models whose tables are only in the platform's schema: due queue, provisioning, host routing, leases and figures."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -82,3 +82,19 @@ class Redelivery(models.Model):
     task_id = models.UUIDField(primary_key=True)
     deliveries = models.PositiveSmallIntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now())
+
+
+class HotelFigures(models.Model):
+    """Numbers of one hotel that a periodic task counts, so that the platform reads one table for all hotels."""
+
+    hotel = models.OneToOneField(
+        Hotel, models.CASCADE, primary_key=True, editable=False, related_name="figures"
+    )
+    counted_at = models.DateTimeField()
+    #: The number of reminders that were sent within the last seven days before `counted_at`.
+    mails_sent = models.PositiveIntegerField()
+    #: The number of addresses that were suppressed within these seven days because a reminder bounced.
+    mails_bounced = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return str(self.hotel_id)

@@ -19,7 +19,7 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.views import HotelAPIView, HotelReadOnlyViewSet
 from hotelagent.urls import hotel as hotel_urls
 from tenants.access import api_keys
-from tenants.context import current_actor, hotel_context, platform_context
+from tenants.context import current_actor, hotel_context
 from tenants.errors import DomainError
 from tenants.models import Hotel, User
 from tenants.scopes import Role
@@ -169,12 +169,3 @@ def staff_with_role(hotel: Hotel) -> Callable[..., Client]:
         return browser
 
     return log_in
-
-
-@pytest.fixture
-def operator(db: None) -> Client:
-    """Return a test client for the platform's host that is logged in as platform staff."""
-    browser = Client(SERVER_NAME="localhost")
-    with platform_context():
-        browser.force_login(User.objects.create_user(username="operator", password=None, role=Role.PLATFORM))
-    return browser

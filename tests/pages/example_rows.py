@@ -27,7 +27,9 @@ from reminders.reservations.services import upsert_reservation
 from tenants.access import api_keys
 from tenants.access.invitations import store_invitation
 from tenants.context import hotel_context, platform_context
-from tenants.models import ContactIdentifier, Hotel, ManagerInvitation
+from tenants.models import ContactIdentifier, Hotel, ManagerInvitation, User
+from tenants.scopes import Role
+from tenants.support.sessions import request_session
 from tests.tenants.access.accounts import add_user, turn_on
 
 #: A text without spaces, which a narrow screen has to break.
@@ -71,6 +73,13 @@ def create_platform_rows(hotel: Hotel, *, user_id: UUID) -> None:
         logs.open_log(None)
         api_keys.create(name=LONG_WORD, scopes=["hotels:read"])
         _create_failures(user_id)
+        request_session(
+            hotel_id=hotel.id,
+            person=User.objects.get(pk=user_id),
+            reason=LONG_WORD,
+            minutes=15,
+            role=Role.AUDITOR,
+        )
 
 
 def create_invitation(hotel: Hotel) -> str:

@@ -22,7 +22,7 @@ WITHOUT_PAGE = {
     HTTPStatus.METHOD_NOT_ALLOWED,
 }
 #: Pages that exist only for the link of an e-mail, which contains a token in its query string.
-NEEDS_TOKEN = {"/admin/invitation/"}
+NEEDS_TOKEN = {"/admin/invitation/", "/admin/support/"}
 PARAMETER = re.compile(r"(<(?:\w+:)?(\w+)>)")
 
 

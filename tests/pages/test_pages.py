@@ -26,7 +26,6 @@ from reminders.models import Reminder
 from tenants.context import current_tenant, hotel_context, platform_context
 from tenants.models import Hotel, User
 from tests.conftest import ALPHA_HOST
-from tests.interfaces.conftest import operator  # noqa: F401 - a fixture
 from tests.pages.accessibility import colour_faults, layout_faults
 from tests.pages.example_rows import create_hotel_rows, create_invitation, create_platform_rows
 from tests.pages.page_list import open_paths, paths_of, routes
@@ -111,7 +110,7 @@ def test_pages_of_a_hotel_fit_a_phone_and_follow_the_rules_of_axe(
 def test_pages_of_the_platform_fit_a_phone_and_follow_the_rules_of_axe(
     visit: Visit,
     hotel: Hotel,
-    operator: Client,  # noqa: F811 - the fixture
+    operator: Client,
 ) -> None:
     with platform_context():
         create_platform_rows(hotel, user_id=User.objects.get(username="operator").pk)

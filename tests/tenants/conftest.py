@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
-from django.test import Client
 
 from tenants import services
-from tenants.context import platform_context
-from tenants.models import Hotel, User
-from tenants.scopes import Role
+from tenants.models import Hotel
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -54,15 +51,6 @@ def sol() -> Hotel:
     return services.create_hotel(
         slug="sol", name="Hotel Sol", time_zone="Europe/Madrid", language="es", domains=["hotel-sol.example"]
     )
-
-
-@pytest.fixture
-def operator(db: None) -> Client:
-    """Return a test client for the platform's host that is logged in as platform staff."""
-    browser = Client(SERVER_NAME="localhost")
-    with platform_context():
-        browser.force_login(User.objects.create_user(username="operator", password=None, role=Role.PLATFORM))
-    return browser
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,43 @@
+"""The list of hotels with their figures, for the cards of the start page of the platform's admin."""
+
+from typing import Any, cast
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
+
+from hotelagent.admin.sites import platform_site
+from hotelagent.cards import STYLESHEET, duration
+from hotelagent.overview import figures
+from tenants.models import Hotel
+
+#: Maximum number of hotels on the page.
+LIMIT = 100
+ORDERS: dict[str, Any] = {
+    "failures": _("Open failures"),
+    "wait": _("Longest wait"),
+    "mails": _("E-mails in 7 days"),
+    "bounces": _("Bounces in 7 days"),
+}
+
+
+def hotel_figures(request: HttpRequest) -> HttpResponse:
+    """Show the hotels with the largest values of the figure in the parameter `order`."""
+    if "hotels:read" not in getattr(request.user, "scopes", ()):
+        raise PermissionDenied
+    order = request.GET.get("order", "")
+    if order not in ORDERS:
+        order = "failures"
+    rows = figures.list_hotels(cast("figures.Order", order), limit=LIMIT)
+    context = {
+        **platform_site.each_context(request),
+        "title": _("Hotels in figures"),
+        "rows": [(row, duration(row.oldest_seconds) if row.waiting_items else "") for row in rows],
+        "orders": ORDERS.items(),
+        "order": order,
+        "is_complete": len(rows) < LIMIT,
+        "total": Hotel.objects.count(),
+        "stylesheet": STYLESHEET,
+    }
+    return TemplateResponse(request, "hotelagent/overview/list.html", context)
