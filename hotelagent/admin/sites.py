@@ -11,6 +11,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.decorators import method_decorator
@@ -19,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.sites import UnfoldAdminSite
 
-from hotelagent.admin import dashboard, navigation
+from hotelagent.admin import dashboard, navigation, search
 from hotelagent.admin.account import login_steps, pages, password_links
 from hotelagent.admin.account.limits import password_attempt
 from hotelagent.admin.account.login_rules import login_rules
@@ -142,6 +143,12 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
             return view(request)
         with password_attempt(request, request.user.get_username()) as refusal:
             return refusal or view(request)
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Return the results of the search as a part of a page. unfold's search would cache guests' names."""
+        groups = search.search(request, request.GET.get("q", ""), menu=self.get_sidebar_list(request))
+        context = {"groups": groups, "count": sum(len(group.results) for group in groups)}
+        return TemplateResponse(request, "hotelagent/search_results.html", context)
 
     def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
         """Redirect to the start page. Django's page for a single app is not used, because the menu lists all apps."""

@@ -8,6 +8,7 @@ from reminders.admin import (  # noqa: F401
     reminders,
     reservations,
     rules,
+    search,
     suppressions,
     templates,
 )

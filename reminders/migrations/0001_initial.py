@@ -1,6 +1,7 @@
 import uuid
 
 import django.contrib.postgres.fields
+import django.contrib.postgres.indexes
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.comparison
@@ -9,6 +10,7 @@ import django.db.models.functions.text
 from django.db import migrations, models
 
 import hotelagent.core.ids
+import reminders.models.search_terms
 from tenants.database.storage import store_inline
 
 
@@ -693,6 +695,15 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="reservation",
             index=models.Index(fields=["changed_in", "id"], name="reminders_reservation_changed"),
+        ),
+        migrations.AddIndex(
+            model_name="reservation",
+            index=django.contrib.postgres.indexes.GinIndex(
+                reminders.models.search_terms.SearchTerms(
+                    "guest_name", "external_id", "guest_email", "guest_phone"
+                ),
+                name="reminders_reservation_search",
+            ),
         ),
         migrations.AddConstraint(
             model_name="reservation",

@@ -1,6 +1,7 @@
 """The model of reservations: bookings copied from the hotel's property management system (PMS)."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Func, Q
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
 from locks.models import Allocation
+from reminders.models.search_terms import SearchTerms
 from reminders.models.validators import stay_dates_error, validate_language
 
 
@@ -98,6 +100,11 @@ class Reservation(models.Model):
             models.Index(Lower("guest_email"), name="reminders_reservation_email"),
             # This index lists the changes that a client has not seen (`updated_since`).
             models.Index(fields=["changed_in", "id"], name="reminders_reservation_changed"),
+            # This index serves the search of the admin for a name, a number, an e-mail address or a phone number.
+            GinIndex(
+                SearchTerms("guest_name", "external_id", "guest_email", "guest_phone"),
+                name="reminders_reservation_search",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,59 @@
+"""The sources of the admin's search for rooms, and for holds and stays by their id."""
+
+import re
+from uuid import UUID
+
+from django.db.models import Q
+from django.db.models.functions import Length
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from hotelagent.admin import search
+from hotelagent.admin.search import MAX_RESULTS, Result, ResultGroup
+from locks.models import Room
+from locks.selectors import allocations
+
+#: A complete id, or its beginning as logs and messages show it.
+_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}", re.IGNORECASE)
+
+
+@search.register_source(scope="rooms:read", order=20)
+def rooms(_request: HttpRequest, text: str) -> ResultGroup:
+    """Return the rooms whose number begins with the text. A hotel has few rooms, so the table is small."""
+    found = list(
+        Room.objects.filter(number__istartswith=text).order_by(Length("number"), "number")[: MAX_RESULTS + 1]
+    )
+    results = [
+        Result(
+            title=room.number,
+            url=reverse("admin:locks_room_change", args=[room.pk]),
+            detail=room.room_type,
+            icon="bed",
+        )
+        for room in found[:MAX_RESULTS]
+    ]
+    return ResultGroup(_("Rooms"), results, is_complete=len(found) == len(results))
+
+
+@search.register_source(scope="locks:read", order=30)
+def holds(_request: HttpRequest, text: str) -> ResultGroup | None:
+    """Return the holds, stays and closures whose id, or the id of whose group, is the text or begins with it."""
+    digits = text.replace("-", "")
+    if not _ID.fullmatch(text) or len(digits) > 32:
+        return None
+    first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+    matching = Q(id__range=(first, last)) | Q(group_id__range=(first, last))
+    found = list(allocations().filter(matching).order_by("id")[: MAX_RESULTS + 1])
+    results = [
+        Result(
+            title=_("Room {number}").format(number=allocation.room.number),
+            url=reverse("admin:locks_allocation_change", args=[allocation.pk]),
+            detail=f"{date_format(allocation.check_in)} \N{EN DASH} {date_format(allocation.check_out)} · "
+            f"{allocation.get_status_display()}",
+            icon="timer",
+        )
+        for allocation in found[:MAX_RESULTS]
+    ]
+    return ResultGroup(_("Holds and stays"), results, is_complete=len(found) == len(results))
