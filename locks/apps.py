@@ -30,3 +30,14 @@ class LocksConfig(AppConfig):
                 order=10,
             )
         )
+        navigation.register(
+            Page(
+                title=_("Occupancy"),
+                url_name="admin:locks_month",
+                scope="locks:read",
+                group=Group.FRONT_DESK,
+                icon="calendar_month",
+                order=11,
+                tab_of="admin:locks_board",
+            )
+        )

@@ -5,23 +5,15 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from hotelagent.admin import dashboard
 from hotelagent.admin.dashboard import Card, Panel
 from locks.selectors import today
 from reminders import selectors
-from reminders.day_lists.guests import GuestList, count_guests, list_guests
-from reminders.models import Reservation
+from reminders.day_lists.guests import count_guests
 from reminders.setup import cards as _setup_cards  # noqa: F401 - registers the checklist of the start page
-from tenants.signals import personal_data_read
 from tenants.unaudited import unaudited
-
-_EMPTY = {
-    GuestList.ARRIVALS: gettext_lazy("No guests arrive today."),
-    GuestList.IN_HOUSE: gettext_lazy("No guests are in house."),
-    GuestList.DEPARTURES: gettext_lazy("No guests leave today."),
-}
 
 
 @dashboard.register_card(scope="reservations:read", order=0)
@@ -55,33 +47,6 @@ def reminders_today(_request: HttpRequest) -> Card:
 @dashboard.register_panel(scope="reminders:read", order=0)
 def reminders_by_day(_request: HttpRequest) -> Panel:
     return Panel("reminders/chart.html", daily_chart(), stylesheet="reminders/reminders.css")
-
-
-@dashboard.register_panel(scope="reservations:read", order=-10)
-def guests_of_today(request: HttpRequest) -> Panel:
-    """Return the panel with the guests who arrive today, are in house, or leave today. A tab selects the list."""
-    day = today()
-    requested = request.GET.get("list", "")
-    selected = GuestList(requested) if requested in GuestList.values else GuestList.ARRIVALS
-    counts = count_guests(day=day)
-    guests = list_guests(selected, day=day)
-    ids = [str(guest.id) for guest in guests]
-    personal_data_read.send(Reservation, request=request, kind="reservation", ids=ids)
-    expected = _("%(count)d expected")
-    notes = {
-        GuestList.ARRIVALS: expected % {"count": counts.expected_arrivals},
-        GuestList.DEPARTURES: expected % {"count": counts.expected_departures},
-    }
-    context = {
-        "day": day,
-        "list": selected,
-        "tabs": [
-            {"list": tab, "count": getattr(counts, tab), "note": notes.get(tab, "")} for tab in GuestList
-        ],
-        "guests": guests,
-        "empty": _EMPTY[selected],
-    }
-    return Panel("reminders/today.html", context, stylesheet="reminders/day_lists.css")
 
 
 def daily_chart() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from hotelagent.admin.sites import hotel_site
 from locks import services
 from locks.admin.room_generation import generate_rooms_view
 from locks.board.next_steps import GENERATE_ROOMS, IMPORT_ROOMS
-from locks.board.views import board_view
+from locks.board.views import board_view, month_view
 from locks.models import Allocation, Room
 
 
@@ -45,7 +45,8 @@ class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         board = path("board/", self.admin_site.admin_view(board_view), name="locks_board")
-        return [board, *super().get_urls()]
+        month = path("month/", self.admin_site.admin_view(month_view), name="locks_month")
+        return [board, month, *super().get_urls()]
 
     @action(description=_("Generate rooms"), url_path="generate", permissions=["add"], icon="auto_awesome")
     def generate_rooms(self, request: HttpRequest) -> HttpResponse:

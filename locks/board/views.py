@@ -1,4 +1,4 @@
-"""The view of the room board."""
+"""The views of the room board and of the occupancy of a month."""
 
 import datetime
 
@@ -6,12 +6,14 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.formats import get_format
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.admin.sites import hotel_site
 from locks import selectors
 from locks.board.grid import read_grid
 from locks.board.guest_names import booking_page_url
+from locks.board.month import read_month
 from locks.board.next_steps import ADD_ROOM, GENERATE_ROOMS, IMPORT_ROOMS
 from locks.models import Room
 from tenants.signals import personal_data_read
@@ -79,5 +81,38 @@ def board_view(request: HttpRequest) -> HttpResponse:
             "has_rooms": has_rooms,
             "next_steps": [step for step in _FIRST_STEPS if step.scope in scopes and not has_rooms],
             "booking_url": booking_page_url() if {"locks:write", "reservations:write"} <= scopes else None,
+        },
+    )
+
+
+class MonthForm(forms.Form):
+    """The query parameter of the occupancy page: a day of the month. A value that is not valid is ignored."""
+
+    month = forms.DateField(required=False)
+
+
+def month_view(request: HttpRequest) -> HttpResponse:
+    """Show the occupancy of the requested month, or of the current month."""
+    if "locks:read" not in getattr(request.user, "scopes", frozenset()):
+        raise PermissionDenied
+    form = MonthForm(request.GET)
+    form.is_valid()
+    today = selectors.today()
+    month = (form.cleaned_data.get("month") or today).replace(day=1)
+    # The weeks of the first and the last possible month contain days that do not exist.
+    if not datetime.date.min.year < month.year < datetime.date.max.year:
+        month = today.replace(day=1)
+    weeks = read_month(month=month, first_weekday=int(get_format("FIRST_DAY_OF_WEEK")))
+    return render(
+        request,
+        "locks/month.html",
+        {
+            **hotel_site.each_context(request),
+            "title": _("Occupancy"),
+            "weeks": weeks,
+            "month": month,
+            "today": today,
+            "previous": month - datetime.timedelta(days=1),
+            "next": month + datetime.timedelta(days=31),
         },
     )

@@ -12,4 +12,5 @@ from reminders.admin import (  # noqa: F401
     suppressions,
     templates,
 )
+from reminders.admin.front_desk import today  # noqa: F401
 from reminders.setup import admin as _setup  # noqa: F401

@@ -97,7 +97,7 @@ class ListedGuest:
 
     @property
     def status_label(self) -> str | Promise:
-        return dict(ReservationStatus.choices).get(self.status, self.status)
+        return ReservationStatus(self.status).label
 
     @property
     def people(self) -> str:

@@ -35,7 +35,7 @@ def arrivals_view(request: HttpRequest) -> HttpResponse:
     guests = list_guests(GuestList.ARRIVALS, day=day)
     ids = [str(guest.id) for guest in guests]
     personal_data_read.send(Reservation, request=request, kind="reservation", ids=ids)
-    context = {"title": _("Arrivals list"), "guests": guests}
+    context = {"title": _("Arrivals list"), "rows": [(guest, None) for guest in guests]}
     return render(request, "reminders/arrivals_list.html", _context(request, day) | context)
 
 

@@ -188,7 +188,7 @@ def test_admin_pages_that_show_guests_or_staff_report_the_shown_records() -> Non
         for name in views("HttpRequest")
         if name.rpartition(".")[0] == module_of_function(name) and not is_marked(name) and shows_people(name)
     }
-    assert "reminders.cards.guests_of_today" in pages
+    assert "reminders.admin.front_desk.today.guests_of_today" in pages
     assert {name for name in pages if not records(reached(name))} == set()
 
 

@@ -41,14 +41,20 @@ HOTEL_EXAMPLES = (
     "/admin/account/two-factor/",
     "/admin/audit/event/",
     "/admin/locks/room/board/",
+    "/admin/locks/room/month/",
     "/admin/locks/webhook/<path:object_id>/change/",
     "/admin/reminders/reservation/<path:object_id>/history/",
+    "/admin/reminders/reservation/housekeeping/",
     "/admin/reminders/rule/<path:object_id>/change/",
     "/api/docs/",
 )
 PLATFORM_EXAMPLES = ("/admin/", "/admin/tenants/hotel/")
-#: Routes whose responses are not pages: files, and requests of mail providers.
-FILES = {"/brand/<slug:digest>.<slug:extension>", "/anymail/<slug:provider>/tracking/"}
+#: Routes whose responses are not pages: files, requests of mail providers, and parts of pages.
+FILES = {
+    "/brand/<slug:digest>.<slug:extension>",
+    "/anymail/<slug:provider>/tracking/",
+    "/admin/search/",
+}
 PHONE = Screen(language="es", width=390, height=844)
 DESKTOP = Screen(language="en", width=1440, height=900)
 

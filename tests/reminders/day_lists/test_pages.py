@@ -75,6 +75,22 @@ def test_pages_record_the_guests_whose_names_they_show(staff: Client, book_room:
     assert read_ids() == [{str(arriving.id)}, {str(leaving.id)}, {str(arriving.id)}]
 
 
+def test_start_page_offers_the_action_that_is_next_for_each_guest(staff: Client, book_room: Book) -> None:
+    arriving = book_room("R1", 0, 2, room="101")
+    without_room = book_room("R2", 0, 2)
+    leaving = book_room("R3", -2, 0, room="103", status="checked_in")
+    arrivals, departures = text(staff, "/admin/"), text(staff, "/admin/?list=departures")
+    url = "/admin/reminders/reservation/{}/{}/".format
+    assert f'method="post" action="{url(arriving.id, "check-in")}"' in arrivals
+    assert f'href="{url(without_room.id, "assign-room")}?next=%2Fadmin%2F"' in arrivals
+    assert f'method="post" action="{url(leaving.id, "check-out")}"' in departures
+    assert 'value="/admin/?list=departures"' in departures
+    # The printed list has no buttons, and an auditor may not act.
+    assert "ha-acts" not in text(staff, ARRIVALS)
+    User.objects.update(role=Role.AUDITOR)
+    assert "ha-acts" not in text(staff, "/admin/")
+
+
 def test_housekeeping_list_shows_no_names_and_records_no_read(staff: Client, book_room: Book) -> None:
     book_room("R1", 0, 2, room="101", guest_name="Ana Lima")
     page = text(staff, HOUSEKEEPING)

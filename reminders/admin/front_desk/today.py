@@ -1,0 +1,67 @@
+"""The lists of the start page: the guests who arrive today, are in house, or leave today, with their next action."""
+
+from datetime import date
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from hotelagent.admin import dashboard
+from hotelagent.admin.dashboard import Panel
+from locks.selectors import today
+from reminders.admin.front_desk.actions import Action, actions_of
+from reminders.day_lists.guests import GuestList, ListedGuest, count_guests, list_guests
+from reminders.models import Reservation
+from tenants.signals import personal_data_read
+from tenants.unaudited import unaudited
+
+#: The actions that the lists of the start page offer. The page of the reservation offers the others.
+_SHOWN_ACTIONS = frozenset({"check_in", "check_out", "assign_room"})
+_EMPTY = {
+    GuestList.ARRIVALS: gettext_lazy("No guests arrive today."),
+    GuestList.IN_HOUSE: gettext_lazy("No guests are in house."),
+    GuestList.DEPARTURES: gettext_lazy("No guests leave today."),
+}
+
+
+@dashboard.register_panel(scope="reservations:read", order=-10)
+def guests_of_today(request: HttpRequest) -> Panel:
+    """Return the panel with the guests who arrive today, are in house, or leave today. A tab selects the list."""
+    day = today()
+    requested = request.GET.get("list", "")
+    selected = GuestList(requested) if requested in GuestList.values else GuestList.ARRIVALS
+    counts = count_guests(day=day)
+    guests = list_guests(selected, day=day)
+    ids = [str(guest.id) for guest in guests]
+    personal_data_read.send(Reservation, request=request, kind="reservation", ids=ids)
+    expected = _("%(count)d expected")
+    notes = {
+        GuestList.ARRIVALS: expected % {"count": counts.expected_arrivals},
+        GuestList.DEPARTURES: expected % {"count": counts.expected_departures},
+    }
+    context = {
+        "day": day,
+        "list": selected,
+        "tabs": [
+            {"list": tab, "count": getattr(counts, tab), "note": notes.get(tab, "")} for tab in GuestList
+        ],
+        "rows": [(guest, _main_actions(request, guest, day)) for guest in guests],
+        "next": request.get_full_path(),
+        "empty": _EMPTY[selected],
+    }
+    return Panel("reminders/today.html", context, stylesheet="reminders/day_lists.css")
+
+
+@unaudited("The function returns buttons, and no guests.")
+def _main_actions(request: HttpRequest, guest: ListedGuest, day: date) -> list[Action]:
+    """Return the action that is usually next for the guest, or an empty list if there is none.
+
+    A guest who is done has no next action in the list.
+    """
+    if guest.is_done:
+        return []
+    reservation = Reservation(
+        id=guest.id, status=guest.status, arrival=guest.arrival, departure=guest.departure
+    )
+    actions = actions_of(request, reservation, has_room=bool(guest.rooms), today=day)
+    return [action for action in actions if action.name in _SHOWN_ACTIONS][:1]
