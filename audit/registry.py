@@ -71,7 +71,7 @@ class Category(TextChoices):
     DATA_ACCESS = "data_access", pgettext_lazy("event category", "data access")
     #: Events that show who changed the hotel's data.
     DATA_CHANGE = "data_change", pgettext_lazy("event category", "data change")
-    #: What operators and the software did, such as creating a hotel, sending e-mails or deleting old data.
+    #: Events of operators and of the software, such as creating a hotel, sending e-mails or deleting old data.
     OPERATION = "operation", pgettext_lazy("event category", "operation")
 
 

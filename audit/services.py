@@ -148,7 +148,7 @@ def _row(
     subject: Subject | None,
     fields: Mapping[str, object],
 ) -> dict[str, Any]:
-    """Return the values of the columns that differ between the events of one call. Raises InvalidEventFields."""
+    """Return the columns of an event that other events of the same call do not share. Raises InvalidEventFields."""
     data, personal = split_fields(event_type, fields)
     kind, subject_id = subject or ("", "")
     return {

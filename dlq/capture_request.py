@@ -134,7 +134,7 @@ def _work_key(source: str, name: str, payload: payloads.StoredPayload) -> str:
 
 
 def _key(key: str) -> str:
-    """Return the key in a form that fits the column.
+    """Return the work key or ordering key in the form in which it is stored.
 
     A key that is too long is replaced by its digest, so that two long keys with the same beginning stay different.
     """

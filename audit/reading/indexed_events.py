@@ -91,8 +91,8 @@ class IndexSearch:
     def _find_periods(self, start: int, end: int, number: int, *, is_descending: bool) -> list[int]:
         """Return the first `number` periods from `start` to `end - 1` that meet the conditions, in the given order."""
         first, *others = self.conditions
-        # If a condition has periods, the index lists only some of the events that meet the condition.
-        # So a period can contain such events even if the index does not list the period.
+        # Events in `other.periods` also meet the condition `other`, but the index may not list these periods.
+        # Such a condition is therefore not part of the query.
         narrowing = [list(other.terms) for other in others if not other.periods]
         query = _PERIODS.format(others=_OTHER * len(narrowing), order="DESC" if is_descending else "ASC")
         with connection.cursor() as cursor:

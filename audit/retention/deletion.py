@@ -155,7 +155,7 @@ def _delete(log: Log, tenant: Tenant, tiles: Sequence[StoredTile], before: datet
             last_transaction=last_transaction,
             last_id=str(last_id),
         )
-        # The deleted events may have the last changes of rows, which `audit_verify --rows` compares with the rows.
+        # `audit_verify --rows` compares each row with its last recorded change, which may be in the deleted events.
         carry_rows(last_transaction=last_transaction or 0, last_id=last_id)
         cursor.execute(_DELETE, [ids])
         pages = {page // PAGES_PER_RANGE * PAGES_PER_RANGE for (page,) in cursor.fetchall()}

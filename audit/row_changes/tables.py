@@ -24,10 +24,10 @@ def tables_of_current_tenant() -> list[TrackedTable]:
 
 
 def restate_rows() -> None:
-    """Record the rows of all tracked tables of the current tenant as they are, in the caller's transaction.
+    """Record the current values of all rows in the tracked tables of the current tenant, in the caller's transaction.
 
-    Needs the owner of the tables. Use this function only after a change of rows that no trigger recorded and that is no
-    manipulation, because verification finds no difference afterwards.
+    Needs the owner of the tables. Use this function only after a legitimate change that no trigger recorded, because
+    the verification no longer finds the change afterwards.
     """
     with connection.cursor() as cursor:
         for table in tables_of_current_tenant():

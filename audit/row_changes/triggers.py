@@ -63,7 +63,7 @@ def track_rows(
 
 
 def restating_sql(table: TrackedTable) -> str:
-    """Return the statement that records the rows of a table of the current tenant as they are."""
+    """Return the statement that records the current values of all rows of a table of the current tenant."""
     columns = quoting.literal("{" + ",".join(table.columns) + "}")
     return (
         f"SELECT public.audit_restate_rows(current_schema()::text, {quoting.literal(table.name)}, "

@@ -109,9 +109,9 @@ def read_by_ids(ids: Sequence[UUID]) -> list[EventRow]:
 
 
 def read_unsealed(after: Key, horizon: int, limit: int) -> tuple[list[EventRow], Key]:
-    """Return at most `limit` events after the place `after` whose transaction numbers are below `horizon`.
+    """Return at most `limit` events after the key `after` whose transaction numbers are below `horizon`.
 
-    Also return the place up to which the event table was read.
+    Also return the key up to which the event table was read.
     """
     rows: list[EventRow] = []
     window = _WINDOW

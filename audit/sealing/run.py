@@ -1,4 +1,4 @@
-"""One run that seals the new events of the platform and of all hotels. Celery beat starts a run each minute."""
+"""The sealing of the new events of the platform and of all hotels. Celery beat starts a run every minute."""
 
 import random
 import time

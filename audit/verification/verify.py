@@ -87,7 +87,7 @@ def _verify(
     if log.refusal:
         raise InvalidTrail(log.size, f"The log is not sealed any more. {log.refusal}")
     roots = SignedRoots(log, public_keys, options.remembered.get(log.origin))
-    # Whole tiles are read.
+    # The verification begins with the first event of a tile.
     start = first_position_at(log, tenant, options.since) // TILE_WIDTH * TILE_WIDTH if options.since else 0
     with context_of(tenant):
         report.unsealed, _oldest = rows.count_unsealed(

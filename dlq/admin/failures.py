@@ -155,7 +155,7 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
         return f"{reverse(f'{self.admin_site.name}:dlq_redrive_start')}?{query.urlencode()}"
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Return the list of failures, in which the title of each failure names its subject.
+        """Return the list of failures, with titles such as "Reminder for Ana Lima".
 
         A search reads only the newest failures. The last page of a search has a link that searches all failures. The
         attribute `query_for_all` is the query string of this link.

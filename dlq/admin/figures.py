@@ -23,7 +23,7 @@ from dlq.models import FailureStatus
 
 DAYS = 14
 #: All events of a day are committed within this period after the end of the day.
-#: When this period after the end of a day has passed, the figures of the day no longer change.
+#: Afterwards, the figures of the day no longer change.
 _DELAY = datetime.timedelta(minutes=5)
 _SECONDS_COMPLETE = (DAYS + 1) * 24 * 3600
 _SECONDS_TODAY = 30

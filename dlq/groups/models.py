@@ -117,8 +117,7 @@ class FailureGroup(models.Model):
     #: The fingerprint of the group to which this group was joined, or null. That group contains the new errors.
     joined_to = FingerprintField(null=True, editable=False)
     #: The rules that assign some errors of this group to other groups (see `dlq.groups.rules`).
-    #: Each rule has conditions and a `fingerprint`. An error that meets the conditions belongs to the group
-    #: with this fingerprint.
+    #: A rule consists of conditions and of the `fingerprint` of the other group.
     #: Null and an empty list mean that the group has no rules.
     splits = models.JSONField(null=True, editable=False)
     #: The fingerprint of the group from which this group was split, or null.

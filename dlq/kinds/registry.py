@@ -30,7 +30,7 @@ DEFAULT_DELAYS = (60, 120, 240)
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """The kind of failures with one name: how these failures are retried, and what their payload contains.
+    """A kind of failure, which a name identifies. The kind defines the payload of the failures and their retries.
 
     `handler` is None for Celery tasks and for names that no app declared.
 

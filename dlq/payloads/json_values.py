@@ -76,7 +76,7 @@ def readable(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A finished part of a JSON text. `ends` is the id of the dict or list that is complete after this part, or 0."""
+    """A part of the written JSON text. `ends` is the id of the dict or list that this part completes, or 0."""
 
     text: str
     ends: int = 0

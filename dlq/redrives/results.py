@@ -102,7 +102,7 @@ _NOT_NEEDED = Q(redrive_result=RedriveResult.WAITING) & ~Q(status=FailureStatus.
 
 
 def _with_result(failures: QuerySet[Failure]) -> Any:
-    """Annotate each failure with `result`, the redrive job's result for a failure that the job did not retry."""
+    """Annotate failures that the redrive job did not retry with `result`, the reason why."""
     result = Case(
         When(_NOT_NEEDED, then=Value(RedriveResult.CLOSED)),
         default=F("redrive_result"),

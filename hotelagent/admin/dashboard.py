@@ -90,7 +90,7 @@ def cards_for(request: HttpRequest) -> list[Card]:
 
 
 def panels_for(request: HttpRequest) -> tuple[list[Panel], list[Panel]]:
-    """Build and return the panels above the cards, and those below, for which the user has the required scope."""
+    """Return the panels above the cards and the panels below the cards for which the user has the required scope."""
     return (
         _build([panel for panel in _panels if panel.order < 0], request),
         _build([panel for panel in _panels if panel.order >= 0], request),

@@ -81,7 +81,7 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class EmptyList:
-    """What a list without rows says: a text with the next step, and links to pages."""
+    """The content of a list without rows: a text that explains the next step, and links to pages."""
 
     text: str | StrPromise
     steps: tuple[NextStep, ...] = ()
@@ -116,7 +116,7 @@ class HotelChangeList(ChangeList):  # type: ignore[misc]
 
     @property
     def next_steps(self) -> list[NextStep]:
-        """The links of the empty list that the user's role allows."""
+        """Return the links of the empty list that the role of the user allows."""
         return [
             step for step in (self.empty_list.steps if self.empty_list else ()) if step.scope in self.scopes
         ]

@@ -133,8 +133,8 @@ def _assigned_room_type(profile: HotelProfile, reserved: str, *, random: Random)
 def _make_one_address_unreachable(bookings: list[Booking]) -> None:
     """Replace the e-mail address of one guest with an address that the development mail server rejects.
 
-    All bookings must have the same arrival date, so each arrival date of the demonstration has one guest whose
-    reminders fail.
+    The function is called with the bookings of one arrival date. So each arrival date of the demonstration has one
+    guest whose reminders fail.
     """
     arriving = [booking for booking in bookings if booking.cancelled_on is None and not booking.is_no_show]
     if arriving:

@@ -101,7 +101,7 @@ class _RepeatedNames:
         self._found: dict[int, tuple[dict[str, Any], str]] = {}
 
     def read_object(self, members: list[tuple[str, Any]]) -> dict[str, Any]:
-        """Return the object with these members. The JSON decoder calls this method, for inner objects first."""
+        """Return a dict of these members, and remember a repeated member. The JSON decoder calls this method."""
         result = dict(members)
         if len(result) < len(members):
             names = [name for name, _value in members]

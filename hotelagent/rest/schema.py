@@ -31,7 +31,7 @@ _SUMMARIES = {
 _VERBS = {"retrieve": "get", "update": "replace", "partial_update": "update", "destroy": "delete"}
 #: The statuses of the responses of `EditableMixin` that contain the ETag of the resource, for each action.
 _EDITABLE_STATUSES = {"retrieve": ("200",), "partial_update": ("200",), "create": ("201", "202")}
-#: The sections whose names differ from the first part of the path.
+#: Maps the first part of a path to the section of the API documentation, if the names differ.
 _TAGS = {"dlq": "failures", "locks": "holds", "resolve": "contacts"}
 _NOT_MODIFIED = "The resource has not changed since the version in `If-None-Match`."
 _IF_NONE_MATCH = {

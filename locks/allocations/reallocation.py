@@ -31,7 +31,7 @@ WHERE locks_allocation.id = new.id RETURNING locks_allocation.id
 
 
 class StayRule(Enum):
-    """How a stay follows the new nights of its booking."""
+    """The rule for changing a stay when the nights of its booking have changed."""
 
     #: The stay gets the new nights.
     FOLLOW = auto()

@@ -54,7 +54,7 @@ _OWNER_PROBLEMS = (
     ),
     _HOLD_EXPIRED,
 )
-#: The columns of the CSV export, and those of the room, whose names begin with `room_`.
+#: The columns of the CSV export. The export also contains the columns in `_EXPORTED_OF_ROOM`.
 _EXPORTED = (
     "id", "group", "status", "check_in", "check_out", "fencing_token", "expires_at", "reference", "reason",
 )  # fmt: skip
@@ -103,7 +103,7 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
         return self.get_paginated_response(HoldSerializer(holds, many=True).data)
 
     def export_rows(self, instances: Sequence[Allocation]) -> Sequence[dict[str, Any]]:
-        """Return a row for each room. The list returns the rooms of a hold as a list with one element."""
+        """Return a row of the CSV export for each room. The values of the room get the prefix `room_`."""
         holds: Any = [Hold.of([AllocatedRoom.from_allocation(allocation)]) for allocation in instances]
         rows: Any = HoldSerializer(holds, many=True).data
         return [

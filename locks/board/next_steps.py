@@ -1,4 +1,4 @@
-"""The links with which empty lists and the empty room board lead to the page that fills them."""
+"""The links of empty lists and of the empty room board, such as the link to the page that generates rooms."""
 
 from django.utils.translation import gettext_lazy as _
 

@@ -19,8 +19,7 @@ from locks.webhooks.services import delete_expired_secrets
 from tenants.database.clock import database_now
 
 BATCH_SIZE = 1000
-#: The daily clean-up reads only allocations that are younger than this age.
-#: Without a maximum age, the duration of the clean-up would grow with the number of stays that the hotel keeps.
+#: The daily clean-up reads only allocations that are younger than this age, so that it does not become slower.
 MAX_AGE = datetime.timedelta(days=60)
 #: Failed deliveries are kept longer than successful deliveries, because staff may send failed deliveries again.
 KEEP_FAILED_DELIVERIES = datetime.timedelta(days=30)

@@ -27,8 +27,7 @@ class GuestList(TextChoices):
     DEPARTURES = "departures", gettext_lazy("Departures")
 
 
-#: The condition of each list. A guest who checked in and has not left is in all lists that apply, also after the
-#: departure date.
+#: The SQL condition of each list. A guest who has not checked out stays in the lists after the departure date.
 _CONDITIONS = {
     GuestList.ARRIVALS: "arrival = %(day)s AND status IN ('booked', 'checked_in', 'checked_out')",
     GuestList.IN_HOUSE: """arrival <= %(day)s AND (status = 'checked_in'
@@ -36,7 +35,7 @@ _CONDITIONS = {
     GuestList.DEPARTURES: """departure = %(day)s AND status IN ('booked', 'checked_in', 'checked_out')
         OR departure < %(day)s AND status = 'checked_in'""",
 }
-#: Guests for whom the front desk has something to do come first. Guests without a room are the first of these.
+#: The order of each list. The guests who need the front desk come first, beginning with guests without a room.
 _ORDERS = {
     GuestList.ARRIVALS: "status <> 'booked', rooms.numbers IS NOT NULL, guest_name, external_id",
     GuestList.IN_HOUSE: "rooms.numbers IS NOT NULL, length(rooms.numbers[1]), rooms.numbers[1], guest_name",

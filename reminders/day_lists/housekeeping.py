@@ -15,7 +15,7 @@ from locks.database import fetch_rows
 
 
 class RoomTask(TextChoices):
-    """What happens in a room on a day, in the order in which the summary of the list shows the tasks."""
+    """The task of housekeeping in a room on a day. The summary of the list shows the tasks in this order."""
 
     TURNOVER = "turnover", _("Departure and arrival")
     DEPARTURE = "departure", _("Departure")
@@ -60,7 +60,7 @@ class HousekeepingList:
     counts: list[tuple[RoomTask, int]]
 
 
-# The subquery has no condition on the room, so the constraint's index finds the allocations of the two nights at once.
+# The subquery has no condition on the room, so one scan of the constraint's index finds the allocations of both nights.
 # A room has at most one stay or closure in each of the two nights, because the constraint prevents overlaps.
 _ROOMS = """
 WITH allocated AS MATERIALIZED (

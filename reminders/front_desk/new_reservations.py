@@ -23,11 +23,11 @@ from reminders.reservations.services import ReservationFields, create_reservatio
 def book_at_front_desk(
     *, rooms: Sequence[int], is_arriving: bool = False, **fields: Unpack[ReservationFields]
 ) -> Reservation:
-    """Create a reservation with a number of the hotel, give it the rooms with these ids, and return the reservation.
+    """Create a reservation with a new booking number, assign the rooms with these ids, and return the reservation.
 
-    If `is_arriving`, the guest is checked in. All happens in one transaction, so either the reservation has its rooms
-    or nothing is stored. Raises InvalidReservation or ReservationStateError. Raises the errors of
-    `locks.services.acquire_hold`, such as RoomUnavailable.
+    If `is_arriving`, the guest is also checked in. If a room cannot be assigned, nothing is stored. Raises
+    InvalidReservation or ReservationStateError. Raises the errors of `locks.services.acquire_hold`, such as
+    RoomUnavailable.
     """
     arrival, departure = fields["arrival"], fields["departure"]
     Nights(arrival, departure)

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from reminders.errors import InvalidLogo
 
 MAX_BYTES = 200_000
-MAX_PIXELS = 2_000  # of the width and of the height
+#: The maximum width and the maximum height of a logo in pixels.
+MAX_PIXELS = 2_000
 #: The maximum number of scans of a progressive JPEG image. Each scan decodes all pixels again, and may have few bytes.
 MAX_SCANS = 100
 

@@ -21,7 +21,7 @@ from reminders.mail import template_limits
 
 #: The only attributes that templates may use. The attributes of other variables could be methods of Python's strings.
 _FORLOOP = re.compile(r"forloop(\.parentloop)*\.(counter0?|revcounter0?|first|last|length)")
-#: Tags that belong to another tag.
+#: Tags that divide or end the block of another tag.
 _PARTS_OF_TAGS = re.compile(r"else|elif|empty|end\w+")
 
 register = Library()
@@ -34,7 +34,7 @@ for _name in (
 
 
 def _limited(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a template filter that counts the characters that it reads and returns against the limit."""
+    """Return a template filter whose input and output count towards the limit of characters."""
 
     @functools.wraps(function)
     def limited(value: Any, *arguments: Any, **options: Any) -> Any:

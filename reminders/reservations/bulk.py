@@ -68,7 +68,7 @@ def rows_of(text: str) -> list[tuple[int, str]]:
 
 
 class BulkUpsert:
-    """The bulk upsert of one body. Rows with a number that an earlier row of the body has are rejected."""
+    """The bulk upsert of the rows in one body. A row is rejected if an earlier row has the same booking number."""
 
     def __init__(self) -> None:
         self._first_rows: dict[str, int] = {}

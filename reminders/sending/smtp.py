@@ -40,7 +40,7 @@ _ACCEPTED_RECIPIENT = {250, 251}
 _START_MAIL_INPUT = 354
 _SERVICE_NOT_AVAILABLE = 421
 
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)  # SMTP requires to double leading dots
+_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)  # SMTP requires that leading dots are doubled
 
 
 class Transport:

@@ -30,7 +30,7 @@ class SetupStep(StrEnum):
     API_KEYS = "api_keys"
 
 
-#: The steps that are done when a manager confirms them, because no other row proves them.
+#: The steps that a manager has to confirm, because no stored data shows that they are done.
 CONFIRMABLE = frozenset({SetupStep.RULES, SetupStep.TEST_EMAIL})
 
 

@@ -29,7 +29,7 @@ from tenants.unaudited import unaudited
 
 #: `last_used_at` is updated at most once per minute for each session, to limit writes.
 LAST_USED_RESOLUTION = datetime.timedelta(minutes=1)
-#: The name in the session's data of the Unix time of the login. The absolute timeout begins at this time.
+#: The key in the session's data for the Unix time of the login. The absolute timeout begins at this time.
 _STARTED = "_started"
 _MAX_USER_AGENT = 300
 

@@ -55,7 +55,7 @@ class PeriodicTaskForm(forms.ModelForm):  # type: ignore[type-arg]
 class CrontabScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
-        if self.errors:  # a field is not valid by itself
+        if self.errors:  # a single field is not valid
             return
         try:
             check_crontab(self.instance)

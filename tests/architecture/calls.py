@@ -208,7 +208,7 @@ def _is_write(method: ast.Attribute, call: ast.Call) -> bool:
 
 
 def _dotted(node: ast.AST) -> str | None:
-    """Return a name such as `pauses.release`, or None for other expressions."""
+    """Return the dotted name of an expression such as `pauses.release`, or None for other expressions."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute) and (base := _dotted(node.value)) is not None:

@@ -33,7 +33,7 @@ RECORDING = frozenset(
     }
 )
 MARKER = "tenants.unaudited.unaudited"
-#: The tables of these modules are no business data: queues, stored responses, seals, and the models' own helpers.
+#: The tables of these modules contain technical data, such as queues, stored responses and checkpoints.
 TECHNICAL = ("tenants.queue", "tenants.database", "tenants.access.idempotency", "audit", "hotelagent.core")
 
 
@@ -156,7 +156,7 @@ def views(annotation: str) -> set[str]:
 def test_api_views_that_show_guests_or_staff_report_the_shown_records() -> None:
     gets = {name for name in views("Request") if name.rpartition(".")[2] in {"get", "list", "retrieve"}}
     by_number = "reminders.api.reservations.ReservationByNumberView.get"
-    # Without its attribute `personal_data`, this view would be found.
+    # The test would report this view if it did not have the attribute `personal_data`.
     assert by_number in gets
     assert shows_people(by_number)
     assert not records(reached(by_number))

@@ -19,7 +19,7 @@ from hotelagent.settings.environment import SECRETS
 from tests.architecture.modules import PACKAGES, ROOT
 
 FOLDERS = (*PACKAGES, "data", "deploy", "requirements", "tests", ".ci", ".github")
-#: Suffixes of the files that are searched. Comments in the second group start with a number sign.
+#: Suffixes of the files that are searched. In files of the second group, comments start with a number sign.
 SOURCES = frozenset({".css", ".html", ".js", ".md", ".py", ".sql"})
 SHELL_LIKE = frozenset({".conf", ".env", ".ini", ".sh", ".toml", ".yaml", ".yml", ""})
 

@@ -94,7 +94,7 @@ def test_operation_killed_at_any_statement_is_committed_with_its_event_or_not_at
     assert later
     with hotel_context(hotel):
         rooms, recorded = rooms_and_events()
-    assert rooms - recorded  # committed without an event, so the test can find this
+    assert rooms - recorded  # negative control: rooms without an event are found
 
 
 def test_rolled_back_operation_killed_at_any_statement_leaves_at_most_a_denial(hotel: Hotel) -> None:

@@ -14,7 +14,7 @@ IDS = ("dlq-redrive", "dlq-clear")
 
 COUNT = 10_000
 ROUNDS = 3
-#: Scheduling takes at most a fifth of the time of the peer.
+#: Scheduling takes at most a fifth of the time that the compared project takes.
 BAR = 0.2
 #: Retrying all failures takes at most a minute.
 CLEAR_SECONDS = 60.0

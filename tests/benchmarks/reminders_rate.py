@@ -88,7 +88,7 @@ def _measure_pipelining() -> Row:
     """
     with ExitStack() as stack:
         running = _durable_servers(stack)
-        # Both use one database. Each has a broker of its own, so that only its workers get the tasks.
+        # The two contestants share one database. Each contestant has a broker, so that its workers get its tasks.
         contestants = []
         for redis_number, pipelining in ((9, True), (8, False)):
             server = stack.enter_context(sink(delay=ROUND_TRIP, pipelining=pipelining))
@@ -133,7 +133,7 @@ def _durable_servers(stack: ExitStack) -> Servers:
 
 
 def _environment(server: Sink) -> dict[str, str]:
-    # Without DEBUG, as in production and in the peer's settings: Django would record every statement.
+    # DEBUG is off, because Django would otherwise record every SQL statement. Production and the peer have DEBUG off.
     return {"EMAIL_URL": f"smtp://127.0.0.1:{server.port}", "LOG_LEVEL": "ERROR", "DEBUG": "0"}
 
 

@@ -36,7 +36,7 @@ WORKERS = 2
 SLUG = "bench-rest"
 HOST = f"{SLUG}.localhost"
 ROOMS = CLIENTS * 25
-#: Requests of each client in one turn. A key may hold 500 rooms, which are released between the turns.
+#: The number of requests that each client sends in one turn. The rooms are released after each turn.
 EACH = 30
 ROUNDS = 12
 

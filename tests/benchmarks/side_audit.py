@@ -26,14 +26,14 @@ from tests.benchmarks.side_audit_common import EVENTS_PER_HOLD, call_on_threads
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 USER_ID = uuid7()
 PAGE = 50
-#: The searches of the benchmark. Each finds every tenth event, so a page is full in the small hotel too.
+#: The searches of the benchmark. Each search finds more events than fit on a page, in the small hotel too.
 SEARCHES = {
     "actor": EventSearch(actor_id="user-7"),
     "event": EventSearch(events=["type.7"]),
     "request": EventSearch(request_id="request-7"),
 }
 
-# The events of a hotel that records an event each ten seconds. Request ids begin with the time, like our own.
+# The events of a hotel that records an event every ten seconds. Request ids begin with the time, as in production.
 _FILL = """
 INSERT INTO audit_event (id, at, event, version, severity, outcome, actor_kind, actor_id, request_id, task_id,
     idempotency_key, subject_kind, subject_id, data, personal)

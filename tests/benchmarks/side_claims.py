@@ -25,7 +25,7 @@ from tenants.queue import due
 
 NAME = "bench.nothing"
 WORKERS = 8
-#: The hotels: one for the retries by workers, and three whose claims are compared.
+#: The hotels of the benchmark. In the first hotel, workers retry failures. The claims of the other hotels are compared.
 HOTELS = ("workers", "few", "waiting", "closed")
 
 _INSERT_FAILURES = """

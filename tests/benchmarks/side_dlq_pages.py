@@ -26,7 +26,7 @@ PAGES = {
     "rest-failures": "/api/v1/dlq/entries/?fingerprint={group}",
 }
 
-# Every tenth failure of each group is open. The ids grow with the time, over the last ten days.
+# Every tenth failure of each group is open. The failures were created in the last ten days.
 _FILL = """
 INSERT INTO dlq_failuregroup (fingerprint, name, error_type, location, error_message, traceback, versions)
 SELECT lpad(to_hex(number), 16, '0'), 'reminders.send', 'reminders.errors.MailRejected', 'smtp.py:send',

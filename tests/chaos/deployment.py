@@ -14,7 +14,7 @@ from hotelagent.embedded.servers import postgres
 from tests.chaos.process_starter import ProcessStarter
 from tests.servers import PgBouncer, Servers
 
-#: Commits survive a crash of the server. A crash of the machine is not tested.
+#: With these options, commits survive a crash of PostgreSQL, but not of the machine. The test kills only processes.
 POSTGRES_OPTIONS = ("fsync=off", "full_page_writes=off")
 
 

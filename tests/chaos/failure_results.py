@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-#: A check that becomes due later than this waits for an older failure with the same ordering key.
+#: If the check of a failure becomes due later than this, the failure waits for an older failure.
 SOON = "10 minutes"
 
 
@@ -38,7 +38,7 @@ class StoredFailure:
 
 @dataclass(frozen=True)
 class Run:
-    """A line of the file of job runs. Each run of a job appends a line when it starts and when it ends.
+    """A line of the file in which jobs record their runs. A job appends a line when it starts and when it ends.
 
     `key` is the idempotency key of a Celery task, or else the id of the failure.
     """

@@ -40,7 +40,8 @@ DELAYS = (0.3, 0.3, 0.3)
 KEY_SIZE = 5
 #: One of this number of jobs fails until a person has repaired the cause.
 HOPELESS_EVERY = 37
-MAX_SECONDS = 0.02  # of a job, and again between the job and its result
+#: The maximum duration of a job in seconds, and the maximum time between the job and its result.
+MAX_SECONDS = 0.02
 BATCH_SIZE = 200
 
 

@@ -15,7 +15,8 @@ from tenants.models import Hotel
 
 #: The number of rules of a new hotel.
 RULES = 2
-#: Of every `GROUP_SIZE` guests, the mail server defers the one with the first number once and rejects the second.
+#: The positions, in each group of `GROUP_SIZE` guests, of the guest whom the mail server defers once and of the guest
+#: whom the mail server rejects.
 DEFERRED_ONCE, REJECTED = 7, 11
 GROUP_SIZE = 23
 

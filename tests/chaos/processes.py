@@ -77,7 +77,7 @@ def _shorten_timeouts() -> None:
     from tenants.queue import celery_task, due, success  # noqa: PLC0415
 
     settings.EMAIL_TIMEOUT = MAIL_TIMEOUT
-    # A message of a killed worker returns to the queue after this time. Production waits for 300 seconds.
+    # A message of a killed worker returns to the queue after this time. In production, the time is 300 seconds.
     settings.CELERY_BROKER_TRANSPORT_OPTIONS |= {
         "visibility_timeout": VISIBILITY_TIMEOUT, "unacked_restore_interval": 1, "unacked_restore_throttle": 1,
     }  # fmt: skip

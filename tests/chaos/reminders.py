@@ -1,4 +1,4 @@
-"""The deployment of the chaos test of reminders, with a mail server that fails, and the results of the test."""
+"""The chaos test of reminders: its deployment, in which the mail server fails, and the results of the test."""
 
 import contextlib
 import time

@@ -88,7 +88,7 @@ class FailureDeployment(Deployment):
             time.sleep(0.05)
 
     def is_settled(self) -> bool:
-        """Return whether no job is queued. Failures that wait for a person or for an older failure do not count."""
+        """Return whether no job is queued or due soon. Failures that wait for a person are not due."""
         return not self.queued_tasks() and not count_due_items(self.url, soon=True)
 
     def is_closed(self) -> bool:

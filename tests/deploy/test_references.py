@@ -22,7 +22,7 @@ KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 PROCESS_FILES = [DEPLOY / "compose.yml", DEPLOY / "Dockerfile", *KUBERNETES]
 METRIC = re.compile(r"\b(?:hotelagent|dlq)_[a-z_]+\b(?!\.)")
 
-#: Variables that others than our settings read: Django, gunicorn, Celery, prometheus_client and compose.yml.
+#: Environment variables that Django, gunicorn, Celery, prometheus_client or compose.yml reads.
 OTHER_VARIABLES = {
     "DJANGO_SETTINGS_MODULE",
     "WEB_CONCURRENCY",

@@ -95,7 +95,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def start_beat() -> beat.LeadingScheduler:
     scheduler = beat.LeadingScheduler(app=app)
-    scheduler._finalize.cancel()  # it would write to the database at exit, after the test database was dropped
+    scheduler._finalize.cancel()  # the finalizer would use the database at exit, when the database no longer exists
     return scheduler
 
 

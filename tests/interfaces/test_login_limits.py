@@ -61,7 +61,7 @@ def test_logins_above_the_limit_of_the_ip_address_are_refused_without_hashing_pa
 ) -> None:
     for number in range(ADDRESS_LIMIT):
         assert log_in(f"name{number}").status_code == 200
-    assert hashed.count == ADDRESS_LIMIT  # the control: an allowed attempt hashes the password
+    assert hashed.count == ADDRESS_LIMIT  # for comparison: allowed attempts hash the password
     for number in range(20):
         assert_throttled(log_in(f"other{number}"))
     assert hashed.count == ADDRESS_LIMIT

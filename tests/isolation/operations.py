@@ -23,7 +23,7 @@ from psycopg import sql
 from tenants.database.functions import call_function
 from tests.isolation.app.models import Guest, Marker
 
-#: The lowest `n` of markers that operations write. The initial markers have 1 to 5.
+#: The lowest number `n` of the markers that operations write. The initial markers have the numbers 1 to 5.
 WRITTEN = 1000
 
 

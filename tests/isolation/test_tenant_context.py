@@ -313,7 +313,7 @@ def test_statement_that_changes_the_session_is_refused_on_the_runtime_connection
 def test_temporary_table_of_the_session_does_not_hide_a_hotels_table(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(0)):
         connection.ensure_connection()
-        # A statement that is sent with `exec_` is not classified. A function in the schema could do the same.
+        # `exec_` sends the statement without the checks of the backend.
         with connection.wrap_database_errors:
             connection.connection.pgconn.exec_(b"CREATE TEMP TABLE marker AS SELECT 'wrong' AS hotel")
     try:

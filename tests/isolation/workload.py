@@ -77,5 +77,5 @@ def run(plan: WorkloadPlan) -> WorkloadResult:
 
 
 def _close_connection() -> None:
-    # Not `connection.close` itself, which would be bound to the connection of the submitting thread.
+    # This closes the connection of the current thread. `connection.close` itself would be bound to another connection.
     connection.close()

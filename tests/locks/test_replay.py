@@ -28,7 +28,7 @@ IS_WHOLE = os.environ.get("REPLAY") == "whole"
 #: Arrival dates of the sample. Their bookings fill the hotel, so that some are refused.
 SAMPLE_DAYS = 3
 
-#: Number of allocations that begin before an earlier one of the same room has ended.
+#: The number of allocations that begin before an earlier allocation of the same room has ended.
 _OVERLAPS = """
 SELECT count(*) FROM (
     SELECT lower(nights) < max(upper(nights)) OVER (

@@ -139,7 +139,7 @@ def test_front_desk_cannot_generate_rooms(staff: Client, in_hotel: Hotel) -> Non
     assert staff.get(URL).status_code == 403
     assert staff.post(URL, {**FORM}).status_code == 403
     assert not Room.objects.exists()
-    User.objects.update(role=Role.MANAGER)  # The control: a manager can generate rooms.
+    User.objects.update(role=Role.MANAGER)  # For comparison, a manager can generate rooms.
     assert staff.post(URL, {**FORM}).status_code == 302
     assert Room.objects.count() == 6
 

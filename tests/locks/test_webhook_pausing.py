@@ -72,7 +72,7 @@ def test_events_that_occur_while_the_webhook_is_off_are_not_sent_later(
 def test_delivery_that_becomes_due_while_the_webhook_is_off_is_paused(
     receiver: Receiver, webhook: Webhook
 ) -> None:
-    Webhook.objects.update(active=False)  # after the deliveries were written
+    Webhook.objects.update(active=False)  # after the deliveries were stored
     make_deliveries_due()
     send_due_deliveries()
     assert (receiver.requests, statuses()) == ([], ["paused", "paused"])

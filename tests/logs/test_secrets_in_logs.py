@@ -81,7 +81,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """Return a server for webhooks and calendars that refuses the first request of each."""
+    """Return a server that receives webhooks and serves calendars. It refuses the first request for each."""
     with serving(Receiver()) as server:
         server.responses = [500, 204]
         yield server

@@ -25,7 +25,7 @@ from tests.openapi.story import Story
 from tests.web import serving
 
 DOCUMENTS = {host: openapi_document(host, server=host.example_server) for host in Host}
-#: The hosts of the tests, and the hosts in the examples.
+#: Maps hosts and names of the tests to the hosts and names that the examples contain.
 HOSTS = {
     "http://alpha.localhost": "https://sunrise.hotels.example",
     "alpha": "sunrise",
@@ -49,7 +49,7 @@ def validate(document: dict[str, Any], schema: Any, value: Any) -> None:
 
 
 def shape(value: Any) -> Any:
-    """Return the names and types in a JSON value. The rows of a list are expected to look alike."""
+    """Return the names and types in a JSON value. A list is reduced to the different shapes of its items."""
     if isinstance(value, dict):
         return {name: shape(item) for name, item in value.items()}
     if isinstance(value, list):

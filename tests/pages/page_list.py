@@ -35,7 +35,7 @@ class Route:
 
 
 def routes(urls: ModuleType, site: AdminSite) -> list[Route]:
-    """Return the routes of a host except the API's, whose responses are not pages, and Django's catch-all route."""
+    """Return the routes of a host that lead to pages. Routes of the API and Django's catch-all route are left out."""
     found = list(_routes(urls.urlpatterns, "/", site))
     return [
         route for route in found if not route.pattern.startswith("/api/v") and "(?P<" not in route.pattern

@@ -91,7 +91,7 @@ def paths_on(urls: ModuleType, site: AdminSite, examples: Iterable[str]) -> list
 
 
 def check_lists(paths: list[str], site: AdminSite, examples: Iterable[str]) -> None:
-    """Fail unless the list of each model was opened, as it would not be if the user had to log in first."""
+    """Fail if the list of a model was not opened, for example because the user was not logged in."""
     lists = {f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in site._registry}
     assert {path for path in lists if ALL or path in examples} <= set(paths)
 

@@ -55,7 +55,7 @@ def contact_events() -> list[tuple[str, str, Any]]:
         (PHONE, "+55 11 98765-4321", "+5511987654321"),
         (PHONE, "+551187654321", "+5511987654321"),
         (PHONE, "+55 (011) 98765-4321", "+5511987654321"),
-        (PHONE, "+55 11 2345-6789", "+551123456789"),  # a fixed line has eight digits
+        (PHONE, "+55 11 2345-6789", "+551123456789"),  # landline numbers have eight digits
         (PHONE, "+54 9 11 2345-6789", "+541123456789"),
         (PHONE, "+54 11 2345-6789", "+541123456789"),
         (PHONE, "+54 11 15 2345-6789", "+541123456789"),
@@ -65,7 +65,7 @@ def contact_events() -> list[tuple[str, str, Any]]:
         (PHONE, "+39 6 698 12345", "+390669812345"),
         (PHONE, "+39 333 123 4567", "+393331234567"),
         (PHONE, "+39 0333 123 4567", "+393331234567"),
-        (PHONE, "+39 800 123456", "+39800123456"),  # a free number has no zero
+        (PHONE, "+39 800 123456", "+39800123456"),  # toll-free numbers have no zero after +39
         (EMAIL, " Guest@Example.COM ", "guest@example.com"),
         (EMAIL, "Guest+Sol@example.com", "guest+sol@example.com"),
         (EMAIL, "Anna@MÜNCHEN.example", "anna@xn--mnchen-3ya.example"),

@@ -112,7 +112,7 @@ def test_slug_of_a_deleted_hotel_can_be_used_again(sol: Hotel) -> None:
     assert services.create_hotel(slug="sol", name="Another").schema == "hotel_sol"
 
 
-def test_erase_hotel_of_an_active_hotel_is_refused(sol: Hotel) -> None:
+def test_erase_hotel_refuses_an_active_hotel(sol: Hotel) -> None:
     services.resume_hotel(hotel_id=sol.id)
     with pytest.raises(CommandError, match="suspend_hotel sol"):
         erase_hotel(confirm="sol")

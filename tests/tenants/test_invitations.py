@@ -93,7 +93,9 @@ def test_invited_manager_chooses_a_name_and_a_password_and_is_logged_in(
         assert user.check_password(PASSWORD)
 
 
-def test_invitation_is_recorded_in_both_trails_without_the_address(hotel: Hotel, smtp: MailServer) -> None:
+def test_invitation_is_recorded_in_both_trails_without_the_email_address(
+    hotel: Hotel, smtp: MailServer
+) -> None:
     services.invite_manager(hotel_id=hotel.id, email=ADDRESS)
     token = token_in(send(hotel, smtp))
     accept(token)
@@ -114,7 +116,7 @@ def test_link_can_be_used_once(hotel: Hotel, smtp: MailServer) -> None:
     token = token_in(send(hotel, smtp))
     assert accept(token).status_code == 302
     with hotel_context(hotel):
-        User.objects.update(is_active=False)  # so that the existing manager is not the reason
+        User.objects.update(is_active=False)  # a link is also refused if there is a manager
     again = accept(token, username="eve")
     assert again.status_code == 404
     assert "This link has expired" in unescape(again.content.decode())

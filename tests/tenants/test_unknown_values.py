@@ -97,7 +97,7 @@ def test_command_list_hotels_prints_an_unknown_time_zone(spoiled: Hotel) -> None
 def test_platform_staff_can_correct_an_unknown_time_zone(spoiled: Hotel, platform_staff: Client) -> None:
     url = reverse("admin:tenants_hotel_change", args=[spoiled.pk], urlconf="hotelagent.urls.platform")
     page = platform_staff.get(url).content.decode()
-    assert '<option value="" selected>' not in page  # nothing is selected instead of the unknown zone
+    assert '<option value="" selected>' not in page  # no other zone is preselected
     assert 'value="Africa/Abidjan" selected' not in page
     form = {"slug": "alpha", "name": "Alpha", "language": "en", "email": "", "time_zone": "Europe/Lisbon"}
     inline = {f"domains-{name}_FORMS": "0" for name in ("TOTAL", "INITIAL")}
@@ -188,7 +188,7 @@ def test_beat_skips_only_tasks_whose_time_zone_is_unknown(
 def test_time_zone_unknown_to_postgresql_cannot_be_set_for_a_hotel(
     hotel: Hotel, platform_staff: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = {*known_time_zones(), UNKNOWN}  # as if the package tzdata were newer than PostgreSQL's database
+    names = {*known_time_zones(), UNKNOWN}  # as if only PostgreSQL did not know the zone
     monkeypatch.setattr("hotelagent.core.time_zones.known_time_zones", lambda: names)
     with pytest.raises(InvalidTimeZone, match=UNKNOWN):
         services.register_hotel(slug="sol", name="Sol", time_zone=UNKNOWN)

@@ -76,7 +76,7 @@ class ConfirmationForm(forms.Form):
 
 
 class EmailForm(forms.Form):
-    """The form for a new e-mail address of the own account."""
+    """The form in which users change the e-mail address of their account."""
 
     email = forms.EmailField(
         label=_("E-mail address"),

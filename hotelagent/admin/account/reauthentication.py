@@ -28,7 +28,7 @@ _METHOD = "confirm_method"
 
 
 def require_confirmation(request: HttpRequest, site: Any) -> HttpResponse | None:
-    """Return None if the user has confirmed the identity recently, or else the response that asks for it.
+    """Return None if the user has recently entered the password. Otherwise return the page that asks for the password.
 
     After the confirmation of a POST request, `request.POST` contains the original form.
     """

@@ -47,7 +47,7 @@ def create_venv() -> str | None:
 def install() -> str | None:
     """Install the pinned packages. Return None, or an error message if the installation failed."""
     command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    # pip need not compile the modules: Python compiles them when it imports them, into .hotelagent/pycache.
+    # pip need not compile the modules. Python compiles a module when it is imported, into .hotelagent/pycache.
     command += ["--no-compile"]
     command += ["--require-hashes", "-r", str(REQUIREMENTS)]
     for _ in range(ATTEMPTS):

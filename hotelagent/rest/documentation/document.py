@@ -31,7 +31,7 @@ _EMPTY_TEXTS = (_PLACEHOLDERS["#/components/schemas/BlankEnum"], {"type": "strin
 
 
 class Host(StrEnum):
-    """The two kinds of hosts that have a REST API."""
+    """The kind of a host: a hotel's host or the platform's host. Both have a REST API."""
 
     HOTEL = "hotel"
     PLATFORM = "platform"

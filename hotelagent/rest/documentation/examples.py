@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).parent / "examples.json"
-#: The name of the recorded example beside the other examples of a request or response.
+#: The name of the recorded example. A request or response can have further examples with other names.
 _NAME = "Example"
 
 

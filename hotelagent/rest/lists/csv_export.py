@@ -61,7 +61,7 @@ class CsvExportMixin(HotelViewSet):
             raise exceptions.ValidationError({"bom": [_("Must be a valid boolean.")]})
         rows = self.filter_queryset(self.get_queryset())
         return StreamingHttpResponse(
-            # The actor of the audit trail ends with the view, before the response is sent.
+            # The rows are sent after the view returns. The current actor would then no longer be set.
             _with_current_actor(self._lines(rows, with_bom=bom == "true")),
             content_type="text/csv; charset=utf-8",
             headers={
@@ -85,7 +85,7 @@ class CsvExportMixin(HotelViewSet):
         yield ("\ufeff" if with_bom else "") + _csv([columns])
         for batch in _batches(rows):
             if self.personal_data:
-                # The event is recorded before the rows are sent. If that fails, the response ends here.
+                # The event is recorded before the rows are sent. If it cannot be recorded, the response ends here.
                 personal_data_read.send(
                     type(self),
                     request=self.request._request,

@@ -20,8 +20,8 @@ CANNOT_BE_CANCELLED = (
     ReservationStatus.CHECKED_IN,
     ReservationStatus.CHECKED_OUT,
 )
-#: A channel does not know that its guest checked out early or did not arrive. Its dates are ignored afterwards, and the
-#: reservation gets no room, because the hotel may have sold the nights again.
+#: If a guest checked out early or did not arrive, the channel's calendar still contains the booked dates.
+#: The import ignores these dates and assigns no room, because the hotel may have sold the nights again.
 DATES_ARE_FINAL = (ReservationStatus.CHECKED_OUT, ReservationStatus.NO_SHOW)
 
 

@@ -26,15 +26,15 @@ class ImportReport:
     updated: int = 0
     unchanged: int = 0
     joined: int = 0  # Rows that were merged into an earlier row of the same booking.
-    rejected: Counter[str] = field(default_factory=Counter)  # by reason
-    left_out: Counter[str] = field(default_factory=Counter)  # cells that were left out, by reason
-    unknown_statuses: Counter[str] = field(default_factory=Counter)  # status words, by number of rows
+    rejected: Counter[str] = field(default_factory=Counter)  # the number of rows for each reason
+    left_out: Counter[str] = field(default_factory=Counter)  # the number of ignored cells for each reason
+    unknown_statuses: Counter[str] = field(default_factory=Counter)  # the number of rows for each word
     created_by_status: Counter[str] = field(default_factory=Counter)
     stays: int = 0
     stays_in_another_room: int = 0  # stays whose chosen room was occupied
     stays_moved: int = 0
     stays_cancelled: int = 0
-    rooms: int = 0  # that the stays of the file need
+    rooms: int = 0  # the number of rooms that the stays of the file need
     rooms_created: int = 0
     reminders: PlanningResult = field(default_factory=PlanningResult)
     first_arrival: date | None = None

@@ -183,7 +183,7 @@ def test_change_of_the_auditor_is_recorded_once_with_erasable_addresses(hotel: H
     assert newest.fields["after"] == "new@audit.example"
 
 
-def test_unreachable_mail_server_is_stored_and_the_email_is_sent_when_it_is_reachable(
+def test_error_of_an_unreachable_mail_server_is_stored_and_the_email_is_sent_later(
     hotel: Hotel, log: Log, lamp_lit: EventType, settings: Any, smtp: MailServer
 ) -> None:
     settings.EMAIL_PORT = 1

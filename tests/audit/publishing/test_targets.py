@@ -93,7 +93,7 @@ def test_checkpoint_file_is_kept_if_the_log_does_not_continue_that_checkpoint(
         Log.objects.filter(pk=log.pk).delete()
     with hotel_context(hotel), transaction.atomic():
         record_events(lamp_lit, 5)
-    # The new log has other events: the first ones are hidden from the sealer.
+    # The new log lacks the first events, because the sealer is made to skip them.
     new = open_log(hotel.id)
     with platform_context():
         Log.objects.filter(pk=new.pk).update(sealed_transaction=log.sealed_transaction)

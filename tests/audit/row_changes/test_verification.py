@@ -40,7 +40,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @dataclass
 class Rows:
-    """A hotel with changed rows in a sealed trail. The methods change rows and record no event."""
+    """A hotel with changed rows in a sealed trail. The methods change rows without recording an event."""
 
     hotel: Hotel
     user: User

@@ -120,7 +120,7 @@ class Trail:
         StoredTile.objects.filter(log=self.log, level=1).update(hashes=bytes(32))
 
     def recompute_all_hashes(self, key: PrivateKey | None = None) -> None:
-        """Change an event, and compute all stored hashes again. With a key, sign the checkpoints again too."""
+        """Change an event, and compute all stored hashes again. If `key` is given, sign the checkpoints with it."""
         self.change_field()
         with hotel_context(self.hotel):
             rows = read_rows(Key(0), Key(self.log.sealed_transaction, self.log.sealed_id), 1000)

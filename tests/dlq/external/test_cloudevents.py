@@ -29,7 +29,7 @@ def pms(hotel: Hotel) -> APIClient:
 
 
 def report(client: APIClient, content_type: str = CLOUD_EVENT, **changes: Any) -> Any:
-    """Report the example event with these changes. A change to `...` removes the attribute."""
+    """Report the example event with these changes. The value `...` removes an attribute."""
     event = {name: value for name, value in {**EVENT, **changes}.items() if value is not ...}
     return client.post(ENTRIES, json.dumps(event), content_type=content_type)
 

@@ -190,7 +190,7 @@ def test_killed_handler_that_resolves_the_failure_in_its_transaction_does_the_wo
         assert retry_in_killed_process_and_again(hotel, failure) == effects
 
 
-# One failure per piece of work is open.
+# Each piece of work has at most one open failure.
 
 
 def capture_after_check() -> None:

@@ -17,7 +17,7 @@ from rest_framework.renderers import JSONRenderer
 
 from tests.isolation.app.models import Marker
 
-#: Holds the function that enters a hotel by its name with the engine under test. The workload sets it.
+#: Contains one function, which returns the context of a hotel with the given name. The workload adds the function.
 enter_hotel: list[Callable[[str], Any]] = []
 
 

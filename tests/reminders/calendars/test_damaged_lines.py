@@ -21,7 +21,7 @@ TZOFFSETTO:+0100
 END:STANDARD
 END:VTIMEZONE"""
 _ALARM = "BEGIN:VALARM\nTRIGGER:-PT1H\nDURATION:PT15M\nREPEAT:2\nEND:VALARM"
-#: Events in the order of the properties that Airbnb, Booking.com and calendar programs use, with their nights.
+#: Maps events to their nights. Airbnb, Booking.com and calendar programs order the properties in these ways.
 EVENTS = {
     "BEGIN:VEVENT\nDTEND;VALUE=DATE:20300512\nDTSTART;VALUE=DATE:20300510\nUID:a\nSUMMARY:Reserved\nEND:VEVENT": (
         date(2030, 5, 10), date(2030, 5, 12)

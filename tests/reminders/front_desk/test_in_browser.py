@@ -35,7 +35,7 @@ def test_walk_in_is_booked_on_the_board_checked_in_moved_extended_and_checked_ou
         page.fill("[name=guest_name]", "Eva Sanz")
         page.fill("[name=guest_email]", "eva@example.com")
         page.fill("[name=departure]", day(3).isoformat())
-        page.click("[name=find]")  # the guest is kept
+        page.click("[name=find]")  # the form keeps the guest's name
         expect(page.locator("[name=guest_name]")).to_have_value("Eva Sanz")
         screenshot(page, "new-reservation")
         page.click("[name=save]")

@@ -173,7 +173,7 @@ def test_reservation_without_a_room_gets_one_and_is_checked_in_on_one_page(
     assert occupied(day) == [("101", 0, 1, "R1")]
 
 
-def test_dates_change_on_their_page_and_a_conflict_keeps_the_form(
+def test_dates_of_a_reservation_can_be_changed_and_a_conflict_keeps_the_form(
     staff: Client, book_room: BookRoom, rooms: list[int], day: Day
 ) -> None:
     reservation = book_room("R1", 0, 1, rooms[0])

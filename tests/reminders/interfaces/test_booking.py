@@ -89,7 +89,7 @@ def test_reservation_with_a_confirmed_hold_gets_the_stay(
     assert put(api, "A1", {**dates, "hold": hold}).json()["rooms"] == ["101"]
 
 
-def test_reservation_that_is_stored_before_the_hold_gets_the_stay_later(
+def test_reservation_that_was_created_without_a_hold_gets_the_rooms_of_a_later_hold(
     api: APIClient, rooms: list[int], dates: dict[str, str]
 ) -> None:
     first = put(api, "A1", dates)

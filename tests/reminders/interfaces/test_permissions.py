@@ -1,4 +1,4 @@
-"""Tests of the scopes of rules, templates and the e-mail branding, which only managers may change."""
+"""Tests that only managers may change rules, templates and the e-mail branding."""
 
 from collections.abc import Callable
 

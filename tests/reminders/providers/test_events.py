@@ -31,7 +31,7 @@ from tests.web import QuietHandler, listening, serving
 pytestmark = pytest.mark.django_db
 Book = Callable[..., Reservation]
 
-#: The arguments of each provider's payload, by the meaning of the event. Providers have no event for some meanings.
+#: The arguments with which the tests build each provider's payload, by the meaning of the event.
 EVENTS: dict[str, dict[str, tuple[Any, ...]]] = {
     "amazon_ses": {
         "hard": (), "complaint": ("Complaint",), "deferred": ("DeliveryDelay",), "delivered": ("Delivery",),

@@ -168,7 +168,7 @@ def test_delivery_event_changes_a_reminder_with_an_unknown_outcome_to_sent(
     use(scheme, api_url(server))
     server.status = 500
     assert batch.send_due([due.id]) == {"unknown": 1}
-    [(_path, headers, body)] = server.requests  # without a second attempt
+    [(_path, headers, body)] = server.requests  # only one attempt
     metadata, _sent_headers = metadata_and_headers(scheme, headers, body)
     provider = PROVIDERS[scheme].anymail_name
     assert post_event(provider, SHAPES[provider](metadata, DELIVERED[provider])) == 200

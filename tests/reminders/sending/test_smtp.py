@@ -175,7 +175,7 @@ def test_message_is_not_transmitted_if_the_server_refuses_a_command(
         send()
     assert (server.messages, send.started) == ([], 0)
     server.replies = {}
-    send()  # the server takes the next message for a new one
+    send()  # the server accepts the next message
     assert (len(server.messages), send.started) == (1, 1)
 
 

@@ -117,7 +117,7 @@ def test_hidden_checklist_is_shown_again_from_its_page(staff: Client, in_hotel: 
 @pytest.mark.parametrize(
     "data",
     [
-        {"operation": "confirm", "step": "rooms"},  # Only the rooms prove this step.
+        {"operation": "confirm", "step": "rooms"},  # This step is done if the hotel has rooms.
         {"operation": "confirm", "step": "nonsense"},
         {"operation": "skip", "step": ""},
         {"operation": "nonsense", "step": "rooms"},
@@ -147,7 +147,7 @@ def test_only_managers_see_and_change_the_checklist(staff: Client, in_hotel: Hot
     assert staff.get(PAGE).status_code == 403
     assert staff.post(ACT, {"operation": "hide"}).status_code == 403
     assert not read_state().is_hidden
-    User.objects.update(role=Role.MANAGER)  # The control: a manager may hide the checklist.
+    User.objects.update(role=Role.MANAGER)  # For comparison, a manager may hide it.
     assert staff.post(ACT, {"operation": "hide"}).status_code == 302
     assert read_state().is_hidden
 

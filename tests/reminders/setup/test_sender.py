@@ -69,7 +69,7 @@ def test_refused_test_email_shows_the_reply_of_the_mail_server(
     assert not Event.objects.filter(event="email.test_sent").exists()
 
 
-def test_account_without_an_address_leads_to_the_account(
+def test_sender_page_links_to_an_account_without_an_email_address(
     staff: Client, in_hotel: Hotel, smtp: MailServer
 ) -> None:
     content = staff.get(URL).content.decode()

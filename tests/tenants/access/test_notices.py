@@ -85,7 +85,7 @@ def test_each_change_of_credentials_is_reported(
             assert "IP address" not in last_text()  # the user did not make the change in a browser
 
 
-def test_change_of_the_address_is_reported_to_both_addresses(
+def test_change_of_an_email_address_is_reported_to_the_old_and_the_new_address(
     hotel: Hotel, browser: Client, smtp: MailServer, django_capture_on_commit_callbacks: Any
 ) -> None:
     with hotel_context(hotel), django_capture_on_commit_callbacks(execute=True):

@@ -53,7 +53,7 @@ def event_names(hotel: Hotel) -> set[str]:
 
 
 def secret_on(page: Any) -> bytes:
-    """Return the secret that the page for the set-up shows."""
+    """Return the secret for the authenticator app, which the set-up page shows."""
     found = re.search(r'id="secret">([A-Z2-7 ]+)<', html(page))
     assert found
     return base64.b32decode(found.group(1).replace(" ", ""))

@@ -180,7 +180,7 @@ def test_email_is_in_the_language_of_the_account(hotel: Hotel, rosa: User, smtp:
     assert "Hola, rosa:" in text_of(message)
 
 
-def test_accounts_with_the_address_receive_one_link_each_and_inactive_accounts_receive_none(
+def test_each_active_account_with_the_entered_email_address_receives_one_link(
     hotel: Hotel, rosa: User, smtp: MailServer
 ) -> None:
     with hotel_context(hotel):

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_codes_are_those_of_rfc_6238(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The table of appendix B has codes with 8 digits. Codes with 6 digits are their last 6 digits.
+    # RFC 6238 lists codes with 8 digits in appendix B. Codes with 6 digits are the last 6 digits of these codes.
     for moment, code in ((59, "287082"), (1111111109, "081804"), (20000000000, "353130")):
         monkeypatch.setattr("time.time", lambda moment=moment: moment)
         assert matching_step(SECRET, code) == moment // 30
@@ -110,7 +110,7 @@ def test_database_contains_neither_the_secret_nor_recovery_codes(in_hotel: Hotel
         [(text, secret, digests)] = cursor.fetchall()
     assert SECRET.hex() not in text
     assert SECRET not in bytes(secret)
-    assert second_factor.decrypt_secret(secret, user) == SECRET  # the control: the column contains the secret
+    assert second_factor.decrypt_secret(secret, user) == SECRET  # the encrypted secret is stored
     assert not any(code.replace("-", "").encode() in bytes(digests) or code in text for code in codes)
 
 
@@ -122,7 +122,7 @@ def test_encrypted_secret_that_is_copied_to_another_account_is_useless(in_hotel:
         check_code(luis, code_at())
 
 
-def test_wrong_codes_make_further_codes_wait_longer_and_a_right_code_ends_this(in_hotel: Hotel) -> None:
+def test_delay_after_wrong_codes_grows_until_a_right_code_is_accepted(in_hotel: Hotel) -> None:
     user = add_user()
     turn_on(user)
     waits = []
@@ -137,7 +137,7 @@ def test_wrong_codes_make_further_codes_wait_longer_and_a_right_code_ends_this(i
     assert waits == [8, 16, 32, 64, 128, 256, 512, 900, 900]
     let_time_pass(user, 900)
     assert check_code(user, code_at(1))
-    assert not check_code(user, "000000")  # does not raise: the count began again
+    assert not check_code(user, "000000")  # no delay: the right code has reset the count
 
 
 def let_time_pass(user: User, seconds: float) -> None:
