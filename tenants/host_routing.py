@@ -125,11 +125,11 @@ def _read_version() -> int:
 
 
 def _read_table(version: int) -> Table:
-    """Read the routing table from the database. The caller has read its version number `version` before this call.
+    """Read the routing table from the database. The caller has already read its version number, `version`.
 
     If a change is committed between the two reads, the next check finds a different version number, and the table is
-    read again. An error in this function would affect all hotels. The columns therefore have types whose values can
-    always be converted to Python values.
+    read again. An error in this function would affect all hotels. The function therefore reads only columns whose
+    values can always be converted to Python values.
     """
     hotels: dict[UUID, Tenant] = {}
     by_former_host: dict[str, Tenant] = {}

@@ -28,7 +28,7 @@ class TrackedTable:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The recorded columns without the primary key, in the order in which the digest of a row covers them."""
+        """Return the recorded columns without the primary key, in the order that the digest of a row uses."""
         return self.plain + self.personal + self.secret
 
 

@@ -1,4 +1,4 @@
-"""Gunicorn with its production configuration, as a server process of a test."""
+"""Helpers that run gunicorn with the production configuration for a test."""
 
 import contextlib
 import os

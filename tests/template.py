@@ -1,4 +1,4 @@
-"""The program that creates the template database of the tests: migrated, with the hotels Alpha and Beta.
+"""The program that migrates the template database of the tests and creates the hotels Alpha and Beta in it.
 
 Each pytest worker copies the database.
 """

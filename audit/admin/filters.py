@@ -22,7 +22,7 @@ _Choices = TypeVar("_Choices", bound=IntegerChoices)
 
 
 class _SearchFilter:
-    """A filter that does not change the list itself. The function `search_of` applies its value."""
+    """A filter of the event list. The function `search_of` applies the filter, so `queryset` changes nothing."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
         return queryset
@@ -121,8 +121,8 @@ class ContentFilter(_TextFilter):
 class TrailPeriodFilter(PeriodFilter):
     """The filter by period.
 
-    The filter stores the entered period in the request, and the function `search_of` applies the period. The search
-    also limits the range of the primary key, so that the search can use an index.
+    The filter only stores the entered period in the request. The function `search_of` applies the period to the search,
+    which limits the range of the primary key, so that the search can use an index.
     """
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:

@@ -1,4 +1,4 @@
-"""Changes of the address to which the checkpoints of the current tenant are sent by e-mail."""
+"""Functions that change the e-mail address to which the checkpoints of the current tenant are sent."""
 
 from django.db import transaction
 

@@ -37,7 +37,7 @@ class Key(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """A row of the event table: the columns in the sealed text of the event, and the database transaction."""
+    """A row of the event table: the values that are sealed, and the number of the database transaction."""
 
     transaction: int
     id: UUID

@@ -46,7 +46,7 @@ def seal_all() -> RunResult:
     known = logs.open_logs()
     countersign_all(known.values(), signing_keys, result)
     hotels = [hotel.tenant for hotel in logs.sealed_hotels()]
-    # The order of the hotels is random, so a run that is too short for all hotels does not always skip the same hotels.
+    # The order is random, so that runs that reach the deadline do not always skip the same hotels.
     random.shuffle(hotels)
     for tenant in [PLATFORM, *hotels]:
         if time.monotonic() > deadline:

@@ -14,9 +14,9 @@ from tenants.context import platform_context
 class SignedRoots:
     """The signed checkpoints of a log, and the checkpoint that an earlier verification remembered.
 
-    `sizes` has the sizes of all these checkpoints, sorted. One of the public keys `keys` must have signed the
-    newest checkpoint. Earlier checkpoints may be signed by keys that the log used then. This is safe, because
-    the newest checkpoint covers all events.
+    `sizes` is the sorted list of the sizes of these checkpoints. One of the public keys `keys` must have signed the
+    newest checkpoint. Older keys of the log may have signed earlier checkpoints. This is safe, because the newest
+    checkpoint covers all events.
     """
 
     def __init__(self, log: Log, keys: Sequence[PublicKey], remembered: str | None) -> None:

@@ -1,10 +1,7 @@
-"""The chart of failures by day: how many were new, needed attention, were resolved and were discarded.
+"""The chart of failures by day. It shows how many failures were new, needed attention, were resolved or were discarded.
 
-The figures are counted in the audit trail, which records each change of a failure once. The events of a day are a range
-of the primary key, so the cost depends on the events of the day and not on the number of stored failures.
-
-No index contains the times at which failures were closed, so a count in the table of failures would read the whole
-table.
+The audit trail records each change of a failure once, so the module counts the events of the trail. The ids of a day's
+events are a range of the primary key, so the count reads no other events.
 """
 
 import datetime

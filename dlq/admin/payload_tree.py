@@ -21,7 +21,7 @@ OPEN_LEVELS = 2
 
 @dataclass(slots=True)
 class Node:
-    """A value of the payload. `text` is the value, or the number of values in an object or list."""
+    """A line of the tree. `text` is a value of the payload, or the number of values in an object or list."""
 
     label: str
     text: str

@@ -1,10 +1,10 @@
 """The count of a tenant's failures, for metrics and alerts.
 
-Rows that cannot change any more are counted once, and are called settled. The next count starts after the settled rows,
-so the cost depends on recent and open failures and not on the number of stored failures.
+Rows that cannot change any more are called settled, and are counted only once. The next count starts after the settled
+rows, so its duration does not depend on the number of stored failures.
 
-A row is settled `COMMIT_DELAY` after its creation, because the row can be committed later. An attempt is settled after
-a day, because its outcome changes when the result is recorded.
+A row is settled `COMMIT_DELAY` after its creation, because its transaction may be committed later. An attempt is
+settled after a day, because its outcome changes when the result is recorded.
 """
 
 import datetime

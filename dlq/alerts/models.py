@@ -32,7 +32,7 @@ class FailureFigures(models.Model):
     """The figures of one tenant, counted once a minute. The table is in the platform's schema only.
 
     `totals` maps the name of each figure to the count since the hotel was created. The counts never decrease, even if
-    old failures are deleted: `settled` contains the counts of the rows that will not change any more, and only the rows
+    old failures are deleted. `settled` contains the counts of the rows that will not change any more. Only the rows
     from `failures_from`, `attempts_from`, `events_from` and `groups_from` on are counted again.
 
     The table has no foreign key to the hotel, so the totals of a deleted hotel are kept. If the sum over all hotels

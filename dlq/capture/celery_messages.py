@@ -84,8 +84,8 @@ def capture_failed_task(*, task: HotelTask, error: BaseException, **_kwargs: Any
 def _capture_due_item(*, due_kind: str, item_id: str, retry: bool, **capture: Any) -> None:
     """Move a failed due item to the dead-letter queue, so that only one of the two queues retries the item.
 
-    A recurring item stays in the due queue, because its next run does the work. The failure of a recurring item is not
-    retried: it is stored so that staff see it, and is resolved when a run succeeds.
+    A recurring item stays in the due queue, because its next run does the work. The failure of a recurring item is
+    stored so that staff see the failure. The failure is not retried, and is resolved when a run succeeds.
     """
     is_recurring = due.kinds()[due_kind].recurring
     with transaction.atomic():

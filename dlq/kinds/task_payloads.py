@@ -1,4 +1,4 @@
-"""The kinds of failures of this project's Celery tasks: JSON Schemas of the arguments of the tasks."""
+"""Declarations of the kinds of failures of Celery tasks, with JSON Schemas of the tasks' arguments."""
 
 from typing import Any
 

@@ -51,7 +51,7 @@ class StopReason(models.TextChoices):
 
 
 class RedriveResult(models.TextChoices):
-    """The result of a redrive job for one failure: the outcome of the attempt, or why there is no attempt yet."""
+    """The result of a redrive job for one failure: the outcome of the retry, or the reason why it was not retried."""
 
     RUNNING = "running", _("running")
     SUCCEEDED = "succeeded", _("succeeded")

@@ -85,7 +85,7 @@ def register_panel(*, scope: str, order: int = 100) -> Callable[[PanelFactory], 
 
 
 def cards_for(request: HttpRequest) -> list[Card]:
-    """Build and return those cards of the start page for which the user has the required scope."""
+    """Return the cards of the start page for which the user has the required scope."""
     return _build(_cards, request)
 
 

@@ -1,4 +1,4 @@
-"""The ASCII form of internationalized domain names, and the addresses in the headers of e-mails."""
+"""Conversion of internationalized domain names to ASCII, and of the e-mail addresses in headers."""
 
 import contextlib
 from email.utils import formataddr, parseaddr

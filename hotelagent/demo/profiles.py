@@ -38,7 +38,7 @@ class HotelProfile:
     name: str
     #: First letter of the booking numbers.
     prefix: str
-    #: Mean number of bookings for each arrival date, including those that are cancelled later.
+    #: Mean number of bookings for each arrival date, including bookings that are cancelled later.
     bookings_per_arrival_date: float
     #: Twelve factors for the demand in January to December, relative to the mean of the year.
     month_factors: tuple[float, ...]

@@ -53,11 +53,12 @@ class SupervisedProgram:
 
 
 class Supervisor:
-    """Runs and supervises the programs. Start the programs in the main thread, because they end with the thread that
-    starts them.
+    """Runs and supervises programs.
 
-    The ids of their processes are stored in `children_file`. If the supervisor is killed, the programs keep running,
-    and the next supervisor stops them.
+    Start the programs in the main thread, because a program ends when the thread that started it ends.
+
+    The process ids of the programs are stored in `children_file`. If the supervisor is killed, the programs keep
+    running, and the next supervisor stops them.
     """
 
     def __init__(self, programs: Sequence[Program], *, children_file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Compression of the responses of the REST API with gzip."""
+"""The middleware that compresses responses of the REST API with gzip."""
 
 from __future__ import annotations
 

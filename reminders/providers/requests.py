@@ -54,7 +54,7 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
     if "Message-ID" not in message.extra_headers:
         return
     key = idempotency_key(message)
-    if hasattr(backend, "create_session"):  # backends that use `requests`
+    if hasattr(backend, "create_session"):  # the backend uses the library `requests`
         backend.session.headers["Idempotency-Key"] = key
     if backend.esp_name == "Brevo":
         message.extra_headers["idempotencyKey"] = key

@@ -43,7 +43,7 @@ class ClaimLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMessage:
-    """A message that the mail server accepted but that is not stored as sent yet.
+    """A message that the mail server has accepted. Its reminder does not have the status "sent" yet.
 
     `actor` is recorded as the actor in the audit event.
     """
@@ -79,7 +79,7 @@ def start_transmission(
 
 
 def finish_sent(accepted: AcceptedMessage | None, *, sent_ids: Collection[uuid.UUID]) -> None:
-    """Store the last message (`accepted`) as sent, delete the due items of all sent reminders, and commit.
+    """Store the message `accepted` as sent, delete the due items of all sent reminders, and commit.
 
     The function can be called again if the connection was lost.
     """

@@ -38,7 +38,7 @@ def check_values_of_hotels(*, databases: Sequence[str] | None = None, **_options
             cursor.execute(_PERIODIC_TASKS)
             tasks = cursor.fetchall()
     except DatabaseError:
-        return []  # check_runtime_login reports the error
+        return []  # the check check_runtime_login reports the error
     messages: list[CheckMessage] = []
     for slug, time_zone, language, is_known_to_postgres in hotels:
         messages += _check_hotel(slug, time_zone, language, is_known_to_postgres=is_known_to_postgres)

@@ -19,7 +19,7 @@ _PARSERS: list[tuple[type[Field[Any, Any]], Callable[[str], Any]]] = [
     (DateTimeField, datetime.fromisoformat),
     (DateField, date.fromisoformat),
     (TimeField, time.fromisoformat),
-    (BinaryField, lambda text: bytes.fromhex(text.removeprefix("\\x"))),  # the text format of bytea
+    (BinaryField, lambda text: bytes.fromhex(text.removeprefix("\\x"))),  # PostgreSQL's text form
 ]
 
 

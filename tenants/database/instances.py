@@ -26,7 +26,7 @@ from tenants.database.placement import Placement, placement_of
 class TenantAlias(str):
     """A database alias that also stores the tenant that was current when the router returned the alias.
 
-    A TenantAlias is equal to the plain string with the same alias.
+    It is equal to a plain string with the same text.
     """
 
     __slots__ = ("hotel_id", "schema")

@@ -1,6 +1,7 @@
-"""A task message in a worker. If the task fails, the message is acknowledged only after the failure has been stored.
+"""The class of the task messages that a worker processes.
 
-A task that exceeds the hard time limit is killed with its process, so the parent process reports the failure.
+If the task fails, the message is acknowledged only after the failure has been stored. A task that exceeds the hard time
+limit is killed with its process, so the parent process reports the failure.
 """
 
 from typing import Any

@@ -114,7 +114,7 @@ def test_rolled_back_operation_on_a_hotel_is_not_recorded_in_any_trail(hotel: Ho
 
 
 @pytest.mark.django_db(transaction=True)
-def test_creation_of_a_hotel_is_in_the_hotels_trail_and_explains_its_first_rows() -> None:
+def test_trail_of_a_new_hotel_contains_its_creation_and_its_first_rows() -> None:
     with actor_context(OPERATOR):
         sol = services.create_hotel(slug="sol", name="Sol")
     with hotel_context(sol):

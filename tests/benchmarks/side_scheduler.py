@@ -43,7 +43,7 @@ def _scheduler() -> Any:
     The first run reads the tables of the scheduler, which must not be part of the measurement.
     """
     app = Celery("bench", broker="memory://")
-    app.conf.result_expires = None  # otherwise every tenant would seem to have a clean-up task
+    app.conf.result_expires = None  # otherwise Celery adds a clean-up task for each tenant
     scheduler = TenantAwareDatabaseScheduler(app=app, lazy=True)
     connection.set_schema_to_public()
     scheduler.setup_schedule()

@@ -61,7 +61,7 @@ def test_second_celery_beat_takes_over_within_thirty_seconds_after_a_kill(
         os.killpg(first, signal.SIGKILL)
         seconds = wait_until(lambda: leader() == second)
         broker.delete(QUEUE)
-        wait_until(lambda: broker.llen(QUEUE))  # the second beat sends tasks
+        wait_until(lambda: broker.llen(QUEUE))  # the second beat process sends tasks
     print(f"\nThe second beat took over {seconds:.1f} s after the leader was killed.")
     assert seconds < MAX_TAKEOVER
 

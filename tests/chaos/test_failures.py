@@ -188,7 +188,7 @@ def check_once(results: Results, interrupted: int) -> None:
     assert doubts == lost
     killed = results.interrupted_runs(ONCE)
     assert killed <= doubts
-    assert len(doubts - killed) <= interrupted  # killed before or after the work
+    assert len(doubts - killed) <= interrupted  # worker killed before or after the work
     twice = sum(count - 1 for count in results.done.values() if count > 1)
     assert twice <= interrupted
 

@@ -115,7 +115,7 @@ def test_beat_is_examined_by_its_lease() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_are_examined_by_their_responses() -> None:
+def test_doctor_reports_whether_workers_respond() -> None:
     assert states("workers") == [State.PROBLEM]
     with start_worker(app, perform_ping_check=False, pool="solo", loglevel="WARNING"):
         (finding,) = found("workers")

@@ -102,7 +102,9 @@ def test_name_is_refused_after_many_attempts_from_many_addresses(
     assert log_in("pablo", address="203.0.113.1").status_code == 200
 
 
-def test_throttled_attempts_are_recorded_once(hotel: Hotel, hashed: type[CountingHasher]) -> None:
+def test_throttled_login_attempts_of_an_ip_address_are_recorded_once(
+    hotel: Hotel, hashed: type[CountingHasher]
+) -> None:
     for number in range(ADDRESS_LIMIT + 30):
         log_in(f"name{number}")
     with hotel_context(hotel):

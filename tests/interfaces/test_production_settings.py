@@ -180,7 +180,7 @@ def test_check_with_an_invalid_value_names_the_variable_without_a_traceback(name
     assert "Traceback" not in done.stderr
 
 
-def test_check_with_an_invalid_host_and_an_invalid_sender_names_both_variables_without_a_traceback() -> None:
+def test_check_reports_both_an_invalid_host_and_an_invalid_sender_without_a_traceback() -> None:
     wrong = {"PLATFORM_HOST": "https://hotels.example/", "DEFAULT_FROM_EMAIL": "nobody"}
     done = run_check(**{**ENVIRONMENT, **wrong})
     assert done.returncode == 1

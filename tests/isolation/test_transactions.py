@@ -79,7 +79,7 @@ def test_transaction_with_a_savepoint_sends_no_more_messages_than_in_plain_djang
     assert "SAVEPOINT" in sent[0]
 
 
-def test_first_query_on_a_new_connection_needs_only_one_network_message(
+def test_first_query_on_a_new_connection_needs_only_one_round_trip(
     connected: IsolationDatabase, tmp_path: Path
 ) -> None:
     with sent_messages(tmp_path) as sent, hotel_context(connected.tenant(0)):

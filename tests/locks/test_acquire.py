@@ -111,7 +111,7 @@ def test_refusal_contains_the_next_free_date_and_alternative_rooms(
     with pytest.raises(RoomUnavailable) as refused:
         services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
     extra = refused.value.extra
-    assert extra["next_free"] == nights(8).check_in.isoformat()  # there is only one night between the holds
+    assert extra["next_free"] == nights(8).check_in.isoformat()  # the gap between the holds has one night
     assert [room["number"] for room in extra["alternatives"]] == ["102", "103"]
 
 

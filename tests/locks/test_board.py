@@ -56,7 +56,7 @@ def test_board_of_200_rooms_and_60_nights_is_rendered_within_a_second(
 ) -> None:
     fill_200_rooms(today)
     staff.get(BOARD)
-    start = time.process_time()  # not wall-clock time, because other processes share the CPU
+    start = time.process_time()  # CPU time, because other tests run in parallel
     with CaptureQueriesContext(connection) as queries:
         page = staff.get(BOARD, {"nights": 60})
     seconds = time.process_time() - start

@@ -28,7 +28,7 @@ PARAMETER = re.compile(r"(<(?:\w+:)?(\w+)>)")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A URL pattern, as the text of the whole route. `model` is the model of an admin page."""
+    """A route with its complete URL pattern. `model` is the model of an admin page, or None."""
 
     pattern: str
     model: Any = None

@@ -1,4 +1,4 @@
-"""Visits of many pages with one browser page, which is faster than a new browser page for each of them."""
+"""A class that visits many URLs with one browser page, because opening a browser page for each URL is slow."""
 
 import os
 import re

@@ -14,5 +14,5 @@ def add_session(key: str, expires_at: datetime.datetime) -> None:
 
 
 def stored_sessions(*keys: str) -> list[str]:
-    """Return those of the session keys that the current tenant has a session for."""
+    """Return the given session keys for which the current tenant has a session."""
     return [key for key in keys if Session.objects.filter(id=session_id(key)).exists()]

@@ -124,7 +124,7 @@ def test_link_can_be_used_once(hotel: Hotel, smtp: MailServer) -> None:
         assert not User.objects.filter(username="eve").exists()
 
 
-def test_opened_link_is_not_used_up(hotel: Hotel, smtp: MailServer) -> None:
+def test_link_that_was_only_opened_can_be_used_again(hotel: Hotel, smtp: MailServer) -> None:
     services.invite_manager(hotel_id=hotel.id, email=ADDRESS)
     token = token_in(send(hotel, smtp))
     for _attempt in range(2):
@@ -190,7 +190,7 @@ def test_token_is_stored_as_a_digest_only(hotel: Hotel, smtp: MailServer) -> Non
         ({"username": ""}, "This field is required."),
     ],
 )
-def test_form_with_an_unusable_value_names_the_reason_and_keeps_the_link_valid(
+def test_form_with_an_invalid_value_shows_the_reason_and_the_link_stays_valid(
     hotel: Hotel, smtp: MailServer, changes: dict[str, Any], message: str
 ) -> None:
     with hotel_context(hotel):
@@ -307,7 +307,7 @@ def test_registered_hotel_is_due_for_its_invitation_when_it_is_active() -> None:
     assert due_invitations() == [hotel.id]
 
 
-def test_create_hotel_with_an_invalid_manager_address_is_wrong_usage() -> None:
+def test_create_hotel_with_an_invalid_manager_email_exits_with_code_2() -> None:
     with pytest.raises(CommandError, match="--manager-email") as error:
         call_command("create_hotel", "sol", "--manager-email", "rosa")
     assert error.value.returncode == 2

@@ -167,7 +167,7 @@ def test_public_pseudo_role_has_no_privileges_in_the_schema_public() -> None:
     ],
 )
 def test_wrong_privileges_are_reported_by_a_check_and_repaired_by_migrate(drift: str) -> None:
-    # Memberships belong to the server: the other test workers' databases share the role of hotel Alpha.
+    # The test needs a separate hotel, because the databases of all pytest workers share the role of hotel Alpha.
     hotel = services.create_hotel(slug="drifting", name="Drifting")
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         runtime = get_database_logins(cursor).runtime

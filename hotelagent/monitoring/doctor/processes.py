@@ -17,7 +17,7 @@ from tenants.models import DueItem, Lease
 
 #: Workers have this number of seconds to respond.
 _PING_SECONDS = 2.0
-#: Due items that are older than this time mean that there are too few workers.
+#: If due items have waited for longer than this, there are too few workers.
 _LATE = datetime.timedelta(minutes=5)
 
 

@@ -1,4 +1,4 @@
-"""The examination of all parts of a deployment."""
+"""The function that examines all parts of a deployment."""
 
 from collections.abc import Callable, Collection, Iterator
 

@@ -1,4 +1,4 @@
-"""The page "New reservation": dates, free rooms by type, and the guest, for a guest at the desk or on the phone."""
+"""The page "New reservation", on which staff choose dates and free rooms, and enter the guest."""
 
 from __future__ import annotations
 

@@ -114,10 +114,9 @@ def recurrence_day(properties: Properties, *, start: date | datetime, time_zones
 
 
 def _rule(text: str, zone: tzinfo | None) -> str:
-    """Return the recurrence rule with its UNTIL date as a local time without a time zone.
+    """Return the recurrence rule with its UNTIL date in the local time of the event, without a time zone.
 
-    The local time is in the event's time zone. The caller passes a naive start and `ignoretz` to `rrulestr`, so that
-    dateutil ignores time zones.
+    The start that the caller passes to dateutil also has no time zone, so dateutil compares local times.
     """
     parts = dict(part.strip().partition("=")[::2] for part in text.upper().split(";") if part.strip())
     # dateutil would never return if the INTERVAL were 0.

@@ -72,7 +72,7 @@ class StatusWord:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The contents of a file, and how an import would interpret them."""
+    """The contents of a file, and the columns and settings with which an import would read them."""
 
     format: FileFormat
     profile: Profile | None

@@ -50,7 +50,7 @@ class Rows:
         with hotel_context(self.hotel), connection.cursor() as cursor:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
             cursor.execute(statement, values)
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # otherwise ALTER TABLE would be refused
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # ALTER TABLE refuses pending checks
             cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
     def change(self) -> None:

@@ -21,7 +21,7 @@ def signing_key(settings: Any) -> PrivateKey:
 def _empty_trails(request: pytest.FixtureRequest) -> None:
     """Delete all events, because events that are recorded on a separate connection are not rolled back.
 
-    The rules and templates that each hotel starts with are deleted too, because their events are deleted.
+    The rules and templates of new hotels are also deleted, because they would no longer have events.
     """
     if request.node.get_closest_marker("django_db"):
         request.getfixturevalue("transactional_db")

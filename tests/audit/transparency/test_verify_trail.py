@@ -19,7 +19,7 @@ from tests.architecture.modules import ROOT
 from tests.audit.transparency.exports import KEY, ORIGIN, Line, Trail, event, place_of, text_of
 
 VALID, INVALID, UNDETERMINED = 0, 1, 2
-SIZE = 600  # two full tiles and a partial tile
+SIZE = 600  # events, which fill two tiles and a part of a third tile
 
 
 class Verifier:

@@ -83,7 +83,7 @@ def test_remembered_checkpoint_is_compared_and_replaced_if_the_trail_is_valid(
         record_event(lamp_lit)
     seal_trail(sealed.tenant)
     code, document = verify(remember=file, hotel="alpha")
-    assert (code, document["result"]) == (0, "valid")  # the same events were sealed again in the same order
+    assert (code, document["result"]) == (0, "valid")  # the events were sealed again in the same order
     assert json.loads(file.read_text()) != second
 
 

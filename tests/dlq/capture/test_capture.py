@@ -1,4 +1,4 @@
-"""Tests of how failed messages are captured: stored in the dead-letter queue and scheduled for retries."""
+"""Tests that failed messages are captured: stored in the dead-letter queue and scheduled for retries."""
 
 import uuid
 from datetime import timedelta

@@ -394,7 +394,7 @@ def test_patch_that_makes_the_payload_too_long_is_refused() -> None:
         patches.apply(doubling * 60, {})
 
 
-def test_patch_between_deeply_nested_or_very_long_payloads_replaces_the_whole_payload() -> None:
+def test_patch_of_a_deeply_nested_or_very_long_payload_replaces_the_whole_payload() -> None:
     deep: Any = 1
     for _level in range(900):
         deep = [deep]

@@ -34,7 +34,7 @@ class ExampleClient:
             **os.environ,
             "HOTELAGENT_URL": f"http://{hotel.slug}.localhost",
             "HOTELAGENT_KEY": text,
-            # The name of the hotel's host has no IP address, so the server itself is used as a proxy.
+            # The hotel's host name has no DNS record, so the client uses the server as an HTTP proxy.
             "http_proxy": f"http://{ports.LOOPBACK}:{port}",
         }
 

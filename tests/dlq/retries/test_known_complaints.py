@@ -1,4 +1,4 @@
-"""Tests of situations that users of other queues complain about. dlq/README.md lists all of them with their tests."""
+"""Tests of situations that users of other queues complain about. dlq/README.md lists the complaints and the tests."""
 
 import json
 import os

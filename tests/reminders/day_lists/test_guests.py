@@ -64,7 +64,9 @@ def test_reservation_with_several_rooms_is_listed_once_with_all_rooms(day: date,
     assert guest.rooms == ["99", "101"]
 
 
-def test_notes_name_a_missing_room_another_room_type_and_a_late_guest(day: date, book_room: Book) -> None:
+def test_notes_mention_a_missing_room_a_different_room_type_and_a_late_arrival_or_departure(
+    day: date, book_room: Book
+) -> None:
     book_room("A", 0, 1)
     book_room("B", 0, 1, room="101", room_type="Suite")
     book_room("C", 0, 1, room="102", room_type="Double")

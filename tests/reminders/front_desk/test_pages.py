@@ -160,7 +160,7 @@ def test_guest_moves_to_a_room_that_the_page_offers(
     assert occupied(day) == [("103", 0, 2, "R1")]
 
 
-def test_reservation_without_a_room_gets_one_and_is_checked_in_on_one_page(
+def test_room_assignment_and_check_in_of_a_reservation_take_place_on_one_page(
     staff: Client, book: Any, rooms: list[int], day: Day
 ) -> None:
     reservation = book("R1", day(0).isoformat(), day(1).isoformat())

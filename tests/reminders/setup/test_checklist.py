@@ -55,7 +55,7 @@ def test_linked_calendar_proves_that_the_calendars_are_linked(staff: Client, in_
         (SetupStep.API_KEYS, lambda: api_keys.create(name="engine", scopes=["rooms:read"])),
     ],
 )
-def test_row_in_the_database_proves_that_a_step_is_done(
+def test_step_is_done_when_the_row_that_it_requires_exists(
     staff: Client, in_hotel: Hotel, step: SetupStep, act: Callable[[], Any]
 ) -> None:
     assert step not in read_state().done
@@ -106,7 +106,7 @@ def test_skipped_step_can_be_resumed_and_both_are_recorded(staff: Client, in_hot
     assert list(names) == ["setup.step_skipped", "setup.step_resumed"]
 
 
-def test_hidden_checklist_is_shown_again_from_its_page(staff: Client, in_hotel: Hotel) -> None:
+def test_hidden_checklist_can_be_shown_again_on_the_checklist_page(staff: Client, in_hotel: Hotel) -> None:
     staff.post(ACT, {"operation": "hide"})
     assert TITLE not in staff.get("/admin/").content.decode()
     assert "The checklist is hidden on the start page." in staff.get(PAGE).content.decode()

@@ -70,7 +70,7 @@ def test_code_completes_the_login_and_leads_to_the_requested_page(hotel: Hotel, 
     response = browser.post("/admin/login/code/", {"code": code_at()})
     assert response.headers["Location"] == "/admin/account/"
     assert is_logged_in(browser)
-    assert browser.cookies["hotelagent_session"].value != key  # the login has a new session key
+    assert browser.cookies["hotelagent_session"].value != key  # the login changes the session key
     assert events(hotel)[-1] == "staff.logged_in"
 
 
@@ -126,7 +126,7 @@ def test_second_step_ends_when_the_password_changes(hotel: Hotel, rosa: User, co
     assert browser.post("/admin/login/code/", {"code": code_at()}).headers["Location"] == "/admin/login/"
 
 
-def test_reset_by_an_operator_ends_the_sessions_and_the_password_is_enough_again(
+def test_reset_of_the_second_factor_ends_the_sessions_and_the_password_is_enough(
     hotel: Hotel, codes: list[str]
 ) -> None:
     browser = new_browser()

@@ -43,7 +43,7 @@ def change_password(browser: Client) -> Any:
     return browser.post("/admin/password_change/", form)
 
 
-def test_own_password_change_is_reported_with_the_time_the_address_and_the_browser(
+def test_notice_of_a_password_change_contains_the_time_the_ip_address_and_the_browser(
     hotel: Hotel, browser: Client, smtp: MailServer, django_capture_on_commit_callbacks: Any
 ) -> None:
     with hotel_context(hotel), django_capture_on_commit_callbacks(execute=True):
