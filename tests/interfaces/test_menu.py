@@ -54,7 +54,7 @@ def test_menu_of_the_platform_has_groups_for_hotels_problems_operation_and_acces
         "Hotels": ["Overview", "Hotels", "Guest contacts"],
         "Problems": ["Failures"],
         "Schedule and flags": ["Flags", "Periodic tasks", "Switches"],
-        "Audit and access": ["Audit trail", "Staff", "API keys"],
+        "Audit and access": ["Audit trail", "Staff", "API keys", "Support sessions"],
     }
 
 
