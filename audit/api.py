@@ -101,7 +101,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 
 
 def _choice_filter(choices: list[tuple[str, str]], *, label: Any) -> Any:
-    """Return a filter by names. The OpenAPI schema lists the names, although the column contains numbers."""
+    """Return a filter whose values are the names that the OpenAPI schema lists. The column contains numbers."""
     schema = {"type": "string", "enum": [name for name, _label in choices]}
     return extend_schema_field(schema)(django_filters.ChoiceFilter(choices=choices, label=label))
 

@@ -1,8 +1,6 @@
 """The declaration of the audit trail's personal data for masked backups (copies without personal data).
 
-Masked backups contain no audit events.
-
-Events say what individual members of staff did. If their names were masked, the events would be worthless as evidence.
+Masked backups contain no audit events, because events without the names of the staff would be worthless as evidence.
 """
 
 from tenants.personal_data import declare_columns, omit_rows

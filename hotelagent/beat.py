@@ -167,7 +167,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
         if acquired and not self.is_leader:
             logger.info("this beat is the leader: %s", self.holder)
         if acquired and (was_set_back or not self.is_leader):
-            # The stored schedule contains the times at which the previous leader last sent each task.
+            # The stored schedule contains the time at which the previous leader last sent each task.
             self._read_schedule_again()
         elif self.is_leader and not acquired:
             logger.warning("another beat is the leader; this one is on standby: %s", self.holder)

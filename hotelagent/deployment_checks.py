@@ -135,7 +135,7 @@ def check_metrics_directory(**_kwargs: Any) -> list[CheckMessage]:
 def check_reverse_proxy(**_kwargs: Any) -> list[CheckMessage]:
     """Request a page through the reverse proxy, and warn if the proxy is not configured correctly.
 
-    Report nothing if no proxy responds, because the check may run before the first start.
+    Report nothing if no proxy responds, because the proxy may not have been started yet.
     """
     if not settings.SECURE_SSL_REDIRECT:
         return []

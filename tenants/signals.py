@@ -88,7 +88,7 @@ staff_email_changed = Signal()
 password_link_sent = Signal()
 # Signal that a member of staff ended `count` sessions of the own account.
 staff_sessions_ended = Signal()
-# Signals that a wrong code was entered in the second step of a login, and that a user could not confirm the identity.
+# Signals that a user entered a wrong code in the second step of a login, or failed to confirm their identity.
 login_code_failed = Signal()
 confirmation_failed = Signal()
 

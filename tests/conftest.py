@@ -42,7 +42,7 @@ def pytest_configure() -> None:
     django_settings.ROUTING_CHECK_SECONDS = 0
     # A slow password hash would slow down each test that creates an account.
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    # The time of an example depends on the other processes of the machine.
+    # An example of Hypothesis may be slow because of other processes of the machine.
     hypothesis_settings.register_profile("without_deadline", deadline=None)
     hypothesis_settings.load_profile("without_deadline")
 

@@ -20,8 +20,8 @@ def record_in_both_trails(
 ) -> None:
     """Record an event about a hotel in both audit trails: the platform's trail and the hotel's trail.
 
-    The default subject is the hotel. The hotel's trail gets the actor's id, but not the name or IP address,
-    because the erasure of a member of the platform's staff changes only the platform's trail.
+    The default subject is the hotel. The hotel's trail gets the actor's id, but not the name or IP address. The erasure
+    of a member of the platform's staff changes only the platform's trail.
 
     If the hotel's schema does not exist yet or lacks migrations of `audit`, the event is recorded only in the
     platform's trail. Nothing is recorded if the migrations of `audit` are unapplied on the platform.

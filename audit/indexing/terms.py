@@ -75,7 +75,7 @@ def period_of(event_id: UUID) -> int:
 
 
 def first_id_of(period: int) -> UUID:
-    """Return the smallest id that an event of this period can have."""
+    """Return the smallest possible id of an event in this period."""
     return UUID(int=min(period << _BITS_AFTER_PERIOD, (1 << 128) - 1))
 
 
@@ -94,7 +94,10 @@ def periods_of_request(request_id: str) -> list[int]:
 
 
 def terms_of(event: IndexedEvent) -> Iterator[int]:
-    """Yield the terms of an event. A request id that contains the time of the request needs no term."""
+    """Yield the search terms of an event.
+
+    A request id of UUID version 7 needs no term, because its time gives the periods.
+    """
     yield term(Property.EVENT_TYPE, event.event)
     if event.subject_id:
         yield term(Property.SUBJECT, event.subject_id)

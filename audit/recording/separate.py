@@ -149,7 +149,7 @@ class SeparateWriter:
             lost.types[work.event.event] += 1
 
     def _report_lost(self) -> None:
-        """Record events with the numbers of lost events. If this fails, keep the numbers for the next attempt."""
+        """Record for each trail how many events were lost. If this fails, keep the numbers for the next attempt."""
         with self._lock:
             reported, self._lost = self._lost, {}
         for schema, lost in reported.items():

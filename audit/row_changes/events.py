@@ -8,9 +8,9 @@ from audit.registry import register
 
 #: The labels of tracked tables: the names of their models. `AuditConfig` adds them.
 TABLE_LABELS: dict[str, Any] = {}
-# The field `rows` has an array for each row: the primary key, the digests of the row before and after the change, and
-# the values of the changed columns before and after. The personal values of a row have the primary key as the name of
-# the field. The field `role` has the role that the session set.
+# The field `rows` contains an array for each row: the primary key, the digests of the row before and after the change,
+# and the values of the changed columns before and after. The personal values of a row are stored in a field that is
+# named after the primary key. The field `role` contains the PostgreSQL role of the session.
 _ROWS: dict[str, Any] = {"fields": ("table", "role", "count", "rows"), "labels": {"table": TABLE_LABELS}}
 
 ROWS_INSERTED = register(
@@ -22,7 +22,8 @@ ROWS_UPDATED = register(
 ROWS_DELETED = register(
     "rows.deleted", description=_("{actor} deleted rows of the table “{table}” ({count})"), **_ROWS
 )
-# This event has the digests of rows without their values: after a migration, a masked restore or the retention.
+# This event contains digests of rows, but no values. It is recorded after a migration, after the restore of a masked
+# backup, and after the deletion of old events.
 ROWS_RESTATED = register(
     "rows.restated", description=_("The present rows of the table “{table}” were recorded ({count})"), **_ROWS
 )

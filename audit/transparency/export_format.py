@@ -125,9 +125,9 @@ def _with_parents(size: int, tiles: Iterable[Tile]) -> Iterator[Tile]:
 
 
 def _order(tile: Tile) -> tuple[int, int]:
-    """Return the sort key of a tile: the first leaf position that the tile covers, and the negative level.
+    """Return the sort key of a tile. Tiles are sorted by the first leaf that they cover.
 
-    If two tiles begin at the same position, the tile of the higher level therefore comes first.
+    Of two tiles with the same first leaf, the tile of the higher level comes first.
     """
     return tile.number << TILE_HEIGHT * (tile.level + 1), -tile.level
 

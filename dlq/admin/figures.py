@@ -38,8 +38,8 @@ class DayCounts:
     discarded: int = 0
 
 
-#: Maps the name of an audit event to the field of `DayCounts` that counts the event.
-#: If the failure waits for a person after the event, the event is also counted in the field `waiting`.
+#: Maps the name of an audit event to the field of `DayCounts` that counts the event. An event after which the failure
+#: waits for a person is also counted in the field `waiting`.
 _FIELDS = {
     events.CAPTURED.name: "captured",
     events.RETRY_FAILED.name: "",

@@ -40,7 +40,7 @@ SAMPLE_SIZE = 10
 class ErasureResult:
     """The numbers of failures, discarded failures, attempts, groups and audit events from which data were erased.
 
-    If `is_complete` is False, the time limit has ended the erasure before everything was searched.
+    If `is_complete` is False, the erasure stopped at its time limit, and some data were not searched.
     """
 
     failures: int = 0

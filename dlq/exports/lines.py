@@ -115,7 +115,7 @@ def _row(failure: Failure, *, may_view: bool) -> dict[str, Any]:
     row = {name: getattr(failure, name) for name in COLUMNS}
     row["payload"] = hide(find_kind(failure.name), current_payload(failure))
     if not may_view:
-        # Staff write the discard reason, and clients choose the ordering key, so these texts can contain personal data.
+        # These texts can contain personal data: staff write the discard reason, and clients choose the ordering key.
         row |= {name: MASK for name in ("discard_reason", "ordering_key") if row[name]}
     return row
 

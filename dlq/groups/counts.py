@@ -78,7 +78,7 @@ class GroupCounts:
 
 
 def counted_live() -> bool:
-    """Return whether the tenant has few enough failures to count them at each page request."""
+    """Return whether the tenant has so few failures that each page request can count them."""
     return Failure.objects.order_by()[: MAX_COUNTED_LIVE + 1].count() <= MAX_COUNTED_LIVE
 
 

@@ -59,7 +59,7 @@ def find_problems(kind: Kind, payload: Any) -> list[SchemaProblem]:
 
 
 def errors_by_field(problems: list[SchemaProblem]) -> dict[str, list[str]]:
-    """Return the problems as the property `errors` of a problem document lists them.
+    """Return the problems in the format of the property `errors` of a problem document.
 
     Problems of the payload as a whole have the key "payload".
     """

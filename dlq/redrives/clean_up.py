@@ -36,8 +36,7 @@ def clean_up() -> None:
 def stop_lost_redrives() -> None:
     """Stop the hotel's redrive jobs whose next step is missing from the due queue.
 
-    `restore_hotel --discard-due` leaves the step out, because the redrive may have continued after the backup. A person
-    decides about the failures that the redrive had not reached.
+    `restore_hotel --discard-due` does not restore the step, because the redrive may have continued after the backup.
     """
     tenant = current_tenant()
     if tenant.is_platform:

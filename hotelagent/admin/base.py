@@ -47,7 +47,7 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     tab_of = ""
     item_title: str | Promise = ""
     stylesheets: tuple[str, ...] = ()
-    #: What the list says while it has no rows.
+    #: The text of the list if it has no rows.
     empty_list: EmptyList | None = None
     compressed_fields = True
     list_fullwidth = True

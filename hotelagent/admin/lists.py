@@ -63,7 +63,7 @@ class ViewFilter(SimpleListFilter):
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """A link of an empty list to the page with which staff can fill the list. Only users with the scope see the link.
+    """The link in an empty list to the page where staff add rows. Only users with the scope see the link.
 
     `query` is the query string of the page, such as "?view=all".
     """

@@ -43,9 +43,9 @@ class QoS(redis.QoS):
     """A variant of kombu's record of unacknowledged messages that does not stop the worker if Redis is full."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Store the unacknowledged message again, with the current time.
+        """Store the unacknowledged message with the current time.
 
-        If Redis is full, nothing is stored in Redis, because the Lua script has already stored a copy.
+        If Redis is full, only remember the message in this process. The Lua script has already stored a copy in Redis.
         """
         try:
             super().append(message, delivery_tag)

@@ -73,7 +73,7 @@ def send_request(
                     response = _read_response(endpoint, reply, max_bytes)
             finally:
                 timer.cancel()
-        if abortable.is_aborted:  # Without a Content-Length, a body that was cut off looks complete.
+        if abortable.is_aborted:  # Without a Content-Length, an incomplete body looks complete.
             raise TimeoutError
     return response
 

@@ -10,7 +10,8 @@ import zoneinfo
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-#: Names that a hotel may not use: `localtime` and `posixrules` differ between machines, `Factory` means "not set".
+#: Time zone names that hotels may not use. `localtime` and `posixrules` differ between machines. `Factory` means "not
+#: set".
 PSEUDO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 
 

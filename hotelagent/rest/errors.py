@@ -51,7 +51,7 @@ def problem_document(
 ) -> dict[str, Any]:
     """Return a problem document (RFC 9457) as a dict. `members` are additional members of the document.
 
-    Additional members never replace the members that RFC 9457 defines. Clients rely on a numeric `status`.
+    Additional members never replace the members that RFC 9457 defines.
     """
     document: dict[str, Any] = {
         "type": problem.type,

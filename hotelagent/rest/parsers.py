@@ -97,7 +97,7 @@ class _RepeatedNames:
     """
 
     def __init__(self) -> None:
-        # The objects are stored together with their ids, so that no later object gets the id of a deleted object.
+        # The dict keeps each object, because Python could reuse the `id()` of a deleted object.
         self._found: dict[int, tuple[dict[str, Any], str]] = {}
 
     def read_object(self, members: list[tuple[str, Any]]) -> dict[str, Any]:

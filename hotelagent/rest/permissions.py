@@ -30,7 +30,7 @@ class HasScope(BasePermission):
             return False
         method = request.method or ""
         if method == "OPTIONS" or not hasattr(view, method.lower()):
-            # No scope is needed: REST framework responds to OPTIONS, and returns 405 for methods without a handler.
+            # REST framework handles OPTIONS, and rejects unsupported methods with 405. Both need no scope.
             return True
         scope = required_scope(view, method)
         if scope is None:

@@ -105,7 +105,7 @@ class OperationSchema(AutoSchema):
         return f"{serializer_name}Page"
 
     def _get_serializer_name(self, *args: Any, **options: Any) -> str:
-        """Return the name of a component. The body of a PATCH request is a `RoomUpdate`, not a `PatchedRoomRequest`."""
+        """Return the OpenAPI name of a serializer. A name such as `PatchedRoomRequest` becomes `RoomUpdate`."""
         name = str(super()._get_serializer_name(*args, **options))
         return re.sub(r"^Patched(\w+?)(Update)?Request$", r"\1Update", name)
 
@@ -123,7 +123,7 @@ class OperationSchema(AutoSchema):
         return schema
 
     def _parameter_description(self, parameter: dict[str, Any]) -> str:
-        """Return the description of a parameter whose name says enough."""
+        """Return a default description, which contains the name of the parameter."""
         singular, plural = self._resource_names() or ("resource", "rows")
         name = str(parameter["name"])
         if parameter["in"] == "path":

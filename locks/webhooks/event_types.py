@@ -1,4 +1,4 @@
-"""The types of webhook events. This module imports no models, so that app configurations can import it."""
+"""The types of webhook events. App configurations import this module, so it must not import models."""
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _

@@ -35,7 +35,7 @@ OUTCOMES = [(outcome.value, outcome.value) for outcome in bulk.Outcome]
 
 
 class JSONLinesParser(BaseParser):
-    """A parser that returns the text of JSON Lines. Each line is parsed when it is stored, so errors name its row."""
+    """A parser that returns the text of a JSON Lines request. Each line is parsed later, so an error names its line."""
 
     media_type = "application/jsonl"
 

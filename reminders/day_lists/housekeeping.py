@@ -27,12 +27,11 @@ class RoomTask(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class RoomOfDay:
-    """A room on a day.
+    """A room on a day. `people` is the number of guests who leave or stay over.
 
-    `people` is the number of guests who leave or stay over, and `arriving_people` of those who arrive. Both are None if
-    there are no such guests. They are also None for a reservation with several rooms, whose guests are not assigned to
-    rooms. `has_left` says that the departing guests have checked out. `until` is the departure date of the guests who
-    are in the room tonight, or the end of a closure.
+    `arriving_people` is the number of guests who arrive. A number is None if there are no such guests, or if their
+    reservation has several rooms. `has_left` says that the departing guests have checked out. `until` is the departure
+    date of the guests who are in the room tonight, or the end of a closure.
     """
 
     number: str

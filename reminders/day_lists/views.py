@@ -23,7 +23,7 @@ _ONE_DAY = timedelta(days=1)
 
 
 class DayForm(forms.Form):
-    """The query parameter of a list. A value that is not valid is ignored."""
+    """The query parameter `day` of a list. The list ignores an invalid value."""
 
     day = forms.DateField(required=False)
 

@@ -68,7 +68,7 @@ class _Import:
         self._warnings = counts.get("warnings", 0)
 
     def run(self, work: Work, *, first: int) -> Progress:
-        """Import the entries from the index `first` on, and return the progress that is not stored yet."""
+        """Import the entries, beginning with the index `first`. Return the progress that is not stored yet."""
         total = len(self._entries)
         for start in range(first, total, BATCH_SIZE):
             work.check_time()

@@ -19,7 +19,7 @@ from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import InvalidTemplate
 from reminders.mail import template_limits
 
-#: The only attributes that templates may use. The attributes of other variables could be methods of Python's strings.
+#: The only attributes that templates may use. Other attributes could be methods of Python strings.
 _FORLOOP = re.compile(r"forloop(\.parentloop)*\.(counter0?|revcounter0?|first|last|length)")
 #: Tags that divide or end the block of another tag.
 _PARTS_OF_TAGS = re.compile(r"else|elif|empty|end\w+")

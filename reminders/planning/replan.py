@@ -37,7 +37,7 @@ def schedule_full_replan(*, after: timedelta = _TIME_ZONE_DELAY) -> None:
 
 
 def schedule_replan_of_other_stays(reservation: Reservation, *, addresses: Collection[str]) -> None:
-    """Schedule a task that plans reminders again: those of other reservations with one of these e-mail addresses.
+    """Schedule a task that plans the reminders of other reservations with these e-mail addresses again.
 
     Runs in the caller's transaction. A worker plans the reminders later, because locking several reservations in this
     transaction could cause a deadlock.

@@ -44,9 +44,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What happened to one row. `row` is the number of the line in the body, beginning with 1.
+    """The result of one row. `row` is the number of the line in the body, beginning with 1.
 
-    `error` is the reason of a rejected row, and `reservation_id` the reservation of every other row.
+    If the row was rejected, `error` is the reason. Otherwise, `reservation_id` is the id of its reservation.
     """
 
     row: int

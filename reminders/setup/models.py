@@ -10,8 +10,8 @@ from tenants.models.tenant_rows import TenantRow, TenantRowManager
 class SetupProgress(TenantRow):
     """The decisions of the managers about the set-up of their hotel.
 
-    `confirmed_steps` are the steps that no other row of the database proves, such as a test e-mail. `skipped_steps` are
-    the steps that the hotel does not need. If `is_hidden` is true, the start page does not show the checklist.
+    `confirmed_steps` are the completed steps that no other table shows, such as a test e-mail. `skipped_steps` are the
+    steps that the hotel does not need. If `is_hidden` is true, the start page does not show the checklist.
     """
 
     confirmed_steps = ArrayField(models.CharField(max_length=20), default=list, blank=True, editable=False)

@@ -1,4 +1,4 @@
-"""The steps of the set-up of a hotel. The rows of the hotel prove that a step is done."""
+"""The steps of the set-up of a hotel. The rows in the hotel's tables show which steps are done."""
 
 from __future__ import annotations
 

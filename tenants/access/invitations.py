@@ -219,7 +219,7 @@ def _link(hotel: Tenant, token: str) -> str:
 
 
 def _store_result(invitation: ManagerInvitation, *, error: str) -> None:
-    """Store the result of the sending, unless the invitation was replaced in the meantime."""
+    """Store whether the e-mail was sent, unless a new invitation has replaced this one."""
     with platform_context(), transaction.atomic():
         same = _pending().filter(hotel_id=invitation.hotel_id, digest=invitation.digest)
         if error:

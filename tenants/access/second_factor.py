@@ -105,8 +105,8 @@ def unused_recovery_codes(user: User) -> int:
 def check_code(user: User, code: str) -> bool:
     """Return whether the code is the current code of the user's authenticator app or an unused recovery code.
 
-    The code is used up. The user's row is locked, so of two requests with the same code only one succeeds. Wrong codes
-    are counted in the database, so the limit also applies while Redis is down. Raises TooManyCodes.
+    The code cannot be used again. The user's row is locked, so of two requests with the same code only one succeeds.
+    Wrong codes are counted in the database, so the limit also applies while Redis is down. Raises TooManyCodes.
     """
     with transaction.atomic():
         row = User.objects.select_for_update().get(pk=user.pk)

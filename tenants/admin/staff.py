@@ -160,7 +160,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
         ]
 
     def reset_second_factor_view(self, request: HttpRequest, user_id: UUID) -> HttpResponse:
-        """Ask for a confirmation, or reset the second factor of another account."""
+        """Reset the second factor of another account on POST. On GET, ask for a confirmation."""
         user = get_object_or_404(User, pk=user_id)
         if not self.has_change_permission(request, user):
             raise PermissionDenied

@@ -51,9 +51,9 @@ def initiator_as_text() -> str | None:
 
 
 def header_of(text: str) -> dict[str, dict[str, str]]:
-    """Return the message header for the initiator. `text` has the form that `initiator_as_text` returns.
+    """Return the message header that identifies the initiator. `text` is a result of `initiator_as_text`.
 
-    If `text` is empty, return no header. The header has no name of the initiator, because the worker reads the name
+    If `text` is empty, return no header. The header does not contain the initiator's name. The worker reads the name
     from the hotel's tables.
     """
     kind, _colon, id_ = text.partition(":")

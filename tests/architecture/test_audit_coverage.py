@@ -110,7 +110,7 @@ def test_every_function_with_the_unaudited_marker_needs_the_marker() -> None:
      "tenants.lifecycle.suspension.suspend_hotel", "dlq.retention.clean_up.clean_up"],
 )  # fmt: skip
 def test_changes_of_rows_are_found_in_services_that_record_audit_events(name: str) -> None:
-    """If the search recognized no changes of rows at all, the rule could pass. This test would then fail."""
+    """The test of the rule would also pass if the search found no changes at all. In that case, this test fails."""
     assert name in services()
     assert writes(reached(name))
     assert records(reached(name))

@@ -33,9 +33,9 @@ def calls_in(text: str) -> Iterator[list[str]]:
 
 
 def event_types_of(argument: str) -> list[EventType]:
-    """Return the event types that this SQL argument can name.
+    """Return the event types that a call of `audit_record` with this argument can record.
 
-    If the argument is a variable, return all event types that have the fields `_PUBLISHED_FIELDS`.
+    For a variable, return all event types with the fields `_PUBLISHED_FIELDS`.
     """
     if argument.startswith("'"):
         return [registry.get(argument.strip("'"))]

@@ -55,8 +55,8 @@ def _forms_of_statement(statement: str) -> set[str]:
     return forms
 
 
-#: Functions of triggers that may use tables. The function of tracked tables inserts events into the same schema. The
-#: function of retention uses only its own table and the rows that the statement has deleted.
+#: The trigger functions that may use tables. `audit_track_rows` inserts events into the schema of the changed table.
+#: `audit_check_deletion` uses only the table of its trigger and the deleted rows.
 USE_TABLES = {"audit_check_deletion", "audit_track_rows"}
 
 

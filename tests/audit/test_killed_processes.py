@@ -97,7 +97,7 @@ def test_operation_killed_at_any_statement_is_committed_with_its_event_or_not_at
     assert rooms - recorded  # negative control: rooms without an event are found
 
 
-def test_rolled_back_operation_killed_at_any_statement_leaves_at_most_a_denial(hotel: Hotel) -> None:
+def test_denied_operation_killed_at_any_statement_leaves_at_most_the_denial_event(hotel: Hotel) -> None:
     def deny(number: str) -> None:
         with suppress(RoomNumberConflict), transaction.atomic():
             add_room(number)

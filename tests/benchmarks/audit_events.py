@@ -23,7 +23,7 @@ EVENTS = 200
 WRITERS = 8
 WRITER_SECONDS = 2.0
 STORED_EVENTS = 10_000
-#: The hash and the id of an event in the tiles of the log.
+#: The bytes that the hash and the id of an event take in the tiles of the log.
 SEAL_BYTES = 32 + 16
 FEW = 10_000
 MANY = 5_000_000

@@ -22,7 +22,7 @@ FAILURES = 100_000
 MAX_PAGE_SECONDS = 2.0
 #: Seconds between the requests of a person who looks at the pages during the flood.
 PAUSE = 1.0
-#: Number of rounds of the comparison of one group with separate groups, and of captures of each process in a round.
+#: Number of rounds that compare one group with separate groups, and number of captures per process and round.
 ROUNDS, EACH = 5, 500
 
 

@@ -14,7 +14,7 @@ from tests.benchmarks.holds import durable_servers
 
 IDS = ("dlq-capture", "dlq-capture-group")
 
-#: Captures of each contestant per round, and rounds.
+#: Number of captures per contestant and round, and number of rounds.
 EACH = 40
 ROUNDS = 15
 LARGE_GROUP = 100_000

@@ -17,7 +17,6 @@ HOTELS_WHEN_CREATING = 200
 #: Number of django-tenants' tenants in the benchmarks of migrations.
 #: The commands of django-tenants process one tenant after the other, which takes minutes for HOTELS tenants.
 #: So the time of the commands is measured with fewer tenants and multiplied.
-#: With 60 tenants, the part of the time that does not depend on the number of tenants is small.
 PEER_TENANTS = 60
 ROUNDS = 5
 

@@ -1,6 +1,6 @@
-"""A function and a constant for the benchmarks of audit events, which compare hotelagent with django-auditlog.
+"""Code that the benchmarks of hotelagent's audit events and of django-auditlog share.
 
-The module imports no models, because the processes of hotelagent and django-auditlog have different settings.
+The module imports no models, because the processes of the two projects have different settings.
 """
 
 import threading

@@ -66,9 +66,9 @@ def hold(slug: str, caller: int, rooms_at_once: int, seconds: float) -> float:
 
 
 def insert_and_delete(table: str, seconds: float) -> float:
-    """Insert and delete rows for `seconds` seconds, to compare the rate with the rate of holds.
+    """Insert and delete rows for `seconds` seconds, and return the number of inserted rows.
 
-    Return the number of inserted rows.
+    The benchmark compares this number with the number of holds.
     """
     plain = _plain_connection()
 

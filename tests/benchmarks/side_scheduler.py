@@ -22,7 +22,7 @@ connection: Any = connections["default"]
 def prepare() -> None:
     side_peer.prepare()
     connection.set_schema_to_public()
-    PeriodicTask.objects.all().delete()  # otherwise every tenant without a schema would seem to have our tasks
+    PeriodicTask.objects.all().delete()  # otherwise the scheduler reads these tasks for each tenant
 
 
 def tenants(count: int) -> None:

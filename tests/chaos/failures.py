@@ -38,7 +38,7 @@ TASK, IDEMPOTENT, ONCE, ORDERED = KINDS = (
 DELAYS = (0.3, 0.3, 0.3)
 #: The number of consecutive messages of a hotel with the same ordering key.
 KEY_SIZE = 5
-#: One of this number of jobs fails until a person has repaired the cause.
+#: One in this many jobs fails until a person has repaired the cause.
 HOPELESS_EVERY = 37
 #: The maximum duration of a job in seconds, and the maximum time between the job and its result.
 MAX_SECONDS = 0.02
@@ -126,7 +126,7 @@ def send_work(hotels: int, count: int) -> None:
 
 
 def name_of(index: int) -> str:
-    """Return the kind of the job that has this number within its hotel."""
+    """Return the kind of a job. The number of the job within its hotel determines the kind."""
     return KINDS[index % len(KINDS)]
 
 

@@ -17,9 +17,8 @@ from datetime import timedelta
 
 import django
 
-# The time limits of production are minutes. These time limits are seconds, in the same order.
-# A batch ends, and the mail client stops waiting for a server that hangs, before the claim expires.
-# The claim expires before the lease of the due items expires.
+# Time limits for tests. In production, they are minutes. A batch and a wait for the mail server end before the claim
+# expires. The claim expires before the lease of the due items.
 BATCH_TIME_LIMIT = 1.5
 MAIL_TIMEOUT = 1.5
 CLAIM_TIMEOUT = timedelta(seconds=4)
@@ -27,8 +26,7 @@ DUE_LEASE = timedelta(seconds=5)
 RETRY_DELAY = timedelta(seconds=1)
 BEAT_LEASE, BEAT_RENEWAL = 3, 0.5
 BATCH_SIZE = 20  # due items
-# A failure whose worker was killed is found at the end of the lease of its attempt. A worker gives up storing a success
-# before that.
+# The lease of an attempt is longer than the time for which a worker tries to store a success.
 HANDLER_LEASE = timedelta(seconds=4)
 QUEUE_LEASE = timedelta(seconds=int(os.environ.get("CHAOS_QUEUE_LEASE", "8")))
 SUCCESS_DELAYS = (0.25, 0.5, 1.0, 1.0)
@@ -41,7 +39,7 @@ def main() -> None:
     """Execute the commands from standard input until the input ends."""
     django.setup()
     _shorten_timeouts()
-    # Their models need the apps. Workers know the tasks and kinds of the modules `failures` and `messages`.
+    # These imports need the loaded apps. They also register the tasks and kinds that workers run.
     from tests.chaos import failures, hotels, messages  # noqa: PLC0415
 
     callable_functions: dict[str, Callable[..., None]] = {

@@ -58,7 +58,7 @@ class FailureDeployment(Deployment):
         self.record = Record(folder / "record")
         self.repaired = folder / "record.repaired"
         self.generator = random.Random(SEED)  # noqa: S311 - not a secret
-        #: The number of prefork workers. They come first.
+        #: The number of prefork workers, which are the first workers in the list.
         self.preforks = preforks
 
     @property

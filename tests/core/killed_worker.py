@@ -40,7 +40,7 @@ def _do_nothing() -> None:
 
 
 def run_until(app: Celery, moment: tuple[type[Any], str], *, log_level: str = "CRITICAL") -> None:
-    """Run a worker of the app. The worker kills itself when it would call the kombu function that `moment` names."""
+    """Run a worker of the app. It kills itself instead of calling the kombu function `moment` (class and name)."""
     owner, function = moment
     setattr(owner, function, lambda *_args, **_kwargs: os.kill(os.getpid(), signal.SIGKILL))
     app.worker_main(

@@ -167,7 +167,7 @@ def wait_until_ready(browser: Browser, deployment: Deployment) -> None:
 
 
 def wait_for_only_problem(part: str, deployment: Deployment) -> None:
-    """Wait until `manage.py doctor` finds the started worker and beat, and reports only a problem of this part."""
+    """Wait until the worker and beat have started, and `manage.py doctor` reports only a problem of this part."""
     deadline = time.monotonic() + START_TIMEOUT
     while True:
         done = deployment.run(DOCTOR, exit_code=1)

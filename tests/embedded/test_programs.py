@@ -1,4 +1,4 @@
-"""Tests of the programs that tests run in separate processes: a program runs as with the command `python`."""
+"""Tests that a program which a test starts in a separate process runs as with the command `python`."""
 
 import os
 import signal

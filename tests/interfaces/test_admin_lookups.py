@@ -1,4 +1,4 @@
-"""Tests that no filter in the URL of an admin list is a server error."""
+"""Tests that no filter in the URL of an admin list causes a server error."""
 
 from collections.abc import Iterator
 from http import HTTPStatus

@@ -52,7 +52,7 @@ def test_get_with_the_current_etag_returns_304_without_a_body(
         assert api.get(url, headers={"If-None-Match": '"another"'}).status_code == 200
 
 
-def test_unchanged_reservation_is_not_recorded_as_read(api: APIClient) -> None:
+def test_response_304_is_not_recorded_as_a_read_of_the_reservation(api: APIClient) -> None:
     etag = put(api)["ETag"]
     read = "/api/v1/audit/?event=personal_data.read"
     before = len(api.get(read).json()["results"])

@@ -112,7 +112,7 @@ def test_rows_are_read_while_the_response_is_sent(
         assert Event.objects.filter(event="personal_data.read").count() == before + 1
 
 
-def test_stays_and_reminders_are_exported_too(api: APIClient) -> None:
+def test_holds_and_reminders_can_be_exported_as_csv(api: APIClient) -> None:
     room = api.post("/api/v1/rooms/", {"number": "101", "room_type": "double"}).json()["id"]
     nights = {"check_in": "2031-07-01", "check_out": "2031-07-04"}
     hold = api.post("/api/v1/locks/", {**nights, "rooms": [room], "reference": "=1+1"}).json()

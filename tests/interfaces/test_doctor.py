@@ -167,7 +167,9 @@ def test_sender_domain_with_all_records_is_ok(settings: Any, dns_records: Record
     ]
 
 
-def test_sender_domain_names_the_missing_records(settings: Any, dns_records: Records) -> None:
+def test_examination_of_the_sender_domain_names_the_missing_dns_records(
+    settings: Any, dns_records: Records
+) -> None:
     settings.DEFAULT_FROM_EMAIL, settings.DKIM_SELECTORS = "info@sol.org", ["s1"]
     dns_records["sol.org"] = "v=spf1 -all"
     (finding,) = found("sender-domain")

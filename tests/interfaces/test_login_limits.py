@@ -93,7 +93,7 @@ def test_correct_password_is_refused_after_ten_wrong_ones_from_the_same_address(
     assert log_in("pablo").status_code == 200
 
 
-def test_name_is_refused_after_many_attempts_from_many_addresses(
+def test_user_name_is_refused_after_many_attempts_from_many_addresses(
     hotel: Hotel, hashed: type[CountingHasher]
 ) -> None:
     for number in range(NAME_LIMIT):
@@ -122,7 +122,7 @@ def test_login_is_refused_while_all_slots_are_busy_and_allowed_afterwards(
     assert_throttled(log_in("rosa"))
     slots.release()
     assert log_in("rosa").status_code == 200
-    slots.release()  # raises ValueError if the attempt had not released its slot exactly once
+    slots.release()  # raises ValueError unless the attempt has released its slot exactly once
     with pytest.raises(ValueError, match="released too many times"):
         slots.release()
 

@@ -126,7 +126,7 @@ def test_deployment_check_with_an_installed_package_of_another_version_names_the
 
 
 def test_command_without_a_required_package_names_the_package_without_a_traceback(tmp_path: Path) -> None:
-    # Hides the installed package from the command.
+    # This line makes the command ignore the installed package.
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "class Hider:\n"

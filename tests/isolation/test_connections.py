@@ -185,7 +185,7 @@ def test_statement_that_the_sql_parser_rejects_is_sent_on_the_direct_connection(
     def parse(text: str) -> NoReturn:
         raise pgparse.PGQueryError("syntax error", 1)
 
-    # The server is newer than the grammar, in the view of the parser.
+    # The parser does not know the syntax, as if the server were newer than the parser.
     monkeypatch.setattr(pgparse, "parse", parse)
     with hotel_context(connected.tenant(1)), direct_connection():
         query("VACUUM marker -- newer")

@@ -99,7 +99,7 @@ def test_workload_without_hotel_roles_reaches_no_rows_of_other_hotels(database: 
 def test_django_tenants_backend_reads_or_changes_rows_of_other_hotels(
     database: IsolationDatabase,
 ) -> None:
-    """A negative control: the test shows that the workload detects rows of other hotels.
+    """A negative control, which shows that the workload detects rows of other hotels.
 
     With the backend of django-tenants, the login role can read the schema of every hotel.
     """

@@ -46,7 +46,7 @@ def failures(hotel: Hotel, other_hotel: Hotel) -> Iterator[None]:
         yield
 
 
-#: Uses of an instance. Each receives an attempt and a failure of one hotel, and runs in the context of another.
+#: Functions that use model instances of one hotel. The tests call the functions in the context of another hotel.
 CROSSINGS: dict[str, Callable[[Attempt, Failure, Room], Any]] = {
     "save": lambda _attempt, failure, _room: failure.save(),
     "save some fields": lambda _attempt, failure, _room: failure.save(update_fields=["name"]),

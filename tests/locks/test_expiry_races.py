@@ -62,7 +62,7 @@ def wait_until(condition: str, hotel: Hotel, *params: object) -> None:
             time.sleep(0.01)
 
 
-# The condition reads pg_stat_activity too, because pg_locks does not contain the database of row locks.
+# pg_locks does not show the database of a row lock, so the condition also reads pg_stat_activity.
 LOCK_AWAITED = (
     "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) "
     "WHERE NOT granted AND datname = current_database())"

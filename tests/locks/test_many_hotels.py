@@ -7,7 +7,8 @@ import pytest
 from tests.benchmarks import side_many_hotels
 
 HOTELS = 9
-#: In MB. The benchmark `hold-memory` has the limit 0.15 MB with 500 hotels. Few hotels give a less exact result.
+#: Maximum memory in MB. The benchmark `hold-memory` measures 500 hotels and has the limit 0.15 MB. A measurement with
+#: few hotels is less exact.
 MAX_MEMORY_PER_HOTEL = 0.3
 
 

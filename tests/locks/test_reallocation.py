@@ -107,7 +107,7 @@ def test_reallocate_sends_the_same_number_of_statements_for_any_number_of_stays(
     assert statements(1_000, 3) < 3 * statements(10, 1)
 
 
-def test_stay_changes_its_room_type_only_if_the_change_requires_it(
+def test_stay_gets_another_room_type_only_if_the_change_requires_the_type(
     add_stay: AddStay, rooms: list[int], nights: SomeNights
 ) -> None:
     stay, other = add_stay(0, 1), add_stay(1, 1)

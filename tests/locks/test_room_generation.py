@@ -91,7 +91,7 @@ def _is_allowed(**changes: Any) -> bool:
         {"last_floor": 100, "rooms_per_floor": 21},
     ],
 )
-def test_impossible_plan_is_refused(changes: dict[str, Any]) -> None:
+def test_room_plan_that_cannot_be_generated_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidRoomPlan):
         plan(**changes).rooms()
 

@@ -9,7 +9,7 @@ from tests.openapi.recorder import Recorder
 
 
 def tell_story_of_the_platform(recorder: Recorder, operator: Client, hotel: Hotel) -> None:
-    """Create a hotel, and do with the hotel Alpha what operators do with hotels and their contacts."""
+    """Create a hotel, edit the hotel Alpha and its contacts, and suspend and resume the hotel Alpha."""
 
     def call(operation_id: str, status: int = 200, **options: Any) -> Any:
         return recorder.call(operator, operation_id, status=status, **options)

@@ -82,7 +82,7 @@ CHECKS = (lint_with_redocly, lint_with_spectral, generate_typescript, generate_p
 
 
 def _environment() -> dict[str, str]:
-    """Return environment variables with which the installed tools are found, and with which no tool reports its use."""
+    """Return environment variables that let programs find the installed tools, and that turn off usage reports."""
     folders = (str(NODE_MODULES / ".bin"), str(Path(sys.executable).parent), os.environ["PATH"])
     return {
         **os.environ,

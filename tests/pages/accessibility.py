@@ -17,7 +17,7 @@ WIDE_ELEMENTS = """() => document.documentElement.scrollWidth <= window.innerWid
         .filter(element => element.getBoundingClientRect().right > window.innerWidth + 1)
         .slice(0, 3).map(element => element.outerHTML.slice(0, 200))]"""
 
-#: unfold stores the colour scheme in this attribute's class, so a page need not be loaded again.
+#: A script that turns unfold's dark mode on or off, without loading the page again.
 SET_DARK = "dark => document.documentElement.classList.toggle('dark', dark)"
 #: Rules whose result depends on the colours, and so differs between the two colour schemes.
 COLOUR_RULES = ["color-contrast", "link-in-text-block"]

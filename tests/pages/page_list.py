@@ -11,7 +11,7 @@ from django.contrib.admin import AdminSite
 from django.test import Client
 from django.urls import URLPattern, URLResolver
 
-#: Returns the values of a URL parameter. The arguments are the route and the model that the page belongs to, or None.
+#: A function that returns the values of a URL parameter. Its arguments are the route, and the page's model or None.
 Values = Callable[[str, Any], Iterable[str]]
 
 #: Responses to GET requests that contain no page: redirects, and URLs that accept only POST or only some roles.
@@ -67,7 +67,7 @@ def paths_of(route: Route, values: Values) -> list[str]:
 
 
 def open_paths(client: Client, paths: Iterable[str]) -> Iterator[str]:
-    """Yield the paths whose response is an HTML page. Any other response than a page must be one of `WITHOUT_PAGE`."""
+    """Yield the paths whose response is an HTML page. Every other response must be listed in `WITHOUT_PAGE`."""
     for path in paths:
         response = client.get(path)
         if path in NEEDS_TOKEN and response.status_code == HTTPStatus.NOT_FOUND:

@@ -84,7 +84,7 @@ def unsubscribe_token() -> str:
 
 
 def paths_on(urls: ModuleType, site: AdminSite, examples: Iterable[str]) -> list[str]:
-    """Return the paths of all routes, or of the example routes unless PAGES=all."""
+    """Return the paths of the example routes, or of all routes if PAGES=all."""
     values = partial(values_of, site=site)
     found = [route for route in routes(urls, site) if route.pattern not in FILES]
     return [path for route in found if ALL or route.pattern in examples for path in paths_of(route, values)]

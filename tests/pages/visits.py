@@ -34,9 +34,9 @@ class Visit:
     def faults(
         self, client: Client, host: str, paths: Sequence[str], *, screens: Iterable[Screen]
     ) -> dict[str, list[str]]:
-        """Open each path on each screen, as the user who is logged in to the test client.
+        """Open each path on each screen, as the logged-in user of the test client.
 
-        Return the faults of each page that has any. The keys are the path and the language.
+        Return the faults by path and language. Pages without faults are left out.
         """
         url = f"http://{host}:{self.port}"
         found: dict[str, list[str]] = {}
@@ -66,7 +66,7 @@ class Visit:
 
 
 def _save(page: Page, screen: Screen, path: str) -> None:
-    """Save a screenshot in the dark scheme, which the check of the colours has turned on."""
+    """Save a screenshot. The previous check of the colours has switched the page to dark mode."""
     if os.environ.get("SCREENSHOTS"):
         name = re.sub(r"[0-9a-f-]{36}", "", path).strip("/").replace("/", "-")
         screenshot(page, f"{screen.language}-{name}")

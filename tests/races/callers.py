@@ -43,7 +43,7 @@ def run(
                 start.wait(timeout=60)
                 held = acquire(room, nights)
                 if kills_its_process and window == plan.rounds // 2:
-                    # The other threads are sending requests now, and this caller may not have reported its hold.
+                    # Other threads of the process are sending requests, and this caller has not reported its hold.
                     os.kill(os.getpid(), signal.SIGKILL)
                 if held is not None:
                     report(Granted(room, nights.check_in.isoformat(), nights.check_out.isoformat(), held))
@@ -53,7 +53,7 @@ def run(
 
 def random_request(plan: Plan, window: int, rng: random.Random) -> tuple[int, Nights]:
     first = datetime.date.fromisoformat(plan.first_night)
-    # The windows of successive rounds overlap, so that requests also meet the holds of the previous round.
+    # The dates of successive rounds overlap, so that requests also compete with the holds of the previous round.
     start = window * (WINDOW - 1) + rng.randrange(WINDOW)
     check_in = first + datetime.timedelta(days=start)
     nights = Nights(check_in, check_in + datetime.timedelta(days=rng.randint(1, LONGEST)))

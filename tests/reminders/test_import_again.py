@@ -90,7 +90,7 @@ CHANGES: list[Callable[[Row], Row]] = [with_new_dates, with_other_status, with_o
 def expected_values(row: Row) -> tuple[Any, ...]:
     """Return the values that the reservation must have after the import of this row.
 
-    None stands for a value that the row does not contain. The import does not change such a value.
+    None means that the row does not contain the value, and that the import does not change it.
     """
     return (
         STATUSES[row["status"]], row["check_in"], row["check_out"], row["reserved_room_type"], row["adults"],

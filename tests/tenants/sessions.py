@@ -7,7 +7,7 @@ from tenants.models import Session
 
 
 def add_session(key: str, expires_at: datetime.datetime) -> None:
-    """Store a session of the current tenant with this session key and this absolute timeout."""
+    """Store a session of the current tenant with the given session key and absolute timeout."""
     Session.objects.create(
         id=session_id(key), data="", created_at=expires_at, last_used_at=expires_at, expires_at=expires_at
     )

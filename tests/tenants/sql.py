@@ -54,7 +54,7 @@ def dump_schema(schema: str) -> str:
     also replaced, because they differ between hotels.
     """
     with direct_connection(), platform_context():
-        # Without the audit trail: an event that was recorded separately outlives the transaction of its test.
+        # The audit trail is left out, because events of earlier tests may be left in it.
         text = pgtools.run(
             "pg_dump",
             f"--schema={schema}",

@@ -111,7 +111,7 @@ def test_invitation_is_recorded_in_both_trails_without_the_email_address(
             assert ADDRESS not in str(event.data) + str(event.personal)
 
 
-def test_link_can_be_used_once(hotel: Hotel, smtp: MailServer) -> None:
+def test_invitation_link_can_be_used_only_once(hotel: Hotel, smtp: MailServer) -> None:
     services.invite_manager(hotel_id=hotel.id, email=ADDRESS)
     token = token_in(send(hotel, smtp))
     assert accept(token).status_code == 302
@@ -300,7 +300,7 @@ def test_create_hotel_with_a_manager_address_sends_an_e_mail_in_the_language_of_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_registered_hotel_is_due_for_its_invitation_when_it_is_active() -> None:
+def test_invitation_of_a_new_hotel_becomes_due_when_the_hotel_is_active() -> None:
     hotel = services.register_hotel(slug="sol", name="Sol", manager_email=ADDRESS)
     assert due_invitations() == []
     provisioning.provision_hotel(hotel.id)

@@ -170,7 +170,8 @@ def test_data_migration_runs_once_in_the_context_of_each_hotel(add_migration: Ad
     add_migration("locks", [migrations.RunPython(fill)])
     add_migration("locks", [ADD_FLOOR_NOTE])
     assert migrate(jobs=2)["code"] == 0
-    assert sorted(seen) == ["", "alpha", "beta"]  # "" is the template, whose rows are part of the script
+    # "" is the template schema, whose rows are part of the script.
+    assert sorted(seen) == ["", "alpha", "beta"]
     for schema in ("hotel_alpha", "hotel_beta"):
         assert sql.query(f"SELECT number, note FROM {schema}.locks_room") == [("100", "")]
 

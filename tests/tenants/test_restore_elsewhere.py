@@ -84,7 +84,7 @@ def test_hotel_restored_on_another_deployment_has_all_rows_and_is_suspended(
     restored: dict[str, Any] = json.loads(manage("restore_hotel", str(file), "--json"))
     assert (restored["slug"], restored["status"], restored["skipped_rows"]) == ("sol", "suspended", {})
     assert any("backed up at localhost" in reason for reason in restored["suspension_reasons"])
-    # Both databases are on one server. The role of the original hotel must not get privileges in this one.
+    # The two databases share a server. The role of the original hotel must not get privileges in the second database.
     assert not restored["keeps_id"]
     with psycopg.connect(elsewhere) as connection:
         restored_rows = {

@@ -1,4 +1,4 @@
-"""The forms of logging in and of one's own account."""
+"""The forms of the login and of the user's own account."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ PAIR_RATE = Rate(requests=10, seconds=600)
 #: Maximum rate of login attempts for a user name from all IP addresses together. This rate is higher than PAIR_RATE,
 #: so that a single IP address cannot lock out an account.
 NAME_RATE = Rate(requests=100, seconds=3600)
-#: Maximum rates of requests for password links: from an IP address at all hotels together, and for a name.
+#: Maximum rates of requests for password links: per IP address in all hotels together, and per user name.
 LINK_ADDRESS_RATE = Rate(requests=20, seconds=3600)
 LINK_NAME_RATE = Rate(requests=3, seconds=3600)
 #: Maximum number of passwords that a process hashes at the same time. The other threads serve other requests.
@@ -67,7 +67,10 @@ def _seconds_to_wait(username: str) -> float | None:
 
 
 def seconds_to_wait(policy: str, client: str, rate: Rate, *, all_hotels: bool = False) -> float | None:
-    """Count one attempt of the client. Return None if it is allowed, or else the seconds until the next attempt."""
+    """Count one attempt of the client. If the attempt is not allowed, return the seconds to wait.
+
+    Otherwise return None.
+    """
     result = ClientThrottle.check(
         policy=policy, client=f"{policy} {client}", rate=rate, all_hotels=all_hotels
     )

@@ -121,7 +121,7 @@ def two_factor(request: HttpRequest, site: Any) -> HttpResponse:
 
 
 def turn_off(request: HttpRequest, site: Any) -> HttpResponse:
-    """Turn off two-factor authentication of the own account."""
+    """Turn off two-factor authentication of the user's own account."""
     user: Any = request.user
     if request.method != "POST" or not user.has_second_factor or is_second_factor_required():
         return _back()
@@ -134,7 +134,7 @@ def turn_off(request: HttpRequest, site: Any) -> HttpResponse:
 
 
 def recovery_codes(request: HttpRequest, site: Any) -> HttpResponse:
-    """Replace the recovery codes of the own account, and show the new ones."""
+    """Replace the recovery codes of the user's own account, and show the new codes."""
     user: Any = request.user
     if request.method != "POST" or not user.has_second_factor:
         return _back()

@@ -32,7 +32,7 @@ from tenants.queue.celery_task import send_on_commit
 from tenants.services.account import find_by_password_link
 from tenants.unaudited import unaudited
 
-#: The key of the session's data with the user and the token of an opened link.
+#: The session key that stores the user and the token of an opened link.
 _LINK = "_password_link"
 
 

@@ -107,10 +107,10 @@ def operations_by_id(document: dict[str, Any]) -> dict[str, tuple[str, str, dict
 
 
 def _without_placeholders(value: Any) -> Any:
-    """Replace references to the placeholders of drf-spectacular by the values that they stand for.
+    """Replace the placeholders of drf-spectacular with their values, and correct fields with alternatives.
 
-    The default value of a field with several alternatives is moved from the first alternative to the field. A field
-    with any JSON value has no alternatives, because null is a JSON value.
+    The default value is moved from the first alternative to the field. If one alternative allows any JSON value, the
+    alternatives are removed.
     """
     if isinstance(value, list):
         return [_without_placeholders(item) for item in value]

@@ -96,7 +96,7 @@ class CsvExportMixin(HotelViewSet):
 
 
 def _with_current_actor(lines: Iterator[str]) -> Iterator[str]:
-    """Return an iterator over the lines. While it produces a line, the actor of the audit trail is the current one."""
+    """Return an iterator that produces the lines in the context of the current actor, for the audit trail."""
     actor = current_actor()
 
     def produce() -> Iterator[str]:

@@ -20,8 +20,7 @@ register_booking_page("admin:reminders_reservation_add")
 def guests_of_stays(stays: Collection[UUID]) -> Mapping[UUID, Guest]:
     """Return the guest of each stay, by stay id, for the pages that show which rooms are occupied.
 
-    If a guest's name is unknown, the reservation number is returned instead. If a guest has moved to another room, the
-    stay in the old room has only the number of the reservation as its reference.
+    If a guest's name is unknown, the reservation number is returned instead.
     """
     allocations = {
         id_: (group_id, reference)

@@ -11,7 +11,7 @@ from locks.selectors import Availability, FreeRoom
 
 @dataclass(frozen=True, slots=True)
 class RoomGroup:
-    """The rooms of one type: how many the hotel has, and which are free."""
+    """The rooms of one type: their number, and the free rooms."""
 
     room_type: str
     total: int

@@ -154,7 +154,7 @@ class _Splitter:
         # The unfinished components inside the current event, such as an alarm, each with the index of its first line.
         self._nested: list[tuple[str, int]] = []
         self._time_zone: list[str] | None = None
-        self._loose_lines: list[str] = []  # The lines outside of events and time zones.
+        self._loose_lines: list[str] = []  # The lines outside of event and time zone components.
 
     def split(self, text: str) -> CalendarContent:
         for line in _LINE_BREAK.split(text.lstrip("\ufeff")):

@@ -258,7 +258,7 @@ def error_location(error: Exception) -> str:
 
 
 def _exists(version: str | None) -> bool:
-    """Return whether the reservation exists. If it does not exist, `version` is None."""
+    """Return whether a reservation is already stored. A reservation that is not stored has no version."""
     return version is not None
 
 

@@ -53,8 +53,8 @@ class ReservationFinder:
     def by_uid(self, uid: str, nights: Span | None = None) -> Reservation | None:
         """Return the reservation of this calendar for the event with this UID, or None.
 
-        A reservation with the UID that `dates_uid()` derives from `uid` and these nights is also returned, and gets the
-        UID of the event.
+        An earlier import may have stored the UID that `dates_uid()` computes from `uid` and the nights. In this case,
+        the reservation gets the UID of the event.
         """
         id_ = self._ids.get(uid)
         if id_ is None and nights is not None:
@@ -77,11 +77,10 @@ class ReservationFinder:
         return on_these_nights.exclude(calendar_uid__in=self._own_uids).first() or self.by_uid(uid)
 
     def from_another_calendar(self, uid: str, nights: Span) -> Reservation | None:
-        """Return the reservation of this booking that was imported from another calendar, or None.
+        """Return the reservation with this UID that was imported from an earlier URL of the calendar, or None.
 
-        If a channel changes the URL of a calendar, its events keep their UIDs. The reservations that were imported from
-        the old URL then belong to the calendar with the new URL. If events are imported from a file, the UID and the
-        nights of the reservation must be equal to those of the event.
+        If a channel changes the URL of a calendar, its events keep their UIDs. The reservations of the old URL then
+        belong to the calendar with the new URL. For an event from a file, the nights must be equal too.
         """
         reservations = Reservation.objects.select_for_update(of=("self",))
         if self._source.digest == uids.FILE_DIGEST:

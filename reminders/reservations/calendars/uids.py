@@ -35,10 +35,7 @@ def dates_uid(uid: str, nights: Span) -> str:
 
 
 def reservation_numbers(uid: str, *, digest: bytes) -> tuple[str, str]:
-    """Return two possible numbers for a new reservation.
-
-    The second number is used if a reservation from another system already has the first number.
-    """
+    """Return two possible numbers for a new reservation. If the first number is taken, the second number is used."""
     return uid, _with_digest(uid, digest + uid.encode())
 
 

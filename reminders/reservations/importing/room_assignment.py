@@ -42,7 +42,7 @@ class RoomAssignment:
         occupied: list[list[tuple[int, int]]] = [[] for _ in self._room_counts]
         for stay in self._by_arrival():
             type_, arrival = self._types[stay], self._arrivals[stay]
-            # A room becomes free on the day of departure.
+            # On the day of departure, the room is free for the next stay.
             while occupied[type_] and occupied[type_][0][0] <= arrival:
                 heapq.heappush(free[type_], heapq.heappop(occupied[type_])[1])
             if free[type_]:

@@ -85,7 +85,7 @@ def _audit_detail(backup: Backup) -> dict[str, Any]:
     return {"sha256": backup.sha256, "bytes": backup.size, "rows": manifest.rows, "masked": manifest.masked}
 
 
-# Reading from the database
+# The following functions read from the database.
 
 
 @contextlib.contextmanager

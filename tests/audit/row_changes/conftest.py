@@ -1,3 +1,3 @@
-"""Fixtures for the tests of row changes: the key that signs the trails."""
+"""The fixture for the tests of row changes: a key that signs the audit trails."""
 
 from tests.audit.sealing.conftest import signing_key  # noqa: F401 - a fixture

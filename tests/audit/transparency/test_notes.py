@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from audit.transparency.errors import InvalidKey, InvalidNote, InvalidSignature, SignatureNotFound
 from audit.transparency.notes import PrivateKey, PublicKey, open_note, sign_note
 
-# The example of the documentation of Go's package golang.org/x/mod/sumdb/note.
+# The example in the documentation of the Go package golang.org/x/mod/sumdb/note.
 GO_PRIVATE = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
 GO_PUBLIC = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 GO_TEXT = (

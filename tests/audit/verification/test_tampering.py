@@ -153,7 +153,7 @@ class Trail:
             )
 
 
-#: The changes, with the first wrong position and a part of the reason.
+#: For each change of the trail, the first wrong position and a part of the reported reason.
 FOUND = {
     "change_field": (100, "was changed"),
     "change_commitment": (20, "was changed"),

@@ -136,7 +136,7 @@ def test_totals_do_not_decrease_when_old_failures_are_deleted(
 ) -> None:
     fail_and_retry(lamp)
     before = figures.measure().totals
-    # All rows count as settled from now on.
+    # From now on, the metrics treat the counts of all rows as final.
     monkeypatch.setattr(figures, "COMMIT_DELAY", timedelta(seconds=-10))
     monkeypatch.setattr(figures, "ATTEMPT_DELAY", timedelta(seconds=-10))
     Failure.objects.filter(status="retrying").update(status="discarded", closed_at=database_now())

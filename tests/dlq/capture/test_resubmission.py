@@ -31,9 +31,9 @@ def retry_and_lose_connection(failure: Failure) -> None:
 
 
 def move(failure: Failure, queue: list[dict[str, Any]]) -> None:
-    """Delete the failure, lose the connection, and then send a copy of the failure to the queue.
+    """Delete the failure, and then send a copy of the failure to the queue, as other tools do.
 
-    Other tools delete and send in this order.
+    The connection is lost between these two steps.
     """
     failure.delete()
     lose_connection()

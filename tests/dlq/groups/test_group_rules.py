@@ -36,7 +36,7 @@ def test_joined_groups_share_existing_and_new_failures(in_hotel: Hotel, lamp: La
     assert set(fingerprints(dark, away, later)) == {dark.fingerprint}
     visible = FailureGroup.objects.visible()
     assert [group.fingerprint for group in visible] == [dark.fingerprint]
-    # The attempts keep the fingerprint of their own error, and therefore its traceback.
+    # Each attempt keeps the fingerprint of its error, so the traceback of this error is kept too.
     assert Attempt.objects.get(failure=later).fingerprint == away.fingerprint
     [event] = timeline(kind="failure_group", identifier=away.fingerprint)
     assert event.event == "failure_group.joined"

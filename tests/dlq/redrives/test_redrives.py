@@ -158,7 +158,7 @@ def test_redrive_above_the_maximum_failure_rate_stops_and_withdraws_its_schedule
     redrive = step(redrive)
     assert (redrive.status, redrive.stop_reason) == ("stopped", "failure_rate")
     assert (redrive.scheduled, redrive.withdrawn) == (4, 6)
-    # The failed retries are followed by automatic ones, as those of any other failure.
+    # A failed retry schedules an automatic retry, as for any other failure.
     assert statuses() == {"permanent": 6, "scheduled": 4}
     assert (results(redrive), retry_scheduled()) == ({"failed": 4, "withdrawn": 6}, 0)
     assert DueItem.objects.filter(kind=policy.FAILURE_DUE).count() == 4

@@ -74,7 +74,7 @@ def test_task_that_fails_while_postgresql_is_down_is_captured_later(hotel: Hotel
             ("Ana",),
         }
     with platform_context():
-        assert not Failure.objects.exists()  # the control was lost
+        assert not Failure.objects.exists()  # the task of the negative control was lost
 
 
 # No two attempts of one failure overlap.

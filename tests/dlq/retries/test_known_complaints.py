@@ -100,7 +100,7 @@ def test_slow_worker_keeps_its_failure_only_while_it_extends_its_lease(in_hotel:
 def test_platform_failure_is_retried_despite_10_000_older_unretryable_failures(
     platform: None, lamp: Lamp
 ) -> None:
-    """The test also checks its premise: 10,000 other failures became due before the failure that can be retried."""
+    """The test also checks that 10,000 other failures became due before the failure that can be retried."""
     capture_unretryable(UNRETRYABLE)
     good = capture_failure()
     make_due(good)

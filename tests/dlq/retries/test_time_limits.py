@@ -36,8 +36,7 @@ def capture_due(name: str, *, is_task: bool = False, payload: Any = None) -> Fai
 def killed_message(*args: Any) -> Iterator[Any]:
     """Simulate that Celery has killed a retry at its hard time limit, and yield the Celery task of the retry.
 
-    At the hard time limit, the parent process of a worker kills the child process, and then calls the failure handler
-    of the task's request.
+    At this limit, Celery kills the child process, and calls the failure handler of the request in the parent process.
     """
     task: Any = tasks.retry_within_time_limit
     headers = {HOTEL_HEADER: str(current_tenant().id)}

@@ -415,7 +415,7 @@ def test_events_with_the_same_uid_are_reported_and_occupy_all_their_nights(
         )
         assert len(sync(calendar)["warnings"]) == 3
         assert nights("confirmed", rooms[0]) == [("2027-03-01", "2027-03-03"), ("2027-03-10", "2027-03-12")]
-    days = days[:1]  # The only event that is left has a UID of its own now.
+    days = days[:1]  # Only one event with this UID is left.
     channel.content = f"BEGIN:VCALENDAR\r\n{event.format(*days[0])}END:VCALENDAR\r\n".encode()
     assert [(report["warnings"], report["removed"]) for report in (sync(calendar), sync(calendar))] == [
         ([], 0),

@@ -30,7 +30,7 @@ def text(browser: Client, path: str) -> str:
 
 
 def read_ids() -> list[set[str]]:
-    """Return the ids of the records in each audit event about personal data that was read."""
+    """Return the record ids of each audit event that reports a read of personal data."""
     events = Event.objects.filter(event="personal_data.read").order_by("id")
     return [
         {identifier for _kind, identifier in event.data.get("targets", [])} or {event.subject_id}

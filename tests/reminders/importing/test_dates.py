@@ -59,7 +59,7 @@ def column(values: Iterable[str]) -> DateColumn:
         (["03/04/2026", "15/04/2026"], DAY_FIRST),
         (["03/04/2026", "04/15/2026"], MONTH_FIRST),
         (["04/04/2026", "05/05/2026"], None),
-        (["2026-04-03", "03/04/2026"], None),  # the second date is an error of one cell
+        (["2026-04-03", "03/04/2026"], None),  # the second date is reported as an invalid cell
         (["2026-04-03", "15-DEC-26"], None),
         ([*(f"{day}/04/2026" for day in range(10, 29)), "04/29/2026"], DAY_FIRST),
     ],

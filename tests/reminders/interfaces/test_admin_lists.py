@@ -93,7 +93,7 @@ def test_language_of_a_guest_is_chosen_by_the_name_that_its_speakers_use(staff: 
     assert booked.language == "ja"
 
 
-def test_languages_of_an_account_have_their_own_names(staff: Client, in_hotel: object) -> None:
+def test_account_form_shows_the_name_of_a_language_in_that_language(staff: Client, in_hotel: object) -> None:
     content = staff.get(f"/admin/tenants/user/{User.objects.get().pk}/change/").content.decode()
     assert '<option value="es">Español</option>' in content
     assert "The browser&#x27;s language" in content

@@ -69,9 +69,7 @@ def test_each_row_has_the_effect_of_a_put_and_a_second_request_changes_nothing(
     assert [result["result"] for result in send(api, *rows).json()["results"]] == ["unchanged"] * 3
 
 
-def test_rejected_rows_name_their_problems_and_do_not_prevent_the_others(
-    api: APIClient, hotel: Hotel
-) -> None:
+def test_rejected_rows_have_an_error_and_the_other_rows_are_stored(api: APIClient, hotel: Hotel) -> None:
     rows = [
         row("R1", departure="2031-06-30"),
         "",

@@ -36,7 +36,7 @@ def utc(text: str) -> datetime:
             "2030-03-31",
             "01:30",
             "2030-03-31 01:30",
-        ),  # skipped: 02:30 summer time
+        ),  # clocks skip this time, so 02:30 summer time
         (LISBON, "2030-03-31", "02:30", "2030-03-31 01:30"),
         (LISBON, "2030-10-27", "01:30", "2030-10-27 00:30"),  # occurs twice: the first occurrence
         (LISBON, "2030-10-27", "02:30", "2030-10-27 02:30"),

@@ -55,7 +55,7 @@ def test_reminders_sent_on_simulated_days_equal_the_reminders_computed_from_the_
         for number in cancelled[day]:
             cancel_reservation(reservation_id=Reservation.objects.get(external_id=number).id)
         sent += send_due(monkeypatch, day, time(9, 59))
-        assert all(sent_on != day for *_reminder, sent_on in sent)  # none before its time
+        assert all(sent_on != day for *_reminder, sent_on in sent)  # no reminder is sent before 10:00
         sent += send_due(monkeypatch, day, time(10))
     assert len(sent) == len(set(sent)) == len(smtp.accepted) > 100
     assert set(sent) == expected_reminders(rows)

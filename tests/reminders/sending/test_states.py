@@ -32,7 +32,7 @@ def claim(reminder: Reminder) -> None:
 
 
 def reclaim(reminder: Reminder) -> None:
-    """Let a worker claim a reminder again. The first claim expired before the transmission started."""
+    """Let the claim of the reminder expire before the transmission starts, and claim the reminder again."""
     Reminder.objects.update(claimed_at=LONG_AGO, transmission_started_at=None)
     claims.claim_due([reminder.id], now=timezone.now())
 

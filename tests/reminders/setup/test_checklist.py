@@ -124,7 +124,9 @@ def test_hidden_checklist_can_be_shown_again_on_the_checklist_page(staff: Client
         {},
     ],
 )
-def test_impossible_operation_changes_nothing(staff: Client, in_hotel: Hotel, data: dict[str, str]) -> None:
+def test_invalid_operation_changes_nothing_in_the_checklist(
+    staff: Client, in_hotel: Hotel, data: dict[str, str]
+) -> None:
     assert staff.post(ACT, data).status_code == 302
     assert read_state().open == list(SetupStep)
     assert not SetupProgress.objects.exists()

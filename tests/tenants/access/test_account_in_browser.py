@@ -25,7 +25,7 @@ SCREENS: dict[str, dict[str, Any]] = {
 
 
 def show(page: "Page", name: str) -> None:
-    """Check that the page fits the screen, and save a screenshot if the environment asks for it."""
+    """Check that the page fits the screen, and save a screenshot if an environment variable enables screenshots."""
     page.wait_for_load_state()
     assert fits_width(page)
     screenshot(page, f"account-{name}")

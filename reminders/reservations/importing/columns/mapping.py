@@ -89,7 +89,7 @@ def _split(column: str, names: Mapping[str, str]) -> list[str]:
 
 
 def _parts(column: str, names: Mapping[str, object]) -> list[str]:
-    """Return the normalized column names in a text such as `First+Last`. Column names may also contain a `+`."""
+    """Split a column setting such as `First+Last` into normalized names. A name in `names` may contain a `+` itself."""
     whole = normalize_name(column)
     return (
         [whole]

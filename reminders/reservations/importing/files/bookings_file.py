@@ -180,7 +180,7 @@ def is_total(row: Sequence[str]) -> bool:
 
 @contextlib.contextmanager
 def _text(stream: Stream, encoding: str) -> Iterator[io.TextIOWrapper]:
-    """Yield a text stream that decodes the byte stream. Closing the text stream keeps the byte stream open."""
+    """Yield a text stream that decodes the byte stream. The byte stream stays open."""
     try:
         text = io.TextIOWrapper(stream, encoding=encoding, newline="")
     except LookupError as error:
