@@ -24,6 +24,8 @@ from reminders.file_imports import worker
 from reminders.models import ImportKind, Suppression
 from reminders.reservations.calendars.services import link_calendar
 from reminders.reservations.services import upsert_reservation
+from reminders.setup.services import skip_step
+from reminders.setup.steps import SetupStep
 from tenants.access import api_keys
 from tenants.access.invitations import store_invitation
 from tenants.context import hotel_context, platform_context
@@ -59,6 +61,7 @@ def create_hotel_rows(hotel: Hotel, *, user_id: UUID) -> None:
             file_imports.request_check(uploaded)
             worker.run(uploaded.id)
         api_keys.create(name=LONG_WORD, scopes=["rooms:read"])
+        skip_step(SetupStep.CALENDARS)
         _create_failures(user_id)
 
 

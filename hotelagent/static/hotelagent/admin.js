@@ -1,4 +1,4 @@
-// Corrects two faults of unfold's pages that neither a template nor a style sheet can correct.
+// Corrects faults of unfold's pages that neither a template nor a style sheet can correct.
 document.addEventListener("DOMContentLoaded", () => {
   // On phones, unfold shows the heading of each column beside the value, with a capital letter for each word. Our style
   // sheet turns that off, and the first letter becomes a capital letter here.
@@ -11,5 +11,19 @@ document.addEventListener("DOMContentLoaded", () => {
     const named = region.closest("[aria-label]") || document.querySelector("h1");
     const name = named && (named.getAttribute("aria-label") || named.textContent.trim());
     if (name) region.setAttribute("data-simplebar-aria-label", name);
+  }
+});
+
+// Select2 names a field only by its value, so a field without a value has no name. A field gets the name of its label.
+// Select2 creates its fields before the event "load".
+window.addEventListener("load", () => {
+  for (const field of document.querySelectorAll("select.select2-hidden-accessible")) {
+    const label = field.labels[0];
+    const box = field.nextElementSibling && field.nextElementSibling.querySelector("[role=combobox]");
+    const value = box && box.querySelector("[role=textbox]");
+    if (!label || !value) continue;
+    label.id = label.id || `${field.id}-label`;
+    value.setAttribute("aria-labelledby", label.id);
+    box.setAttribute("aria-labelledby", `${label.id} ${value.id}`);
   }
 });
