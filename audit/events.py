@@ -189,28 +189,27 @@ DOMAIN_REMOVED = _register_operation(
     severity=Severity.NOTICE,
 )
 # A support session is the time during which a member of the platform's staff may act in a hotel.
-_SUPPORT_FIELDS = ("slug", "session", "role", "until")
-SUPPORT_REQUESTED = _register_security(
+_register_support = partial(
+    _register_security, fields=("slug", "session", "role", "until"), labels={"role": _ROLES}
+)
+SUPPORT_REQUESTED = _register_support(
     "support.requested",
     description=_("{actor} requested access to the hotel {slug} as {role} until {until}. Reason: {reason}"),
-    fields=_SUPPORT_FIELDS,
     personal=("reason",),
     severity=Severity.WARNING,
-    labels={"role": _ROLES},
 )
-SUPPORT_OPENED = _register_security(
+SUPPORT_OPENED = _register_support(
     "support.opened",
     description=_("{actor} opened the admin of the hotel {slug} as {role} until {until}"),
-    fields=_SUPPORT_FIELDS,
     severity=Severity.WARNING,
-    labels={"role": _ROLES},
 )
-SUPPORT_ENDED = _register_security(
-    "support.ended",
-    description=_("{actor} ended the access to the hotel {slug}"),
-    fields=_SUPPORT_FIELDS,
+SUPPORT_ENDED = _register_support(
+    "support.ended", description=_("{actor} ended the access to the hotel {slug}"), severity=Severity.NOTICE
+)
+SUPPORT_EXPIRED = _register_support(
+    "support.expired",
+    description=_("The access of {actor} to the hotel {slug} ended, because its time was over"),
     severity=Severity.NOTICE,
-    labels={"role": _ROLES},
 )
 SUPPORT_REFUSED = _register_security(
     "support.refused",

@@ -37,6 +37,7 @@ class TenantsConfig(AppConfig):
         logs.add_context(tenant_log_field)
         due.register(kind="invitation", task="tenants.tasks.send_invitations")
         due.register(kind="support_notice", task="tenants.tasks.send_support_notices")
+        due.register(kind="support_expiry", task="tenants.tasks.record_support_expiries")
         due.register(
             kind="expired_records",
             task="tenants.tasks.delete_expired_records",

@@ -219,7 +219,10 @@ class ManagerConflict(DomainError):
 
 
 class InvalidSupportRequest(DomainError):
-    """A support session needs a reason of at most 500 characters, a duration of 15, 30 or 60 minutes, and a role."""
+    """A support session needs a reason of at most 500 characters, a duration of 15, 30 or 60 minutes, and a role.
+
+    If the hotel requires two-factor authentication, the account of the person must have it.
+    """
 
     code = "invalid-support-request"
     status = 422

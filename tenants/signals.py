@@ -35,6 +35,7 @@ manager_invitation_sent = Signal()
 support_requested = Signal()
 support_opened = Signal()
 support_ended = Signal()
+support_expired = Signal()
 # The signal `support_refused` has no arguments. It is sent in the context of the hotel whose support link was refused.
 support_refused = Signal()
 

@@ -15,7 +15,7 @@ from tenants.queue import dispatch, due
 from tenants.queue.celery_task import HotelTask
 from tenants.services import account
 from tenants.support import notice
-from tenants.support.sessions import NOTICE_DUE
+from tenants.support.sessions import EXPIRY_DUE, NOTICE_DUE, record_expiry
 
 #: The maximum rate of links to set a new password that an account receives.
 LINK_RATE = Rate(requests=3, seconds=3600)
@@ -77,6 +77,14 @@ def send_support_notices(ids: list[str]) -> None:
     for session_id in ids:
         notice.send_notice(UUID(session_id))
         due.complete(kind=NOTICE_DUE, ids=[UUID(session_id)])
+
+
+@shared_task(base=HotelTask, name="tenants.tasks.record_support_expiries")
+def record_support_expiries(ids: list[str]) -> None:
+    """Record the end of support sessions whose time is over. `ids` has the ids of the sessions."""
+    for session_id in ids:
+        record_expiry(UUID(session_id))
+        due.complete(kind=EXPIRY_DUE, ids=[UUID(session_id)])
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.delete_expired_platform_records")

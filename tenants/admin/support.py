@@ -24,6 +24,7 @@ from django.views.decorators.http import require_GET, require_POST
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminTextareaWidget
 
+from hotelagent.admin.account.reauthentication import require_confirmation
 from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import platform_site
@@ -81,6 +82,8 @@ class SupportMixin:
         if not admin.has_change_permission(request) or not isinstance(request.user, User):
             raise PermissionDenied
         hotel = get_object_or_404(Hotel, id=hotel_id)
+        if request.method == "POST" and (page := require_confirmation(request, admin.admin_site)):
+            return page
         form = SupportForm(request.POST or None)
         context = {
             **admin.admin_site.each_context(request),

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.core import signing
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -21,11 +22,19 @@ from tenants.errors import HotelStateError, InvalidSupportRequest, SupportLinkNo
 from tenants.models import Hotel, HotelStatus, SupportSession, User
 from tenants.queue import due
 from tenants.services.hotels import get_locked_hotel
-from tenants.signals import support_ended, support_opened, support_refused, support_requested
+from tenants.signals import (
+    support_ended,
+    support_expired,
+    support_opened,
+    support_refused,
+    support_requested,
+)
 from tenants.support.backend import find_open_session
 
 #: The kind of due item that tells the hotel's managers about a support session. The id of the item is the session's id.
 NOTICE_DUE = "support_notice"
+#: The kind of due item that records the end of a session by time. The id of the item is the session's id.
+EXPIRY_DUE = "support_expiry"
 #: The durations in minutes among which the person chooses.
 DURATIONS = (15, 30, 60)
 #: The period during which the link can be used.
@@ -41,7 +50,9 @@ def request_session(
     The token opens the hotel's admin once, within LINK_LIFETIME. Only a digest of the token is stored. The session ends
     after the given number of minutes, also if it is opened later.
 
-    Raises HotelNotFound, InvalidSupportRequest, and HotelStateError if the hotel is not active.
+    Raises HotelNotFound, InvalidSupportRequest, and HotelStateError if the hotel is not active. Raises
+    InvalidSupportRequest too if the hotel requires two-factor authentication of its staff and the person has not set it
+    up.
     """
     reason = reason.strip()
     if not reason or len(reason) > MAX_REASON_LENGTH or minutes not in DURATIONS or role not in SUPPORT_ROLES:
@@ -55,6 +66,13 @@ def request_session(
                     hotel=hotel.name, status=hotel.get_status_display()
                 ),
                 status=hotel.status,
+            )
+        if hotel.require_two_factor and not person.has_second_factor:
+            raise InvalidSupportRequest(
+                _(
+                    "{hotel} requires two-factor authentication. Set it up for your account first, on the page "
+                    '"Your account".'
+                ).format(hotel=hotel.name)
             )
         now = database_now()
         session = SupportSession.objects.create(
@@ -98,6 +116,7 @@ def open_session(token: str) -> SupportUser:
             with platform_context(), actor_context(_actor(user)):
                 support_opened.send(Hotel, hotel=session.hotel, session=session)
             due.schedule(kind=NOTICE_DUE, items=[(session.pk, database_now())])
+            due.schedule(kind=EXPIRY_DUE, items=[(session.pk, session.expires_at)])
     if user is None:
         raise _refused()
     return user
@@ -112,6 +131,33 @@ def end_session(user: SupportUser) -> None:
         ):
             with actor_context(_actor(user)):
                 support_ended.send(Hotel, hotel=session.hotel, session=session)
+
+
+def record_expiry(session_id: UUID) -> bool:
+    """Record the end of a support session of the current hotel whose time is over. Return whether it was recorded.
+
+    Nothing happens if the person has ended the session, or if its time is not over.
+    """
+    hotel = current_hotel()
+    with platform_context(), transaction.atomic():
+        found = SupportSession.objects.filter(id=session_id, hotel_id=cast("UUID", hotel.id), ended_at=None)
+        if not found.filter(opened_at__isnull=False, expires_at__lte=Now()).update(ended_at=F("expires_at")):
+            return False
+        session = SupportSession.objects.select_related("hotel").get(id=session_id)
+        # The session also ends if the person's account was deactivated or deleted meanwhile.
+        name = User.objects.filter(pk=session.user_id).values_list("username", flat=True).first()
+        user = SupportUser(
+            session.id,
+            hotel.name,
+            session.user_id,
+            name or str(session.user_id),
+            session.role,
+            session.reason,
+            session.expires_at,
+        )
+        with actor_context(user.actor()):
+            support_expired.send(Hotel, hotel=session.hotel, session=session)
+    return True
 
 
 def _actor(user: SupportUser) -> Any:
