@@ -23,7 +23,7 @@ _KEY_SETTING = "hotelagent.mask_key"
 
 @dataclass(frozen=True, slots=True)
 class DeclaredColumns:
-    """The columns of a table that a masked backup masks or keeps, as the table's app declares them."""
+    """The declared columns of a table: the columns that a masked backup masks, and the columns that it keeps."""
 
     masked: Mapping[str, Mask]
     kept: frozenset[str]

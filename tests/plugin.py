@@ -12,7 +12,7 @@ from manage import store_compiled_modules
 from tests.servers import Servers
 
 SERVERS = pytest.StashKey[Servers]()
-#: Database of a run without pytest-xdist.
+#: The name of the test database if pytest-xdist is not used.
 MAIN_DATABASE = "test_main"
 TESTS = Path(__file__).parent
 #: Server options that make connections fast. They weaken the passwords, which protect nothing here.

@@ -23,7 +23,7 @@ TARGETS = {states.DIRECTORY: _("directory"), states.URL: _("URL"), states.EMAIL:
 
 @dataclass(frozen=True, slots=True)
 class TargetStatus:
-    """The publication of one log at one target. `error` is empty if the newest attempt succeeded."""
+    """The status of publishing one log at one target. `error` is empty if the newest attempt succeeded."""
 
     target: str
     is_used: bool

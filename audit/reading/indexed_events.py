@@ -41,7 +41,7 @@ AND EXISTS (SELECT FROM audit_search_term AS other WHERE other.term = ANY(%s) AN
 
 _IN_RANGE = "(audit_event.id >= %s AND audit_event.id < %s)"
 
-#: Consecutive periods, as the first period and the period after the last one.
+#: A range of consecutive periods: the first period and the period after the last period.
 PeriodRange = tuple[int, int]
 
 

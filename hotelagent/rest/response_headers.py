@@ -56,7 +56,7 @@ COMPONENTS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-#: The parameters of operations whose work continues after the response 202, for `extend_schema`.
+#: The headers of operations that respond with 202 and continue in the background, for `extend_schema`.
 LOCATION_OF_JOB = OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[202])
 JOB_HEADERS = (
     LOCATION_OF_JOB,

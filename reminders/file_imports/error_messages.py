@@ -23,7 +23,7 @@ def error_message(error: DomainError) -> str:
     """
     if not (isinstance(error, InvalidFile) and error.choice):
         return error.detail
-    # This msgid has no translation, because a space separates the reason and the hint in every language.
+    # This message needs no translation: in every language, a space separates the reason and the hint.
     return TranslatableMessage(
         "{reason} {hint}", reason=error.detail, hint=TranslatableMessage(_HINTS[error.choice])
     )

@@ -89,7 +89,7 @@ def test_search_in_a_period_reads_the_newest_failures_before_the_end_of_the_peri
 
 
 @pytest.mark.parametrize(("end", "is_shown"), [("0001-01-01", False), ("9999-12-31", True)])
-def test_period_with_an_extreme_end_is_accepted(
+def test_filter_by_period_accepts_extreme_dates(
     staff: Client, oldest: Failure, end: str, is_shown: bool
 ) -> None:
     page = get(staff, last_seen_at_to_0=end, last_seen_at_to_1="23:59:59", searched="all")

@@ -73,7 +73,7 @@ def test_cell_that_a_spreadsheet_would_run_as_a_formula_begins_with_an_apostroph
     assert (row["room_type"], row["source"], row["external_id"]) == ("'@A", "'-x", "R1")
 
 
-def test_export_of_several_batches_has_each_row_once_and_records_each_read_batch(
+def test_export_in_batches_contains_each_row_once_and_records_each_batch(
     api: APIClient, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csv_export, "BATCH_SIZE", 3)

@@ -85,7 +85,7 @@ def test_addresses_of_one_ipv6_network_count_together(hotel: Hotel, hashed: type
     assert log_in("name", address="2001:db8:0:1::1").status_code == 200
 
 
-def test_correct_password_is_refused_after_ten_wrong_ones_from_the_same_address(manager: User) -> None:
+def test_correct_password_is_refused_after_ten_wrong_passwords_from_the_same_address(manager: User) -> None:
     for _ in range(PAIR_LIMIT):
         log_in("rosa")
     assert_throttled(log_in("ROSA", password=PASSWORD))

@@ -170,7 +170,7 @@ def test_link_of_one_hotel_is_not_valid_at_another_hotel(
     assert accept(token).status_code == 302
 
 
-def test_token_is_stored_as_a_digest_only(hotel: Hotel, smtp: MailServer) -> None:
+def test_invitation_token_is_stored_only_as_a_digest(hotel: Hotel, smtp: MailServer) -> None:
     services.invite_manager(hotel_id=hotel.id, email=ADDRESS)
     token = token_in(send(hotel, smtp))
     with platform_context():

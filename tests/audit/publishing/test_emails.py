@@ -289,7 +289,7 @@ def test_process_that_stores_the_day_after_sending_sends_two_emails_if_it_is_kil
     assert max(emails_if_killed_at_each_point(hotel, log, smtp, send_and_claim_later)) == 2
 
 
-def test_system_check_names_a_publication_that_fails(hotel: Hotel, log: Log, smtp: MailServer) -> None:
+def test_system_check_warns_of_a_publication_that_fails(hotel: Hotel, log: Log, smtp: MailServer) -> None:
     assert check_publication(app_configs=None, databases=["default"]) == []
     smtp.refuse(ADDRESS)
     email_checkpoints()

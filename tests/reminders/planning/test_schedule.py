@@ -83,7 +83,7 @@ def test_day_offset_keeps_the_local_time_and_hour_offset_counts_elapsed_hours() 
     assert by_hours.planned_for == utc("2030-03-30 09:00")
 
 
-def test_send_window_of_a_rule_after_departure_is_computed_from_the_departure() -> None:
+def test_reminder_after_departure_is_planned_relative_to_the_departure_date() -> None:
     after = rule("09:00", days=2, anchor=RuleAnchor.DEPARTURE)
     window = send_window(
         after, arrival=date(2030, 5, 1), departure=date(2030, 5, 4), zone=LISBON, now=LONG_BEFORE

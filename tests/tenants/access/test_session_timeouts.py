@@ -107,5 +107,6 @@ def test_table_stores_the_client_and_a_digest_of_the_session_key(hotel: Hotel) -
         row = Session.objects.get(user_id=user.pk)
     assert key not in text
     assert (row.ip, row.user_agent) == ("192.0.2.7", "Browser/1.0\N{REPLACEMENT CHARACTER}")
-    browser.cookies[settings.SESSION_COOKIE_NAME] = str(row.id)  # the id from the table is not a session key
+    # The id of the row cannot be used as a session key.
+    browser.cookies[settings.SESSION_COOKIE_NAME] = str(row.id)
     assert browser.get("/admin/").status_code == 302
