@@ -16,6 +16,7 @@ from audit.reading.search import EventSearch, event_choices
 from audit.reading.trail_reads import record_reading
 from audit.registry import Category, Outcome, Severity
 from audit.sealing import api as sealing_api
+from hotelagent.rest.lists.filters import TimeFilter
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelReadOnlyViewSet
 
@@ -135,8 +136,8 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
         label=_("Whether to find only events about access to personal data.")
     )
     text = django_filters.CharFilter(label=_("Only events with a field that contains this text."))
-    since = django_filters.IsoDateTimeFilter(label=_("Only events at or after this time."))
-    until = django_filters.IsoDateTimeFilter(label=_("Only events before this time."))
+    since = TimeFilter(label=_("Only events at or after this time."))
+    until = TimeFilter(label=_("Only events before this time."))
 
     def filter_queryset(self, queryset: QuerySet[Event]) -> QuerySet[Event]:
         """Return the events that match the filters, and record that the trail was read. Raises SearchTooBroad."""

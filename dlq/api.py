@@ -32,6 +32,7 @@ from dlq.payloads import find_payload_problems
 from dlq.selection import FailureSelection
 from hotelagent.rest.conditional import ETAG
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.lists.filters import TimeFilter
 from hotelagent.rest.parsers import JSONParser
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
@@ -144,8 +145,8 @@ class DiscardFailureSerializer(StrictSerializer):
 
 class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(choices=FailureStatus.choices)
-    since = django_filters.IsoDateTimeFilter(field_name="last_seen_at", lookup_expr="gte")
-    until = django_filters.IsoDateTimeFilter(field_name="last_seen_at", lookup_expr="lt")
+    since = TimeFilter(field_name="last_seen_at", lookup_expr="gte")
+    until = TimeFilter(field_name="last_seen_at", lookup_expr="lt")
     text = django_filters.CharFilter(
         field_name="error_message",
         lookup_expr="icontains",

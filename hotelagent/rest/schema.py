@@ -9,7 +9,6 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from hotelagent.rest import problems
-from hotelagent.rest.conditional import ENTITY_TAGS
 from hotelagent.rest.errors import PROBLEM_JSON
 from hotelagent.rest.idempotency import HEADER, VALID_KEY, IdempotentMixin
 from hotelagent.rest.permissions import required_scope
@@ -37,7 +36,7 @@ _NOT_MODIFIED = "The resource has not changed since the version in `If-None-Matc
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
-    "schema": {"type": "string", "pattern": ENTITY_TAGS},
+    "schema": {"type": "string"},
     "description": "The `ETag` of the version that you have, or a list of ETags. If the resource still has this "
     "version, the response is empty and has the status 304.",
 }

@@ -151,7 +151,8 @@ def test_options_request_returns_the_methods_and_no_body(api: APIClient) -> None
 def test_filter_by_a_time_with_an_unusual_offset_is_no_server_error(
     api: APIClient, time: str, status: int
 ) -> None:
-    assert api.get("/api/v1/reminders/", {"planned_until": time}).status_code == status
+    for url, name in (("/reminders/", "planned_until"), ("/dlq/entries/", "until"), ("/audit/", "since")):
+        assert api.get(f"/api/v1{url}", {name: time}).status_code == status, url
 
 
 def test_search_for_events_before_1970_returns_no_event(api: APIClient) -> None:

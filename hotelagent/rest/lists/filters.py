@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -42,16 +44,21 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
         return filtered
 
 
-class TimeFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
-    """A filter by a time. PostgreSQL refuses times with an unusual offset from UTC, so it gets the time in UTC."""
+class _TimeField(IsoDateTimeField):  # type: ignore[misc]
+    """A form field with a time, which is converted to UTC. PostgreSQL refuses times with an unusual offset from UTC."""
 
-    def filter(self, queryset: QuerySet[Any], value: datetime | None) -> QuerySet[Any]:
+    def clean(self, value: Any) -> datetime | None:
+        time: datetime | None = super().clean(value)
         try:
-            in_utc = value and value.astimezone(UTC)
+            return time and time.astimezone(UTC)
         except OverflowError as error:
-            raise ValidationError({self.field_name: [_("Enter a valid date/time.")]}) from error
-        filtered: QuerySet[Any] = super().filter(queryset, in_utc)
-        return filtered
+            raise forms.ValidationError(_("Enter a valid date/time.")) from error
+
+
+class TimeFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
+    """A filter by a time in UTC."""
+
+    field_class = _TimeField
 
 
 def _pagination_parameters(view: "GenericViewSet[Any]") -> set[str]:
