@@ -27,6 +27,7 @@ from audit.models import Event, attach_causes
 from audit.reading.search import SearchTooBroad, object_timeline
 from audit.reading.trail_reads import record_reading
 from hotelagent.admin.base import ReadOnlyModelAdmin
+from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.signals import history_requested
 from hotelagent.admin.sites import hotel_site, platform_site
@@ -52,6 +53,10 @@ class EventAdmin(SavedSearchPages, ReadOnlyModelAdmin):
     ordering = ["-id"]
     sortable_by: Sequence[str] = ()  # The search index finds events only in the order of their ids.
     paginator = InfinitePaginator  # Django's default paginator is slow, because it counts all events.
+    empty_list = EmptyList(
+        _("No events have been recorded yet."),
+        filtered_text=_("No event matches all filters. Choose a longer period, or remove a filter."),
+    )
     fields = [
         "at",
         "description_column",

@@ -81,10 +81,14 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class EmptyList:
-    """The content of a list without rows: a text that explains the next step, and links to pages."""
+    """The content of a list without rows: a text that explains the next step, and links to pages.
+
+    `filtered_text` replaces the general text of a list whose search or filters find nothing.
+    """
 
     text: str | StrPromise
     steps: tuple[NextStep, ...] = ()
+    filtered_text: str | StrPromise = ""
 
 
 class HotelChangeList(ChangeList):  # type: ignore[misc]
@@ -128,6 +132,7 @@ class HotelChangeList(ChangeList):  # type: ignore[misc]
             raise IncorrectLookupParameters(error) from error
 
     def get_results(self, request: HttpRequest) -> None:
+        self.request = request
         self.scopes: frozenset[str] = getattr(request.user, "scopes", frozenset())
         try:
             super().get_results(request)

@@ -18,7 +18,7 @@ from hotelagent.admin.lists import EmptyList, HotelChangeList, ViewFilter
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from locks.board.guest_names import Guest, guests_of
-from locks.board.next_steps import OPEN_BOARD
+from locks.board.next_steps import OPEN_BOARD, SHOW_ALL_ALLOCATIONS
 from locks.holder_names import holder_name, with_holder_names
 from locks.models import OCCUPYING, Allocation, AllocationStatus
 from locks.selectors import allocations, today
@@ -117,11 +117,12 @@ class AllocationAdmin(ReadOnlyModelAdmin):
         return ["nights", "room_id"]
 
     def get_empty_list(self, change_list: HotelChangeList) -> EmptyList:
-        text = gettext_lazy("There are no holds or stays in this view.")
-        if not Allocation.objects.exists():
-            text = gettext_lazy(
-                "There are no holds, stays or closed rooms yet. Hold or close a room on the room board."
-            )
+        if Allocation.objects.exists():
+            text = gettext_lazy("There are no holds or stays in this view.")
+            return EmptyList(text, (SHOW_ALL_ALLOCATIONS, OPEN_BOARD))
+        text = gettext_lazy(
+            "There are no holds, stays or closed rooms yet. Hold or close a room on the room board."
+        )
         return EmptyList(text, (OPEN_BOARD,))
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> Any:

@@ -11,6 +11,9 @@ ADD_ROOM = NextStep(_("Add a room"), "admin:locks_room_add", scope="rooms:write"
 IMPORT_ROOMS = NextStep(
     _("Import rooms"), "admin:reminders_roomimport_changelist", scope="rooms:write", icon="upload_file"
 )
+SHOW_ALL_ALLOCATIONS = NextStep(
+    _("Show all holds and stays"), "admin:locks_allocation_changelist", scope="locks:read", query="?view=all"
+)
 OPEN_BOARD = NextStep(
     _("Open the room board"), "admin:locks_board", scope="locks:read", icon="calendar_view_week"
 )

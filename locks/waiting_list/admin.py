@@ -12,8 +12,10 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
+from locks.board.next_steps import OPEN_BOARD
 from locks.holder_names import holder_name, with_holder_names
 from locks.waiting_list import services
 from locks.waiting_list.models import WaitingListEntry, WaitingStatus
@@ -49,6 +51,13 @@ class WaitingListEntryAdmin(HotelModelAdmin):
         "client", "joined_at", "ended_at", "id",
     ]  # fmt: skip
     fields = readonly_fields
+    empty_list = EmptyList(
+        _(
+            "No guest is on the waiting list. Booking systems add guests through the REST API when no room is free. "
+            "The room board shows the free rooms."
+        ),
+        (OPEN_BOARD,),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WaitingListEntry]:
         return with_holder_names(entries_with_position())

@@ -17,6 +17,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from hotelagent.admin.base import DeletionsAuditedByServices, HotelModelAdmin, ReadOnlyModelAdmin
+from hotelagent.admin.lists import EmptyList, NextStep
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from locks.webhooks import policy, services
@@ -31,6 +32,10 @@ STATUS_COLORS = {
     WebhookDeliveryStatus.SENT: "success",
     WebhookDeliveryStatus.FAILED: "danger",
 }
+
+SHOW_WEBHOOKS = NextStep(
+    _("Show webhooks"), "admin:locks_webhook_changelist", scope="webhooks:read", icon="webhook"
+)
 
 #: The labels contain the event type, because developers of the receiving system know events by their types.
 EVENT_CHOICES = [(event.value, format_lazy("{} ({})", event.label, event.value)) for event in WebhookEvent]
@@ -80,6 +85,12 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     list_display = ["url", "event_list", "state", "failing_since", "created_at"]
     ordering = ["-id"]
     actions = ["send_test", "rotate_secret"]
+    empty_list = EmptyList(
+        _(
+            "There are no webhooks yet. Add the URL of a system that must know immediately when a room is held, booked "
+            "or released, such as a booking engine or a channel manager."
+        )
+    )
     change_form_outer_before_template = "locks/webhook_actions.html"
 
     @display(description=_("Events"))
@@ -208,6 +219,10 @@ class WebhookDeliveryAdmin(ReadOnlyModelAdmin):
         "event", "webhook", "status", "attempts", "error_text", "created_at", "sent_at", "data", "id",
     ]  # fmt: skip
     fields = readonly_fields
+    empty_list = EmptyList(
+        _("No events have been delivered yet. Add a webhook, and send a test event to the webhook."),
+        (SHOW_WEBHOOKS,),
+    )
 
     @display(description=_("state"), label=STATUS_COLORS, ordering="status")
     def state(self, delivery: WebhookDelivery) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from hotelagent.admin.base import ChangesAuditedByServices, ReadOnlyModelAdmin
+from hotelagent.admin.lists import EmptyList, HotelChangeList
 from hotelagent.admin.sites import hotel_site
 from reminders.admin.file_import_pages import MappingForm, describe, needs
 from reminders.file_imports import problems, services
@@ -75,6 +76,12 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
 
     def has_import_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(f"reminders.change_{self.opts.model_name}"))
+
+    def get_empty_list(self, change_list: HotelChangeList) -> EmptyList:
+        text = _("There are no uploaded files.")
+        if self.has_import_permission(change_list.request):
+            text = _("There are no uploaded files. Choose a file above, and upload it to start an import.")
+        return EmptyList(text)
 
     @display(description=_("status"), label=COLOURS)
     def state(self, uploaded: FileImport) -> tuple[str, str]:

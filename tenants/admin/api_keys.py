@@ -24,6 +24,7 @@ from unfold.widgets import (
 
 from hotelagent.admin.account.reauthentication import require_confirmation
 from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.access import api_keys
@@ -79,6 +80,12 @@ class ApiKeyAdmin(HotelModelAdmin):
     ordering = ("-id",)
     actions = ("revoke",)
     fields = ("name", "scopes", "lifetime")
+    empty_list = EmptyList(
+        _(
+            "There are no API keys yet. Add a key for each system that uses the REST API, such as a booking engine, "
+            "a channel manager or a chat agent."
+        )
+    )
 
     @display(description=_("scopes"))
     def scope_list(self, key: ApiKey) -> str:
