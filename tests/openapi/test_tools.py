@@ -26,6 +26,8 @@ def test_openapi_document_is_accepted_without_a_warning(document: Path, check: C
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 def test_openapi_document_with_a_mistake_is_reported(check: Callable[[Path], str], tmp_path: Path) -> None:
     document = json.loads(tools.DOCUMENTS[0].read_text())
+    # One path is enough, because the tools need seconds for the whole document.
+    document["paths"] = {"/api/v1/rooms/": document["paths"]["/api/v1/rooms/"]}
     # Clients cannot be generated from a reference to a component that does not exist. No operation id may be missing.
     del document["components"]["schemas"]["Room"]
     del document["paths"]["/api/v1/rooms/"]["get"]["operationId"]
