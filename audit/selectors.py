@@ -1,4 +1,4 @@
-"""The query of the events since a point in time."""
+"""The query that returns the audit events since a given time."""
 
 import datetime
 

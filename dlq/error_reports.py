@@ -234,7 +234,7 @@ def _qualified_name(cls: type) -> str:
 
 def _location(stack: tracebacks.StackSummary) -> str:
     root = f"{settings.BASE_DIR}/"
-    # The location leaves out installed packages, whose folder can be inside the folder of the project.
+    # Leave out installed packages. Their folder can be inside the folder of the project.
     frames = [
         f"{frame.filename.removeprefix(root)}:{frame.name}"
         for frame in stack

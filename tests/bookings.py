@@ -23,7 +23,7 @@ Row = dict[str, str]
 HOTELS = [profile.name for profile in PROFILES.values()]
 FIRST_ARRIVAL, LAST_ARRIVAL = date(2015, 7, 1), date(2017, 8, 31)
 FILE = os.environ.get("BOOKINGS_FILE", "")
-#: Says in the output of a test which bookings it has used.
+#: The origin of the bookings, which tests print.
 SOURCE = f"bookings of {FILE}" if FILE else "generated bookings (BOOKINGS_FILE is not set)"
 _ALL_ARE_OVER = date(2100, 1, 1)
 

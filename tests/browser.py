@@ -26,8 +26,8 @@ def start_browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
         skip_or_fail_in_ci("chromium")
-    # Playwright runs an event loop in this thread. Django then refuses database access and uses another connection.
-    # The connection is closed before and after, so that no open connection is left behind.
+    # Playwright runs an event loop in this thread. Inside the loop, Django would refuse database access, and uses a
+    # separate connection. Both connections are closed, so that no connection stays open.
     connection.close()
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")

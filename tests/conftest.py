@@ -98,7 +98,7 @@ def _delete_events_of_writer_thread(
     marker = request.node.get_closest_marker("django_db")
     if _events_of_writer_thread and not (marker and marker.kwargs.get("transaction")):
         with psycopg.connect(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"]) as superuser:
-            # In this mode, PostgreSQL does not run the triggers that refuse the deletion of events.
+            # With the role `replica`, PostgreSQL does not run the triggers that refuse the deletion of events.
             superuser.execute("SET session_replication_role = replica")
             for schema, id_ in _events_of_writer_thread:
                 table = sql.Identifier(schema, "audit_event")

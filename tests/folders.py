@@ -15,7 +15,7 @@ from hotelagent.embedded import paths
 
 FOLDER = paths.HOME / "test"
 MEMORY = Path("/dev/shm")  # noqa: S108 - tempfile creates a folder in it that only this user can read
-#: Data is stored in memory if at least this many bytes are free. The tests need 150 MB, a replay needs more.
+#: Data is stored in memory if at least this many bytes are free. The tests need 150 MB, and `make replay` needs more.
 REQUIRED_MEMORY = 4 * 1024**3
 
 

@@ -70,7 +70,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         servers.start()
         os.environ.update(servers.environment(MAIN_DATABASE, 1))
         if not early_config.known_args_namespace.collectonly:
-            servers.start_template()  # in a separate process, while this process loads Django
+            servers.start_template()  # runs in a separate process while Django is loaded
     return (yield)
 
 

@@ -86,7 +86,7 @@ class EventAdmin(SavedSearchPages, ReadOnlyModelAdmin):
         response: HttpResponse = super().changelist_view(request, context)
         if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
             attach_causes(response.context_data["cl"].result_list)
-        if response.status_code == HTTPStatus.OK:  # The response to an invalid filter is a redirect.
+        if response.status_code == HTTPStatus.OK:  # An invalid filter is removed by a redirect.
             record_reading(search_of(request).names())
         return response
 

@@ -65,7 +65,7 @@ class IndexedEvent(Protocol):
 
 
 def term(name: Property, value: str = "") -> int:
-    """Return the hash of a property with this value as a signed 32-bit number, which PostgreSQL can store."""
+    """Return the index term of a property with this value: a hash as a signed 32-bit number."""
     return zlib.crc32(f"{name}:{value}".encode()) - (1 << 31)
 
 

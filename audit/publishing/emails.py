@@ -74,7 +74,7 @@ def _auditors() -> dict[Any, Auditor]:
 
 
 def _day_of(auditor: Auditor, now: datetime) -> date:
-    """Return the date at the hotel. If this process does not know the hotel's time zone, return the date in UTC."""
+    """Return the date in the hotel's time zone, or in UTC if this process does not know the time zone."""
     zone: tzinfo = UTC
     if auditor.hotel is not None:
         with suppress(zoneinfo.ZoneInfoNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""One run that publishes the newest checkpoints in the directory and at the URL.
+"""The run that publishes the newest checkpoints in AUDIT_PUBLISH_DIRECTORY and at AUDIT_PUBLISH_URL.
 
 Celery beat starts a run each minute.
 """

@@ -176,7 +176,7 @@ def _in_periods(ranges: Sequence[PeriodRange]) -> RawSQL:
     The condition is SQL, because Django needs several milliseconds to build the same condition from `Q` objects.
     """
     bounds = [first_id_of(period) for period_range in ranges for period in period_range]
-    # Only the number of placeholders varies, so the SQL contains no values.
+    # The SQL contains only placeholders. The values are passed as parameters.
     return RawSQL(" OR ".join([_IN_RANGE] * len(ranges)), bounds, output_field=BooleanField())  # noqa: S611
 
 

@@ -35,9 +35,10 @@ def restate_rows() -> None:
 
 
 def carry_rows(*, last_transaction: int, last_id: object) -> None:
-    """Record the state of the rows according to the oldest events, in the transaction that deletes these events.
+    """Record the state of the rows after the events that are about to be deleted.
 
-    The parameters name the last event that is deleted, in the order of sealing. Needs the owner of the tables.
+    The parameters identify the last of these events in the order of sealing. Call this function as the owner of the
+    tables, in the transaction that deletes the events.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -127,10 +127,10 @@ def read_unsealed(after: Key, horizon: int, limit: int) -> tuple[list[EventRow],
 
 
 def is_sealed(after: Key) -> bool:
-    """Return whether all visible events are sealed, that is, whether no event is after the place `after`.
+    """Return whether no visible event comes after `after`, the place of the last sealed event.
 
-    If the database was copied from another server, the transaction id of `after` may be in the future of this server.
-    The result is then False.
+    Return False if this server has not reached the transaction id of `after`, because the database was copied from
+    another server.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -178,7 +178,7 @@ def _row(values: tuple[Any, ...]) -> EventRow:
     return EventRow._make([*others, _decode(data), None if personal is None else _decode(personal)])
 
 
-# The transaction that delays sealing. The transaction may belong to another database of the server.
+# A query for the open transaction that delays sealing. It may belong to another database of the server.
 
 _OLDEST = """
 WITH horizon AS (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS transaction)

@@ -26,7 +26,7 @@ LARGE_TRAIL_DAYS = 31
 
 
 def verify_soon(tenants: Iterable[Tenant]) -> None:
-    """Start the first verification of these trails now. Otherwise, it would start up to a day later."""
+    """Verify these trails for the first time now, and not up to a day later."""
     for tenant in tenants:
         if tenant.id is None:
             with platform_context():

@@ -65,7 +65,7 @@ def search_limit(query: QueryDict) -> Q:
 
 
 def query_for_all(query: QueryDict) -> str:
-    """Return the query string that repeats a limited search in all failures, or "" if the search has no limit."""
+    """Return the query string that repeats the search without its limit, or "" if the search has no limit."""
     everything = query.copy()
     everything[_PARAMETER] = _ALL
     everything.pop("p", None)

@@ -32,7 +32,8 @@ MAX_SHARE = 0.01
 
 #: The upper bounds of the buckets of retry durations, in seconds.
 LATENCY_BUCKETS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 3600.0)
-#: The name of the sum of all retry durations. The count of each histogram bucket is named `latency:<bucket number>`.
+#: The name under which the sum of all retry durations is stored. The counts of the buckets are stored under names
+#: such as `latency:3`.
 LATENCY_SUM = "latency_sum"
 
 _OPEN = """

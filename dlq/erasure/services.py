@@ -175,7 +175,7 @@ def _erase_failures(ids: list[uuid.UUID]) -> tuple[int, int]:
     attempts = Attempt.objects.filter(failure_id__in=ids).exclude(error_message="").count()
     delete_personal_data_of(
         ids,
-        # The work key can be a digest of personal data, and the ordering key can contain a reservation number.
+        # Replace both keys, because they can contain a digest of personal data or a reservation number.
         work_key=Concat(Value("erased:"), Cast("id", CharField())),
         ordering_key="",
     )

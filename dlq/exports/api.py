@@ -75,9 +75,9 @@ def export_response(lines: Any, export_format: ExportFormat) -> StreamingHttpRes
 
 
 def public_criteria(criteria: dict[str, Any]) -> list[str]:
-    """Return the criteria for the audit trail.
+    """Return the criteria of an export as the audit trail records them.
 
-    A text that a person entered can be the name of a guest, so only the name of such a criterion is returned.
+    Texts that a person entered are left out, because they can contain the name of a guest.
     """
     return [
         name if name in {"text", "ordering_key"} else f"{name}={value}"

@@ -114,7 +114,7 @@ class FailureGroup(models.Model):
     regressed_at = models.DateTimeField(_("occurred again"), null=True, editable=False)
     regressed_version = models.CharField(max_length=40, blank=True, db_default="", editable=False)
 
-    #: The fingerprint of the group to which this group was joined, or null. That group contains the new errors.
+    #: The fingerprint of the group to which this group was joined, or null. New errors are added to that group.
     joined_to = FingerprintField(null=True, editable=False)
     #: The rules that assign some errors of this group to other groups (see `dlq.groups.rules`).
     #: A rule consists of conditions and of the `fingerprint` of the other group.

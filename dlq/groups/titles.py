@@ -43,7 +43,7 @@ _TASK_TITLES: dict[str, StrPromise] = {
 
 
 def declare_title(name: str, *, title: str | StrPromise, count: Counter) -> None:
-    """Declare the title of groups of failures with this name."""
+    """Declare the title that staff see for groups of failures with this name."""
     _titles[name] = Title(title, count)
 
 

@@ -101,7 +101,7 @@ def restore(failure: Failure) -> Any:
 
 
 def is_exact(failure: Failure) -> bool:
-    """Return whether the stored JSON is exactly the payload of the next attempt.
+    """Return whether the stored JSON equals the payload that the next attempt gets.
 
     A failure whose JSON differs from its payload is not retried automatically: a person must request each retry.
     """

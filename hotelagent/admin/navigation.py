@@ -153,7 +153,10 @@ def _item(first: _Link, others: list[_Link], current: str) -> dict[str, Any]:
 
 
 def _current_url(path: str, urls: list[str]) -> str:
-    """Return the longest URL that the path starts with, or an empty string. The start page has no pages below it."""
+    """Return the longest URL with which the path starts, or an empty string.
+
+    The URL of the start page is returned only for the start page itself, because every path starts with this URL.
+    """
     start_page = reverse("admin:index")
     matching = [url for url in urls if path == url or (url != start_page and path.startswith(url))]
     return max(matching, key=len, default="")

@@ -61,7 +61,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
 
         return [
             path("login/code/", public(login_steps.code_step), name="login_code"),
-            # The login page of unfold shows the link to this URL if it has this name.
+            # If a URL has the name `admin_password_reset`, unfold's login page links to this URL.
             path("password-reset/", public(password_links.request_link), name="admin_password_reset"),
             path("password-reset/sent/", public(password_links.link_sent), name="password_link_sent"),
             path("password-reset/new/", public(password_links.new_password), name="new_password"),

@@ -64,10 +64,10 @@ def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
     """Read the metrics files in the directory. Yield the name and the value of each metric. Rename damaged files."""
     for file in sorted(directory.glob("*.db")):
         try:
-            if not file.stat().st_size:  # a process is just creating the file
+            if not file.stat().st_size:  # a process has created the file, but not written it yet
                 continue
             metrics = multiprocess.MultiProcessCollector._read_metrics([str(file)])  # type: ignore[no-untyped-call] # noqa: SLF001
-        except FileNotFoundError:  # the process of the file has just ended
+        except FileNotFoundError:  # deleted, because the process that wrote the file has ended
             continue
         except Exception as error:  # noqa: BLE001 - any bytes may be in the file
             log.warning("metrics.file_damaged", file=file.name, error=type(error).__name__)

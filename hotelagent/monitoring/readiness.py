@@ -21,7 +21,7 @@ from tenants.context import platform_context
 
 OK = "ok"
 TIMEOUT_SECONDS = 2.0
-#: Number of seconds for which a successful check of the migrations is not repeated.
+#: Number of seconds after a successful check of the migrations until the next check.
 MIGRATIONS_CACHE_SECONDS = 60.0
 
 # Each check has its own thread, so a check that hangs (such as one of the database) cannot block a web server thread.

@@ -62,7 +62,7 @@ JOB_HEADERS = (
     LOCATION_OF_JOB,
     OpenApiParameter("Retry-After", int, OpenApiParameter.HEADER, response=[202]),
 )
-#: Statuses of responses that were sent before the requests of the client were counted.
+#: Statuses of responses without rate limit headers, because the request may have failed before it was counted.
 _UNCOUNTED = {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE}
 _WITH_RETRY_AFTER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 

@@ -28,7 +28,7 @@ _SUMMARIES = {
 
 #: The verb with which the operation id of each action begins. The verb of another action is the name of the action.
 _VERBS = {"retrieve": "get", "update": "replace", "partial_update": "update", "destroy": "delete"}
-#: The statuses of the responses of `EditableMixin` that contain the ETag of the resource, for each action.
+#: Maps each action of `EditableMixin` to the statuses of its responses that contain an ETag.
 _EDITABLE_STATUSES = {"retrieve": ("200",), "partial_update": ("200",), "create": ("201", "202")}
 #: Maps the first part of a path to the section of the API documentation, if the names differ.
 _TAGS = {"dlq": "failures", "locks": "holds", "resolve": "contacts"}

@@ -260,7 +260,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "hotelagent.rest.errors.exception_handler",
     "PAGE_SIZE": 50,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    # The query parameter `format` is unknown, as any other. Clients choose a media type with the header `Accept`.
+    # The query parameter `format` is not supported. Clients choose a media type with the header `Accept`.
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -18,7 +18,7 @@ LOGGING = logs.logging_config(json=False, level=base.LOG_LEVEL)
 # Static files are served from the folders of the apps, so `collectstatic` is not needed in development.
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
-# The login of the demonstration must not need a phone.
+# The demonstration accounts must be usable without an authenticator app.
 TWO_FACTOR_FOR_PLATFORM = env.bool("TWO_FACTOR_FOR_PLATFORM", default=False)
 ALLOW_PRIVATE_ADDRESSES = env.bool("ALLOW_PRIVATE_ADDRESSES", default=True)
 OUTGOING_HTTP_PORTS = env.ports("OUTGOING_HTTP_PORTS", default="any")

@@ -89,7 +89,7 @@ def publish(
 
 
 def event_fields(event: EventType) -> list[str]:
-    """Return the names of the event's fields, except for the room and the dates, in alphabetical order."""
+    """Return the sorted field names of an event type, without the fields for the room and the dates."""
     return sorted(event.all_fields - _ALLOCATION_FIELDS)
 
 

@@ -57,7 +57,7 @@ class StayChange:
     rule: StayRule = StayRule.FOLLOW
 
     def nights_of(self, stay: Allocation) -> Span | None:
-        """Return the nights that the stay gets, or None if the stay is cancelled."""
+        """Return the new nights of the stay, or None if the change cancels the stay."""
         if self.nights is None:
             return None
         check_in, check_out = self.nights

@@ -67,7 +67,7 @@ def add_rooms(new: Sequence[NewRoom]) -> list[Room]:
             with transaction.atomic():
                 created = _insert(new)
         except IntegrityError:
-            # A concurrent transaction has created some of these rooms and is committed now, so its rooms are found.
+            # A concurrent transaction has created some of these rooms. The second attempt skips the existing rooms.
             created = _insert(new)
         if created:
             types = sorted({room.room_type for room in created})

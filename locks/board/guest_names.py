@@ -15,7 +15,7 @@ class Guest:
     """The guest of a stay.
 
     `url` is the admin page of the reservation. `panel_url` is the URL of an HTML fragment with the reservation and the
-    actions of the front desk. `status` and `source` are the texts of the reservation.
+    actions of the front desk. `status` and `source` are labels of the reservation.
     """
 
     name: str

@@ -73,7 +73,7 @@ _DATA_EXAMPLE = {
     "reference": "WEB-1042",
 }
 _STAY_EXAMPLE = {**_DATA_EXAMPLE, "status": "confirmed", "expires_at": None}
-#: The values that differ from `_DATA_EXAMPLE` in the example of an event.
+#: The example data of the events for which `_DATA_EXAMPLE` is not right.
 _EXAMPLES: dict[str, dict[str, Any]] = {
     WebhookEvent.HOLD_EXPIRED: {**_DATA_EXAMPLE, "status": "expired"},
     WebhookEvent.HOLD_RELEASED: {**_DATA_EXAMPLE, "status": "released"},

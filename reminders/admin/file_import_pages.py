@@ -52,7 +52,7 @@ _IMPORT_LABELS = {
     "rooms_created": gettext_lazy("rooms created"),
     "reminders": gettext_lazy("reminders scheduled"),
 }
-#: The counts of problems, which the page lists.
+#: The names of the counts that the page shows as problems.
 _BAD = frozenset({"rejected", "incomplete", "warnings"})
 
 
@@ -91,7 +91,8 @@ class PageContent:
     more_problems: int
     deleted_on: datetime.datetime
     form: MappingForm
-    #: Whether staff choose columns and see a check before the import. Calendars and rows of clients have no columns.
+    #: Whether staff choose columns and see a check before the import. False for calendars and for rows that an API
+    #: client sent, because they have no columns.
     has_columns: bool
     profiles: Mapping[str, str] = field(default_factory=dict)
 

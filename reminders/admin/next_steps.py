@@ -1,4 +1,4 @@
-"""The links with which empty lists lead to the page that fills them."""
+"""The links that empty lists show, to pages on which staff can add the first rows."""
 
 from django.utils.translation import gettext_lazy as _
 

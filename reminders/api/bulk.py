@@ -134,7 +134,7 @@ class BulkReservationsView(IdempotentMixin, HotelAPIView):
 
 
 def _problem(error: DomainError) -> dict[str, Any]:
-    """Return the problem document of a rejected row, as a request for this row alone would return it."""
+    """Return the problem document of a rejected row. A PUT request for the row would return the same document."""
     return {
         "type": f"/problems/{error.code}",
         "title": str(error.title),

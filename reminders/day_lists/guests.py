@@ -109,7 +109,10 @@ class ListedGuest:
 
 @dataclass(frozen=True, slots=True)
 class GuestCounts:
-    """The lengths of the lists, and how many guests are expected: arrivals and departures that are not done."""
+    """The number of guests in each list of a day.
+
+    The expected arrivals and departures leave out guests who have already arrived or left.
+    """
 
     arrivals: int
     in_house: int

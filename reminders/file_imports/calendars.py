@@ -52,7 +52,7 @@ class CalendarFiles:
         )
         report = CalendarReport.of(parsed)
         if claimed.finished_rows:
-            # The worker before this one has stored the warnings of the parser.
+            # Another worker began this import, and has already stored the warnings of the parser.
             report.warnings.clear()
         for name in _COUNTS:
             setattr(report, name, claimed.counts.get(name, getattr(report, name)))

@@ -43,7 +43,7 @@ class Reservation(models.Model):
     guest_phone = models.CharField(_("phone"), max_length=20, blank=True)
     #: A BCP 47 code in lower case: "es", "pt", "pt-br". If empty, the hotel's language is used.
     language = models.CharField(_("language"), max_length=10, blank=True, validators=[validate_language])
-    #: ISO 3166 alpha-3. Empty: unknown.
+    #: An ISO 3166-1 code with three letters, or empty if the country is unknown.
     country = models.CharField(_("country"), max_length=3, blank=True)
     adults = models.PositiveSmallIntegerField(_("adults"), default=1)
     children = models.PositiveSmallIntegerField(_("children"), default=0)

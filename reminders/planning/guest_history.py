@@ -65,7 +65,7 @@ def rules_filter_guests() -> bool:
 def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list[uuid.UUID]:
     """Return the ids of the reservations, except `reservation`, that were made with these e-mail addresses.
 
-    If no rule is only for new or only for returning guests, the list is empty.
+    The list is empty if no rule depends on whether a guest is new or returning.
     """
     if not rules_filter_guests():
         return []

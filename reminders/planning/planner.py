@@ -28,7 +28,7 @@ from tenants.queue import due
 
 @dataclass(frozen=True, slots=True)
 class PlanningResult:
-    """The number of planned and cancelled reminders. `due` counts scheduled reminders that can be sent immediately."""
+    """The numbers of reminders that were scheduled, skipped or cancelled. `due` reminders can be sent immediately."""
 
     scheduled: int = 0
     skipped: int = 0

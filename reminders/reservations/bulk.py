@@ -57,7 +57,7 @@ class RowResult:
 
 
 def decode(content: bytes) -> str:
-    """Return the text of a body. A line that is not UTF-8 is rejected when it is stored, and the others are stored."""
+    """Return the text of a request body. A line that is not UTF-8 is rejected later, and other lines are stored."""
     return content.decode("utf-8-sig", "surrogateescape")
 
 

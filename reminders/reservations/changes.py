@@ -214,9 +214,9 @@ def occupied_nights(reservation: Reservation) -> tuple[date, date] | None:
 
 
 def _stay_rule(change: Change) -> StayRule:
-    """Return how the stays of a reservation follow its dates.
+    """Return how the dates of the stays change if the dates of their reservation change.
 
-    The stay of a guest who moved to another room or who arrived late begins after the arrival date, and keeps its first
+    If the guest moved to another room or arrived late, the stay begins after the arrival date, and keeps its first
     night. The nights of a no-show are not occupied again, because the hotel may have sold these nights.
     """
     if change.stored.status == ReservationStatus.NO_SHOW:

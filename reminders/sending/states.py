@@ -90,9 +90,9 @@ CLAIM_EVENTS: Final = frozenset(
 
 
 def apply_event(reminder: Reminder, event: SendingEvent, **values: Any) -> bool:
-    """Change the status of the reminder as the event requires, and set `values`. Return whether the status was changed.
+    """Store the new status of the reminder after the event, with `values`. Return whether the status was changed.
 
-    If the event comes from a worker, the worker must still have its claim. The instance is not refreshed.
+    An event from a worker changes nothing if the worker has lost its claim. `reminder` itself is not refreshed.
     """
     next_statuses = {status: after for (status, of), after in TRANSITIONS.items() if of is event}
     [next_status] = set(next_statuses.values())

@@ -1,4 +1,4 @@
-"""The table of what a hotel's managers decided about the steps of the set-up."""
+"""The decisions of a hotel's managers about the steps of the set-up."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models

@@ -1,4 +1,4 @@
-"""The admin page of the sender: who sends the hotel's e-mails, the reply address, and a test e-mail to oneself."""
+"""The admin page about the hotel's e-mails: their sender, the reply address, and a test e-mail."""
 
 from __future__ import annotations
 

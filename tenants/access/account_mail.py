@@ -133,7 +133,7 @@ def _tenant_name() -> str:
 
 
 def _url(name: str) -> str:
-    """Return the URL of a page of the current tenant's admin, with the host name that the platform itself serves."""
+    """Return the URL of an admin page of the current tenant, on the host or a subdomain of the platform."""
     tenant = current_tenant()
     if tenant.is_platform:
         return base_url(settings.PLATFORM_HOST) + reverse(f"admin:{name}", urlconf=settings.ROOT_URLCONF)

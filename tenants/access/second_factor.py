@@ -142,7 +142,7 @@ def _use_code(user: User, code: str) -> bool:
     digest = _digest(code, user)
     stored = bytes(user.recovery_codes)
     digests = [stored[i : i + _DIGEST_LENGTH] for i in range(0, len(stored), _DIGEST_LENGTH)]
-    # Compare all digests, so that the time does not depend on the position of the code.
+    # Compare all digests, so that the duration does not reveal which recovery code matches.
     matches = [hmac.compare_digest(digest, each) for each in digests]
     user.recovery_codes = b"".join(each for each, same in zip(digests, matches, strict=True) if not same)
     return any(matches)

@@ -62,7 +62,7 @@ class User(AbstractBaseUser):
     totp_secret = models.BinaryField(null=True, editable=False)
     #: The number of the time step of the last accepted code. Codes of this step and of earlier steps are refused.
     totp_last_step = models.BigIntegerField(default=0, db_default=0, editable=False)
-    #: The digests of the unused recovery codes, one after the other.
+    #: The concatenated digests of the unused recovery codes.
     recovery_codes = models.BinaryField(default=b"", db_default=b"", editable=False)
     #: The number of wrong codes since the last right code, and the time of the last wrong code.
     code_failures = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)

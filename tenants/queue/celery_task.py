@@ -166,7 +166,7 @@ class HotelTask(DjangoTask[Any, Any]):
         A task passes the key to external systems, so that these systems ignore a repeated request.
         """
         headers = self.message_headers
-        # A due item gets a new key for each message, because the item can be scheduled again for other reasons.
+        # A due item can be scheduled again for new work, so each message of the item has a separate key.
         work_id = None if DUE_HEADER in headers else headers.get(WORK_HEADER)
         return str(work_id or self.request.id)
 

@@ -29,7 +29,7 @@ TICK_SECONDS = 4.0
 #: Time limit, in seconds, for a message with items of several hotels.
 #: After the time limit, the items of each remaining hotel are sent in a separate message.
 MESSAGE_SECONDS = 60.0
-#: The Celery task that processes a message with items of several hotels.
+#: The name of the Celery task that processes a message with due items of several hotels.
 COMBINED_TASK = "tenants.tasks.handle_due"
 
 

@@ -144,7 +144,7 @@ def declares_personal_data(name: str) -> bool:
 
 
 def views(annotation: str) -> set[str]:
-    """Return the functions of the interfaces that have a parameter with this annotation."""
+    """Return the names of the functions in interfaces that have a parameter with this type annotation."""
     return {
         name
         for name, function in functions().items()

@@ -12,7 +12,7 @@ from tests.architecture.modules import imported_modules, modules
 #: A module may import modules of the same layer and of lower layers.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("hotelagent.core",),
-    # tenants, except for its interfaces
+    # the modules of the app tenants that are not interfaces
     (
         "tenants.context",
         "tenants.errors",
@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("tenants.checks", "tenants.queue"),
     ("tenants.access", "tenants.lifecycle"),
     ("tenants", "tenants.middleware", "tenants.services"),
-    # the conventions for interfaces
+    # shared code of the REST APIs and the admin sites
     ("hotelagent.rest",),
     ("hotelagent.admin",),
     (

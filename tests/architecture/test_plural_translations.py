@@ -19,7 +19,7 @@ Message = tuple[str, str, str]
 
 #: The number in a message, with the word that follows. The number is the first placeholder of each message.
 _NUMBER = re.compile(r"(%(?:\(\w+\))?[ds](?:</b>)?) (\w+)")
-#: Words that are not nouns, and therefore follow every number without "de".
+#: Words that are not nouns. Spanish inserts "de" after a million before nouns only.
 _NOT_NOUNS = {"cerrados", "más", "se"}
 
 

@@ -39,7 +39,8 @@ def spanish_catalogue() -> dict[str, list[str]]:
     translations: dict[str, list[str]] = {}
     for key, text in catalogue.items():
         message = key[0] if isinstance(key, tuple) else key
-        translations.setdefault(message.rpartition("\x04")[2], []).append(text)  # a context precedes the \x04
+        # The text before \x04 is the context of the message.
+        translations.setdefault(message.rpartition("\x04")[2], []).append(text)
     translations.pop("", None)  # the header
     return translations
 

@@ -89,7 +89,8 @@ def test_operation_killed_at_any_statement_is_committed_with_its_event_or_not_at
     with hotel_context(hotel):
         rooms, recorded = rooms_and_events()
     assert rooms == recorded
-    assert {points[-2], points[-1]} <= rooms < set(points)  # the last but one was killed after the commit
+    # The last two processes were killed after the commit.
+    assert {points[-2], points[-1]} <= rooms < set(points)
     later = list(kill_at_each_point(hotel, lambda point: add_room_and_record_later(f"L{point}")))
     assert later
     with hotel_context(hotel):

@@ -174,7 +174,7 @@ def test_role_before_and_after_a_change_is_recorded(staff: Client, hotel: Hotel,
     assert staff.post(f"/admin/tenants/user/{ana.pk}/change/", form).status_code == 302
     events = {event.event: event for event in staff_events(hotel, ana)}
     assert events["staff.role_changed"].data == {"before": "manager", "after": "auditor"}
-    assert "staff.deactivated" in events  # the form had no tick for "active"
+    assert "staff.deactivated" in events  # the checkbox "active" was not ticked
 
 
 @pytest.mark.django_db

@@ -19,7 +19,7 @@ IDS = ("dlq-claim", "dlq-claim-growth")
 
 RETRIES, JOBS = 4_000, 2_000
 ROUNDS = 3
-#: Processes and concurrency of procrastinate's workers. The faster configuration counts.
+#: Pairs of the number of procrastinate's workers and their concurrency. The fastest configuration is used.
 CONFIGURATIONS = ((8, 1), (1, 8), (2, 4))
 FEW, MANY = 1_000, 1_000_000
 CLAIMS, CLAIM_ROUNDS = 50, 20

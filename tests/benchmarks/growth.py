@@ -16,7 +16,7 @@ IDS = ("backup-growth", "migrate-check-growth")
 FEW = 20
 MANY = {"backup-growth": 2_000, "migrate-check-growth": 2_344}
 ROUNDS = 9
-#: The measured functions of `side_ours`: (id of the row, function, description, highest ratio of the times).
+#: Tuples of a result id, a function of `side_ours`, a description, and the maximum ratio of the durations.
 OPERATIONS = (
     ("backup-growth", "backup", "backup of an empty hotel", 1.3),
     ("migrate-check-growth", "migrate", "migrate with nothing to do", 3.0),

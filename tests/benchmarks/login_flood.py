@@ -23,7 +23,7 @@ from tests.benchmarks.rest import Client, site_clients
 IDS = ("login-flood",)
 
 FLOODERS = 4
-#: The attempts per second of each flooder.
+#: The number of login attempts per second of each flooding client.
 RATE = 10
 #: The duration of one measurement in seconds.
 SECONDS = 3.0

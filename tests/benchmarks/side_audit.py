@@ -116,7 +116,7 @@ def _writer(_number: int) -> Iterator[Callable[[], None]]:
 
 
 def bytes_per_event(count: int) -> float:
-    _add_to_index()  # of the events that other benchmarks recorded
+    _add_to_index()  # index the events of other benchmarks
     size, stored = _size_and_count()
     with hotel_context(_hotel()):
         for _ in range(count // EVENTS_PER_HOLD):
@@ -163,7 +163,7 @@ def fill(few: int, many: int) -> None:
 
 
 def _store_as_sealed(slug: str) -> None:
-    """Mark all events as sealed. The next run of the sealer then begins after the transaction of these events."""
+    """Mark all events as sealed, so that the next run of the sealer reads only newer events."""
     newest = Event.objects.order_by("-id")[0]
     log = logs.open_log(_hotel(slug).id)
     with platform_context():

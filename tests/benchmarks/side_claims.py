@@ -58,7 +58,7 @@ def do_nothing(_failure: Failure) -> None:
     """Do nothing. The benchmark registers this function as a retry handler whose retries always succeed."""
 
 
-# The workers import this module, so they know the handler.
+# The workers import this module, so this call registers the handler in each worker.
 register_kind(Kind(name=NAME, handler=do_nothing))
 
 

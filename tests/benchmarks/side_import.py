@@ -25,7 +25,7 @@ from tests.bookings import HOTELS, Row, booking_rows, is_valid
 SLUG = "bench-import"
 #: The imported tables, in an order that satisfies the foreign keys.
 TABLES = ("locks_room", "locks_allocation", "reminders_reservation", "reminders_reminder", "tenants_dueitem")
-#: Moves the bookings by whole weeks, so that all arrivals are in the future and both rules plan a reminder for each.
+#: Added to all dates of the bookings, so that all arrivals are in the future and each booking gets two reminders.
 _MOVED_BY = datetime.timedelta(weeks=52 * 20)
 
 

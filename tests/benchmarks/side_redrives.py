@@ -62,7 +62,7 @@ def schedule(count: int) -> float:
     Afterwards cancel the redrive and delete its due items, so that the benchmark can repeat the measurement.
     """
     with hotel_context(_hotel()):
-        # No worker runs, so the redrive must not wait for results.
+        # No worker runs, so the redrive must not wait for the results of retries.
         progress.MAX_PENDING, progress.SECONDS = 10**6, 600.0
         started = time.perf_counter()
         redrive = _start()

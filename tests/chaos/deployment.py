@@ -66,7 +66,7 @@ class Deployment:
         self.workers = [self.starter.run("worker", *pool) for pool in self.pools]
         self.beats = [self.starter.start_beat(), self.starter.start_beat()]
 
-    # Incidents. When a method returns, a replacement for what it has killed is running.
+    # Each of the following methods kills a process or server, and starts a replacement before it returns.
 
     def kill_worker(self, position: int) -> None:
         """Kill a Celery worker with all processes of its pool."""

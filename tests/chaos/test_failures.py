@@ -163,7 +163,7 @@ def schedule() -> list[tuple[int, Incident]]:
 
 
 def check_nothing_is_lost(results: Results) -> None:
-    """Check that no job is queued any more, and that each job is done or is an open failure of its own hotel."""
+    """Check that no job is queued, and that each job has been done or is an open failure of its hotel."""
     assert not [failure for failure in results.failures if failure.hotel != failure.number % HOTELS]
     assert not [failure for failure in results.failures if failure.name != name_of(failure.number // HOTELS)]
     messages = Counter(failure.number for failure in results.failures if failure.name != TASK)

@@ -81,14 +81,14 @@ def look_up(handler: type[BaseHTTPRequestHandler]) -> "subprocess.CompletedProce
         return make("vulnerabilities", f"ARGS=--vulnerability-service osv --osv-url {url}")
 
 
-def test_vulnerability_of_a_pinned_package_fails_the_target() -> None:
+def test_make_target_fails_if_a_pinned_package_has_a_vulnerability() -> None:
     done = look_up(AdvisoryHandler)
     assert done.returncode == 2
     assert re.search(r"gunicorn +\S+ +PYSEC-2026-1", done.stdout)
     assert {"django", "boto3", "pytest"} <= AdvisoryHandler.asked
 
 
-def test_packages_without_vulnerabilities_pass_the_target() -> None:
+def test_make_target_succeeds_if_no_package_has_a_vulnerability() -> None:
     done = look_up(CleanAdvisoryHandler)
     assert done.returncode == 0, done.stderr
     assert "No known vulnerabilities found" in done.stderr

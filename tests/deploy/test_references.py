@@ -121,5 +121,5 @@ def test_docker_image_contains_all_apps_of_the_project() -> None:
 def test_pgbouncer_ini_has_transaction_mode_and_works_with_pgbouncer_1_18() -> None:
     ini = (DEPLOY / "pgbouncer" / "pgbouncer.ini").read_text()
     assert re.search(r"^pool_mode = transaction$", ini, re.MULTILINE)
-    # These options are newer than 1.18, the oldest supported version.
+    # These options are newer than PgBouncer 1.18, the oldest supported version.
     assert not re.search(r"^(max_prepared_statements|track_extra_parameters)\b", ini, re.MULTILINE)

@@ -21,7 +21,7 @@ from tenants.context import platform_context
 from tenants.queue import celery_task, success
 from tenants.queue.celery_task import HotelTask
 
-# Tests wait less for messages that return to the broker.
+# Messages return to the broker after a shorter delay, so that the tests are faster.
 celery_task.REQUEUE_DELAY = 0.3
 runner.KILL_DELAY = 1.0
 

@@ -88,7 +88,7 @@ class Checkout:
     def manage(self, *arguments: str, as_nobody: bool = False) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "manage.py", *arguments]
         if as_nobody:
-            # The user may write to the copy only. The packages may be in a private folder, which it has to read.
+            # The user `nobody` may write only to the copy, but must be able to read the installed packages.
             packages = Path(sysconfig.get_path("purelib"))
             python = Path(sys.executable).resolve()
             command = processes.command(command, user=NOBODY, required_paths=[python, packages])

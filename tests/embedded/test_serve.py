@@ -99,7 +99,7 @@ def test_serve_creates_a_private_key_that_signs_the_audit_trails(serving: Servin
     key = serving.checkout.folder / ".hotelagent/audit.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert len(load_keys(key)) == 1
-    # Other commands of the checkout use this key too.
+    # The command `audit_rotate_key` uses the same key file as `serve`.
     assert serving.checkout.manage("audit_rotate_key", str(key)).returncode == 0
     assert len(load_keys(key)) == 2
 

@@ -51,7 +51,7 @@ def test_csv_export_is_compressed_while_it_is_sent(api: APIClient) -> None:
     assert gzip.decompress(compressed.getvalue()) == plain
 
 
-def test_resource_keeps_the_strong_etag_that_if_match_needs(api: APIClient) -> None:
+def test_editable_resource_is_not_compressed_and_so_keeps_its_strong_etag(api: APIClient) -> None:
     url = "/api/v1/reservations/by-external-id/R1/"
     body = {
         "arrival": "2031-07-01",

@@ -103,7 +103,7 @@ def test_repeated_request_with_an_idempotency_key_returns_the_first_response(
         assert Event.objects.filter(event="contact.added").count() == 1
 
 
-def test_contact_of_another_hotel_causes_a_conflict_without_its_name(
+def test_conflict_about_a_contact_does_not_reveal_the_hotel_that_has_the_contact(
     client: APIClient, hotel: Hotel, other_hotel: Hotel
 ) -> None:
     theirs = client.post(contacts_url(other_hotel), GUEST)

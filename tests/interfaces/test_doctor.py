@@ -28,7 +28,7 @@ from tests import servers
 
 UNUSED_PORT_URL = "redis://127.0.0.1:1/0"
 
-#: The TXT records of the DNS server of the tests, by host name.
+#: The TXT records that the DNS server of the tests returns, by host name.
 Records = dict[str, str]
 
 
@@ -102,7 +102,7 @@ def test_redis_that_does_not_respond_is_reported_without_its_password(settings: 
 
 
 @pytest.mark.django_db
-def test_beat_is_examined_by_its_lease() -> None:
+def test_beat_without_a_current_lease_is_reported() -> None:
     assert "does not run" in found("beat")[0].detail
     with platform_context():
         leases.acquire(name=beat.LEASE, holder="host:1", seconds=beat.LEASE_SECONDS)

@@ -26,7 +26,7 @@ def request_schema(host: str) -> dict[str, Any]:
 
 @functools.cache
 def schema_of(host: str) -> dict[str, Any]:
-    """Return the schema of the host. The schema is the same in each test that does not change the URLs."""
+    """Return the OpenAPI schema of the host. The schema is requested only once."""
     return request_schema(host)
 
 

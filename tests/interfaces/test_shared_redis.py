@@ -26,7 +26,7 @@ with platform_context():
 app.send_task("tenants.tasks.tick")
 app.control.broadcast("ping")
 """
-#: Reads with every client what WRITE wrote.
+#: Reads the values that WRITE has written, with each Redis client.
 READ = """
 import json
 import django; django.setup()

@@ -139,7 +139,7 @@ def test_cursor_runs_each_statement_in_the_current_tenant(connected: IsolationDa
     with hotel_context(connected.tenant(0)):
         cursor.execute("SELECT hotel FROM marker")
     with hotel_context(connected.tenant(1)):
-        # Rows that were already read remain those of the first hotel.
+        # The cursor still returns the row that was read for the first hotel.
         assert cursor.fetchone() == ("h0",)
         cursor.execute("SELECT hotel FROM marker")
     assert cursor.fetchone() == ("h1",)

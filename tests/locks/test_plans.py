@@ -24,7 +24,7 @@ def test_operations_on_holds_do_not_read_the_whole_table_of_allocations(
     with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as owner:
         owner.execute(f'ANALYZE "{in_hotel.schema}".locks_allocation')
     with transaction.atomic(), connection.cursor() as cursor:
-        # The copied database of a test has no settings of the runtime login.
+        # The test database is a copy, which does not have the settings of the runtime login.
         cursor.execute(f"SET LOCAL random_page_cost = {RUNTIME_SETTINGS['random_page_cost']}")
         # PostgreSQL decides at the sixth call whether it keeps a plan for all following calls.
         for night in range(10):

@@ -54,7 +54,9 @@ def plan(**changes: Any) -> RoomPlan:
         ({"prefix": "B", "skipped": frozenset({"B102"})}, ["B101", "B201", "B202"]),
     ],
 )
-def test_plan_numbers_its_rooms_by_the_pattern(changes: dict[str, Any], numbers: list[str]) -> None:
+def test_room_numbers_of_a_plan_follow_its_number_pattern(
+    changes: dict[str, Any], numbers: list[str]
+) -> None:
     assert [room.number for room in plan(**changes).rooms()] == numbers
 
 

@@ -96,7 +96,7 @@ def test_oldest_entries_get_the_rooms_that_other_clients_try_to_hold(
             + [process_repeatedly(entries), process_repeatedly(entries[::-1])]
             + [acquire_repeatedly(some, rooms) for _ in range(3)]
         )
-        for entry in entries:  # as the worker does afterwards
+        for entry in entries:  # a worker does this after each release
             process_entry(entry)
         statuses = dict(WaitingListEntry.objects.filter(id__in=entries).values_list("id", "status"))
         assert [statuses[entry] for entry in entries] == ["offered"] * 3 + ["waiting"] * 2, number

@@ -164,7 +164,7 @@ class Story:
         self.call("unlinkCalendar", 204, path=path)
 
     def _import(self) -> None:
-        """Send so many reservations that a worker stores them. Stop the first import, and let the second one finish."""
+        """Send two imports that are large enough for a worker. Stop the first import, and let the second finish."""
         row = '{"external_id": "PMS-%d", "arrival": "2031-09-01", "departure": "2031-09-0%d", "guest_name": "Luis Rey"}'
         rows = "\n".join(row % (number, 1 if number == 3000 else 3) for number in range(3000, 3201))
         bulk: dict[str, Any] = {"body": rows, "media_type": "application/jsonl"}

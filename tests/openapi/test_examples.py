@@ -58,7 +58,7 @@ def shape(value: Any) -> Any:
 
 
 def told_stories(hotel: Hotel, engine: APIClient, manager: Client) -> dict[str, Any]:
-    """Tell the stories of a hotel and of the platform, and return the recorded examples."""
+    """Send the example requests to a hotel and to the platform, and return the recorded examples."""
     of_hotel, of_platform = Recorder(DOCUMENTS[Host.HOTEL]), Recorder(DOCUMENTS[Host.PLATFORM])
     with serving(Receiver()) as receiver:
         of_hotel.replacements = {

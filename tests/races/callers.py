@@ -19,7 +19,7 @@ from tenants.models import Hotel
 from tests.races import original
 from tests.races.crowd import Granted, Plan
 
-#: Number of nights in the window of a round, and maximum number of nights of a request. Most requests overlap.
+#: Number of nights in which all requests of a round are, and maximum number of nights of a request.
 WINDOW = 4
 LONGEST = 3
 

@@ -380,5 +380,5 @@ def test_memory_of_a_dry_run_import_does_not_grow_with_the_number_of_rows(
 
     peak(100)
     small, large = peak(2_500), peak(7_500)
-    # A row needs 20 bytes for its stay, about 75 for the hash of its number, and reserves of sets and arrays.
+    # A row needs 20 bytes for its stay, and about 75 bytes for the hash of its number. Sets and arrays need some more.
     assert large - small < 5_000 * 150

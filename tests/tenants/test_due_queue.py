@@ -114,7 +114,7 @@ def test_dispatcher_sends_an_item_again_after_its_lease_ended(hotel: Hotel, sent
 @pytest.mark.django_db(transaction=True)
 def test_oldest_due_metric_is_the_age_of_the_oldest_due_item(hotel: Hotel, sent: Sent) -> None:
     def measure() -> float:
-        with ThreadPoolExecutor(1) as thread:  # the metrics page reads levels on a separate thread
+        with ThreadPoolExecutor(1) as thread:  # the metrics page reads gauges in a separate thread
             return thread.submit(metrics.oldest_due).result()
 
     schedule(hotel, after=datetime.timedelta(hours=1))

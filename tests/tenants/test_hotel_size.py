@@ -29,7 +29,7 @@ MAX_SIZE = 1_220_000
 #: The maximum number of room types, and of sources, of one rule.
 MAX_VALUES = 20
 HOTELS = 10
-#: A character of four bytes, which is the longest.
+#: A character of four bytes, the longest form in UTF-8.
 HOTEL_SIGN = "\U0001f3e8"
 #: The longest message that is stored with its parameters.
 LONGEST_MESSAGE = TranslatableMessage(

@@ -22,7 +22,7 @@ def add_hotels(count: int) -> None:
         )
 
 
-def test_lock_table_check_with_two_hotels_reports_nothing() -> None:
+def test_lock_table_check_with_few_hotels_reports_nothing() -> None:
     assert check_lock_table(databases=["default"]) == []
     assert check_lock_table(databases=None) == []
 

@@ -58,7 +58,7 @@ def test_migrate_killed_while_django_migrates_a_hotel_leaves_the_hotel_unchanged
     The killed command does not commit the transaction.
     """
     before = sql.dump_schema("hotel_alpha")
-    # The lock allows reading django_migrations and blocks the record of the migration.
+    # With this lock, `migrate` can read django_migrations, but waits when it inserts a row.
     lock = "LOCK TABLE hotel_alpha.django_migrations IN EXCLUSIVE MODE"
     kill_while_waiting_for_lock("migrate", "--jobs", "1", lock=lock)
     assert last_migration(schema_template.SCHEMA) == missing_migration
@@ -82,7 +82,7 @@ def test_migrate_killed_during_recorded_statements_leaves_the_hotel_unchanged(
     assert migrate_again() == ["beta", "third"]
     for schema in ("public", "hotel_beta"):
         hotels = sql.query(f"SELECT subject_id FROM {schema}.audit_event WHERE event = 'hotel.migrated'")
-        # The fixture unapplied the migration of each hotel, which is recorded too.
+        # Each hotel has two events, because the fixture has reverted the migration before.
         assert len(hotels) == 2 * len(set(hotels)) == (6 if schema == "public" else 2)
 
 

@@ -86,7 +86,7 @@ def test_migrate_by_an_owner_without_createrole_fails_before_it_changes_anything
     assert query(owner_url, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
 
 
-def test_owner_without_createrole_can_create_a_hotel_only_with_database_roles_off(
+def test_owner_without_createrole_can_create_hotels_only_if_database_roles_are_off(
     manage: Manage, owner_url: str
 ) -> None:
     check = ("check", "--database", "default")

@@ -118,7 +118,7 @@ def test_unknown_status_or_language_of_one_hotel_does_not_break_the_admin(
 
 
 @pytest.mark.parametrize("model", [Hotel, Domain])
-def test_values_of_the_routing_table_are_read_without_conversion(model: Any) -> None:
+def test_routing_models_have_no_field_that_converts_database_values(model: Any) -> None:
     assert [field.name for field in model._meta.fields if hasattr(field, "from_db_value")] == []
 
 

@@ -108,7 +108,7 @@ def parse_time(text: str) -> datetime:
 
 
 def _remember(path: Path, notes: dict[str, str], reports: list[TrailReport]) -> None:
-    """Store the newest checkpoints of the valid trails in the file. The file keeps the checkpoints of other trails."""
+    """Store the newest checkpoints of the valid trails in the file at `path`. Keep the checkpoints of other trails."""
     new = {report.origin: report.note for report in reports if report.status == Status.VALID and report.note}
     try:
         remembered.write_remembered(path, {**notes, **new})

@@ -21,7 +21,7 @@ KIND, LEASE = "com.example.booking", {"lease_seconds": 60}
 
 
 def post(path: str, body: Any, media_type: str = "application/json") -> tuple[Any, float]:
-    """Return the body of the response, and the number of seconds in its header Retry-After."""
+    """Send a POST request. Return the body of the response, and the number of seconds in its header Retry-After."""
     headers = {"Authorization": f"Bearer {os.environ['HOTELAGENT_KEY']}", "Content-Type": media_type}
     # The loop repeats the request with the same idempotency key, so the server processes the request once.
     headers["Idempotency-Key"] = str(uuid.uuid4())
@@ -57,7 +57,7 @@ def process(entry: dict[str, Any]) -> None:
         print(f"Stopped: {error.read().decode()}", flush=True)
     except Exception as error:
         result = {"error_type": type(error).__name__, "error_message": str(error)}
-        is_fixable = not isinstance(error, KeyError)  # no retry adds missing data
+        is_fixable = not isinstance(error, KeyError)  # a retry cannot add a missing key
         post(f"{path}fail/", {**token, **result, "retry": is_fixable})
 
 

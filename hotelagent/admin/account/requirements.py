@@ -26,9 +26,10 @@ def is_second_factor_required() -> bool:
 
 
 class AccountRequirementsMiddleware:
-    """Middleware that leads staff to the page where they complete their account. It follows the authentication.
+    """Middleware that redirects staff with an incomplete account to the page that completes it.
 
-    Requests to the REST API with the session of such an account are refused.
+    REST API requests with the session of an incomplete account are refused. Must be listed after
+    AuthenticationMiddleware.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

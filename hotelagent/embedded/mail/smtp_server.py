@@ -25,7 +25,7 @@ BUSY_TIMES = 2
 MAX_SIZE = 25 * 1024 * 1024
 #: Minimum number of seconds between two reports in the terminal.
 REPORT_INTERVAL = 5.0
-#: Minimum delay of a report in seconds, so that one report can count several e-mails.
+#: Minimum number of seconds between an e-mail and its report, so that one report can count several e-mails.
 REPORT_DELAY = 1.0
 
 

@@ -60,7 +60,7 @@ def examine_migrations() -> Iterator[Finding]:
     """Examine whether migrations are missing in the platform's schema or in the schemas of hotels."""
     remedy = "Run `manage.py migrate`."
     try:
-        # The logins of requests cannot read the migrations of all hotels.
+        # The runtime login cannot read the migrations of all hotels.
         with direct_connection():
             steps = [step for step in (*plan_platform(), *plan_fleet(None)) if step.plan]
     except DatabaseError as error:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 class State(StrEnum):
     OK = "ok"
-    #: The deployment works, but something will cause a problem, or could not be examined.
+    #: The deployment works, but a problem is expected, or a check could not run.
     WARNING = "warning"
     #: Part of the deployment does not work.
     PROBLEM = "problem"

@@ -26,7 +26,7 @@ _PLACEHOLDERS: dict[str, dict[str, Any]] = {
 }
 
 
-#: The alternatives with which drf-spectacular and this module describe an empty text.
+#: The two schemas with which drf-spectacular and this module describe an empty string.
 _EMPTY_TEXTS = (_PLACEHOLDERS["#/components/schemas/BlankEnum"], {"type": "string", "maxLength": 0})
 
 
@@ -42,7 +42,7 @@ class Host(StrEnum):
 
     @property
     def example_server(self) -> dict[str, Any]:
-        """The server in the OpenAPI document of the repository, which belongs to no deployment."""
+        """The example server in the OpenAPI document that the repository contains."""
         if self is Host.PLATFORM:
             return {"url": "https://hotels.example", "description": "The platform"}
         variables = {"hotel": {"default": "sunrise", "description": "The slug of the hotel."}}

@@ -10,7 +10,7 @@ from locks.board.guest_names import Guest, register_booking_page, register_guest
 from locks.models import Allocation
 from reminders.models import Reservation, ReservationStatus
 
-#: The statuses of reservations whose guest may have moved to another room.
+#: The statuses of guests who have arrived, and so may have moved to another room.
 _HAS_ARRIVED = (ReservationStatus.CHECKED_IN, ReservationStatus.CHECKED_OUT)
 
 register_booking_page("admin:reminders_reservation_add")

@@ -31,7 +31,7 @@ def require_scopes(request: HttpRequest, *scopes: str) -> None:
 
 
 def read_reservation(pk: uuid.UUID) -> Reservation:
-    """Return the reservation. Raises Http404."""
+    """Return the reservation with this primary key. Raises Http404."""
     reservation = Reservation.objects.filter(pk=pk).first()
     if reservation is None:
         raise Http404

@@ -44,7 +44,7 @@ def assign_room_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _assign(request: HttpRequest, reservation: Reservation) -> bool:
-    """Assign the chosen rooms, and check the guest in if the user pressed this button. Return whether it succeeded."""
+    """Assign the chosen rooms. Check the guest in if the user requested this. Return whether no error occurred."""
 
     def assign() -> Reservation:
         with transaction.atomic():

@@ -42,7 +42,7 @@ class _OfflineConnection(DatabaseWrapper):
 
     @cached_property
     def pg_version(self) -> int:
-        return 150_000  # the oldest version that we support
+        return 150_000  # PostgreSQL 15, the oldest supported version
 
 
 def collect_statements(loader: MigrationLoader, key: tuple[str, str]) -> list[str]:

@@ -52,7 +52,7 @@ def test_change_of_the_auditor_address_by_a_manager_is_recorded(staff: Client, h
         assert Auditor.objects.get().email == ADDRESS
 
 
-def test_auditor_sees_the_page_but_cannot_change_the_address(hotel: Hotel) -> None:
+def test_auditor_sees_the_publication_page_but_cannot_change_the_email_address(hotel: Hotel) -> None:
     client = client_with_role(Role.AUDITOR, hotel)
     assert "Newest checkpoint" in client.get(PAGE).content.decode()
     client.post(PAGE, {"email": ADDRESS, "language": "en"})
@@ -72,7 +72,7 @@ def test_page_shows_the_newest_checkpoint_and_the_result_of_its_verification(
     assert '<span class="trail-good">valid</span>' in page
 
 
-def test_failure_is_shown_to_the_hotel_and_to_the_platform_with_the_error(
+def test_publication_error_is_shown_to_the_hotel_and_to_the_platform(
     staff: Client, platform_staff: Client, hotel: Hotel, smtp: MailServer, settings: Any
 ) -> None:
     settings.AUDIT_PUBLISH_DIRECTORY = "/nonexistent/checkpoints"

@@ -230,7 +230,7 @@ def test_email_whose_acceptance_is_unknown_is_not_sent_again_on_the_same_day(
 
 @pytest.fixture
 def send_and_claim_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """Return the negative control: a function that sends the e-mail, and stores the day after that."""
+    """Return the negative control: a function that sends the e-mail before it stores that it was sent."""
     claim = emails._claim
     claims: list[Callable[[], bool]] = []
 

@@ -107,7 +107,7 @@ def test_trail_after_several_deletions_is_valid_and_new_events_are_sealed(
         record_old_events(lamp_lit, hotel.tenant, number)
     assert delete_expired_events().deleted == 1280
     seal_trail(hotel.tenant)
-    # The last tile has three events about the deletion, which are new.
+    # The deletion recorded three new events. The next tile begins with them, so this tile is kept.
     record_old_events(lamp_lit, hotel.tenant, 300)
     assert delete_expired_events().deleted == 0
     with hotel_context(hotel):
@@ -151,7 +151,7 @@ def test_tile_with_one_event_in_the_retention_period_is_kept(hotel: Hotel, lamp_
     assert count_events(hotel.tenant) == 257
 
 
-def test_period_of_the_trail_replaces_the_period_of_the_platform(
+def test_retention_period_of_a_trail_overrides_the_period_of_the_platform(
     hotel: Hotel, other_hotel: Hotel, lamp_lit: EventType, settings: Any
 ) -> None:
     for tenant in (hotel.tenant, other_hotel.tenant):

@@ -64,7 +64,7 @@ def test_row_deleted_by_raw_sql_is_recorded_with_its_old_values(in_hotel: Hotel)
     assert changed["role"] == ["front_desk", None]
 
 
-def test_bulk_update_is_recorded_with_each_row(in_hotel: Hotel) -> None:
+def test_event_of_a_bulk_update_lists_each_changed_row(in_hotel: Hotel) -> None:
     users = [add_user(f"user-{number}") for number in range(5)]
     User.objects.filter(pk__in=[user.pk for user in users]).update(role=Role.MANAGER)
     event = last_change("rows.updated")
@@ -198,9 +198,7 @@ CREATE TRIGGER control AFTER UPDATE ON {schema}.tenants_user FOR EACH STATEMENT 
 
 @pytest.mark.pooler
 @pytest.mark.django_db(transaction=True)
-def test_change_is_recorded_whichever_role_makes_it_behind_the_pooler_too(
-    hotel: Hotel, only_update: str
-) -> None:
+def test_change_by_any_role_is_recorded_with_and_without_the_pooler(hotel: Hotel, only_update: str) -> None:
     """The control is a trigger that records changes of the owner's session only. It misses the other changes."""
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")

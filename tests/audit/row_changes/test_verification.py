@@ -134,7 +134,7 @@ def test_row_changed_without_an_event_is_found_with_table_key_and_reason(rows: R
     assert (report.status, report.position) == (Status.INVALID, None), report
     assert re.search(FOUND[change], report.reason), report.reason
     assert str(rows.user.pk) in report.reason or change in {"insert", "change_rule"}
-    # The control: without the comparison of rows, the trail is valid.
+    # The control: a verification that does not compare the rows finds no problem.
     assert without_rows.status == Status.VALID
 
 
@@ -233,7 +233,7 @@ def test_restored_hotel_and_masked_copy_are_valid(rows: Rows, tmp_path: Path) ->
             assert "tenants_user was changed" in verify(hotel).reason
 
 
-def test_rows_that_were_not_recorded_are_valid_after_they_are_restated(rows: Rows) -> None:
+def test_rows_changed_without_an_event_are_valid_after_restate_rows(rows: Rows) -> None:
     with rolled_back(), hotel_context(rows.hotel):
         rows.change()
         rows.insert()
@@ -277,7 +277,7 @@ def test_rows_stay_verifiable_after_retention_deleted_their_events(rows: Rows) -
             assert str(rows.user.pk) in [difference.key for difference in all_differences()]
 
 
-def test_state_of_rows_before_retention_does_not_confirm_a_change_without_an_event(rows: Rows) -> None:
+def test_change_without_an_event_is_found_after_retention_deleted_older_events(rows: Rows) -> None:
     with rolled_back(), hotel_context(rows.hotel):
         rows.change()
         newest = last_change()

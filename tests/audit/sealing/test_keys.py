@@ -112,7 +112,7 @@ def test_trail_stays_valid_during_and_after_a_key_rotation(
     seal_trail(hotel.tenant)
 
     second = PublicKey.parse(rotate(path).split()[-1])
-    # The trail has no new events during the overlap. Its newest checkpoint has both signatures nevertheless.
+    # The trail has no new events, but the newest checkpoint gets a signature of the second key.
     assert verify_trail(hotel.tenant).status == Status.VALID
     note = verify_trail(hotel.tenant).note
     assert open_checkpoint(note, [first, second], origin=open_log(hotel.id).origin)[1] == [first, second]

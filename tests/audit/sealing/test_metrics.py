@@ -81,7 +81,7 @@ def test_metrics_show_unsealed_events_and_the_transaction_that_delays_them(
     assert after["sealed_events"] >= 2
 
 
-def test_metrics_of_sealing_are_in_the_exposition_for_prometheus(hotel: Hotel) -> None:
+def test_prometheus_metrics_include_the_number_of_unsealed_events(hotel: Hotel) -> None:
     assert b"hotelagent_audit_unsealed_events" in metrics.exposition()
 
 

@@ -42,7 +42,7 @@ SELECT (lpad(to_hex((extract(epoch FROM now() - make_interval(mins => number)) *
 FROM generate_series(1, {MANY}) AS number
 """
 _READS_EVENTS = re.compile('^SELECT.* FROM "audit_event"|audit_search_term', re.DOTALL)
-#: Each search with the same conditions as a query that does not use the search index.
+#: Pairs of a search and a filter. The filter finds the same events without the search index.
 _SEARCHES: list[tuple[EventSearch, dict[str, Any]]] = [
     (EventSearch(actor_id="user-7"), {"actor_id": "user-7", "initiator_id": None}),
     (EventSearch(actor_id="boss"), {"initiator_id": "boss"}),

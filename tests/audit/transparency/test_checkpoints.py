@@ -6,7 +6,7 @@ from audit.transparency.checkpoints import Checkpoint, open_checkpoint, parse_ch
 from audit.transparency.errors import InvalidCheckpoint, SignatureNotFound
 from audit.transparency.notes import PrivateKey
 
-# The example of the specification.
+# The example checkpoint in the specification (https://c2sp.org/tlog-checkpoint).
 TEXT = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
 CHECKPOINT = Checkpoint(
     "example.com/behind-the-sofa",

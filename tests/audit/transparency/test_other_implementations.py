@@ -194,6 +194,6 @@ def test_pymerkle_accepts_our_root_hashes_and_inclusion_proofs(
         proof.path = [log.leaves[position], *prove_inclusion(position, size, log.read)]
         proof.verify(log.leaves[position], root, index=position + 1, size=size)
 
-        # pymerkle's consistency proofs contain other subtrees than those of RFC 9162, so its own proof is checked.
+        # pymerkle's consistency proofs differ from those of RFC 9162, so pymerkle creates the proof that it verifies.
         consistency = peer.prove_consistency(position + 1, size)
         consistency.verify(log.root(position + 1), root, prior_size=position + 1, later_size=size)

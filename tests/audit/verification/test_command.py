@@ -78,7 +78,7 @@ def test_remembered_checkpoint_is_compared_and_replaced_if_the_trail_is_valid(
     with platform_context():
         Log.objects.filter(hotel_id=sealed.id).delete()
     seal_trail(sealed.tenant)
-    assert verify(hotel="alpha")[0] == 0  # the control: the new log is valid in itself
+    assert verify(hotel="alpha")[0] == 0  # the control: without the file, the new log is valid
     with hotel_context(sealed):
         record_event(lamp_lit)
     seal_trail(sealed.tenant)

@@ -243,7 +243,7 @@ def test_trail_that_was_shortened_and_sealed_again_contradicts_a_remembered_chec
     assert "history was cut" in refused.reason
 
 
-def test_changed_event_before_the_start_of_the_period_is_found_only_without_the_option_since(
+def test_changed_event_is_not_found_if_the_option_since_excludes_the_event(
     trail: Trail, lamp_lit: EventType
 ) -> None:
     with hotel_context(trail.hotel):

@@ -8,7 +8,7 @@ import environ
 SECRET_KEY = "bench"
 USE_TZ = True
 TIME_ZONE = "UTC"
-DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # the constraint compares ranges of integers
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # an exclusion constraint of this app needs integer ids
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",

@@ -112,7 +112,7 @@ def test_thousands_of_failures_with_the_same_error_send_only_one_e_mail(
 ) -> None:
     capture_failure()
     assert send() == 1
-    copy_failures(5_000)  # the minute goes on
+    copy_failures(5_000)  # in the same minute
     for _minute in range(59):
         later(minutes=1)
         assert send() == 0

@@ -111,7 +111,7 @@ def test_second_correction_keeps_the_original_payload_and_records_a_second_event
     ]
 
 
-def test_corrected_failure_counts_a_repetition_of_its_original_work_as_an_occurrence(
+def test_corrected_failure_counts_another_failure_with_its_original_payload(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = capture_failure(room="1")

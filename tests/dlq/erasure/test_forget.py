@@ -92,7 +92,7 @@ def test_erasure_makes_the_next_failure_with_the_same_ordering_key_due(in_hotel:
     assert (reload(first).status, reload(second).status) == ("discarded", "resolved")
 
 
-def test_erasure_during_an_attempt_delays_the_next_failure_until_the_lease_ends(
+def test_erasure_during_an_attempt_delays_the_next_failure_with_the_same_ordering_key(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     first = capture_failure(to=EMAIL, ordering_key="booking:7")

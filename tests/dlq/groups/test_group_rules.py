@@ -52,7 +52,7 @@ def test_failed_retry_in_a_joined_group_stays_in_the_group(in_hotel: Hotel, lamp
     assert fingerprints(dark) == [dark.fingerprint]
 
 
-def test_separated_group_gets_its_failures_and_new_errors_again(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_separate_returns_failures_and_new_errors_to_the_original_group(in_hotel: Hotel, lamp: Lamp) -> None:
     dark, away = capture("the lamp is dark"), capture("the lamp is away")
     join(fingerprint=away.fingerprint, into=dark.fingerprint)
     later = capture("the lamp is away", number=2)

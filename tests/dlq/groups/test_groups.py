@@ -1,4 +1,4 @@
-"""Tests of groups: when and in which versions their errors were seen, and when a known error occurs again."""
+"""Tests of groups of failures: the times and code versions of their errors, and errors that occur again."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

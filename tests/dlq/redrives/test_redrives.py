@@ -187,7 +187,7 @@ def test_redrive_schedules_no_more_retries_per_minute_than_its_rate(in_hotel: Ho
     assert abs((item.due_at - now()).total_seconds() - 2) < 1
     Redrive.objects.update(paced_until=F("paced_until") - datetime.timedelta(seconds=6))
     assert step(redrive).scheduled == 4
-    # A redrive that was not continued for an hour makes up for 10 seconds only.
+    # After an hour without a step, the redrive schedules only the retries of 10 seconds.
     Redrive.objects.update(paced_until=F("paced_until") - datetime.timedelta(hours=1))
     assert step(redrive).scheduled == 10
 

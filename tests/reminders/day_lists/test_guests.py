@@ -35,7 +35,7 @@ def test_guests_are_in_the_lists_that_their_dates_and_statuses_require(day: date
         book_room(f"{status}-stay", -1, 1, status=status)
     book_room("earlier", -3, -1)
     book_room("later", 1, 2)
-    # Guests for whom the front desk has something to do come first.
+    # Guests who have not checked in or out yet come first in the lists of arrivals and departures.
     assert numbers(GuestList.ARRIVALS, day) == ["arriving", "arrived"]
     assert numbers(GuestList.IN_HOUSE, day) == ["arrived", "staying", "not-checked-in", "leaving", "overdue"]
     assert numbers(GuestList.DEPARTURES, day) == ["leaving", "overdue", "left"]

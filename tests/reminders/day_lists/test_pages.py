@@ -91,7 +91,9 @@ def test_start_page_offers_the_action_that_is_next_for_each_guest(staff: Client,
     assert "ha-acts" not in text(staff, "/admin/")
 
 
-def test_housekeeping_list_shows_no_names_and_records_no_read(staff: Client, book_room: Book) -> None:
+def test_housekeeping_list_shows_no_names_and_so_records_no_read_of_personal_data(
+    staff: Client, book_room: Book
+) -> None:
     book_room("R1", 0, 2, room="101", guest_name="Ana Lima")
     page = text(staff, HOUSEKEEPING)
     assert "Arrival" in page

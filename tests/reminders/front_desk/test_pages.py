@@ -41,7 +41,7 @@ def test_new_reservation_page_shows_the_free_rooms_by_type(
     assert f'value="{rooms[0]}" checked' in later.content.decode()
 
 
-def test_other_dates_keep_the_guest_and_show_other_rooms(
+def test_search_for_other_dates_keeps_the_guest_data_and_shows_the_free_rooms(
     staff: Client, book_room: BookRoom, rooms: list[int], day: Day
 ) -> None:
     book_room("R1", 5, 6, rooms[0])

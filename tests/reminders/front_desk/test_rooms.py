@@ -101,7 +101,7 @@ def test_longer_stay_keeps_the_room_or_is_refused(book_room: BookRoom, rooms: li
     assert (reservation.departure, occupied(day)[0]) == (day(2), ("101", 0, 2, "R1"))
 
 
-def test_dates_that_make_no_sense_are_refused(book_room: BookRoom, rooms: list[int], day: Day) -> None:
+def test_impossible_new_dates_of_a_stay_are_refused(book_room: BookRoom, rooms: list[int], day: Day) -> None:
     reservation = book_room("R1", 0, 2, rooms[0])
 
     def change(arrival: int, departure: int) -> None:

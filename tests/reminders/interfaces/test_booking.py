@@ -56,7 +56,7 @@ def statuses(hotel: Hotel) -> list[str]:
         return list(Allocation.objects.order_by("id").values_list("status", flat=True))
 
 
-def test_examples_of_the_documentation_book_and_cancel_a_room(
+def test_examples_in_the_documentation_can_book_and_cancel_a_room(
     api: APIClient, hotel: Hotel, rooms: list[int]
 ) -> None:
     new_hold, booking = (

@@ -43,7 +43,7 @@ def test_guest_with_an_earlier_stay_and_the_same_address_is_a_returning_guest(
     book("R2", "2030-05-10", "2030-05-12", guest_email="ANA@example.com")
     book("R3", "2030-05-10", "2030-05-12", guest_email="eva@example.com")
     book("R4", "2030-05-20", "2030-05-22", guest_email="eva@example.com", adults=1)
-    # R5 belongs to the same visit as R4, which is later than R3. R6 belongs to the same visit as R3.
+    # R3 and R6 are one visit, because R6 begins when R3 ends. R4 and R5 are a second, later visit.
     book("R5", "2030-05-22", "2030-05-24", guest_email="eva@example.com")
     book("R6", "2030-05-12", "2030-05-14", guest_email="eva@example.com")
     book("R7", "2030-05-10", "2030-05-12", guest_email="")

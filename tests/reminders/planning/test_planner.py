@@ -94,7 +94,7 @@ def test_cancelled_reservation_has_no_scheduled_reminders(book: Book, clock: Clo
     cancel_reservation(reservation_id=reservation.id)
     assert {status for status, _at in reminders_by_key().values()} == {"cancelled"}
     assert due_times() == {}
-    book("R1", "2030-05-10", "2030-05-12")  # the PMS says that it is booked again
+    book("R1", "2030-05-10", "2030-05-12")  # the PMS sends the booking again as confirmed
     assert {status for status, _at in reminders_by_key().values()} == {"scheduled"}
 
 

@@ -70,7 +70,7 @@ CHANGES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: Template.objects.create(
             rule=Rule.objects.get(offset_days=1), language="es-419", subject="x", html="Acá", text="Acá"
         ),
-        "Estimado/a Ana Lima",  # "es" is still the template of the guest's language
+        "Estimado/a Ana Lima",  # the guest still gets the template "es"
     ),
 }
 
@@ -117,7 +117,7 @@ def test_rolled_back_change_of_mail_settings_does_not_invalidate_the_cache(
     assert mail_settings.cached() is before
 
 
-def test_stored_reservations_and_sent_messages_do_not_invalidate_the_cache(
+def test_new_reservation_and_sent_message_do_not_invalidate_the_cached_mail_settings(
     send_to: Callable[[str], EmailMessage | None], in_hotel: Hotel
 ) -> None:
     send_to("R1")

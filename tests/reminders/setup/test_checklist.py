@@ -37,7 +37,7 @@ def _add_colleague() -> None:
     User.objects.create_user(username="eva", password=None, role=Role.FRONT_DESK)
 
 
-def test_linked_calendar_proves_that_the_calendars_are_linked(staff: Client, in_hotel: Hotel) -> None:
+def test_calendar_step_is_done_as_soon_as_a_calendar_is_linked(staff: Client, in_hotel: Hotel) -> None:
     room = create_room(NewRoom(number="102", room_type="Double"))
     link_calendar(room=room.pk, name="A", url="https://example.com/a.ics", import_closures=False)
     assert read_state().done == {SetupStep.ROOMS, SetupStep.CALENDARS}

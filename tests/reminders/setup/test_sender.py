@@ -1,4 +1,4 @@
-"""Tests of the page of the sender: the reply address and the test e-mail to oneself."""
+"""Tests of the admin page on which managers set the reply address and send themselves a test e-mail."""
 
 from html import unescape
 

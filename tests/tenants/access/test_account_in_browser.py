@@ -1,4 +1,4 @@
-"""Tests of the pages of logging in and of the own account in a browser, on a desktop and on a phone."""
+"""Browser tests of the login pages and of the account pages, on a desktop and on a phone."""
 
 import base64
 from typing import TYPE_CHECKING, Any
@@ -102,7 +102,7 @@ def test_platform_staff_confirm_the_password_and_reset_a_second_factor(
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_pages_without_a_login_and_login_rules_fit_the_screen(
+def test_password_reset_pages_and_account_pages_fit_the_screen(
     screen: str, browser: "Browser", live_server: Any, hotel: Hotel, staff: Client
 ) -> None:
     if screen.endswith("es"):

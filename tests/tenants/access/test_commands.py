@@ -29,7 +29,7 @@ def test_command_resets_the_second_factor_and_records_it(hotel: Hotel) -> None:
         assert event.actor_id == "reset_second_factor"
 
 
-def test_command_without_an_account_or_a_second_factor_reports_it(hotel: Hotel) -> None:
+def test_reset_of_a_missing_second_factor_or_account_fails_with_a_message(hotel: Hotel) -> None:
     with platform_context():
         add_user("eva", role="platform")
     for arguments, message, code in (

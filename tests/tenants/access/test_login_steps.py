@@ -106,7 +106,7 @@ def test_page_for_the_code_without_a_password_leads_to_the_login(codes: list[str
     assert response.headers["Location"] == "/admin/login/"
 
 
-def test_second_step_ends_after_ten_minutes(hotel: Hotel, codes: list[str]) -> None:
+def test_code_is_refused_ten_minutes_after_the_password(hotel: Hotel, codes: list[str]) -> None:
     browser = new_browser()
     for age, target in ((590, "/admin/"), (610, "/admin/login/")):
         log_in(browser)
@@ -118,7 +118,9 @@ def test_second_step_ends_after_ten_minutes(hotel: Hotel, codes: list[str]) -> N
         assert response.headers["Location"] == target
 
 
-def test_second_step_ends_when_the_password_changes(hotel: Hotel, rosa: User, codes: list[str]) -> None:
+def test_code_is_refused_if_the_password_was_changed_meanwhile(
+    hotel: Hotel, rosa: User, codes: list[str]
+) -> None:
     browser = new_browser()
     log_in(browser)
     with hotel_context(hotel):
@@ -143,7 +145,8 @@ def test_reset_of_the_second_factor_ends_the_sessions_and_the_password_is_enough
 def test_platform_staff_must_set_up_a_second_factor_before_any_page_opens(
     operator: Client, settings: Any
 ) -> None:
-    assert operator.get("/admin/tenants/hotel/").status_code == 200  # the control: it is off in development
+    # The control: the development settings require no second factor.
+    assert operator.get("/admin/tenants/hotel/").status_code == 200
     settings.TWO_FACTOR_FOR_PLATFORM = True
     for path in ("/admin/", "/admin/tenants/hotel/", "/admin/account/", "/admin/tenants/apikey/add/"):
         assert operator.get(path).headers["Location"] == "/admin/account/two-factor/"

@@ -118,7 +118,7 @@ def test_wrong_passwords_of_a_confirmation_are_limited(hotel: Hotel, manager: Cl
     age_login(manager, hotel)
     form = {"confirm_method": "GET", "confirm_password": "wrong"}
     url = "/admin/tenants/apikey/add/"
-    # The login has used one of the attempts.
+    # The login was the first of the allowed attempts.
     statuses = [manager.post(url, form).status_code for _number in range(limits.PAIR_RATE.requests)]
     assert statuses == [200] * (limits.PAIR_RATE.requests - 1) + [429]
     assert manager.post(url, {**form, "confirm_password": PASSWORD}).status_code == 429

@@ -1,4 +1,4 @@
-"""Tests that names which differ only in case or compatibility characters name one account, and other names do not."""
+"""Tests of user names. Names that differ only in case or compatibility characters belong to one account."""
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -36,7 +36,7 @@ def test_login_accepts_other_spellings_of_the_user_name(admin: User, name: str) 
 
 
 @pytest.mark.parametrize("name", [DOTLESS, DOTTED])
-def test_login_refuses_a_name_that_equals_the_user_name_in_upper_case_only(admin: User, name: str) -> None:
+def test_login_refuses_a_different_name_with_the_same_uppercase_form(admin: User, name: str) -> None:
     assert "admin".upper() in (DOTLESS.upper(), "ADMIN")  # in upper case, the names are equal
     assert log_in(name) == 200
 

@@ -20,7 +20,7 @@ _MIDNIGHT = datetime.time()
 
 def read_rows(stream: BinaryIO | gzip.GzipFile) -> Iterator[tuple[int, list[str]]]:
     """Yield the row number and the cells of each row of the first worksheet. Raises InvalidFile."""
-    # The import of openpyxl takes a tenth of the start time of a process, and most processes never read a workbook.
+    # Import openpyxl only here, because the import is slow and most processes never read a workbook.
     import openpyxl  # noqa: PLC0415
     from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
 
