@@ -76,4 +76,6 @@ def fits_width(page: Page) -> bool:
 def screenshot(page: Page, name: str) -> None:
     """Save a screenshot in the folder that the environment variable SCREENSHOTS names, if the variable is set."""
     if folder := os.environ.get("SCREENSHOTS"):
+        # Chromium paints frames outside the visible part of the page late, so a frame could be blank in the picture.
+        page.wait_for_timeout(1000)
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)

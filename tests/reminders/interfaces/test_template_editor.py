@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from html import unescape
+from io import BytesIO
 
 import pytest
 from django.test import Client
-from playwright.sync_api import expect
+from PIL import Image
+from playwright.sync_api import Locator, expect
 
 from reminders.mail.template_validation import find_errors
 from reminders.models import Reservation, Template
@@ -121,3 +123,38 @@ def test_preview_follows_the_text_and_a_click_inserts_a_variable(
         assert page.eval_on_selector("[name=html]", selected) == "<p>{{ night }}</p>"
     template.refresh_from_db()
     assert "Welcome" not in template.subject
+
+
+def count_colours(frame: Locator) -> int:
+    """Return the number of colours in the middle of the painted frame, without its border."""
+    with Image.open(BytesIO(frame.screenshot())) as picture:
+        width, height = picture.size
+        middle = picture.convert("RGB").crop((width // 4, 20, width * 3 // 4, height - 20))
+        return len(middle.getcolors(maxcolors=width * height) or [])
+
+
+def wait_for_colours(frame: Locator, is_expected: Callable[[int], bool]) -> None:
+    """Wait until the number of colours is expected, because Chromium paints a frame later than the page."""
+    for _attempt in range(50):
+        if is_expected(count_colours(frame)):
+            return
+        frame.page.wait_for_timeout(100)
+    pytest.fail(f"The frame has {count_colours(frame)} colours.")
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(180)
+@pytest.mark.django_db(transaction=True)
+def test_preview_is_painted_on_a_phone_when_it_is_scrolled_into_view(
+    open_as_manager: OpenPage, in_hotel: Hotel
+) -> None:
+    template = Template.objects.filter(language="en")[0]
+    with open_as_manager(f"/admin/reminders/template/{template.pk}/change/", **PHONE) as page:
+        frame = page.locator("[data-show=html]")
+        page.fill("[name=html]", "<p>{{ nights }} nights and a half</p>")
+        expect(page.frame_locator("[data-show=html]").get_by_text("2 nights and a half")).to_be_visible()
+        frame.scroll_into_view_if_needed()
+        wait_for_colours(frame, lambda colours: colours > 10)
+        # The control: an empty frame has one colour.
+        frame.evaluate("frame => { frame.srcdoc = ''; }")
+        wait_for_colours(frame, lambda colours: colours == 1)
