@@ -1,4 +1,6 @@
-"""The system checks of event descriptions, and of the retention, the key and the publication of the audit trails."""
+"""The system checks of event descriptions, and of the retention period, the signing key and the publication of audit
+trails.
+"""
 
 import string
 from collections.abc import Sequence

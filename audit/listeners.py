@@ -29,7 +29,7 @@ from tenants.context import actor_context, changed_actor, current_tenant, hotel_
 from tenants.models import ApiKey, Hotel, SupportSession, User
 from tenants.services.staff import erase_staff
 
-#: The maximum number of characters that are stored of one URL argument.
+#: URL arguments with more characters than this are cut before they are stored.
 _MAX_ARGUMENT_LENGTH = 64
 #: The maximum number of URL arguments that are stored with an event.
 _MAX_ARGUMENTS = 8
@@ -105,7 +105,7 @@ def _activation_changed(*, user: User, **_: Any) -> None:
 
 @receiver(tenant_signals.staff_erased)
 def _staff_erased(*, user: User, username: str, email: str, **_: Any) -> None:
-    # Remove the auditor first. The removal records an event with the e-mail address, and the erasure erases it.
+    # Remove the auditor first. The removal records an event with the e-mail address, which the erasure then erases.
     remove_auditor(email)
     count = erase_staff_member(user_id=user.pk, username=username, email=email)
     hotel_id = current_tenant().id

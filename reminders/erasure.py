@@ -17,7 +17,8 @@ from tenants.context import current_tenant
 from tenants.models import User
 from tenants.signals import staff_erased
 
-#: Shorter numbers of reservations are not searched, because other numbers, such as prices, would be found too.
+#: Reservation numbers with fewer characters are not searched, because other numbers, such as prices, would be found
+#: too.
 _MIN_NUMBER_LENGTH = 5
 
 

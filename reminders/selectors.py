@@ -49,7 +49,7 @@ def is_suppressed(address: str) -> bool:
 
 def reservation_by_number(external_id: str) -> Reservation:
     """Return the reservation with this PMS number. Raises ReservationNotFound."""
-    external_id = single_line(external_id)  # as when it was stored
+    external_id = single_line(external_id)  # the stored form of the number
     reservation = reservations().filter(external_id=external_id).first()
     if reservation is None:
         raise ReservationNotFound(

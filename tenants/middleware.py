@@ -157,7 +157,10 @@ class ClientSessionMiddleware(SessionMiddleware):
 
 
 def _is_activity(request: HttpRequest) -> bool:
-    """Return False for requests that a page sends automatically to refresh itself. They do not extend a session."""
+    """Return False for requests that a page sends automatically to refresh itself.
+
+    Such requests do not extend the session.
+    """
     reads = request.method in {"GET", "HEAD"}
     return not (reads and request.headers.get("Sec-Fetch-Dest") == "empty")
 

@@ -179,7 +179,7 @@ declare_columns(
 declare_columns("django_migrations", kept=("app", "name"))
 omit_rows("tenants_apikey", "tenants_idempotencykey", "tenants_session")
 declare_people("tenants_user", "tenants_contactidentifier")
-# The time of the last login or use changes often, and other events record logins.
+# Times of the last login or last use are not tracked, because they change often and other events record logins.
 declare_tracked_rows(
     "tenants_user",
     kind="user",

@@ -73,7 +73,8 @@ staff_added = Signal()
 # Signal that the first manager of a hotel has accepted the invitation. `staff_added` is sent too.
 manager_invitation_accepted = Signal()
 staff_password_set = Signal()
-# Signals that the role or the activation of an account changed. `staff_role_changed` also has `before`, the old role.
+# Signals that the role of an account was changed, or that an account was activated or deactivated. `staff_role_changed`
+# also has `before`, the old role.
 staff_role_changed = Signal()
 staff_activation_changed = Signal()
 # Signal that the data of a staff account were erased, sent with `user` and the erased `username` and `email`.
@@ -87,7 +88,7 @@ second_factor_changed = Signal()
 staff_email_changed = Signal()
 # Signal that a link to set a new password was sent to the account's address.
 password_link_sent = Signal()
-# Signal that a member of staff ended `count` sessions of the own account.
+# Signal that a member of staff ended `count` of their own sessions.
 staff_sessions_ended = Signal()
 # Signals that a user entered a wrong code in the second step of a login, or failed to confirm their identity.
 login_code_failed = Signal()

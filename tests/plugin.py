@@ -15,7 +15,7 @@ SERVERS = pytest.StashKey[Servers]()
 #: The name of the test database if pytest-xdist is not used.
 MAIN_DATABASE = "test_main"
 TESTS = Path(__file__).parent
-#: Server options that make connections fast. They weaken the passwords, which protect nothing here.
+#: Server options that make logins faster. The options weaken the password hashes, which protect no data in tests.
 FAST_LOGIN_OPTIONS = ("scram_iterations=1",)
 #: First major version of PostgreSQL with these options.
 FAST_LOGIN_VERSION = 16

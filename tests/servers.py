@@ -173,7 +173,7 @@ def clone(direct_url: str) -> None:
                 database, sql.Identifier(postgres.OWNER), sql.Identifier(TEMPLATE)
             )
         )
-        # Privileges on the database are not copied.
+        # PostgreSQL does not copy the privileges on the template database to the new database.
         connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))
 
 
@@ -263,7 +263,7 @@ class PgBouncer:
 
 
 def find_pgbouncer() -> str | None:
-    # Debian installs it in a folder that is not in the PATH of ordinary users.
+    # Debian installs PgBouncer in a folder that is not in the PATH of ordinary users.
     return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 

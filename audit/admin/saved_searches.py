@@ -40,7 +40,7 @@ class SavedSearchPages:
         ]
 
     def saved_search_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the template variables for the saved searches of the current person."""
+        """Return the template variables for the saved searches of the current user."""
         query = query_of(request.GET)
         searches = [
             {"search": search, "is_current": search.query == query}

@@ -23,7 +23,7 @@ def change_auditor(*, email: str, language: str) -> None:
 
 
 def remove_auditor(email: str) -> None:
-    """Remove the address of the auditor of the current tenant if this is the address."""
+    """Remove the auditor of the current tenant if the auditor has this e-mail address."""
     auditor = Auditor.objects.read()
     if email and auditor.email.lower() == email.lower():
         change_auditor(email="", language=auditor.language)

@@ -18,7 +18,10 @@ DIRECTORY, URL, EMAIL = "directory", "url", "email"
 
 
 def find_unpublished(target: str, condition: Q | None = None) -> list[Log]:
-    """Return the open logs whose newest checkpoint is not published at the target. `condition` limits the logs."""
+    """Return the open logs whose newest checkpoint is not published at the target.
+
+    Only logs that match `condition` are returned.
+    """
     newest = StoredCheckpoint.objects.filter(log=OuterRef("pk")).order_by("-size").values("size")[:1]
     with platform_context():
         found = Log.objects.filter(condition or Q(), closed_at=None).annotate(newest=Subquery(newest))
@@ -67,7 +70,7 @@ def changed(target: str, state: dict[str, Any]) -> Func:
 def forget(target: str, condition: Q | None = None) -> None:
     """Delete the state of a target that is not used any more. Otherwise its last failure would be reported forever.
 
-    `condition` limits the logs.
+    Only the states in logs that match `condition` are deleted.
     """
     with platform_context():
         used = Log.objects.filter(condition or Q(), published__has_key=target)

@@ -22,7 +22,7 @@ from tenants.context import current_tenant
 
 #: The number of periods whose events the first query reads. Most pages need only one query.
 _FIRST_PERIODS = 8
-#: With this number, a page of 50 events needs at most two queries, even if each event is in another period.
+#: With this number, a page of 50 events needs at most two queries, even if each event is in a different period.
 _MORE_PERIODS = 48
 
 _DESCENDING = (("-id",), ("-pk",))

@@ -1,4 +1,4 @@
-"""The tracked tables of the current tenant, and the recording of their rows without a change."""
+"""The tracked tables of the current tenant, and functions that record the current state of their rows."""
 
 from django.apps import apps
 from django.db import connection

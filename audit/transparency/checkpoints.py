@@ -55,7 +55,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
 
 
 def unverified_checkpoint(note: str) -> Checkpoint:
-    """Return the checkpoint in a signed note. The signatures are not verified. Raises InvalidCheckpoint."""
+    """Parse a signed note and return its checkpoint. The signatures are not verified. Raises InvalidCheckpoint."""
     return parse_checkpoint(note.rpartition("\n\n")[0] + "\n")
 
 

@@ -111,7 +111,7 @@ def _full_tiles(
 
 
 def _with_parents(size: int, tiles: Iterable[Tile]) -> Iterator[Tile]:
-    """Yield the full tiles of the Merkle tree and their full parents, each once, and parents first."""
+    """Yield each full tile of the Merkle tree and each of its full parents once. Parents are yielded first."""
     current: dict[int, int] = {}
     for level, number in tiles:
         path = []

@@ -156,7 +156,7 @@ def _raise_difference(
 
 
 def _read_upper_tiles(log: Log) -> dict[Tile, bytes]:
-    """Return the stored tiles above level 0."""
+    """Return the stored tiles (blocks of 256 hashes) above level 0 of the Merkle tree."""
     with platform_context():
         stored = StoredTile.objects.filter(log=log, level__gt=0)
         return {Tile(tile.level, tile.number): bytes(tile.hashes) for tile in stored}

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 #: The shortest time between two e-mails, or between two attempts to send an e-mail.
 MIN_PAUSE = datetime.timedelta(minutes=10)
-#: The shortest time between two e-mails if no new error occurred.
+#: The minimum time between two e-mails if no new error occurs.
 PAUSE = datetime.timedelta(hours=1)
 #: A problem that lasts is reported again after this time.
 REMIND_AFTER = datetime.timedelta(days=1)

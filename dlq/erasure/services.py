@@ -163,7 +163,7 @@ def _erase(digests: set[bytes], *, seconds: float | None = None) -> ErasureResul
 def _erase_failures(ids: list[uuid.UUID]) -> tuple[int, int]:
     """Erase the guest's data from failures and their attempts, and discard the open failures.
 
-    Return how many failures were discarded, and from how many attempts an error message was deleted.
+    Return the number of discarded failures, and the number of attempts whose error message was deleted.
     """
     # Transactions that close failures lock the ordering keys of the failures first.
     keys = sorted(set(Failure.objects.filter(id__in=ids).values_list("ordering_key", flat=True)) - {""})

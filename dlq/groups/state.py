@@ -36,7 +36,7 @@ def acknowledge(*, fingerprint: str) -> None:
 
 
 def reopen(*, fingerprint: str) -> None:
-    """Undo `acknowledge`. Raises FailureGroupNotFound."""
+    """Undo `acknowledge`, so that alerts report the group again. Raises FailureGroupNotFound."""
     with _locked(fingerprint) as group:
         if group.acknowledged_at is not None:
             group.acknowledged_at = None

@@ -28,8 +28,8 @@ from tenants.context import current_tenant
 PLACEHOLDER = "[secret]"
 _KEY_PURPOSE = b"dlq secret fields"
 _DIGEST_PURPOSE = b"dlq work key"
-#: Personal and secret values with fewer characters than this are not removed from error texts.
-#: A value with fewer characters than this could be part of many words.
+#: Personal and secret values with fewer characters than this are not removed from error texts, because short values
+#: could be part of many words.
 _MIN_HIDDEN_LENGTH = 4
 
 

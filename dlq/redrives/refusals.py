@@ -57,8 +57,8 @@ def refusal(traits: Traits, redrive: Redrive) -> RedriveResult | None:
 
 def _doubt(traits: Traits) -> RedriveResult | None:
     """Return why a person must confirm the retry of a failure in doubt, or None if no confirmation is needed."""
-    # For a failure of another system, each claim says whether the work is idempotent. The kind of failure does not.
-    # A person must confirm the retry if a failure of another system is in doubt (perhaps the work was done).
+    # For a failure of another system, the client that claims the failure says whether the work is idempotent. If such a
+    # failure is in doubt (the work may have been done), a person must confirm the retry.
     is_idempotent = find_kind(traits.name).is_idempotent and not is_external(traits.name)
     if traits.status == FailureStatus.IN_DOUBT and not is_idempotent:
         return RedriveResult.IN_DOUBT

@@ -73,7 +73,9 @@ def retry_all(
 
 
 def _process(failure: Failure, *, now: datetime, paused: Pauses, number: int | None) -> None:
-    """Retry the failure, record that its attempt was lost, or postpone the retry while retries are paused.
+    """Start the retry of the failure if it is due and its retries are not paused.
+
+    If the lease of an interrupted attempt has expired, record that the attempt was lost.
 
     `now` is the time at which the failure was read. Another process may have changed the failure after this time.
     """

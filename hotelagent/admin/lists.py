@@ -114,7 +114,7 @@ class HotelChangeList(ChangeList):  # type: ignore[misc]
 
     @property
     def empty_list(self) -> EmptyList | None:
-        """What the list says while it has no rows."""
+        """The text that the page shows if the list has no rows."""
         empty_list: EmptyList | None = self.model_admin.get_empty_list(self)
         return empty_list
 

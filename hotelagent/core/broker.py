@@ -78,7 +78,7 @@ class Channel(redis.Channel):
         return parameters
 
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
-        """Start a consumer. With `no_ack=True`, a delivered message is not kept until it is acknowledged."""
+        """Start a consumer. With `no_ack=True`, delivered messages are not stored as unacknowledged."""
         if no_ack:
             self._queues_without_acknowledgement.add(queue)
         else:

@@ -34,7 +34,7 @@ def ascii_address(address: str) -> str:
 
 
 def sender(name: str) -> str:
-    """Return the value of a From header: the name, and the sender address of the platform."""
+    """Return the platform's sender address with this display name, for the From header of an e-mail."""
     _name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
     return formataddr((single_line(name), encode_address(address)))
 

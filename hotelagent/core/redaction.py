@@ -107,7 +107,8 @@ def redact_text(text: str) -> str:
     Texts of more than MAX_LENGTH characters are cut.
     """
     if len(text) > MAX_LENGTH:
-        # Remove the last word of the shortened text, because the patterns do not recognize half of a secret.
+        # Remove the last word of the shortened text. It may be a part of a secret, which the patterns would not
+        # recognize.
         text = text[:MAX_LENGTH].rpartition(" ")[0] + " […]"
     # Use casefold(), because a pattern that ignores case also matches letters such as the long s.
     # casefold() converts these letters, but lower() does not.

@@ -34,7 +34,10 @@ _migrations_checked_at = float("-inf")
 
 
 def check_parts() -> dict[str, str]:
-    """Return the state of each part: `ok`, or the problem. The texts contain no host names, user names or keys."""
+    """Return the state of each part of the deployment: `ok`, or the problem.
+
+    The texts contain no host names, user names or keys.
+    """
     checks: dict[str, Callable[[], str]] = {
         "database": _check_database,
         "migrations": _check_migrations,

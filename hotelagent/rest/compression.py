@@ -11,7 +11,8 @@ from rest_framework.permissions import SAFE_METHODS
 
 #: The paths whose responses may be compressed.
 _PATHS = ("/api/v", "/api/schema/")
-#: Matches a header such as `gzip;q=0`. Django understands it as a header that accepts gzip.
+#: Matches an Accept-Encoding header such as `gzip;q=0`, which refuses gzip. Django's middleware would send gzip
+#: nevertheless.
 _REFUSES_GZIP = re.compile(r"\bgzip\s*;\s*q=0(\.0*)?\s*(,|\Z)", re.IGNORECASE)
 
 

@@ -219,7 +219,8 @@ TIME_ZONE = "UTC"
 use_pinned_time_zones()
 USE_TZ = True
 
-# The private keys that sign the audit trail: in the variable, or in a file. Without a key, nothing is sealed.
+# The private keys that sign the audit trail. They are in an environment variable or in a file. Without a key, no events
+# are sealed.
 AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", default="")
 AUDIT_SIGNING_KEY_FILE = env.str("AUDIT_SIGNING_KEY_FILE", default="")
 

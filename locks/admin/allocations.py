@@ -43,7 +43,7 @@ _STATES = {
 
 
 class PeriodView(ViewFilter):
-    """The views of the list. The list opens with the rooms that are occupied today or on coming nights."""
+    """The views of the list. The first view shows the allocations that occupy a room today or on coming nights."""
 
     title = gettext_lazy("period")
     views = (

@@ -46,7 +46,7 @@ class Occupancy:
         return None
 
     def free_spans(self, room: int, span: Span) -> list[Span]:
-        """Return the parts of the span on which the room is free."""
+        """Return the parts of the span (a range of nights) in which the room is free."""
         occupied = self._occupied.get(room, 0)
         spans: list[Span] = []
         check_in, check_out = span

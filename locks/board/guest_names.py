@@ -32,7 +32,7 @@ class Guest:
 GuestSource = Callable[[Collection[UUID]], Mapping[UUID, Guest]]
 
 _sources: list[GuestSource] = []
-#: The URL names of the pages for new reservations. There is at most one.
+#: The URL name of the page for new reservations. The list is empty if no app has registered this page.
 _booking_pages: list[str] = []
 
 

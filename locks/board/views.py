@@ -20,7 +20,7 @@ from tenants.signals import personal_data_read
 
 #: Choices for the number of nights that the board shows. The first choice is the default.
 NIGHTS_CHOICES = (30, 14, 60)
-#: The links of the board of a hotel without rooms.
+#: The links that the room board shows if the hotel has no rooms.
 _FIRST_STEPS = (GENERATE_ROOMS, IMPORT_ROOMS, ADD_ROOM)
 
 

@@ -46,7 +46,7 @@ def process_entry(entry_id: UUID) -> None:
 
 
 def offer_rooms(*, rooms: Sequence[int], nights: Nights) -> None:
-    """Offer the rooms to the waiting list entries that they suit and whose nights overlap with the given nights."""
+    """Offer the rooms to suitable waiting list entries whose nights overlap with the given nights."""
     with transaction.atomic():
         for room in sorted(rooms):
             _offer_room(room, check_in=nights.check_in, check_out=nights.check_out)

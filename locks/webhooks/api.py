@@ -203,6 +203,6 @@ class RotateSecretView(IdempotentMixin, HotelAPIView):
 
 def _response_with_secret(webhook: Webhook, secret: str, *, status_code: int) -> Response:
     body: Any = WebhookSerializer(webhook).data
-    # The version is that of the webhook without its secret, as in the responses that do not contain the secret.
+    # The ETag is computed without the secret, so it equals the ETag of responses that do not contain the secret.
     headers = {"ETag": f'"{version_of(body)}"'}
     return Response({**body, "secret": secret}, status=status_code, headers=headers)

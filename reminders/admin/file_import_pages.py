@@ -59,7 +59,7 @@ _BAD = frozenset({"rejected", "incomplete", "warnings"})
 @dataclass(frozen=True, slots=True)
 class Step:
     label: str | Promise
-    #: `done`, `current` or `later`.
+    #: The state of the step: `done`, `current` or `later`.
     state: str
 
 

@@ -1,4 +1,7 @@
-"""The admin pages "Import reservations" and "Import rooms": upload, columns, check, import, report."""
+"""The admin pages "Import reservations" and "Import rooms".
+
+Staff upload a file, choose its columns, check it, import it and see the report.
+"""
 
 from __future__ import annotations
 

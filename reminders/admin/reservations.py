@@ -38,7 +38,7 @@ COLOURS = {
 }
 #: The fields that the front desk may edit. All other fields come from the property management system.
 _GUEST_FIELDS = ("guest_name", "guest_email", "guest_phone", "language")
-#: The reservations that the front desk does not expect to arrive.
+#: The statuses of reservations whose guests will not arrive.
 _NOT_EXPECTED = (ReservationStatus.CANCELLED, ReservationStatus.NO_SHOW)
 
 

@@ -56,7 +56,7 @@ def _requested_day(request: HttpRequest) -> date:
     form = DayForm(request.GET)
     form.is_valid()
     day: date | None = form.cleaned_data.get("day")
-    # The days before and after the requested day must exist, too.
+    # The page has links to the previous day and the next day, so both must be valid dates.
     if day is None or not date.min < day < date.max:
         return selectors.today()
     return day

@@ -1,4 +1,7 @@
-"""The import of reservations that an API client sent as JSON Lines with more rows than a request stores."""
+"""The import of reservations that an API client sent as JSON Lines.
+
+A worker imports them, because the request had too many rows to store them before the response.
+"""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def check_arrival(stored: Reservation) -> list[Allocation]:
 def _previous_guest(stored: Reservation, rooms: list[Allocation]) -> str | None:
     """Return the number of another reservation whose guest is still in one of the rooms, or None.
 
-    Stays that ended more than a week ago are ignored: the front desk forgot to record their check-out.
+    Stays that ended more than a week ago are ignored, because the front desk probably forgot to record the check-out.
     """
     recent = Allocation.objects.filter(
         nights__overlap=DateRange(today() - _FORGOTTEN_AFTER, today() + _ONE_DAY),

@@ -17,7 +17,10 @@ MAX_PER_DAY = 999
 
 
 def free_numbers(today: date) -> Iterator[str]:
-    """Yield the numbers of the day after the last used number. Another transaction may use them first."""
+    """Yield the reservation numbers of this day that come after the last used number.
+
+    Concurrent transactions may get the same numbers.
+    """
     numbers = [f"{PREFIX}{today:%y%m%d}-{count}" for count in range(1, MAX_PER_DAY + 1)]
     used = set(Reservation.objects.filter(external_id__in=numbers).values_list("external_id", flat=True))
     last = max((index for index, number in enumerate(numbers) if number in used), default=-1)

@@ -49,7 +49,8 @@ def send_window(
 def expected_statuses(rule: Rule) -> set[ReservationStatus]:
     """Return the statuses in which a reservation gets the reminders of the rule.
 
-    A guest in house gets no reminders from before the arrival day, but those of the arrival day and of the departure.
+    A guest in house gets the reminders of the arrival day and of the departure, but no reminders from before the
+    arrival day.
     """
     if rule.anchor == RuleAnchor.DEPARTURE:
         return {ReservationStatus.BOOKED, ReservationStatus.CHECKED_IN, ReservationStatus.CHECKED_OUT}

@@ -20,7 +20,7 @@ _TEMPORARY_AMAZON_ERRORS = frozenset(
 #: The names of exception classes are compared, so that no HTTP client has to be imported.
 _NOT_SENT_ERRORS = frozenset(
     {
-        # requests, and urllib3 below it
+        # the library requests, and urllib3, which requests uses
         "ConnectTimeout",
         "ConnectTimeoutError",
         "NameResolutionError",

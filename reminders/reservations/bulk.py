@@ -148,7 +148,7 @@ def _fields(line: str) -> dict[str, Any]:
             errors[name] = [message]
     if errors:
         raise InvalidReservation(_("See `errors`."), errors=errors)
-    # This is the form in which the number is stored, so that two forms of one number count as equal.
+    # Convert the number to its stored form, so that different spellings of one number are equal.
     return content | {"external_id": single_line(content["external_id"])}
 
 
@@ -168,7 +168,7 @@ def _invalid(name: str, message: str) -> InvalidReservation:
 
 
 def _number_in(line: str) -> str:
-    """Return the number of a rejected line, or an empty text if the line has none that can be read."""
+    """Return the reservation number in a rejected line, or an empty text if the line contains no readable number."""
     try:
         content = decode_json(line.encode())
     except (ParseError, UnicodeEncodeError):

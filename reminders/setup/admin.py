@@ -30,7 +30,10 @@ _STEP_OPERATIONS = {
 
 @admin.register(SetupProgress, site=hotel_site)
 class SetupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
-    """The page of the checklist. The start page shows the same checklist until it is complete or hidden."""
+    """The admin page with the checklist of the set-up.
+
+    The start page shows the same checklist until it is complete or hidden.
+    """
 
     icon = "checklist"
     menu_group = Group.SETUP

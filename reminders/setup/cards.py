@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 STYLESHEET = "reminders/setup.css"
-#: The scope of the managers, who see the checklist.
+#: The scope that is required to see the checklist. Managers have this scope.
 SCOPE = "reminders:manage"
 CONFIRM, SKIP, RESUME, HIDE, SHOW = "confirm", "skip", "resume", "hide", "show"
 
@@ -35,7 +35,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class StepText:
-    """What the checklist says about a step, and the links to the pages on which the step is done."""
+    """The texts about a step in the checklist, and the links to the pages on which users complete the step."""
 
     title: str | StrPromise
     text: str | StrPromise

@@ -47,7 +47,8 @@ log = structlog.get_logger(__name__)
 INVITATION_DUE = "invitation"
 #: The period after the sending of the e-mail during which the link is valid.
 LIFETIME = datetime.timedelta(days=7)
-#: The period after the end of an unused invitation after which its row, with the e-mail address, is deleted.
+#: The row of an unused invitation is deleted this long after the invitation has expired, because the row contains an
+#: e-mail address.
 KEPT_AFTER_EXPIRY = datetime.timedelta(days=30)
 
 

@@ -33,7 +33,7 @@ RECOVERY_CODES = 10
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _CODE_LENGTH, _GROUP_LENGTH = 12, 4
 _DIGEST_LENGTH = 16
-#: The number of wrong codes after which the next code must wait, and the longest waiting time in seconds.
+#: After `FREE_FAILURES` wrong codes, the user must wait before each further code, at most `MAX_WAIT_SECONDS`.
 FREE_FAILURES, MAX_WAIT_SECONDS = 3, 900
 
 

@@ -168,7 +168,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
             return HttpResponseRedirect(reverse("admin:account"))
         if page := require_confirmation(request, self.admin_site):
             return page
-        if not user.has_second_factor:  # another administrator may have reset it in the meantime
+        if not user.has_second_factor:  # perhaps reset by another administrator
             return HttpResponseRedirect(reverse("admin:tenants_user_change", args=[user.pk]))
         if request.method == "POST":
             reset_second_factor(username=user.username)
@@ -196,7 +196,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
         return super().changeform_view(request, object_id, *args, **kwargs)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        """Ask for the own password before the password of another account is set."""
+        """Require users to enter their own password again before they set the password of another account."""
         if id == str(request.user.pk):
             return HttpResponseRedirect(reverse("admin:password_change"))
         if self.has_change_permission(request) and (page := require_confirmation(request, self.admin_site)):

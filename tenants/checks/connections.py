@@ -28,7 +28,9 @@ RUNTIME = "DATABASE_URL"
 
 
 def _databases() -> list[tuple[str, dict[str, Any]]]:
-    """Return the settings of both connections, each with the name of its environment variable."""
+    """Return the settings of the runtime connection and of the direct connection, each with the name of its environment
+    variable.
+    """
     return [(RUNTIME, settings.DATABASES[DEFAULT_DB_ALIAS]), (DIRECT, settings.DATABASE_DIRECT)]
 
 

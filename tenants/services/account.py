@@ -129,7 +129,7 @@ def find_by_password_link(*, user_id: UUID, token: str) -> User | None:
 
 @unaudited("The caller records the change of the credentials that ends the sessions.")
 def delete_sessions(user: User) -> None:
-    """Delete all sessions of an account whose credentials have changed. Their hash is not valid any more."""
+    """Delete all sessions of an account whose credentials have changed, because these sessions are no longer valid."""
     Session.objects.filter(user_id=user.pk).delete()
 
 

@@ -31,7 +31,7 @@ class Function:
     node: ast.FunctionDef
     references: set[str] = field(default_factory=set)
     writes: bool = False
-    #: The text of the SQL statements that the body contains or names.
+    #: The text of the SQL statements in the function's body, or in constants and files that the body names.
     sql: str = ""
 
 

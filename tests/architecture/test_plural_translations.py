@@ -17,7 +17,7 @@ from tests.architecture.modules import PACKAGES, ROOT
 #: The context of a message, which may be empty, and its singular and plural in English.
 Message = tuple[str, str, str]
 
-#: The number in a message, with the word that follows. The number is the first placeholder of each message.
+#: Matches the number in a message and the word that follows. The number is the first placeholder of each message.
 _NUMBER = re.compile(r"(%(?:\(\w+\))?[ds](?:</b>)?) (\w+)")
 #: Words that are not nouns. Spanish inserts "de" after a million before nouns only.
 _NOT_NOUNS = {"cerrados", "más", "se"}

@@ -32,7 +32,7 @@ _MAKE_TARGET = re.compile(r"`make ([a-z-]+)\b")
 
 #: Files of other projects, and files inside a backup archive.
 OTHER_FILES = frozenset({"Alpine.js", "Node.js", "schema/after.sql", "schema/before.sql"})
-#: Names of the operating system and of other projects.
+#: Uppercase names that are defined by the operating system or by other projects.
 OTHER_CONSTANTS = frozenset({"TENANT_LIMIT_SET_CALLS", "TIME_WAIT"})
 #: A Django permission, or the id of a system check.
 _PERMISSION_OR_CHECK = re.compile(r"\w+\.(?:(?:add|change|delete|view)_\w+|[EW]\d{3})")
@@ -248,7 +248,7 @@ def test_every_setting_that_the_project_defines_is_used_in_code() -> None:
     assert sorted(unread) == []
 
 
-def test_headings_of_a_document_differ() -> None:
+def test_each_heading_of_a_document_is_unique() -> None:
     """A repeated heading shows that a part of the document is in the document twice."""
     repeated = {
         (str(path.relative_to(ROOT)), heading)

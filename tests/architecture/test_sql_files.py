@@ -62,7 +62,7 @@ USE_TABLES = {"audit_check_deletion", "audit_track_rows"}
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
 def test_sql_file_of_a_database_function_has_no_forbidden_construct(file: Path) -> None:
-    # The triggers of `tenants` are on tables of the platform, which are not distributed.
+    # The triggers of the app `tenants` belong to tables of the platform and not of hotels.
     is_hotel_trigger = file.parts[-3] != "tenants" and file.stem not in USE_TABLES
     assert forbidden_forms(file.read_text(), is_hotel_trigger=is_hotel_trigger) == set()
 

@@ -47,8 +47,7 @@ class Killer:
 
 
 def kill_at_each_point(hotel: Hotel, act: Callable[[str], object]) -> Iterator[str]:
-    """Run `act` in one process for each point at which the process is killed, with the point as argument. Yield the
-    points.
+    """Call `act(point)` in a new process for each point at which the process is killed. Yield each point.
 
     The process of the last point is not killed.
     """

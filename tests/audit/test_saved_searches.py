@@ -93,7 +93,7 @@ def test_saving_or_deleting_a_search_requires_post_and_permission_to_read_the_tr
         assert not SavedSearch.objects.exists()
 
 
-def test_only_filters_of_the_list_are_saved(staff: Client, hotel: Hotel) -> None:
+def test_saved_search_contains_only_filters_of_the_event_list(staff: Client, hotel: Hotel) -> None:
     staff.post(
         SAVE, {"name": "Red lamps", "query": f"p=3&next=//evil.example&{QUERY}&o=1&at_from_0=2030-05-01"}
     )

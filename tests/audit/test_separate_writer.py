@@ -34,7 +34,7 @@ def make_unavailable(monkeypatch: pytest.MonkeyPatch, *, attempts: int) -> None:
 
 
 def raise_first(monkeypatch: pytest.MonkeyPatch, errors: list[BaseException]) -> None:
-    """Let each of the first attempts to store an event raise one of the errors."""
+    """Make the first attempts to store an event fail. Each of these attempts raises one of the errors."""
     save = Event.save
 
     def fail_or_save(event: Event, **options: Any) -> None:

@@ -18,7 +18,7 @@ IDS = ("dlq-flood",)
 
 PROCESSES = 4
 FAILURES = 100_000
-#: Highest duration of a page during the flood, in seconds.
+#: Maximum response time of a page during the flood, in seconds.
 MAX_PAGE_SECONDS = 2.0
 #: Seconds between the requests of a person who looks at the pages during the flood.
 PAUSE = 1.0

@@ -233,7 +233,7 @@ def _rates(
         _rate(pool, callers, 1, "bench-few"),
         [
             ("the Django ORM with django-auditlog", _rate(pool, django_callers, 1), 3),
-            # 0.9 x the ratio (0.387) of the functions that these ones replaced
+            # 90% of 0.387, the ratio of the previous database functions
             ("bare INSERT + DELETE", bare, 0.35),
         ],
     )

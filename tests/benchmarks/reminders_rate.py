@@ -21,7 +21,7 @@ from tests.servers import Servers
 
 IDS = ("send-rate", "send-pipelining")
 
-#: Messages that the peer sends per round, and reminders of one hotel per round.
+#: The number of messages that the peer sends in one round. hotelagent sends the same number for a single hotel.
 MESSAGES = 2_000
 #: Each tuple contains the number of hotels, the number of due reminders per hotel, and the required ratio of the rates.
 #: The ratio is the rate of hotelagent divided by the rate of the peer.

@@ -112,7 +112,7 @@ def messages(slug: str, rooms_at_once: int) -> float:
     return float(sum("F" in fields[:2] for fields in lines))
 
 
-# The algorithm of the replaced system
+# The locking algorithm of the original system, which hotelagent replaces
 
 
 def original_fill(keys: int) -> None:

@@ -38,7 +38,7 @@ IS_LONG = WORKS > 1000
 HOTELS = 5
 #: The number of processes of a prefork worker. The other workers have one process.
 CONCURRENCY = 3
-#: Seconds without a run of any job after which the test fails.
+#: The test fails if no job runs for this number of seconds.
 TIMEOUT = 90.0
 
 Incident = tuple[str, Callable[["FailureDeployment"], None]]

@@ -81,7 +81,10 @@ class Deployment:
         return [str(Path(sys.executable).with_name(program)), *arguments]
 
     def run(self, command: str, *, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command that begins with `python`, and return its output. The command must end with this exit code."""
+        """Run a command that begins with `python`, and return its output.
+
+        Fail if the command ends with another exit code.
+        """
         _python, *arguments = command.split()
         done = run_python(*arguments, environment=self.environment, folder=self.folder)
         assert done.returncode == exit_code, f"{command}\n{done.stdout}\n{done.stderr}"

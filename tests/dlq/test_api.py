@@ -34,7 +34,7 @@ def test_failure_reported_by_another_system_is_stored_as_permanent(api: APIClien
     body = response.json()
     assert body["payload"] == REPORT["payload"]
     assert "ana@" not in body["error_message"]
-    assert body["status"] == "scheduled"  # the API key of the test can claim it
+    assert body["status"] == "scheduled"  # this API key can claim the failure
     assert (body["source"], body["name"]) == ("tests", "external:tests:gateway.booking")
     assert [attempt["number"] for attempt in body["attempts"]] == [0]
     with hotel_context(hotel):
@@ -44,7 +44,7 @@ def test_failure_reported_by_another_system_is_stored_as_permanent(api: APIClien
 @pytest.mark.parametrize(
     "path", ["", "entries/B-1/", "entries/B-1/retry/", "01a203e7-7538-7000-b926-fbd8a9dddc9d/"]
 )
-def test_wrong_url_of_a_failure_is_not_found(api: APIClient, path: str) -> None:
+def test_wrong_failure_url_returns_404(api: APIClient, path: str) -> None:
     for response in (api.get(f"/api/v1/dlq/{path}"), api.post(f"/api/v1/dlq/{path}", REPORT)):
         assert (response.status_code, response.json()["type"]) == (404, "/problems/not-found")
 

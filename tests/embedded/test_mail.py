@@ -112,7 +112,7 @@ def test_received_emails_are_kept_after_a_restart(tmp_path: Path) -> None:
         process.wait()
 
 
-def test_email_to_refused_example_com_is_always_refused(mailer: Mailer) -> None:
+def test_email_to_an_address_at_refused_example_com_is_always_refused(mailer: Mailer) -> None:
     for _ in range(3):
         with pytest.raises(smtplib.SMTPRecipientsRefused) as refusal:
             mailer.send("guest@refused.example.com")

@@ -28,7 +28,7 @@ from tests.embedded.checkout import Checkout, Serving, wait_until_nothing_runs
 pytestmark = pytest.mark.timeout(400)
 
 RUNNING = "hotelagent is running"
-#: Seconds. Other tests run at the same time, so a restart takes long.
+#: Timeout of a restart in seconds. Restarts are slow while other tests run at the same time.
 RESTART_TIMEOUT = 90.0
 
 

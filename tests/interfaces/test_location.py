@@ -38,7 +38,7 @@ def room(api: APIClient) -> int:
         ("dlq/redrives/", {"action": "retry", "selection": {"name": "booking.created"}, "dry_run": False}),
     ],
 )
-def test_created_resource_is_found_at_the_location_of_the_response(
+def test_created_resource_is_found_at_the_url_in_the_location_header(
     api: APIClient, room: int, path: str, body: dict[str, Any]
 ) -> None:
     if path in {"locks/close/", "calendars/"}:

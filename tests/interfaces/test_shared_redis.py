@@ -11,7 +11,7 @@ from pytest_django import Settings
 from hotelagent.checks import check_redis_prefix
 from tests.programs import run_python
 
-#: Writes with every client of Redis.
+#: A program that writes to Redis with each of the project's Redis clients.
 WRITE = """
 import django; django.setup()
 from django.core.cache import caches

@@ -126,7 +126,7 @@ def _create_schemas(
                 "CREATE ROLE {role} NOLOGIN; CREATE SCHEMA {schema}; SET LOCAL search_path TO {schema};"
             ).format(role=role, schema=schema)
         )
-        # The options exist since PostgreSQL 16. Before, a member that does not inherit may SET ROLE anyway.
+        # These GRANT options exist since PostgreSQL 16. In earlier versions, every member of a role may use SET ROLE.
         options = " WITH INHERIT FALSE, SET TRUE" if connection.info.server_version >= 160000 else ""
         connection.execute(sql.SQL("GRANT {} TO {}" + options).format(role, runtime))
         connection.execute(TABLES)

@@ -76,7 +76,7 @@ def test_runtime_login_check_with_jit_on_prints_the_statement_that_disables_jit(
     messages = checks.check_runtime_login(databases=DEFAULT)
     [message] = [message for message in messages if message.id == "tenants.W023"]
     statement = str(message.hint).partition("or: ")[2].partition(";")[0]
-    # A session gets the setting when it starts, so a new one is needed.
+    # A database session reads the setting when it starts, so the test opens a new session.
     runtime_settings = {**connection.settings_dict, **database_settings(connected.runtime_url, direct=False)}
     with psycopg.connect(connected.superuser_url, autocommit=True) as superuser:
         superuser.execute(statement.encode())

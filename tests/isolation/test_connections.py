@@ -228,7 +228,8 @@ def in_new_york(connected: IsolationDatabase) -> Iterator[IsolationDatabase]:
     with psycopg.connect(connected.superuser_url, autocommit=True) as owner:
         alter_role = sql.SQL("ALTER ROLE {} IN DATABASE {} {}")
         owner.execute(alter_role.format(role, database, sql.SQL("SET timezone TO 'America/New_York'")))
-        # The pooler would go on using sessions that are older than the setting.
+        # End all sessions, because the pooler would continue to use sessions that started before the setting was
+        # changed.
         owner.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             " AND datname = current_database()"

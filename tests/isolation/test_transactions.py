@@ -75,7 +75,7 @@ def test_transaction_with_a_savepoint_sends_no_more_messages_than_in_plain_djang
     tenant = connected.tenant(0)
     with hotel_context(tenant), sent_messages(tmp_path) as sent, transaction.atomic(), transaction.atomic():
         query("SELECT 1")
-    assert len(sent) == 4  # BEGIN; SAVEPOINT - SELECT - RELEASE - COMMIT
+    assert len(sent) == 4  # BEGIN with SAVEPOINT, SELECT, RELEASE, COMMIT
     assert "SAVEPOINT" in sent[0]
 
 

@@ -62,7 +62,7 @@ def test_board_of_200_rooms_and_60_nights_is_rendered_within_a_second(
     seconds = time.process_time() - start
     assert page.status_code == 200
     assert page.content.count(b"hb-stay") == 200 * 20
-    # The rooms, their allocations, and the allocations of bookings with several rooms.
+    # Three queries: rooms, allocations, and the allocations of bookings with several rooms.
     assert sum("locks_" in query["sql"] for query in queries) == 3
     assert seconds < 1, f"{seconds:.2f} s"
 

@@ -63,7 +63,7 @@ def test_hold_of_an_occupied_room_shows_the_error_in_the_board_dialog(
     assert Allocation.objects.get(id=hold.id).status == "released"
     expect(page.locator("#board-status")).to_have_text("The hold was released.")  # the board was refreshed
     page.locator(".hb-row[data-number='101']").click(position={"x": 9 * 16 + 3 * 52 + 32, "y": 15})
-    # Hold the room while the dialog is open, because the board is not refreshed then and does not show the bar.
+    # Hold the room while the dialog is open. The board is not refreshed during this time, so it does not show the hold.
     services.acquire_hold(rooms=rooms[:1], nights=nights(2, 2))
     page.click("[data-action=hold]")
     expect(page.locator(".hb-error")).to_contain_text("Room 101 is held")
@@ -77,7 +77,7 @@ def test_board_of_200_rooms_and_60_nights_is_drawn_within_a_second(
     browser = page.context.new_cdp_session(page)
     browser.send("Performance.enable", {"timeDomain": "threadTicks"})
     page.goto(f"{page.url}?nights=60")
-    page.locator(".hb-mark").first.wait_for(state="attached")  # set by the script
+    page.locator(".hb-mark").first.wait_for(state="attached")  # the script adds this element
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     metrics = browser.send("Performance.getMetrics")["metrics"]
     [seconds] = [metric["value"] for metric in metrics if metric["name"] == "TaskDuration"]

@@ -25,7 +25,7 @@ from tests.locks.replay import Booking, RoomModel
 LOCKS = "/api/v1/locks/"
 NO_NIGHT, NO_ROOM = "/problems/invalid-date-range", "/problems/room-type-unavailable"
 IS_WHOLE = os.environ.get("REPLAY") == "whole"
-#: Arrival dates of the sample. Their bookings fill the hotel, so that some are refused.
+#: The arrival dates of the sampled bookings. These bookings fill the hotel, so some of them are refused.
 SAMPLE_DAYS = 3
 
 #: The number of allocations that begin before an earlier allocation of the same room has ended.

@@ -107,7 +107,7 @@ def test_preview_lists_the_rooms_and_saves_nothing(staff: Client, in_hotel: Hote
     assert list(Room.objects.values_list("number", flat=True)) == ["102"]
 
 
-def test_preview_needs_no_room_type(staff: Client, in_hotel: Hotel) -> None:
+def test_preview_of_generated_rooms_needs_no_room_type(staff: Client, in_hotel: Hotel) -> None:
     assert "6 new rooms" in staff.get(URL, {**FORM, "room_type": ""}).content.decode()
     response = staff.post(URL, {**FORM, "room_type": ""})
     assert "This field is required." in response.content.decode()

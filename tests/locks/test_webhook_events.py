@@ -171,7 +171,7 @@ def test_webhook_receives_only_the_events_it_subscribes_to(
     assert receiver.event_types == ["hold.released"]
 
 
-def test_event_waiting_list_offered_contains_the_entry_but_no_token(
+def test_waiting_list_offered_event_contains_the_entry_but_no_token(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

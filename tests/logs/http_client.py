@@ -16,7 +16,7 @@ class HotelClient:
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
         self.cookies: SimpleCookie = SimpleCookie()
-        #: Cookies and CSRF tokens. The keys say what the values are.
+        #: The cookies and CSRF tokens that the client received. Each key describes its value.
         self.secrets: dict[str, str] = {}
 
     def request(self, method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, str]:

@@ -30,7 +30,7 @@ from tests.web import serving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
-#: Seconds in which beat and the worker must have done all work that the requests made due.
+#: Celery beat and the worker must complete all work that the requests caused within this number of seconds.
 WORK_TIMEOUT = 60
 PLANTED = "planted-in-the-logs-0123456789"
 #: Values that the requests of the test send. No log line contains one of these values by chance.
@@ -222,7 +222,7 @@ def test_logs_of_all_processes_contain_no_secret_and_no_personal_data(
     tmp_path: Path,
     settings: Any,
 ) -> None:
-    settings.PASSWORD_HASHERS = base.PASSWORD_HASHERS  # the hash that the web server can verify
+    settings.PASSWORD_HASHERS = base.PASSWORD_HASHERS  # the hashers of the web server
     secrets: dict[str, str] = {
         **GUEST, "password": PASSWORD, "wrong password": WRONG_PASSWORD, "secret in a webhook's URL": URL_SECRET,
         "secret in a calendar's URL": CALENDAR_SECRET, "address of a member of staff": STAFF_ADDRESS,

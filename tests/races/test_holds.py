@@ -24,7 +24,7 @@ from tests.races import overlaps
 from tests.races.crowd import Granted, Plan
 from tests.servers import PgBouncer, find_pgbouncer, skip_or_fail_in_ci
 
-#: Number of rounds. `make chaos` sets the variable to run many more rounds.
+#: Number of rounds of the race. `make chaos` sets RACE_ROUNDS to run many more rounds.
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "25"))
 TIMEOUT = 200 + 4 * ROUNDS  # seconds
 

@@ -121,7 +121,7 @@ def test_routing_thread_continues_after_a_database_error(
         patch.setattr(host_routing, "_read_version", fail)
         assert failed.wait(30)
     services.rename_hotel(hotel_id=hotel.id, slug="renamed")
-    # Only the thread refreshes the table: no lookup runs.
+    # The test makes no lookup, so only the background thread refreshes the routing table.
     assert_within(30, lambda: cache._table.by_host.get("renamed.localhost") is not None)
 
 

@@ -132,7 +132,7 @@ def test_link_that_was_only_opened_can_be_used_again(hotel: Hotel, smtp: MailSer
     assert accept(token).status_code == 302
 
 
-def test_link_expires_after_seven_days(hotel: Hotel, smtp: MailServer) -> None:
+def test_invitation_link_expires_after_seven_days(hotel: Hotel, smtp: MailServer) -> None:
     services.invite_manager(hotel_id=hotel.id, email=ADDRESS)
     token = token_in(send(hotel, smtp))
     with platform_context():
@@ -149,7 +149,7 @@ def test_link_expires_after_seven_days(hotel: Hotel, smtp: MailServer) -> None:
     assert accept(token).status_code == 302
 
 
-def test_second_e_mail_replaces_the_link_of_the_first(hotel: Hotel, smtp: MailServer) -> None:
+def test_second_invitation_makes_the_link_of_the_first_invalid(hotel: Hotel, smtp: MailServer) -> None:
     services.invite_manager(hotel_id=hotel.id, email=ADDRESS)
     first = token_in(send(hotel, smtp))
     services.invite_manager(hotel_id=hotel.id, email=ADDRESS)

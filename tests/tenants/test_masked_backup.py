@@ -80,7 +80,8 @@ def test_masked_backup_contains_no_personal_data(
         if value
     } | set(populated_hotel.PERSONAL_VALUES)
     unmasked = read_text(unmasked_file)
-    # The search works: the unmasked file contains the values, except for those that COPY escapes with backslashes.
+    # Negative control: the search finds the values in the unmasked file, except values that COPY escapes with
+    # backslashes.
     assert sum(value in unmasked for value in personal_values) > 0.95 * len(personal_values)
     backup(file, "sol", masked=True)
     masked = read_text(file)

@@ -141,7 +141,8 @@ def test_failed_migration_of_one_hotel_does_not_affect_other_hotels(
     add_migration: AddMigration,
 ) -> None:
     services.create_hotel(slug="third", name="Third")
-    # Alpha has the same floor twice, so the constraint fails there. Alpha comes first and provides no script.
+    # The hotel Alpha has two rooms on the same floor, so the unique constraint of the migration fails there. Alpha is
+    # migrated first, so its failed migration provides no SQL script for the other hotels.
     sql.execute(
         "INSERT INTO hotel_alpha.locks_room (number, room_type, floor, capacity, fencing_token) "
         "VALUES ('1', 'A', 1, 2, 0), ('2', 'A', 1, 2, 0)"

@@ -216,7 +216,7 @@ def test_hotel_created_with_database_roles_off_has_no_role(
     hotel = services.create_hotel(slug="no-role", name="No Role")
     assert hotel.tenant.role is None
     assert hotel.role not in sql.list_hotel_roles()
-    # W013: the tests use two logins, and without roles the runtime login is granted nothing.
+    # W013 warns that the runtime login has no privileges, because it is not the login of the owner.
     assert [message.id for message in role_checks.check_roles_setting(None)] == [
         "tenants.W010",
         "tenants.W013",

@@ -18,7 +18,7 @@ from hotelagent.embedded.servers import postgres
 from tests import folders, servers
 from tests.programs import run_python
 
-#: Options without which a standby cannot connect.
+#: Options that the primary server needs so that a standby server can connect.
 REPLICATION = ("wal_level=replica", "max_wal_senders=4")
 
 

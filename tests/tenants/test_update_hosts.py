@@ -80,7 +80,7 @@ def test_patch_of_a_hotel_with_an_invalid_value_changes_nothing(
     assert host_routing.resolve("new.example") is None
 
 
-def test_resuming_an_active_hotel_returns_its_status_beside_the_status_of_the_response(
+def test_resuming_an_active_hotel_returns_409_with_the_status_of_the_hotel(
     platform_api: APIClient, hotel: Hotel
 ) -> None:
     problem = platform_api.post(f"/api/v1/hotels/{hotel.id}/resume/").json()

@@ -1,6 +1,6 @@
 """The two steps of a login: the password, and a code if the account has two-factor authentication.
 
-After the first step nobody is logged in. The session only knows whose code is expected next.
+After the first step, the user is not logged in yet. The session only stores which user must enter a code.
 """
 
 import time
@@ -50,7 +50,7 @@ class PasswordStep(LoginView):
 
 
 def password_step(request: HttpRequest, site: Any, extra_context: dict[str, Any] | None) -> HttpResponse:
-    """Show the form for the user name and the password, or check them."""
+    """Show the login form, or check the submitted user name and password."""
     context = {
         **site.each_context(request),
         "title": _("Log in"),
@@ -92,7 +92,10 @@ def code_step(request: HttpRequest, site: Any) -> HttpResponse:
 
 
 def _pending_user(pending: dict[str, Any] | None) -> User | None:
-    """Return the user whose code is expected, or None if the first step is too old or the account was changed since."""
+    """Return the user who must enter a code.
+
+    Return None if the first step was too long ago or the account has changed since then.
+    """
     if not pending or time.time() - pending["at"] > VALID_SECONDS:
         return None
     user = User.objects.filter(pk=UUID(pending["user"]), is_active=True).first()

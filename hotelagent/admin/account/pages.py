@@ -26,7 +26,7 @@ from tenants.context import current_tenant
 from tenants.services import account
 from tenants.unaudited import unaudited
 
-#: The key of the session's data with the encrypted secret of an app that is being set up.
+#: The name of the session variable with the encrypted secret of the authenticator app that the user is setting up.
 _SETUP = "_second_factor_setup"
 #: Parts of the header User-Agent, and the names of browsers for people. Most browsers send the names of others too, so
 #: the order matters.
@@ -145,7 +145,7 @@ def recovery_codes(request: HttpRequest, site: Any) -> HttpResponse:
 
 @require_POST
 def end_session(request: HttpRequest, _site: Any) -> HttpResponse:
-    """End one session of the own account, or all other sessions if the form names no session."""
+    """End one session of the user, or all sessions except the current one if the form names no session."""
     user: Any = request.user
     identifier = request.POST.get("session", "")
     if not identifier:
@@ -163,7 +163,10 @@ def end_session(request: HttpRequest, _site: Any) -> HttpResponse:
 
 @unaudited("The page shows the user's own secret only.")
 def _setup_secret(request: HttpRequest) -> bytes:
-    """Return the secret of the app that is being set up. The session keeps it, so a reload shows the same QR code."""
+    """Return the secret of the authenticator app that the user is setting up.
+
+    The session stores the secret, so the page shows the same QR code after a reload.
+    """
     user: Any = request.user
     if stored := request.session.get(_SETUP):
         return second_factor.decrypt_secret(base64.b64decode(stored), user)
@@ -173,7 +176,7 @@ def _setup_secret(request: HttpRequest) -> bytes:
 
 
 def _qr_code(text: str) -> str:
-    """Return the QR code as an SVG element without style attributes. The colours are those of paper, for any theme."""
+    """Return the QR code as an SVG element without style attributes. The QR code is black on white in every theme."""
     svg = segno.make(text, error="m").svg_inline(scale=5, border=3, dark="#000", light="#fff", omitsize=True)
     return mark_safe(svg)  # noqa: S308 - the element contains no text of users
 

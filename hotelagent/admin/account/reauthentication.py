@@ -60,7 +60,7 @@ def _logged_in(*, request: HttpRequest, **_: Any) -> None:
 
 
 def record_confirmation(request: HttpRequest) -> None:
-    """Let sensitive pages open for the next ten minutes."""
+    """Allow the user to open sensitive pages for the next ten minutes."""
     request.session[_CONFIRMED_AT] = time.time()
 
 

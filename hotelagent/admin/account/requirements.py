@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from tenants.context import current_tenant
 
-#: The pages that always open.
+#: The pages that users can open before they have completed all required steps of the login.
 _ALWAYS = ("admin:logout", "admin:language", "admin:jsi18n", "admin:login")
 
 

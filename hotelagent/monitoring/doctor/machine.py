@@ -18,7 +18,7 @@ _GIBIBYTE = 1 << 30
 
 
 def examine_settings() -> Iterator[Finding]:
-    """Run the system checks, with those of the database, and with those of a deployment unless DEBUG is on.
+    """Run the system checks, including the database checks. If DEBUG is off, run the deployment checks too.
 
     The checks examine settings, logins, roles, the direct connection, key files, packages and static files.
     """

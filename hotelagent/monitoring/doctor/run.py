@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from hotelagent.monitoring.doctor import database, machine, mail, processes
 from hotelagent.monitoring.doctor.findings import Finding, problem
 
-#: The parts in the order in which they are examined. A part comes after the parts that it needs.
+#: The parts of the deployment, in the order in which they are examined. A part comes after the parts that it needs.
 EXAMINATIONS: dict[str, Callable[[], Iterator[Finding]]] = {
     "settings": machine.examine_settings,
     "database": database.examine_database,

@@ -62,7 +62,10 @@ _ORDER = ("openapi", "info", "servers", "tags", "paths", "webhooks", "components
 
 @cache
 def _document(host: Host, urlconf: str) -> dict[str, Any]:
-    """Return the document without its server. It takes a second to generate, so each process keeps it."""
+    """Return the OpenAPI document without its server URL.
+
+    Generating the document takes a second, so each process caches it.
+    """
     with translation.override(LANGUAGE):
         document: dict[str, Any] = SchemaGenerator(urlconf=urlconf).get_schema(public=True)  # type: ignore[no-untyped-call]
         document["info"]["description"] = guide.description(is_hotel=host is Host.HOTEL)
@@ -125,6 +128,6 @@ def _without_placeholders(value: Any) -> Any:
     elif alternatives and "default" in alternatives[0]:
         result["default"] = alternatives[0].pop("default")
     if alternatives and any(alternative in alternatives for alternative in _EMPTY_TEXTS):
-        # An empty text may match a format such as `email` too, which validators need not check.
+        # Validators need not check a format such as `email`, so an empty text may also match the format.
         result["anyOf"] = result.pop("oneOf")
     return result

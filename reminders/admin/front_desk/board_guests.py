@@ -1,4 +1,4 @@
-"""The guests that the room board and the list of stays show, and the board's link to new reservations."""
+"""Guest names for the room board and the list of stays, and the link from the room board to new reservations."""
 
 from collections.abc import Collection, Mapping
 from uuid import UUID

@@ -115,7 +115,7 @@ def new_reservation_view(request: HttpRequest) -> HttpResponse:
 
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
-    """Return the first values of the form. The room board passes the dates and the room in the URL."""
+    """Return the initial values of the form. The room board passes the dates and the room in the URL."""
     arrival = max(_date(request, "arrival") or today(), today())
     departure = _date(request, "departure") or arrival
     if departure <= arrival:

@@ -15,7 +15,7 @@ from reminders.admin.front_desk.status_views import OPERATIONS, operation_view, 
 
 
 class FrontDeskPages(HotelModelAdmin):
-    """Base class of the admin class of reservations. The page that adds a reservation is the page "New reservation"."""
+    """Base class of the reservation admin. Its add page is the front desk's page "New reservation"."""
 
     def get_urls(self) -> list[URLPattern]:
         operations = {name: operation_view(name) for name in OPERATIONS}

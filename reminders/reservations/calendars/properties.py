@@ -152,7 +152,7 @@ def are_whole_days(start: Property, end: Property | None) -> bool:
     """Return whether the start and the end of an event are both written as midnight in UTC.
 
     Some systems write the dates of a stay as midnight in UTC. Such times must not be converted to the hotel's time
-    zone: stays in America would begin and end one day early.
+    zone, because stays in America would then begin and end one day early.
     """
     return all(found is not None and found.value.strip().endswith("T000000Z") for found in (start, end))
 

@@ -1,4 +1,4 @@
-"""Tests of the daily e-mails with checkpoints: an e-mail is sent at most once a day, whatever fails."""
+"""Tests of the daily e-mails with checkpoints: an e-mail is sent at most once a day, even after errors."""
 
 import datetime
 from collections.abc import Callable, Iterator
@@ -103,7 +103,7 @@ def test_newest_checkpoint_is_emailed_to_the_auditor_as_text_and_attachment(
     assert unpublished_seconds() == 0
 
 
-def test_attachment_shows_the_standalone_verifier_whether_the_log_continues_it(
+def test_standalone_verifier_checks_that_the_log_continues_the_attached_checkpoint(
     hotel: Hotel, log: Log, smtp: MailServer, signing_key: PrivateKey, tmp_path: Path
 ) -> None:
     email_checkpoints()
@@ -160,7 +160,7 @@ def test_platform_has_a_separate_auditor(
         assert [auditor.email for auditor in Auditor.all_tenants.all()] == [ADDRESS]
 
 
-def test_removed_address_gets_no_email_and_its_failure_is_forgotten(
+def test_removed_auditor_gets_no_email_and_the_failure_of_the_address_is_deleted(
     hotel: Hotel, log: Log, smtp: MailServer
 ) -> None:
     smtp.refuse(ADDRESS)

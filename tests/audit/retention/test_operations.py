@@ -50,7 +50,7 @@ def test_deletion_that_is_refused_does_not_reset_the_overdue_metric(
     assert _read_overdue_seconds() > 0
 
 
-def test_task_whose_time_is_used_up_is_sent_again(
+def test_task_that_reaches_its_time_limit_is_sent_again(
     hotel: Hotel, lamp_lit: EventType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record_old_events(lamp_lit, hotel.tenant, 256)

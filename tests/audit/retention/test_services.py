@@ -82,7 +82,9 @@ def test_command_refuses_an_invalid_period_and_a_change_without_a_reason(
     assert changes_in(platform_context()) == []
 
 
-def test_command_shows_for_how_long_expired_events_are_overdue(hotel: Hotel, lamp_lit: EventType) -> None:
+def test_command_shows_for_how_long_the_deletion_of_expired_events_is_overdue(
+    hotel: Hotel, lamp_lit: EventType
+) -> None:
     record_old_events(lamp_lit, hotel.tenant, 256)
     assert run_command(hotel="alpha")["overdue_seconds"] // 86_400 == 4000 - 3650
     delete_expired_events()

@@ -80,7 +80,7 @@ def test_api_and_admin_show_the_actor_of_row_changes(
         assert "Ana Lima changed rows of the table “staff” (1)" in staff.get(path).content.decode()
 
 
-def test_events_of_one_act_include_the_row_changes_of_all_its_transactions(
+def test_events_of_one_request_include_the_row_changes_of_all_its_transactions(
     api: APIClient, hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with hotel_context(hotel):

@@ -47,7 +47,7 @@ def test_updated_row_is_recorded_with_the_old_and_new_values_of_changed_columns(
     assert event.personal is None
 
 
-def test_first_change_of_a_row_by_raw_sql_has_the_old_value(hotel: Hotel) -> None:
+def test_event_of_the_first_change_of_a_row_by_raw_sql_contains_the_old_value(hotel: Hotel) -> None:
     """The rows of rules were inserted before this test, so no event of this test has their values."""
     with hotel_context(hotel), connection.cursor() as cursor:
         cursor.execute("UPDATE reminders_rule SET daily_limit = 3 WHERE offset_days = 7")

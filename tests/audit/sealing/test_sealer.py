@@ -143,7 +143,7 @@ def test_event_that_is_committed_late_is_sealed_and_not_skipped(hotel: Hotel, la
     assert during.unsealed == 1
     assert during.unsealed_since is not None
     assert sorted(sealed_ids(log)) == sorted(events.values())
-    # The negative control: a sealer that continues after the newest key it has seen skips the event.
+    # Negative control: a sealer that continued after the newest event id would skip the slow event.
     assert events["slow"] < newest_key
 
 

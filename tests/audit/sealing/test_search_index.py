@@ -196,7 +196,8 @@ def test_request_id_with_the_time_of_the_event_needs_no_entry_in_the_index(
             counts.append(SearchTerm.objects.count())
             events = EventSearch(request_id=request_id).apply(Event.objects.all())
             assert [event.request_id for event in events[:51]] == [request_id]
-    # The first event adds its type, its subject and its person to the index, and the others only their request.
+    # The first event adds index entries for its type, subject and person. Each other event adds only an entry for its
+    # request.
     assert counts == [3, 4, 5]
 
 

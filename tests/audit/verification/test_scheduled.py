@@ -1,4 +1,4 @@
-"""Tests of the scheduled verification: the first verification follows the first sealing."""
+"""Tests of the scheduled verification of audit trails. A trail is first verified when its first events are sealed."""
 
 import time
 

@@ -265,7 +265,7 @@ def test_result_of_a_verification_without_a_key_is_undetermined(trail: Trail, se
     assert "No key is configured" in report.reason
 
 
-def test_trail_without_sealed_events_is_undetermined(other_hotel: Hotel) -> None:
+def test_verification_of_a_trail_without_sealed_events_is_undetermined(other_hotel: Hotel) -> None:
     assert verify_trail(other_hotel.tenant).status == Status.UNDETERMINED
 
 

@@ -157,7 +157,7 @@ def test_rows_of_a_running_transaction_are_counted_once_after_the_commit(in_hote
     assert figures.measure().settled == {}
 
 
-def test_figures_are_counted_at_most_once_in_a_minute(
+def test_failures_are_counted_for_metrics_at_most_once_per_minute(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()

@@ -99,7 +99,7 @@ def test_errors_about_different_python_names_have_different_fingerprints(
     type_: str, first: str, second: str
 ) -> None:
     assert fingerprint(first, type=type_) != fingerprint(second, type=type_)
-    # Control: in the messages of other errors, the quoted words are values.
+    # Negative control: for other types of errors, quoted words are ignored, so the fingerprints are equal.
     assert fingerprint(first, type="LampError") == fingerprint(second, type="LampError")
 
 

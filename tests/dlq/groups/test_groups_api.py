@@ -81,7 +81,7 @@ def test_group_detail_contains_the_traceback_and_the_counts_of_each_day(
     assert body["days"][-1] | {"day": ""} == {"day": "", "captured": 2, "closed": 0}
 
 
-def test_group_that_does_not_exist_is_not_found(api: APIClient) -> None:
+def test_request_for_an_unknown_group_returns_404(api: APIClient) -> None:
     assert api.get(f"{URL}{'0' * 16}/").status_code == 404
     assert api.post(f"{URL}{'0' * 16}/acknowledge/").status_code == 404
     assert api.get(f"{URL}x/").status_code == 404

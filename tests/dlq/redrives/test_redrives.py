@@ -259,7 +259,9 @@ def test_failures_that_cannot_be_retried_are_listed_with_the_reason(
     assert confirmed.scheduled == 2
 
 
-def test_redrive_refuses_an_overtaken_failure_without_confirmation(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_redrive_without_confirmation_refuses_a_failure_older_than_a_success(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     store_failures(2)
     Failure.objects.filter(payload__room="1").update(ordering_key="B-1", overtaken_at=now())
     preview = services.preview(selection=EVERYTHING, options=RedriveOptions())

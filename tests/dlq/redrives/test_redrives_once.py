@@ -91,7 +91,9 @@ def retry_until_no_failure_waits(*, max_rounds: int) -> int:
 def test_redrive_whose_workers_are_killed_retries_each_open_failure_once(
     hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the negative control, a loop until no failure waits retries the failures again and again and does not end."""
+    """In the negative control, a loop that runs until no failure is waiting retries the failures repeatedly and never
+    ends.
+    """
     monkeypatch.setattr(coverage, "BATCH_SIZE", 2)
     lamp.fail()
     with hotel_context(hotel):

@@ -135,7 +135,7 @@ def test_attempts_of_one_failure_do_not_overlap(
     assert len(lamp.retried) == (WORKERS if is_control else 1)
 
 
-# The effect and the resolution commit together, if the retry handler asks for it.
+# A retry handler can commit its effect and the resolution of the failure in one transaction.
 
 
 def do_work(failure: Failure) -> None:

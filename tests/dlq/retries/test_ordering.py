@@ -58,7 +58,7 @@ def test_failures_with_one_ordering_key_are_retried_oldest_first(in_hotel: Hotel
 
 
 @pytest.mark.django_db
-def test_later_failures_wait_while_the_oldest_is_permanent_until_it_is_discarded(
+def test_later_failures_wait_until_the_oldest_permanent_failure_is_discarded(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failures = capture_in_order(2)
@@ -102,7 +102,7 @@ def test_failure_is_not_retried_automatically_after_newer_work_with_its_ordering
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failures = capture_in_order(2)
-    assert ordering.overtake(BOOKING) == 2  # the update of the booking that came last succeeded
+    assert ordering.overtake(BOOKING) == 2  # the last update of the booking succeeded
     for failure in failures:
         runner.retry_due(failure_id=failure.id)
         assert not is_due(failure)

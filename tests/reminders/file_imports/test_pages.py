@@ -154,7 +154,7 @@ def test_error_details_in_the_import_report_are_in_the_language_of_the_reader(
     }
 
 
-def test_every_choice_for_a_file_has_a_hint_on_page_and_command_line() -> None:
+def test_every_choice_for_a_file_has_a_hint_on_the_page_and_in_the_command() -> None:
     for choice in FileChoice:
         error = InvalidFile("The reason.", choice=choice)
         assert error_message(error).startswith("The reason. ")

@@ -23,7 +23,8 @@ def test_walk_in_is_booked_on_the_board_checked_in_moved_extended_and_checked_ou
     rooms: list[int], day: Day, open_as_manager: OpenPage
 ) -> None:
     with open_as_manager(BOARD) as page:
-        # The second column is today. A night is drawn from the middle of its day.
+        # The second column of the room board is today. The bar of a stay begins in the middle of the column of its
+        # first day.
         first = page.locator(".hb-day").nth(1).bounding_box()
         row = page.locator(".hb-row[data-number='101']").bounding_box()
         assert first is not None

@@ -213,7 +213,7 @@ def test_board_shows_the_guest_on_the_nights_before_the_move_too(
 
 
 @pytest.mark.parametrize("missing", ["reservations:write", "locks:write"])
-def test_pages_need_the_scopes(
+def test_front_desk_pages_require_their_scopes(
     staff: Client,
     book_room: BookRoom,
     rooms: list[int],

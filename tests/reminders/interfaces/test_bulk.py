@@ -138,7 +138,7 @@ def test_repeated_request_with_an_idempotency_key_returns_the_first_results(api:
     assert first.json() == second.json()
 
 
-def test_more_rows_than_a_request_stores_are_stored_by_a_worker(
+def test_rows_of_a_large_request_are_stored_by_a_worker(
     api: APIClient, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk_files, "BATCH_SIZE", 70)

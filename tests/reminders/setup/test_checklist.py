@@ -25,7 +25,7 @@ PAGE = "/admin/reminders/setupprogress/"
 TITLE = "Set up your hotel"
 
 
-def test_new_hotel_has_all_steps_open(staff: Client, in_hotel: Hotel) -> None:
+def test_all_set_up_steps_of_a_new_hotel_are_open(staff: Client, in_hotel: Hotel) -> None:
     assert read_state().open == list(SetupStep)
 
 
@@ -63,7 +63,9 @@ def test_step_is_done_when_the_row_that_it_requires_exists(
     assert read_state().done == {step}
 
 
-def test_reservation_proves_that_the_import_is_done(staff: Client, book: Callable[..., Reservation]) -> None:
+def test_import_step_is_done_if_the_hotel_has_a_reservation(
+    staff: Client, book: Callable[..., Reservation]
+) -> None:
     book("R1", "2030-05-10", "2030-05-12")
     assert read_state().done == {SetupStep.RESERVATIONS}
 
@@ -74,7 +76,7 @@ def test_account_of_a_former_colleague_does_not_count_as_a_team(staff: Client, i
     assert SetupStep.STAFF not in read_state().done
 
 
-def test_state_of_the_set_up_takes_two_queries(
+def test_reading_the_state_of_the_set_up_takes_two_queries(
     staff: Client, in_hotel: Hotel, django_assert_num_queries: Any
 ) -> None:
     with django_assert_num_queries(2):
@@ -132,7 +134,7 @@ def test_invalid_operation_changes_nothing_in_the_checklist(
     assert not SetupProgress.objects.exists()
 
 
-def test_redirect_after_an_operation_stays_on_the_host(staff: Client, in_hotel: Hotel) -> None:
+def test_redirect_after_an_operation_stays_on_the_same_host(staff: Client, in_hotel: Hotel) -> None:
     response = staff.post(ACT, {"operation": "hide", "next": "https://evil.example/"})
     assert response["Location"] == PAGE
 

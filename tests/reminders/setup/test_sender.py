@@ -23,7 +23,7 @@ def send_test(staff: Client) -> str:
     return unescape(staff.post(TEST, {"template": template.pk}, follow=True).content.decode())
 
 
-def test_saved_reply_address_is_used_and_recorded_without_the_address(
+def test_saved_reply_address_is_used_and_its_audit_event_omits_the_address(
     staff: Client, in_hotel: Hotel, smtp: MailServer
 ) -> None:
     User.objects.update(email=ADDRESS)
@@ -45,7 +45,7 @@ def test_invalid_reply_address_is_refused_with_an_error_at_the_field(staff: Clie
     assert in_hotel.email == ""
 
 
-def test_test_email_has_the_branding_and_confirms_the_step(
+def test_test_email_has_the_branding_and_completes_the_test_email_step(
     staff: Client, in_hotel: Hotel, smtp: MailServer
 ) -> None:
     User.objects.update(email=ADDRESS)

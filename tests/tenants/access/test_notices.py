@@ -58,7 +58,7 @@ def test_notice_of_a_password_change_contains_the_time_the_ip_address_and_the_br
     assert "/admin/password-reset/" in text
 
 
-def test_each_change_of_credentials_is_reported(
+def test_each_change_of_credentials_is_reported_to_the_user_by_email(
     hotel: Hotel, rosa: User, smtp: MailServer, django_capture_on_commit_callbacks: Any
 ) -> None:
     def last_text() -> str:

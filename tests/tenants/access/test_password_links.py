@@ -107,7 +107,7 @@ def test_link_works_once(hotel: Hotel, rosa: User, smtp: MailServer) -> None:
     assert not is_valid(link)
 
 
-def test_link_is_valid_for_an_hour(
+def test_password_link_is_valid_for_an_hour(
     hotel: Hotel, rosa: User, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = "django.contrib.auth.tokens.PasswordResetTokenGenerator._now"
@@ -120,7 +120,7 @@ def test_link_is_valid_for_an_hour(
 
 
 @pytest.mark.parametrize("change", ["deactivated", "email", "other hotel", "other account"])
-def test_link_is_not_valid_after_a_change_or_elsewhere(
+def test_password_link_is_not_valid_after_a_change_or_for_another_account_or_hotel(
     hotel: Hotel, other_hotel: Hotel, rosa: User, smtp: MailServer, change: str
 ) -> None:
     link = send_link(hotel, smtp)
@@ -197,7 +197,7 @@ def test_account_receives_three_links_in_an_hour_at_most(hotel: Hotel, rosa: Use
     assert sent == [1, 1, 1, 0, 0, 0]
 
 
-def test_requests_are_limited_by_name_and_by_address(hotel: Hotel) -> None:
+def test_password_link_requests_are_limited_by_user_name_and_ip_address(hotel: Hotel) -> None:
     statuses = [
         request_link(name, REMOTE_ADDR=f"192.0.2.{i}").status_code for i, name in enumerate(["a", "A"] * 2)
     ]
@@ -207,7 +207,7 @@ def test_requests_are_limited_by_name_and_by_address(hotel: Hotel) -> None:
     assert statuses == [302] * limits.LINK_ADDRESS_RATE.requests + [429]
 
 
-def test_response_is_equal_for_known_and_unknown_names_and_reads_no_account(hotel: Hotel, rosa: User) -> None:
+def test_password_link_response_is_equal_for_known_and_unknown_user_names(hotel: Hotel, rosa: User) -> None:
     responses = {}
     for name in ("rosa", "nobody"):
         with CaptureQueriesContext(connection) as queries:

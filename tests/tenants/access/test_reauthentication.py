@@ -180,7 +180,7 @@ def test_suspending_a_hotel_asks_for_the_password(hotel: Hotel) -> None:
         assert Hotel.objects.get(pk=hotel.pk).status == HotelStatus.SUSPENDED
 
 
-def test_staff_without_permission_get_403_and_no_question(hotel: Hotel) -> None:
+def test_staff_without_permission_get_403_instead_of_the_password_form(hotel: Hotel) -> None:
     with hotel_context(hotel):
         add_user("ana", role="front_desk")
     browser = new_browser()

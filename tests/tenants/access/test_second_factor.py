@@ -18,7 +18,7 @@ from tests.tenants.access.accounts import SECRET, add_user, code_at, turn_on
 pytestmark = pytest.mark.django_db
 
 
-def test_codes_are_those_of_rfc_6238(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codes_equal_the_examples_in_rfc_6238(monkeypatch: pytest.MonkeyPatch) -> None:
     # RFC 6238 lists codes with 8 digits in appendix B. Codes with 6 digits are the last 6 digits of these codes.
     for moment, code in ((59, "287082"), (1111111109, "081804"), (20000000000, "353130")):
         monkeypatch.setattr("time.time", lambda moment=moment: moment)

@@ -81,7 +81,7 @@ def test_session_ends_twelve_hours_after_the_login_although_it_is_used(hotel: Ho
     assert staff.get("/admin/").status_code == 302
 
 
-def test_login_starts_the_absolute_timeout_of_an_older_session_again(hotel: Hotel) -> None:
+def test_login_restarts_the_absolute_timeout_of_an_existing_session(hotel: Hotel) -> None:
     browser = Client(SERVER_NAME=ALPHA_HOST)
     with hotel_context(hotel):
         user = User.objects.create_user(username="rosa", password="a-Long-enough-1", role="manager")
@@ -95,7 +95,7 @@ def test_login_starts_the_absolute_timeout_of_an_older_session_again(hotel: Hote
     assert (new - old).total_seconds() == pytest.approx(11 * 3600, abs=30)
 
 
-def test_table_stores_the_client_and_a_digest_of_the_session_key(hotel: Hotel) -> None:
+def test_session_table_stores_the_client_and_a_digest_of_the_session_key(hotel: Hotel) -> None:
     browser = Client(SERVER_NAME=ALPHA_HOST, REMOTE_ADDR="192.0.2.7", HTTP_USER_AGENT="Browser/1.0\0")
     with hotel_context(hotel):
         user = User.objects.create_user(username="rosa", password="a-Long-enough-1", role="manager")

@@ -119,7 +119,7 @@ def parse_email(text: str) -> str:
 
 
 def parse_phone(text: str) -> str:
-    text = text.lstrip("'")  # Excel's mark of a text
+    text = text.lstrip("'")  # Excel marks a text with a leading apostrophe
     digits = sum(character.isdigit() for character in text)
     if len(text) > MAX_LENGTHS["guest_phone"] or digits < _MIN_PHONE_DIGITS or not _PHONE.fullmatch(text):
         raise CellError(Reason.INVALID_PHONE)
