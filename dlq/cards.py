@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from dlq.models import OPEN_STATUSES, Failure, FailureStatus
+from dlq.models import DECISION_STATUSES, OPEN_STATUSES, Failure
 from hotelagent.admin import dashboard
 from hotelagent.admin.dashboard import Card
 
@@ -15,7 +15,7 @@ def open_failures(_request: HttpRequest) -> Card:
     counts = dict(
         Failure.objects.filter(status__in=OPEN_STATUSES).values_list("status").annotate(number=Count("id"))
     )
-    waiting = [counts.pop(status, 0) for status in (FailureStatus.PERMANENT, FailureStatus.IN_DOUBT)]
+    waiting = [counts.pop(status, 0) for status in DECISION_STATUSES]
     permanent = sum(waiting)
     return Card(
         title=_("Failures that need attention"),

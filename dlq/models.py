@@ -24,13 +24,15 @@ class FailureStatus(models.TextChoices):
 
     Scheduled and retrying failures are retried automatically. A permanent failure waits until a person retries or
     discards it. A failure in doubt waits for a person too, because a lost attempt may already have done the work.
+
+    The values are the words of the REST API and of developers. The labels are the words of hotel staff.
     """
 
-    SCHEDULED = "scheduled", _("scheduled")
-    RETRYING = "retrying", _("retrying")
-    IN_DOUBT = "in_doubt", _("in doubt")
-    RESOLVED = "resolved", _("resolved")
-    PERMANENT = "permanent", _("permanent")
+    SCHEDULED = "scheduled", _("will be retried")
+    RETRYING = "retrying", _("being retried")
+    IN_DOUBT = "in_doubt", _("outcome unknown")
+    RESOLVED = "resolved", _("done")
+    PERMANENT = "permanent", _("needs a decision")
     DISCARDED = "discarded", _("discarded")
 
 
@@ -41,6 +43,10 @@ OPEN_STATUSES = (
     FailureStatus.IN_DOUBT,
     FailureStatus.PERMANENT,
 )
+#: Statuses of failures that wait until a person retries or discards them.
+DECISION_STATUSES = (FailureStatus.PERMANENT, FailureStatus.IN_DOUBT)
+#: Statuses of failures that are retried automatically.
+RETRIED_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.RETRYING)
 #: Statuses in which staff can retry or discard a failure, because no attempt is running.
 WAITING_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.IN_DOUBT, FailureStatus.PERMANENT)
 #: Statuses of closed failures, which need no further attempt.
@@ -176,6 +182,10 @@ class Failure(models.Model):
                 fields=["ordering_key", "id"],
                 condition=models.Q(ordering_key__gt="", status__in=OPEN_STATUSES),
                 name="dlq_failure_ordering_key",
+            ),
+            # The admin list opens on these failures, newest first.
+            models.Index(
+                fields=["id"], condition=models.Q(status__in=DECISION_STATUSES), name="dlq_failure_decision"
             ),
         ]
         constraints = [

@@ -174,7 +174,7 @@ def _update_unchanged(failure: Failure, **changes: object) -> None:
 
 def _state_error(status: str) -> FailureStateError:
     detail = _(
-        "Only a failure that is scheduled, permanent or in doubt can be changed. "
+        "Only a failure that waits for a retry or for a decision can be changed. "
         "The status of this failure is {status}."
     )
     return FailureStateError(detail.format(status=FailureStatus(status).label), state=status)

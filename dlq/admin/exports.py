@@ -6,11 +6,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import path
 
+from dlq.admin.searches import query_with_view
 from dlq.exports.api import export_response
 from dlq.exports.lines import ExportFormat, export
 
 #: Parameters of the list whose values are recorded in the audit trail. Other parameters can contain guests' names.
-_PUBLIC_PARAMETERS = ("status", "is_task", "fingerprint", "last_seen_at")
+_PUBLIC_PARAMETERS = ("view", "status", "is_task", "fingerprint", "last_seen_at")
 
 
 class ExportMixin:
@@ -25,14 +26,14 @@ class ExportMixin:
         return [path("export/<slug:export_format>/", view, name="dlq_failure_export"), *urls]
 
     def export_view(self, request: HttpRequest, export_format: str) -> HttpResponseBase:
-        """Return all failures that match the filters and the search of the list, as a file."""
+        """Return all failures that match the view, the filters and the search of the list, as a file."""
         admin: Any = self
         if not admin.has_view_permission(request) or export_format not in ExportFormat.values:
             raise PermissionDenied
         failures = admin.get_changelist_instance(request).get_queryset(request)
         criteria = [
             f"{name}={value}" if name.startswith(_PUBLIC_PARAMETERS) else name
-            for name, value in sorted(request.GET.items())
+            for name, value in sorted(query_with_view(request, admin).items())
             if value
         ]
         lines = export(

@@ -33,6 +33,7 @@ from dlq.groups.models import FailureGroup
 from dlq.kinds.subjects import find_subjects
 from dlq.models import Failure, FailureStatus
 from hotelagent.admin.filters import PeriodFilter
+from hotelagent.admin.lists import EmptyList, HotelChangeList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site, platform_site
 
@@ -103,6 +104,7 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
     # The list is sorted by the primary key.
     sortable_by = ()
     list_filter = [
+        searches.FailureViews,
         ("status", ChoicesDropdownFilter),
         WorkFilter,
         ("last_seen_at", PeriodFilter),
@@ -150,9 +152,12 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
 
     def _redrive_url(self, request: HttpRequest, action: str) -> str:
         """Return the URL of the page for a redrive job of all failures that match the filter of the list."""
-        query = request.GET.copy()
+        query = searches.query_with_view(request, self)
         query["action"] = action
         return f"{reverse(f'{self.admin_site.name}:dlq_redrive_start')}?{query.urlencode()}"
+
+    def get_empty_list(self, change_list: HotelChangeList) -> EmptyList:
+        return searches.empty_list_of(change_list, f"{self.admin_site.name}:dlq_failure_changelist")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the list of failures, with titles such as "Reminder for Ana Lima".

@@ -10,12 +10,13 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 from unfold.decorators import display
 
 from dlq import services
 from dlq.admin.figures import daily_chart
 from dlq.admin.group_pages import chart_of, describe_counts, describe_mute, form_choices, perform, state_of
+from dlq.admin.searches import empty_list_of
 from dlq.groups import counts, state, titles
 from dlq.groups.models import FailureGroup, GroupState
 from dlq.kinds.subjects import find_subjects
@@ -25,6 +26,7 @@ from dlq.redrives.services import RedriveOptions
 from dlq.selection import FailureSelection
 from dlq.selectors import waiting_failures
 from hotelagent.admin.base import MAX_SELECTED, ChangesAuditedByServices, ReadOnlyModelAdmin
+from hotelagent.admin.lists import EmptyList, HotelChangeList, ViewFilter
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.errors import DomainError
@@ -41,26 +43,26 @@ LATEST = 10
 FINGERPRINT_LENGTH = 16
 
 
-class OpenFailuresFilter(admin.SimpleListFilter):
-    """A filter for groups with open failures, which is active by default."""
+class GroupViews(ViewFilter):
+    """The views of the list of groups. The list opens with the groups that wait for a person."""
 
     title = _("failures")
-    parameter_name = "open"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("all", _("All groups"))]
-
-    def choices(self, changelist: Any) -> Any:
-        all_choice, open_choice = self.value() == "all", self.value() != "all"
-        remove = changelist.get_query_string(remove=[self.parameter_name])
-        add = changelist.get_query_string({self.parameter_name: "all"})
-        yield {"selected": open_choice, "query_string": remove, "display": _("Groups with open failures")}
-        yield {"selected": all_choice, "query_string": add, "display": _("All groups")}
+    views = (
+        ("decision", _("Need a decision")),
+        ("retrying", _("Being retried")),
+        ("done", pgettext_lazy("failures", "Done")),
+        ("all", _("All groups")),
+    )
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if self.value() == "all":
-            return queryset
-        return counts.with_open_failures(queryset)
+        match self.value():
+            case "decision":
+                return counts.with_decisions(queryset)
+            case "retrying":
+                return counts.with_retries(queryset)
+            case "done":
+                return counts.without_open_failures(queryset)
+        return queryset
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -85,7 +87,7 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
     list_before_template = "dlq/chart.html"
     list_display = ["what", "failures", "days", "last_seen_at", "state_badge", "assigned_to"]
     list_display_links = None
-    list_filter = [OpenFailuresFilter, StateFilter, ("assigned_to", admin.RelatedOnlyFieldListFilter)]
+    list_filter = [GroupViews, StateFilter, ("assigned_to", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["assigned_to"]
     search_fields = ["name", "error_message", "=fingerprint"]
     ordering = ["-last_seen_at", "fingerprint"]
@@ -95,6 +97,9 @@ class GroupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         groups: Any = FailureGroup.objects.with_state().defer("traceback")
         return groups.visible() if self.is_list_request(request) else groups
+
+    def get_empty_list(self, change_list: HotelChangeList) -> EmptyList:
+        return empty_list_of(change_list, "admin:dlq_failuregroup_changelist")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the list of groups. Add the counts and the subject of the latest failure to each group."""

@@ -14,11 +14,17 @@ from django.utils.translation import gettext
 
 from dlq.admin.explanations import work_label
 from dlq.errors import InvalidSelection
-from dlq.models import FailureStatus
+from dlq.models import CLOSED_STATUSES, DECISION_STATUSES, RETRIED_STATUSES, FailureStatus
 from dlq.selection import FailureSelection
 
 #: The query parameters of the admin list of failures that are not filters.
 _NOT_FILTERS = {"p", "o", "all", "e", "_changelist_filters", "action", "searched"}
+#: The statuses of the failures in each view of the list. The view with the code "all" contains all failures.
+VIEW_STATUSES: dict[str, tuple[str, ...]] = {
+    "decision": DECISION_STATUSES,
+    "retrying": RETRIED_STATUSES,
+    "done": CLOSED_STATUSES,
+}
 _RANGE = ("last_seen_at_from_0", "last_seen_at_from_1", "last_seen_at_to_0", "last_seen_at_to_1")
 
 
@@ -53,8 +59,11 @@ def selection_of(query: QueryDict) -> FailureSelection:
         "name": values.pop("name", ""),
         "fingerprint": values.pop("fingerprint", ""),
     }
+    view = values.pop("view", "")
     if status := values.pop("status__exact", ""):
         criteria["status"] = (status,)
+    elif view in VIEW_STATUSES:
+        criteria["status"] = VIEW_STATUSES[view]
     if is_task := values.pop("is_task__exact", ""):
         criteria["is_task"] = is_task == "1"
     date_from, time_from, date_to, time_to = (values.pop(name, "") for name in _RANGE)

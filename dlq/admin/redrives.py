@@ -23,6 +23,7 @@ from dlq.redrives.models import UNFINISHED_STATUSES, Redrive, RedriveAction, Red
 from dlq.redrives.results import Entries
 from dlq.redrives.services import RedriveOptions
 from hotelagent.admin.base import ChangesAuditedByServices, ReadOnlyModelAdmin
+from hotelagent.admin.lists import EmptyList, NextStep
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.errors import DomainError
@@ -115,6 +116,13 @@ class RedriveAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
     list_display = ["started_at", "what", "status_badge", "progress", "requested_by"]
     list_filter = [("status", ChoicesDropdownFilter)]
     ordering = ["-id"]
+    empty_list = EmptyList(
+        _(
+            "There are no redrives yet. A redrive retries or discards many failures. Open the list of failures, filter "
+            "the list, and choose “Retry or discard all matching failures”."
+        ),
+        (NextStep(_("Show failures"), "admin:dlq_failure_changelist", scope="dlq:read", icon="error"),),
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         # Redrive jobs are started from the list of failures, so the list of redrives has no button to add one.

@@ -1,9 +1,10 @@
-"""The limit on how many failures a search in the admin list reads.
+"""The views of the admin list of failures, and the limit on how many failures a search in the list reads.
 
 No index finds a failure by its text, its name, its time or a closed status, so a search could read all failures of the
 hotel. Therefore a search reads only the newest failures. A link below the result searches all failures.
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -11,18 +12,79 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
-from dlq.admin.redrive_filters import selection_of
+from dlq.admin.redrive_filters import VIEW_STATUSES, selection_of
 from dlq.errors import InvalidSelection
 from dlq.models import CLOSED_STATUSES, Failure
 from dlq.redrives.results import CLOCK_DIFFERENCE
 from dlq.selection import FailureSelection
+from hotelagent.admin.lists import EmptyList, HotelChangeList, NextStep, ViewFilter
 from hotelagent.core.ids import first_uuid7_at
 
 #: A search reads at most this number of failures, unless the person requests a search of all failures.
 MAX_SEARCHED = 10_000
 _PARAMETER = "searched"
 _ALL = "all"
+_STATUS = "status__exact"
+
+
+class FailureViews(ViewFilter):
+    """The views of the list of failures. The list opens with the failures that wait for a person.
+
+    A filter by status selects the view of all failures. A request that runs an action on selected failures may contain
+    failures that have left the view in the meantime, so the view does not limit the rows of such a request.
+    """
+
+    title = _("failures")
+    views = (
+        ("decision", _("Need a decision")),
+        ("retrying", _("Being retried")),
+        ("done", pgettext_lazy("failures", "Done")),
+        ("all", _("All failures")),
+    )
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.has_status = bool(request.GET.get(_STATUS))
+
+    def value(self) -> str:
+        return "all" if self.has_status else super().value()
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice, (code, _label) in zip(super().choices(changelist), self.views, strict=True):
+            query = changelist.get_query_string({self.parameter_name: code}, remove=[_STATUS])
+            yield {**choice, "query_string": query}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Failure]) -> QuerySet[Failure]:
+        statuses = VIEW_STATUSES.get(self.value())
+        if statuses is None or request.method == "POST":
+            return queryset
+        return queryset.filter(status__in=statuses)
+
+
+def query_with_view(request: HttpRequest, model_admin: Any) -> QueryDict:
+    """Return the query string of the list of failures, with the view that the list displays."""
+    query = request.GET.copy()
+    view = FailureViews(request, dict(request.GET.lists()), Failure, model_admin)
+    query[FailureViews.parameter_name] = view.value()
+    return query
+
+
+def empty_list_of(change_list: HotelChangeList, url_name: str) -> EmptyList:
+    """Return the text of an empty list of failures or of groups, with a link to all entries of the list."""
+    show_all = NextStep(_("Show all failures"), url_name, scope="dlq:read", query="?view=all")
+    texts = {
+        "decision": _("No failure needs a decision. There is nothing to do."),
+        "retrying": _("No failure is being retried."),
+        "done": _("No failure is done yet."),
+    }
+    view = next(spec.value() for spec in change_list.filter_specs if isinstance(spec, ViewFilter))
+    if view in texts:
+        return EmptyList(texts[view], (show_all,))
+    return EmptyList(
+        _("There are no failures. If a task or a message fails, it is listed here with the next step.")
+    )
 
 
 class SearchedFailures(admin.SimpleListFilter):

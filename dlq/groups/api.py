@@ -54,8 +54,7 @@ class GroupFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields = ["state", "is_open", "name", "error_type", "assigned_to", "since"]
 
     def filter_open(self, queryset: Any, _name: str, value: bool) -> QuerySet[FailureGroup]:
-        is_open = counts.with_open_failures(queryset)
-        return is_open if value else queryset.exclude(pk__in=is_open.values("pk"))
+        return counts.with_open_failures(queryset) if value else counts.without_open_failures(queryset)
 
 
 class NewestGroupFirst(NewestFirstPagination):

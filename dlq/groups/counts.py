@@ -18,7 +18,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from dlq.groups.models import FailureGroup, GroupQuerySet
-from dlq.models import OPEN_STATUSES, Failure
+from dlq.models import DECISION_STATUSES, OPEN_STATUSES, RETRIED_STATUSES, Failure, FailureStatus
 from hotelagent.core.ids import first_uuid7_at
 from tenants.queue.celery_task import get_task
 from tenants.unaudited import unaudited
@@ -33,7 +33,8 @@ COUNT_TASK = "dlq.tasks.count_groups"
 DAYS = 14
 
 _COUNT = """
-SELECT fingerprint, count(*), count(*) FILTER (WHERE status = ANY (%(open)s))
+SELECT fingerprint, count(*), count(*) FILTER (WHERE status = ANY (%(open)s)),
+    count(*) FILTER (WHERE status = ANY (%(decision)s))
 FROM dlq_failure
 WHERE %(fingerprints)s::char(16)[] IS NULL OR fingerprint = ANY (%(fingerprints)s::char(16)[])
 GROUP BY fingerprint
@@ -52,10 +53,10 @@ GROUP BY fingerprint, day
 """
 _STORE = """
 UPDATE dlq_failuregroup AS stored SET
-    open_count = counted.open_count, failure_count = counted.failure_count, daily_counts = counted.daily_counts,
-    counted_at = %(counted_at)s
+    open_count = counted.open_count, decision_count = counted.decision_count, failure_count = counted.failure_count,
+    daily_counts = counted.daily_counts, counted_at = %(counted_at)s
 FROM jsonb_to_recordset(%(rows)s) AS counted (
-    fingerprint char(16), open_count integer, failure_count integer, daily_counts jsonb)
+    fingerprint char(16), open_count integer, decision_count integer, failure_count integer, daily_counts jsonb)
 WHERE stored.fingerprint = counted.fingerprint
 """
 
@@ -63,6 +64,8 @@ WHERE stored.fingerprint = counted.fingerprint
 @dataclass(frozen=True, slots=True)
 class GroupCounts:
     """The numbers of failures of a group. `open` counts the open failures, and `total` counts all failures.
+
+    `decision` counts the failures that wait until a person retries or discards them.
 
     `days` maps each ISO date to two numbers: how many failures were captured and how many were closed on this day.
 
@@ -75,6 +78,7 @@ class GroupCounts:
     days: dict[str, tuple[int, int]] = field(default_factory=dict)
     counted_at: datetime.datetime | None = None
     is_known: bool = True
+    decision: int = 0
 
 
 def counted_live() -> bool:
@@ -113,12 +117,30 @@ def with_open_failures(groups: GroupQuerySet) -> GroupQuerySet:
     If the tenant has many failures, the stored counts are used. A group without stored counts, or with an error after
     its last count, is returned too, because this group may have open failures.
     """
+    return _with_failures(groups, OPEN_STATUSES, stored=Q(open_count__gt=0))
+
+
+def with_decisions(groups: GroupQuerySet) -> GroupQuerySet:
+    """Return the groups with failures that need a person's decision. See `with_open_failures` for stored counts."""
+    return _with_failures(groups, DECISION_STATUSES, stored=Q(decision_count__gt=0))
+
+
+def with_retries(groups: GroupQuerySet) -> GroupQuerySet:
+    """Return the groups with failures that are retried automatically. See `with_open_failures` for stored counts."""
+    return _with_failures(groups, RETRIED_STATUSES, stored=Q(open_count__gt=F("decision_count")))
+
+
+def without_open_failures(groups: GroupQuerySet) -> GroupQuerySet:
+    """Return the groups that `with_open_failures` does not return."""
+    return groups.exclude(pk__in=with_open_failures(groups).values("pk"))
+
+
+def _with_failures(groups: GroupQuerySet, statuses: Collection[FailureStatus], *, stored: Q) -> GroupQuerySet:
+    """Return the groups with failures in these statuses. `stored` is the condition on the stored counts."""
     if counted_live():
-        open_failures = Failure.objects.filter(fingerprint=OuterRef("pk"), status__in=OPEN_STATUSES)
-        return groups.filter(Exists(open_failures))
-    return groups.filter(
-        Q(open_count__gt=0) | Q(counted_at__isnull=True) | Q(last_seen_at__gt=F("counted_at"))
-    )
+        failures = Failure.objects.filter(fingerprint=OuterRef("pk"), status__in=statuses)
+        return groups.filter(Exists(failures))
+    return groups.filter(stored | Q(counted_at__isnull=True) | Q(last_seen_at__gt=F("counted_at")))
 
 
 @unaudited("The counts are computed from failures, whose changes are recorded.")
@@ -135,6 +157,7 @@ def store_counts() -> None:
             {
                 "fingerprint": fingerprint,
                 "open_count": counts.get(fingerprint, GroupCounts()).open,
+                "decision_count": counts.get(fingerprint, GroupCounts()).decision,
                 "failure_count": counts.get(fingerprint, GroupCounts()).total,
                 "daily_counts": counts.get(fingerprint, GroupCounts()).days,
             }
@@ -156,6 +179,7 @@ def _count(fingerprints: list[str] | None, *, with_days: bool) -> dict[str, Grou
     values: dict[str, Any] = {
         "fingerprints": fingerprints,
         "open": [str(status) for status in OPEN_STATUSES],
+        "decision": [str(status) for status in DECISION_STATUSES],
         "zone": timezone.get_current_timezone_name(),
         "first_id": first_uuid7_at(since),
         "since": since,
@@ -169,8 +193,8 @@ def _count(fingerprints: list[str] | None, *, with_days: bool) -> dict[str, Grou
         cursor.execute(_COUNT, values)
         rows = cursor.fetchall()
     counts = {
-        fingerprint: GroupCounts(open_, total, days.get(fingerprint, {}))
-        for fingerprint, total, open_ in rows
+        fingerprint: GroupCounts(open_, total, days.get(fingerprint, {}), decision=decision)
+        for fingerprint, total, open_, decision in rows
     }
     return {fingerprint: counts.get(fingerprint, GroupCounts()) for fingerprint in fingerprints or counts}
 
@@ -179,6 +203,7 @@ def _stored(group: FailureGroup) -> GroupCounts:
     days = {day: (captured, closed) for day, (captured, closed) in (group.daily_counts or {}).items()}
     return GroupCounts(
         open=group.open_count or 0,
+        decision=group.decision_count or 0,
         total=group.failure_count or 0,
         days=days,
         counted_at=group.counted_at,

@@ -126,9 +126,11 @@ class FailureGroup(models.Model):
     #: `regroup_before` is null if no failure has to move to another group.
     regroup_before = models.UUIDField(null=True, editable=False)
 
-    #: The number of open failures and the number of all failures in the group, counted at the time `counted_at`.
+    #: The number of open failures, of failures that need a person's decision, and of all failures of the group, at the
+    #: time `counted_at`.
     #: `daily_counts` maps each ISO date to a pair: the number of captured failures and the number of closed failures.
     open_count = models.PositiveIntegerField(null=True, editable=False)
+    decision_count = models.PositiveIntegerField(null=True, editable=False)
     failure_count = models.PositiveIntegerField(null=True, editable=False)
     daily_counts = models.JSONField(null=True, editable=False)
     counted_at = models.DateTimeField(null=True, editable=False)

@@ -323,6 +323,7 @@ class Migration(migrations.Migration):
                 ("split_from", dlq.groups.models.FingerprintField(editable=False, max_length=16, null=True)),
                 ("regroup_before", models.UUIDField(editable=False, null=True)),
                 ("open_count", models.PositiveIntegerField(editable=False, null=True)),
+                ("decision_count", models.PositiveIntegerField(editable=False, null=True)),
                 ("failure_count", models.PositiveIntegerField(editable=False, null=True)),
                 ("daily_counts", models.JSONField(editable=False, null=True)),
                 ("counted_at", models.DateTimeField(editable=False, null=True)),
@@ -389,11 +390,11 @@ class Migration(migrations.Migration):
                     "status",
                     models.CharField(
                         choices=[
-                            ("scheduled", "scheduled"),
-                            ("retrying", "retrying"),
-                            ("in_doubt", "in doubt"),
-                            ("resolved", "resolved"),
-                            ("permanent", "permanent"),
+                            ("scheduled", "will be retried"),
+                            ("retrying", "being retried"),
+                            ("in_doubt", "outcome unknown"),
+                            ("resolved", "done"),
+                            ("permanent", "needs a decision"),
                             ("discarded", "discarded"),
                         ],
                         max_length=9,
@@ -476,6 +477,11 @@ class Migration(migrations.Migration):
                         ),
                         fields=["ordering_key", "id"],
                         name="dlq_failure_ordering_key",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status__in", ("permanent", "in_doubt"))),
+                        fields=["id"],
+                        name="dlq_failure_decision",
                     ),
                 ],
                 "constraints": [

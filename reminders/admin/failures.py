@@ -20,6 +20,8 @@ from reminders.sending.outcomes import FAILURE_NAME
 from tenants.context import current_tenant
 
 NAMES |= {
+    "reminders.tasks.count_all_mails": gettext_lazy("counting the e-mails of all hotels"),
+    "reminders.tasks.count_mails": gettext_lazy("counting the e-mails of a hotel"),
     FAILURE_NAME: gettext_lazy("sending a reminder"),
     IMPORT_TASK: gettext_lazy("importing a file"),
     "reminders.tasks.delete_expired_files": gettext_lazy("deleting old files"),

@@ -1,12 +1,19 @@
 """Tests of what empty lists of the admin say, and of the links that they show."""
 
+from datetime import timedelta
 from html import unescape
 
 import pytest
 from django.test import Client
 
+from locks.nights import Nights
+from locks.selectors import today
+from locks.services import NewRoom, close_room, create_room
+from tenants.access import api_keys
+from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
+from tests.browser import PHONE, OpenPage, screenshot
 
 pytestmark = pytest.mark.django_db
 
@@ -49,3 +56,29 @@ def test_empty_list_shows_no_step_that_the_role_does_not_allow(staff: Client, in
     imports = results_of(staff, "/admin/reminders/roomimport/")
     assert "There are no uploaded files." in imports
     assert "start an import" not in imports
+
+
+@pytest.mark.django_db(transaction=True)
+def test_list_without_checkboxes_has_no_label_for_checkboxes_on_phones(
+    open_as_manager: OpenPage, hotel: Hotel
+) -> None:
+    with hotel_context(hotel):
+        room = create_room(NewRoom(number="101", room_type="Double"))
+        close_room(room=room.pk, nights=Nights(today(), today() + timedelta(days=1)), reason="Paint")
+    label = """cell => getComputedStyle(cell, "::before").content"""
+    with open_as_manager("/admin/locks/allocation/", **PHONE) as page:
+        cells = page.locator("#result_list .data-row > *")
+        assert cells.nth(0).evaluate(label) == "none"
+        assert cells.nth(1).evaluate(label) == '"Room"'
+        screenshot(page, "holds-and-stays-phone")
+    # The control: a list with checkboxes keeps their label.
+    with hotel_context(hotel):
+        api_keys.create(name="Booking engine", scopes=["rooms:read"])
+    with open_as_manager("/admin/tenants/apikey/", **PHONE) as page:
+        cells = page.locator("#result_list .data-row > *")
+        assert cells.nth(0).evaluate(label) == '"Select record"'
+    with hotel_context(hotel):
+        User.objects.update(language="es")
+    for name in ("locks/waitinglistentry", "reminders/reservationimport", "locks/webhook"):
+        with open_as_manager(f"/admin/{name}/", **PHONE, locale="es") as page:
+            screenshot(page, f"empty-{name.replace('/', '-')}-es-phone")

@@ -1,8 +1,12 @@
 """Tests of the admin pages of groups of failures."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models import F
 from django.test import Client
 
+from dlq import services
 from dlq.events import NAMES
 from dlq.groups import counts, titles
 from dlq.groups.models import FailureGroup
@@ -54,12 +58,29 @@ def test_group_list_shows_titles_and_counts_in_words(
     assert "2 lamps" in page
 
 
-def test_group_list_shows_only_groups_with_open_failures_unless_all_are_requested(
-    staff: Client, failures: list[Failure]
+@pytest.mark.parametrize("live", [True, False], ids=["counted", "stored"])
+def test_group_list_opens_on_the_groups_that_need_a_decision(
+    staff: Client, hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch, live: bool
 ) -> None:
-    perform(staff, failures[2], "discard", reason="fixed")
-    assert "the lamp is away" not in staff.get(LIST).content.decode()
-    assert "the lamp is away" in staff.get(LIST, {"open": "all"}).content.decode()
+    with hotel_context(hotel):
+        mixed = capture_failure(message="first lamp", number=1).fingerprint
+        capture_failure(message="first lamp", number=2, retry=False)
+        retried = capture_failure(message="second lamp", number=3).fingerprint
+        done = capture_failure(message="third lamp", number=4, retry=False)
+        services.discard(failure_id=done.id, reason="fixed")
+        if not live:
+            monkeypatch.setattr(counts, "MAX_COUNTED_LIVE", 0)
+            counts.store_counts()
+            # A group with an error after the count could have failures in any status.
+            FailureGroup.objects.update(last_seen_at=F("counted_at") - timedelta(seconds=1))
+    for query, expected in (
+        ("", {mixed}),
+        ("?view=retrying", {mixed, retried}),
+        ("?view=done", {done.fingerprint}),
+        ("?view=all", {mixed, retried, done.fingerprint}),
+        ("?q=third", {done.fingerprint}),
+    ):
+        assert {group.pk for group in staff.get(LIST + query).context["cl"].result_list} == expected, query
 
 
 def test_group_list_is_filtered_by_state(staff: Client, failures: list[Failure]) -> None:

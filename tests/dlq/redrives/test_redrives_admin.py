@@ -50,7 +50,7 @@ def test_failure_list_links_to_a_redrive_of_all_matching_failures(
     [url] = re.findall(rf'href="({START}[^"]*)"', html)
     page = page_of(staff, unescape(url))
     assert "3 open failures match." in page
-    assert "status: permanent · “dark”" in page
+    assert "status: needs a decision · “dark”" in page
 
 
 def test_action_on_all_failures_of_the_list_opens_the_redrive_page(
@@ -61,7 +61,7 @@ def test_action_on_all_failures_of_the_list_opens_the_redrive_page(
             f"{LIST}?q=dark",
             {"action": action, "_selected_action": [str(failures[0].id)], "select_across": "1"},
         )
-        assert response["Location"] == f"{START}?q=dark&action={action}"
+        assert response["Location"] == f"{START}?q=dark&view=all&action={action}"
 
 
 def test_redrive_that_staff_start_shows_its_progress_and_results(

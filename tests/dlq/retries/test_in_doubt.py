@@ -84,7 +84,7 @@ def test_person_can_see_retry_and_discard_failures_in_doubt(
     assert lamp.retried == []
     url = "/api/v1/dlq/entries/"
     assert len(api.get(url, {"status": "in_doubt"}).json()["results"]) == 3
-    assert "in doubt" in staff.get("/admin/dlq/failure/?status__exact=in_doubt").content.decode()
+    assert "outcome unknown" in staff.get("/admin/dlq/failure/?status__exact=in_doubt").content.decode()
     assert api.post(f"{url}{failures[0].id}/retry/").json()["status"] == "scheduled"
     discarded = api.post(f"{url}{failures[1].id}/discard/", {"reason": "charged at the desk"})
     assert discarded.json()["status"] == "discarded"

@@ -46,7 +46,7 @@ def test_reminder_is_sent_after_a_manager_corrects_the_email_address(
         with hotel_context(hotel):
             runner.retry_due(failure_id=failure.id)
         page.reload()
-        expect(page.locator(".ha-panel .dlq-status")).to_have_text("resolved")
+        expect(page.locator(".ha-panel .dlq-status")).to_have_text("done")
         screenshot(page, "failure-resolved")
     assert len(smtp.to("ana@example.com")) == 1
     with hotel_context(hotel):
