@@ -1,7 +1,7 @@
 # Everything that these targets create is in .hotelagent. Nothing else on this machine changes, except that the targets
 # for tests install PgBouncer if they are run by root on Debian.
 .DEFAULT_GOAL := help
-.PHONY: help run test pages lint api-lint bench chaos isolation replay clean requirements vulnerabilities sbom install tools
+.PHONY: help run test pages pictures lint api-lint bench chaos isolation replay clean requirements vulnerabilities sbom install tools
 
 HOME_FOLDER := .hotelagent
 PY := $(HOME_FOLDER)/venv/bin/python
@@ -25,6 +25,9 @@ test: install tools ## Run the tests (ARGS="tests/locks -k overlap" selects some
 
 pages: install ## Open every page of both admins in a browser: width on a phone, landmarks, rules of axe (minutes)
 	@PAGES=all $(PY) -m pytest tests/pages -n 2 $(ARGS)
+
+pictures: install ## Take the pictures of README.md from the end-to-end test in a browser (pngquant makes them smaller, if it is installed)
+	@PICTURES=.github/pictures $(PY) -m pytest tests/e2e/test_day_at_a_hotel.py $(ARGS)
 
 lint: install ## Check style, types and the SQL of migrations
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && $(PY) manage.py lint_migrations

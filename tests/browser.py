@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -52,18 +52,30 @@ def open_page(
     context. When the context ends, script errors and CSP violations fail the test.
     """
     url = f"http://{host}:{live_server.url.rpartition(':')[2]}"
+    cookies: list[Any] = []
+    if cookie := client.cookies.get(settings.SESSION_COOKIE_NAME):
+        cookies = [{"name": settings.SESSION_COOKIE_NAME, "value": cookie.value, "url": url}]
+    with open_url(browser, url + path, cookies=cookies, **options) as page:
+        yield page
+
+
+@contextmanager
+def open_url(browser: Browser, url: str, *, cookies: Sequence[Any] = (), **options: Any) -> Iterator[Page]:
+    """Return a context manager with a page that has the cookies. `options` are passed to the browser context.
+
+    When the context ends, script errors and CSP violations fail the test.
+    """
     errors: list[str] = []
     options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", **options}
     with browser.new_context(**options) as context:
-        if cookie := client.cookies.get(settings.SESSION_COOKIE_NAME):
-            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie.value, "url": url}])
+        context.add_cookies(cookies)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on(
             "console",
             lambda line: errors.append(line.text) if "Content Security Policy" in line.text else None,
         )
-        page.goto(url + path)
+        page.goto(url)
         yield page
     assert errors == []
 

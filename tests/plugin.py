@@ -22,6 +22,7 @@ FAST_LOGIN_VERSION = 16
 #: The test files that take the longest time, the slowest first.
 SLOWEST = (
     "embedded/test_serve.py",
+    "e2e/test_day_at_a_hotel.py",
     "dlq/capture/test_lost_tasks.py",
     "chaos/test_reminders.py",
     "reminders/test_import_interrupted.py",

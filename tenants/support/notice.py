@@ -62,6 +62,6 @@ def _message(hotel: Tenant, session: SupportSession, name: str, address: str) ->
                 "platform."
             ),
         ],
-        link=Link(_("Show the audit trail"), f"{public_url(hotel)}{trail}?actor_kind=support"),
+        link=Link(_("Show the audit trail"), f"{public_url(hotel)}{trail}?actor_id={session.user_id}"),
         reason=_("You receive this e-mail because you manage {hotel}.").format(hotel=hotel.name),
     )
