@@ -28,12 +28,13 @@ OTHER_FILTERS = (("exact", MANY_DIGITS), ("gt", "a\0b"), ("in", "1,x"), ("isnull
 
 
 def filters_of(model: type[Model]) -> Iterator[tuple[str, str]]:
-    for field in model._meta.get_fields():
-        if isinstance(field, Field):
-            is_binary, is_date = isinstance(field, BinaryField), isinstance(field, DateField)
-            filters = BINARY_FILTERS if is_binary else DATE_FILTERS if is_date else OTHER_FILTERS
-            for lookup, value in filters:
-                yield f"{field.name}__{lookup}", value
+    """Yield invalid filters for one field of each type that the model has."""
+    fields = [field for field in model._meta.get_fields() if isinstance(field, Field)]
+    for field in {type(field): field for field in fields}.values():
+        is_binary, is_date = isinstance(field, BinaryField), isinstance(field, DateField)
+        filters = BINARY_FILTERS if is_binary else DATE_FILTERS if is_date else OTHER_FILTERS
+        for lookup, value in filters:
+            yield f"{field.name}__{lookup}", value
 
 
 def server_errors(client: Client, model: type[Model]) -> dict[tuple[str, str], str]:

@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from audit.models import Event
@@ -165,9 +166,12 @@ def test_two_clerks_who_generate_the_same_rooms_create_each_room_once(hotel: Hot
     created: list[int] = []
 
     def generate() -> None:
-        with hotel_context(hotel):
-            barrier.wait()
-            created.append(len(add_rooms(plan(last_floor=9, rooms_per_floor=50).rooms())))
+        try:
+            with hotel_context(hotel):
+                barrier.wait()
+                created.append(len(add_rooms(plan(last_floor=9, rooms_per_floor=50).rooms())))
+        finally:
+            connection.close()
 
     threads = [threading.Thread(target=generate) for _number in range(2)]
     for thread in threads:

@@ -52,6 +52,7 @@ def test_member_of_staff_sets_up_an_app_and_logs_in_with_its_code(
         secret = base64.b32decode(page.inner_text("#secret").replace(" ", ""))
         page.fill("[name=code]", code_at(-1, secret=secret))
         page.click(".ha-account [type=submit]")
+        page.locator(".ha-codes li").nth(9).wait_for()
         assert page.locator(".ha-codes li").count() == 10
         show(page, f"codes-{screen}")
         page.click(".ha-account a[href$='/account/']")
