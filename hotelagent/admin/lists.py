@@ -92,9 +92,9 @@ class EmptyList:
 
 
 class HotelChangeList(ChangeList):  # type: ignore[misc]
-    """Unfold's change list, with tabs that select a view, and with the text of an empty list.
+    """Unfold's change list, with tabs that select a view, and with a text that is shown if the list is empty.
 
-    An impossible value in a filter is handled as an invalid filter, without a server error.
+    An impossible value of a filter is reported as an invalid filter, and causes no server error.
     """
 
     @property

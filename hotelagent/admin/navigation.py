@@ -45,8 +45,9 @@ class Group(TextChoices):
 class Page:
     """A page of the menu. Only users who have the scope see the page.
 
-    `tab_of` is the URL name of the page whose menu item contains this page as a tab. `item_title` is the title of the
-    menu item, for example if the item contains several pages. If `item_title` is empty, the item has the page's title.
+    If this page has no menu item, but is a tab under the menu item of another page, `tab_of` is the URL name of that
+    page. `item_title` is the title of the menu item of a page with tabs. If `item_title` is empty, the menu item has
+    the title of the page.
     """
 
     title: str | Promise

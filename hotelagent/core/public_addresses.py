@@ -59,7 +59,7 @@ _SPECIAL_IPV6 = tuple(
         "3fff::/20",  # documentation
     )
 )
-#: IPv6 networks whose addresses contain an IPv4 address in their last four bytes and nothing else.
+#: IPv6 networks whose addresses consist of a fixed prefix of 96 bits and an IPv4 address.
 _IPV4_IN_LAST_BYTES = tuple(
     ipaddress.IPv6Network(network)
     for network in (

@@ -33,9 +33,9 @@ from tenants.unaudited import unaudited
 
 logger = logging.getLogger(__name__)
 
-#: A worker that checks or imports a file renews its lease on the file after each batch of rows.
-#: If the lease ends, another worker continues to process the file.
-#: The duration of a worker's lease. It is longer than the time that a worker needs for a batch.
+#: The duration of a worker's lease on a file that the worker checks or imports.
+#: The worker renews the lease after each batch of rows, so the lease is longer than a batch takes.
+#: If the lease expires, another worker takes over the file.
 LEASE = timedelta(seconds=120)
 #: After this number of seconds, a worker stops between two batches and continues the import in a new Celery task.
 #: TIME_LIMIT must be less than CELERY_TASK_SOFT_TIME_LIMIT, which limits the duration of each task.

@@ -1,4 +1,4 @@
-"""The service that creates a reservation at the front desk: a guest without a booking, or a guest on the phone."""
+"""The service with which the front desk creates a reservation for a walk-in guest or for a guest on the phone."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def register(
     recurring: bool = False,
     combine_hotels: bool = False,
 ) -> None:
-    """Register the Celery task that processes a kind of due item. Call this function in `AppConfig.ready()`.
+    """Register the Celery task that processes the due items of one kind. Call this function in `AppConfig.ready()`.
 
     `batch_size` is the maximum number of items per Celery message. An uncompleted item is sent again after the time
     `lease`. If `daily` is true, each active hotel gets one item per day. A restored hotel keeps only `recurring` items.

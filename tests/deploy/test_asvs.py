@@ -30,7 +30,7 @@ SECTIONS = {
 #: Numbers that ASVS 4.0.3 has deleted.
 DELETED = {"1.4.2", "1.4.3", "1.12.1", "4.1.4", "7.3.2", "13.1.2", "13.2.4", "14.3.1"}
 STATUSES = {"met", "partly met", "not met", "not applicable"}
-#: A path in the repository: `folder/file` or a file of the top folder.
+#: A path in the repository: `folder/file`, or the name of a file in the root folder.
 PATH = re.compile(r"`([\w.-]+(?:/[\w.-]+)+|README\.md|pyproject\.toml)`")
 
 

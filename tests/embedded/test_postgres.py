@@ -174,7 +174,7 @@ def test_server_started_as_root_keeps_the_permissions_of_a_private_folder(folder
 
 
 @as_root
-def test_postgres_has_no_linux_capabilities_if_other_users_can_run_its_programs(running: Cluster) -> None:
+def test_postgres_runs_without_linux_capabilities_if_all_users_can_run_its_programs(running: Cluster) -> None:
     # The packages may be in a private folder even if the data is not.
     accessible = launch.is_accessible(str(running.server.binaries / "postgres"), 65534, 65534)
     assert running.process

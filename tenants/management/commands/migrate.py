@@ -131,10 +131,10 @@ class Command(django_migrate.Command):
                 )
 
     def _ensure_privileges(self) -> None:
-        """Set the privileges that all hotels share, and the PostgreSQL settings of the runtime login.
+        """Grant the privileges that all hotels share, and store the PostgreSQL settings of the runtime login.
 
-        If DATABASE_ROLES is off, no privileges are set. The settings are then set only if the runtime connection and
-        the direct connection use the same login.
+        If DATABASE_ROLES is off, no privileges are granted, and the settings are stored only if the runtime connection
+        and the direct connection use the same login.
         """
         with connection.cursor() as cursor:
             logins = get_database_logins(cursor)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def sol() -> Hotel:
-    """Return a hotel that exists in this database only, so that it can be deleted."""
+    """Create a hotel that a test can delete, and return the hotel."""
     return services.create_hotel(slug="sol", name="Sol")
 
 

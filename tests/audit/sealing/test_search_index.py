@@ -100,7 +100,7 @@ def test_search_by_each_filter_reads_only_index_entries_and_their_events(many_ev
         assert list(events) == list(plain), search
 
 
-def test_search_without_the_entries_of_the_index_misses_sealed_events(
+def test_search_misses_sealed_events_if_their_index_entries_are_missing(
     hotel: Hotel, many_events: None
 ) -> None:
     """A negative control: a search finds no sealed events if the entries are missing in the index."""

@@ -99,7 +99,7 @@ def test_captured_task_runs_after_its_hotel_is_resumed_or_its_code_is_deployed(
             unknown = wait_for(Failure.objects.first)
             make_due(unknown)
             tasks.retry_due.delay([str(unknown.id)])
-            # The worker with the old version postpones the failure and counts no retry.
+            # The worker with the old version postpones the retry of the failure, and does not count a retry.
             wait_for(lambda: reload(unknown).next_retry_at > unknown.last_seen_at)
     assert (reload_in(other_hotel, unknown).status, reload_in(other_hotel, unknown).retries) == (
         "scheduled",

@@ -49,7 +49,7 @@ def test_error_message_is_displayed_in_the_language_of_the_user(
         escaped = text.replace("'", "&#x27;")
         assert escaped in staff.get(ADMIN, headers=headers).content.decode()
         page = staff.get(f"{ADMIN}{failure.id}/change/", headers=headers).content.decode()
-        assert page.count(escaped) >= 2  # for the failure and for its attempt
+        assert page.count(escaped) >= 2  # the page shows the message of the failure and of its attempt
 
 
 def test_search_and_fingerprint_use_the_english_message(failure: Failure, staff: Client) -> None:

@@ -118,7 +118,7 @@ def test_redrive_is_paused_resumed_and_cancelled_on_its_page(
     assert "The operation is not possible, because the status of the redrive is cancelled." in page
 
 
-def test_redrive_that_discards_failures_requires_a_reason(
+def test_redrive_with_the_action_discard_requires_a_reason(
     staff: Client, hotel: Hotel, failures: list[Failure]
 ) -> None:
     discard = {**OPTIONS, "action": "discard"}

@@ -75,7 +75,7 @@ def test_clean_up_keeps_groups_with_notes_or_rules(
 
 
 @pytest.mark.parametrize("is_claimed", [False, True], ids=["scheduled", "retrying"])
-def test_failure_whose_due_item_was_deleted_waits_in_doubt_for_a_person(
+def test_failure_whose_due_item_was_deleted_is_kept_in_doubt_until_a_person_decides(
     in_hotel: Hotel, lamp: Lamp, is_claimed: bool
 ) -> None:
     failure, other = capture_failure(room="1"), capture_failure(room="2")
