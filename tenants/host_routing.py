@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, connections
+from django.urls import reverse
 
 from hotelagent.core.time_zones import known_time_zones
 from tenants.context import PLATFORM, Tenant, platform_context
@@ -170,24 +171,35 @@ def by_id(hotel_id: UUID) -> Tenant | None:
     return routing_cache.table().by_id.get(hotel_id)
 
 
-def public_url(hotel: Tenant) -> str:
-    """Return the base URL of a hotel for guests and staff, without a trailing slash.
+def public_url(tenant: Tenant) -> str:
+    """Return the base URL of a hotel for guests and staff, or of the platform, without a trailing slash.
 
-    The host is the first custom domain of the hotel in alphabetical order, or else `<slug>.<platform host>`.
+    The host of a hotel is its first custom domain in alphabetical order, or else `<slug>.<platform host>`.
     """
-    host = routing_cache.table().custom_host.get(hotel.id) if hotel.id else None
-    return base_url(host) if host else subdomain_url(hotel)
+    host = routing_cache.table().custom_host.get(tenant.id) if tenant.id else None
+    return _base_url(host) if host else subdomain_url(tenant)
 
 
-def subdomain_url(hotel: Tenant) -> str:
-    """Return the base URL of the hotel's host `<slug>.<platform host>`, without a trailing slash.
+def subdomain_url(tenant: Tenant) -> str:
+    """Return the base URL of the hotel's host `<slug>.<platform host>`, or of the platform, without a trailing slash.
 
     A link with a secret needs this host, because the DNS record of a custom domain may lead to another server.
     """
-    return base_url(f"{hotel.slug}.{settings.PLATFORM_HOST}")
+    host = settings.PLATFORM_HOST
+    return _base_url(host if tenant.is_platform else f"{tenant.slug}.{host}")
 
 
-def base_url(host: str) -> str:
+def page_path(tenant: Tenant, name: str) -> str:
+    """Return the path of a tenant's page. The current request may be a request to another tenant."""
+    return reverse(name, urlconf=settings.ROOT_URLCONF if tenant.is_platform else settings.HOTEL_URLCONF)
+
+
+def display_name(tenant: Tenant) -> str:
+    """Return the name of a hotel. The platform has no name, so return its host name."""
+    return tenant.name or settings.PLATFORM_HOST
+
+
+def _base_url(host: str) -> str:
     """Return the URL of a host of this deployment, without a trailing slash."""
     if getattr(settings, "SECURE_SSL_REDIRECT", False):
         return f"https://{host}"

@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import get_template
-from django.urls import reverse
 from django.utils import formats, translation
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -19,7 +18,7 @@ from dlq.retention.models import FailureSettings
 from hotelagent.core.domains import AUTOMATIC_MAIL_HEADERS, encode_address, sender
 from hotelagent.core.text import single_line
 from tenants.context import Tenant, current_tenant
-from tenants.host_routing import public_url
+from tenants.host_routing import page_path, public_url
 from tenants.models import User
 from tenants.scopes import Role
 
@@ -176,12 +175,4 @@ def _group_line(problem: GroupFinding) -> _GroupLine:
 
 def _page(tenant: Tenant, name: str) -> str:
     """Return the URL of a page of the tenant's admin."""
-    if tenant.is_platform:
-        secure = getattr(django_settings, "SECURE_SSL_REDIRECT", False)
-        base = (
-            f"https://{django_settings.PLATFORM_HOST}"
-            if secure
-            else f"http://{django_settings.PLATFORM_HOST}:{django_settings.PORT}"
-        )
-        return base + reverse(f"admin:{name}", urlconf=django_settings.ROOT_URLCONF)
-    return public_url(tenant) + reverse(f"admin:{name}", urlconf=django_settings.HOTEL_URLCONF)
+    return public_url(tenant) + page_path(tenant, f"admin:{name}")

@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import EmailMultiAlternatives
-from django.urls import reverse
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,7 +24,7 @@ from hotelagent.core import encryption
 from hotelagent.core.text import single_line
 from tenants.access.staff_mail import Link, build_message
 from tenants.context import current_tenant
-from tenants.host_routing import base_url, subdomain_url
+from tenants.host_routing import display_name, page_path, subdomain_url
 from tenants.models import User
 
 #: The sentence of each notice. The placeholder `name` is the name of the API key.
@@ -129,15 +128,13 @@ def _tenant() -> bytes:
 
 
 def _tenant_name() -> str:
-    return current_tenant().name or settings.PLATFORM_HOST
+    return display_name(current_tenant())
 
 
 def _url(name: str) -> str:
     """Return the URL of an admin page of the current tenant, on the host or a subdomain of the platform."""
     tenant = current_tenant()
-    if tenant.is_platform:
-        return base_url(settings.PLATFORM_HOST) + reverse(f"admin:{name}", urlconf=settings.ROOT_URLCONF)
-    return subdomain_url(tenant) + reverse(f"admin:{name}", urlconf=settings.HOTEL_URLCONF)
+    return subdomain_url(tenant) + page_path(tenant, f"admin:{name}")
 
 
 @contextmanager

@@ -13,13 +13,11 @@ from typing import cast
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.mail import get_connection
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.urls import reverse
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
@@ -34,7 +32,7 @@ from tenants.context import (
 )
 from tenants.database.clock import database_now
 from tenants.errors import InvalidPassword, InvitationNotFound, ManagerConflict, UsernameConflict
-from tenants.host_routing import subdomain_url
+from tenants.host_routing import page_path, subdomain_url
 from tenants.models import Hotel, HotelStatus, ManagerInvitation, User
 from tenants.queue import due
 from tenants.scopes import Role
@@ -215,8 +213,7 @@ def _send(hotel: Tenant, invitation: ManagerInvitation, token: str) -> None:
 
 def _link(hotel: Tenant, token: str) -> str:
     # Log lines contain paths, but no query strings, so the token is in the query string.
-    path = reverse("invitation", urlconf=settings.HOTEL_URLCONF)
-    return f"{subdomain_url(hotel)}{path}?token={token}"
+    return f"{subdomain_url(hotel)}{page_path(hotel, 'invitation')}?token={token}"
 
 
 def _store_result(invitation: ManagerInvitation, *, error: str) -> None:

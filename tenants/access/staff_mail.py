@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import get_template
 from django.utils import translation
@@ -11,7 +10,7 @@ from django.utils import translation
 from hotelagent.core.domains import AUTOMATIC_MAIL_HEADERS, encode_address, sender
 from hotelagent.core.text import single_line
 from tenants.context import Tenant
-from tenants.host_routing import base_url, public_url
+from tenants.host_routing import display_name, public_url
 
 _COLOUR, _TEXT_COLOUR = "#1f4e5f", "#ffffff"
 
@@ -31,7 +30,7 @@ def build_message(
 
     `reason` says at the end of the e-mail why the person receives it.
     """
-    name = single_line(hotel.name or settings.PLATFORM_HOST)
+    name = single_line(display_name(hotel))
     language = translation.get_language() or hotel.language
     paragraphs = list(paragraphs)
     subject = single_line(subject)
@@ -48,7 +47,7 @@ def build_message(
             "footer_language": language,
             "reason": reason,
             "footer_link": name,
-            "footer_url": base_url(settings.PLATFORM_HOST) if hotel.is_platform else public_url(hotel),
+            "footer_url": public_url(hotel),
         }
     )
     text = "\n\n".join([*paragraphs, f"{link.label}: {link.url}", f"-- \n{reason}"])

@@ -31,7 +31,7 @@ from hotelagent.admin.sites import platform_site
 from tenants.access.support_user import SUPPORT_ROLES, support_user_of
 from tenants.context import current_hotel
 from tenants.errors import DomainError, SupportLinkNotFound
-from tenants.host_routing import subdomain_url
+from tenants.host_routing import page_path, subdomain_url
 from tenants.models import Hotel, SupportSession, User
 from tenants.support.backend import BACKEND
 from tenants.support.sessions import DURATIONS, MAX_REASON_LENGTH, end_session, open_session, request_session
@@ -98,7 +98,7 @@ class SupportMixin:
             except DomainError as error:
                 form.add_error(None, str(error.detail))
             else:
-                link = f"{subdomain_url(hotel.tenant)}/admin/support/?token={token}"
+                link = f"{subdomain_url(hotel.tenant)}{page_path(hotel.tenant, 'support')}?token={token}"
                 context |= {"session": session, "link": link, "role": session.get_role_display()}
         return TemplateResponse(request, "tenants/request_support.html", context)
 

@@ -4,15 +4,13 @@ import zoneinfo
 from collections.abc import Iterator
 from uuid import UUID
 
-from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
-from django.urls import reverse
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
 from tenants.access.staff_mail import Link, build_message
 from tenants.context import Tenant, current_hotel, platform_context
-from tenants.host_routing import public_url
+from tenants.host_routing import page_path, public_url
 from tenants.models import SupportSession, User
 from tenants.scopes import Role
 
@@ -46,7 +44,7 @@ def _messages(hotel: Tenant, session: SupportSession, name: str) -> Iterator[Ema
 def _message(hotel: Tenant, session: SupportSession, name: str, address: str) -> EmailMultiAlternatives:
     zone = zoneinfo.ZoneInfo(hotel.time_zone)
     end = formats.date_format(timezone.localtime(session.expires_at, zone), "DATETIME_FORMAT")
-    trail = reverse("admin:audit_event_changelist", urlconf=settings.HOTEL_URLCONF)
+    trail = page_path(hotel, "admin:audit_event_changelist")
     return build_message(
         hotel=hotel,
         address=address,

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 import segno
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -23,6 +22,7 @@ from hotelagent.admin.account.requirements import is_second_factor_required
 from tenants.access import second_factor
 from tenants.access.sessions import session_id, valid_sessions
 from tenants.context import current_tenant
+from tenants.host_routing import display_name
 from tenants.services import account
 from tenants.unaudited import unaudited
 
@@ -104,9 +104,7 @@ def two_factor(request: HttpRequest, site: Any) -> HttpResponse:
             "code",
             _("The code is wrong. Check that the clock of your phone is right, and enter the newest code."),
         )
-    uri = second_factor.setup_uri(
-        secret, account=user.username, issuer=current_tenant().name or settings.PLATFORM_HOST
-    )
+    uri = second_factor.setup_uri(secret, account=user.username, issuer=display_name(current_tenant()))
     text = second_factor.secret_text(secret)
     return _page(
         request,
