@@ -109,6 +109,7 @@ AUTHENTICATION_BACKENDS = [
     # The backend of the platform's staff in a hotel. It cannot check passwords.
     "tenants.support.backend.SupportBackend",
 ]
+MIN_PASSWORD_LENGTH = 12
 PASSWORD_HASHERS = ["tenants.access.passwords.Argon2idHasher"]
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {
@@ -117,7 +118,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     },
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 12},
+        "OPTIONS": {"min_length": MIN_PASSWORD_LENGTH},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},

@@ -13,14 +13,13 @@ from typing import cast
 from uuid import UUID
 
 import structlog
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.core.mail import get_connection
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
+from tenants.access.passwords import require_valid_password
 from tenants.access.staff_mail import Link, build_message
 from tenants.context import (
     Tenant,
@@ -31,7 +30,7 @@ from tenants.context import (
     platform_context,
 )
 from tenants.database.clock import database_now
-from tenants.errors import InvalidPassword, InvitationNotFound, ManagerConflict, UsernameConflict
+from tenants.errors import InvitationNotFound, ManagerConflict, UsernameConflict
 from tenants.host_routing import page_path, subdomain_url
 from tenants.models import Hotel, HotelStatus, ManagerInvitation, User
 from tenants.queue import due
@@ -173,10 +172,7 @@ def _pending() -> QuerySet[ManagerInvitation]:
 
 def _create_manager(*, username: str, password: str, full_name: str, email: str) -> User:
     user = User(username=username, full_name=full_name, email=email, role=Role.MANAGER)
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise InvalidPassword(" ".join(error.messages)) from error
+    require_valid_password(password, user)
     try:
         with transaction.atomic():
             return User.objects.create_user(

@@ -5,12 +5,22 @@ https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
 """
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from tenants.errors import InvalidPassword
 from tenants.models import User
 
 MAX_LENGTH = 256
+
+
+def require_valid_password(password: str, user: User) -> None:
+    """Raise InvalidPassword if a rule of AUTH_PASSWORD_VALIDATORS refuses the password for this account."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidPassword(" ".join(error.messages)) from error
 
 
 class Argon2idHasher(Argon2PasswordHasher):

@@ -6,6 +6,7 @@ The platform's staff invite the manager on the platform's host. The manager acce
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.core.exceptions import PermissionDenied
@@ -24,11 +25,9 @@ from hotelagent.admin.account.reauthentication import require_confirmation
 from hotelagent.admin.sites import hotel_site
 from tenants import services
 from tenants.access.invitations import accept_invitation, find_invitation, has_manager
+from tenants.access.passwords import MAX_LENGTH
 from tenants.errors import DomainError, InvalidPassword, InvitationNotFound, UsernameConflict
 from tenants.models import Hotel, HotelStatus, ManagerInvitation, User
-
-MIN_PASSWORD_LENGTH = 12
-MAX_PASSWORD_LENGTH = 256
 
 
 class AcceptForm(forms.Form):
@@ -45,15 +44,15 @@ class AcceptForm(forms.Form):
     )
     password = forms.CharField(
         label=_("Password"),
-        min_length=MIN_PASSWORD_LENGTH,
-        max_length=MAX_PASSWORD_LENGTH,
+        min_length=settings.MIN_PASSWORD_LENGTH,
+        max_length=MAX_LENGTH,
         strip=False,
         help_text=_("Use 12 to 256 characters. A few random words are easy to remember and hard to guess."),
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
     )
     repeated = forms.CharField(
         label=_("Repeat the password"),
-        max_length=MAX_PASSWORD_LENGTH,
+        max_length=MAX_LENGTH,
         strip=False,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
     )

@@ -3,14 +3,13 @@
 import secrets
 from uuid import UUID
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from tenants.access.passwords import require_valid_password
 from tenants.context import current_tenant
-from tenants.errors import InvalidPassword, InvalidRole, SecondFactorNotSet, StaffNotFound, UsernameConflict
+from tenants.errors import InvalidRole, SecondFactorNotSet, StaffNotFound, UsernameConflict
 from tenants.models import User
 from tenants.scopes import Role
 from tenants.services.account import delete_sessions, turn_off_second_factor
@@ -66,10 +65,7 @@ def set_password(*, username: str, password: str) -> User:
     """
     with transaction.atomic():
         user = _find(User.objects.select_for_update(), username)
-        try:
-            validate_password(password, user)
-        except ValidationError as error:
-            raise InvalidPassword(" ".join(error.messages)) from error
+        require_valid_password(password, user)
         user.set_password(password)
         user.must_change_password = True
         user.save(update_fields=["password", "must_change_password"])
