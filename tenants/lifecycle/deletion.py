@@ -179,7 +179,7 @@ def _check_deletable(hotel: Hotel, confirm: str) -> None:
         raise DeletionConflict(
             f"{hotel.slug} is {hotel.status}. Only a suspended hotel can be deleted. "
             f"Run `manage.py suspend_hotel {hotel.slug}` first.",
-            status=hotel.status,
+            hotel_status=hotel.status,
         )
     with connection.cursor() as cursor:
         if databases := roles.find_other_databases(cursor, hotel.role):

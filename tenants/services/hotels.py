@@ -137,7 +137,7 @@ def invite_manager(*, hotel_id: UUID, email: str) -> ManagerInvitation:
         if hotel.status not in {HotelStatus.PROVISIONING, HotelStatus.ACTIVE}:
             raise HotelStateError(
                 _("{hotel} is suspended. Lift the suspension first.").format(hotel=hotel.name),
-                status=hotel.status,
+                hotel_status=hotel.status,
             )
         invitation = store_invitation(hotel, email=email)
         manager_invited.send(Hotel, hotel=hotel, detail={})

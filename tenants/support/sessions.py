@@ -65,7 +65,7 @@ def request_session(
                 _("{hotel} is {status}. Platform staff can open the admin of an active hotel only.").format(
                     hotel=hotel.name, status=hotel.get_status_display()
                 ),
-                status=hotel.status,
+                hotel_status=hotel.status,
             )
         if hotel.require_two_factor and not person.has_second_factor:
             raise InvalidSupportRequest(
