@@ -14,11 +14,12 @@ from uuid import UUID
 
 import structlog
 from django.core.mail import get_connection
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
+from tenants.access.accounts import insert_account
 from tenants.access.passwords import require_valid_password
 from tenants.access.staff_mail import Link, build_message
 from tenants.context import (
@@ -30,7 +31,7 @@ from tenants.context import (
     platform_context,
 )
 from tenants.database.clock import database_now
-from tenants.errors import InvitationNotFound, ManagerConflict, UsernameConflict
+from tenants.errors import InvitationNotFound, ManagerConflict
 from tenants.host_routing import page_path, subdomain_url
 from tenants.models import Hotel, HotelStatus, ManagerInvitation, User
 from tenants.queue import due
@@ -171,16 +172,10 @@ def _pending() -> QuerySet[ManagerInvitation]:
 
 
 def _create_manager(*, username: str, password: str, full_name: str, email: str) -> User:
-    user = User(username=username, full_name=full_name, email=email, role=Role.MANAGER)
-    require_valid_password(password, user)
-    try:
-        with transaction.atomic():
-            return User.objects.create_user(
-                username=username, password=password, role=Role.MANAGER, full_name=full_name, email=email
-            )
-    except IntegrityError as error:
-        detail = _("The user name {username} is already in use. Choose another user name.")
-        raise UsernameConflict(detail.format(username=username)) from error
+    require_valid_password(password, User(username=username, full_name=full_name, email=email))
+    return insert_account(
+        username=username, password=password, role=Role.MANAGER, full_name=full_name, email=email
+    )
 
 
 def _send(hotel: Tenant, invitation: ManagerInvitation, token: str) -> None:

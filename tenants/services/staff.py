@@ -3,13 +3,14 @@
 import secrets
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from tenants.access.accounts import insert_account
 from tenants.access.passwords import require_valid_password
 from tenants.context import current_tenant
-from tenants.errors import InvalidRole, SecondFactorNotSet, StaffNotFound, UsernameConflict
+from tenants.errors import InvalidRole, SecondFactorNotSet, StaffNotFound
 from tenants.models import User
 from tenants.scopes import Role
 from tenants.services.account import delete_sessions, turn_off_second_factor
@@ -39,20 +40,16 @@ def create_staff(*, username: str, role: str, full_name: str = "", email: str = 
             known=known,
         )
     password = secrets.token_urlsafe(12)
-    try:
-        with transaction.atomic():
-            user = User.objects.create_user(
-                username=username,
-                password=password,
-                role=role,
-                full_name=full_name,
-                email=email,
-                must_change_password=True,
-            )
-            staff_added.send(User, user=user)
-    except IntegrityError as error:
-        detail = _("The user name {username} is already in use. Choose another user name.")
-        raise UsernameConflict(detail.format(username=username)) from error
+    with transaction.atomic():
+        user = insert_account(
+            username=username,
+            password=password,
+            role=role,
+            full_name=full_name,
+            email=email,
+            must_change_password=True,
+        )
+        staff_added.send(User, user=user)
     return user, password
 
 
