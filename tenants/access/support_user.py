@@ -8,6 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest
 
 from tenants.context import Actor
+from tenants.models import SupportSession
 from tenants.scopes import Role, permission_scope, role_scopes
 
 #: The roles that platform staff can choose for a support session. The first is the default.
@@ -48,6 +49,18 @@ class SupportUser:
     email = ""
     full_name = ""
     language = ""
+
+    @classmethod
+    def of_session(cls, session: SupportSession, *, hotel_name: str, person_name: str) -> "SupportUser":
+        return cls(
+            id=session.id,
+            hotel_name=hotel_name,
+            person_id=session.user_id,
+            person_name=person_name,
+            role=session.role,
+            reason=session.reason,
+            expires_at=session.expires_at,
+        )
 
     @property
     def pk(self) -> UUID:

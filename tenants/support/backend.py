@@ -39,15 +39,7 @@ def find_open_session(session_id: UUID) -> SupportUser | None:
         session = open_sessions().filter(id=session_id, hotel_id=hotel.id).first()
     if session is None:
         return None
-    return SupportUser(
-        id=session.id,
-        hotel_name=hotel.name,
-        person_id=session.user_id,
-        person_name=session.person,
-        role=session.role,
-        reason=session.reason,
-        expires_at=session.expires_at,
-    )
+    return SupportUser.of_session(session, hotel_name=hotel.name, person_name=session.person)
 
 
 def open_sessions() -> QuerySet[Any]:

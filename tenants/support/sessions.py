@@ -84,9 +84,7 @@ def request_session(
             open_until=now + LINK_LIFETIME,
             expires_at=now + timedelta(minutes=minutes),
         )
-        user = SupportUser(
-            session.id, hotel.name, person.pk, person.username, role, reason, session.expires_at
-        )
+        user = SupportUser.of_session(session, hotel_name=hotel.name, person_name=person.username)
         with actor_context(_actor(user)):
             support_requested.send(Hotel, hotel=hotel, session=session)
     return session, _signer().sign(secret)
@@ -146,14 +144,8 @@ def record_expiry(session_id: UUID) -> bool:
         session = SupportSession.objects.select_related("hotel").get(id=session_id)
         # The session also ends if the person's account was deactivated or deleted meanwhile.
         name = User.objects.filter(pk=session.user_id).values_list("username", flat=True).first()
-        user = SupportUser(
-            session.id,
-            hotel.name,
-            session.user_id,
-            name or str(session.user_id),
-            session.role,
-            session.reason,
-            session.expires_at,
+        user = SupportUser.of_session(
+            session, hotel_name=hotel.name, person_name=name or str(session.user_id)
         )
         with actor_context(user.actor()):
             support_expired.send(Hotel, hotel=session.hotel, session=session)
