@@ -25,7 +25,7 @@ from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import platform_site
 from hotelagent.core.time_zones import time_zone_choices
 from tenants import services
-from tenants.admin.invitations import InvitationMixin, describe_manager, may_invite
+from tenants.admin.invitations import InvitationMixin, manager_state
 from tenants.admin.support import SupportMixin
 from tenants.models import Domain, Hotel, HotelStatus, SchemaTemplate
 
@@ -125,12 +125,11 @@ class HotelAdmin(InvitationMixin, SupportMixin, ChangesAuditedByServices, Platfo
     @display(description=_("first manager"))
     def manager(self, hotel: Hotel) -> SafeString | str:
         """Return the state of the first manager's invitation, with a link to the page that sends the invitation."""
-        if not may_invite(hotel):
-            return describe_manager(hotel)
+        state, may_invite = manager_state(hotel)
+        if not may_invite:
+            return state
         url = reverse("admin:tenants_hotel_invite", args=[hotel.pk])
-        return format_html(
-            '{} <a class="underline" href="{}">{}</a>', describe_manager(hotel), url, _("Send an invitation")
-        )
+        return format_html('{} <a class="underline" href="{}">{}</a>', state, url, _("Send an invitation"))
 
     @display(description=_("guest contacts"))
     def contact_count(self, hotel: Hotel) -> SafeString:

@@ -144,14 +144,15 @@ class InvitationMixin:
             else:
                 admin.message_user(request, _sent_message(hotel), messages.SUCCESS)
                 return HttpResponseRedirect(reverse("admin:tenants_hotel_change", args=[hotel.pk]))
+        state, may_invite = manager_state(hotel)
         context = {
             **admin.admin_site.each_context(request),
             "opts": admin.opts,
             "title": _("Invite the first manager"),
             "hotel": hotel,
             "form": form,
-            "state": describe_manager(hotel),
-            "may_invite": may_invite(hotel),
+            "state": state,
+            "may_invite": may_invite,
             "is_repeated": invitation is not None,
         }
         return TemplateResponse(request, "tenants/invite_manager.html", context)
@@ -163,18 +164,18 @@ def _sent_message(hotel: Hotel) -> str:
     return str(_("The invitation is sent when the hotel is active."))
 
 
-def may_invite(hotel: Hotel) -> bool:
-    """Return whether the platform's staff may invite a manager: the hotel has none, and it is not suspended."""
-    if hotel.status == HotelStatus.ACTIVE:
-        return not has_manager(hotel.tenant)
-    return hotel.status == HotelStatus.PROVISIONING
+def manager_state(hotel: Hotel) -> tuple[str, bool]:
+    """Return a text about the hotel's manager or invitation, and whether the platform's staff may invite a manager.
 
-
-def describe_manager(hotel: Hotel) -> str:
-    """Return a text that says whether the hotel has a manager or an invitation."""
+    The staff may invite a manager if the hotel has no manager and is not suspended.
+    """
     if hotel.status == HotelStatus.ACTIVE and has_manager(hotel.tenant):
-        return str(_("The hotel has a manager."))
+        return str(_("The hotel has a manager.")), False
     invitation = ManagerInvitation.objects.filter(hotel=hotel).first()
+    return _describe(invitation), hotel.status in {HotelStatus.PROVISIONING, HotelStatus.ACTIVE}
+
+
+def _describe(invitation: ManagerInvitation | None) -> str:
     if invitation is None or invitation.accepted_at is not None:
         return str(_("The hotel has no manager, and nobody is invited."))
     if invitation.error:
