@@ -55,7 +55,7 @@ def valid_sessions() -> QuerySet[Session]:
 class SessionStore(SessionBase):
     """The session of a request. Its absolute timeout is SESSION_COOKIE_AGE seconds after the login."""
 
-    #: The client of the current request, which SessionClientMiddleware sets.
+    #: The client of the current request, which ClientSessionMiddleware sets.
     ip: str | None = None
     user_agent: str = ""
 

@@ -52,6 +52,7 @@ class SupportUser:
 
     @classmethod
     def of_session(cls, session: SupportSession, *, hotel_name: str, person_name: str) -> "SupportUser":
+        """Return the user of a support session."""
         return cls(
             id=session.id,
             hotel_name=hotel_name,
