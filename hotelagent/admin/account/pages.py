@@ -10,7 +10,6 @@ from django.contrib.auth import update_session_auth_hash
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.cache import add_never_cache_headers
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -185,9 +184,7 @@ def _codes_page(request: HttpRequest, site: Any, codes: list[str]) -> HttpRespon
 
 
 def _page(request: HttpRequest, site: Any, template: str, **context: Any) -> HttpResponse:
-    response = TemplateResponse(request, template, {**site.each_context(request), **context})
-    add_never_cache_headers(response)
-    return response
+    return TemplateResponse(request, template, {**site.each_context(request), **context})
 
 
 def _back() -> HttpResponse:

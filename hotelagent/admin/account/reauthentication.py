@@ -11,7 +11,6 @@ from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
 from hotelagent.admin.account.forms import ConfirmationForm
@@ -101,6 +100,4 @@ def _page(request: HttpRequest, site: Any, form: ConfirmationForm) -> HttpRespon
             (name, value) for name, values in request.POST.lists() for value in values if name not in repeated
         ],
     }
-    response = TemplateResponse(request, "hotelagent/account/confirm.html", context)
-    add_never_cache_headers(response)
-    return response
+    return TemplateResponse(request, "hotelagent/account/confirm.html", context)
