@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -17,7 +18,28 @@ from tests.servers import skip_or_fail_in_ci
 #: The type of the fixture `open_as_manager`, which opens the page at a path in a browser.
 OpenPage = Callable[..., AbstractContextManager[Page]]
 #: The options of a browser context with the screen of a phone.
-PHONE = {"viewport": {"width": 390, "height": 844}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
+#: The options of a browser context with the screen of a phone, on which pictures have twice the resolution.
+SHARP_PHONE: dict[str, Any] = {**PHONE, "device_scale_factor": 2, "is_mobile": True}
+#: The options of a browser context for each screen and language in which a page is shown.
+SCREENS: dict[str, dict[str, Any]] = {
+    "desktop": {},
+    "phone": PHONE,
+    "desktop-es": {"locale": "es-ES"},
+    "phone-es": {**PHONE, "locale": "es-ES"},
+}
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A browser with one of the SCREENS. `open` opens a page for the user who is logged in to a test client."""
+
+    name: str
+    open: OpenPage
+
+    @property
+    def language(self) -> str:
+        return "es" if self.name.endswith("-es") else "en"
 
 
 @contextmanager
@@ -49,7 +71,8 @@ def open_page(
     """Return a context manager with a page of a host, for the user who is logged in to the test client.
 
     If nobody is logged in to the test client, the page is opened without a login. `options` are passed to the browser
-    context. When the context ends, script errors and CSP violations fail the test.
+    context. When the context ends, script errors and CSP violations fail the test. Further pages of the host can be
+    opened with `page.goto(path)`, which is faster than a new context, because the static files are in its cache.
     """
     url = f"http://{host}:{live_server.url.rpartition(':')[2]}"
     cookies: list[Any] = []
@@ -66,7 +89,7 @@ def open_url(browser: Browser, url: str, *, cookies: Sequence[Any] = (), **optio
     When the context ends, script errors and CSP violations fail the test.
     """
     errors: list[str] = []
-    options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", **options}
+    options = {"base_url": url, "viewport": {"width": 1440, "height": 900}, "locale": "en-GB", **options}
     with browser.new_context(**options) as context:
         context.add_cookies(cookies)
         page = context.new_page()

@@ -32,7 +32,7 @@ from tests.gunicorn import running_gunicorn
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from tests.browser import OpenPage
+    from tests.browser import OpenPage, Screen
 
 ALPHA_HOST = "alpha.localhost"
 
@@ -247,6 +247,14 @@ def open_as_manager(browser: "Browser", live_server: Any, staff: Client) -> "Ope
     from tests.browser import open_page  # noqa: PLC0415 - as above
 
     return partial(open_page, browser, live_server, staff)
+
+
+@pytest.fixture(params=["desktop", "phone", "desktop-es", "phone-es"])
+def screen(request: pytest.FixtureRequest, browser: "Browser", live_server: Any) -> "Screen":
+    """Return a browser with a screen and a language. Tests that use this fixture run once for each of the screens."""
+    from tests.browser import SCREENS, Screen, open_page  # noqa: PLC0415 - as above
+
+    return Screen(request.param, partial(open_page, browser, live_server, **SCREENS[request.param]))
 
 
 @pytest.fixture(scope="session")

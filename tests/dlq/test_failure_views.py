@@ -173,16 +173,17 @@ def test_views_of_failures_fit_the_screen_in_spanish(
 ) -> None:
     with open_as_manager(LIST) as page:
         screenshot(page, "failures-desktop")
-    with open_as_manager("/admin/dlq/failuregroup/") as page:
+        page.goto("/admin/dlq/failuregroup/")
         screenshot(page, "groups-desktop")
     with hotel_context(hotel):
         User.objects.update(language="es")
-    for path, name in (
-        (LIST, "failures"),
-        ("/admin/dlq/failuregroup/", "groups"),
-        (f"{LIST}?view=all", "all"),
-    ):
-        with open_as_manager(path, **PHONE, locale="es") as page:
+    with open_as_manager(LIST, **PHONE, locale="es") as page:
+        for path, name in (
+            (LIST, "failures"),
+            ("/admin/dlq/failuregroup/", "groups"),
+            (f"{LIST}?view=all", "all"),
+        ):
+            page.goto(path)
             assert page.get_by_role("link", name="Terminados").is_visible()
             assert fits_width(page)
             screenshot(page, f"{name}-es-phone")

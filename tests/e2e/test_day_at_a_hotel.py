@@ -22,7 +22,7 @@ from reminders.models import Reservation, Rule
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
-from tests.browser import PHONE, fits_width, open_url
+from tests.browser import SHARP_PHONE, fits_width, open_url
 from tests.conftest import ALPHA_HOST
 from tests.e2e import cloudbeds
 from tests.e2e.pictures import take_picture
@@ -31,8 +31,6 @@ from tests.tenants.access.accounts import PASSWORD, add_user, code_at, turn_on
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
-#: The options of a browser context with the screen of a phone, for pictures.
-SHARP_PHONE: dict[str, Any] = {**PHONE, "device_scale_factor": 2, "is_mobile": True}
 BOARD = "locks/room/board/"
 REASON = "Ticket 4711: a guest received no e-mail"
 NAME = "Hotel Miramar"

@@ -1,8 +1,6 @@
 """Tests of the start page of the platform's admin in a browser, on a desktop and on a phone."""
 
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -12,10 +10,7 @@ from dlq.alerts.models import FailureFigures
 from tenants.context import platform_context
 from tenants.database.clock import database_now
 from tenants.models import DueItem, Hotel, HotelFigures
-from tests.browser import PHONE, fits_width, open_page, screenshot
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+from tests.browser import Screen, fits_width, screenshot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,26 +37,14 @@ def _hotels(hotel: Hotel) -> None:
             )
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("desktop", {}),
-        ("phone", PHONE),
-        ("desktop-es", {"locale": "es-ES"}),
-        ("phone-es", {**PHONE, "locale": "es-ES"}),
-    ],
-)
 @pytest.mark.usefixtures("_hotels")
-def test_start_page_and_list_of_hotels_can_be_read(
-    browser: "Browser", live_server: Any, operator: Client, name: str, options: dict[str, Any]
-) -> None:
-    open_platform: Any = partial(open_page, browser, live_server, operator, host="localhost", **options)
-    with open_platform("/admin/") as page:
+def test_start_page_and_list_of_hotels_can_be_read(screen: Screen, operator: Client) -> None:
+    with screen.open(operator, "/admin/", host="localhost") as page:
         assert page.locator(".ha-card").count() >= 7
         assert page.get_by_text("Hotel El Faro").count() >= 1
         assert fits_width(page)
-        screenshot(page, f"platform-start-{name}")
-    with open_platform("/admin/figures/?order=wait") as page:
+        screenshot(page, f"platform-start-{screen.name}")
+        page.goto("/admin/figures/?order=wait")
         assert page.locator("tbody tr").count() == 9
         assert fits_width(page)
-        screenshot(page, f"platform-figures-{name}")
+        screenshot(page, f"platform-figures-{screen.name}")

@@ -1,10 +1,8 @@
 """Fixtures for the tests of tenants: a hotel to back up, and migrations that exist only during one test."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from django.db.migrations.loader import MigrationLoader
@@ -13,11 +11,7 @@ from django.db.migrations.migration import Migration
 from tenants import services
 from tenants.models import Hotel
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
 AddMigration = Callable[..., None]
-_PHONE = {"viewport": {"width": 390, "height": 844}}
 
 
 @pytest.fixture
@@ -51,27 +45,3 @@ def sol() -> Hotel:
     return services.create_hotel(
         slug="sol", name="Hotel Sol", time_zone="Europe/Madrid", language="es", domains=["hotel-sol.example"]
     )
-
-
-@dataclass(frozen=True)
-class Screen:
-    """A browser's screen and language. `open` opens a page, for the user who is logged in to the test client."""
-
-    name: str
-    open: Any
-
-
-@pytest.fixture(
-    params=[
-        ("desktop", {}),
-        ("phone", _PHONE),
-        ("desktop-es", {"locale": "es-ES"}),
-        ("phone-es", {**_PHONE, "locale": "es-ES"}),
-    ],
-    ids=lambda param: param[0],
-)
-def screen(request: pytest.FixtureRequest, browser: "Browser", live_server: Any) -> Screen:
-    from tests.browser import open_page  # noqa: PLC0415 - the import of Playwright takes a third of a second
-
-    name, options = request.param
-    return Screen(name, partial(open_page, browser, live_server, **options))

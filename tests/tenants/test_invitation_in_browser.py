@@ -5,10 +5,9 @@ from django.test import Client
 
 from tenants import services
 from tenants.models import Hotel
-from tests.browser import fits_width, screenshot
+from tests.browser import Screen, fits_width, screenshot
 from tests.conftest import ALPHA_HOST
 from tests.servers import MailServer
-from tests.tenants.conftest import Screen
 from tests.tenants.test_invitations import ADDRESS, PASSWORD, send, token_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,7 +39,8 @@ def test_platform_staff_see_the_invitation_in_the_browser(
     services.invite_manager(hotel_id=hotel.id, email=ADDRESS)
     send(hotel, smtp)
     pages = {"invite": f"{hotel.id}/invite/", "hotel": f"{hotel.id}/change/", "new-hotel": "add/"}
-    for label, path in pages.items():
-        with screen.open(operator, f"/admin/tenants/hotel/{path}", host="localhost") as page:
+    with screen.open(operator, "/admin/tenants/hotel/", host="localhost") as page:
+        for label, path in pages.items():
+            page.goto(f"/admin/tenants/hotel/{path}")
             assert fits_width(page)
             screenshot(page, f"{label}-{screen.name}")

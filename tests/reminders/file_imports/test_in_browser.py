@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from hotelagent.celery import app
 from reminders.models import Reservation
 from tenants.models import Hotel, User
-from tests.browser import OpenPage, fits_width, screenshot
+from tests.browser import SHARP_PHONE, OpenPage, fits_width, screenshot
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
@@ -24,7 +24,6 @@ L3;05/04/2031;09/04/2031;2;Suite;Cy;Doe;cy@example.com;Anulada
 L4;07/04/2031;05/04/2031;2;Suite;Di;Eck;di@example.com;OK
 """
 FIELDS = ("number", "arrival", "departure", "adults", "room_type", "guest_name", "guest_name", "guest_email")
-PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def page(request: pytest.FixtureRequest, open_as_manager: OpenPage, in_hotel: Ho
     Tests that use this fixture run twice: in English on a desktop, and in Spanish on a phone without JavaScript.
     """
     User.objects.update(language=request.param)
-    options = {**PHONE, "java_script_enabled": False} if request.param == "es" else {}
+    options = {**SHARP_PHONE, "java_script_enabled": False} if request.param == "es" else {}
     with open_as_manager("/admin/reminders/reservationimport/", **options) as page:
         yield page
 

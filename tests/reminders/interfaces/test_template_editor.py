@@ -13,7 +13,7 @@ from reminders.mail.template_validation import find_errors
 from reminders.models import Reservation, Template
 from tenants.models import Hotel, User
 from tenants.scopes import Role
-from tests.browser import PHONE, OpenPage, fits_width, screenshot
+from tests.browser import PHONE, OpenPage, Screen, fits_width, screenshot
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/reminders/template/preview/"
@@ -88,18 +88,12 @@ def test_only_managers_use_the_preview(staff: Client, in_hotel: Hotel, role: Rol
 @pytest.mark.browser
 @pytest.mark.timeout(180)
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("language", ["en", "es"])
 def test_preview_follows_the_text_and_a_click_inserts_a_variable(
-    open_as_manager: OpenPage,
-    in_hotel: Hotel,
-    request: pytest.FixtureRequest,
-    language: str,
-    options: dict[str, object],
+    screen: Screen, staff: Client, in_hotel: Hotel
 ) -> None:
-    User.objects.update(language=language)
+    User.objects.update(language=screen.language)
     template = Template.objects.filter(language="en")[0]
-    with open_as_manager(f"/admin/reminders/template/{template.pk}/change/", **options) as page:
+    with screen.open(staff, f"/admin/reminders/template/{template.pk}/change/") as page:
         subject = page.locator("[data-show=subject]")
         page.fill("[name=subject]", "Welcome, ")
         page.locator("[name=subject]").press("End")
@@ -108,7 +102,7 @@ def test_preview_follows_the_text_and_a_click_inserts_a_variable(
         expect(subject).to_have_text("Welcome, Ana Lima")
         page.fill("[name=html]", "<p>first</p>\n<p>{{ nights }} nights and a half</p>")
         expect(page.frame_locator("[data-show=html]").get_by_text("2 nights and a half")).to_be_visible()
-        screenshot(page, f"first-editor-{request.node.callspec.id}")
+        screenshot(page, f"first-editor-{screen.name}")
         assert fits_width(page)
         page.click("[data-width=phone]")
         assert page.locator("[data-show=html]").bounding_box()["width"] <= 376  # type: ignore[index]
@@ -117,7 +111,7 @@ def test_preview_follows_the_text_and_a_click_inserts_a_variable(
         page.fill("[name=html]", "<p>first</p>\n<p>{{ night }}</p>")
         error = page.locator("#te-error-html")
         expect(error).to_contain_text("2: ")
-        screenshot(page, f"first-editor-error-{request.node.callspec.id}")
+        screenshot(page, f"first-editor-error-{screen.name}")
         error.click()
         selected = "field => field.value.slice(field.selectionStart, field.selectionEnd)"
         assert page.eval_on_selector("[name=html]", selected) == "<p>{{ night }}</p>"

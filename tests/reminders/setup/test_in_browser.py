@@ -1,29 +1,24 @@
 """Browser tests of the checklist and of the page of the sender."""
 
 import pytest
+from django.test import Client
 from playwright.sync_api import expect
 
 from tenants.models import Hotel, User
-from tests.browser import PHONE, OpenPage, fits_width, screenshot
+from tests.browser import PHONE, OpenPage, Screen, fits_width, screenshot
 from tests.servers import MailServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
 
-@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("language", ["en", "es"])
 def test_checklist_fits_the_screen_and_its_steps_can_be_skipped(
-    open_as_manager: OpenPage,
-    in_hotel: Hotel,
-    request: pytest.FixtureRequest,
-    language: str,
-    options: dict[str, object],
+    screen: Screen, staff: Client, in_hotel: Hotel
 ) -> None:
-    User.objects.update(language=language)
-    with open_as_manager("/admin/", **options) as page:
+    User.objects.update(language=screen.language)
+    with screen.open(staff, "/admin/") as page:
         page.locator("[data-step=api_keys] button[value=skip]").click()
         expect(page.locator("[data-step=api_keys]")).to_have_class("su-step su-skipped")
-        screenshot(page, f"first-checklist-{request.node.callspec.id}")
+        screenshot(page, f"first-checklist-{screen.name}")
         assert fits_width(page)
         page.locator(".su-foot button[value=hide]").click()
         page.locator(".su").wait_for(state="detached")
