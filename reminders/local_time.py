@@ -7,6 +7,8 @@ occurs twice, the first occurrence is used (RFC 5545, section 3.3.5).
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
+
 from tenants.context import current_hotel
 
 
@@ -23,3 +25,8 @@ def local_to_utc(day: date, at: time, *, zone: ZoneInfo) -> datetime:
 def local_date(at: datetime, *, zone: ZoneInfo) -> date:
     """Return the local date in `zone` at the given time."""
     return at.astimezone(zone).date()
+
+
+def today() -> date:
+    """Return the current date in the hotel's time zone."""
+    return local_date(timezone.now(), zone=hotel_time_zone())

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from django.db import transaction
-from django.utils import timezone
 
 from reminders.file_imports.kinds import FileContent, ImportField, Progress, Work
 from reminders.file_imports.problems import Problem
-from reminders.local_time import hotel_time_zone, local_date
+from reminders.local_time import hotel_time_zone, today
 from reminders.models import FileImport
 from reminders.reservations.calendars import uids
 from reminders.reservations.calendars.content import (
@@ -39,8 +38,7 @@ class CalendarFiles:
         content = split_calendar(decode(stream.read()))
         check_number_of_events(content, limit=MAX_EVENTS_IN_FILE)
         # Repeating events are expanded from this day on, also by a worker that takes over after midnight.
-        today = local_date(timezone.now(), zone=hotel_time_zone())
-        uploaded.settings = {"today": today.isoformat()}
+        uploaded.settings = {"today": today().isoformat()}
         return FileContent(format="iCalendar", row_count=len(content.events), columns=())
 
     def process(self, stream: BinaryIO, claimed: FileImport, work: Work) -> Progress:

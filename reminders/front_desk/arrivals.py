@@ -18,7 +18,8 @@ from locks.models import Allocation, AllocationStatus
 from locks.services import cancel_stay
 from reminders import events
 from reminders.errors import ReservationStateError
-from reminders.front_desk.locked import lock, room_numbers, stays, today
+from reminders.front_desk.locked import lock, room_numbers, stays
+from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning.replan import schedule_replan_of_other_stays
 from reminders.reservations.changes import Change, store_new_version, update_reservations

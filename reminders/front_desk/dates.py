@@ -13,7 +13,8 @@ from locks.nights import Nights
 from locks.services import move_allocation
 from reminders import events
 from reminders.errors import InvalidReservation
-from reminders.front_desk.locked import CURRENT, lock, stays, today
+from reminders.front_desk.locked import CURRENT, lock, stays
+from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning.replan import schedule_replan_of_other_stays
 from reminders.reservations.changes import Change, update_reservations

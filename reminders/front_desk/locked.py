@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from datetime import date
 
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from locks.models import Allocation
 from reminders.errors import ReservationConflict, ReservationNotFound, ReservationStateError
-from reminders.local_time import hotel_time_zone, local_date
 from reminders.models import Reservation, ReservationStatus
 from reminders.selectors import stays_of
 
@@ -59,8 +56,3 @@ def stays(reservation: Reservation) -> list[Allocation]:
 def room_numbers(reservation_stays: Collection[Allocation]) -> str:
     """Return the numbers of the rooms as text."""
     return ", ".join(stay.room.number for stay in reservation_stays)
-
-
-def today() -> date:
-    """Return the current date in the hotel's time zone."""
-    return local_date(timezone.now(), zone=hotel_time_zone())

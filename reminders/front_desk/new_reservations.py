@@ -12,9 +12,9 @@ from locks.models import Room
 from locks.nights import Nights
 from reminders.errors import InvalidReservation
 from reminders.front_desk.arrivals import check_arrival, record_check_in
-from reminders.front_desk.locked import today
 from reminders.front_desk.numbers import free_numbers
 from reminders.front_desk.rooms import occupy_rooms
+from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.arrival_events import publish_arrivals_and_departures
 from reminders.reservations.services import ReservationFields, create_reservation

@@ -15,7 +15,8 @@ from locks.selectors import Availability, availability
 from locks.services import acquire_hold, confirm_hold_for_booking, move_remaining_nights
 from reminders import events
 from reminders.errors import ReservationStateError
-from reminders.front_desk.locked import CURRENT, lock, room_numbers, stays, today
+from reminders.front_desk.locked import CURRENT, lock, room_numbers, stays
+from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.changes import link_stays, store_new_version
 

@@ -23,7 +23,7 @@ from locks.holds import AllocatedRoom
 from locks.models import Allocation, AllocationStatus
 from locks.services import NewStay, Reallocation, StayChange, StayRule, reallocate
 from reminders import events
-from reminders.local_time import hotel_time_zone, local_date
+from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.planner import PlanningResult
@@ -209,7 +209,7 @@ def occupied_nights(reservation: Reservation) -> tuple[date, date] | None:
         return None
     if reservation.status != ReservationStatus.NO_SHOW:
         return reservation.arrival, reservation.departure
-    ends = min(reservation.departure, local_date(timezone.now(), zone=hotel_time_zone()))
+    ends = min(reservation.departure, today())
     return (reservation.arrival, ends) if ends > reservation.arrival else None
 
 

@@ -22,7 +22,7 @@ from reminders.errors import (
     ReservationNotFound,
     ReservationStateError,
 )
-from reminders.local_time import hotel_time_zone, local_date
+from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.replan import schedule_replan_of_other_stays
@@ -146,8 +146,7 @@ def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
                 _("The guest has checked out, so the reservation can't be cancelled."),
                 status_now=stored.status,
             )
-        today = local_date(timezone.now(), zone=hotel_time_zone())
-        update_reservations([Change(stored, {"status": ReservationStatus.CANCELLED, "status_date": today})])
+        update_reservations([Change(stored, {"status": ReservationStatus.CANCELLED, "status_date": today()})])
         schedule_replan_of_other_stays(stored, addresses=[stored.guest_email])
         record(events.RESERVATION_CANCELLED, subject=("reservation", stored.id), number=stored.external_id)
     return stored

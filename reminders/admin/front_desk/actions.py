@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from reminders.front_desk.locked import today as hotel_today
+from reminders.local_time import today as hotel_today
 from reminders.models import Reservation, ReservationStatus
 from tenants.unaudited import unaudited
 

@@ -21,8 +21,8 @@ from reminders.admin.front_desk.requests import error_text, require_scopes
 from reminders.admin.front_desk.room_views import chosen_rooms
 from reminders.admin.front_desk.status_views import guest_of
 from reminders.admin.front_desk.widgets import RoomGroup, date_input, room_groups
-from reminders.front_desk.locked import today
 from reminders.front_desk.new_reservations import book_at_front_desk
+from reminders.local_time import today
 from reminders.models import Reservation
 from reminders.reservations.importing.values.countries import country_code
 from tenants.context import current_hotel

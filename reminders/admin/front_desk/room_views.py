@@ -17,8 +17,9 @@ from reminders.admin.front_desk.widgets import date_input, room_groups
 from reminders.errors import InvalidReservation, ReservationConflict
 from reminders.front_desk.arrivals import check_in
 from reminders.front_desk.dates import change_dates
-from reminders.front_desk.locked import stays, today
+from reminders.front_desk.locked import stays
 from reminders.front_desk.rooms import assign_rooms, free_rooms, move_guest, open_nights
+from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
 
 _SCOPES = ("reservations:write", "locks:write")

@@ -22,7 +22,8 @@ from reminders.admin.front_desk.requests import (
     run,
 )
 from reminders.front_desk import arrivals
-from reminders.front_desk.locked import stays, today
+from reminders.front_desk.locked import stays
+from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.services import cancel_reservation
 

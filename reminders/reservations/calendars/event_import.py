@@ -15,7 +15,6 @@ import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage
@@ -24,7 +23,7 @@ from locks.nights import Nights
 from locks.selectors import Clash, clashes
 from locks.services import NewStay, add_stays, exclude_from_closures
 from reminders.errors import InvalidReservation
-from reminders.local_time import hotel_time_zone, local_date
+from reminders.local_time import hotel_time_zone, today
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.calendars import uids
 from reminders.reservations.calendars.content import MAX_EVENTS, decode
@@ -82,11 +81,10 @@ def import_calendar(
     Reservations that are missing from the file are not changed. If the file was downloaded, `url` is its URL, and
     `charset` is the character set of the HTTP response.
     """
-    zone = hotel_time_zone()
     parsed = parse_calendar(
         decode(content, charset=charset),
-        zone=zone,
-        today=local_date(timezone.now(), zone=zone),
+        zone=hotel_time_zone(),
+        today=today(),
         max_events=max_events,
     )
     digest = uids.url_digest(url) if url else uids.FILE_DIGEST

@@ -19,7 +19,7 @@ from locks.allocations.occupancy import merge_spans
 from locks.errors import RoomNotFound
 from locks.models import Allocation, AllocationStatus, Room
 from locks.selectors import occupying_allocations
-from reminders.local_time import hotel_time_zone, local_date
+from reminders import local_time
 from reminders.mail.calendar_attachment import hotel_key, sequence, stay_uid
 from reminders.models import Reservation, ReservationStatus
 from tenants.context import current_hotel
@@ -50,7 +50,7 @@ class FeedEvent:
 
 def hotel_feed() -> bytes:
     """Return the occupied nights of all rooms, and the nights of reservations without a room."""
-    since = _today() - RETENTION
+    since = local_time.today() - RETENTION
     unassigned = Reservation.objects.filter(stay=None, status__in=_TAKES_A_ROOM, departure__gt=since)
     events = [
         *_allocation_events(occupying_allocations(since=since).select_related("room", "reservation")),
@@ -63,7 +63,7 @@ def room_feed(room_id: int) -> bytes:
     """Return the nights on which the room is occupied. Raises RoomNotFound."""
     if not Room.objects.filter(id=room_id).exists():
         raise RoomNotFound(gettext("There is no room with the id {}.").format(room_id), rooms=[room_id])
-    allocations = occupying_allocations(since=_today() - RETENTION).filter(room=room_id)
+    allocations = occupying_allocations(since=local_time.today() - RETENTION).filter(room=room_id)
     return _render(_allocation_events(allocations.select_related("room", "reservation")))
 
 
@@ -76,7 +76,7 @@ def room_type_feed(room_type: str) -> bytes:
     number_of_rooms = Room.objects.filter(room_type=room_type).count()
     if not number_of_rooms:
         raise RoomNotFound(gettext("There is no room of the type {}.").format(room_type), rooms=[])
-    today = _today()
+    today = local_time.today()
     allocations = occupying_allocations(since=today).filter(room__room_type=room_type)
     unassigned = Reservation.objects.filter(
         stay=None, status__in=_TAKES_A_ROOM, room_type=room_type, departure__gt=today
@@ -108,10 +108,6 @@ def room_type_feed(room_type: str) -> bytes:
         )
         for check_in, check_out in sold_out
     )
-
-
-def _today() -> date:
-    return local_date(timezone.now(), zone=hotel_time_zone())
 
 
 def _allocation_events(allocations: Iterable[Allocation]) -> Iterator[FeedEvent]:

@@ -7,13 +7,11 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
-
 from hotelagent.core.messages import message_to_json
 from locks.allocations.occupancy import Span
 from locks.policy import MAX_CLOSURE_NIGHTS
 from locks.services import synchronize_closures
-from reminders.local_time import hotel_time_zone, local_date
+from reminders import local_time
 from reminders.models import LinkedCalendar, Reservation
 from reminders.reservations.calendars.content import decode
 from reminders.reservations.calendars.download import Download, Validators
@@ -30,9 +28,12 @@ _MAX_REPORTED_EVENTS = 20
 
 def import_download(calendar: LinkedCalendar, download: Download) -> dict[str, Any]:
     """Import the downloaded content. Return the new field values of the `LinkedCalendar`. Raises InvalidFile."""
-    zone = hotel_time_zone()
-    today = local_date(timezone.now(), zone=zone)
-    parsed = parse_calendar(decode(download.content or b"", charset=download.charset), zone=zone, today=today)
+    today = local_time.today()
+    parsed = parse_calendar(
+        decode(download.content or b"", charset=download.charset),
+        zone=local_time.hotel_time_zone(),
+        today=today,
+    )
     result = import_events(parsed, source=_source(calendar))
     report = result.report
     empty_imports = 0 if report.events else calendar.empty_imports + 1
