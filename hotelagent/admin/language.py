@@ -6,10 +6,10 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import translation
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_POST
 
+from hotelagent.admin.views import is_own_url
 from tenants.access.support_user import support_user_of
 
 #: Messages from the library unfold, which has no translations. Our catalogue contains the Spanish translations.
@@ -58,7 +58,7 @@ def set_language(request: HttpRequest) -> HttpResponse:
     """Store the language in the user's account and in Django's language cookie, and redirect to the previous page."""
     language = request.POST.get("language", "")
     target = request.POST.get("next") or request.headers.get("Referer") or "/admin/"
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+    if not is_own_url(request, target):
         target = "/admin/"
     response = HttpResponseRedirect(target)
     if language in dict(settings.LANGUAGES):

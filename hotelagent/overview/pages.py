@@ -2,12 +2,12 @@
 
 from typing import Any, cast
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.admin.sites import platform_site
+from hotelagent.admin.views import require_scopes
 from hotelagent.cards import STYLESHEET, duration
 from hotelagent.overview import figures
 from tenants.models import Hotel
@@ -24,8 +24,7 @@ ORDERS: dict[str, Any] = {
 
 def hotel_figures(request: HttpRequest) -> HttpResponse:
     """Show the hotels with the largest values of the figure in the parameter `order`."""
-    if "hotels:read" not in getattr(request.user, "scopes", ()):
-        raise PermissionDenied
+    require_scopes(request, "hotels:read")
     order = request.GET.get("order", "")
     if order not in ORDERS:
         order = "failures"

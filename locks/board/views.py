@@ -3,13 +3,13 @@
 import datetime
 
 from django import forms
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.formats import get_format
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.admin.sites import hotel_site
+from hotelagent.admin.views import require_scopes
 from locks import selectors
 from locks.board.grid import read_grid
 from locks.board.guest_names import booking_page_url
@@ -39,9 +39,8 @@ class BoardForm(forms.Form):
 
 
 def board_view(request: HttpRequest) -> HttpResponse:
+    require_scopes(request, "locks:read")
     scopes: frozenset[str] = getattr(request.user, "scopes", frozenset())
-    if "locks:read" not in scopes:
-        raise PermissionDenied
     form = BoardForm(request.GET)
     form.is_valid()
     query = form.cleaned_data
@@ -93,8 +92,7 @@ class MonthForm(forms.Form):
 
 def month_view(request: HttpRequest) -> HttpResponse:
     """Show the occupancy of the requested month, or of the current month."""
-    if "locks:read" not in getattr(request.user, "scopes", frozenset()):
-        raise PermissionDenied
+    require_scopes(request, "locks:read")
     form = MonthForm(request.GET)
     form.is_valid()
     today = selectors.today()

@@ -7,12 +7,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.admin.sites import hotel_site
+from hotelagent.admin.views import require_scopes
 from locks import selectors
 from reminders.day_lists.guests import GuestList, list_guests
 from reminders.day_lists.housekeeping import housekeeping_list
@@ -30,7 +30,7 @@ class DayForm(forms.Form):
 
 def arrivals_view(request: HttpRequest) -> HttpResponse:
     """Show the list of guests who arrive on the requested day, for printing."""
-    _require(request, "reservations:read")
+    require_scopes(request, "reservations:read")
     day = _requested_day(request)
     guests = list_guests(GuestList.ARRIVALS, day=day)
     ids = [str(guest.id) for guest in guests]
@@ -41,15 +41,10 @@ def arrivals_view(request: HttpRequest) -> HttpResponse:
 
 def housekeeping_view(request: HttpRequest) -> HttpResponse:
     """Show the housekeeping list of the requested day, for printing."""
-    _require(request, "locks:read")
+    require_scopes(request, "locks:read")
     day = _requested_day(request)
     context = {"title": _("Housekeeping list"), "list": housekeeping_list(day=day)}
     return render(request, "reminders/housekeeping_list.html", _context(request, day) | context)
-
-
-def _require(request: HttpRequest, scope: str) -> None:
-    if scope not in getattr(request.user, "scopes", ()):
-        raise PermissionDenied
 
 
 def _requested_day(request: HttpRequest) -> date:

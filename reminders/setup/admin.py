@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.admin.base import ChangesAuditedByServices, ReadOnlyModelAdmin
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
+from hotelagent.admin.views import is_own_url, require_scopes
 from reminders.setup import services
 from reminders.setup.cards import CONFIRM, HIDE, RESUME, SCOPE, SHOW, SKIP, STYLESHEET, checklist
 from reminders.setup.models import SetupProgress
@@ -54,8 +53,7 @@ class SetupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         return SCOPE in getattr(request.user, "scopes", ())
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        require_scopes(request, SCOPE)
         return TemplateResponse(
             request,
             "reminders/setup_page.html",
@@ -69,12 +67,9 @@ class SetupAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
 
     def act_view(self, request: HttpRequest) -> HttpResponse:
         """Confirm, skip or resume a step, or hide or show the checklist, and redirect to the previous page."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        require_scopes(request, SCOPE)
         target = request.POST.get("next", "")
-        if not url_has_allowed_host_and_scheme(
-            target, {request.get_host()}, require_https=request.is_secure()
-        ):
+        if not is_own_url(request, target):
             target = reverse("admin:reminders_setupprogress_changelist")
         operation, step = request.POST.get("operation"), request.POST.get("step")
         if operation in {HIDE, SHOW}:

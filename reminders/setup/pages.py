@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
 
 from hotelagent.admin.sites import hotel_site
+from hotelagent.admin.views import require_scopes
 from hotelagent.core.domains import sender
 from reminders.mail import rendering
 from reminders.models import Template
@@ -53,7 +53,7 @@ class TestEmailForm(forms.Form):
 
 def sender_view(request: HttpRequest) -> HttpResponse:
     """Show the sender of the hotel's e-mails, and save the reply address."""
-    _check_permission(request)
+    require_scopes(request, SCOPE)
     email = Hotel.objects.values_list("email", flat=True).get(pk=cast("UUID", current_hotel().id))
     form = ReplyAddressForm(request.POST or None, initial={"email": email}, label_suffix="")
     if request.method == "POST" and form.is_valid():
@@ -65,7 +65,7 @@ def sender_view(request: HttpRequest) -> HttpResponse:
 
 def test_email_view(request: HttpRequest) -> HttpResponse:
     """Send the selected template to the person who is logged in, and show whether the mail server accepted it."""
-    _check_permission(request)
+    require_scopes(request, SCOPE)
     form = TestEmailForm(request.POST)
     recipient = getattr(request.user, "email", "")
     if request.method == "POST" and recipient and form.is_valid():
@@ -82,11 +82,6 @@ def test_email_view(request: HttpRequest) -> HttpResponse:
             )
             messages.success(request, text % {"recipient": recipient})
     return HttpResponseRedirect(reverse("admin:reminders_sender"))
-
-
-def _check_permission(request: HttpRequest) -> None:
-    if SCOPE not in getattr(request.user, "scopes", ()):
-        raise PermissionDenied
 
 
 def _page(request: HttpRequest, *, form: ReplyAddressForm, email: str) -> HttpResponse:

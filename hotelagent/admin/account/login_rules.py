@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from hotelagent.admin.account.reauthentication import require_confirmation
+from hotelagent.admin.views import require_scopes
 from tenants.context import current_hotel
 from tenants.models import Hotel, User
 from tenants.services import account
@@ -34,8 +34,7 @@ class LoginRulesForm(forms.Form):
 
 def login_rules(request: HttpRequest, site: Any) -> HttpResponse:
     """Show the form with the rules, or save them."""
-    if SCOPE not in getattr(request.user, "scopes", ()):
-        raise PermissionDenied
+    require_scopes(request, SCOPE)
     if request.method == "POST" and (page := require_confirmation(request, site)):
         return page
     hotel = Hotel.objects.get(slug=current_hotel().slug)

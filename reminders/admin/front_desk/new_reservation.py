@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy, override
 
 from hotelagent.admin.language_fields import hotel_language_label, offer_languages
 from hotelagent.admin.sites import hotel_site
+from hotelagent.admin.views import require_scopes
 from locks.nights import Nights
 from locks.selectors import availability
-from reminders.admin.front_desk.requests import error_text, require_scopes
+from reminders.admin.front_desk.requests import error_text
 from reminders.admin.front_desk.room_views import chosen_rooms
 from reminders.admin.front_desk.status_views import guest_of
 from reminders.admin.front_desk.widgets import RoomGroup, date_input, room_groups

@@ -1,4 +1,4 @@
-"""Functions that the front desk's pages share: permissions, the requested reservation, and the next page."""
+"""Functions that the front desk's pages share: the requested reservation, and the next page."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from hotelagent.admin.sites import hotel_site
+from hotelagent.admin.views import is_own_url
 from locks.models import Allocation
 from reminders.front_desk.locked import stays
 from reminders.front_desk.numbers import PREFIX
@@ -22,12 +21,6 @@ from reminders.models import Reservation
 from tenants.errors import DomainError
 from tenants.signals import personal_data_read
 from tenants.unaudited import unaudited
-
-
-def require_scopes(request: HttpRequest, *scopes: str) -> None:
-    """Raise PermissionDenied if the user lacks one of the scopes."""
-    if not set(scopes) <= set(getattr(request.user, "scopes", ())):
-        raise PermissionDenied
 
 
 def read_reservation(pk: uuid.UUID) -> Reservation:
@@ -44,11 +37,7 @@ def next_url(request: HttpRequest, pk: uuid.UUID) -> str:
     A URL of another host is ignored.
     """
     url = request.POST.get("next") or request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(
-        url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    ):
-        return url
-    return reverse("admin:reminders_reservation_change", args=[pk])
+    return url if is_own_url(request, url) else reverse("admin:reminders_reservation_change", args=[pk])
 
 
 @unaudited("The services record the changes.")

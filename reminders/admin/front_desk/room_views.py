@@ -10,8 +10,9 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from hotelagent.admin.views import require_scopes
 from locks.models import MAX_ROOM_ID
-from reminders.admin.front_desk.requests import page, read_reservation, redirect, require_scopes, run
+from reminders.admin.front_desk.requests import page, read_reservation, redirect, run
 from reminders.admin.front_desk.status_views import guest_of
 from reminders.admin.front_desk.widgets import date_input, room_groups
 from reminders.errors import InvalidReservation, ReservationConflict

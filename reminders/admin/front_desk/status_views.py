@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from hotelagent.admin.views import require_scopes
 from reminders.admin.front_desk.actions import actions_of, label_of
 from reminders.admin.front_desk.requests import (
     next_url,
@@ -18,7 +19,6 @@ from reminders.admin.front_desk.requests import (
     read_reservation,
     redirect,
     report_read,
-    require_scopes,
     run,
 )
 from reminders.front_desk import arrivals
