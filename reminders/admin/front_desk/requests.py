@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 
 from hotelagent.admin.sites import hotel_site
 from hotelagent.admin.views import is_own_url
-from locks.models import Allocation
 from reminders.front_desk.locked import stays
 from reminders.front_desk.numbers import PREFIX
 from reminders.models import Reservation
@@ -81,7 +80,6 @@ def page(
     reservation: Reservation,
     *,
     title: Any,
-    status: int = 200,
     **context: Any,
 ) -> HttpResponse:
     """Return a page about a reservation, with the guest, the dates and the rooms above the content.
@@ -89,7 +87,8 @@ def page(
     The audit trail records that the user has seen the reservation.
     """
     report_read(request, reservation)
-    current: list[Allocation] = context.pop("stays", None) or stays(reservation)
+    if "stays" not in context:
+        context["stays"] = stays(reservation)
     return render(
         request,
         f"reminders/front_desk/{template}",
@@ -97,10 +96,8 @@ def page(
             **hotel_site.each_context(request),
             "title": title,
             "reservation": reservation,
-            "stays": current,
             "next": next_url(request, reservation.pk),
             "is_from_elsewhere": not reservation.external_id.startswith(PREFIX),
             **context,
         },
-        status=status,
     )

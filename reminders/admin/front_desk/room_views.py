@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -12,8 +13,9 @@ from django.utils.translation import gettext as _
 
 from hotelagent.admin.views import require_scopes
 from locks.models import MAX_ROOM_ID
+from reminders.admin.front_desk.actions import label_of
 from reminders.admin.front_desk.requests import page, read_reservation, redirect, run
-from reminders.admin.front_desk.status_views import guest_of
+from reminders.admin.front_desk.status_views import View, guest_of
 from reminders.admin.front_desk.widgets import date_input, room_groups
 from reminders.errors import InvalidReservation, ReservationConflict
 from reminders.front_desk.arrivals import check_in
@@ -34,15 +36,19 @@ class DatesForm(forms.Form):
     version = forms.CharField(required=False, widget=forms.HiddenInput)
 
 
-def assign_room_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Show the rooms that are free for a reservation without a room, and assign the chosen rooms."""
-    require_scopes(request, *_SCOPES)
-    reservation = read_reservation(pk)
-    if request.method == "POST":
-        if _assign(request, reservation):
-            return redirect(request, pk)
-        reservation.refresh_from_db()
-    return _rooms_page(request, reservation, title=_("Assign room"))
+def _room_view(name: str, act: Callable[[HttpRequest, Reservation], bool]) -> View:
+    """Return the view of an action: GET shows the rooms that are free for the reservation, and POST calls `act`."""
+
+    def view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        require_scopes(request, *_SCOPES)
+        reservation = read_reservation(pk)
+        if request.method == "POST":
+            if act(request, reservation):
+                return redirect(request, pk)
+            reservation.refresh_from_db()
+        return _rooms_page(request, reservation, title=label_of(name, reservation))
+
+    return view
 
 
 def _assign(request: HttpRequest, reservation: Reservation) -> bool:
@@ -65,18 +71,9 @@ def _assign(request: HttpRequest, reservation: Reservation) -> bool:
     return run(request, assign, done=done)
 
 
-def move_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Show the rooms to which the guest can move, and move the guest to the chosen room."""
-    require_scopes(request, *_SCOPES)
-    reservation = read_reservation(pk)
-    if request.method == "POST":
-        if _move(request, reservation):
-            return redirect(request, pk)
-        reservation.refresh_from_db()
-    return _rooms_page(request, reservation, title=_("Move to another room"))
-
-
 def _move(request: HttpRequest, reservation: Reservation) -> bool:
+    """Move the guest to the chosen room. Return whether no error occurred."""
+
     def move() -> Reservation:
         [room] = chosen_rooms(request, limit=1)
         return move_guest(
@@ -106,10 +103,14 @@ def dates_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             done=lambda _changed: _("The dates were changed."),
         ):
             return redirect(request, pk)
-    return page(request, "dates.html", reservation, title=_("Change dates"), form=form)
+    return page(request, "dates.html", reservation, title=label_of("dates", reservation), form=form)
 
 
-ROOM_PAGES = {"assign_room": assign_room_view, "move": move_view, "dates": dates_view}
+ROOM_PAGES: dict[str, View] = {
+    "assign_room": _room_view("assign_room", _assign),
+    "move": _room_view("move", _move),
+    "dates": dates_view,
+}
 
 
 def chosen_rooms(request: HttpRequest, *, limit: int | None = None) -> list[int]:
