@@ -10,6 +10,7 @@ from django import forms
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from hotelagent.admin.views import require_scopes
 from locks.models import MAX_ROOM_ID
@@ -31,8 +32,8 @@ _SCOPES = ("reservations:write", "locks:write")
 class DatesForm(forms.Form):
     """The dates of a reservation. `version` is the version of the reservation that the page showed."""
 
-    arrival = forms.DateField(label=_("Arrival"), widget=date_input())
-    departure = forms.DateField(label=_("Departure"), widget=date_input())
+    arrival = forms.DateField(label=gettext_lazy("Arrival"), widget=date_input())
+    departure = forms.DateField(label=gettext_lazy("Departure"), widget=date_input())
     version = forms.CharField(required=False, widget=forms.HiddenInput)
 
 

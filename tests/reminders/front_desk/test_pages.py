@@ -9,6 +9,7 @@ from django.test import Client
 from audit.models import Event
 from locks.models import Allocation
 from reminders.models import Reservation
+from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tests.reminders.front_desk.conftest import BookRoom, Day, occupied
 
@@ -185,6 +186,17 @@ def test_dates_of_a_reservation_can_be_changed_and_a_conflict_keeps_the_form(
     longer = staff.post(url(reservation, "dates"), {**form, "departure": day(2)}, follow=True)
     assert messages(longer) == ["The dates were changed."]
     assert occupied(day) == [("101", 0, 2, "R1"), ("101", 2, 3, "R2")]
+
+
+def test_form_for_the_dates_has_labels_in_the_language_of_the_user(
+    staff: Client, hotel: Hotel, book_room: BookRoom, rooms: list[int]
+) -> None:
+    reservation = book_room("R1", 0, 1, rooms[0])
+    with hotel_context(hotel):
+        User.objects.update(language="es")
+    content = staff.get(url(reservation, "dates")).content.decode()
+    assert '<label for="id_arrival">Llegada' in content
+    assert '<label for="id_departure">Salida' in content
 
 
 def test_board_panel_shows_the_guest_with_the_actions_and_is_recorded_as_a_read(
