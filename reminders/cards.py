@@ -1,33 +1,16 @@
-"""The cards and panels about reservations and reminders on the start page of the hotel's admin."""
+"""The cards and panels about reminders on the start page of the hotel's admin."""
 
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from hotelagent.admin import dashboard
 from hotelagent.admin.dashboard import Card, Panel
 from locks.selectors import today
 from reminders import selectors
-from reminders.day_lists.guests import count_guests
 from reminders.setup import cards as _setup_cards  # noqa: F401 - registers the checklist of the start page
-from tenants.unaudited import unaudited
-
-
-@dashboard.register_card(scope="reservations:read", order=0)
-@unaudited("The card shows numbers and no guests.")
-def arrivals_today(_request: HttpRequest) -> Card:
-    counts = count_guests(day=today())
-    return Card(
-        title=_("Arrivals today"),
-        value=counts.arrivals,
-        note=ngettext("%(count)d departure", "%(count)d departures", counts.departures)
-        % {"count": counts.departures},
-        url=reverse("admin:reminders_arrivals_list"),
-        icon="luggage",
-    )
 
 
 @dashboard.register_card(scope="reminders:read", order=30)

@@ -1,22 +1,25 @@
-"""The lists of the start page: the guests who arrive today, are in house, or leave today, with their next action."""
+"""The guests who arrive today, are in house, or leave today, as a card and as lists on the start page."""
 
 from datetime import date
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from hotelagent.admin import dashboard
-from hotelagent.admin.dashboard import Panel
+from hotelagent.admin.dashboard import Card, Panel
 from locks.selectors import today
 from reminders.admin.front_desk.actions import Action, actions_of
-from reminders.day_lists.guests import GuestList, ListedGuest, count_guests, list_guests
+from reminders.day_lists.guests import GuestCounts, GuestList, ListedGuest, count_guests, list_guests
 from reminders.models import Reservation
 from tenants.signals import personal_data_read
 from tenants.unaudited import unaudited
 
 #: The actions that the lists of the start page offer. The page of the reservation offers the others.
 _SHOWN_ACTIONS = frozenset({"check_in", "check_out", "assign_room"})
+#: The attribute of the request with the lengths of the lists.
+_COUNTS = "_guest_counts"
 _EMPTY = {
     GuestList.ARRIVALS: gettext_lazy("No guests arrive today."),
     GuestList.IN_HOUSE: gettext_lazy("No guests are in house."),
@@ -30,7 +33,7 @@ def guests_of_today(request: HttpRequest) -> Panel:
     day = today()
     requested = request.GET.get("list", "")
     selected = GuestList(requested) if requested in GuestList.values else GuestList.ARRIVALS
-    counts = count_guests(day=day)
+    counts = _count_guests(request, day)
     guests = list_guests(selected, day=day)
     ids = [str(guest.id) for guest in guests]
     personal_data_read.send(Reservation, request=request, kind="reservation", ids=ids)
@@ -50,6 +53,28 @@ def guests_of_today(request: HttpRequest) -> Panel:
         "empty": _EMPTY[selected],
     }
     return Panel("reminders/today.html", context, stylesheet="reminders/day_lists.css")
+
+
+@dashboard.register_card(scope="reservations:read", order=0)
+@unaudited("The card shows numbers and no guests.")
+def arrivals_today(request: HttpRequest) -> Card:
+    counts = _count_guests(request, today())
+    return Card(
+        title=_("Arrivals today"),
+        value=counts.arrivals,
+        note=ngettext("%(count)d departure", "%(count)d departures", counts.departures)
+        % {"count": counts.departures},
+        url=reverse("admin:reminders_arrivals_list"),
+        icon="luggage",
+    )
+
+
+def _count_guests(request: HttpRequest, day: date) -> GuestCounts:
+    """Return the lengths of the lists. The panel and the card of one page share the result of one query."""
+    if not hasattr(request, _COUNTS):
+        setattr(request, _COUNTS, count_guests(day=day))
+    counts: GuestCounts = getattr(request, _COUNTS)
+    return counts
 
 
 @unaudited("The function returns buttons, and no guests.")
