@@ -10,15 +10,20 @@ A source is called while somebody types. So it returns at most `MAX_RESULTS` res
 source sends `personal_data_read` for results that identify guests or staff.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from hotelagent.core.text import single_line
+
+Row = TypeVar("Row", bound=Model)
 
 #: Maximum number of results in a group.
 MAX_RESULTS = 8
@@ -44,6 +49,15 @@ class ResultGroup:
     title: str | Promise
     results: list[Result]
     is_complete: bool = True
+
+    @classmethod
+    def of(
+        cls, title: str | Promise, found: QuerySet[Row], *, to_result: Callable[[Row], Result]
+    ) -> ResultGroup:
+        """Return the group with the first `MAX_RESULTS` of the found rows. `to_result` makes the result of a row."""
+        rows = list(found[: MAX_RESULTS + 1])
+        results = [to_result(row) for row in rows[:MAX_RESULTS]]
+        return cls(title, results, is_complete=len(rows) == len(results))
 
 
 Source = Callable[[HttpRequest, str], ResultGroup | None]

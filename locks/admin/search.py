@@ -11,8 +11,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from hotelagent.admin import search
-from hotelagent.admin.search import MAX_RESULTS, Result, ResultGroup
-from locks.models import Room
+from hotelagent.admin.search import Result, ResultGroup
+from locks.models import Allocation, Room
 from locks.selectors import allocations
 
 #: A complete id, or its beginning as logs and messages show it.
@@ -22,19 +22,8 @@ _ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}", re.IGNORECASE)
 @search.register_source(scope="rooms:read", order=20)
 def rooms(_request: HttpRequest, text: str) -> ResultGroup:
     """Return the rooms whose number begins with the text. A hotel has few rooms, so the table is small."""
-    found = list(
-        Room.objects.filter(number__istartswith=text).order_by(Length("number"), "number")[: MAX_RESULTS + 1]
-    )
-    results = [
-        Result(
-            title=room.number,
-            url=reverse("admin:locks_room_change", args=[room.pk]),
-            detail=room.room_type,
-            icon="bed",
-        )
-        for room in found[:MAX_RESULTS]
-    ]
-    return ResultGroup(_("Rooms"), results, is_complete=len(found) == len(results))
+    found = Room.objects.filter(number__istartswith=text).order_by(Length("number"), "number")
+    return ResultGroup.of(_("Rooms"), found, to_result=_room_result)
 
 
 @search.register_source(scope="locks:read", order=30)
@@ -45,15 +34,24 @@ def holds(_request: HttpRequest, text: str) -> ResultGroup | None:
         return None
     first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
     matching = Q(id__range=(first, last)) | Q(group_id__range=(first, last))
-    found = list(allocations().filter(matching).order_by("id")[: MAX_RESULTS + 1])
-    results = [
-        Result(
-            title=_("Room {number}").format(number=allocation.room.number),
-            url=reverse("admin:locks_allocation_change", args=[allocation.pk]),
-            detail=f"{date_format(allocation.check_in)} \N{EN DASH} {date_format(allocation.check_out)} · "
-            f"{allocation.get_status_display()}",
-            icon="timer",
-        )
-        for allocation in found[:MAX_RESULTS]
-    ]
-    return ResultGroup(_("Holds and stays"), results, is_complete=len(found) == len(results))
+    found = allocations().filter(matching).order_by("id")
+    return ResultGroup.of(_("Holds and stays"), found, to_result=_allocation_result)
+
+
+def _room_result(room: Room) -> Result:
+    return Result(
+        title=room.number,
+        url=reverse("admin:locks_room_change", args=[room.pk]),
+        detail=room.room_type,
+        icon="bed",
+    )
+
+
+def _allocation_result(allocation: Allocation) -> Result:
+    return Result(
+        title=_("Room {number}").format(number=allocation.room.number),
+        url=reverse("admin:locks_allocation_change", args=[allocation.pk]),
+        detail=f"{date_format(allocation.check_in)} \N{EN DASH} {date_format(allocation.check_out)} · "
+        f"{allocation.get_status_display()}",
+        icon="timer",
+    )

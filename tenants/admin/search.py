@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from hotelagent.admin import search
-from hotelagent.admin.search import MAX_RESULTS, Result, ResultGroup
+from hotelagent.admin.search import Result, ResultGroup
 from tenants.models import Hotel
 
 
@@ -14,14 +14,14 @@ from tenants.models import Hotel
 def hotels(_request: HttpRequest, text: str) -> ResultGroup:
     """Return the hotels whose name, slug or custom domain contains the text."""
     matching = Q(name__icontains=text) | Q(slug__icontains=text) | Q(domains__host__icontains=text)
-    found = list(Hotel.objects.filter(matching).distinct().order_by("name", "slug")[: MAX_RESULTS + 1])
-    results = [
-        Result(
-            title=hotel.name,
-            url=reverse("admin:tenants_hotel_change", args=[hotel.pk]),
-            detail=f"{hotel.slug} · {hotel.get_status_display()}",
-            icon="hotel",
-        )
-        for hotel in found[:MAX_RESULTS]
-    ]
-    return ResultGroup(_("Hotels"), results, is_complete=len(found) == len(results))
+    found = Hotel.objects.filter(matching).distinct().order_by("name", "slug")
+    return ResultGroup.of(_("Hotels"), found, to_result=_result)
+
+
+def _result(hotel: Hotel) -> Result:
+    return Result(
+        title=hotel.name,
+        url=reverse("admin:tenants_hotel_change", args=[hotel.pk]),
+        detail=f"{hotel.slug} · {hotel.get_status_display()}",
+        icon="hotel",
+    )
