@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from calendar import Calendar
 from collections import Counter
 from dataclasses import dataclass
 
@@ -56,11 +57,9 @@ def read_month(*, month: datetime.date, first_weekday: int) -> list[list[Day]]:
     The first and the last week contain days of the neighbouring months. `first_weekday` is the first day of a week: 0
     for Sunday and 1 for Monday.
     """
-    start = month.replace(day=1)
-    first = start - ((start.isoweekday() - first_weekday) % _WEEK) * _DAY
-    next_month = (start + 31 * _DAY).replace(day=1)
-    weeks = -(-(next_month - first).days // _WEEK)
-    last = first + weeks * _WEEK * _DAY
+    # The standard library counts the days of a week from Monday.
+    weeks = Calendar((first_weekday - 1) % _WEEK).monthdatescalendar(month.year, month.month)
+    first, last = weeks[0][0], weeks[-1][-1] + _DAY
     counts: dict[str, Counter[datetime.date]] = {
         name: Counter() for name in ("confirmed", "held", "closed", "arrivals", "departures")
     }
@@ -74,17 +73,18 @@ def read_month(*, month: datetime.date, first_weekday: int) -> list[list[Day]]:
             counts["arrivals"][check_in] += number
             counts["departures"][check_out] += number
     rooms = Room.objects.count()
-    days = [first + number * _DAY for number in range(weeks * _WEEK)]
-    read = [
-        Day(
-            date=day,
-            rooms=rooms,
-            occupied=counts["confirmed"][day] + counts["held"][day],
-            held=counts["held"][day],
-            closed=counts["closed"][day],
-            arrivals=counts["arrivals"][day],
-            departures=counts["departures"][day],
-        )
-        for day in days
+    return [
+        [
+            Day(
+                date=day,
+                rooms=rooms,
+                occupied=counts["confirmed"][day] + counts["held"][day],
+                held=counts["held"][day],
+                closed=counts["closed"][day],
+                arrivals=counts["arrivals"][day],
+                departures=counts["departures"][day],
+            )
+            for day in week
+        ]
+        for week in weeks
     ]
-    return [read[start : start + _WEEK] for start in range(0, len(read), _WEEK)]
