@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from audit.selectors import events_since
 from dlq import events
-from dlq.models import FailureStatus
+from dlq.models import DECISION_STATUSES
 
 DAYS = 14
 #: All events of a day are committed within this period after the end of the day.
@@ -24,8 +24,6 @@ DAYS = 14
 _DELAY = datetime.timedelta(minutes=5)
 _SECONDS_COMPLETE = (DAYS + 1) * 24 * 3600
 _SECONDS_TODAY = 30
-
-_NEEDS_ATTENTION = frozenset({FailureStatus.PERMANENT, FailureStatus.IN_DOUBT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ def _count(missing: list[datetime.date], keys: dict[datetime.date, str]) -> dict
         figures = counts.setdefault(day, Counter())
         if field := _FIELDS[event]:
             figures[field] += number
-        if status in _NEEDS_ATTENTION:
+        if status in DECISION_STATUSES:
             figures["waiting"] += number
     complete_before = timezone.localdate(timezone.now() - _DELAY)
     found = {keys[day]: dict(counts[day]) for day in missing}

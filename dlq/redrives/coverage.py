@@ -16,10 +16,10 @@ from audit.registry import EventType
 from audit.services import record, record_many
 from dlq import events, policy
 from dlq.kinds.registry import find_kind
-from dlq.models import OPEN_STATUSES, WAITING_STATUSES, Failure, FailureStatus
+from dlq.models import DECISION_STATUSES, OPEN_STATUSES, WAITING_STATUSES, Failure, FailureStatus
 from dlq.payloads import find_payload_problems
 from dlq.redrives.models import Redrive, RedriveResult, RedriveStatus, StopReason
-from dlq.redrives.refusals import BLOCKING_STATUSES, TRAITS, Traits, refusal, with_traits
+from dlq.redrives.refusals import TRAITS, Traits, refusal, with_traits
 from dlq.retries import ordering, schedule
 from dlq.selection import FailureSelection
 from tenants.context import current_tenant
@@ -196,7 +196,7 @@ def _blocking(keys: set[str]) -> dict[str, set[UUID]]:
     """Return the failures that wait for a person and block later failures, as sets of ids by ordering key."""
     found: dict[str, set[UUID]] = {}
     if keys:
-        waits = Failure.objects.filter(ordering_key__in=keys, status__in=BLOCKING_STATUSES)
+        waits = Failure.objects.filter(ordering_key__in=keys, status__in=DECISION_STATUSES)
         for key, failure_id in waits.values_list("ordering_key", "id"):
             found.setdefault(key, set()).add(failure_id)
     return found

@@ -8,9 +8,9 @@ from typing import TypeVar
 from django.db import OperationalError, connection, transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from dlq.models import OPEN_STATUSES, Failure
+from dlq.models import DECISION_STATUSES, OPEN_STATUSES, Failure
 from dlq.redrives.models import REFUSALS, Redrive, RedriveResult
-from dlq.redrives.refusals import BLOCKING_STATUSES, TRAITS, Traits, refusal, with_traits
+from dlq.redrives.refusals import TRAITS, Traits, refusal, with_traits
 from dlq.selection import FailureSelection
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResu
             ~selection.condition() | refused,
             ordering_key=OuterRef("ordering_key"),
             id__lt=OuterRef("id"),
-            status__in=BLOCKING_STATUSES,
+            status__in=DECISION_STATUSES,
         )
         blocked = candidates.exclude(ordering_key="").exclude(refused).filter(Exists(older)).count()
         counts[None] -= blocked

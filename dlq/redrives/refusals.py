@@ -11,9 +11,6 @@ from dlq.models import Failure, FailureStatus
 from dlq.payloads.stored import EXACT_TYPE
 from dlq.redrives.models import Redrive, RedriveAction, RedriveResult
 
-#: Failures with these statuses wait for a person. Later failures with the same ordering key wait too.
-BLOCKING_STATUSES = (FailureStatus.PERMANENT, FailureStatus.IN_DOUBT)
-
 
 @dataclass(frozen=True, slots=True)
 class Traits:
