@@ -10,13 +10,13 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext, pgettext_lazy
+from django.utils.translation import ngettext
 from unfold.decorators import display
 
 from dlq import services
 from dlq.admin.figures import daily_chart
 from dlq.admin.group_pages import chart_of, describe_counts, describe_mute, form_choices, perform, state_of
-from dlq.admin.searches import empty_list_of
+from dlq.admin.searches import SHARED_VIEWS, empty_list_of
 from dlq.groups import counts, state, titles
 from dlq.groups.models import FailureGroup, GroupState
 from dlq.kinds.subjects import find_subjects
@@ -47,12 +47,7 @@ class GroupViews(ViewFilter):
     """The views of the list of groups. The list opens with the groups that wait for a person."""
 
     title = _("failures")
-    views = (
-        ("decision", _("Need a decision")),
-        ("retrying", _("Being retried")),
-        ("done", pgettext_lazy("failures", "Done")),
-        ("all", _("All groups")),
-    )
+    views = (*SHARED_VIEWS, ("all", _("All groups")))
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         match self.value():

@@ -27,6 +27,12 @@ MAX_SEARCHED = 10_000
 _PARAMETER = "searched"
 _ALL = "all"
 _STATUS = "status__exact"
+#: The views that the lists of failures and of groups share. The last view of each list contains all entries.
+SHARED_VIEWS = (
+    ("decision", _("Need a decision")),
+    ("retrying", _("Being retried")),
+    ("done", pgettext_lazy("failures", "Done")),
+)
 
 
 class FailureViews(ViewFilter):
@@ -37,12 +43,7 @@ class FailureViews(ViewFilter):
     """
 
     title = _("failures")
-    views = (
-        ("decision", _("Need a decision")),
-        ("retrying", _("Being retried")),
-        ("done", pgettext_lazy("failures", "Done")),
-        ("all", _("All failures")),
-    )
+    views = (*SHARED_VIEWS, ("all", _("All failures")))
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
