@@ -15,7 +15,6 @@ from locks.errors import InvalidRoomPlan
 
 #: The maximum number of rooms of a plan. The largest hotels of the world have about 7,000 rooms.
 MAX_ROOMS = 2_000
-MAX_NUMBER_LENGTH = 20
 
 
 class NumberPattern(models.TextChoices):

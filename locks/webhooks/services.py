@@ -21,8 +21,6 @@ from locks.webhooks.transport import host_of, is_success, send_event, validate_u
 from tenants.database.clock import database_now
 from tenants.errors import DomainError
 
-#: The type of the event that tests a webhook. Webhooks can't subscribe to this type.
-
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
