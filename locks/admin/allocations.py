@@ -1,8 +1,7 @@
 """The admin pages for allocations: holds, stays and closures, with the guest of each stay."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -62,9 +61,7 @@ class AllocationList(HotelChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        guests = _visible_guests(request, [row.pk for row in self.result_list])
-        for row in self.result_list:
-            row.shown_guest = guests.get(row.pk)
+        _add_guests(request, self.result_list)
 
 
 @admin.register(Allocation, site=hotel_site)
@@ -131,12 +128,12 @@ class AllocationAdmin(ReadOnlyModelAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         allocation = super().get_object(request, object_id, from_field)
         if allocation is not None:
-            allocation.shown_guest = _visible_guests(request, [allocation.pk]).get(allocation.pk)
+            _add_guests(request, [allocation])
         return allocation
 
     def _report_read(self, request: HttpRequest, ids: list[str]) -> None:
-        shown = _visible_guests(request, [UUID(id_) for id_ in ids])
-        personal_data_read.send(None, request=request, kind="stay", ids=[str(id_) for id_ in shown])
+        shown: list[str] = request.stays_with_guests  # type: ignore[attr-defined]
+        personal_data_read.send(None, request=request, kind="stay", ids=shown)
 
     @display(description=gettext_lazy("guest"), empty_value="-")
     def guest(self, allocation: Any) -> str | None:
@@ -187,7 +184,13 @@ def _is_stay(allocation: Any) -> bool:
     return bool(allocation.current_status == AllocationStatus.CONFIRMED)
 
 
-def _visible_guests(request: HttpRequest, ids: list[UUID]) -> Mapping[UUID, Guest]:
-    """Return the guests of the allocations, or no guests if the user may not view reservations."""
+def _add_guests(request: HttpRequest, shown: Sequence[Any]) -> None:
+    """Add the guest of each shown allocation, or None if the user may not view reservations.
+
+    The request gets the ids of the allocations with a guest, which `_report_read` reports.
+    """
     may_view = "reservations:read" in getattr(request.user, "scopes", ())
-    return guests_of(ids) if may_view and ids else {}
+    guests = guests_of([row.pk for row in shown]) if may_view and shown else {}
+    for row in shown:
+        row.shown_guest = guests.get(row.pk)
+    request.stays_with_guests = [str(id_) for id_ in guests]  # type: ignore[attr-defined]
