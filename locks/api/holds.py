@@ -58,7 +58,8 @@ _OWNER_PROBLEMS = (
 _EXPORTED = (
     "id", "group", "status", "check_in", "check_out", "fencing_token", "expires_at", "reference", "reason",
 )  # fmt: skip
-_EXPORTED_OF_ROOM = ("number", "room_type")
+#: The columns with values of the room. Each column is mapped to a field of the room.
+_EXPORTED_OF_ROOM = {"room_number": "number", "room_type": "room_type"}
 
 
 class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -99,21 +100,18 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
         A hold of several rooms is listed once for each room.
         """
         page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        holds: Any = [Hold.of([AllocatedRoom.from_allocation(allocation)]) for allocation in page]
-        return self.get_paginated_response(HoldSerializer(holds, many=True).data)
+        return self.get_paginated_response(_rows(page))
 
     def export_rows(self, instances: Sequence[Allocation]) -> Sequence[dict[str, Any]]:
         """Return a row of the CSV export for each room. The values of the room get the prefix `room_`."""
-        holds: Any = [Hold.of([AllocatedRoom.from_allocation(allocation)]) for allocation in instances]
-        rows: Any = HoldSerializer(holds, many=True).data
         return [
-            {name: value for name, value in row.items() if name in _EXPORTED}
-            | {f"room_{name.removeprefix('room_')}": row["rooms"][0][name] for name in _EXPORTED_OF_ROOM}
-            for row in rows
+            {name: row[name] for name in _EXPORTED}
+            | {column: row["rooms"][0][name] for column, name in _EXPORTED_OF_ROOM.items()}
+            for row in _rows(instances)
         ]
 
     def export_columns(self) -> Sequence[str]:
-        return [*_EXPORTED, *(f"room_{name.removeprefix('room_')}" for name in _EXPORTED_OF_ROOM)]
+        return [*_EXPORTED, *_EXPORTED_OF_ROOM]
 
     @extend_schema(responses={200: HoldSerializer, **problem_responses(_HOLD_NOT_FOUND)})
     def retrieve(self, _request: Request, pk: str) -> Response:
@@ -284,6 +282,12 @@ def _require_staff() -> None:
         raise exceptions.PermissionDenied(
             _("Only signed-in staff can perform this operation. API keys can't.")
         )
+
+
+def _rows(allocations: Sequence[Allocation]) -> Any:
+    """Return the rows of a list: each allocation in the JSON form of a hold of one room."""
+    holds: Any = [Hold.of([AllocatedRoom.from_allocation(allocation)]) for allocation in allocations]
+    return HoldSerializer(holds, many=True).data
 
 
 def _hold_response(hold: Hold, *, status_code: int = status.HTTP_200_OK) -> Response:
