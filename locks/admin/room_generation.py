@@ -53,8 +53,11 @@ class RoomPlanForm(forms.Form):
         initial=2,
         widget=UnfoldAdminIntegerFieldWidget,
     )
-    pattern = forms.ChoiceField(
-        label=_("Room numbers"), choices=NumberPattern.choices, widget=UnfoldAdminSelectWidget
+    pattern = forms.TypedChoiceField(
+        label=_("Room numbers"),
+        choices=NumberPattern.choices,
+        coerce=NumberPattern,
+        widget=UnfoldAdminSelectWidget,
     )
     number_prefix = forms.CharField(
         label=_("Prefix"),
@@ -80,8 +83,7 @@ class RoomPlanForm(forms.Form):
     def plan(self) -> RoomPlan:
         """Return the plan that the valid form describes."""
         values = dict(self.cleaned_data)
-        prefix = values.pop("number_prefix")
-        return RoomPlan(**{**values, "prefix": prefix, "pattern": NumberPattern(values["pattern"])})
+        return RoomPlan(prefix=values.pop("number_prefix"), **values)
 
 
 @dataclass(frozen=True, slots=True)
