@@ -20,8 +20,9 @@ from locks.webhooks.services import create_webhook
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import due_ids, events_of, expire
-from tests.locks.test_waiting_list_races import ConcurrentCalls, acquire_repeatedly
+from tests.locks.test_waiting_list_races import acquire_repeatedly
 from tests.races.overlaps import OVERLAPS
+from tests.threads import call_at_the_same_time
 
 pytestmark = pytest.mark.django_db
 AddStay = Callable[..., UUID]
@@ -174,13 +175,13 @@ def test_concurrent_reallocations_and_holds_do_not_double_book(in_hotel: Hotel, 
             ]
             confirmed_ids.extend(reallocate(changes=changes).confirmed)
 
-    ConcurrentCalls(in_hotel).run(
-        [
-            partial(add_and_move_stays, 1),
-            partial(add_and_move_stays, 2),
-            acquire_repeatedly(nights(3, 2), rooms),
-            acquire_repeatedly(nights(9, 3), rooms),
-        ]
+    call_at_the_same_time(
+        in_hotel,
+        partial(add_and_move_stays, 1),
+        partial(add_and_move_stays, 2),
+        acquire_repeatedly(nights(3, 2), rooms),
+        acquire_repeatedly(nights(9, 3), rooms),
+        kind="key",
     )
     confirmed = set(Allocation.objects.filter(status="confirmed").values_list("id", flat=True))
     assert confirmed == set(confirmed_ids)

@@ -1,10 +1,8 @@
 """Tests of the page that generates rooms from the number of floors and of rooms per floor."""
 
-import threading
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from audit.models import Event
@@ -16,6 +14,7 @@ from locks.services import NewRoom, add_rooms, create_room
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
+from tests.threads import call_at_the_same_time
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/locks/room/generate/"
@@ -162,22 +161,9 @@ def test_empty_room_list_and_board_lead_to_the_generation_of_rooms(staff: Client
 
 @pytest.mark.django_db(transaction=True)
 def test_two_clerks_who_generate_the_same_rooms_create_each_room_once(hotel: Hotel) -> None:
-    barrier = threading.Barrier(2)
-    created: list[int] = []
+    def generate() -> int:
+        return len(add_rooms(plan(last_floor=9, rooms_per_floor=50).rooms()))
 
-    def generate() -> None:
-        try:
-            with hotel_context(hotel):
-                barrier.wait()
-                created.append(len(add_rooms(plan(last_floor=9, rooms_per_floor=50).rooms())))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=generate) for _number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(created) == [0, 450]
+    assert sorted(call_at_the_same_time(hotel, generate, generate)) == [0, 450]
     with hotel_context(hotel):
         assert Room.objects.count() == 450

@@ -16,44 +16,16 @@ from locks.nights import Nights
 from locks.waiting_list.models import WaitingListEntry
 from locks.waiting_list.offers import process_entry
 from locks.waiting_list.services import NewEntry, create_entry
-from tenants.context import Actor, actor_context, hotel_context
+from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
 from tests.races.overlaps import OVERLAPS
+from tests.threads import call_at_the_same_time
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
 ROUNDS = 8
 REFUSED = (RoomUnavailable, RoomTypeUnavailable, RoomContention)
-
-
-class ConcurrentCalls:
-    """Calls functions at the same time, each in a separate thread with a separate connection."""
-
-    def __init__(self, hotel: Hotel) -> None:
-        self.hotel = hotel
-        self.errors: list[BaseException] = []
-
-    def run(self, functions: list[Callable[[], object]]) -> None:
-        start = threading.Barrier(len(functions))
-
-        def call(number: int, function: Callable[[], object]) -> None:
-            try:
-                with hotel_context(self.hotel), actor_context(Actor("key", f"rival-{number}", "rival")):
-                    start.wait(timeout=30)
-                    function()
-            except BaseException as error:  # noqa: BLE001 - raised by the assertion below
-                self.errors.append(error)
-            finally:
-                connection.close()
-
-        threads = [threading.Thread(target=call, args=pair) for pair in enumerate(functions)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        assert not any(thread.is_alive() for thread in threads)
-        assert self.errors == []
 
 
 def process_repeatedly(entries: list[UUID]) -> Callable[[], None]:
@@ -86,15 +58,16 @@ def release(hold: Hold) -> Callable[[], object]:
 def test_oldest_entries_get_the_rooms_that_other_clients_try_to_hold(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
-    concurrent = ConcurrentCalls(in_hotel)
     for number in range(ROUNDS):
         some = nights(1 + 2 * number, 2)
         holds = [services.acquire_hold(rooms=[room], nights=some) for room in rooms]
         entries = [create_entry(NewEntry(nights=some, room_type="double")).id for _ in range(5)]
-        concurrent.run(
-            [release(hold) for hold in holds]
-            + [process_repeatedly(entries), process_repeatedly(entries[::-1])]
-            + [acquire_repeatedly(some, rooms) for _ in range(3)]
+        call_at_the_same_time(
+            in_hotel,
+            *[release(hold) for hold in holds],
+            *[process_repeatedly(entries), process_repeatedly(entries[::-1])],
+            *[acquire_repeatedly(some, rooms) for _ in range(3)],
+            kind="key",
         )
         for entry in entries:  # a worker does this after each release
             process_entry(entry)
@@ -160,7 +133,7 @@ def test_room_released_while_an_entry_is_processed_makes_the_entry_due_again(
         )
         with uncommitted(in_hotel, lambda: process_entry(entry.id)) as commit:
             releaser = threading.Thread(
-                target=lambda: ConcurrentCalls(in_hotel).run([release(hold)]),
+                target=lambda: call_at_the_same_time(in_hotel, release(hold), kind="key"),
             )
             releaser.start()
             commit.set()

@@ -1,13 +1,11 @@
 """Tests of two clerks who work on the same room or the same reservation at the same time."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from locks.errors import RoomUnavailable
 from locks.models import Allocation
@@ -17,9 +15,9 @@ from reminders.front_desk.dates import change_dates
 from reminders.front_desk.new_reservations import book_at_front_desk
 from reminders.front_desk.rooms import move_guest
 from reminders.models import Reservation
-from tenants.context import Actor, actor_context, hotel_context
 from tenants.models import Hotel
 from tests.reminders.front_desk.conftest import BookRoom, Day, occupied
+from tests.threads import call_at_the_same_time
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 ROUNDS = 5
@@ -27,26 +25,15 @@ ROUNDS = 5
 
 def at_the_same_time(hotel: Hotel, *calls: Callable[[], Any]) -> list[str]:
     """Call the functions in threads, as different clerks. Return "done" or the name of the error of each call."""
-    start = threading.Barrier(len(calls))
-    outcomes = [""] * len(calls)
 
-    def run(number: int, call: Callable[[], Any]) -> None:
+    def outcome(call: Callable[[], Any]) -> str:
         try:
-            with hotel_context(hotel), actor_context(Actor("user", f"{number}", f"clerk-{number}")):
-                start.wait(timeout=30)
-                call()
-            outcomes[number] = "done"
+            call()
         except (RoomUnavailable, ReservationConflict, ReservationStateError) as error:
-            outcomes[number] = type(error).__name__
-        finally:
-            connection.close()
+            return type(error).__name__
+        return "done"
 
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return outcomes
+    return call_at_the_same_time(hotel, *(partial(outcome, call) for call in calls))
 
 
 def stay_of(reservation: Reservation) -> Allocation:

@@ -1,7 +1,7 @@
 """Tests of the codes of two-factor authentication: TOTP, recovery codes, replay, throttling, and what is stored."""
 
 import datetime
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from tenants.access.second_factor import TooManyCodes, check_code, matching_step
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tests.tenants.access.accounts import SECRET, add_user, code_at, turn_on
+from tests.threads import call_at_the_same_time
 
 pytestmark = pytest.mark.django_db
 
@@ -65,21 +66,8 @@ def test_code_that_two_requests_send_at_the_same_time_is_accepted_once(hotel: Ho
     with hotel_context(hotel):
         user = add_user()
         turn_on(user)
-    barrier = threading.Barrier(4)
-    results: list[bool] = []
-
-    def send() -> None:
-        with hotel_context(hotel):
-            barrier.wait()
-            results.append(check_code(user, code))
-        connection.close()
-
-    code = code_at()
-    threads = [threading.Thread(target=send) for _number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    send = partial(check_code, user, code_at())
+    results = call_at_the_same_time(hotel, send, send, send, send)
     assert sorted(results) == [False, False, False, True]
 
 
