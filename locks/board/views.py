@@ -15,7 +15,6 @@ from locks.board.grid import read_grid
 from locks.board.guest_names import booking_page_url
 from locks.board.month import read_month
 from locks.board.next_steps import ADD_ROOM, GENERATE_ROOMS, IMPORT_ROOMS
-from locks.models import Room
 from tenants.signals import personal_data_read
 
 #: Choices for the number of nights that the board shows. The first choice is the default.
@@ -59,7 +58,7 @@ def board_view(request: HttpRequest) -> HttpResponse:
     )
     guest_stays = [str(bar.id) for row in grid.rows for bar in row.bars if bar.guest]
     personal_data_read.send(None, request=request, kind="stay", ids=guest_stays)
-    has_rooms = bool(grid.rows) or Room.objects.exists()
+    has_rooms = bool(grid.types)
     step = datetime.timedelta(days=nights // 2)
     return render(
         request,
