@@ -1,8 +1,6 @@
 """The owner of a hold: the client that has its token, or the member of staff who acquired it."""
 
-import hashlib
-import secrets
-
+from tenants.access.tokens import digest
 from tenants.context import current_actor
 
 #: The kind of an actor who is a member of staff. Staff need no token for their own holds, because they log in.
@@ -21,16 +19,6 @@ def holder() -> str:
 def staff_holder() -> str | None:
     """Return the current actor as `<kind>:<id>` if the actor is a member of staff, otherwise None."""
     return holder() if current_actor().kind == _STAFF else None
-
-
-def new_token() -> str:
-    """Return a token with 256 random bits."""
-    return secrets.token_urlsafe(32)
-
-
-def digest(token: str) -> bytes:
-    """Return the digest of a token. Only digests are stored. Tokens are random, so a fast hash is safe."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def ownership(token: str | None) -> dict[str, str | None]:

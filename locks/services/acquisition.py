@@ -12,8 +12,9 @@ from locks.database import call, postgres_array
 from locks.errors import InvalidRoomSelection, RoomContention
 from locks.holds import Hold, HoldRequest
 from locks.nights import Nights
-from locks.owner import new_token, ownership
+from locks.owner import ownership
 from locks.services.refusals import find_refusal
+from tenants.access.tokens import new_token
 from tenants.errors import DomainError
 
 #: Maximum number of attempts to acquire rooms. An attempt fails if another client acquires one of the rooms first.

@@ -24,7 +24,8 @@ from locks.errors import (
 )
 from locks.holds import AllocatedRoom, Hold
 from locks.models import Allocation, AllocationStatus
-from locks.owner import digest, ownership, staff_holder
+from locks.owner import ownership, staff_holder
+from tenants.access.tokens import digest
 from tenants.errors import DomainError
 
 

@@ -18,7 +18,7 @@ from locks.events import HOLD_RELEASED
 from locks.holds import AllocatedRoom, Hold
 from locks.models import Allocation, AllocationStatus, Room
 from locks.nights import Nights
-from locks.owner import digest, holder, new_token, staff_holder
+from locks.owner import holder, staff_holder
 from locks.waiting_list import events, policy
 from locks.waiting_list import sql as waiting_sql
 from locks.waiting_list.errors import (
@@ -30,6 +30,7 @@ from locks.waiting_list.errors import (
 )
 from locks.waiting_list.models import OPEN_STATUSES, WaitingListEntry, WaitingStatus
 from locks.waiting_list.offers import offer_free_rooms
+from tenants.access.tokens import digest, new_token
 from tenants.context import current_hotel
 from tenants.database.clock import database_now
 from tenants.errors import DomainError

@@ -5,7 +5,6 @@ in lists. The secret has 256 random bits, so a fast hash (SHA-256) is enough to 
 """
 
 import datetime
-import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from tenants.access.tokens import digest, new_token
 from tenants.context import current_tenant
 from tenants.database.availability import is_database_unavailable
 from tenants.errors import InvalidExpiry, InvalidScope
@@ -63,10 +63,10 @@ def create(
         detail = _("The expiry {time} is in the past. Choose a time in the future.")
         raise InvalidExpiry(detail.format(time=expires_at.isoformat()))
     prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _character in range(_PREFIX_LENGTH))
-    secret = secrets.token_urlsafe(32)
+    secret = new_token()
     with transaction.atomic():
         key = ApiKey.objects.create(
-            name=name, prefix=prefix, digest=_digest(secret), scopes=requested, expires_at=expires_at
+            name=name, prefix=prefix, digest=digest(secret), scopes=requested, expires_at=expires_at
         )
         key.refresh_from_db(fields=["created_at"])
         api_key_created.send(sender=ApiKey, key=key)
@@ -83,7 +83,7 @@ def verify(text: str) -> ApiKey | None:
         return None
     key = ApiKey.objects.filter(prefix=prefix).first()
     # Compare digests even if no key has the prefix. Otherwise the response time would reveal which prefixes exist.
-    matches = hmac.compare_digest(bytes(key.digest) if key else bytes(32), _digest(secret))
+    matches = hmac.compare_digest(bytes(key.digest) if key else bytes(32), digest(secret))
     if key is None or not matches or not key.is_active(now=timezone.now()):
         return None
     return key
@@ -114,7 +114,3 @@ def revoke(key: ApiKey) -> bool:
             key.refresh_from_db(fields=["revoked_at"])
             api_key_revoked.send(sender=ApiKey, key=key)
     return revoked
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()

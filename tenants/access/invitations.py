@@ -5,9 +5,7 @@ staff could give themselves a permanent account of a hotel.
 """
 
 import datetime
-import hashlib
 import hmac
-import secrets
 import zoneinfo
 from typing import cast
 from uuid import UUID
@@ -22,6 +20,7 @@ from django.utils.translation import gettext as _
 from tenants.access.accounts import insert_account
 from tenants.access.passwords import require_valid_password
 from tenants.access.staff_mail import Link, build_message
+from tenants.access.tokens import digest, new_token
 from tenants.context import (
     Tenant,
     actor_context,
@@ -106,12 +105,12 @@ def send_invitation() -> bool:
     hotel = current_hotel()
     if has_manager(hotel):
         return False
-    token = secrets.token_urlsafe(32)
+    token = new_token()
     with platform_context(), transaction.atomic():
         invitation = _pending().filter(hotel_id=_id_of(hotel)).select_for_update().first()
         if invitation is None:
             return False
-        invitation.digest, invitation.expires_at = _digest(token), database_now() + LIFETIME
+        invitation.digest, invitation.expires_at = digest(token), database_now() + LIFETIME
         invitation.save(update_fields=["digest", "expires_at"])
     try:
         _send(hotel, invitation, token)
@@ -218,16 +217,12 @@ def _store_result(invitation: ManagerInvitation, *, error: str) -> None:
             manager_invitation_sent.send(Hotel, hotel=hotel, detail={"expires_at": invitation.expires_at})
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
-
-
 def _is_valid(invitation: ManagerInvitation, token: str) -> bool:
     if invitation.digest is None or invitation.expires_at is None:
         return False
     with platform_context():
         is_expired = invitation.expires_at <= database_now()
-    return not is_expired and hmac.compare_digest(bytes(invitation.digest), _digest(token))
+    return not is_expired and hmac.compare_digest(bytes(invitation.digest), digest(token))
 
 
 def _not_found() -> InvitationNotFound:

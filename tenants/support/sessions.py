@@ -3,8 +3,6 @@
 Every step is recorded in the platform's and in the hotel's audit trail.
 """
 
-import hashlib
-import secrets
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -16,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from tenants.access.support_user import SUPPORT_ROLES, SupportUser
+from tenants.access.tokens import digest, new_token
 from tenants.context import actor_context, current_actor, current_hotel, platform_context
 from tenants.database.clock import database_now
 from tenants.errors import HotelStateError, InvalidSupportRequest, SupportLinkNotFound
@@ -57,7 +56,7 @@ def request_session(
     reason = reason.strip()
     if not reason or len(reason) > MAX_REASON_LENGTH or minutes not in DURATIONS or role not in SUPPORT_ROLES:
         raise InvalidSupportRequest
-    secret = secrets.token_urlsafe(32)
+    secret = new_token()
     with platform_context(), transaction.atomic():
         hotel = get_locked_hotel(hotel_id)
         if hotel.status != HotelStatus.ACTIVE:
@@ -80,7 +79,7 @@ def request_session(
             user_id=person.pk,
             reason=reason,
             role=role,
-            digest=_digest(secret),
+            digest=digest(secret),
             open_until=now + LINK_LIFETIME,
             expires_at=now + timedelta(minutes=minutes),
         )
@@ -98,16 +97,16 @@ def open_session(token: str) -> SupportUser:
     """
     hotel = current_hotel()
     try:
-        digest = _digest(_signer().unsign(token))
+        token_digest = digest(_signer().unsign(token))
     except signing.BadSignature:
         raise _refused() from None
     with transaction.atomic():
         with platform_context():
-            found = SupportSession.objects.select_related("hotel").filter(digest=digest)
+            found = SupportSession.objects.select_related("hotel").filter(digest=token_digest)
             session = found.filter(hotel_id=cast("UUID", hotel.id)).first()
             # Of several requests with the token, one changes the row.
             is_opened = session is not None and SupportSession.objects.filter(
-                pk=session.pk, digest=digest, open_until__gt=Now()
+                pk=session.pk, digest=token_digest, open_until__gt=Now()
             ).update(digest=None, opened_at=Now())
         user = find_open_session(session.pk) if session is not None and is_opened else None
         if session is not None and user is not None:
@@ -162,10 +161,6 @@ def _actor(user: SupportUser) -> Any:
 def _signer() -> signing.Signer:
     """Return the signer of tokens. A token that this deployment has not signed is refused without a query."""
     return signing.Signer(salt="tenants.support")
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def _refused() -> SupportLinkNotFound:

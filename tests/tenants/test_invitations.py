@@ -14,7 +14,7 @@ from django.test import Client
 from audit.models import Event
 from audit.reading.search import timeline
 from tenants import services, tasks
-from tenants.access import invitations
+from tenants.access.tokens import digest
 from tenants.context import hotel_context, platform_context
 from tenants.errors import HotelStateError, ManagerConflict
 from tenants.lifecycle import provisioning
@@ -176,7 +176,7 @@ def test_invitation_token_is_stored_only_as_a_digest(hotel: Hotel, smtp: MailSer
     with platform_context():
         stored: Any = ManagerInvitation.objects.values().get()
     assert token not in str(stored)
-    assert bytes(stored["digest"]) == invitations._digest(token)
+    assert bytes(stored["digest"]) == digest(token)
 
 
 @pytest.mark.parametrize(
