@@ -8,8 +8,9 @@ from collections.abc import Collection
 from django.utils.translation import gettext_lazy as _
 
 from locks.models import Allocation
-from reminders.errors import ReservationConflict, ReservationNotFound, ReservationStateError
+from reminders.errors import ReservationConflict, ReservationStateError
 from reminders.models import Reservation, ReservationStatus
+from reminders.reservations.services import lock_reservation
 from reminders.selectors import stays_of
 
 #: The statuses in which the guest is expected or in house, so that the room and the dates can change.
@@ -33,9 +34,7 @@ def lock(
     ReservationNotFound. Raises ReservationStateError if the status is not in `statuses`. Raises ReservationConflict if
     the reservation has another version.
     """
-    stored = Reservation.objects.select_for_update(of=("self",)).filter(id=reservation_id).first()
-    if stored is None:
-        raise ReservationNotFound
+    stored = lock_reservation(reservation_id)
     if stored.status not in statuses:
         raise ReservationStateError(
             str(_OBSTACLES[ReservationStatus(stored.status)]), status_now=stored.status

@@ -131,7 +131,7 @@ def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
     Raises ReservationNotFound, or ReservationStateError if the guest has checked in.
     """
     with transaction.atomic():
-        stored = _lock(reservation_id)
+        stored = lock_reservation(reservation_id)
         if stored.status == ReservationStatus.CANCELLED:
             return stored
         if stored.status == ReservationStatus.CHECKED_IN:
@@ -166,7 +166,7 @@ def update_guest(
         "language": language,
     }
     with transaction.atomic():
-        stored = _lock(reservation_id)
+        stored = lock_reservation(reservation_id)
         if stored.status == ReservationStatus.CANCELLED:
             raise ReservationStateError(
                 _("The reservation is cancelled, so it can't be changed."), status_now=stored.status
@@ -219,7 +219,8 @@ def _validate(reservation: Reservation) -> Reservation:
     return reservation
 
 
-def _lock(reservation_id: uuid.UUID) -> Reservation:
+def lock_reservation(reservation_id: uuid.UUID) -> Reservation:
+    """Lock the reservation and return it. Runs in the caller's transaction. Raises ReservationNotFound."""
     reservation = Reservation.objects.select_for_update(of=("self",)).filter(id=reservation_id).first()
     if reservation is None:
         raise ReservationNotFound
