@@ -144,8 +144,7 @@ class ImportViewSet(
 
         The response has a JSON object in each line (JSON Lines), in the order of the rows.
         """
-        self.get_object()
-        uploaded = FileImport.objects.only("kind", "problems").get(pk=pk)
+        uploaded = self.get_object()
         personal_data_read.send(
             type(self), request=request._request, kind="fileimport", ids=[str(uploaded.pk)]
         )
