@@ -76,9 +76,7 @@ def render_template_editor(template: Template) -> SafeString:
             problem = error.detail
     context = {
         "preview_url": reverse("admin:reminders_template_preview"),
-        "variables": [
-            (name, label) for name, label in _VARIABLES.items() if name in rendering.TEMPLATE_VARIABLES
-        ],
+        "variables": _VARIABLES.items(),
         "rendered": rendered,
         "problem": problem,
     }

@@ -1,5 +1,6 @@
 """Tests of the live preview of a template: the rendered parts, the errors with their lines, and who may use it."""
 
+import re
 from collections.abc import Callable
 from html import unescape
 from io import BytesIO
@@ -9,6 +10,7 @@ from django.test import Client
 from PIL import Image
 from playwright.sync_api import Locator, expect
 
+from reminders.mail.rendering import TEMPLATE_VARIABLES
 from reminders.mail.template_validation import find_errors
 from reminders.models import Reservation, Template
 from tenants.models import Hotel, User
@@ -63,6 +65,12 @@ def test_error_of_a_template_names_its_line(
     data = {**VALID, "html": html, "rule": template.rule_id, "language": template.language}
     page = staff.post(f"/admin/reminders/template/{template.pk}/change/", data)
     assert text in unescape(page.content.decode())
+
+
+def test_editor_offers_all_variables_of_templates(staff: Client, in_hotel: Hotel) -> None:
+    template = Template.objects.all()[0]
+    content = staff.get(f"/admin/reminders/template/{template.pk}/change/").content.decode()
+    assert set(re.findall(r'data-variable="(\w+)"', content)) == TEMPLATE_VARIABLES
 
 
 def test_all_parts_with_errors_are_reported() -> None:
