@@ -18,7 +18,7 @@ from tests.architecture.modules import modules
 
 ROOT = Path(settings.BASE_DIR)
 DEPLOY = ROOT / "deploy"
-KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+KUBERNETES = sorted((DEPLOY / "kubernetes").rglob("*.yaml"))
 PROCESS_FILES = [DEPLOY / "compose.yml", DEPLOY / "Dockerfile", *KUBERNETES]
 METRIC = re.compile(r"\b(?:hotelagent|dlq)_[a-z_]+\b(?!\.)")
 
@@ -69,9 +69,15 @@ def test_example_file_contains_all_environment_variables_of_a_deployment() -> No
 
 
 @pytest.mark.parametrize(
-    "path", [DEPLOY / "prometheus" / "alerts.yml", DEPLOY / "grafana" / "hotelagent.json"]
+    "path",
+    [
+        DEPLOY / "prometheus" / "alerts.yml",
+        DEPLOY / "grafana" / "hotelagent.json",
+        DEPLOY / "kubernetes" / "prometheus-adapter.yaml",
+        DEPLOY / "kubernetes" / "base" / "autoscaling.yaml",
+    ],
 )
-def test_metrics_named_in_alerts_and_in_the_dashboard_exist(path: Path) -> None:
+def test_metrics_named_in_files_of_deploy_exist(path: Path) -> None:
     for module, source in modules().items():
         if "hotelagent.core.metrics import" in source.read_text():
             importlib.import_module(module)  # registers its metrics
