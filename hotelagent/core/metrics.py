@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import (
@@ -144,6 +145,20 @@ def gauge(name: str, documentation: str, read: Callable[[], float]) -> None:
     )
 
 
+class _VersionCollector(Collector):
+    """The metric with the deployed version. Its value is always 1, and its label is the setting CODE_VERSION."""
+
+    def collect(self) -> Iterator[Metric]:
+        metric = GaugeMetricFamily(
+            "hotelagent_version_info", "The version of the process that responds.", labels=["version"]
+        )
+        metric.add_metric([settings.CODE_VERSION], 1)
+        yield metric
+
+
+_version = _VersionCollector()
+REGISTRY.register(_version)
+
 REQUESTS = histogram(
     "hotelagent_request_seconds",
     "Duration of requests from the first middleware to the response, by view, method and status.",
@@ -184,6 +199,7 @@ def exposition() -> bytes:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
     ProcessesCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(_version)
     for registered in _database_metrics:
         registry.register(registered)
     return generate_latest(registry)

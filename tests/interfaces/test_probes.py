@@ -196,6 +196,16 @@ def test_metrics_of_requests_contain_no_hotel_name_and_no_url_path(hotel: Any, s
     assert "example.com" not in page
 
 
+def test_metrics_page_contains_the_version_of_the_code(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings.CODE_VERSION = "v2"
+    client = Client(SERVER_NAME=IP_ADDRESS)
+    assert 'hotelagent_version_info{version="v2"} 1.0' in client.get("/metrics").text
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert 'hotelagent_version_info{version="v2"} 1.0' in client.get("/metrics").text
+
+
 def test_ready_probe_closes_its_database_connections(db: None) -> None:
     with platform_context(), connection.cursor() as cursor:
         readiness.check_parts()
