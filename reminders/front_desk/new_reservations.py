@@ -16,8 +16,7 @@ from reminders.front_desk.numbers import free_numbers
 from reminders.front_desk.rooms import occupy_rooms
 from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
-from reminders.reservations.arrival_events import publish_arrivals_and_departures
-from reminders.reservations.services import ReservationFields, create_reservation
+from reminders.reservations.services import ReservationFields, create_reservation, publish_first_status
 
 
 def book_at_front_desk(
@@ -50,5 +49,5 @@ def book_at_front_desk(
         occupy_rooms(reservation, rooms)
         if is_arriving:
             record_check_in(reservation, check_arrival(reservation))
-            publish_arrivals_and_departures([reservation])
+            publish_first_status(reservation)
     return reservation

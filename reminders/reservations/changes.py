@@ -1,7 +1,6 @@
 """Functions that change stored reservations together with their stays and reminders.
 
 The functions change one reservation or thousands of reservations at a time.
-
 REST clients, the front desk, file imports and calendar imports all use this module to change reservations.
 """
 
@@ -27,7 +26,8 @@ from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.planner import PlanningResult
-from reminders.reservations.arrival_events import publish_arrivals_and_departures
+from reminders.reservations.status_events import publish_status_events
+from reminders.selectors import stay_ids_of
 
 #: The reservation columns that a `Change` can set, with their PostgreSQL types.
 COLUMNS = {
@@ -102,6 +102,12 @@ def update_reservations(changes: Sequence[Change]) -> ChangeResult:
     """
     if not changes:
         return ChangeResult(PlanningResult(), ())
+    previous = {change.stored.id: change.stored.status for change in changes if "status" in change.fields}
+    # A no-show frees the stays, so their ids are read before.
+    no_shows = [
+        change.stored for change in changes if change.fields.get("status") == ReservationStatus.NO_SHOW
+    ]
+    stays_before = stay_ids_of(no_shows)
     for change in changes:
         for name, value in change.fields.items():
             setattr(change.stored, name, value)
@@ -110,7 +116,12 @@ def update_reservations(changes: Sequence[Change]) -> ChangeResult:
     reallocations = _update_stays(changes)
     reservations = [change.stored for change in changes]
     _update_rows(reservations)
-    publish_arrivals_and_departures([change.stored for change in changes if "status" in change.fields])
+    stays = stay_ids_of([change.stored for change in changes if "status" in change.fields]) | stays_before
+    publish_status_events(
+        (previous[change.stored.id], change.stored.status, stays[change.stored.id])
+        for change in changes
+        if "status" in change.fields
+    )
     return ChangeResult(planner.plan_reminders(reservations, now=timezone.now()), reallocations)
 
 
