@@ -56,6 +56,11 @@ RESERVATION_CHANGED = register(
 RESERVATION_CANCELLED = register(
     "reservation.cancelled", description=_("{actor} cancelled reservation {number}"), personal=("number",)
 )
+RESERVATION_CONFIRMED = register(
+    "reservation.confirmed",
+    description=_("{actor} confirmed the inquiry with reservation number {number}"),
+    personal=("number",),
+)
 GUEST_CHECKED_IN = register(
     "reservation.checked_in",
     description=_("{actor} checked in the guest of reservation {number} (room {room})"),

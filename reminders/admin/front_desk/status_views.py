@@ -57,7 +57,16 @@ def _reinstate_consequence(reservation: Reservation) -> str | Promise:
     return _("The reservation becomes “booked” again and keeps the room.")
 
 
+def _confirm_consequence(reservation: Reservation) -> str | Promise:
+    if reservation.stay_id is None:
+        return _("The inquiry becomes a booking, and its reminders are planned. Assign a room.")
+    return _("The inquiry becomes a booking, keeps the room, and its reminders are planned.")
+
+
 OPERATIONS = {
+    "confirm": Operation(
+        arrivals.confirm_inquiry, _("The booking of {guest} is confirmed."), _confirm_consequence
+    ),
     "check_in": Operation(
         arrivals.check_in,
         _("{guest} has checked in."),
