@@ -25,6 +25,8 @@ from locks.errors import AllocationStateError, HoldExpired, HoldNotFound, RoomCo
 from locks.holds import AllocatedRoom, Hold
 from locks.models import OCCUPYING, Allocation, AllocationStatus, Room
 from locks.nights import Nights
+from locks.services import bookings
+from locks.services.holds import lock_stays
 from locks.services.refusals import find_clash
 
 
@@ -59,6 +61,23 @@ def cancel_stay(allocation_id: UUID) -> AllocatedRoom:
     if not cancelled:
         raise AllocationStateError
     return cancelled[0]
+
+
+def cancel_unbooked_stay(hold_id: UUID) -> Hold:
+    """Cancel a stay, or the stays of a group, and return them. It is not an error if they are already cancelled.
+
+    Raises HoldNotFound. Raises AllocationStateError if these are not stays, and StayBelongsToReservation if a
+    reservation has one of the stays: then only a cancellation of the reservation can cancel the stay.
+    """
+    with transaction.atomic():
+        hold = selectors.get_hold(hold_id)
+        if stays := lock_stays([room.id for room in hold.rooms]):
+            bookings.check_unbooked([stay.id for stay in stays])
+            return Hold.of([cancel_stay(stay.id) for stay in stays])
+        hold = selectors.get_hold(hold_id)
+    if any(room.status is not AllocationStatus.CANCELLED for room in hold.rooms):
+        raise AllocationStateError
+    return hold
 
 
 def close_room(*, room: int, nights: Nights, reason: str) -> AllocatedRoom:
@@ -103,12 +122,28 @@ def move_allocation(allocation_id: UUID, *, room: int, nights: Nights) -> Alloca
     return moved
 
 
-def move_remaining_nights(allocation_id: UUID, *, room: int, first: date) -> AllocatedRoom:
+def move_at_front_desk(allocation_id: UUID, *, room: int, nights: Nights) -> Hold:
+    """Move a hold, a stay or a closure as `move_allocation` does. A stay moves together with its reservation.
+
+    Raises the errors of `move_allocation` and of the services that change reservations. Raises
+    StayBelongsToReservation if the stay was given to a reservation during the move.
+    """
+    with transaction.atomic():
+        if not bookings.move_with_booking(allocation_id, room=room, nights=nights):
+            move_allocation(allocation_id, room=room, nights=nights)
+            bookings.check_unbooked([allocation_id])
+        return selectors.get_hold(allocation_id)
+
+
+def move_remaining_nights(
+    allocation_id: UUID, *, room: int, first: date, check_out: date | None = None
+) -> AllocatedRoom:
     """Move the nights of a stay from `first` on to another room, and return the moved stay.
 
-    The moved stay keeps its id. The earlier nights become a separate stay in the old room, with the same reference. If
-    the stay begins on `first` or later, all its nights are moved. Raises AllocationStateError if this is not a
-    confirmed stay. Raises InvalidDateRange if all nights are before `first`. Raises the errors of `move_allocation`.
+    `check_out` is the new check-out date, or None if the date does not change. The moved stay keeps its id. The earlier
+    nights become a separate stay in the old room, with the same reference. If the stay begins on `first` or later, all
+    its nights are moved. Raises AllocationStateError if this is not a confirmed stay. Raises InvalidDateRange if all
+    nights are before `first`. Raises the errors of `move_allocation`.
     """
     with transaction.atomic():
         stay = Allocation.objects.filter(id=allocation_id, status=AllocationStatus.CONFIRMED).first()
@@ -119,7 +154,7 @@ def move_remaining_nights(allocation_id: UUID, *, room: int, first: date) -> All
         stay.refresh_from_db(fields=["room", "nights"])
         if (stay.room_id, stay.check_in) != (old_room, check_in):
             raise RoomContention
-        nights = Nights(max(check_in, first), stay.check_out)
+        nights = Nights(max(check_in, first), check_out or stay.check_out)
         moved = move_allocation(allocation_id, room=room, nights=nights)
         if check_in < first:
             add_stays([NewStay(old_room, check_in, first, reference=stay.reference)])

@@ -13,7 +13,7 @@ from locks.nights import Nights
 from locks.services import move_allocation
 from reminders import events
 from reminders.errors import InvalidReservation
-from reminders.front_desk.locked import CURRENT, lock, stays
+from reminders.front_desk.locked import lock, stays
 from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning.replan import schedule_replan_of_other_stays
@@ -29,29 +29,39 @@ def change_dates(
     ReservationStateError, ReservationConflict or InvalidReservation. Raises RoomUnavailable or InvalidDateRange.
     """
     with transaction.atomic():
-        stored = lock(reservation_id, statuses=CURRENT, version=version)
+        stored = lock(reservation_id, action="dates", version=version)
         Nights(arrival, departure)
-        _check(stored, arrival=arrival, departure=departure)
-        before = {"from_arrival": stored.arrival, "from_departure": stored.departure}
+        check_dates(stored, arrival=arrival, departure=departure)
         if (arrival, departure) == (stored.arrival, stored.departure):
             return stored
         for stay in stays(stored):
             check_in = stay.check_in if arrival == stored.arrival else arrival
             move_allocation(stay.id, room=stay.room_id, nights=Nights(check_in, departure))
-        dates = {"arrival": arrival, "departure": departure}
-        update_reservations([Change(stored, dates)])
-        schedule_replan_of_other_stays(stored, addresses=[stored.guest_email])
-        record(
-            events.RESERVATION_DATES_CHANGED,
-            subject=("reservation", stored.id),
-            number=stored.external_id,
-            **dates,
-            **before,
-        )
+        store_dates(stored, arrival=arrival, departure=departure)
     return stored
 
 
-def _check(stored: Reservation, *, arrival: date, departure: date) -> None:
+def store_dates(stored: Reservation, *, arrival: date, departure: date) -> None:
+    """Store new dates of a locked reservation whose stays have been moved, and record the change.
+
+    Runs in the caller's transaction.
+    """
+    dates = {"arrival": arrival, "departure": departure}
+    before = {"from_arrival": stored.arrival, "from_departure": stored.departure}
+    changed = {name: day for name, day in dates.items() if day != getattr(stored, name)}
+    update_reservations([Change(stored, changed)])
+    schedule_replan_of_other_stays(stored, addresses=[stored.guest_email])
+    record(
+        events.RESERVATION_DATES_CHANGED,
+        subject=("reservation", stored.id),
+        number=stored.external_id,
+        **dates,
+        **before,
+    )
+
+
+def check_dates(stored: Reservation, *, arrival: date, departure: date) -> None:
+    """Raise InvalidReservation if the reservation can't get these dates."""
     if arrival != stored.arrival and stored.status == ReservationStatus.CHECKED_IN:
         _refuse("arrival", _("The guest has checked in, so the arrival date can't change."))
     if arrival != stored.arrival and arrival < today():

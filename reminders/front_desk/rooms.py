@@ -15,7 +15,7 @@ from locks.selectors import Availability, availability
 from locks.services import acquire_hold, confirm_hold_for_booking, move_remaining_nights
 from reminders import events
 from reminders.errors import ReservationStateError
-from reminders.front_desk.locked import CURRENT, lock, room_numbers, stays
+from reminders.front_desk.locked import lock, room_numbers, stays
 from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.changes import link_stays, store_new_version
@@ -32,7 +32,7 @@ def assign_rooms(
     Raises the errors of `locks.services.acquire_hold`, such as RoomUnavailable.
     """
     with transaction.atomic():
-        stored = lock(reservation_id, statuses=CURRENT, version=version)
+        stored = lock(reservation_id, action="assign_room", version=version)
         if stays(stored):
             raise ReservationStateError(_("The reservation already has a room."), status_now=stored.status)
         occupy_rooms(stored, rooms)
@@ -54,26 +54,31 @@ def move_guest(
     or ReservationConflict. Raises RoomNotFound or RoomUnavailable.
     """
     with transaction.atomic():
-        stored = lock(reservation_id, statuses=CURRENT, version=version)
+        stored = lock(reservation_id, action="move", version=version)
         current = {stay.id: stay for stay in stays(stored)}
         if stay_id not in current:
             raise ReservationStateError(_("The guest no longer has this room."), status_now=stored.status)
         previous = current[stay_id]
         if previous.room_id == room:
             raise ReservationStateError(_("The guest already has this room."), status_now=stored.status)
-        if previous.check_out <= today():
+        if previous.check_out <= today():  # a stay may end before the departure date of its reservation
             raise ReservationStateError(_("The departure date has passed."), status_now=stored.status)
         first = today() if stored.status == ReservationStatus.CHECKED_IN else previous.check_in
         moved = move_remaining_nights(stay_id, room=room, first=first)
         store_new_version(stored)
-        record(
-            events.GUEST_MOVED,
-            subject=("reservation", stored.id),
-            number=stored.external_id,
-            room=moved.number,
-            from_room=previous.room.number,
-        )
+        record_move(stored, room=moved.number, from_room=previous.room.number)
     return stored
+
+
+def record_move(stored: Reservation, *, room: str, from_room: str) -> None:
+    """Record that the guest gets another room. `room` and `from_room` are room numbers."""
+    record(
+        events.GUEST_MOVED,
+        subject=("reservation", stored.id),
+        number=stored.external_id,
+        room=room,
+        from_room=from_room,
+    )
 
 
 def free_rooms(reservation: Reservation) -> Availability:
