@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.servers import skip_or_fail_in_ci
 
-#: The names of the programs of Chromium. The first that is installed is used. Opening a page in the headless shell needs
-#: a quarter of the processor time, because the headless shell draws no tabs and no toolbar around the page.
+#: The names of the programs of Chromium. The first that is installed is used. The headless shell opens a page in a
+#: quarter of the processor time, because it draws no tabs and no toolbar around the page.
 PROGRAMS = ("chromium-headless-shell", "chromium")
 #: The type of the fixture `open_as_manager`, which opens the page at a path in a browser.
 OpenPage = Callable[..., AbstractContextManager[Page]]
