@@ -24,8 +24,8 @@ run: install ## Set up and run everything, with two demonstration hotels, on htt
 test: install tools $(SBOM_PACKAGES) ## Run the tests (ARGS="tests/locks -k overlap" selects some, PG_BIN=/usr/lib/postgresql/15/bin uses that PostgreSQL)
 	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 3 --dist loadfile --no-loadscope-reorder) $(ARGS)
 
-pages: install ## Open every page of both admins in a browser: width on a phone, landmarks, rules of axe. Filter every list by each type of field (minutes)
-	@PAGES=all $(PY) -m pytest tests/pages tests/interfaces/test_admin_lookups.py -n 2 $(ARGS)
+pages: install ## Open every page of both admins in a browser, with the rules of axe, on all screens, and filter every list (minutes)
+	@PAGES=all $(PY) -m pytest -m pages -n 2 $(ARGS)
 
 pictures: install ## Take the pictures of README.md from the end-to-end test in a browser (pngquant makes them smaller, if it is installed)
 	@PICTURES=.github/pictures $(PY) -m pytest tests/e2e/test_day_at_a_hotel.py $(ARGS)

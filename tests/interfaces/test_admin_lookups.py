@@ -17,7 +17,7 @@ from django.test import Client
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.models import Hotel
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.pages, pytest.mark.django_db]
 
 ALL = os.environ.get("PAGES") == "all"
 MANY_DIGITS = "9" * 30
