@@ -95,8 +95,9 @@ def confirm_inquiry(*, reservation_id: uuid.UUID) -> Reservation:
 def mark_no_show(*, reservation_id: uuid.UUID) -> Reservation:
     """Record that the guest did not arrive, and return the reservation.
 
-    The rooms are free from today. Nights before today stay occupied, because they can't be sold any more. Scheduled
-    reminders are cancelled. Raises ReservationNotFound. Raises ReservationStateError before the arrival date.
+    The rooms are free on the nights that are not over. Earlier nights stay occupied, because they can't be sold any
+    more. Scheduled reminders are cancelled. Raises ReservationNotFound. Raises ReservationStateError before the arrival
+    date.
     """
     with transaction.atomic():
         stored = lock(reservation_id, action="no_show")
@@ -108,7 +109,7 @@ def mark_no_show(*, reservation_id: uuid.UUID) -> Reservation:
 def reinstate(*, reservation_id: uuid.UUID) -> Reservation:
     """Change the status back to "booked", and return the reservation. This reverses a check-in or a no-show.
 
-    A no-show whose room is free from today has no room afterwards. Raises ReservationNotFound. Raises
+    A no-show whose room is free has no room afterwards. Raises ReservationNotFound. Raises
     ReservationStateError after the departure date, or if the guest checked in before today.
     """
     with transaction.atomic():

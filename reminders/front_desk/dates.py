@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from datetime import date
+from typing import NoReturn
 
 from django.db import transaction
+from django.utils.formats import time_format
 from django.utils.translation import gettext as _
 
 from audit.services import record
@@ -14,7 +16,7 @@ from locks.services import move_allocation
 from reminders import events
 from reminders.errors import InvalidReservation
 from reminders.front_desk.locked import lock, stays
-from reminders.local_time import today
+from reminders.local_time import NIGHT_ENDS_AT, first_open_night, today
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning.replan import schedule_replan_of_other_stays
 from reminders.reservations.changes import Change, update_reservations
@@ -60,15 +62,26 @@ def store_dates(stored: Reservation, *, arrival: date, departure: date) -> None:
     )
 
 
+def check_arrival_date(arrival: date) -> None:
+    """Check that the night of the arrival is not over. Raises InvalidReservation."""
+    if arrival < first_open_night():
+        _refuse(
+            "arrival",
+            _("The arrival date is in the past. The night before today can be booked until {time}.").format(
+                time=time_format(NIGHT_ENDS_AT)
+            ),
+        )
+
+
 def check_dates(stored: Reservation, *, arrival: date, departure: date) -> None:
     """Raise InvalidReservation if the reservation can't get these dates."""
     if arrival != stored.arrival and stored.status == ReservationStatus.CHECKED_IN:
         _refuse("arrival", _("The guest has checked in, so the arrival date can't change."))
-    if arrival != stored.arrival and arrival < today():
-        _refuse("arrival", _("The arrival date is in the past."))
+    if arrival != stored.arrival:
+        check_arrival_date(arrival)
     if departure < today():
         _refuse("departure", _("The departure date is in the past."))
 
 
-def _refuse(field: str, text: str) -> None:
+def _refuse(field: str, text: str) -> NoReturn:
     raise InvalidReservation(text, errors={field: [text]})

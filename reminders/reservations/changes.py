@@ -22,7 +22,7 @@ from locks.holds import AllocatedRoom
 from locks.models import Allocation, AllocationStatus
 from locks.services import NewStay, Reallocation, StayChange, StayRule, reallocate
 from reminders import events
-from reminders.local_time import today
+from reminders.local_time import first_open_night
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.planner import PlanningResult
@@ -139,7 +139,7 @@ def _set_times(change: Change) -> None:
 def _update_stays(changes: Sequence[Change]) -> tuple[Reallocation, Reallocation]:
     """Move stays to new dates if the room is available, and add missing stays.
 
-    The stays of cancelled reservations are cancelled. A no-show keeps the nights before today, and frees the others.
+    The stays of cancelled reservations are cancelled. A no-show keeps the nights that are over, and frees the others.
     """
     further_changes, further_stays = _plan_further_rooms(changes)
     stay_changes = [_stay_change(change) for change in changes if _affects_stay(change)]
@@ -214,13 +214,13 @@ def _plan_further_rooms(changes: Sequence[Change]) -> tuple[list[StayChange], li
 def occupied_nights(reservation: Reservation) -> tuple[date, date] | None:
     """Return the nights on which the stays of a reservation occupy their rooms, or None if there are no such nights.
 
-    A no-show occupies the rooms only until today, so that the hotel can sell the later nights again.
+    A no-show occupies the rooms only on the nights that are over, so that the hotel can sell the other nights again.
     """
     if reservation.status == ReservationStatus.CANCELLED:
         return None
     if reservation.status != ReservationStatus.NO_SHOW:
         return reservation.arrival, reservation.departure
-    ends = min(reservation.departure, today())
+    ends = min(reservation.departure, first_open_night())
     return (reservation.arrival, ends) if ends > reservation.arrival else None
 
 

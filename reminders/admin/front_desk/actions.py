@@ -20,7 +20,8 @@ from tenants.unaudited import unaudited
 class Action:
     """A button or a link. If `is_post`, a POST request to `url` acts immediately. Otherwise `url` is a page.
 
-    `name` is the last part of the URL's name, such as `check_in`. `is_main` marks the action that is usually next.
+    `name` is the last part of the URL's name, such as `check_in`. `is_main` marks the action that is usually next. A
+    reservation that needs nothing now has no such action.
     """
 
     name: str
@@ -40,6 +41,8 @@ _LABELS = {
     "no_show": _("Mark as no-show"),
     "cancel": _("Cancel reservation"),
 }
+#: The actions that the front desk has to take sooner or later. Moves, other dates and reversals are exceptions.
+_NEXT_STEPS = frozenset({"confirm", "check_in", "check_out", "assign_room", "no_show"})
 
 
 @unaudited("The function returns buttons, and no guests.")
@@ -63,7 +66,7 @@ def actions_of(
             label_of(name, reservation),
             reverse(f"admin:reminders_reservation_{name}", args=[reservation.pk]),
             is_post=name == "check_in" or (name == "check_out" and reservation.departure <= day),
-            is_main=index == 0,
+            is_main=index == 0 and name in _NEXT_STEPS,
         )
         for index, name in enumerate(names)
         if may_move or name not in {"assign_room", "move", "dates"}

@@ -77,7 +77,7 @@ OPERATIONS = {
         arrivals.mark_no_show,
         _("The reservation of {guest} was marked as a no-show."),
         lambda _reservation: _(
-            "The guest did not arrive. The room is free from today, and scheduled reminders are cancelled."
+            "The guest did not arrive. The coming nights are free again, and scheduled reminders are cancelled."
         ),
     ),
     "cancel": Operation(
