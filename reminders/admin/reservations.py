@@ -53,7 +53,7 @@ class StaysFilter(ViewFilter):
         ("all", _("All reservations")),
     )
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def rows_of_view(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "coming":
             # A filter by status replaces the exclusion of cancelled reservations.
             expected = (

@@ -161,7 +161,7 @@ def test_event_description_shows_names_of_fields_instead_of_codes_and_objects() 
         assert describe(OBJECT_CHANGED, "rule", changed=["name", "unknown"]).endswith(": nombre, unknown")
         changed = describe(RESERVATION_CHANGED, "reservation", number="R1", changed="arrival, guest_name")
         assert changed.endswith(": llegada, huésped")
-        assert describe(ROOM_CHANGED, "room", number="101", changes={"floor": 3}).endswith(": piso: 3")
+        assert describe(ROOM_CHANGED, "room", number="101", changes={"floor": 3}).endswith(": planta: 3")
         read = describe(PERSONAL_DATA_READ, "reservation", kind="reservation", count=1)
         assert read == "ana consultó 1 registro con datos personales (reservas)"
         corrected = describe(CORRECTED, "failure", name="x", fields=["/to", "/other"])
