@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -12,6 +13,11 @@ class HotelagentConfig(AppConfig):
         from hotelagent.core import telemetry  # noqa: PLC0415 - needs the settings
 
         telemetry.start()
+        if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+            # The libraries for traces are imported here, because the imports are slow.
+            from hotelagent.core.tracing import setup  # noqa: PLC0415
+
+            setup.start(settings.OTEL_EXPORTER_OTLP_ENDPOINT, ratio=settings.OTEL_TRACES_RATIO)
         # `autodiscover_modules(name)` imports the module `name` of every app that has such a module.
         # The module `personal_data` of an app declares how masked backups replace the app's personal data.
         autodiscover_modules("personal_data")

@@ -288,4 +288,8 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # The version of the deployed code, such as a commit. Failures store it, so that people see which version failed.
 CODE_VERSION = env.str("CODE_VERSION", default="")[:40]
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
-OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
+# The base URL of the receiver of traces, and the headers of the requests to it (such as `api-key=value,name=value`).
+# OTEL_TRACES_RATIO is the share of the traces that are recorded.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.http("OTEL_EXPORTER_OTLP_ENDPOINT")
+OTEL_EXPORTER_OTLP_HEADERS = env.str("OTEL_EXPORTER_OTLP_HEADERS", default="")
+OTEL_TRACES_RATIO = env.ratio("OTEL_TRACES_RATIO", default=1.0)

@@ -11,10 +11,14 @@ from uuid import UUID
 
 from django.db import connection
 
+from hotelagent.core.tracing import spans
 from tenants.context import current_hotel
 from tenants.queue.initiators import initiator_as_text
 
 LEASE = datetime.timedelta(seconds=300)
+#: The processing of an item continues the current trace if the item is due within this time. A trace with later items
+#: would be incomplete for days, and the receiver may have deleted its beginning when the last item is processed.
+TRACE_DURATION = datetime.timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,18 @@ def schedule(
     with connection.cursor() as cursor:
         cursor.execute(
             # Sort the items, so that concurrent transactions lock the same rows in the same order.
-            "SELECT tenants_schedule_due(%s, %s, item.id, item.due_at, %s) FROM ("
+            "SELECT tenants_schedule_due(%s, %s, item.id, item.due_at, %s, "
+            "CASE WHEN item.due_at < now() + make_interval(secs => %s) THEN %s END) FROM ("
             "SELECT * FROM unnest(%s::uuid[], %s::timestamptz[]) AS item (id, due_at) ORDER BY id OFFSET 0) AS item",
-            [current_hotel().id, kind, initiator_as_text() if keep_initiator else None, ids, due_times],
+            [
+                current_hotel().id,
+                kind,
+                initiator_as_text() if keep_initiator else None,
+                TRACE_DURATION.total_seconds(),
+                spans.current_traceparent(),
+                ids,
+                due_times,
+            ],
         )
 
 
