@@ -8,6 +8,7 @@ from typing import Any
 from django.dispatch import Signal, receiver
 
 from audit import events
+from audit.hotels import backup_events
 from audit.hotels import events as access_events
 from audit.hotels.both_trails import record_in_both_trails
 from audit.registry import EventType
@@ -49,6 +50,22 @@ def _record_support(signal: Signal, event: EventType, *, with_reason: bool = Fal
 @receiver(tenant_signals.support_refused)
 def _support_refused(**_: Any) -> None:
     record_in_own_transaction(access_events.SUPPORT_REFUSED)
+
+
+@receiver(tenant_signals.backup_stored)
+def _backup_stored(*, target: str, detail: dict[str, Any], **_: Any) -> None:
+    record(backup_events.BACKUP_STORED, target=target, detail=detail)
+
+
+@receiver(tenant_signals.backup_failed)
+def _backup_failed(*, target: str, hotel: Hotel | None, detail: dict[str, Any], **_: Any) -> None:
+    subject = None if hotel is None else ("hotel", hotel.pk)
+    record(backup_events.BACKUP_FAILED, subject=subject, target=target, detail=detail)
+
+
+@receiver(tenant_signals.backups_drilled)
+def _backups_drilled(*, passed: int, failed: int, detail: dict[str, Any], **_: Any) -> None:
+    record(backup_events.BACKUPS_DRILLED, passed=passed, failed=failed, detail=detail)
 
 
 def _record_contact(signal: Signal, event: EventType) -> None:

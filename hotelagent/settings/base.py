@@ -232,6 +232,15 @@ AUDIT_PUBLISH_URL = env.str("AUDIT_PUBLISH_URL", default="")
 # The number of days after which events of the audit trails are deleted. 0 keeps the events for ever.
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=3650)
 
+# The storage of backups, the public keys that encrypt them, and the file with the private keys that decrypt them.
+BACKUP_URL = env.str("BACKUP_URL", default="")
+BACKUP_RECIPIENTS = env.list("BACKUP_RECIPIENTS", default=[])
+BACKUP_IDENTITY_FILE = env.str("BACKUP_IDENTITY_FILE", default="")
+# The number of days, weeks and months for which the newest backup of each hotel is kept.
+BACKUP_KEEP_DAILY = env.int("BACKUP_KEEP_DAILY", default=7)
+BACKUP_KEEP_WEEKLY = env.int("BACKUP_KEEP_WEEKLY", default=5)
+BACKUP_KEEP_MONTHLY = env.int("BACKUP_KEEP_MONTHLY", default=12)
+
 # Static files
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / ".hotelagent" / "static"

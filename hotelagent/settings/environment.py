@@ -30,6 +30,7 @@ _FILES = {"consolemail": "console", "filemail": "filebased"}
 #: mount their secrets. AUDIT_SIGNING_KEY_FILE is a variable of its own: its file may have several lines.
 SECRETS = frozenset(
     {
+        "BACKUP_URL",
         "DATABASE_DIRECT_URL",
         "DATABASE_URL",
         "EMAIL_URL",

@@ -4,6 +4,7 @@
 """
 
 from tenants.models.access import ApiKey, IdempotencyKey, Session, User
+from tenants.models.backups import BackupState
 from tenants.models.hotels import ContactIdentifier, ContactKind, Domain, Hotel, HotelStatus, Language
 from tenants.models.invitations import ManagerInvitation
 from tenants.models.platform import (
@@ -19,6 +20,7 @@ from tenants.models.support import SupportSession
 
 __all__ = [
     "ApiKey",
+    "BackupState",
     "ContactIdentifier",
     "ContactKind",
     "Domain",
