@@ -220,6 +220,9 @@ TIME_ZONE = "UTC"
 use_pinned_time_zones()
 USE_TZ = True
 
+# The file that beat touches every few seconds while it works, so that a health check can see whether it has stopped.
+BEAT_HEARTBEAT_FILE = env.str("BEAT_HEARTBEAT_FILE", default="")
+
 # The private keys that sign the audit trail. They are in an environment variable or in a file. Without a key, no events
 # are sealed.
 AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", default="")

@@ -22,14 +22,12 @@ KUBERNETES = sorted((DEPLOY / "kubernetes").rglob("*.yaml"))
 PROCESS_FILES = [DEPLOY / "compose.yml", DEPLOY / "Dockerfile", *KUBERNETES]
 METRIC = re.compile(r"\b(?:hotelagent|dlq)_[a-z_]+\b(?!\.)")
 
-#: Environment variables that Django, gunicorn, Celery, prometheus_client or compose.yml reads.
+#: Environment variables that Django, gunicorn, Celery or prometheus_client reads.
 OTHER_VARIABLES = {
     "DJANGO_SETTINGS_MODULE",
     "WEB_CONCURRENCY",
     "REMAP_SIGTERM",
     "PROMETHEUS_MULTIPROC_DIR",
-    "POSTGRES_PASSWORD",
-    "RUNTIME_PASSWORD",
 }
 
 
