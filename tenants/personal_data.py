@@ -156,11 +156,12 @@ declare_columns(
     masked={"email": mask_email, "former_hosts": lambda _column: "'{}'::varchar[]"},
     kept=("slug", "name", "status", "schema", "time_zone", "language", "schema_version"),
 )
-declare_columns("tenants_dueitem", kept=("kind", "initiator", "traceparent"))
+declare_columns("tenants_dueitem", kept=("kind", "initiator"))
 omit_rows(
     "tenants_domain",
     "tenants_contactidentifier",
     "tenants_hotelfigures",
+    "tenants_hotelusage",
     "tenants_managerinvitation",
     "tenants_supportsession",
 )

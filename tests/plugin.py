@@ -71,7 +71,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         servers.start()
         os.environ.update(servers.environment(MAIN_DATABASE, 1))
         if not early_config.known_args_namespace.collectonly:
-            servers.start_template()  # runs in a separate process while the tests are collected
+            servers.start_template()  # runs in a separate process while Django is loaded
     return (yield)
 
 
@@ -85,15 +85,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> None:
-    """Wait until the template database is complete, before the first test or before pytest-xdist distributes the tests.
-
-    The template database is created while this process or the pytest workers collect the tests.
-    """
+def pytest_sessionstart(session: pytest.Session) -> None:
     servers = session.config.stash.get(SERVERS, None)
-    if servers and servers.template and (problem := servers.wait_for_template()):
-        pytest.exit(f"The template database could not be created:\n{problem}", returncode=1)
+    if servers and servers.template:
+        problem = servers.wait_for_template()
+        if problem:
+            os.environ["HOTELAGENT_TEST_PROBLEM"] = problem
 
 
 @pytest.hookimpl(trylast=True)

@@ -16,7 +16,8 @@ from reminders.reservations.calendars import uids
 from reminders.reservations.calendars.content import (
     MAX_EVENTS_IN_FILE,
     check_number_of_events,
-    read_calendar,
+    decode,
+    split_calendar,
 )
 from reminders.reservations.calendars.event_import import EventImporter, ImportResult
 from reminders.reservations.calendars.ical_parser import EventProblem, ParsedCalendar, parse_calendar
@@ -34,7 +35,7 @@ class CalendarFiles:
     fields: Sequence[ImportField] = ()
 
     def inspect(self, stream: BinaryIO, uploaded: FileImport) -> FileContent:
-        content = read_calendar(stream.read())
+        content = split_calendar(decode(stream.read()))
         check_number_of_events(content, limit=MAX_EVENTS_IN_FILE)
         # Repeating events are expanded from this day on, also by a worker that takes over after midnight.
         uploaded.settings = {"today": today().isoformat()}
@@ -42,7 +43,7 @@ class CalendarFiles:
 
     def process(self, stream: BinaryIO, claimed: FileImport, work: Work) -> Progress:
         parsed = parse_calendar(
-            read_calendar(stream.read()),
+            decode(stream.read()),
             zone=hotel_time_zone(),
             today=datetime.date.fromisoformat(claimed.settings["today"]),
             max_events=MAX_EVENTS_IN_FILE,
