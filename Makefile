@@ -5,6 +5,7 @@
 
 HOME_FOLDER := .hotelagent
 PY := $(HOME_FOLDER)/venv/bin/python
+SBOM_PACKAGES := $(HOME_FOLDER)/sbom
 # Compiled modules are in .hotelagent too, so PYTHONDONTWRITEBYTECODE has no source folder to keep clean. With it, each
 # process would spend seconds on compiling all packages.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(HOME_FOLDER)/pycache
@@ -20,11 +21,11 @@ run: install ## Set up and run everything, with two demonstration hotels, on htt
 	@exec $(PY) manage.py serve
 
 # Three processes on two cores, because a test often waits for a process, a socket or a timer.
-test: install tools ## Run the tests (ARGS="tests/locks -k overlap" selects some, PG_BIN=/usr/lib/postgresql/15/bin uses that PostgreSQL)
+test: install tools $(SBOM_PACKAGES) ## Run the tests (ARGS="tests/locks -k overlap" selects some, PG_BIN=/usr/lib/postgresql/15/bin uses that PostgreSQL)
 	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 3 --dist loadfile --no-loadscope-reorder) $(ARGS)
 
-pages: install ## Open every page of both admins in a browser: width on a phone, landmarks, rules of axe (minutes)
-	@PAGES=all $(PY) -m pytest tests/pages -n 2 $(ARGS)
+pages: install ## Open every page of both admins in a browser, with the rules of axe, on all screens, and filter every list (minutes)
+	@PAGES=all $(PY) -m pytest -m pages -n 2 $(ARGS)
 
 pictures: install ## Take the pictures of README.md from the end-to-end test in a browser (pngquant makes them smaller, if it is installed)
 	@PICTURES=.github/pictures $(PY) -m pytest tests/e2e/test_day_at_a_hotel.py $(ARGS)
@@ -54,20 +55,25 @@ clean: ## Delete all data of this checkout (the installed packages stay)
 	@if [ -x $(PY) ]; then $(PY) -m hotelagent.embedded.scripts.clean; fi
 
 requirements: install ## Pin the newest versions of the packages in requirements/*.in, with hashes
-	@for name in base production ses development node deploy; do \
+	@for name in base production ses development node deploy sbom; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command 'make requirements' \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 vulnerabilities: install ## Look up known vulnerabilities of the pinned packages in the database of PyPI (ARGS="-s osv": in that of OSV)
 	@$(PY) -m pip_audit --strict --require-hashes --disable-pip --progress-spinner off \
-		-r requirements/ses.txt -r requirements/development.txt $(ARGS)
+		-r requirements/ses.txt -r requirements/development.txt -r requirements/sbom.txt $(ARGS)
 
 # The file has no dates and no random values, so the same pins give the same file.
-sbom: install ## Write the list of a deployment's packages in the format CycloneDX to .hotelagent/sbom.json
-	@$(PY) -W ignore -m cyclonedx_py requirements requirements/ses.txt --pyproject pyproject.toml \
-		--output-reproducible --validate -o $(HOME_FOLDER)/sbom.json
+sbom: install $(SBOM_PACKAGES) ## Write the list of a deployment's packages in the format CycloneDX to .hotelagent/sbom.json
+	@PYTHONPATH=$(SBOM_PACKAGES) $(PY) -W ignore -m cyclonedx_py requirements requirements/ses.txt \
+		--pyproject pyproject.toml --output-reproducible --validate -o $(HOME_FOLDER)/sbom.json
 	@echo "Wrote $(HOME_FOLDER)/sbom.json"
+
+$(SBOM_PACKAGES): requirements/sbom.txt
+	@rm -rf $@
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --target $@ -r requirements/sbom.txt
+	@touch $@
 
 # The newest Python (3.11 or later) creates the virtual environment, which all targets use from then on.
 install:

@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 
 from audit.models import ActorKind, Event, attach_causes
+from audit.reading.repeated_reads import record_reading
 from audit.reading.search import EventSearch, event_choices
-from audit.reading.trail_reads import record_reading
 from audit.registry import Category, Outcome, Severity
 from audit.sealing import api as sealing_api
 from hotelagent.rest.lists.filters import TimeFilter

@@ -17,6 +17,7 @@ class AuditConfig(AppConfig):
         privileges.declare_table_privileges("audit.searchterm", "SELECT, INSERT")
 
         from audit import checks, listeners  # noqa: F401, PLC0415 - these register themselves
+        from audit import events as event_types  # noqa: PLC0415
         from audit.accounts import events as account_events  # noqa: F401, PLC0415 - as above
         from audit.hotels import listeners as hotel_listeners  # noqa: F401, PLC0415 - registers itself
         from audit.retention import metrics as retention_metrics  # noqa: F401, PLC0415
@@ -24,6 +25,12 @@ class AuditConfig(AppConfig):
         from audit.sealing import metrics  # noqa: F401, PLC0415
         from audit.verification import scheduled  # noqa: PLC0415
 
+        for model in apps.get_models():
+            kind = str(model._meta.model_name)
+            event_types.READ_KINDS.setdefault(kind, model._meta.verbose_name_plural)
+            event_types.FIELD_LABELS.update(
+                {f"{kind}.{field.name}": field.verbose_name for field in model._meta.fields}
+            )
         tracked = {table.name for table in tracked_tables()}
         events.TABLE_LABELS.update(
             {

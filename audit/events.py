@@ -1,47 +1,57 @@
 """The types of audit events about logins, the admin, API keys, hotels, guest contacts and reads of data."""
 
-from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from audit.registry import Category, Outcome, Severity, register
+from audit.registry import (
+    Category,
+    CountedDescription,
+    Outcome,
+    Severity,
+    register,
+    register_operation,
+    register_security,
+)
 from tenants.models import ContactKind
 from tenants.scopes import Role
 
-_register_security = partial(register, category=Category.SECURITY)
-_register_operation = partial(register, category=Category.OPERATION)
-
-LOGGED_IN = _register_security("staff.logged_in", description=_("{actor} logged in"))
-LOGGED_OUT = _register_security("staff.logged_out", description=_("{actor} logged out"))
+#: The labels of the kinds of records that are read. `AuditConfig` adds the names of all models.
+READ_KINDS: dict[str, Any] = {}
+#: The labels of the fields of records, with keys such as "reservation.arrival". `AuditConfig` adds all models.
+FIELD_LABELS: dict[str, Any] = {}
+_CHANGED: dict[str, Any] = {"fields": ("changed",), "labels": {"changed": FIELD_LABELS}}
+LOGGED_IN = register_security("staff.logged_in", description=_("{actor} logged in"))
+LOGGED_OUT = register_security("staff.logged_out", description=_("{actor} logged out"))
 # The typed user name is not stored, because people sometimes type their password into the field of the user name.
-LOGIN_FAILED = _register_security(
+LOGIN_FAILED = register_security(
     "staff.login_failed",
     description=_("A login failed: {subject}"),
     severity=Severity.NOTICE,
     outcome=Outcome.DENIED,
 )
-PASSWORD_SET = _register_security(
+PASSWORD_SET = register_security(
     "staff.password_set", description=_("{actor} set the password of {subject}"), severity=Severity.NOTICE
 )
-STAFF_ADDED = _register_security(
+STAFF_ADDED = register_security(
     "staff.added",
     description=_("{actor} added {subject} as {role}"),
     fields=("role",),
     severity=Severity.NOTICE,
 )
 _ROLES = {role.value: role.label for role in Role}
-ROLE_CHANGED = _register_security(
+ROLE_CHANGED = register_security(
     "staff.role_changed",
     description=_("{actor} changed the role of {subject} from {before} to {after}"),
     fields=("before", "after"),
     severity=Severity.WARNING,
     labels={"before": _ROLES, "after": _ROLES},
 )
-ACTIVATED = _register_security(
+ACTIVATED = register_security(
     "staff.activated", description=_("{actor} activated the account of {subject}"), severity=Severity.NOTICE
 )
-DEACTIVATED = _register_security(
+DEACTIVATED = register_security(
     "staff.deactivated",
     description=_("{actor} deactivated the account of {subject}"),
     severity=Severity.NOTICE,
@@ -54,7 +64,7 @@ STAFF_ERASED = register(
     fields=("hotel", "events"),
     severity=Severity.NOTICE,
 )
-ACCESS_DENIED = _register_security(
+ACCESS_DENIED = register_security(
     "access.denied",
     description=_("{actor} was denied the permission {permission}"),
     # The field `route` has the name of the URL pattern, and `arguments` has the ids in the URL.
@@ -65,11 +75,9 @@ ACCESS_DENIED = _register_security(
 )
 
 # The field `changed` lists only the names of changed fields, because their values may be personal data.
-OBJECT_ADDED = register("admin.added", description=_("{actor} added {subject}"), fields=("changed",))
-OBJECT_CHANGED = register(
-    "admin.changed", description=_("{actor} changed {subject}: {changed}"), fields=("changed",)
-)
-OBJECT_DELETED = register("admin.deleted", description=_("{actor} deleted {subject}"), fields=("changed",))
+OBJECT_ADDED = register("admin.added", description=_("{actor} added {subject}"), **_CHANGED)
+OBJECT_CHANGED = register("admin.changed", description=_("{actor} changed {subject}: {changed}"), **_CHANGED)
+OBJECT_DELETED = register("admin.deleted", description=_("{actor} deleted {subject}"), **_CHANGED)
 
 # The field `filters` contains the names of the search filters, without the values that the reader entered.
 # `audit.read` is recorded at most once per hour for the same reader and filters.
@@ -81,21 +89,28 @@ TRAIL_READ = register(
 )
 # The event `audit.events_lost` is recorded after other events were lost, for example because the database was
 # unavailable.
-EVENTS_LOST = _register_security(
+EVENTS_LOST = register_security(
     "audit.events_lost",
-    description=_("{number} events could not be recorded since {since}"),
+    description=CountedDescription(
+        "number",
+        lambda count: ngettext(
+            "{number} event could not be recorded since {since}",
+            "{number} events could not be recorded since {since}",
+            count,
+        ),
+    ),
     fields=("number", "since", "types"),
     severity=Severity.CRITICAL,
     outcome=Outcome.FAILED,
 )
 
-API_KEY_CREATED = _register_security(
+API_KEY_CREATED = register_security(
     "api_key.created",
     description=_("{actor} created the API key {prefix} with the scopes {scopes}"),
     fields=("prefix", "scopes", "expires_at"),
     severity=Severity.NOTICE,
 )
-API_KEY_REVOKED = _register_security(
+API_KEY_REVOKED = register_security(
     "api_key.revoked",
     description=_("{actor} revoked the API key {prefix}"),
     fields=("prefix",),
@@ -104,59 +119,60 @@ API_KEY_REVOKED = _register_security(
 
 # Events about a hotel are in the platform's trail, and most of them also in the hotel's (`audit.hotels.both_trails`).
 # The registration and the deletion of a hotel are recorded only in the platform's trail, without personal data.
-HOTEL_REGISTERED = _register_operation(
+HOTEL_REGISTERED = register_operation(
     "hotel.registered", description=_("{actor} registered the hotel {slug}"), fields=("slug", "detail")
 )
-HOTEL_CREATED = _register_operation(
+HOTEL_CREATED = register_operation(
     "hotel.created", description=_("{actor} created the hotel {slug}"), fields=("slug", "detail")
 )
-HOTEL_SUSPENDED = _register_operation(
+HOTEL_SUSPENDED = register_operation(
     "hotel.suspended",
     description=_("{actor} suspended the hotel {slug}"),
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
-HOTEL_RESUMED = _register_operation(
+HOTEL_RESUMED = register_operation(
     "hotel.resumed",
     description=_("{actor} lifted the suspension of the hotel {slug}"),
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
 # The field `detail` contains the names of the changed properties, and their values except for the e-mail address.
-HOTEL_CHANGED = _register_operation(
+HOTEL_CHANGED = register_operation(
     "hotel.changed",
     description=_("{actor} changed properties of the hotel {slug}"),
     fields=("slug", "detail"),
 )
-HOTEL_RENAMED = _register_operation(
+HOTEL_RENAMED = register_operation(
     "hotel.renamed",
-    description=_("{actor} renamed the hotel {slug}: {detail}"),
+    description=_("{actor} renamed the hotel {slug} ({detail})"),
     fields=("slug", "detail"),
+    labels={"detail": {"before": _("before"), "after": _("after")}},
     severity=Severity.NOTICE,
 )
 # The field `detail` has the schema versions before and after the migration, and the names of the migrations.
-HOTEL_MIGRATED = _register_operation(
+HOTEL_MIGRATED = register_operation(
     "hotel.migrated",
     description=_("{actor} migrated the database tables of the hotel {slug}"),
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
 # The field `detail` has the class of the error. Its text is not stored, because it can contain values of rows.
-HOTEL_MIGRATION_FAILED = _register_operation(
+HOTEL_MIGRATION_FAILED = register_operation(
     "hotel.migration_failed",
     description=_("{actor} could not migrate the database tables of the hotel {slug}"),
     fields=("slug", "detail"),
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
-HOTEL_DELETION_REQUESTED = _register_operation(
+HOTEL_DELETION_REQUESTED = register_operation(
     "hotel.deletion_requested",
     description=_("{actor} requested the deletion of the hotel {slug}"),
     fields=("slug", "detail"),
     severity=Severity.CRITICAL,
 )
 # The field `detail` is the proof of deletion: it lists the number of deleted rows of each table.
-HOTEL_DELETED = _register_operation(
+HOTEL_DELETED = register_operation(
     "hotel.deleted",
     description=_("{actor} deleted the hotel {slug}"),
     fields=("slug", "detail"),
@@ -170,66 +186,28 @@ HOTEL_BACKED_UP = register(
     category=Category.DATA_ACCESS,
     severity=Severity.NOTICE,
 )
-HOTEL_RESTORED = _register_operation(
+HOTEL_RESTORED = register_operation(
     "hotel.restored",
     description=_("{actor} restored the hotel {slug} from a backup"),
     fields=("slug", "detail"),
     severity=Severity.WARNING,
 )
-DOMAIN_ADDED = _register_operation(
+_DOMAIN: dict[str, Any] = {"detail": {"host": _("host")}}
+DOMAIN_ADDED = register_operation(
     "hotel.domain_added",
-    description=_("{actor} added a domain to the hotel {slug}: {detail}"),
+    description=_("{actor} added a domain to the hotel {slug} ({detail})"),
     fields=("slug", "detail"),
+    labels=_DOMAIN,
     severity=Severity.NOTICE,
 )
-DOMAIN_REMOVED = _register_operation(
+DOMAIN_REMOVED = register_operation(
     "hotel.domain_removed",
-    description=_("{actor} removed a domain from the hotel {slug}: {detail}"),
+    description=_("{actor} removed a domain from the hotel {slug} ({detail})"),
     fields=("slug", "detail"),
+    labels=_DOMAIN,
     severity=Severity.NOTICE,
 )
-# A support session is the time during which a member of the platform's staff may act in a hotel.
-_register_support = partial(
-    _register_security, fields=("slug", "session", "role", "until"), labels={"role": _ROLES}
-)
-SUPPORT_REQUESTED = _register_support(
-    "support.requested",
-    description=_("{actor} requested access to the hotel {slug} as {role} until {until}. Reason: {reason}"),
-    personal=("reason",),
-    severity=Severity.WARNING,
-)
-SUPPORT_OPENED = _register_support(
-    "support.opened",
-    description=_("{actor} opened the admin of the hotel {slug} as {role} until {until}"),
-    severity=Severity.WARNING,
-)
-SUPPORT_ENDED = _register_support(
-    "support.ended", description=_("{actor} ended the access to the hotel {slug}"), severity=Severity.NOTICE
-)
-SUPPORT_EXPIRED = _register_support(
-    "support.expired",
-    description=_("The access of {actor} to the hotel {slug} ended, because its time was over"),
-    severity=Severity.NOTICE,
-)
-SUPPORT_REFUSED = _register_security(
-    "support.refused",
-    description=_("A support link that has expired or was already used was refused"),
-    severity=Severity.WARNING,
-    outcome=Outcome.DENIED,
-)
-# The e-mail address of the invited person is not stored, because no erasure of the person would find these events.
-MANAGER_INVITED = _register_security(
-    "hotel.manager_invited",
-    description=_("{actor} invited the first manager of the hotel {slug}"),
-    fields=("slug", "detail"),
-    severity=Severity.NOTICE,
-)
-MANAGER_INVITATION_SENT = _register_security(
-    "hotel.manager_invitation_sent",
-    description=_("The invitation of the first manager of the hotel {slug} was sent by e-mail"),
-    fields=("slug", "detail"),
-)
-MANAGER_INVITATION_ACCEPTED = _register_security(
+MANAGER_INVITATION_ACCEPTED = register_security(
     "staff.invitation_accepted",
     description=_("{actor} accepted the invitation and created an account"),
     severity=Severity.NOTICE,
@@ -251,9 +229,9 @@ CONTACT_REMOVED = register(
 
 # The event `rate_limit.exceeded` is recorded at most once an hour per client, so many requests do not cause many
 # events.
-RATE_LIMIT_EXCEEDED = _register_security(
+RATE_LIMIT_EXCEEDED = register_security(
     "rate_limit.exceeded",
-    description=_("{actor} exceeded the rate limit of {requests} requests in {seconds} seconds"),
+    description=_("{actor} exceeded the rate limit (requests: {requests}, seconds: {seconds})"),
     fields=("policy", "requests", "seconds"),
     severity=Severity.NOTICE,
     outcome=Outcome.DENIED,
@@ -263,12 +241,20 @@ RATE_LIMIT_EXCEEDED = _register_security(
 PERSONAL_DATA_READ = register(
     "personal_data.read",
     reads_personal_data=True,
-    description=_("{actor} viewed {count} records with personal data ({kind})"),
+    description=CountedDescription(
+        "count",
+        lambda count: ngettext(
+            "{actor} viewed {count} record with personal data ({kind})",
+            "{actor} viewed {count} records with personal data ({kind})",
+            count,
+        ),
+    ),
     fields=("kind", "count", "targets", "route"),
+    labels={"kind": READ_KINDS},
 )
 # The fields `before` and `after` contain the properties of the flag, or null if the flag did not exist.
 # The field `kind` has the name of the model in the library waffle.
-FLAG_CHANGED = _register_operation(
+FLAG_CHANGED = register_operation(
     "flag.changed",
     description=_("{actor} changed the feature flag {name}: {changed}"),
     fields=("kind", "name", "changed", "before", "after"),
@@ -279,9 +265,16 @@ FLAG_CHANGED = _register_operation(
 RECORD_KINDS: dict[str, Any] = {}
 # `retention.deleted` is recorded in each transaction that deletes old records.
 # Only records that ended before the time in the field `before` were deleted.
-RECORDS_DELETED = _register_operation(
+RECORDS_DELETED = register_operation(
     "retention.deleted",
-    description=_("Retention deleted {count} old records: {kind}"),
+    description=CountedDescription(
+        "count",
+        lambda count: ngettext(
+            "Retention deleted {count} old record: {kind}",
+            "Retention deleted {count} old records: {kind}",
+            count,
+        ),
+    ),
     fields=("kind", "count", "before"),
     labels={"kind": RECORD_KINDS},
 )

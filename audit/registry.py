@@ -9,7 +9,8 @@ of secret fields are not stored. The trail shows only that the field was set.
 
 A description may contain `{actor}`, `{subject}` and the fields of the event. The description is translated when an
 event is displayed, so stored events do not depend on a language. If the values of a field are codes such as
-"late_booking", `labels` maps the codes to texts for display.
+"late_booking", `labels` maps the codes to texts for display. The key of a label can also be `<kind>.<code>`, with
+the kind of the event's subject. A description that contains a number of things has plural forms (`CountedDescription`).
 
 If the fields or the meaning of a type change, its version is increased. `earlier` keeps the descriptions of the earlier
 versions, so that older events remain readable.
@@ -18,9 +19,10 @@ versions, so that older events remain readable.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from django.db.models import IntegerChoices, TextChoices
@@ -41,6 +43,9 @@ _DATE_PREFIX = re.compile(r"\d{4}-\d\d-\d\d(?:T|\Z)")
 _DATE_LENGTH = len("2030-05-01")
 #: The label of each code of a field.
 Labels: TypeAlias = "Mapping[str, str | StrPromise]"
+Description: TypeAlias = "str | StrPromise | CountedDescription"
+#: A number for which every language uses the plural form.
+_MANY = 10
 
 _types: dict[str, EventType] = {}
 
@@ -76,6 +81,21 @@ class Category(TextChoices):
 
 
 @dataclass(frozen=True, slots=True)
+class CountedDescription:
+    """A description with plural forms. The number is the value of the field `field`.
+
+    `form` returns the description with the plural form for a number in the active language. The text of the instance
+    has the plural form for many.
+    """
+
+    field: str
+    form: Callable[[int], str]
+
+    def __str__(self) -> str:
+        return self.form(_MANY)
+
+
+@dataclass(frozen=True, slots=True)
 class EventType:
     """The type of an event, with the names of its fields and the description that people read.
 
@@ -83,7 +103,7 @@ class EventType:
     """
 
     name: str
-    description: str | StrPromise
+    description: Description
     fields: frozenset[str]
     personal: frozenset[str] = frozenset()
     secret: frozenset[str] = frozenset()
@@ -94,7 +114,7 @@ class EventType:
     #: Whether an event of this type says that a person or an API client received personal data.
     reads_personal_data: bool = False
     labels: Mapping[str, Labels] = field(default_factory=dict, hash=False)
-    earlier: Mapping[int, str | StrPromise] = field(default_factory=dict, hash=False)
+    earlier: Mapping[int, Description] = field(default_factory=dict, hash=False)
 
     @property
     def all_fields(self) -> frozenset[str]:
@@ -115,18 +135,37 @@ class EventType:
         `version` is the version of the type with which the event was recorded, by default the current version. Missing
         and erased fields are displayed as `?`. Characters that could hide or reorder text are escaped.
         """
-        values = {name: self._display(name, value) for name, value in data.items()}
+        kind = subject.partition(" ")[0]
+        values = {name: self._display(name, value, kind=kind) for name, value in data.items()}
         description = self.earlier.get(version or self.version, self.description)
+        if isinstance(description, CountedDescription) and isinstance(
+            number := data.get(description.field), int
+        ):
+            description = description.form(number)
         return str(description).format_map(_Values(values, actor=visible(actor), subject=visible(subject)))
 
-    def _display(self, name: str, value: object) -> str:
+    def _display(self, name: str, value: object, *, kind: str) -> str:
         """Return the text that is displayed for the value of a field: its label, or the formatted value.
 
-        The items of a list are converted one by one.
+        `kind` is the kind of the subject. The items of a list, the members of an object, and codes that are separated
+        by a comma and a space are converted one by one.
         """
+        if isinstance(value, dict):
+            members = value.items()
+            return ", ".join(
+                f"{self._display(name, key, kind=kind)}: {self._display(name, member, kind=kind)}"
+                for key, member in members
+            )
         if isinstance(value, list):
-            return ", ".join(self._display(name, item) for item in value)
-        return str(self.labels.get(name, {}).get(str(value)) or visible(str(_format_value(value))))
+            return ", ".join(self._display(name, item, kind=kind) for item in value)
+        labels = self.labels.get(name)
+        if labels is None:
+            return visible(str(_format_value(value)))
+        codes = value.split(", ") if isinstance(value, str) else [str(value)]
+        texts = (labels.get(f"{kind}.{code}") or labels.get(code) for code in codes)
+        return ", ".join(
+            str(text or visible(str(_format_value(code)))) for text, code in zip(texts, codes, strict=True)
+        )
 
 
 def _format_value(value: object) -> object:
@@ -150,7 +189,7 @@ class _Values(dict[str, object]):
 def register(
     name: str,
     *,
-    description: str | StrPromise,
+    description: Description,
     fields: Iterable[str] = (),
     personal: Iterable[str] = (),
     secret: Iterable[str] = (),
@@ -160,7 +199,7 @@ def register(
     category: Category = Category.DATA_CHANGE,
     reads_personal_data: bool = False,
     labels: Mapping[str, Labels] | None = None,
-    earlier: Mapping[int, str | StrPromise] | None = None,
+    earlier: Mapping[int, Description] | None = None,
 ) -> EventType:
     """Register an event type, and return it. Call this function when the module is imported.
 
@@ -187,6 +226,12 @@ def register(
     _check(event_type)
     _types[name] = event_type
     return event_type
+
+
+#: Registers an event type like `register`, with the category `SECURITY`.
+register_security = partial(register, category=Category.SECURITY)
+#: Registers an event type like `register`, with the category `OPERATION`.
+register_operation = partial(register, category=Category.OPERATION)
 
 
 def _check(event_type: EventType) -> None:

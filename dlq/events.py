@@ -7,13 +7,12 @@ cannot be erased from the audit trail.
 from __future__ import annotations
 
 from collections import ChainMap
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
 from audit.events import RECORD_KINDS
-from audit.registry import Category, Labels, Outcome, Severity, register
+from audit.registry import Labels, Outcome, Severity, register, register_operation
 from dlq.models import FailureStatus
 from dlq.redrives.models import RedriveAction, StopReason
 
@@ -38,7 +37,9 @@ NAMES: dict[str, str | StrPromise] = {
     "tenants.tasks.delete_expired_platform_records": _("the deletion of expired sessions of the platform"),
     "tenants.tasks.delete_expired_records": _("the deletion of expired sessions"),
     "tenants.tasks.delete_old_redeliveries": _("the deletion of old counts of message deliveries"),
+    "tenants.tasks.make_due_backups": _("the scheduled backups"),
     "tenants.tasks.record_support_expiries": _("the record that support sessions ended"),
+    "tenants.tasks.run_due_drills": _("the restore drills of the backups"),
     "tenants.tasks.send_invitations": _("the e-mail that invites the first manager of a hotel"),
     "tenants.tasks.send_support_notices": _("the e-mail to managers about a support session"),
     "tenants.tasks.send_account_notice": _("the e-mail about a change of an account"),
@@ -51,6 +52,8 @@ NAMES: dict[str, str | StrPromise] = {
 }
 SOURCES: dict[str, str | StrPromise] = {}
 ERRORS: dict[str, str | StrPromise] = {}
+#: Display labels for the JSON Pointers of payload fields.
+FIELDS: dict[str, str | StrPromise] = {}
 RECORD_KINDS.update(
     {
         "failure": _("closed failures"),
@@ -64,15 +67,13 @@ _ACTIONS: Labels = {action.value: action.label for action in RedriveAction}
 _STOP_REASONS: Labels = {reason.value: reason.label for reason in StopReason}
 _STATUS: Labels = {status.value: status.label for status in FailureStatus}
 
-_register_operation = partial(register, category=Category.OPERATION)
-
-CAPTURED = _register_operation(
+CAPTURED = register_operation(
     "failure.captured",
     description=_("{source} reported that {name} failed: {error} (status: {status})"),
     fields=("source", "name", "error", "fingerprint", "status"),
     labels={"name": NAMES, "source": SOURCES, "error": ERRORS, "status": _STATUS},
 )
-REGRESSED = _register_operation(
+REGRESSED = register_operation(
     "failure.regressed",
     description=_(
         "{name} failed again with the same data. The failure was already waiting for a person. Error: {error}"
@@ -81,26 +82,26 @@ REGRESSED = _register_operation(
     labels={"name": NAMES, "error": ERRORS},
 )
 # The database function dlq_capture records `failure.repeated` when a failure has occurred 2, 4, 8, ... times.
-REPEATED = _register_operation(
+REPEATED = register_operation(
     "failure.repeated",
     description=_("{name} failed again, {occurrences} times so far. Error: {error}"),
     fields=("name", "error", "occurrences"),
     labels={"name": NAMES, "error": ERRORS},
 )
-IN_DOUBT = _register_operation(
+IN_DOUBT = register_operation(
     "failure.in_doubt",
     description=_("The retry of {name} is not scheduled any more. It is unknown whether the work was done."),
     fields=("name",),
     labels={"name": NAMES},
     severity=Severity.WARNING,
 )
-OVERTAKEN = _register_operation(
+OVERTAKEN = register_operation(
     "failure.overtaken",
     description=_("Newer work succeeded before {name} was done. {name} waits for a person."),
     fields=("name",),
     labels={"name": NAMES},
 )
-RETRY_REQUESTED = _register_operation(
+RETRY_REQUESTED = register_operation(
     "failure.retry_requested",
     description=_("{actor} requested a retry of {name}"),
     fields=("name", "was"),
@@ -109,26 +110,26 @@ RETRY_REQUESTED = _register_operation(
 CLAIMED = register(
     "failure.claimed",
     reads_personal_data=True,
-    description=_("{actor} claimed {name} and received its payload (attempt {attempt})"),
+    description=_("{actor} claimed a failure ({name}) and received its data (attempt {attempt})"),
     fields=("name", "attempt"),
     labels={"name": NAMES},
 )
 CORRECTED = register(
     "failure.corrected",
-    description=_("{actor} corrected the payload of {name}: {fields}"),
+    description=_("{actor} corrected the data of a failure ({name}): {fields}"),
     fields=("name", "fields"),
     personal=("patch",),
-    labels={"name": NAMES},
+    labels={"name": NAMES, "fields": FIELDS},
 )
 PAYLOAD_VIEWED = register(
     "failure.payload_viewed",
     reads_personal_data=True,
-    description=_("{actor} viewed the payload of {name}"),
+    description=_("{actor} viewed the data of a failure ({name})"),
     fields=("name",),
     labels={"name": NAMES},
     severity=Severity.NOTICE,
 )
-RETRY_FAILED = _register_operation(
+RETRY_FAILED = register_operation(
     "failure.retry_failed",
     description=_("Retry {attempt} of {name} failed: {error}"),
     fields=("name", "attempt", "error", "status"),
@@ -136,20 +137,20 @@ RETRY_FAILED = _register_operation(
     severity=Severity.NOTICE,
     outcome=Outcome.FAILED,
 )
-RESOLVED = _register_operation(
+RESOLVED = register_operation(
     "failure.resolved",
     description=_("Retry {attempt} of {name} succeeded"),
     fields=("name", "attempt"),
     labels={"name": NAMES},
 )
-EXPIRED = _register_operation(
+EXPIRED = register_operation(
     "failure.expired",
     description=_("The failure of {name} is too old for automatic retries and needs attention"),
     fields=("name",),
     labels={"name": NAMES},
     severity=Severity.WARNING,
 )
-DISCARDED = _register_operation(
+DISCARDED = register_operation(
     "failure.discarded",
     description=_("{actor} discarded {name}"),
     fields=("name", "was"),
@@ -157,7 +158,7 @@ DISCARDED = _register_operation(
 )
 ERASED = register(
     "failure.erased",
-    description=_("{actor} erased the data of a guest from {failures} failures and {events} audit events"),
+    description=_("{actor} erased the data of a guest (failures: {failures}, audit events: {events})"),
     fields=("failures", "discarded", "attempts", "groups", "events"),
     severity=Severity.NOTICE,
 )
@@ -168,13 +169,13 @@ EXPORTED = register(
     fields=("format", "payloads", "criteria"),
     severity=Severity.NOTICE,
 )
-PAUSED = _register_operation(
+PAUSED = register_operation(
     "failure.paused",
     description=_("{actor} paused the retries of {name}"),
     fields=("name",),
     labels={"name": _NAMES_OR_ALL},
 )
-RESUMED = _register_operation(
+RESUMED = register_operation(
     "failure.resumed",
     description=_("{actor} resumed the retries of {name}"),
     fields=("name",),
@@ -185,25 +186,25 @@ SETTINGS_CHANGED = register(
     description=_("{actor} changed the settings for failures: {changed}"),
     fields=("changed",),
 )
-GROUP_REGRESSED = _register_operation(
+GROUP_REGRESSED = register_operation(
     "failure_group.regressed",
     description=_("{name} failed again with a known error: {error} (code version: {version})"),
     fields=("name", "error", "version"),
     labels={"name": NAMES, "error": ERRORS},
 )
-GROUP_ACKNOWLEDGED = _register_operation(
+GROUP_ACKNOWLEDGED = register_operation(
     "failure_group.acknowledged",
     description=_("{actor} acknowledged failures of {name}"),
     fields=("name",),
     labels={"name": NAMES},
 )
-GROUP_REOPENED = _register_operation(
+GROUP_REOPENED = register_operation(
     "failure_group.reopened",
     description=_("{actor} marked failures of {name} as not acknowledged"),
     fields=("name",),
     labels={"name": NAMES},
 )
-GROUP_MUTED = _register_operation(
+GROUP_MUTED = register_operation(
     "failure_group.muted",
     description=_("{actor} muted failures of {name} (until: {until}, number of failures: {limit})"),
     fields=(
@@ -213,26 +214,26 @@ GROUP_MUTED = _register_operation(
     ),
     labels={"name": NAMES},
 )
-GROUP_UNMUTED = _register_operation(
+GROUP_UNMUTED = register_operation(
     "failure_group.unmuted",
     description=_("{actor} unmuted failures of {name}"),
     fields=("name",),
     labels={"name": NAMES},
 )
-GROUP_ASSIGNED = _register_operation(
+GROUP_ASSIGNED = register_operation(
     "failure_group.assigned",
     description=_("{actor} assigned failures of {name} to {assignee}"),
     fields=("name",),
     personal=("assignee",),
     labels={"name": NAMES},
 )
-GROUP_ANNOTATED = _register_operation(
+GROUP_ANNOTATED = register_operation(
     "failure_group.annotated",
     description=_("{actor} changed the note about failures of {name}"),
     fields=("name",),
     labels={"name": NAMES},
 )
-GROUP_JOINED = _register_operation(
+GROUP_JOINED = register_operation(
     "failure_group.joined",
     description=_("{actor} moved a group of failures of {name} into the group {into}"),
     fields=(
@@ -241,7 +242,7 @@ GROUP_JOINED = _register_operation(
     ),
     labels={"name": NAMES},
 )
-GROUP_SEPARATED = _register_operation(
+GROUP_SEPARATED = register_operation(
     "failure_group.separated",
     description=_("{actor} separated failures of {name} from the group {former}"),
     fields=(
@@ -250,7 +251,7 @@ GROUP_SEPARATED = _register_operation(
     ),
     labels={"name": NAMES},
 )
-GROUP_SPLIT = _register_operation(
+GROUP_SPLIT = register_operation(
     "failure_group.split",
     description=_("{actor} split the failures of {name}; the new group is {new}"),
     fields=(
@@ -259,26 +260,26 @@ GROUP_SPLIT = _register_operation(
     ),
     labels={"name": NAMES},
 )
-RETRY_WITHDRAWN = _register_operation(
+RETRY_WITHDRAWN = register_operation(
     "failure.retry_withdrawn",
     description=_("The retry of {name} was withdrawn, because its redrive was paused or ended"),
     fields=("name",),
     labels={"name": NAMES},
 )
-REDRIVE_STARTED = _register_operation(
+REDRIVE_STARTED = register_operation(
     "redrive.started",
     description=_("{actor} started a redrive of failures (action: {action})"),
     fields=("action", "rate", "canary", "max_failure_rate"),
     labels={"action": _ACTIONS},
 )
-REDRIVE_PAUSED = _register_operation("redrive.paused", description=_("{actor} paused a redrive of failures"))
-REDRIVE_RESUMED = _register_operation(
+REDRIVE_PAUSED = register_operation("redrive.paused", description=_("{actor} paused a redrive of failures"))
+REDRIVE_RESUMED = register_operation(
     "redrive.resumed", description=_("{actor} resumed a redrive of failures")
 )
-REDRIVE_CANCELLED = _register_operation(
+REDRIVE_CANCELLED = register_operation(
     "redrive.cancelled", description=_("{actor} cancelled a redrive of failures")
 )
-REDRIVE_STOPPED = _register_operation(
+REDRIVE_STOPPED = register_operation(
     "redrive.stopped",
     description=_("A redrive of failures was stopped: {reason} Succeeded: {succeeded}, failed: {failed}"),
     fields=("reason", "succeeded", "failed"),
@@ -286,7 +287,7 @@ REDRIVE_STOPPED = _register_operation(
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
-REDRIVE_FINISHED = _register_operation(
+REDRIVE_FINISHED = register_operation(
     "redrive.finished",
     description=_(
         "A redrive of failures finished. Succeeded: {succeeded}, failed: {failed}, discarded: {discarded}, "

@@ -11,8 +11,10 @@ import logging
 import os
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -114,8 +116,11 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send the due tasks if this process is the leader. Return the number of seconds until the next call.
 
-        Database errors are only logged. Otherwise, they would end both beat processes, and no task would be sent.
+        Database errors are only logged. Otherwise, they would end both beat processes, and no task would be sent. The
+        file BEAT_HEARTBEAT_FILE is touched in any case, because a restart does not help while the database is down.
         """
+        if settings.BEAT_HEARTBEAT_FILE:
+            Path(settings.BEAT_HEARTBEAT_FILE).touch()
         try:
             with platform_context():
                 if not self._renew_lease():

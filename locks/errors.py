@@ -78,6 +78,14 @@ class RoomTypeUnavailable(DomainError):
     title = _("Not enough rooms of this type are available on these dates")
 
 
+class StayBelongsToReservation(DomainError):
+    """The stay can only change together with its reservation. `reservation` is the URL of the reservation."""
+
+    code = "stay-belongs-to-reservation"
+    status = 409
+    title = _("The stay belongs to a reservation")
+
+
 class RoomContention(DomainError):
     """Other clients requested the same rooms at the same time, and several attempts failed. Try again."""
 

@@ -4,9 +4,11 @@ References (usually booking numbers) and the reasons that staff type are persona
 """
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from audit.events import RECORD_KINDS
-from audit.registry import Outcome, register
+from audit.events import FIELD_LABELS, READ_KINDS, RECORD_KINDS
+from audit.registry import CountedDescription, Outcome, register
+from locks.errors import InvalidCheckIn, RoomNotFound, RoomTypeUnavailable, RoomUnavailable, TooManyHolds
 
 RECORD_KINDS.update(
     {
@@ -15,6 +17,7 @@ RECORD_KINDS.update(
         "webhookdelivery": _("webhook deliveries"),
     }
 )
+READ_KINDS["stay"] = _("stays")
 _ALLOCATION = ("room", "check_in", "check_out")
 
 ROOM_CREATED = register(
@@ -23,11 +26,26 @@ ROOM_CREATED = register(
     fields=("number", "room_type", "floor", "capacity"),
 )
 ROOM_CHANGED = register(
-    "room.changed", description=_("{actor} changed room {number}: {changes}"), fields=("number", "changes")
+    "room.changed",
+    description=_("{actor} changed room {number}: {changes}"),
+    fields=("number", "changes"),
+    labels={"changes": FIELD_LABELS},
 )
 ROOMS_ADDED = register(
-    "rooms.added", description=_("{actor} added {count} rooms"), fields=("count", "room_types")
+    "rooms.added",
+    description=CountedDescription(
+        "count",
+        lambda count: ngettext(
+            "{actor} added {count} room",
+            "{actor} added {count} rooms",
+            count,
+        ),
+    ),
+    fields=("count", "room_types"),
 )
+
+#: The errors because of which rooms could not be held.
+_REFUSALS = (InvalidCheckIn, RoomNotFound, RoomTypeUnavailable, RoomUnavailable, TooManyHolds)
 
 HOLD_ACQUIRED = register(
     "hold.acquired",
@@ -39,6 +57,7 @@ HOLD_REFUSED = register(
     "hold.refused",
     description=_("{actor} could not hold {requested} from {check_in} to {check_out}: {reason}"),
     fields=("requested", "check_in", "check_out", "reason", "clashes"),
+    labels={"reason": {error.code: error.title for error in _REFUSALS}},
     outcome=Outcome.DENIED,
 )
 HOLD_EXTENDED = register(
@@ -76,7 +95,7 @@ STAY_CANCELLED = register(
 )
 STAYS_ADDED = register(
     "stays.added",
-    description=_("{actor} added {added} stays and rejected {rejected} because the room was not available"),
+    description=_("{actor} added stays: {added}. Rejected because the room was not available: {rejected}"),
     fields=("added", "rejected"),
 )
 

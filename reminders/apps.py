@@ -14,10 +14,13 @@ class RemindersConfig(AppConfig):
     def ready(self) -> None:
         # Importing these modules registers their system checks, signal receivers and retry functions.
         from dlq.kinds import task_payloads  # noqa: PLC0415
+        from locks.services import bookings  # noqa: PLC0415
         from reminders import checks, erasure, listeners  # noqa: F401, PLC0415
+        from reminders.front_desk.booked_stays import Reservations  # noqa: PLC0415
         from reminders.planning import signals  # noqa: F401, PLC0415
         from reminders.sending import retries  # noqa: F401, PLC0415
 
+        bookings.register(Reservations())
         due.register(kind=due_kinds.REMINDER, task="reminders.tasks.send_due", combine_hotels=True)
         due.register(kind=due_kinds.REPLAN_ALL, task="reminders.tasks.replan_all")
         due.register(kind=due_kinds.REPLAN_RESERVATION, task="reminders.tasks.replan_reservations")

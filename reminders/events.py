@@ -3,13 +3,11 @@
 The booking numbers, the names of uploaded files and the names of calendars are personal fields.
 """
 
-from functools import partial
-
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, ngettext
 
-from audit.events import RECORD_KINDS
-from audit.registry import Category, Outcome, Severity, register
+from audit.events import FIELD_LABELS, RECORD_KINDS
+from audit.registry import CountedDescription, Outcome, Severity, register, register_operation
 from reminders.models import (
     FIRST_RULES,
     ImportKind,
@@ -39,8 +37,6 @@ ERROR_LABELS = {
     **{event: _(label) for event, label in UNDELIVERED_REASONS.items()},
 }
 
-_register_operation = partial(register, category=Category.OPERATION)
-
 RESERVATION_CREATED = register(
     "reservation.created",
     description=_("{actor} created reservation {number} from {arrival} to {departure}"),
@@ -51,10 +47,16 @@ RESERVATION_CHANGED = register(
     "reservation.changed",
     description=_("{actor} changed reservation {number}: {changed}"),
     fields=("changed",),
+    labels={"changed": FIELD_LABELS},
     personal=("number",),
 )
 RESERVATION_CANCELLED = register(
     "reservation.cancelled", description=_("{actor} cancelled reservation {number}"), personal=("number",)
+)
+RESERVATION_CONFIRMED = register(
+    "reservation.confirmed",
+    description=_("{actor} confirmed the inquiry with reservation number {number}"),
+    personal=("number",),
 )
 GUEST_CHECKED_IN = register(
     "reservation.checked_in",
@@ -104,8 +106,8 @@ RESERVATION_DATES_CHANGED = register(
 RESERVATIONS_IMPORTED = register(
     "reservation.imported",
     description=_(
-        "{actor} imported {file}: {created} reservations created, {updated} updated, {unchanged} unchanged, "
-        "{rejected} rejected"
+        "{actor} imported {file}. Reservations created: {created}, updated: {updated}, unchanged: {unchanged}, "
+        "rejected: {rejected}"
     ),
     personal=("file",),
     fields=("rows", "created", "updated", "unchanged", "rejected", "stays", "rooms", "reminders"),
@@ -119,14 +121,28 @@ IMPORT_UPLOADED = register(
 )
 IMPORT_STARTED = register(
     "import.started",
-    description=_("{actor} started the import of {file} ({rows} rows)"),
+    description=CountedDescription(
+        "rows",
+        lambda count: ngettext(
+            "{actor} started the import of {file} ({rows} row)",
+            "{actor} started the import of {file} ({rows} rows)",
+            count,
+        ),
+    ),
     fields=("kind", "rows"),
     personal=("file",),
     labels={"kind": _IMPORT_KINDS},
 )
 IMPORT_STOPPED = register(
     "import.stopped",
-    description=_("{actor} stopped the import of {file} after {rows} rows"),
+    description=CountedDescription(
+        "rows",
+        lambda count: ngettext(
+            "{actor} stopped the import of {file} after {rows} row",
+            "{actor} stopped the import of {file} after {rows} rows",
+            count,
+        ),
+    ),
     fields=("kind", "rows"),
     personal=("file",),
     labels={"kind": _IMPORT_KINDS},
@@ -138,21 +154,21 @@ IMPORT_DELETED = register(
     personal=("file",),
     labels={"kind": _IMPORT_KINDS},
 )
-REMINDER_SENT = _register_operation(
+REMINDER_SENT = register_operation(
     "reminder.sent",
     description=_("{actor} sent the reminder “{rule}” for reservation {number}"),
     fields=("rule", "attempts"),
     personal=("number",),
     labels={"rule": FIRST_RULES},
 )
-REMINDER_SKIPPED = _register_operation(
+REMINDER_SKIPPED = register_operation(
     "reminder.skipped",
     description=_("{actor} skipped the reminder “{rule}” for reservation {number}: {reason}"),
     fields=("rule", "reason"),
     personal=("number",),
     labels={"rule": FIRST_RULES, "reason": _SKIP_REASONS},
 )
-REMINDER_FAILED = _register_operation(
+REMINDER_FAILED = register_operation(
     "reminder.failed",
     description=_("{actor} could not send the reminder “{rule}” for reservation {number}: {error}"),
     fields=("rule", "error"),
@@ -161,7 +177,7 @@ REMINDER_FAILED = _register_operation(
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
-REMINDER_UNKNOWN = _register_operation(
+REMINDER_UNKNOWN = register_operation(
     "reminder.unknown",
     description=_("It is unknown whether the reminder “{rule}” for reservation {number} was sent: {error}"),
     fields=("rule", "error"),
@@ -169,7 +185,7 @@ REMINDER_UNKNOWN = _register_operation(
     labels={"rule": FIRST_RULES, "error": ERROR_LABELS},
     severity=Severity.WARNING,
 )
-REMINDER_CANCELLED = _register_operation(
+REMINDER_CANCELLED = register_operation(
     "reminder.cancelled",
     description=_("{actor} cancelled the reminder “{rule}” for reservation {number}"),
     fields=("rule", "was"),
@@ -177,21 +193,21 @@ REMINDER_CANCELLED = _register_operation(
     labels={"rule": FIRST_RULES},
 )
 # The event names the rules whose reminders were cancelled because the reservation or a rule changed.
-REMINDERS_CANCELLED = _register_operation(
+REMINDERS_CANCELLED = register_operation(
     "reminder.unplanned",
     description=_("The reminders {rules} for reservation {number} are no longer needed and were cancelled"),
     fields=("rules",),
     personal=("number",),
     labels={"rules": FIRST_RULES},
 )
-REMINDER_SEND_REQUESTED = _register_operation(
+REMINDER_SEND_REQUESTED = register_operation(
     "reminder.send_requested",
     description=_("{actor} requested immediate sending of the reminder “{rule}” for reservation {number}"),
     fields=("rule", "was"),
     personal=("number",),
     labels={"rule": FIRST_RULES},
 )
-REMINDER_SETTLED = _register_operation(
+REMINDER_SETTLED = register_operation(
     "reminder.settled",
     description=_(
         "{actor} recorded the outcome of the reminder “{rule}” for reservation {number}: {outcome}"
@@ -203,12 +219,12 @@ REMINDER_SETTLED = _register_operation(
         "outcome": {"was sent": _("sent"), "was not sent": _("not sent")},
     },
 )
-REMINDERS_REPLANNED = _register_operation(
+REMINDERS_REPLANNED = register_operation(
     "reminder.replanned",
-    description=_("{actor} planned all reminders again: {scheduled} scheduled, {cancelled} cancelled"),
+    description=_("{actor} planned all reminders again. Scheduled: {scheduled}, cancelled: {cancelled}"),
     fields=("scheduled", "skipped", "cancelled"),
 )
-REMINDER_UNDELIVERED = _register_operation(
+REMINDER_UNDELIVERED = register_operation(
     "reminder.undelivered",
     description=_(
         "{actor} reported that the reminder “{rule}” for reservation {number} was not delivered: {reason}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -34,6 +35,28 @@ def stays_of(reservation_id: Any, *, stay_id: Any) -> QuerySet[Allocation]:
     return Allocation.objects.filter(
         Q(id=stay_id) | Q(group_id=reservation_id), status=AllocationStatus.CONFIRMED
     )
+
+
+def stay_ids_of(reservations: Collection[Reservation]) -> dict[uuid.UUID, list[uuid.UUID]]:
+    """Return the ids of the stays of each reservation, by the id of the reservation. Runs one query."""
+    by_stay = {reservation.stay_id: reservation.id for reservation in reservations if reservation.stay_id}
+    found: dict[Any, list[uuid.UUID]] = {reservation.id: [] for reservation in reservations}
+    if not found:
+        return found
+    stays = Allocation.objects.filter(
+        Q(id__in=by_stay) | Q(group_id__in=found), status=AllocationStatus.CONFIRMED
+    )
+    for id_, group_id in stays.order_by("id").values_list("id", "group_id"):
+        found[by_stay.get(id_) or group_id].append(id_)
+    return found
+
+
+def reservations_of_stays(stays: Any) -> QuerySet[Reservation]:
+    """Return the reservations that have one of the stays. `stays` are ids, or a query set of ids."""
+    # The ids are read first, because PostgreSQL uses no index for alternatives with subqueries.
+    rows = list(Allocation.objects.filter(id__in=stays).values_list("id", "group_id"))
+    groups = [group_id for _id, group_id in rows if group_id]
+    return Reservation.objects.filter(Q(stay__in=[id_ for id_, _group_id in rows]) | Q(id__in=groups))
 
 
 def reservations() -> QuerySet[Reservation]:

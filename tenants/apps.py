@@ -20,6 +20,7 @@ class TenantsConfig(AppConfig):
             roles,
         )
         from tenants.database.instances import install_checks  # noqa: PLC0415 - imports models
+        from tenants.lifecycle.stored_backups import metrics  # noqa: F401, PLC0415 - registers the metrics
         from tenants.services import notices  # noqa: F401, PLC0415 - registers the receivers
 
         install_checks()

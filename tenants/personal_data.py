@@ -156,12 +156,11 @@ declare_columns(
     masked={"email": mask_email, "former_hosts": lambda _column: "'{}'::varchar[]"},
     kept=("slug", "name", "status", "schema", "time_zone", "language", "schema_version"),
 )
-declare_columns("tenants_dueitem", kept=("kind", "initiator"))
+declare_columns("tenants_dueitem", kept=("kind", "initiator", "traceparent"))
 omit_rows(
     "tenants_domain",
     "tenants_contactidentifier",
     "tenants_hotelfigures",
-    "tenants_hotelusage",
     "tenants_managerinvitation",
     "tenants_supportsession",
 )

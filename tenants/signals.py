@@ -25,6 +25,13 @@ hotel_data_deletion_started = Signal()
 hotel_deleted = Signal()
 hotel_backed_up = Signal()
 hotel_restored = Signal()
+# Signals about stored backups, sent in the platform's context. The argument `target` is `platform`, `database`,
+# `server` or `hotels/<id>`. `backup_stored` is sent for targets that are not hotels, and `hotel_backed_up` for hotels.
+# `backup_failed` has the argument `hotel` too, which is None for other targets.
+# `backups_drilled` has no argument `target`: it is sent once for each run of restore drills.
+backup_stored = Signal()
+backup_failed = Signal()
+backups_drilled = Signal()
 domain_added = Signal()
 domain_removed = Signal()
 # Signals that a first manager was invited, and that the mail server accepted the e-mail with the invitation.

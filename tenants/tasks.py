@@ -10,6 +10,7 @@ from hotelagent.rest.throttling import ClientThrottle, Rate
 from tenants.access import account_mail, cleanup, invitations
 from tenants.access.account_mail import Notice
 from tenants.lifecycle import provisioning
+from tenants.lifecycle.stored_backups import create, drill
 from tenants.models import Hotel, HotelStatus, Redelivery, User
 from tenants.queue import dispatch, due
 from tenants.queue.celery_task import HotelTask
@@ -126,3 +127,15 @@ def delete_old_redeliveries() -> int:
     """
     week_ago = timezone.now() - datetime.timedelta(days=7)
     return Redelivery.objects.filter(created_at__lt=week_ago).delete()[0]
+
+
+@shared_task(base=HotelTask, name="tenants.tasks.make_due_backups")
+def make_due_backups() -> int:
+    """Make the scheduled backups that are due. Return the number of complete backups."""
+    return create.make_due_backups()
+
+
+@shared_task(base=HotelTask, name="tenants.tasks.run_due_drills")
+def run_due_drills() -> int:
+    """Restore the newest backups whose drill is due, beside the originals. Return the number of drills that passed."""
+    return drill.run_due_drills()

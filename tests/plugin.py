@@ -71,7 +71,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         servers.start()
         os.environ.update(servers.environment(MAIN_DATABASE, 1))
         if not early_config.known_args_namespace.collectonly:
-            servers.start_template()  # runs in a separate process while Django is loaded
+            servers.start_template()  # runs in a separate process while the tests are collected
     return (yield)
 
 
@@ -85,12 +85,15 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Wait until the template database is complete, before the first test or before pytest-xdist distributes the tests.
+
+    The template database is created while this process or the pytest workers collect the tests.
+    """
     servers = session.config.stash.get(SERVERS, None)
-    if servers and servers.template:
-        problem = servers.wait_for_template()
-        if problem:
-            os.environ["HOTELAGENT_TEST_PROBLEM"] = problem
+    if servers and servers.template and (problem := servers.wait_for_template()):
+        pytest.exit(f"The template database could not be created:\n{problem}", returncode=1)
 
 
 @pytest.hookimpl(trylast=True)

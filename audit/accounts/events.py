@@ -3,67 +3,64 @@
 The admin and `tenants` send the signals, because they are in lower layers and cannot import `audit`.
 """
 
-from functools import partial
 from typing import Any
 
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
-from audit.registry import Category, Outcome, Severity, register
+from audit.registry import Outcome, Severity, register_security
 from audit.services import record, record_in_own_transaction
 from tenants import signals as tenant_signals
 from tenants.models import User
 
-_register_security = partial(register, category=Category.SECURITY)
-
-PASSWORD_LINK_SENT = _register_security(
+PASSWORD_LINK_SENT = register_security(
     "staff.password_link_sent",
     description=_("A link to set a new password was sent to {subject}"),
     severity=Severity.NOTICE,
 )
-EMAIL_CHANGED = _register_security(
+EMAIL_CHANGED = register_security(
     "staff.email_changed",
     description=_("{actor} changed the e-mail address of {subject}"),
     severity=Severity.NOTICE,
 )
-SECOND_FACTOR_ENABLED = _register_security(
+SECOND_FACTOR_ENABLED = register_security(
     "staff.second_factor_enabled",
     description=_("{actor} turned on two-factor authentication for {subject}"),
     severity=Severity.NOTICE,
 )
-SECOND_FACTOR_REPLACED = _register_security(
+SECOND_FACTOR_REPLACED = register_security(
     "staff.second_factor_replaced",
     description=_("{actor} replaced the authenticator app of {subject}"),
     severity=Severity.NOTICE,
 )
-SECOND_FACTOR_DISABLED = _register_security(
+SECOND_FACTOR_DISABLED = register_security(
     "staff.second_factor_disabled",
     description=_("{actor} turned off two-factor authentication for {subject}"),
     severity=Severity.WARNING,
 )
-SECOND_FACTOR_RESET = _register_security(
+SECOND_FACTOR_RESET = register_security(
     "staff.second_factor_reset",
     description=_("{actor} reset the two-factor authentication of {subject}"),
     severity=Severity.WARNING,
 )
-RECOVERY_CODES_RENEWED = _register_security(
+RECOVERY_CODES_RENEWED = register_security(
     "staff.recovery_codes_renewed",
     description=_("{actor} created new recovery codes for {subject}"),
     severity=Severity.NOTICE,
 )
-LOGIN_CODE_FAILED = _register_security(
+LOGIN_CODE_FAILED = register_security(
     "staff.login_code_failed",
     description=_("A wrong code was entered at the login of {subject}"),
     severity=Severity.NOTICE,
     outcome=Outcome.DENIED,
 )
-CONFIRMATION_FAILED = _register_security(
+CONFIRMATION_FAILED = register_security(
     "staff.confirmation_failed",
     description=_("{actor} could not confirm the identity for a sensitive change"),
     severity=Severity.NOTICE,
     outcome=Outcome.DENIED,
 )
-SESSIONS_ENDED = _register_security(
+SESSIONS_ENDED = register_security(
     "staff.sessions_ended",
     description=_("{actor} ended sessions of {subject}: {count}"),
     fields=("count",),

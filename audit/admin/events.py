@@ -24,8 +24,8 @@ from unfold.paginator import InfinitePaginator
 from audit.admin.filters import FILTERS, search_of
 from audit.admin.saved_searches import SavedSearchPages
 from audit.models import Event, attach_causes
+from audit.reading.repeated_reads import record_reading
 from audit.reading.search import SearchTooBroad, object_timeline
-from audit.reading.trail_reads import record_reading
 from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group

@@ -8,6 +8,8 @@ from typing import Any
 from django.dispatch import Signal, receiver
 
 from audit import events
+from audit.hotels import backup_events
+from audit.hotels import events as access_events
 from audit.hotels.both_trails import record_in_both_trails
 from audit.registry import EventType
 from audit.services import record, record_in_own_transaction
@@ -47,7 +49,23 @@ def _record_support(signal: Signal, event: EventType, *, with_reason: bool = Fal
 
 @receiver(tenant_signals.support_refused)
 def _support_refused(**_: Any) -> None:
-    record_in_own_transaction(events.SUPPORT_REFUSED)
+    record_in_own_transaction(access_events.SUPPORT_REFUSED)
+
+
+@receiver(tenant_signals.backup_stored)
+def _backup_stored(*, target: str, detail: dict[str, Any], **_: Any) -> None:
+    record(backup_events.BACKUP_STORED, target=target, detail=detail)
+
+
+@receiver(tenant_signals.backup_failed)
+def _backup_failed(*, target: str, hotel: Hotel | None, detail: dict[str, Any], **_: Any) -> None:
+    subject = None if hotel is None else ("hotel", hotel.pk)
+    record(backup_events.BACKUP_FAILED, subject=subject, target=target, detail=detail)
+
+
+@receiver(tenant_signals.backups_drilled)
+def _backups_drilled(*, passed: int, failed: int, detail: dict[str, Any], **_: Any) -> None:
+    record(backup_events.BACKUPS_DRILLED, passed=passed, failed=failed, detail=detail)
 
 
 def _record_contact(signal: Signal, event: EventType) -> None:
@@ -74,11 +92,11 @@ _record_hotel(tenant_signals.hotel_backed_up, events.HOTEL_BACKED_UP)
 _record_hotel(tenant_signals.hotel_restored, events.HOTEL_RESTORED)
 _record_hotel(tenant_signals.domain_added, events.DOMAIN_ADDED)
 _record_hotel(tenant_signals.domain_removed, events.DOMAIN_REMOVED)
-_record_support(tenant_signals.support_requested, events.SUPPORT_REQUESTED, with_reason=True)
-_record_support(tenant_signals.support_opened, events.SUPPORT_OPENED)
-_record_support(tenant_signals.support_ended, events.SUPPORT_ENDED)
-_record_support(tenant_signals.support_expired, events.SUPPORT_EXPIRED)
-_record_hotel(tenant_signals.manager_invited, events.MANAGER_INVITED)
-_record_hotel(tenant_signals.manager_invitation_sent, events.MANAGER_INVITATION_SENT)
+_record_support(tenant_signals.support_requested, access_events.SUPPORT_REQUESTED, with_reason=True)
+_record_support(tenant_signals.support_opened, access_events.SUPPORT_OPENED)
+_record_support(tenant_signals.support_ended, access_events.SUPPORT_ENDED)
+_record_support(tenant_signals.support_expired, access_events.SUPPORT_EXPIRED)
+_record_hotel(tenant_signals.manager_invited, access_events.MANAGER_INVITED)
+_record_hotel(tenant_signals.manager_invitation_sent, access_events.MANAGER_INVITATION_SENT)
 _record_contact(tenant_signals.contact_added, events.CONTACT_ADDED)
 _record_contact(tenant_signals.contact_removed, events.CONTACT_REMOVED)

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.models import Event
-from audit.reading.trail_reads import record_reading
+from audit.reading.repeated_reads import record_reading
 from audit.sealing import logs
 from audit.sealing.models import Log, StoredCheckpoint
 from audit.sealing.positions import read_positions

@@ -1,19 +1,23 @@
 """The types of events about the audit trails themselves: their keys, verification, publication and retention."""
 
-from functools import partial
-
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from audit.registry import Category, Outcome, Severity, register
-
-_register_security = partial(register, category=Category.SECURITY)
+from audit.registry import CountedDescription, Outcome, Severity, register, register_security
 
 # This event is recorded in each transaction that deletes expired audit events.
 # A trigger permits the deletion only up to the event with the fields `last_transaction` and `last_id`.
 # The verification accepts the deletion only if the field `first_kept` is the position of the oldest kept event.
-EVENTS_DELETED = _register_security(
+EVENTS_DELETED = register_security(
     "audit.events_deleted",
-    description=_("Retention deleted {count} events of the audit trail, which were recorded before {before}"),
+    description=CountedDescription(
+        "count",
+        lambda count: ngettext(
+            "Retention deleted {count} event of the audit trail, which was recorded before {before}",
+            "Retention deleted {count} events of the audit trail, which were recorded before {before}",
+            count,
+        ),
+    ),
     fields=("log", "first_kept", "count", "before", "last_transaction", "last_id"),
     severity=Severity.NOTICE,
 )
@@ -21,7 +25,7 @@ EVENTS_DELETED = _register_security(
 # for ever.
 _DAYS = {"0": _("no limit")}
 _HOLD = {"True": _("on"), "False": _("off")}
-RETENTION_CHANGED = _register_security(
+RETENTION_CHANGED = register_security(
     "audit.retention_changed",
     description=_(
         "{actor} changed the retention of the audit trail (days: {days_before} → {days}, legal hold: {hold_before} → "
@@ -33,26 +37,26 @@ RETENTION_CHANGED = _register_security(
     labels={"days": _DAYS, "days_before": _DAYS, "hold": _HOLD, "hold_before": _HOLD},
 )
 # The fields `before` and `after` contain the old and the new e-mail address, which is empty if no e-mail is sent.
-AUDITOR_CHANGED = _register_security(
+AUDITOR_CHANGED = register_security(
     "audit.auditor_changed",
     description=_("{actor} changed the address to which checkpoints of the audit trail are sent"),
     fields=("language",),
     personal=("before", "after"),
     severity=Severity.WARNING,
 )
-KEY_ADDED = _register_security(
+KEY_ADDED = register_security(
     "audit.key_added",
     description=_("{actor} added the key {key}, which signs the audit trails"),
     fields=("key",),
     severity=Severity.WARNING,
 )
-KEY_REMOVED = _register_security(
+KEY_REMOVED = register_security(
     "audit.key_removed",
     description=_("{actor} removed the key {key}, which signed the audit trails"),
     fields=("key",),
     severity=Severity.WARNING,
 )
-VERIFICATION_FAILED = _register_security(
+VERIFICATION_FAILED = register_security(
     "audit.verification_failed",
     description=_("The verification of the audit trail failed at position {position}: {reason}"),
     fields=("position", "reason"),
@@ -62,11 +66,18 @@ VERIFICATION_FAILED = _register_security(
 EXPORTED = register(
     "audit.exported",
     reads_personal_data=True,
-    description=_("{actor} exported {events} events of the audit trail, from position {first} on"),
+    description=CountedDescription(
+        "events",
+        lambda count: ngettext(
+            "{actor} exported {events} event of the audit trail, from position {first} on",
+            "{actor} exported {events} events of the audit trail, from position {first} on",
+            count,
+        ),
+    ),
     fields=("first", "events", "format"),
     severity=Severity.NOTICE,
 )
-LOG_REPLACED = _register_security(
+LOG_REPLACED = register_security(
     "audit.log_replaced",
     description=_("{actor} closed the log {closed} and continued it in the log {log}: {reason}"),
     fields=("closed", "log", "reason"),

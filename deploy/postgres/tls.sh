@@ -1,7 +1,11 @@
 #!/bin/sh
-# Creates a TLS certificate for a new database server, because production requires TLS to other machines.
+# Installs the certificate of a new database server, and refuses connections without TLS from other machines.
+# PostgreSQL accepts only a key that nobody else can read, so the key is copied.
 set -eu
 umask 077
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
-    -subj /CN=postgres -addext subjectAltName=DNS:postgres -keyout "$PGDATA/server.key" -out "$PGDATA/server.crt"
+cp /run/secrets/postgres-certificate "$PGDATA/server.crt"
+cp /run/secrets/postgres-key "$PGDATA/server.key"
+chmod 0600 "$PGDATA/server.key"
 echo 'ssl = on' >> "$PGDATA/postgresql.conf"
+sed -i 's/^host all all all /hostssl all all all /' "$PGDATA/pg_hba.conf"
+grep -q '^hostssl all all all ' "$PGDATA/pg_hba.conf"

@@ -49,7 +49,7 @@ class GroupViews(ViewFilter):
     title = _("failures")
     views = (*SHARED_VIEWS, ("all", _("All groups")))
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+    def rows_of_view(self, request: HttpRequest, queryset: Any) -> Any:
         match self.value():
             case "decision":
                 return counts.with_decisions(queryset)

@@ -38,8 +38,7 @@ SHARED_VIEWS = (
 class FailureViews(ViewFilter):
     """The views of the list of failures. The list opens with the failures that wait for a person.
 
-    A filter by status selects the view of all failures. A request that runs an action on selected failures may contain
-    failures that have left the view in the meantime, so the view does not limit the rows of such a request.
+    A filter by status selects the view of all failures.
     """
 
     title = _("failures")
@@ -57,11 +56,9 @@ class FailureViews(ViewFilter):
             query = changelist.get_query_string({self.parameter_name: code}, remove=[_STATUS])
             yield {**choice, "query_string": query}
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Failure]) -> QuerySet[Failure]:
+    def rows_of_view(self, request: HttpRequest, queryset: QuerySet[Failure]) -> QuerySet[Failure]:
         statuses = VIEW_STATUSES.get(self.value())
-        if statuses is None or request.method == "POST":
-            return queryset
-        return queryset.filter(status__in=statuses)
+        return queryset if statuses is None else queryset.filter(status__in=statuses)
 
 
 def query_with_view(request: HttpRequest, model_admin: Any) -> QueryDict:

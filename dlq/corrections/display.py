@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from audit.services import record
+from audit.reading.repeated_reads import record_once_per_hour
 from dlq import events
 from dlq.corrections.declared_fields import keys_of, mask_all_but_open, mask_secrets, pointer, public_pointer
 from dlq.corrections.patches import Patch, difference
@@ -33,7 +33,8 @@ class ShownPayload:
 def show_payload(failure: Failure, *, may_view: bool) -> ShownPayload:
     """Return the payload for a person with or without the permission to view payloads.
 
-    Secret values are always masked. If the person has the permission, the view is recorded in the audit trail.
+    Secret values are always masked. If the person has the permission, the view is recorded in the audit trail, at most
+    once per hour for the same person and failure.
     """
     kind = find_kind(failure.name)
     hide = mask_secrets if may_view else mask_all_but_open
@@ -43,7 +44,7 @@ def show_payload(failure: Failure, *, may_view: bool) -> ShownPayload:
         changes = difference(failure.payload, failure.corrected_payload) + _secret_changes(failure)
         patch = [_show_operation(change, kind, may_view=may_view) for change in changes]
     if may_view and current:
-        record(events.PAYLOAD_VIEWED, subject=("failure", failure.id), name=failure.name)
+        record_once_per_hour(events.PAYLOAD_VIEWED, subject=("failure", failure.id), name=failure.name)
     return ShownPayload(current, original, patch, is_masked=not may_view)
 
 

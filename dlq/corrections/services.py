@@ -50,7 +50,7 @@ def correct_and_retry(
 
     Raises FailureNotFound. Raises FailureConflict if `may_change` returns False. Raises
     InvalidPayload if the corrected payload does not match the schema of its kind. Raises FailureNotRetryable and
-    FailureStateError as `services.retry` does.
+    FailureStateError as `services.retry` does, and the errors of `Kind.on_correction`.
     """
     with transaction.atomic():
         try:
@@ -82,6 +82,8 @@ def correct_and_retry(
             patch=patch,
         )
         services.retry(failure_id=failure_id)
+        if kind.on_correction is not None:
+            kind.on_correction(before, after)
 
 
 def current_payload(failure: Failure) -> Any:

@@ -65,7 +65,8 @@ WHERE stored.fingerprint = counted.fingerprint
 class GroupCounts:
     """The numbers of failures of a group. `open` counts the open failures, and `total` counts all failures.
 
-    `decision` counts the failures that wait until a person retries or discards them.
+    `decision` counts the failures that wait until a person retries or discards them. Only `store_counts` needs this
+    number, so it is not read from the stored numbers.
 
     `days` maps each ISO date to two numbers: how many failures were captured and how many were closed on this day.
 
@@ -203,7 +204,6 @@ def _stored(group: FailureGroup) -> GroupCounts:
     days = {day: (captured, closed) for day, (captured, closed) in (group.daily_counts or {}).items()}
     return GroupCounts(
         open=group.open_count or 0,
-        decision=group.decision_count or 0,
         total=group.failure_count or 0,
         days=days,
         counted_at=group.counted_at,

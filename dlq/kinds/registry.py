@@ -50,6 +50,10 @@ class Kind:
 
     `ordering_key` returns the ordering key of a payload, for example the id of a booking. Failures with the same
     ordering key are retried one at a time, oldest first. An empty string means no ordering.
+
+    `on_correction` is called when a person has corrected a payload, in the same transaction, with the payload before
+    and after the correction. It can also correct the record from which the payload came. It refuses the correction
+    with a DomainError, for example InvalidPayload.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Kind:
     time_limit: float | None = None
     is_idempotent: bool = True
     ordering_key: Callable[[Any], str] | None = None
+    on_correction: Callable[[Any, Any], None] | None = None
 
     @cached_property
     def validator(self) -> Draft202012Validator | None:

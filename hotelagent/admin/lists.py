@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE_VAR
 from django.db.models import QuerySet
@@ -58,6 +59,16 @@ class ViewFilter(SimpleListFilter):
             }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the selected view. An action on rows that the user marked gets all of them.
+
+        A marked row may have left the view in the meantime. The service of the action then says why it refuses the row.
+        """
+        if ACTION_CHECKBOX_NAME in request.POST and request.POST.get("select_across") != "1":
+            return queryset
+        return self.rows_of_view(request, queryset)
+
+    def rows_of_view(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the selected view, `self.value()`."""
         raise NotImplementedError
 
 

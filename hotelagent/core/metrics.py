@@ -148,12 +148,16 @@ def gauge(name: str, documentation: str, read: Callable[[], float]) -> None:
 class _VersionCollector(Collector):
     """The metric with the deployed version. Its value is always 1, and its label is the setting CODE_VERSION."""
 
-    def collect(self) -> Iterator[Metric]:
-        metric = GaugeMetricFamily(
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the metric without its value. The metrics server of a worker has no settings, and never reads it."""
+        yield GaugeMetricFamily(
             "hotelagent_version_info", "The version of the process that responds.", labels=["version"]
         )
-        metric.add_metric([settings.CODE_VERSION], 1)
-        yield metric
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self.describe():
+            metric.add_metric([settings.CODE_VERSION], 1)
+            yield metric
 
 
 _version = _VersionCollector()

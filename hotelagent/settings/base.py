@@ -220,6 +220,9 @@ TIME_ZONE = "UTC"
 use_pinned_time_zones()
 USE_TZ = True
 
+# The file that beat touches every few seconds while it works, so that a health check can see whether it has stopped.
+BEAT_HEARTBEAT_FILE = env.str("BEAT_HEARTBEAT_FILE", default="")
+
 # The private keys that sign the audit trail. They are in an environment variable or in a file. Without a key, no events
 # are sealed.
 AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", default="")
@@ -231,6 +234,15 @@ AUDIT_PUBLISH_URL = env.str("AUDIT_PUBLISH_URL", default="")
 
 # The number of days after which events of the audit trails are deleted. 0 keeps the events for ever.
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=3650)
+
+# The storage of backups, the public keys that encrypt them, and the file with the private keys that decrypt them.
+BACKUP_URL = env.str("BACKUP_URL", default="")
+BACKUP_RECIPIENTS = env.list("BACKUP_RECIPIENTS", default=[])
+BACKUP_IDENTITY_FILE = env.str("BACKUP_IDENTITY_FILE", default="")
+# The number of days, weeks and months for which the newest backup of each hotel is kept.
+BACKUP_KEEP_DAILY = env.int("BACKUP_KEEP_DAILY", default=7)
+BACKUP_KEEP_WEEKLY = env.int("BACKUP_KEEP_WEEKLY", default=5)
+BACKUP_KEEP_MONTHLY = env.int("BACKUP_KEEP_MONTHLY", default=12)
 
 # Static files
 STATIC_URL = "/static/"
@@ -285,11 +297,11 @@ DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 # IP addresses are not logged, because they are personal data. The audit trail stores them.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
-# The number of hotels with separate time series in each metric of usage. All other hotels are added up.
-METRICS_TOP_HOTELS = env.int("METRICS_TOP_HOTELS", default=50)
-# The number of days after which the daily usage of hotels is deleted.
-USAGE_KEEP_DAYS = env.int("USAGE_KEEP_DAYS", default=800)
 # The version of the deployed code, such as a commit. Failures store it, so that people see which version failed.
 CODE_VERSION = env.str("CODE_VERSION", default="")[:40]
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
-OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
+# The base URL of the receiver of traces, and the headers of the requests to it (such as `api-key=value,name=value`).
+# OTEL_TRACES_RATIO is the share of the traces that are recorded.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.http("OTEL_EXPORTER_OTLP_ENDPOINT")
+OTEL_EXPORTER_OTLP_HEADERS = env.str("OTEL_EXPORTER_OTLP_HEADERS", default="")
+OTEL_TRACES_RATIO = env.ratio("OTEL_TRACES_RATIO", default=1.0)

@@ -4,6 +4,7 @@ Values are taken literally, because passwords and generated keys may begin with 
 """
 
 import builtins
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,10 +30,12 @@ _FILES = {"consolemail": "console", "filemail": "filebased"}
 #: mount their secrets. AUDIT_SIGNING_KEY_FILE is a variable of its own: its file may have several lines.
 SECRETS = frozenset(
     {
+        "BACKUP_URL",
         "DATABASE_DIRECT_URL",
         "DATABASE_URL",
         "EMAIL_URL",
         "METRICS_TOKEN",
+        "OTEL_EXPORTER_OTLP_HEADERS",
         "REDIS_URL",
         "SECRET_KEY",
         "SENTRY_DSN",
@@ -80,6 +83,17 @@ class Environment:
             return builtins.int(value)
         except ValueError:
             raise ImproperlyConfigured(f"{name} is {value!r}. Set it to a whole number.") from None
+
+    def ratio(self, name: builtins.str, *, default: float) -> float:
+        """Return the value as a number from 0 to 1."""
+        value = self.str(name, default=builtins.str(default))
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= 1:
+            raise ImproperlyConfigured(f"{name} is {value!r}. Set it to a number from 0 to 1, such as 0.1.")
+        return number
 
     def bool(self, name: builtins.str, *, default: builtins.bool) -> builtins.bool:
         """Return the value as a boolean. Raises ImproperlyConfigured for unknown words, which may be typing errors."""
@@ -132,6 +146,23 @@ class Environment:
                 if option not in url.options:
                     url = url.with_option(option, value)
         return builtins.str(url)
+
+    def http(self, name: builtins.str) -> builtins.str:
+        """Return an HTTP or HTTPS URL with one host and without a login, or "" if the variable is empty."""
+        value = self.str(name, default="")
+        if not value:
+            return ""
+        example = "http://collector:4318"
+        try:
+            url = service_urls.parse(value, variable=name, schemes=("http", "https"), example=example)
+            addresses = url.addresses()
+        except InvalidServiceURL as error:
+            raise ImproperlyConfigured(builtins.str(error)) from None
+        if len(addresses) != 1 or not addresses[0][0] or url.user or url.query:
+            raise ImproperlyConfigured(
+                f"{name} must have one host, and no user name, password or options. Use {example}."
+            )
+        return value
 
     def email(self, name: builtins.str) -> dict[builtins.str, Any]:
         """Return Django's and Anymail's settings for the mail server or provider as a dict.

@@ -50,7 +50,7 @@ class PeriodView(ViewFilter):
         ("all", gettext_lazy("All holds and stays")),
     )
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def rows_of_view(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "coming":
             return queryset.filter(current_status__in=OCCUPYING, nights__endswith__gte=today())
         return queryset

@@ -13,6 +13,8 @@ from locks import events
 from locks.allocations.changes import lock_rooms
 from locks.database import fetch_rows
 from locks.owner import holder
+from locks.webhooks.event_types import WebhookEvent
+from locks.webhooks.publishing import create_deliveries
 
 #: Number of rows per INSERT statement. Larger statements are not noticeably faster.
 _BATCH_SIZE = 5000
@@ -59,7 +61,7 @@ class AddedStays:
 
 
 def add_stays(new_stays: Sequence[NewStay]) -> AddedStays:
-    """Add confirmed stays in one transaction. Past nights are allowed.
+    """Add confirmed stays in one transaction, with their webhook deliveries. Past nights are allowed.
 
     A stay whose room is occupied is rejected. The rooms stay locked until the transaction ends, so add at most a few
     thousand stays per call. Raises RoomNotFound. Raises IntegrityError if a stay has no nights.
@@ -69,6 +71,7 @@ def add_stays(new_stays: Sequence[NewStay]) -> AddedStays:
         lock_rooms({stay.room for stay in new_stays})
         for start in range(0, len(new_stays), _BATCH_SIZE):
             added |= _insert(new_stays[start : start + _BATCH_SIZE])
+        create_deliveries(WebhookEvent.STAY_CREATED, [stay.id for stay in new_stays if stay.id in added])
         record(events.STAYS_ADDED, added=len(added), rejected=len(new_stays) - len(added))
     return AddedStays(
         added=[stay for stay in new_stays if stay.id in added],

@@ -19,6 +19,16 @@ from hotelagent.rest.lists.csv_export import CsvExportMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import UUID_REGEX
 from locks import selectors, services
+from locks.api.problems import (
+    CANCEL_CONFLICT,
+    HOLD_EXPIRED,
+    HOLD_NOT_FOUND,
+    INVALID_TOKEN,
+    MOVE_CONFLICT,
+    OWNER_PROBLEMS,
+    ROOM_NOT_FOUND,
+    UNAVAILABLE,
+)
 from locks.api.rooms import RoomIdFilter
 from locks.api.serializers import (
     INVALID_DATES,
@@ -35,25 +45,6 @@ from locks.holds import AllocatedRoom, Hold
 from locks.models import Allocation, AllocationStatus
 from tenants.context import current_actor
 
-_UNAVAILABLE = (
-    409,
-    """`/problems/room-unavailable`, with the occupied nights in `clashes`, the next possible check-in date in
-    `next_free` and other rooms in `alternatives`; or `/problems/room-type-unavailable`, with the number of free rooms
-    in `free`, and `next_free`.""",
-)
-_ROOM_NOT_FOUND = (404, "`/problems/room-not-found`.")
-_HOLD_NOT_FOUND = (404, "`/problems/hold-not-found`.")
-_INVALID_TOKEN = (403, "`/problems/invalid-hold-token`.")
-_HOLD_EXPIRED = (410, "`/problems/hold-expired`.")
-_OWNER_PROBLEMS = (
-    _INVALID_TOKEN,
-    _HOLD_NOT_FOUND,
-    (
-        409,
-        "`/problems/hold-state-error`, `/problems/too-many-extensions` or `/problems/stale-fencing-token`.",
-    ),
-    _HOLD_EXPIRED,
-)
 #: The columns of the CSV export. The export also contains the columns in `_EXPORTED_OF_ROOM`.
 _EXPORTED = (
     "id", "group", "status", "check_in", "check_out", "fencing_token", "expires_at", "reference", "reason",
@@ -113,7 +104,7 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
     def export_columns(self) -> Sequence[str]:
         return [*_EXPORTED, *_EXPORTED_OF_ROOM]
 
-    @extend_schema(responses={200: HoldSerializer, **problem_responses(_HOLD_NOT_FOUND)})
+    @extend_schema(responses={200: HoldSerializer, **problem_responses(HOLD_NOT_FOUND)})
     def retrieve(self, _request: Request, pk: str) -> Response:
         """Retrieve a hold, a stay or a closure.
 
@@ -126,7 +117,7 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
         responses={
             201: HoldWithTokenSerializer,
             **problem_responses(
-                _UNAVAILABLE, INVALID_DATES, _ROOM_NOT_FOUND, (429, "`/problems/too-many-holds`.")
+                UNAVAILABLE, INVALID_DATES, ROOM_NOT_FOUND, (429, "`/problems/too-many-holds`.")
             ),
         },
     )
@@ -156,7 +147,7 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
         return Response(HoldWithTokenSerializer(hold).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
-        request=HoldTokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER_PROBLEMS)}
+        request=HoldTokenSerializer, responses={200: HoldSerializer, **problem_responses(*OWNER_PROBLEMS)}
     )
     @action(detail=True, methods=["post"])
     def extend(self, request: Request, pk: str) -> Response:
@@ -165,7 +156,7 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
         return _hold_response(services.extend_hold(UUID(pk), token=token))
 
     @extend_schema(
-        request=HoldTokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER_PROBLEMS)}
+        request=HoldTokenSerializer, responses={200: HoldSerializer, **problem_responses(*OWNER_PROBLEMS)}
     )
     @action(detail=True, methods=["post"])
     def release(self, request: Request, pk: str) -> Response:
@@ -177,7 +168,7 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
         return _hold_response(services.release_hold(UUID(pk), token=token))
 
     @extend_schema(
-        request=ConfirmHoldSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER_PROBLEMS)}
+        request=ConfirmHoldSerializer, responses={200: HoldSerializer, **problem_responses(*OWNER_PROBLEMS)}
     )
     @action(detail=True, methods=["post"])
     def confirm(self, request: Request, pk: str) -> Response:
@@ -191,7 +182,11 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
         request=HoldTokenSerializer,
         responses={
             200: HoldSerializer,
-            **problem_responses(_INVALID_TOKEN, _HOLD_NOT_FOUND, (409, "`/problems/hold-state-error`.")),
+            **problem_responses(
+                INVALID_TOKEN,
+                HOLD_NOT_FOUND,
+                CANCEL_CONFLICT,
+            ),
         },
     )
     @action(detail=True, methods=["post"])
@@ -199,10 +194,11 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
         """Cancel a stay.
 
         Its rooms are free immediately. Requires the token, unless you are signed in as staff. It is not an error if
-        the stay has already been cancelled.
+        the stay has already been cancelled. The stay of a reservation can't be cancelled alone: cancel the reservation
+        instead.
         """
         if current_actor().kind == "user":
-            return _hold_response(Hold.of([services.cancel_stay(UUID(pk))]))
+            return _hold_response(services.cancel_unbooked_stay(UUID(pk)))
         token = _validated(HoldTokenSerializer, request)["token"]
         return _hold_response(services.cancel_confirmed_hold(UUID(pk), token=token))
 
@@ -210,7 +206,7 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
         request=ForceReleaseHoldSerializer,
         responses={
             200: HoldSerializer,
-            **problem_responses(_HOLD_NOT_FOUND, (409, "`/problems/allocation-state-error`.")),
+            **problem_responses(HOLD_NOT_FOUND, (409, "`/problems/allocation-state-error`.")),
         },
     )
     @action(detail=True, methods=["post"], url_path="force-release")
@@ -224,7 +220,12 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
         request=MoveHoldSerializer,
         responses={
             200: HoldSerializer,
-            **problem_responses(_UNAVAILABLE, INVALID_DATES, _HOLD_NOT_FOUND, _HOLD_EXPIRED),
+            **problem_responses(
+                MOVE_CONFLICT,
+                (422, f"{INVALID_DATES[1].rstrip('.')}; or `/problems/invalid-reservation`."),
+                HOLD_NOT_FOUND,
+                HOLD_EXPIRED,
+            ),
         },
     )
     @action(detail=True, methods=["post"])
@@ -232,19 +233,22 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
         """Move a hold, a stay or a closure to another room, other dates or both. Staff only.
 
         A moved hold gets a new fencing token, which the owner must retrieve before confirming the hold.
+
+        If the stay belongs to a reservation, the reservation gets the same dates, and its reminders are planned again.
+        If the guest is in house, the nights before today stay in the old room.
         """
         _require_staff()
         serializer = MoveHoldSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        moved = services.move_allocation(
+        moved = services.move_at_front_desk(
             UUID(pk), room=serializer.validated_data["room"], nights=serializer.nights
         )
-        return _hold_response(Hold.of([moved]))
+        return _hold_response(moved)
 
     @extend_schema(
         operation_id="closeRoom",
         request=CloseRoomSerializer,
-        responses={201: HoldSerializer, **problem_responses(_UNAVAILABLE, INVALID_DATES, _ROOM_NOT_FOUND)},
+        responses={201: HoldSerializer, **problem_responses(UNAVAILABLE, INVALID_DATES, ROOM_NOT_FOUND)},
     )
     @action(detail=False, methods=["post"])
     def close(self, request: Request) -> Response:

@@ -9,9 +9,12 @@ from locks.allocations.rooms import NewRoom, add_rooms, change_room, create_room
 from locks.services.acquisition import acquire_hold, acquire_hold_of_type
 from locks.services.front_desk import (
     cancel_stay,
+    cancel_unbooked_stay,
     close_room,
+    confirm_rooms,
     force_release_hold,
     move_allocation,
+    move_at_front_desk,
     move_remaining_nights,
     reopen_room,
 )
@@ -23,7 +26,7 @@ from locks.services.holds import (
     release_hold,
 )
 from locks.services.retention import delete_ended_records
-from locks.webhooks.publishing import publish_stay_event
+from locks.webhooks.publishing import create_deliveries
 
 __all__ = [
     "AddedStays",
@@ -38,10 +41,13 @@ __all__ = [
     "add_stays",
     "cancel_confirmed_hold",
     "cancel_stay",
+    "cancel_unbooked_stay",
     "change_room",
     "close_room",
     "confirm_hold",
     "confirm_hold_for_booking",
+    "confirm_rooms",
+    "create_deliveries",
     "create_room",
     "delete_ended_records",
     "ensure_rooms",
@@ -51,8 +57,8 @@ __all__ = [
     "force_release_hold",
     "lock_rooms_of_types",
     "move_allocation",
+    "move_at_front_desk",
     "move_remaining_nights",
-    "publish_stay_event",
     "reallocate",
     "release_hold",
     "reopen_room",

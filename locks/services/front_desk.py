@@ -1,5 +1,6 @@
 """Services with which the front desk changes holds, stays and closures, regardless of their owner."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -21,10 +22,19 @@ from locks.allocations.changes import (
 )
 from locks.allocations.closures import close
 from locks.database import call, postgres_array
-from locks.errors import AllocationStateError, HoldExpired, HoldNotFound, RoomContention
+from locks.errors import (
+    AllocationStateError,
+    HoldExpired,
+    HoldNotFound,
+    InvalidRoomSelection,
+    RoomContention,
+)
 from locks.holds import AllocatedRoom, Hold
 from locks.models import OCCUPYING, Allocation, AllocationStatus, Room
 from locks.nights import Nights
+from locks.owner import holder
+from locks.services import bookings
+from locks.services.holds import lock_stays
 from locks.services.refusals import find_clash
 
 
@@ -61,11 +71,57 @@ def cancel_stay(allocation_id: UUID) -> AllocatedRoom:
     return cancelled[0]
 
 
+def cancel_unbooked_stay(hold_id: UUID) -> Hold:
+    """Cancel a stay, or the stays of a group, and return them. It is not an error if they are already cancelled.
+
+    Raises HoldNotFound. Raises AllocationStateError if these are not stays, and StayBelongsToReservation if a
+    reservation has one of the stays: then only a cancellation of the reservation can cancel the stay.
+    """
+    with transaction.atomic():
+        hold = selectors.get_hold(hold_id)
+        if stays := lock_stays([room.id for room in hold.rooms]):
+            bookings.check_unbooked([stay.id for stay in stays])
+            return Hold.of([cancel_stay(stay.id) for stay in stays])
+        hold = selectors.get_hold(hold_id)
+    if any(room.status is not AllocationStatus.CANCELLED for room in hold.rooms):
+        raise AllocationStateError
+    return hold
+
+
+def confirm_rooms(
+    *, rooms: Sequence[int], nights: Nights, booking_id: UUID, reference: str
+) -> list[AllocatedRoom]:
+    """Confirm stays in the rooms with these ids for a booking: in all of them or in none. Return the stays.
+
+    Unlike a hold, a stay can begin in the past, for example for a guest who arrives after midnight. The `group_id` of
+    several stays is `booking_id`. Raises InvalidRoomSelection, RoomNotFound or RoomUnavailable.
+    """
+    ids = sorted(set(rooms))
+    if len(ids) != len(rooms):
+        raise InvalidRoomSelection(_("Each room may be listed only once."))
+    with transaction.atomic():
+        lock_rooms(ids)
+        _check_free(ids, nights)
+        stays = [
+            Allocation(
+                room_id=room,
+                nights=(nights.check_in, nights.check_out),
+                status=AllocationStatus.CONFIRMED,
+                group_id=booking_id if len(ids) > 1 else None,
+                holder=holder(),
+                reference=reference,
+            )
+            for room in ids
+        ]
+        Allocation.objects.bulk_create(stays)
+        return publish(events.HOLD_CONFIRMED, [stay.id for stay in stays])
+
+
 def close_room(*, room: int, nights: Nights, reason: str) -> AllocatedRoom:
     """Close a room for these nights. Raises RoomNotFound or RoomUnavailable."""
     with transaction.atomic():
         lock_rooms([room])
-        _check_free(room, nights)
+        _check_free([room], nights)
         [closure] = close(room, [(nights.check_in, nights.check_out)], reference="", reason=reason)
     return closure
 
@@ -93,7 +149,7 @@ def move_allocation(allocation_id: UUID, *, room: int, nights: Nights) -> Alloca
     with transaction.atomic():
         lock_rooms([room])
         _check_movable(allocation_id)
-        _check_free(room, nights, excluded=allocation_id)
+        _check_free([room], nights, excluded=allocation_id)
         [before] = describe([allocation_id])
         changes: dict[str, Any] = {"room_id": room, "nights": (nights.check_in, nights.check_out)}
         if before["status"] == AllocationStatus.HELD:
@@ -103,12 +159,28 @@ def move_allocation(allocation_id: UUID, *, room: int, nights: Nights) -> Alloca
     return moved
 
 
-def move_remaining_nights(allocation_id: UUID, *, room: int, first: date) -> AllocatedRoom:
+def move_at_front_desk(allocation_id: UUID, *, room: int, nights: Nights) -> Hold:
+    """Move a hold, a stay or a closure as `move_allocation` does. A stay moves together with its reservation.
+
+    Raises the errors of `move_allocation` and of the services that change reservations. Raises
+    StayBelongsToReservation if the stay was given to a reservation during the move.
+    """
+    with transaction.atomic():
+        if not bookings.move_with_booking(allocation_id, room=room, nights=nights):
+            move_allocation(allocation_id, room=room, nights=nights)
+            bookings.check_unbooked([allocation_id])
+        return selectors.get_hold(allocation_id)
+
+
+def move_remaining_nights(
+    allocation_id: UUID, *, room: int, first: date, check_out: date | None = None
+) -> AllocatedRoom:
     """Move the nights of a stay from `first` on to another room, and return the moved stay.
 
-    The moved stay keeps its id. The earlier nights become a separate stay in the old room, with the same reference. If
-    the stay begins on `first` or later, all its nights are moved. Raises AllocationStateError if this is not a
-    confirmed stay. Raises InvalidDateRange if all nights are before `first`. Raises the errors of `move_allocation`.
+    `check_out` is the new check-out date, or None if the date does not change. The moved stay keeps its id. The earlier
+    nights become a separate stay in the old room, with the same reference. If the stay begins on `first` or later, all
+    its nights are moved. Raises AllocationStateError if this is not a confirmed stay. Raises InvalidDateRange if all
+    nights are before `first`. Raises the errors of `move_allocation`.
     """
     with transaction.atomic():
         stay = Allocation.objects.filter(id=allocation_id, status=AllocationStatus.CONFIRMED).first()
@@ -119,7 +191,7 @@ def move_remaining_nights(allocation_id: UUID, *, room: int, first: date) -> All
         stay.refresh_from_db(fields=["room", "nights"])
         if (stay.room_id, stay.check_in) != (old_room, check_in):
             raise RoomContention
-        nights = Nights(max(check_in, first), stay.check_out)
+        nights = Nights(max(check_in, first), check_out or stay.check_out)
         moved = move_allocation(allocation_id, room=room, nights=nights)
         if check_in < first:
             add_stays([NewStay(old_room, check_in, first, reference=stay.reference)])
@@ -168,13 +240,13 @@ def _check_movable(allocation_id: UUID) -> None:
         raise HoldExpired
 
 
-def _check_free(room: int, nights: Nights, *, excluded: UUID | None = None) -> None:
-    """End the expired holds of the room on these nights, and raise RoomUnavailable if the room is still occupied.
+def _check_free(rooms: Sequence[int], nights: Nights, *, excluded: UUID | None = None) -> None:
+    """End the expired holds of the rooms on these nights, and raise RoomUnavailable if a room is still occupied.
 
-    The caller must have locked the room. The allocation `excluded` is ignored.
+    The caller must have locked the rooms. The allocation `excluded` is ignored.
     """
-    expire_overlapping([room], check_in=nights.check_in, check_out=nights.check_out)
-    if clash := find_clash([room], nights=nights, excluded=excluded):
+    expire_overlapping(rooms, check_in=nights.check_in, check_out=nights.check_out)
+    if clash := find_clash(rooms, nights=nights, excluded=excluded):
         raise clash
 
 

@@ -4,10 +4,11 @@ Each operation is one round trip to a database function. If the function refuses
 reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, LiteralString
 from uuid import UUID
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from audit.registry import EventType
@@ -25,6 +26,7 @@ from locks.errors import (
 from locks.holds import AllocatedRoom, Hold
 from locks.models import Allocation, AllocationStatus
 from locks.owner import ownership, staff_holder
+from locks.services import bookings
 from tenants.access.tokens import digest
 from tenants.errors import DomainError
 
@@ -89,8 +91,9 @@ def confirm_hold_for_booking(
 ) -> Hold:
     """Confirm a hold, or take a hold that is already confirmed, and assign its stays to a booking.
 
-    Runs in the caller's transaction. If the hold has several rooms, the `group_id` of their stays becomes `booking_id`.
-    A call that is repeated with the same token returns the same stays. Raises the errors of `confirm_hold`.
+    Runs in the caller's transaction, and locks the stays. If the hold has several rooms, the `group_id` of their stays
+    becomes `booking_id`. A call that is repeated with the same token returns the same stays. Raises the errors of
+    `confirm_hold`.
     """
     assigned = selectors.allocations().filter(
         group_id=booking_id, token_digest=digest(token or ""), status=AllocationStatus.CONFIRMED
@@ -98,30 +101,44 @@ def confirm_hold_for_booking(
     if rooms := [AllocatedRoom.from_allocation(allocation) for allocation in assigned]:
         return Hold.of(rooms)
     hold = confirm_hold(hold_id, token=token, fencing_token=fencing_token, reference=reference)
-    if len(hold.rooms) > 1:
-        Allocation.objects.filter(id__in=[room.id for room in hold.rooms]).update(group_id=booking_id)
-    return hold
+    # A hold that was confirmed before is not locked. Another client may have cancelled or moved its stays since.
+    rooms = lock_stays([room.id for room in hold.rooms])
+    if len(rooms) < len(hold.rooms):
+        raise HoldStateError(_("The stay was cancelled."), hold_status=AllocationStatus.CANCELLED)
+    if len(rooms) > 1:
+        Allocation.objects.filter(id__in=[room.id for room in rooms]).update(group_id=booking_id)
+    return Hold.of(rooms)
+
+
+def lock_stays(ids: Collection[UUID]) -> list[AllocatedRoom]:
+    """Lock the allocations with these ids, and return those that are stays. Runs in the caller's transaction."""
+    locked = selectors.allocations().select_for_update(no_key=True, of=("self",)).filter(id__in=ids)
+    rooms = [AllocatedRoom.from_allocation(allocation) for allocation in locked.order_by("id")]
+    return [room for room in rooms if room.status is AllocationStatus.CONFIRMED]
 
 
 def cancel_confirmed_hold(hold_id: UUID, *, token: str | None) -> Hold:
     """Cancel the stays that resulted from a hold or from the holds of a group.
 
-    It is not an error if the stays are already cancelled.
-
-    Raises HoldNotFound, InvalidHoldToken or HoldStateError.
+    It is not an error if the stays are already cancelled. Raises HoldNotFound, InvalidHoldToken or HoldStateError.
+    Raises StayBelongsToReservation if a reservation has one of the stays.
     """
-    cancelled = _end(
-        hold_id,
-        token,
-        status=AllocationStatus.CONFIRMED,
-        new_status=AllocationStatus.CANCELLED,
-        event=events.STAY_CANCELLED,
-    )
-    if not cancelled:
+    with transaction.atomic():
         rooms = _read(hold_id, token)
-        if any(room.status is not AllocationStatus.CANCELLED for room in rooms):
-            raise HoldStateError(hold_status=rooms[0].status)
-        return Hold.of(rooms)
+        stays = lock_stays([room.id for room in rooms])
+        if not stays:
+            rooms = _read(hold_id, token)
+            if any(room.status is not AllocationStatus.CANCELLED for room in rooms):
+                raise HoldStateError(hold_status=rooms[0].status)
+            return Hold.of(rooms)
+        bookings.check_unbooked([stay.id for stay in stays])
+        cancelled = _end(
+            hold_id,
+            token,
+            status=AllocationStatus.CONFIRMED,
+            new_status=AllocationStatus.CANCELLED,
+            event=events.STAY_CANCELLED,
+        )
     return Hold.from_json(cancelled)
 
 

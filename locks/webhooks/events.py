@@ -3,20 +3,18 @@
 The events contain the host of a webhook and not its URL, because the path may hold a secret of the other system.
 """
 
-from functools import partial
-
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from audit.registry import Category, Outcome, Severity, register
+from audit.events import FIELD_LABELS
+from audit.registry import CountedDescription, Outcome, Severity, register, register_operation
 from locks.webhooks import policy
 from locks.webhooks.errors import InvalidWebhookURL, WebhookDeliveryFailed
 
 #: Reasons why a webhook was turned off.
 GONE = "gone"
 FAILING = "failing"
-
-_register_operation = partial(register, category=Category.OPERATION)
 
 WEBHOOK_CREATED = register(
     "webhook.created", description=_("{actor} created the webhook to {host}"), fields=("host", "events")
@@ -25,11 +23,12 @@ WEBHOOK_UPDATED = register(
     "webhook.updated",
     description=_("{actor} changed the webhook to {host}: {changes}"),
     fields=("host", "changes"),
+    labels={"changes": FIELD_LABELS},
 )
 WEBHOOK_DELETED = register(
     "webhook.deleted", description=_("{actor} deleted the webhook to {host}"), fields=("host",)
 )
-WEBHOOK_TESTED = _register_operation(
+WEBHOOK_TESTED = register_operation(
     "webhook.tested",
     description=_("{actor} sent a test event to the webhook to {host}: {outcome}"),
     fields=("host", "outcome"),
@@ -48,19 +47,26 @@ WEBHOOK_SECRET_ROTATED = register(
     severity=Severity.NOTICE,
 )
 # This event does not repeat the data of the allocation. The event that was delivered contains the data.
-WEBHOOK_DELIVERED = _register_operation(
+WEBHOOK_DELIVERED = register_operation(
     "webhook.delivered",
     description=_("The event {reported} was delivered to {host} (attempt {attempts})"),
     fields=("delivery", "reported", "host", "attempts"),
 )
-WEBHOOK_DELIVERY_FAILED = _register_operation(
+WEBHOOK_DELIVERY_FAILED = register_operation(
     "webhook.delivery_failed",
-    description=_("The event {reported} could not be delivered to {host} ({attempts} attempts)"),
+    description=CountedDescription(
+        "attempts",
+        lambda count: ngettext(
+            "The event {reported} could not be delivered to {host} ({attempts} attempt)",
+            "The event {reported} could not be delivered to {host} ({attempts} attempts)",
+            count,
+        ),
+    ),
     fields=("delivery", "reported", "host", "attempts"),
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
-WEBHOOK_TURNED_OFF = _register_operation(
+WEBHOOK_TURNED_OFF = register_operation(
     "webhook.turned_off",
     description=_("The webhook to {host} was turned off: {reason}"),
     fields=("host", "reason"),

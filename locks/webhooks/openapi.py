@@ -28,6 +28,9 @@ sent when it is turned on again.
 **Expect duplicates and events out of order.** Store the `webhook-id` of requests that you have processed, and ignore
 repeated ones. `timestamp` is the time at which the event occurred. Of two events about the same room, the one with the
 larger `fencing_token` belongs to the newer hold.
+
+**Events are about rooms.** A reservation with several rooms has an event for each of its stays, and a reservation
+without a room has none. To follow all reservations, poll `GET /api/v1/reservations/?updated_since=`.
 """
 
 _DATE = {"type": "string", "format": "date"}
@@ -73,18 +76,29 @@ _DATA_EXAMPLE = {
     "reference": "WEB-1042",
 }
 _STAY_EXAMPLE = {**_DATA_EXAMPLE, "status": "confirmed", "expires_at": None}
+#: An allocation that was never a hold, such as an imported stay, has no fencing token and no session.
+_STAY_WITHOUT_HOLD = {**_STAY_EXAMPLE, "fencing_token": None, "session": ""}
 #: The example data of the events for which `_DATA_EXAMPLE` is not right.
 _EXAMPLES: dict[str, dict[str, Any]] = {
     WebhookEvent.HOLD_EXPIRED: {**_DATA_EXAMPLE, "status": "expired"},
     WebhookEvent.HOLD_RELEASED: {**_DATA_EXAMPLE, "status": "released"},
     WebhookEvent.HOLD_CONFIRMED: _STAY_EXAMPLE,
+    WebhookEvent.STAY_CREATED: _STAY_WITHOUT_HOLD,
     WebhookEvent.STAY_MOVED: {
         **_STAY_EXAMPLE,
         "moved_from": {
             "room": 9, "number": "201", "room_type": "double", "check_in": "2031-07-01", "check_out": "2031-07-04",
         },
     },
+    WebhookEvent.STAY_CHECKED_IN: _STAY_EXAMPLE,
+    WebhookEvent.STAY_CHECKED_OUT: _STAY_EXAMPLE,
+    WebhookEvent.STAY_CHECK_IN_UNDONE: _STAY_EXAMPLE,
+    WebhookEvent.STAY_NO_SHOW: {**_STAY_EXAMPLE, "status": "cancelled"},
+    WebhookEvent.STAY_INQUIRY_CONFIRMED: _STAY_WITHOUT_HOLD,
+    WebhookEvent.STAY_BECAME_INQUIRY: _STAY_WITHOUT_HOLD,
     WebhookEvent.STAY_CANCELLED: {**_STAY_EXAMPLE, "status": "cancelled"},
+    WebhookEvent.ROOM_CLOSED: {**_STAY_WITHOUT_HOLD, "status": "closed", "reference": ""},
+    WebhookEvent.ROOM_REOPENED: {**_STAY_WITHOUT_HOLD, "status": "cancelled", "reference": ""},
     WebhookEvent.WAITING_LIST_OFFERED: {
         **_DATA_EXAMPLE, "waiting_list_entry": "0198b7d2-7d02-7a19-8f6c-51b1a3c2e704",
     },

@@ -1,6 +1,6 @@
-"""Functions that publish the webhook events `hold.expiring_soon`, `stay.checked_in` and `stay.checked_out`.
+"""Functions that publish the webhook events which the database function `locks_publish` does not publish.
 
-The database function `locks_publish` publishes all other webhook events.
+These events are `hold.expiring_soon`, `stay.created`, and the events about the status of a stay's reservation.
 """
 
 import datetime
@@ -24,6 +24,7 @@ WHERE id = ANY(%(ids)s::uuid[]) AND status = 'held' AND expires_at > clock_times
 _CREATE_DELIVERIES = """
 SELECT locks_create_deliveries(%(hotel)s, %(topic)s, locks_describe(id))
 FROM unnest(%(ids)s::uuid[]) AS id
+WHERE EXISTS (SELECT FROM locks_webhook WHERE active AND %(topic)s = ANY (events))
 """
 
 
@@ -38,7 +39,7 @@ def publish_expiring_holds(hold_ids: Sequence[UUID]) -> None:
     with transaction.atomic():
         live = fetch_rows(_LIVE_HOLDS, {"ids": list(hold_ids)})
         expiring = [row["id"] for row in live if row["expires_at"] - warning <= row["now"]]
-        _create_deliveries(WebhookEvent.HOLD_EXPIRING_SOON, expiring)
+        create_deliveries(WebhookEvent.HOLD_EXPIRING_SOON, expiring)
         due.schedule(
             kind="expiring",
             items=[
@@ -50,12 +51,10 @@ def publish_expiring_holds(hold_ids: Sequence[UUID]) -> None:
         due.cancel(kind="expiring", ids=[hold for hold in hold_ids if hold not in live_ids])
 
 
-def publish_stay_event(event: WebhookEvent, stay_ids: Sequence[UUID]) -> None:
-    """Create the webhook deliveries of an event about stays, in the caller's transaction."""
-    _create_deliveries(event, stay_ids)
-
-
-def _create_deliveries(event: WebhookEvent, allocation_ids: Sequence[UUID]) -> None:
+def create_deliveries(event: WebhookEvent, allocation_ids: Sequence[UUID]) -> None:
+    """Create the webhook deliveries of an event about each of these allocations, in the caller's transaction."""
+    if not allocation_ids:
+        return
     fetch_rows(
         _CREATE_DELIVERIES,
         {"hotel": current_hotel().id, "topic": event.value, "ids": list(allocation_ids)},

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from dlq.events import ERRORS, NAMES, SOURCES
+from dlq.events import ERRORS, FIELDS, NAMES, SOURCES
 from dlq.groups.titles import declare_title
 from dlq.kinds.subjects import Subject, subject_finder
 from dlq.models import Failure
@@ -31,6 +31,7 @@ NAMES |= {
     "reminders.tasks.sync_calendar": gettext_lazy("importing a linked calendar"),
     "reminders.tasks.sync_calendars": gettext_lazy("importing linked calendars"),
 }
+FIELDS["/to"] = gettext_lazy("e-mail address")
 SOURCES["reminders"] = gettext_lazy("Reminders")
 declare_title(
     FAILURE_NAME,

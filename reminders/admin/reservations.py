@@ -53,7 +53,7 @@ class StaysFilter(ViewFilter):
         ("all", _("All reservations")),
     )
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def rows_of_view(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "coming":
             # A filter by status replaces the exclusion of cancelled reservations.
             expected = (
@@ -197,7 +197,13 @@ class ReservationAdmin(ChangesAuditedByServices, FrontDeskPages):
             self.message_user(request, text, messages.SUCCESS)
 
     def save_model(self, request: HttpRequest, obj: Reservation, form: Any, change: bool) -> None:
-        update_guest(reservation_id=obj.id, **{name: getattr(obj, name) for name in _GUEST_FIELDS})
+        update_guest(
+            reservation_id=obj.id,
+            guest_name=obj.guest_name,
+            guest_email=obj.guest_email,
+            guest_phone=obj.guest_phone,
+            language=obj.language,
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -25,9 +25,9 @@ from reminders.reservations.calendars.content import (
     MAX_BYTES,
     MAX_EVENTS_IN_REQUEST,
     decode,
-    split_calendar,
+    read_calendar,
 )
-from reminders.reservations.calendars.event_import import import_calendar
+from reminders.reservations.calendars.event_import import import_content
 
 
 class CalendarParser(BaseParser):
@@ -125,7 +125,8 @@ class ImportCalendarView(IdempotentMixin, HotelAPIView):
         """
         serializer = CalendarSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        content = serializer.validated_data["calendar"].encode()
-        if len(split_calendar(decode(content)).events) > MAX_EVENTS_IN_REQUEST:
-            return accepted(request, kind=ImportKind.CALENDAR, name="calendar.ics", content=content)
-        return Response(import_calendar(content, max_events=MAX_EVENTS_IN_REQUEST).as_json())
+        file = serializer.validated_data["calendar"].encode()
+        content = read_calendar(file)
+        if len(content.events) > MAX_EVENTS_IN_REQUEST:
+            return accepted(request, kind=ImportKind.CALENDAR, name="calendar.ics", content=file)
+        return Response(import_content(content, max_events=MAX_EVENTS_IN_REQUEST).as_json())

@@ -21,6 +21,7 @@ from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelAPIView
 from reminders import selectors
 from reminders.api.serializers import PutReservationSerializer, ReminderSerializer, ReservationSerializer
+from reminders.front_desk.arrivals import confirm_inquiry
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.services import cancel_reservation, upsert_reservation
 from reminders.reservations.stays import HoldReference
@@ -86,6 +87,30 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
         The room of the reservation becomes available, and the scheduled reminders of the reservation are cancelled.
         """
         cancel_reservation(reservation_id=self.get_object().id)
+        return _response_with_etag(self.get_object())
+
+    @extend_schema(
+        operation_id="confirmReservation",
+        request=None,
+        parameters=[ETAG],
+        responses={
+            200: ReservationSerializer,
+            **problem_responses(
+                (
+                    409,
+                    "It is not an inquiry, or its departure date has passed (`/problems/reservation-state-error`).",
+                )
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def confirm(self, request: Request, pk: str) -> Response:
+        """Confirm an inquiry.
+
+        The inquiry gets the status `booked`, keeps its rooms, and its reminders are planned. A second request changes
+        nothing.
+        """
+        confirm_inquiry(reservation_id=self.get_object().id)
         return _response_with_etag(self.get_object())
 
     @extend_schema(

@@ -16,8 +16,7 @@ from reminders.reservations.calendars import uids
 from reminders.reservations.calendars.content import (
     MAX_EVENTS_IN_FILE,
     check_number_of_events,
-    decode,
-    split_calendar,
+    read_calendar,
 )
 from reminders.reservations.calendars.event_import import EventImporter, ImportResult
 from reminders.reservations.calendars.ical_parser import EventProblem, ParsedCalendar, parse_calendar
@@ -35,7 +34,7 @@ class CalendarFiles:
     fields: Sequence[ImportField] = ()
 
     def inspect(self, stream: BinaryIO, uploaded: FileImport) -> FileContent:
-        content = split_calendar(decode(stream.read()))
+        content = read_calendar(stream.read())
         check_number_of_events(content, limit=MAX_EVENTS_IN_FILE)
         # Repeating events are expanded from this day on, also by a worker that takes over after midnight.
         uploaded.settings = {"today": today().isoformat()}
@@ -43,7 +42,7 @@ class CalendarFiles:
 
     def process(self, stream: BinaryIO, claimed: FileImport, work: Work) -> Progress:
         parsed = parse_calendar(
-            decode(stream.read()),
+            read_calendar(stream.read()),
             zone=hotel_time_zone(),
             today=datetime.date.fromisoformat(claimed.settings["today"]),
             max_events=MAX_EVENTS_IN_FILE,

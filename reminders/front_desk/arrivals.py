@@ -8,9 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
-from django.db.models import Q
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from audit.services import record
@@ -18,11 +16,14 @@ from locks.models import Allocation, AllocationStatus
 from locks.services import cancel_stay
 from reminders import events
 from reminders.errors import ReservationStateError
+from reminders.front_desk.conditions import obstacle_to_arrival
 from reminders.front_desk.locked import lock, room_numbers, stays
 from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning.replan import schedule_replan_of_other_stays
 from reminders.reservations.changes import Change, store_new_version, update_reservations
+from reminders.reservations.services import lock_reservation
+from reminders.selectors import reservations_of_stays
 
 _ONE_DAY = timedelta(days=1)
 _FORGOTTEN_AFTER = timedelta(days=7)
@@ -35,7 +36,7 @@ def check_in(*, reservation_id: uuid.UUID) -> Reservation:
     previous guest of the room must have checked out. Raises ReservationNotFound or ReservationStateError.
     """
     with transaction.atomic():
-        stored = lock(reservation_id, statuses={ReservationStatus.BOOKED})
+        stored = lock(reservation_id, action="check_in")
         rooms = check_arrival(stored)
         _change_status(stored, ReservationStatus.CHECKED_IN)
         record_check_in(stored, rooms)
@@ -50,7 +51,7 @@ def check_out(*, reservation_id: uuid.UUID) -> Reservation:
     minimum, and loses its room. Raises ReservationNotFound or ReservationStateError.
     """
     with transaction.atomic():
-        stored = lock(reservation_id, statuses={ReservationStatus.CHECKED_IN})
+        stored = lock(reservation_id, action="check_out")
         rooms, departed_on, booked_until = stays(stored), today(), stored.departure
         earliest = stored.arrival + _ONE_DAY
         _change_status(
@@ -74,21 +75,32 @@ def check_out(*, reservation_id: uuid.UUID) -> Reservation:
     return stored
 
 
+def confirm_inquiry(*, reservation_id: uuid.UUID) -> Reservation:
+    """Record that the guest has confirmed an inquiry, and return the reservation. A second call changes nothing.
+
+    The reminders of the reservation are planned. The reservation keeps its rooms, and may have none. Raises
+    ReservationNotFound. Raises ReservationStateError if the reservation is neither an inquiry nor booked, or after the
+    departure date.
+    """
+    with transaction.atomic():
+        stored = lock_reservation(reservation_id)
+        if stored.status == ReservationStatus.BOOKED:
+            return stored
+        stored = lock(reservation_id, action="confirm")
+        _change_status(stored, ReservationStatus.BOOKED)
+        record(events.RESERVATION_CONFIRMED, subject=("reservation", stored.id), number=stored.external_id)
+    return stored
+
+
 def mark_no_show(*, reservation_id: uuid.UUID) -> Reservation:
     """Record that the guest did not arrive, and return the reservation.
 
-    The rooms are free from today. Nights before today stay occupied, because they can't be sold any more. Scheduled
-    reminders are cancelled. Raises ReservationNotFound. Raises ReservationStateError before the arrival date.
+    The rooms are free on the nights that are not over. Earlier nights stay occupied, because they can't be sold any
+    more. Scheduled reminders are cancelled. Raises ReservationNotFound. Raises ReservationStateError before the arrival
+    date.
     """
     with transaction.atomic():
-        stored = lock(reservation_id, statuses={ReservationStatus.BOOKED, ReservationStatus.INQUIRY})
-        if today() < stored.arrival:
-            raise ReservationStateError(
-                _("The guest is expected on {date}. Cancel the reservation instead.").format(
-                    date=date_format(stored.arrival)
-                ),
-                status_now=stored.status,
-            )
+        stored = lock(reservation_id, action="no_show")
         _change_status(stored, ReservationStatus.NO_SHOW)
         record(events.RESERVATION_NO_SHOW, subject=("reservation", stored.id), number=stored.external_id)
     return stored
@@ -97,20 +109,12 @@ def mark_no_show(*, reservation_id: uuid.UUID) -> Reservation:
 def reinstate(*, reservation_id: uuid.UUID) -> Reservation:
     """Change the status back to "booked", and return the reservation. This reverses a check-in or a no-show.
 
-    A no-show whose room is free from today has no room afterwards. Raises ReservationNotFound. Raises
+    A no-show whose room is free has no room afterwards. Raises ReservationNotFound. Raises
     ReservationStateError after the departure date, or if the guest checked in before today.
     """
-    reversible = {ReservationStatus.CHECKED_IN, ReservationStatus.NO_SHOW}
     with transaction.atomic():
-        stored = lock(reservation_id, statuses=reversible)
+        stored = lock(reservation_id, action="reinstate")
         previous = stored.status
-        if stored.departure <= today():
-            raise ReservationStateError(_("The departure date has passed."), status_now=previous)
-        if previous == ReservationStatus.CHECKED_IN and stored.status_date != today():
-            raise ReservationStateError(
-                _("A check-in can be reversed only on the same day. Check the guest out instead."),
-                status_now=previous,
-            )
         if previous == ReservationStatus.NO_SHOW:
             for stay in stays(stored):
                 cancel_stay(stay.id)
@@ -137,15 +141,8 @@ def record_check_in(stored: Reservation, rooms: list[Allocation]) -> None:
 
 def check_arrival(stored: Reservation) -> list[Allocation]:
     """Return the stays of a reservation whose guest can check in. Raises ReservationStateError if the guest can't."""
-    if today() < stored.arrival:
-        raise ReservationStateError(
-            _(
-                "Check-in is possible from the arrival date, {date}. If the guest is early, change the dates first."
-            ).format(date=date_format(stored.arrival)),
-            status_now=stored.status,
-        )
-    if today() > stored.departure:
-        raise ReservationStateError(_("The departure date has passed."), status_now=stored.status)
+    if (obstacle := obstacle_to_arrival(stored, today=today())) is not None:
+        raise ReservationStateError(obstacle, status_now=stored.status)
     rooms = stays(stored)
     if not rooms:
         raise ReservationStateError(_("Assign a room before the check-in."), status_now=stored.status)
@@ -169,9 +166,8 @@ def _previous_guest(stored: Reservation, rooms: list[Allocation]) -> str | None:
         room__in=[stay.room_id for stay in rooms],
         status=AllocationStatus.CONFIRMED,
     ).exclude(id__in=[stay.id for stay in rooms])
-    in_house = Reservation.objects.filter(status=ReservationStatus.CHECKED_IN).exclude(id=stored.id)
-    in_these_rooms = Q(stay__in=recent.values("id")) | Q(id__in=recent.values("group_id"))
-    return in_house.filter(in_these_rooms).values_list("external_id", flat=True).first()
+    in_house = reservations_of_stays(recent.values("id")).filter(status=ReservationStatus.CHECKED_IN)
+    return in_house.exclude(id=stored.id).values_list("external_id", flat=True).first()
 
 
 def _change_status(stored: Reservation, status: ReservationStatus, *, departure: date | None = None) -> None:

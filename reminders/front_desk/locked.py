@@ -1,4 +1,4 @@
-"""Functions that lock a reservation and check whether the front desk may change it."""
+"""Functions that lock a reservation, check whether the front desk may change it, and read its rooms."""
 
 from __future__ import annotations
 
@@ -9,36 +9,23 @@ from django.utils.translation import gettext_lazy as _
 
 from locks.models import Allocation
 from reminders.errors import ReservationConflict, ReservationStateError
-from reminders.models import Reservation, ReservationStatus
+from reminders.front_desk.conditions import obstacle_to
+from reminders.local_time import today
+from reminders.models import Reservation
 from reminders.reservations.services import lock_reservation
 from reminders.selectors import stays_of
 
-#: The statuses in which the guest is expected or in house, so that the room and the dates can change.
-CURRENT = frozenset({ReservationStatus.BOOKED, ReservationStatus.INQUIRY, ReservationStatus.CHECKED_IN})
-_OBSTACLES = {
-    ReservationStatus.BOOKED: _("The guest has not checked in."),
-    ReservationStatus.INQUIRY: _("The guest has not confirmed the booking."),
-    ReservationStatus.CHECKED_IN: _("The guest has already checked in."),
-    ReservationStatus.CHECKED_OUT: _("The guest has already checked out."),
-    ReservationStatus.NO_SHOW: _("The reservation is marked as a no-show."),
-    ReservationStatus.CANCELLED: _("The reservation is cancelled."),
-}
 
-
-def lock(
-    reservation_id: uuid.UUID, *, statuses: Collection[ReservationStatus], version: str | None = None
-) -> Reservation:
+def lock(reservation_id: uuid.UUID, *, action: str, version: str | None = None) -> Reservation:
     """Lock the reservation and return it. Runs in the caller's transaction.
 
-    `version` is the version that the caller has seen, or None if another change does not matter. Raises
-    ReservationNotFound. Raises ReservationStateError if the status is not in `statuses`. Raises ReservationConflict if
-    the reservation has another version.
+    `action` is the name of an action in `conditions`. `version` is the version that the caller has seen, or None if
+    another change does not matter. Raises ReservationNotFound. Raises ReservationStateError if the status or the dates
+    of the reservation do not allow the action. Raises ReservationConflict if the reservation has another version.
     """
     stored = lock_reservation(reservation_id)
-    if stored.status not in statuses:
-        raise ReservationStateError(
-            str(_OBSTACLES[ReservationStatus(stored.status)]), status_now=stored.status
-        )
+    if (obstacle := obstacle_to(action, stored, today=today())) is not None:
+        raise ReservationStateError(str(obstacle), status_now=stored.status)
     if version is not None and stored.version != version:
         raise ReservationConflict(
             str(_("The reservation was changed in the meantime. Check its current data and try again."))

@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from locks.models import Room
 from locks.nights import Nights
-from reminders.errors import InvalidReservation
 from reminders.front_desk.arrivals import check_arrival, record_check_in
+from reminders.front_desk.dates import check_arrival_date
 from reminders.front_desk.numbers import free_numbers
 from reminders.front_desk.rooms import occupy_rooms
 from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
-from reminders.reservations.arrival_events import publish_arrivals_and_departures
-from reminders.reservations.services import ReservationFields, create_reservation
+from reminders.reservations.services import ReservationFields, create_reservation, publish_first_status
 
 
 def book_at_front_desk(
@@ -25,15 +23,13 @@ def book_at_front_desk(
 ) -> Reservation:
     """Create a reservation with a new booking number, assign the rooms with these ids, and return the reservation.
 
-    If `is_arriving`, the guest is also checked in. If a room cannot be assigned, nothing is stored. Raises
-    InvalidReservation or ReservationStateError. Raises the errors of `locks.services.acquire_hold`, such as
-    RoomUnavailable.
+    Until `NIGHT_ENDS_AT` the arrival can be yesterday, for guests who arrive after midnight. If `is_arriving`, the
+    guest is also checked in. If a room cannot be assigned, nothing is stored. Raises InvalidReservation
+    or ReservationStateError. Raises the errors of `locks.services.acquire_hold`, such as RoomUnavailable.
     """
     arrival, departure = fields["arrival"], fields["departure"]
     Nights(arrival, departure)
-    if arrival < today():
-        text = _("The arrival date is in the past.")
-        raise InvalidReservation(text, errors={"arrival": [text]})
+    check_arrival_date(arrival)
     status = ReservationStatus.CHECKED_IN if is_arriving else ReservationStatus.BOOKED
     first_room = Room.objects.filter(id__in=rooms).order_by("id").first()
     own_fields: ReservationFields = {
@@ -50,5 +46,5 @@ def book_at_front_desk(
         occupy_rooms(reservation, rooms)
         if is_arriving:
             record_check_in(reservation, check_arrival(reservation))
-            publish_arrivals_and_departures([reservation])
+            publish_first_status(reservation)
     return reservation

@@ -12,11 +12,16 @@ from django.utils.translation import gettext as _
 from audit.services import record
 from locks.nights import Nights
 from locks.selectors import Availability, availability
-from locks.services import acquire_hold, confirm_hold_for_booking, move_remaining_nights
+from locks.services import (
+    acquire_hold,
+    confirm_hold_for_booking,
+    confirm_rooms,
+    move_remaining_nights,
+)
 from reminders import events
 from reminders.errors import ReservationStateError
-from reminders.front_desk.locked import CURRENT, lock, room_numbers, stays
-from reminders.local_time import today
+from reminders.front_desk.locked import lock, room_numbers, stays
+from reminders.local_time import first_open_night, today
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.changes import link_stays, store_new_version
 
@@ -28,11 +33,11 @@ def assign_rooms(
 ) -> Reservation:
     """Give the reservation the rooms with these ids, and return the reservation. The reservation must have no room.
 
-    Nights before today are not occupied. Raises ReservationNotFound, ReservationStateError or ReservationConflict.
+    Nights that are over are not occupied. Raises ReservationNotFound, ReservationStateError or ReservationConflict.
     Raises the errors of `locks.services.acquire_hold`, such as RoomUnavailable.
     """
     with transaction.atomic():
-        stored = lock(reservation_id, statuses=CURRENT, version=version)
+        stored = lock(reservation_id, action="assign_room", version=version)
         if stays(stored):
             raise ReservationStateError(_("The reservation already has a room."), status_now=stored.status)
         occupy_rooms(stored, rooms)
@@ -54,32 +59,37 @@ def move_guest(
     or ReservationConflict. Raises RoomNotFound or RoomUnavailable.
     """
     with transaction.atomic():
-        stored = lock(reservation_id, statuses=CURRENT, version=version)
+        stored = lock(reservation_id, action="move", version=version)
         current = {stay.id: stay for stay in stays(stored)}
         if stay_id not in current:
             raise ReservationStateError(_("The guest no longer has this room."), status_now=stored.status)
         previous = current[stay_id]
         if previous.room_id == room:
             raise ReservationStateError(_("The guest already has this room."), status_now=stored.status)
-        if previous.check_out <= today():
+        if previous.check_out <= today():  # a stay may end before the departure date of its reservation
             raise ReservationStateError(_("The departure date has passed."), status_now=stored.status)
         first = today() if stored.status == ReservationStatus.CHECKED_IN else previous.check_in
         moved = move_remaining_nights(stay_id, room=room, first=first)
         store_new_version(stored)
-        record(
-            events.GUEST_MOVED,
-            subject=("reservation", stored.id),
-            number=stored.external_id,
-            room=moved.number,
-            from_room=previous.room.number,
-        )
+        record_move(stored, room=moved.number, from_room=previous.room.number)
     return stored
+
+
+def record_move(stored: Reservation, *, room: str, from_room: str) -> None:
+    """Record that the guest gets another room. `room` and `from_room` are room numbers."""
+    record(
+        events.GUEST_MOVED,
+        subject=("reservation", stored.id),
+        number=stored.external_id,
+        room=room,
+        from_room=from_room,
+    )
 
 
 def free_rooms(reservation: Reservation) -> Availability:
     """Return the rooms to which the reservation can be moved, or that can be assigned to it.
 
-    The rooms are free on the nights of the reservation, or on the nights from today on if the guest is in house.
+    The rooms are free on those nights of the reservation that are not over.
     """
     return availability(nights=open_nights(reservation))
 
@@ -87,7 +97,8 @@ def free_rooms(reservation: Reservation) -> Availability:
 def open_nights(reservation: Reservation) -> Nights:
     """Return the nights of the reservation that are not over, or the last night if all nights are over."""
     last_night = reservation.departure - _ONE_DAY
-    return Nights(min(max(reservation.arrival, today()), last_night), reservation.departure)
+    first = today() if reservation.status == ReservationStatus.CHECKED_IN else first_open_night()
+    return Nights(min(max(reservation.arrival, first), last_night), reservation.departure)
 
 
 def occupy_rooms(reservation: Reservation, rooms: Sequence[int]) -> None:
@@ -95,7 +106,15 @@ def occupy_rooms(reservation: Reservation, rooms: Sequence[int]) -> None:
 
     The caller must have locked the reservation. Raises the errors of `locks.services.acquire_hold`.
     """
-    hold = acquire_hold(rooms=rooms, nights=open_nights(reservation), reference=reservation.external_id)
+    nights = open_nights(reservation)
+    if first_open_night() <= nights.check_in < today():
+        # A hold can't begin in the past, also not on the night that a guest who arrives after midnight spends here.
+        confirmed_rooms = confirm_rooms(
+            rooms=rooms, nights=nights, booking_id=reservation.id, reference=reservation.external_id
+        )
+        link_stays(reservation, confirmed_rooms)
+        return
+    hold = acquire_hold(rooms=rooms, nights=nights, reference=reservation.external_id)
     assert hold.fencing_token is not None  # noqa: S101 - a new hold has a fencing token
     confirmed = confirm_hold_for_booking(
         hold.id,

@@ -12,13 +12,14 @@ from reminders.models.file_imports import (
     RoomImport,
 )
 from reminders.models.reminders import Reminder, ReminderStatus, SkipReason, Suppression, SuppressionReason
-from reminders.models.reservations import Reservation, ReservationStatus
+from reminders.models.reservations import NEEDS_ROOM, Reservation, ReservationStatus
 from reminders.models.rules import FIRST_RULES, GuestFilter, LateBookingPolicy, Rule, RuleAnchor, Template
 from reminders.setup import models as _setup  # noqa: F401 - Django finds an app's models here
 
 __all__ = [
     "ACTIVE_STATUSES",
     "FIRST_RULES",
+    "NEEDS_ROOM",
     "RESERVATION_KINDS",
     "EmailBranding",
     "FileImport",

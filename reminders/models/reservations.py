@@ -23,6 +23,10 @@ class ReservationStatus(models.TextChoices):
     CHECKED_OUT = "checked_out", _("checked out")
 
 
+#: The statuses in which the guest is expected or in house, so that the reservation needs a room.
+NEEDS_ROOM = frozenset({ReservationStatus.BOOKED, ReservationStatus.INQUIRY, ReservationStatus.CHECKED_IN})
+
+
 class Reservation(models.Model):
     """A booking from the hotel's property management system (PMS). `external_id` is the booking number in the PMS.
 

@@ -1,7 +1,6 @@
 """Functions that change stored reservations together with their stays and reminders.
 
 The functions change one reservation or thousands of reservations at a time.
-
 REST clients, the front desk, file imports and calendar imports all use this module to change reservations.
 """
 
@@ -23,11 +22,12 @@ from locks.holds import AllocatedRoom
 from locks.models import Allocation, AllocationStatus
 from locks.services import NewStay, Reallocation, StayChange, StayRule, reallocate
 from reminders import events
-from reminders.local_time import today
+from reminders.local_time import first_open_night
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.planner import PlanningResult
-from reminders.reservations.arrival_events import publish_arrivals_and_departures
+from reminders.reservations.status_events import publish_status_events
+from reminders.selectors import stay_ids_of
 
 #: The reservation columns that a `Change` can set, with their PostgreSQL types.
 COLUMNS = {
@@ -102,6 +102,12 @@ def update_reservations(changes: Sequence[Change]) -> ChangeResult:
     """
     if not changes:
         return ChangeResult(PlanningResult(), ())
+    previous = {change.stored.id: change.stored.status for change in changes if "status" in change.fields}
+    # A no-show frees the stays, so their ids are read before.
+    no_shows = [
+        change.stored for change in changes if change.fields.get("status") == ReservationStatus.NO_SHOW
+    ]
+    stays_before = stay_ids_of(no_shows)
     for change in changes:
         for name, value in change.fields.items():
             setattr(change.stored, name, value)
@@ -110,7 +116,12 @@ def update_reservations(changes: Sequence[Change]) -> ChangeResult:
     reallocations = _update_stays(changes)
     reservations = [change.stored for change in changes]
     _update_rows(reservations)
-    publish_arrivals_and_departures([change.stored for change in changes if "status" in change.fields])
+    stays = stay_ids_of([change.stored for change in changes if "status" in change.fields]) | stays_before
+    publish_status_events(
+        (previous[change.stored.id], change.stored.status, stays[change.stored.id])
+        for change in changes
+        if "status" in change.fields
+    )
     return ChangeResult(planner.plan_reminders(reservations, now=timezone.now()), reallocations)
 
 
@@ -128,7 +139,7 @@ def _set_times(change: Change) -> None:
 def _update_stays(changes: Sequence[Change]) -> tuple[Reallocation, Reallocation]:
     """Move stays to new dates if the room is available, and add missing stays.
 
-    The stays of cancelled reservations are cancelled. A no-show keeps the nights before today, and frees the others.
+    The stays of cancelled reservations are cancelled. A no-show keeps the nights that are over, and frees the others.
     """
     further_changes, further_stays = _plan_further_rooms(changes)
     stay_changes = [_stay_change(change) for change in changes if _affects_stay(change)]
@@ -203,13 +214,13 @@ def _plan_further_rooms(changes: Sequence[Change]) -> tuple[list[StayChange], li
 def occupied_nights(reservation: Reservation) -> tuple[date, date] | None:
     """Return the nights on which the stays of a reservation occupy their rooms, or None if there are no such nights.
 
-    A no-show occupies the rooms only until today, so that the hotel can sell the later nights again.
+    A no-show occupies the rooms only on the nights that are over, so that the hotel can sell the other nights again.
     """
     if reservation.status == ReservationStatus.CANCELLED:
         return None
     if reservation.status != ReservationStatus.NO_SHOW:
         return reservation.arrival, reservation.departure
-    ends = min(reservation.departure, today())
+    ends = min(reservation.departure, first_open_night())
     return (reservation.arrival, ends) if ends > reservation.arrival else None
 
 

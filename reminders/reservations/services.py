@@ -27,7 +27,9 @@ from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.replan import schedule_replan_of_other_stays
 from reminders.reservations.changes import COLUMNS, Change, apply_changes, update_reservations
+from reminders.reservations.status_events import publish_status_events
 from reminders.reservations.stays import HoldReference, assign_hold
+from reminders.selectors import stay_ids_of
 
 
 class ReservationFields(TypedDict, total=False):
@@ -69,7 +71,18 @@ def upsert_reservation(
         reservation, is_new = _store(requested, may_change=may_change)
         if hold is not None:
             assign_hold(reservation, hold)
+            if is_new:
+                publish_first_status(reservation)
         return reservation, is_new
+
+
+def publish_first_status(reservation: Reservation) -> None:
+    """Create the webhook deliveries of the status with which the reservation was created, such as a check-in.
+
+    Runs in the caller's transaction, after the reservation has got its stays.
+    """
+    stays = stay_ids_of([reservation])[reservation.id]
+    publish_status_events([(ReservationStatus.BOOKED, reservation.status, stays)])
 
 
 def _store(requested: Reservation, *, may_change: Callable[[str | None], bool]) -> tuple[Reservation, bool]:
@@ -152,19 +165,20 @@ def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
     return stored
 
 
-def update_guest(
-    *, reservation_id: uuid.UUID, guest_name: str, guest_email: str, guest_phone: str, language: str
-) -> Reservation:
-    """Update the guest data of the reservation. The front desk may edit only these fields.
+class GuestFields(TypedDict, total=False):
+    """The fields of a reservation that the front desk may edit. Fields that are omitted are not changed."""
+
+    guest_name: str
+    guest_email: str
+    guest_phone: str
+    language: str
+
+
+def update_guest(*, reservation_id: uuid.UUID, **guest: Unpack[GuestFields]) -> Reservation:
+    """Update the guest data of the reservation.
 
     Raises ReservationNotFound, InvalidReservation, or ReservationStateError if the reservation is cancelled.
     """
-    guest = {
-        "guest_name": guest_name,
-        "guest_email": guest_email,
-        "guest_phone": guest_phone,
-        "language": language,
-    }
     with transaction.atomic():
         stored = lock_reservation(reservation_id)
         if stored.status == ReservationStatus.CANCELLED:

@@ -14,7 +14,7 @@ from reminders import events
 from reminders.errors import InvalidReservation, StayConflict
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.changes import link_stays
-from reminders.selectors import stays_of
+from reminders.selectors import reservations_of_stays, stays_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +72,5 @@ def assign_hold(reservation: Reservation, hold: HoldReference) -> None:
 
 def _other_reservation(reservation: Reservation, *, stays: Collection[uuid.UUID]) -> str | None:
     """Return the number of another reservation that has one of the stays, or None."""
-    others = Reservation.objects.exclude(id=reservation.id)
-    return others.filter(stay__in=stays).values_list("external_id", flat=True).first()
+    others = reservations_of_stays(stays).exclude(id=reservation.id)
+    return others.values_list("external_id", flat=True).first()

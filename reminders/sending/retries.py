@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from dlq.errors import NonRetryableError
+from dlq.errors import InvalidPayload, NonRetryableError
 from dlq.kinds.registry import failure_kind
 from dlq.models import Failure
 from hotelagent.core.messages import TranslatableMessage, message_to_json
 from reminders import due_kinds
-from reminders.errors import InvalidTemplate, MailDeferred, MailOutcomeUnknown, MailRejected
+from reminders.errors import (
+    InvalidReservation,
+    InvalidTemplate,
+    MailDeferred,
+    MailOutcomeUnknown,
+    MailRejected,
+)
 from reminders.models import Reminder, ReminderStatus
+from reminders.reservations.services import update_guest
 from reminders.selectors import is_suppressed
 from reminders.sending import claims, mail_settings, outcomes
 from reminders.sending.batch import Batch
@@ -29,6 +37,25 @@ from tenants.queue import due
 _ONE_SECOND = timedelta(seconds=1)
 
 
+def _correct_reservation(before: Any, after: Any) -> None:
+    """Store the address that staff entered into the payload in the reservation, in the transaction of the correction.
+
+    Otherwise, the next reminder of the reservation would fail for the same reason. Raises InvalidPayload if the address
+    is not valid, and ReservationStateError if the reservation is cancelled.
+    """
+    address = after.get("to", "")
+    if not address or address == before.get("to"):
+        return
+    reminder = Reminder.objects.filter(id=after["reminder"]).first()
+    if reminder is None:
+        return
+    try:
+        update_guest(reservation_id=reminder.reservation_id, guest_email=address)
+    except InvalidReservation as error:
+        [message, *_others] = error.extra["errors"]["guest_email"]
+        raise InvalidPayload(f"to: {message}", errors={"to": [message]}) from error
+
+
 @failure_kind(
     FAILURE_NAME,
     schema={
@@ -38,10 +65,18 @@ _ONE_SECOND = timedelta(seconds=1)
         "properties": {
             "reminder": {"type": "string", "format": "uuid", "title": _("Reminder"), "readOnly": True},
             # The JSON schema accepts invalid addresses, because an invalid address may have caused the failure.
-            "to": {"type": "string", "maxLength": 254, "title": _("E-mail address")},
+            "to": {
+                "type": "string",
+                "maxLength": 254,
+                "title": _("E-mail address"),
+                "description": _(
+                    "The reservation gets this address, too, so later reminders are sent to it."
+                ),
+            },
         },
     },
     personal_fields=["to"],
+    on_correction=_correct_reservation,
 )
 def retry_failed(failure: Failure) -> None:
     """Send the failed reminder again immediately.

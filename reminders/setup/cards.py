@@ -83,9 +83,14 @@ _TEXTS = {
         (Link(_("Send a test e-mail"), "admin:reminders_sender"),),
     ),
     SetupStep.RESERVATIONS: StepText(
-        _("Import the reservations"),
-        _("Upload an export of your property management system. Reminders are planned automatically."),
-        (Link(_("Import reservations"), "admin:reminders_reservationimport_changelist"),),
+        _("Add the reservations"),
+        _(
+            "Upload an export of your property management system, or enter them. Reminders are planned automatically."
+        ),
+        (
+            Link(_("Import reservations"), "admin:reminders_reservationimport_changelist"),
+            Link(_("New reservation"), "admin:reminders_reservation_add"),
+        ),
     ),
     SetupStep.CALENDARS: StepText(
         _("Link the calendars of your channels"),
@@ -110,7 +115,7 @@ def checklist(*, is_page: bool) -> dict[str, Any]:
             "is_done": step in state.done,
             "is_skipped": step in state.skipped,
             "is_next": step in state.open[:1],
-            "is_confirmable": step in CONFIRMABLE and step is not SetupStep.TEST_EMAIL,
+            "is_confirmable": step in CONFIRMABLE,
         }
         for step in SetupStep
     ]

@@ -30,8 +30,8 @@ class SetupStep(StrEnum):
     API_KEYS = "api_keys"
 
 
-#: The steps that a manager has to confirm, because no stored data shows that they are done.
-CONFIRMABLE = frozenset({SetupStep.RULES, SetupStep.TEST_EMAIL})
+#: The steps that a manager can confirm. For the test e-mail, only a message that the mail server accepted is a proof.
+CONFIRMABLE = frozenset({SetupStep.RULES})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The platform admin of hotels and their domains."""
 
+import datetime
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
@@ -44,6 +46,11 @@ class DomainInline(TabularInline):  # type: ignore[misc]
 def _status_label(status: str) -> str:
     """Return the label of a status, or the status itself if this version of the code does not know it."""
     return str(dict(HotelStatus.choices).get(status, status))
+
+
+def _age(time: datetime.datetime | None) -> str:
+    """Return the time since `time` as a text such as "3 hours ago", or "never"."""
+    return str(_("never")) if time is None else str(_("{time} ago")).format(time=timesince(time))
 
 
 @dashboard.register_card(scope="hotels:read", order=0)
@@ -94,14 +101,24 @@ class HotelAdmin(InvitationMixin, SupportMixin, ChangesAuditedByServices, Platfo
     icon = "hotel"
     menu_group = Group.HOTELS
     menu_order = 10
-    list_display = ("name", "host", "status_label", "language", "time_zone", "created_at")
+    list_display = ("name", "host", "status_label", "language", "time_zone", "last_backup", "created_at")
     list_filter = ("status", MigrationsFilter, "language")
+    list_select_related = ("backup_state",)
     search_fields = ("name", "slug", "domains__host")
     ordering = ("slug",)
     inlines = (DomainInline,)
     actions = ("suspend", "resume")
     fields = ("name", "slug", "time_zone", "language", "email")
-    shown = ("status_label", "support", "manager", "contact_count", "usage_link", "schema", "created_at")
+    shown = (
+        "status_label",
+        "support",
+        "manager",
+        "contact_count",
+        "schema",
+        "last_backup",
+        "restore_drill",
+        "created_at",
+    )
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name != "time_zone":
@@ -141,11 +158,19 @@ class HotelAdmin(InvitationMixin, SupportMixin, ChangesAuditedByServices, Platfo
             hotel.contacts.count(),
         )
 
-    @display(description=_("usage"))
-    def usage_link(self, hotel: Hotel) -> SafeString:
-        """Return a link to the page with the daily usage of the hotel."""
-        url = reverse("hotel_usage", args=[hotel.pk])
-        return format_html('<a class="underline" href="{}">{}</a>', url, _("View the growth of this hotel"))
+    @display(description=_("last backup"), ordering="backup_state__succeeded_at")
+    def last_backup(self, hotel: Hotel) -> str:
+        """Return the age of the hotel's last good backup, and the error if a later backup failed."""
+        state = getattr(hotel, "backup_state", None)
+        age = _age(state.succeeded_at if state else None)
+        return f"{age}. {state.error}" if state and state.error else age
+
+    @display(description=_("last restore drill"))
+    def restore_drill(self, hotel: Hotel) -> str:
+        """Return the age of the last drill that restored a backup of the hotel, and the error of a later drill."""
+        state = getattr(hotel, "backup_state", None)
+        age = _age(state.drilled_at if state else None)
+        return f"{age}. {state.drill_error}" if state and state.drill_error else age
 
     @display(description=_("host"))
     def host(self, hotel: Hotel) -> SafeString | str:

@@ -53,7 +53,7 @@ MODELS = {
     "tenants.contactidentifier": Placement.PLATFORM,
     "tenants.managerinvitation": Placement.PLATFORM,
     "tenants.hotelfigures": Placement.PLATFORM,
-    "tenants.hotelusage": Placement.PLATFORM,
+    "tenants.backupstate": Placement.PLATFORM,
     "tenants.supportsession": Placement.PLATFORM,
     "tenants.dueitem": Placement.PLATFORM,
     "tenants.schematemplate": Placement.PLATFORM,

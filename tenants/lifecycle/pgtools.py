@@ -1,11 +1,15 @@
 """Functions that run pg_dump and pg_restore over the direct database connection, which bypasses the pooler."""
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from importlib import util
 from pathlib import Path
+from typing import IO, BinaryIO, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
@@ -24,6 +28,13 @@ _SECRETS_WITHOUT_VARIABLE = {
     if option.dispchar == b"*" and not option.envvar
 }
 
+#: The programs that do not connect to the server. We use pg_restore without a database to convert a dump to a script.
+_LOCAL_PROGRAMS = frozenset({"pg_restore", "pg_verifybackup"})
+#: The programs whose option for the connection is not `--dbname`.
+_CONNECTION_OPTIONS = {"createdb": "--maintenance-db", "dropdb": "--maintenance-db"}
+#: The maximum length of a program's error output in a message.
+_MAX_ERROR_BYTES = 4_000
+
 
 class ProgramFailed(RuntimeError):
     """The program exited with an error. The message contains the program's standard error output."""
@@ -41,20 +52,10 @@ def run_binary(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
     same host as the `default` connection. Raises ProgramFailed if the program fails. Raises ImproperlyConfigured if no
     suitable version of the program is installed, or if a parameter of the connection cannot be passed to the program.
     """
-    connection.ensure_connection()
-    info = connection.connection.info
-    environment, options = _connection_parameters()
-    # We use pg_restore only to convert a dump to a script, so it does not connect to the server.
-    if program != "pg_restore":
-        arguments = (*options, *arguments)
+    command, environment = _command(program, *arguments, connects=program not in _LOCAL_PROGRAMS)
     result = subprocess.run(  # noqa: S603 - the program is found below, the arguments are ours
-        [
-            find_program(
-                program, major=info.server_version // 10_000, tls=connection.connection.pgconn.ssl_in_use
-            ),
-            *arguments,
-        ],
-        env={**os.environ, **environment},
+        command,
+        env=environment,
         input=stdin,
         capture_output=True,
         check=False,
@@ -62,6 +63,79 @@ def run_binary(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
     if result.returncode:
         raise ProgramFailed(f"{program} failed: {result.stderr.decode(errors='replace').strip()}")
     return result.stdout
+
+
+@contextlib.contextmanager
+def open_output(program: str, *arguments: str) -> Iterator[BinaryIO]:
+    """Run a PostgreSQL program like `run_binary`, and yield a file with its output, which may be large.
+
+    On exit, the program must have succeeded, or ProgramFailed is raised. If the body raises an error, the program is
+    killed.
+    """
+    command, environment = _command(program, *arguments, connects=True)
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors) as process,  # noqa: S603
+    ):
+        if process.stdout is None:
+            raise AssertionError("Popen was called with a pipe")
+        try:
+            yield cast("BinaryIO", process.stdout)
+        except BaseException:
+            process.kill()
+            raise
+        process.stdout.close()
+        _raise_if_failed(program, process.wait(), errors)
+
+
+def send_input(program: str, *arguments: str, source: BinaryIO, database: str) -> None:
+    """Run a PostgreSQL program on another database of the same server, with the bytes of `source` as its input.
+
+    Raises ProgramFailed.
+    """
+    command, environment = _command(program, *arguments, connects=True, database=database)
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(  # noqa: S603 - as in open_output
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
+        ) as process,
+    ):
+        if process.stdin is None:
+            raise AssertionError("Popen was called with a pipe")
+        try:
+            # If the program ends early, its exit status and its error output say why.
+            with contextlib.suppress(BrokenPipeError):
+                shutil.copyfileobj(source, process.stdin, 1 << 20)
+                process.stdin.close()
+        except BaseException:
+            process.kill()
+            raise
+        _raise_if_failed(program, process.wait(), errors)
+
+
+def _raise_if_failed(program: str, status: int, errors: IO[bytes]) -> None:
+    if status:
+        errors.seek(0)
+        text = errors.read(_MAX_ERROR_BYTES).decode(errors="replace").strip()
+        raise ProgramFailed(f"{program} failed: {text or f'exit status {status}'}")
+
+
+def _command(
+    program: str, *arguments: str, connects: bool, database: str = ""
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command line and the environment of a program. `connects` is whether it connects to the server."""
+    connection.ensure_connection()
+    info = connection.connection.info
+    environment, options = _connection_parameters()
+    path = find_program(
+        program, major=info.server_version // 10_000, tls=connection.connection.pgconn.ssl_in_use
+    )
+    if database:
+        environment["PGDATABASE"] = database
+        options = options or ["--dbname="]
+    option = _CONNECTION_OPTIONS.get(program, "--dbname")
+    options = [text.replace("--dbname", option, 1) for text in options]
+    return [path, *(options if connects else ()), *arguments], {**os.environ, **environment}
 
 
 def _connection_parameters() -> tuple[dict[str, str], list[str]]:

@@ -340,6 +340,7 @@ class Migration(migrations.Migration):
                 ("claim_at", models.DateTimeField()),
                 ("claims", models.PositiveSmallIntegerField(default=0)),
                 ("initiator", models.CharField(max_length=80, null=True)),
+                ("traceparent", models.CharField(max_length=55, null=True)),
                 (
                     "hotel",
                     models.ForeignKey(

@@ -4,6 +4,7 @@
 """
 
 from tenants.models.access import ApiKey, IdempotencyKey, Session, User
+from tenants.models.backups import BackupState
 from tenants.models.hotels import ContactIdentifier, ContactKind, Domain, Hotel, HotelStatus, Language
 from tenants.models.invitations import ManagerInvitation
 from tenants.models.platform import (
@@ -16,10 +17,10 @@ from tenants.models.platform import (
     SpareRole,
 )
 from tenants.models.support import SupportSession
-from tenants.models.usage import HotelUsage
 
 __all__ = [
     "ApiKey",
+    "BackupState",
     "ContactIdentifier",
     "ContactKind",
     "Domain",
@@ -27,7 +28,6 @@ __all__ = [
     "Hotel",
     "HotelFigures",
     "HotelStatus",
-    "HotelUsage",
     "IdempotencyKey",
     "Language",
     "Lease",

@@ -25,6 +25,9 @@ class DueItem(models.Model):
     #: The kind and the id of the person, API key or command that requested the item, such as "user:<id>".
     #: The column is null if the item was scheduled automatically.
     initiator = models.CharField(max_length=80, null=True)
+    #: The trace in which the item was scheduled, as a header `traceparent` (W3C Trace Context). Without traces, and for
+    #: items that become due much later, the column is null.
+    traceparent = models.CharField(max_length=55, null=True)
 
     class Meta:
         indexes = [models.Index(fields=["claim_at"], name="tenants_dueitem_claim_at")]

@@ -21,8 +21,10 @@ from celery.exceptions import Ignore, Reject, Retry
 from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from kombu.utils.uuid import uuid
 from redis import RedisError
 
+from hotelagent.core.tracing import spans
 from tenants import host_routing
 from tenants.context import (
     Tenant,
@@ -78,7 +80,9 @@ class HotelTask(DjangoTask[Any, Any]):
         """
         self._check_delay(options)
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
-        return super().apply_async(args, kwargs, **options)
+        task_id = options["task_id"] = options.get("task_id") or uuid()
+        with spans.publishing(self, task_id):
+            return super().apply_async(args, kwargs, **options)
 
     def apply(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
@@ -220,6 +224,7 @@ class HotelTask(DjangoTask[Any, Any]):
         hotel_id = headers.get(HOTEL_HEADER)
         context = self.in_hotel(hotel_id) if hotel_id else platform_context()
         with context, actor_context(with_initiator_name(actor)):
+            spans.annotate()
             yield
 
     def in_hotel(self, hotel_id: str) -> AbstractContextManager[Tenant]:

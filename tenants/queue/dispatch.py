@@ -6,13 +6,14 @@ The cost depends on the number of due items, not on the number of hotels.
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from celery.exceptions import Ignore
 from django.db import close_old_connections, connection, transaction
 
+from hotelagent.core.tracing import spans
 from tenants.context import SYSTEM, actor_context, changed_actor
 from tenants.errors import HotelSuspended
 from tenants.queue import due, metrics
@@ -37,13 +38,15 @@ COMBINED_TASK = "tenants.tasks.handle_due"
 class Batch:
     """Due items of the same hotel and kind that a dispatcher has claimed until the lease of the items ends.
 
-    All items have the same initiator. `initiator` is empty if the items have no initiator.
+    All items have the same initiator. `initiator` is empty if the items have no initiator. `traceparents` contains the
+    traces in which the items were scheduled.
     """
 
     hotel_id: UUID
     kind: ItemKind
     ids: list[str]
     initiator: str = ""
+    traceparents: set[str] = field(default_factory=set)
 
 
 def dispatch_due_items() -> int:
@@ -93,7 +96,7 @@ def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
             UPDATE tenants_dueitem d SET claim_at = clock_timestamp() + kinds.lease, claims = d.claims + 1
             FROM ready JOIN kinds USING (kind)
             WHERE (d.hotel_id, d.kind, d.item_id) = (ready.hotel_id, ready.kind, ready.item_id)
-            RETURNING d.hotel_id, d.kind, coalesce(d.initiator, ''), d.item_id
+            RETURNING d.hotel_id, d.kind, coalesce(d.initiator, ''), d.item_id, coalesce(d.traceparent, '')
             """,
             [
                 [kind.name for kind in kinds],
@@ -108,10 +111,10 @@ def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
     return _batches(rows)
 
 
-def _batches(rows: list[tuple[UUID, str, str, UUID]]) -> list[Batch]:
+def _batches(rows: list[tuple[UUID, str, str, UUID, str]]) -> list[Batch]:
     kinds = due.kinds()
     batches: list[Batch] = []
-    for hotel_id, kind_name, initiator, item_id in rows:
+    for hotel_id, kind_name, initiator, item_id, traceparent in rows:
         kind = kinds[kind_name]
         last = batches[-1] if batches else None
         if (
@@ -121,6 +124,8 @@ def _batches(rows: list[tuple[UUID, str, str, UUID]]) -> list[Batch]:
         ):
             batches.append(last := Batch(hotel_id=hotel_id, kind=kind, ids=[], initiator=initiator))
         last.ids.append(str(item_id))
+        if traceparent:
+            last.traceparents.add(traceparent)
     return batches
 
 
@@ -163,11 +168,14 @@ def _send_message(message: list[Batch]) -> int:
     If the broker is down, release the due items, so that a later run can send them, and return 0.
     """
     kind, size = message[0].kind, _size(message)
+    traceparents = set().union(*(batch.traceparents for batch in message))
     try:
-        if len(message) == 1:
-            _send_to_hotel(message[0])
-        else:
-            get_task(COMBINED_TASK).delay(kind.name, [(str(batch.hotel_id), batch.ids) for batch in message])
+        with spans.dispatch_span(kind=kind.name, traceparents=traceparents, items=size):
+            if len(message) == 1:
+                _send_to_hotel(message[0])
+            else:
+                batches = [(str(batch.hotel_id), batch.ids) for batch in message]
+                get_task(COMBINED_TASK).delay(kind.name, batches)
     except BROKER_ERRORS:
         logger.exception("could not send %s due items of kind %s to the broker", size, kind.name)
         for batch in message:

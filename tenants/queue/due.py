@@ -11,10 +11,14 @@ from uuid import UUID
 
 from django.db import connection
 
+from hotelagent.core.tracing import spans
 from tenants.context import current_hotel
 from tenants.queue.initiators import initiator_as_text
 
 LEASE = datetime.timedelta(seconds=300)
+#: The processing of an item continues the current trace if the item is due within this time. A trace with later items
+#: would be incomplete for days, and the receiver may have deleted its beginning when the last item is processed.
+TRACE_DURATION = datetime.timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,18 @@ def schedule(
     with connection.cursor() as cursor:
         cursor.execute(
             # Sort the items, so that concurrent transactions lock the same rows in the same order.
-            "SELECT tenants_schedule_due(%s, %s, item.id, item.due_at, %s) FROM ("
+            "SELECT tenants_schedule_due(%s, %s, item.id, item.due_at, %s, "
+            "CASE WHEN item.due_at < now() + make_interval(secs => %s) THEN %s END) FROM ("
             "SELECT * FROM unnest(%s::uuid[], %s::timestamptz[]) AS item (id, due_at) ORDER BY id OFFSET 0) AS item",
-            [current_hotel().id, kind, initiator_as_text() if keep_initiator else None, ids, due_times],
+            [
+                current_hotel().id,
+                kind,
+                initiator_as_text() if keep_initiator else None,
+                TRACE_DURATION.total_seconds(),
+                spans.current_traceparent(),
+                ids,
+                due_times,
+            ],
         )
 
 
@@ -134,27 +147,6 @@ def schedule_for_all_hotels(*, kind: str) -> int:
             ON CONFLICT DO NOTHING
             """,
             [kind],
-        )
-        return int(cursor.rowcount)
-
-
-def schedule_for_hotels(*, kind: str, hotel_ids: Iterable[UUID], within: datetime.timedelta) -> int:
-    """Schedule an item of this kind for each of the hotels, unless the hotel already has such an item.
-
-    The items become due at different times within the time `within`, so that they do not delay other tasks. Return the
-    number of scheduled items. The id of an item is the hotel's id. Needs the platform's context.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
-            SELECT hotel_id, %s, hotel_id, due_at, due_at, 0 FROM unnest(%s::uuid[]) AS hotel_id
-            CROSS JOIN LATERAL (
-                SELECT now() + make_interval(secs => abs(hashtext(hotel_id::text)::bigint %% 1000) * %s) AS due_at
-            ) AS spread
-            ON CONFLICT DO NOTHING
-            """,
-            [kind, list(hotel_ids), within.total_seconds() / 1000],
         )
         return int(cursor.rowcount)
 

@@ -7,6 +7,10 @@ from django.utils.translation import override
 
 from audit import checks, registry
 from audit.errors import EventTypeConflict, EventTypeNotFound, InvalidEventFields, InvalidEventType
+from audit.events import HOTEL_RENAMED, OBJECT_CHANGED, PERSONAL_DATA_READ
+from dlq.events import CORRECTED
+from locks.events import ROOM_CHANGED, ROOMS_ADDED
+from reminders.events import RESERVATION_CHANGED
 
 
 @pytest.fixture(autouse=True)
@@ -131,3 +135,36 @@ def test_event_description_escapes_characters_that_could_hide_or_reorder_text() 
     )
     assert text == r"A\u202ena lit \u001b[2Jlamp: ok\u000d\u000a{actor} left \u2066\U000e0041"
     assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("language", "count", "text"),
+    [
+        ("en", 1, "ana added 1 room"),
+        ("en", 2, "ana added 2 rooms"),
+        ("en", 0, "ana added 0 rooms"),
+        ("es", 1, "ana añadió 1 habitación"),
+        ("es", 2, "ana añadió 2 habitaciones"),
+        ("en", "?", "ana added ? rooms"),
+    ],
+)
+def test_event_description_has_the_plural_form_of_its_number(language: str, count: object, text: str) -> None:
+    with override(language):
+        assert ROOMS_ADDED.describe(actor="ana", subject="", data={"count": count}) == text
+
+
+def test_event_description_shows_names_of_fields_instead_of_codes_and_objects() -> None:
+    def describe(event_type: registry.EventType, subject: str, **data: object) -> str:
+        return event_type.describe(actor="ana", subject=f"{subject} 7", data=data)
+
+    with override("es"):
+        assert describe(OBJECT_CHANGED, "rule", changed=["name", "unknown"]).endswith(": nombre, unknown")
+        changed = describe(RESERVATION_CHANGED, "reservation", number="R1", changed="arrival, guest_name")
+        assert changed.endswith(": llegada, huésped")
+        assert describe(ROOM_CHANGED, "room", number="101", changes={"floor": 3}).endswith(": planta: 3")
+        read = describe(PERSONAL_DATA_READ, "reservation", kind="reservation", count=1)
+        assert read == "ana consultó 1 registro con datos personales (reservas)"
+        corrected = describe(CORRECTED, "failure", name="x", fields=["/to", "/other"])
+        assert corrected.endswith(": dirección de correo, /other")
+    renamed = describe(HOTEL_RENAMED, "hotel", slug="new", detail={"before": "old", "after": "new"})
+    assert renamed == "ana renamed the hotel new (before: old, after: new)"

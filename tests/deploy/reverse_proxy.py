@@ -68,7 +68,7 @@ class Browser:
         self, method: str, path: str, form: dict[str, Any] | None = None
     ) -> tuple[int, dict[str, str], str]:
         """Send a request and return the status, the headers and the text of the response."""
-        connection = _LoopbackConnection(self.host, self.port, context=self.context, timeout=60)
+        connection = LoopbackConnection(self.host, self.port, context=self.context, timeout=60)
         headers = {"Host": self.host, "Referer": f"https://{self.host}{path}"}
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in self.cookies.items())
@@ -94,7 +94,7 @@ class Browser:
         return self.request("POST", path, {**form, "csrfmiddlewaretoken": token[1]})
 
 
-class _LoopbackConnection(http.client.HTTPSConnection):
+class LoopbackConnection(http.client.HTTPSConnection):
     """An HTTPS connection to this machine that verifies the certificate for the requested host name."""
 
     def connect(self) -> None:

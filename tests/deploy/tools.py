@@ -5,6 +5,7 @@ because they need 190 MB.
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,8 @@ def run(program: str, *arguments: str | Path) -> "subprocess.CompletedProcess[st
     """Run a program in the folder of the checkout, and return its output."""
     return subprocess.run(
         [FOLDER / "bin" / program, *arguments],
-        cwd=paths.CHECKOUT, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(FOLDER)}, cwd=paths.CHECKOUT,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 

@@ -25,6 +25,8 @@ from tenants.database.connections import direct_connection
 from tenants.models import DueItem, Hotel, Lease
 from tenants.queue import leases
 from tests import servers
+from tests.core.tracing.receiver import Receiver
+from tests.web import serving
 
 UNUSED_PORT_URL = "redis://127.0.0.1:1/0"
 
@@ -207,3 +209,29 @@ def test_doctor_command_exits_with_1_if_a_problem_is_found(settings: Any, capsys
     (document,) = json.loads(capsys.readouterr().out)
     assert (document["part"], document["state"]) == ("redis", "problem")
     assert document["remedy"] == "Check REDIS_URL, and that Redis is running."
+
+
+def test_traces_are_off_without_an_endpoint() -> None:
+    assert states("traces") == [State.OK]
+
+
+def test_receiver_of_traces_that_responds_is_ok(settings: Any) -> None:
+    with serving(Receiver()) as receiver:
+        settings.OTEL_EXPORTER_OTLP_ENDPOINT = receiver.endpoint
+        assert states("traces") == [State.OK]
+        assert receiver.requests == 1
+        assert receiver.spans == []
+
+
+@pytest.mark.parametrize(("status", "detail"), [(401, "the status 401"), (None, "does not respond")])
+def test_receiver_of_traces_that_refuses_or_is_down_is_a_problem(
+    status: int | None, detail: str, settings: Any
+) -> None:
+    settings.OTEL_EXPORTER_OTLP_HEADERS = "api-key=a-secret-key"
+    with serving(Receiver(status=status or 200)) as receiver:
+        settings.OTEL_EXPORTER_OTLP_ENDPOINT = receiver.endpoint if status else "http://127.0.0.1:1"
+        [finding] = found("traces")
+    assert finding.state is State.PROBLEM
+    assert detail in finding.detail
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in finding.remedy
+    assert "a-secret-key" not in finding.detail + finding.remedy

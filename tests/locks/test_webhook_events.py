@@ -122,6 +122,28 @@ def test_event_stay_moved_contains_the_old_and_the_new_room_and_dates(
     assert second["check_in"] == nights(5).check_in.isoformat()
 
 
+def test_extensions_closures_and_added_stays_are_sent(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+) -> None:
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
+    services.extend_hold(hold.id, token=hold.token)
+    closure = services.close_room(room=rooms[1], nights=nights(1), reason="New bathroom")
+    services.reopen_room(closure.id)
+    later = nights(5)
+    free = services.NewStay(rooms[0], later.check_in, later.check_out, reference="B-1")
+    occupied = services.NewStay(rooms[0], nights(1).check_in, nights(1).check_out, reference="B-2")
+    services.add_stays([free, occupied])
+    send_due_deliveries()
+    sent = {body["type"]: body["data"] for body in receiver.bodies}
+    assert len(sent) == len(receiver.bodies)
+    assert sent.keys() == {
+        "hold.created", "hold.extended", "room.closed", "room.reopened", "stay.created",
+    }  # fmt: skip
+    assert sent["hold.extended"]["expires_at"] > sent["hold.created"]["expires_at"]
+    assert (sent["room.closed"]["status"], sent["room.reopened"]["status"]) == ("closed", "cancelled")
+    assert (sent["stay.created"]["hold"], sent["stay.created"]["reference"]) == (str(free.id), "B-1")
+
+
 def test_move_that_fails_sends_no_event(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:

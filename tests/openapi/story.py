@@ -64,7 +64,6 @@ class Story:
         )  # fmt: skip
         for part in parts:
             part()
-        self.call("listUsage", query={"day_from": "2031-06-01"})
 
     def _add_rooms(self) -> None:
         room = self.call("createRoom", 201, body={"number": "204", "room_type": "double", "capacity": 2})
@@ -191,6 +190,11 @@ class Story:
             Reminder.objects.filter(id=second["id"]).update(status="unknown")
         self.call("settleReminder", path=second, body={"was_sent": True})
         self.call("cancelReservation", path=self.reservation)
+        body = {
+            "arrival": NIGHTS["check_in"], "departure": NIGHTS["check_out"], **GUEST, "status": "inquiry",
+        }  # fmt: skip
+        inquiry = self.call("putReservation", 201, path={"external_id": "WEB-1044"}, body=body)
+        self.call("confirmReservation", path={"id": inquiry["id"]})
 
     def report(self, booking: str, **changes: Any) -> dict[str, str]:
         report = {

@@ -31,7 +31,12 @@ from tests.pages.example_rows import create_hotel_rows, create_invitation, creat
 from tests.pages.page_list import open_paths, paths_of, routes
 from tests.pages.visits import Screen, Visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.pages,
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(900),
+]
 
 ALL = os.environ.get("PAGES") == "all"
 #: Pages of different kinds: start page, list, board, form, history, and an object with actions.
@@ -44,13 +49,7 @@ HOTEL_EXAMPLES = (
 )
 #: Pages without login. The form of an invitation and the page of an error are opened too.
 EXAMPLES_WITHOUT_LOGIN = {"/", "/admin/login/"}
-PLATFORM_EXAMPLES = (
-    "/admin/",
-    "/admin/tenants/contactidentifier/add/",
-    "/admin/tenants/hotel/",
-    "/admin/usage/",
-    "/admin/usage/<uuid:hotel_id>/",
-)
+PLATFORM_EXAMPLES = ("/admin/", "/admin/tenants/contactidentifier/add/", "/admin/tenants/hotel/")
 #: Routes whose responses are not pages: files, requests of mail providers, and parts of pages.
 FILES = {
     "/brand/<slug:digest>.<slug:extension>",

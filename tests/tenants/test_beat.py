@@ -2,7 +2,10 @@
 
 import contextlib
 import datetime
+import os
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
@@ -99,6 +102,22 @@ def test_scheduler_continues_after_the_database_was_unavailable(sent: list[str])
     make_all_tasks_due()
     tick_repeatedly(only)
     assert "only:tenants.tasks.tick" in sent
+
+
+@pytest.mark.parametrize("is_leader", [True, False])
+def test_tick_touches_the_heartbeat_file_of_leaders_and_standbys(
+    is_leader: bool, sent: list[str], tmp_path: Path, settings: Any
+) -> None:
+    first, second = scheduler("first"), scheduler("second")
+    first.tick()
+    file = tmp_path / "beat"
+    settings.BEAT_HEARTBEAT_FILE = str(file)
+    beats = first if is_leader else second
+    beats.tick()
+    assert beats.is_leader is is_leader
+    os.utime(file, (0, 0))
+    beats.tick()
+    assert time.time() - file.stat().st_mtime < 60
 
 
 def set_tick(**values: object) -> None:

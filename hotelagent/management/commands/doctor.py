@@ -14,10 +14,10 @@ _MARKS = {State.OK: "ok", State.WARNING: "WARNING", State.PROBLEM: "PROBLEM"}
 
 class Command(BaseCommand):
     help = (
-        "Examine the settings, the database, Redis, workers, beat, the mail server, the DNS records of the sender, the "
-        "disks and the clocks, and say what to do about each problem. Nothing is changed and no e-mail is sent. "
-        "The exit code is 1 if a problem was found. Examples: doctor; doctor --only mail-server sender-domain; "
-        "doctor --json"
+        "Examine the settings, the database, Redis, workers, beat, the mail server, the DNS records of the sender, "
+        "the receiver of traces, the disks and the clocks, and say what to do about each problem. Nothing is changed "
+        "and no e-mail is sent. The exit code is 1 if a problem was found. Examples: doctor; doctor --only "
+        "mail-server sender-domain; doctor --json"
     )
     requires_system_checks = []  # the command runs the system checks and reports their results
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 
-from hotelagent.monitoring.doctor import database, machine, mail, processes
+from hotelagent.monitoring.doctor import backups, database, machine, mail, processes, traces
 from hotelagent.monitoring.doctor.findings import Finding, problem
 
 #: The parts of the deployment, in the order in which they are examined. A part comes after the parts that it needs.
@@ -16,6 +16,8 @@ EXAMINATIONS: dict[str, Callable[[], Iterator[Finding]]] = {
     "due-queue": processes.examine_due_queue,
     "mail-server": mail.examine_mail_server,
     "sender-domain": mail.examine_sender_domain,
+    "traces": traces.examine_traces,
+    "backups": backups.examine_backups,
     "disk": machine.examine_disks,
     "clocks": database.examine_clocks,
 }

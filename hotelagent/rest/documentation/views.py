@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.auth import get_user
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
@@ -55,6 +56,14 @@ class DocumentationView(SpectacularSwaggerSplitView):
     """
 
     template_name = "hotelagent/docs.html"
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        # The page has the banner of a support session. REST framework has replaced `request.user` with a user who is
+        # not logged in, because REST requests are not authenticated with the session.
+        response.data["user"] = get_user(request._request)
+        return response
 
 
 def problem_list(request: HttpRequest, code: str | None = None) -> HttpResponse:

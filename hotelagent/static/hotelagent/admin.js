@@ -15,8 +15,7 @@ document.addEventListener("DOMContentLoaded", () => {
 });
 
 // Select2 names a field only by its value, so a field without a value has no name. A field gets the name of its label.
-// Select2 creates its fields before the event "load".
-window.addEventListener("load", () => {
+function nameSelect2Fields() {
   for (const field of document.querySelectorAll("select.select2-hidden-accessible")) {
     const label = field.labels[0];
     const box = field.nextElementSibling && field.nextElementSibling.querySelector("[role=combobox]");
@@ -26,4 +25,10 @@ window.addEventListener("load", () => {
     value.setAttribute("aria-labelledby", label.id);
     box.setAttribute("aria-labelledby", `${label.id} ${value.id}`);
   }
+}
+
+// jQuery calls ready functions in the order of their registration, and Select2's was registered when its script ran. If
+// the files are in the browser's cache, the event "load" can come before jQuery calls the first ready function.
+window.addEventListener("load", () => {
+  if (window.django && django.jQuery) django.jQuery(nameSelect2Fields);
 });

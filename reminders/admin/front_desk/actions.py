@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from reminders.front_desk.conditions import obstacle_to
 from reminders.local_time import today as hotel_today
 from reminders.models import Reservation, ReservationStatus
 from tenants.unaudited import unaudited
@@ -19,7 +20,8 @@ from tenants.unaudited import unaudited
 class Action:
     """A button or a link. If `is_post`, a POST request to `url` acts immediately. Otherwise `url` is a page.
 
-    `name` is the last part of the URL's name, such as `check_in`. `is_main` marks the action that is usually next.
+    `name` is the last part of the URL's name, such as `check_in`. `is_main` marks the action that is usually next. A
+    reservation that needs nothing now has no such action.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Action:
 
 
 _LABELS = {
+    "confirm": _("Confirm booking"),
     "check_in": _("Check in"),
     "check_out": _("Check out"),
     "assign_room": _("Assign room"),
@@ -38,6 +41,8 @@ _LABELS = {
     "no_show": _("Mark as no-show"),
     "cancel": _("Cancel reservation"),
 }
+#: The actions that the front desk has to take sooner or later. Moves, other dates and reversals are exceptions.
+_NEXT_STEPS = frozenset({"confirm", "check_in", "check_out", "assign_room", "no_show"})
 
 
 @unaudited("The function returns buttons, and no guests.")
@@ -61,7 +66,7 @@ def actions_of(
             label_of(name, reservation),
             reverse(f"admin:reminders_reservation_{name}", args=[reservation.pk]),
             is_post=name == "check_in" or (name == "check_out" and reservation.departure <= day),
-            is_main=index == 0,
+            is_main=index == 0 and name in _NEXT_STEPS,
         )
         for index, name in enumerate(names)
         if may_move or name not in {"assign_room", "move", "dates"}
@@ -69,21 +74,18 @@ def actions_of(
 
 
 def _names(reservation: Reservation, *, roomed: bool, today: date) -> list[str]:
-    status, room = reservation.status, "move" if roomed else "assign_room"
-    if status == ReservationStatus.CHECKED_IN:
-        room_and_dates = [room, "dates"] if reservation.departure > today else ["dates"]
-        can_undo = reservation.status_date == today < reservation.departure
-        return ["check_out", *room_and_dates, *(["reinstate"] if can_undo else [])]
-    if status == ReservationStatus.NO_SHOW:
-        return ["reinstate"] if reservation.departure > today else []
-    if status not in {ReservationStatus.BOOKED, ReservationStatus.INQUIRY}:
-        return []
-    if reservation.departure < today:
-        return ["no_show", "cancel"]
-    if reservation.arrival > today:
-        return [room, "dates", "cancel"]
-    can_check_in = status == ReservationStatus.BOOKED and roomed
-    return [*(["check_in"] if can_check_in else []), room, "dates", "no_show", "cancel"]
+    """Return the names of the actions that the reservation allows, in the order of the buttons."""
+    names = (
+        "confirm",
+        *(["check_in"] if roomed else []),
+        "check_out",
+        "move" if roomed else "assign_room",
+        "dates",
+        "no_show",
+        "cancel",
+        "reinstate",
+    )
+    return [name for name in names if obstacle_to(name, reservation, today=today) is None]
 
 
 def label_of(name: str, reservation: Reservation) -> str | Promise:

@@ -23,7 +23,7 @@ from reminders.admin.front_desk.room_views import chosen_rooms
 from reminders.admin.front_desk.status_views import guest_of
 from reminders.admin.front_desk.widgets import RoomGroup, date_input, room_groups
 from reminders.front_desk.new_reservations import book_at_front_desk
-from reminders.local_time import today
+from reminders.local_time import NIGHT_ENDS_AT, first_open_night, today
 from reminders.models import Reservation
 from reminders.reservations.importing.values.countries import country_code
 from tenants.context import current_hotel
@@ -116,8 +116,12 @@ def new_reservation_view(request: HttpRequest) -> HttpResponse:
 
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
-    """Return the initial values of the form. The room board passes the dates and the room in the URL."""
-    arrival = max(_date(request, "arrival") or today(), today())
+    """Return the initial values of the form. The room board passes the dates and the room in the URL.
+
+    After midnight the form begins with the night before, because a guest at the desk wants to sleep now.
+    """
+    first = first_open_night()
+    arrival = max(_date(request, "arrival") or first, first)
     departure = _date(request, "departure") or arrival
     if departure <= arrival:
         departure = arrival + timedelta(days=1)
@@ -150,7 +154,9 @@ def _page(
             "nights": nights,
             "groups": groups,
             "chosen": chosen,
-            "arrives_today": nights is not None and nights.check_in == today(),
+            "may_check_in": nights is not None and first_open_night() <= nights.check_in <= today(),
+            "night_before": first_open_night() if first_open_night() < today() else None,
+            "night_ends_at": NIGHT_ENDS_AT,
         },
         status=status,
     )

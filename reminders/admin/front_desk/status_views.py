@@ -57,7 +57,16 @@ def _reinstate_consequence(reservation: Reservation) -> str | Promise:
     return _("The reservation becomes “booked” again and keeps the room.")
 
 
+def _confirm_consequence(reservation: Reservation) -> str | Promise:
+    if reservation.stay_id is None:
+        return _("The inquiry becomes a booking, and its reminders are planned. Assign a room.")
+    return _("The inquiry becomes a booking, keeps the room, and its reminders are planned.")
+
+
 OPERATIONS = {
+    "confirm": Operation(
+        arrivals.confirm_inquiry, _("The booking of {guest} is confirmed."), _confirm_consequence
+    ),
     "check_in": Operation(
         arrivals.check_in,
         _("{guest} has checked in."),
@@ -68,7 +77,7 @@ OPERATIONS = {
         arrivals.mark_no_show,
         _("The reservation of {guest} was marked as a no-show."),
         lambda _reservation: _(
-            "The guest did not arrive. The room is free from today, and scheduled reminders are cancelled."
+            "The guest did not arrive. The coming nights are free again, and scheduled reminders are cancelled."
         ),
     ),
     "cancel": Operation(

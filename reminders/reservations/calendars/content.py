@@ -120,6 +120,11 @@ def _encodings(charset: str) -> Iterator[str]:
     yield "cp1252"
 
 
+def read_calendar(content: bytes, *, charset: str = "") -> CalendarContent:
+    """Return the events and time zones of a calendar file. Raises InvalidFile. See `decode` and `split_calendar`."""
+    return split_calendar(decode(content, charset=charset))
+
+
 def split_calendar(text: str) -> CalendarContent:
     """Return the events and time zones in the text of a calendar file. Text before the calendar is skipped.
 

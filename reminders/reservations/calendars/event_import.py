@@ -26,7 +26,7 @@ from reminders.errors import InvalidReservation
 from reminders.local_time import hotel_time_zone, today
 from reminders.models import Reservation, ReservationStatus
 from reminders.reservations.calendars import uids
-from reminders.reservations.calendars.content import MAX_EVENTS, decode
+from reminders.reservations.calendars.content import MAX_EVENTS, CalendarContent, read_calendar
 from reminders.reservations.calendars.ical_parser import (
     Booking,
     Cancellation,
@@ -81,12 +81,14 @@ def import_calendar(
     Reservations that are missing from the file are not changed. If the file was downloaded, `url` is its URL, and
     `charset` is the character set of the HTTP response.
     """
-    parsed = parse_calendar(
-        decode(content, charset=charset),
-        zone=hotel_time_zone(),
-        today=today(),
-        max_events=max_events,
-    )
+    return import_content(read_calendar(content, charset=charset), url=url, max_events=max_events)
+
+
+def import_content(
+    content: CalendarContent, *, url: str = "", max_events: int = MAX_EVENTS
+) -> CalendarReport:
+    """Import the events of a calendar file that has been read. See `import_calendar`."""
+    parsed = parse_calendar(content, zone=hotel_time_zone(), today=today(), max_events=max_events)
     digest = uids.url_digest(url) if url else uids.FILE_DIGEST
     return import_events(parsed, source=CalendarSource(digest)).report
 
@@ -208,8 +210,12 @@ class EventImporter:
 
     def _update(self, stored: Reservation, booking: Booking) -> tuple[Reservation, _Outcome]:
         changes: dict[str, Any] = {"arrival": booking.arrival, "departure": booking.departure}
-        if stored.status in {ReservationStatus.CANCELLED, *EXPECTED_STATUSES} - {_status(booking)}:
-            changes |= {"status": _status(booking), "status_date": None}
+        status = _status(booking)
+        # The hotel may have confirmed an inquiry that the channel still publishes as tentative.
+        is_confirmed_inquiry = booking.is_inquiry and stored.status == ReservationStatus.BOOKED
+        changeable = {ReservationStatus.CANCELLED, *EXPECTED_STATUSES} - {status}
+        if stored.status in changeable and not is_confirmed_inquiry:
+            changes |= {"status": status, "status_date": None}
         is_equal = all(getattr(stored, name) == value for name, value in changes.items())
         if is_equal or stored.status in DATES_ARE_FINAL:
             return stored, "unchanged"

@@ -21,15 +21,13 @@ from locks.models import Allocation, AllocationStatus, Room
 from locks.selectors import occupying_allocations
 from reminders import local_time
 from reminders.mail.calendar_attachment import hotel_key, sequence, stay_uid
-from reminders.models import Reservation, ReservationStatus
+from reminders.models import NEEDS_ROOM, Reservation
 from tenants.context import current_hotel
 
 #: Stays remain in the feed for this long after departure, so that calendar apps also show recent stays.
 RETENTION = timedelta(days=31)
 #: Event titles that channels understand. Airbnb uses the same titles, and hotelagent's import recognizes them.
 _RESERVED, _NOT_AVAILABLE = "Reserved", "Not available"
-#: Reservations with these statuses need a room of their type, even if no room has been assigned yet.
-_TAKES_A_ROOM = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY, ReservationStatus.CHECKED_IN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class FeedEvent:
 def hotel_feed() -> bytes:
     """Return the occupied nights of all rooms, and the nights of reservations without a room."""
     since = local_time.today() - RETENTION
-    unassigned = Reservation.objects.filter(stay=None, status__in=_TAKES_A_ROOM, departure__gt=since)
+    unassigned = Reservation.objects.filter(stay=None, status__in=NEEDS_ROOM, departure__gt=since)
     events = [
         *_allocation_events(occupying_allocations(since=since).select_related("room", "reservation")),
         *(_reservation_event(reservation) for reservation in unassigned),
@@ -79,7 +77,7 @@ def room_type_feed(room_type: str) -> bytes:
     today = local_time.today()
     allocations = occupying_allocations(since=today).filter(room__room_type=room_type)
     unassigned = Reservation.objects.filter(
-        stay=None, status__in=_TAKES_A_ROOM, room_type=room_type, departure__gt=today
+        stay=None, status__in=NEEDS_ROOM, room_type=room_type, departure__gt=today
     )
     needed = Counter[date]()
     for check_in, check_out in [

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_noop as _
 from hotelagent.core.messages import TranslatableMessage
 from locks.allocations.occupancy import Span
 from reminders.models.validators import MAX_NIGHTS
-from reminders.reservations.calendars.content import MAX_EVENTS, check_number_of_events, split_calendar
+from reminders.reservations.calendars.content import MAX_EVENTS, CalendarContent, check_number_of_events
 from reminders.reservations.calendars.event_reader import Event, read_event
 from reminders.reservations.calendars.properties import read_time_zones
 from reminders.reservations.calendars.recurrence import HORIZON_DAYS, Expansion
@@ -109,7 +109,9 @@ class ParsedCalendar:
     reaches_horizon: bool = False
 
 
-def parse_calendar(text: str, *, zone: ZoneInfo, today: date, max_events: int = MAX_EVENTS) -> ParsedCalendar:
+def parse_calendar(
+    content: CalendarContent, *, zone: ZoneInfo, today: date, max_events: int = MAX_EVENTS
+) -> ParsedCalendar:
     """Return the bookings, cancellations and closures of the calendar.
 
     Times are converted to dates in `zone`. A repeating event is replaced with its occurrences from `today` to
@@ -117,7 +119,6 @@ def parse_calendar(text: str, *, zone: ZoneInfo, today: date, max_events: int = 
     """
     # The functions of the parser import `icalendar` when they are called, because the import takes 0.1 seconds.
     # Processes that read no calendars should not spend time on importing `icalendar`.
-    content = split_calendar(text)
     check_number_of_events(content, limit=max_events)
     time_zones = read_time_zones(content.time_zones)
     events = [read_event(lines, zone=zone, time_zones=time_zones) for lines in content.events]

@@ -13,7 +13,7 @@ from locks.policy import MAX_CLOSURE_NIGHTS
 from locks.services import synchronize_closures
 from reminders import local_time
 from reminders.models import LinkedCalendar, Reservation
-from reminders.reservations.calendars.content import decode
+from reminders.reservations.calendars.content import read_calendar
 from reminders.reservations.calendars.download import Download, Validators
 from reminders.reservations.calendars.event_import import import_events
 from reminders.reservations.calendars.ical_parser import parse_calendar
@@ -30,7 +30,7 @@ def import_download(calendar: LinkedCalendar, download: Download) -> dict[str, A
     """Import the downloaded content. Return the new field values of the `LinkedCalendar`. Raises InvalidFile."""
     today = local_time.today()
     parsed = parse_calendar(
-        decode(download.content or b"", charset=download.charset),
+        read_calendar(download.content or b"", charset=download.charset),
         zone=local_time.hotel_time_zone(),
         today=today,
     )

@@ -50,7 +50,10 @@
     timer = setTimeout(update, DELAY);
   });
   form.elements.language?.addEventListener("change", update);
-  update();
+  // The page contains the preview of the stored template. Only other texts and errors need a request: the texts of a
+  // form that was not saved, or that the browser has restored.
+  const isShown = fields.every((field) => field.value === field.defaultValue) && !document.querySelector(".errornote");
+  if (!isShown || show("problem").textContent) update();
 
   async function update() {
     request?.abort();

@@ -145,30 +145,40 @@ def open_backup(path: Path) -> Iterator[Reader]:
         file = path.open("rb")
     except OSError as error:
         raise InvalidBackup(f"{path} cannot be read: {error.strerror}.") from error
-    with file:
-        try:
-            _check_format(file, path)
-            sha256 = _verify_digest(file, path)
-        except OSError as error:
-            raise InvalidBackup(f"{path} cannot be read: {error.strerror}.") from error
-        with zipfile.ZipFile(file) as archive:
-            yield Reader(archive, sha256)
+    with file, read_backup(file, name=str(path)) as reader:
+        yield reader
 
 
-def _check_format(file: BinaryIO, path: Path) -> None:
+@contextlib.contextmanager
+def read_backup(file: BinaryIO, *, name: str) -> Iterator[Reader]:
+    """Verify the digest of an open backup file, and yield its reader. `name` is the file's name in error messages.
+
+    Raises InvalidBackup, UnsupportedBackupVersion, CorruptBackup.
+    """
+    try:
+        file.seek(0)
+        _check_format(file, name)
+        sha256 = _verify_digest(file, name)
+    except OSError as error:
+        raise InvalidBackup(f"{name} cannot be read: {error.strerror}.") from error
+    with zipfile.ZipFile(file) as archive:
+        yield Reader(archive, sha256)
+
+
+def _check_format(file: BinaryIO, name: str) -> None:
     start = _FILE_START.match(file.read(512))
     if start is None:
-        raise InvalidBackup(f"{path} is not a file that `backup_hotel` wrote.")
+        raise InvalidBackup(f"{name} is not a file that `backup_hotel` wrote.")
     if int(start[1]) > FORMAT:
         version = start[2].decode()
         raise UnsupportedBackupVersion(
-            f"{path} has format {int(start[1])}. This version of hotelagent ({settings.VERSION}) supports formats up "
+            f"{name} has format {int(start[1])}. This version of hotelagent ({settings.VERSION}) supports formats up "
             f"to {FORMAT}. Restore the file with hotelagent {version} or later.",
             version=version,
         )
 
 
-def _verify_digest(file: BinaryIO, path: Path) -> str:
+def _verify_digest(file: BinaryIO, name: str) -> str:
     """Raise CorruptBackup if the digest at the end of the file is wrong. Return the SHA-256 of the whole file."""
     expected, whole = _compute_digests(file)
     file.seek(-(_DIGEST_LENGTH + len(_DIGEST_PREFIX)), 2)
@@ -177,11 +187,11 @@ def _verify_digest(file: BinaryIO, path: Path) -> str:
         rb"[0-9a-f]{64}", end.removeprefix(_DIGEST_PREFIX)
     ):
         raise CorruptBackup(
-            f"{path} is truncated: its end is missing. Copy the file again from its source, or create a new backup."
+            f"{name} is truncated: its end is missing. Copy the file again from its source, or create a new backup."
         )
     if end.removeprefix(_DIGEST_PREFIX) != expected.encode():
         raise CorruptBackup(
-            f"{path} was changed after it was written: its checksum is wrong. Copy the file again from its source, or "
+            f"{name} was changed after it was written: its checksum is wrong. Copy the file again from its source, or "
             "create a new backup."
         )
     whole.update(expected.encode())

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.conf import settings
@@ -21,7 +21,7 @@ from tenants.database.connections import direct_connection
 from tenants.database.placement import list_hotel_references
 from tenants.lifecycle import pgtools, schema_template
 from tenants.lifecycle.backup import output_file
-from tenants.lifecycle.backup.archive import Writer, open_backup
+from tenants.lifecycle.backup.archive import Writer, read_backup
 from tenants.lifecycle.backup.errors import BackupConflict, BackupFailed
 from tenants.lifecycle.backup.manifest import Manifest, Table
 from tenants.lifecycle.backup.table_data import (
@@ -39,14 +39,33 @@ from tenants.signals import hotel_backed_up
 LOCK_TIMEOUT = "10s"
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """A backup file that was written and verified. `size` is in bytes."""
+#: The shared tables whose rows are not backed up: the state of the backups themselves.
+_NOT_BACKED_UP = frozenset({"tenants_backupstate"})
 
-    path: Path
+
+@dataclass(frozen=True, slots=True)
+class WrittenBackup:
+    """A backup that was written to a file and verified. `size` is in bytes."""
+
     sha256: str
     size: int
     manifest: Manifest
+
+    def audit_detail(self) -> dict[str, Any]:
+        """Return the detail of the audit event about this backup."""
+        return {
+            "sha256": self.sha256,
+            "bytes": self.size,
+            "rows": self.manifest.rows,
+            "masked": self.manifest.masked,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Backup(WrittenBackup):
+    """A backup in a file with a name."""
+
+    path: Path
 
 
 def backup_hotel(
@@ -61,28 +80,35 @@ def backup_hotel(
     output_file.refuse_existing_file(path, overwrite=overwrite)
     with direct_connection(), platform_context():
         hotel = selectors.get_hotel(hotel_id=hotel_id)
-        if hotel.status == HotelStatus.PROVISIONING:
-            raise BackupConflict(
-                f"{hotel.slug} is still being provisioned. Wait until `list_hotels` shows it as active."
-            )
-        with _translate_errors(hotel, path), output_file.new_file(path) as (file, temporary_path):
-            with Writer(file) as writer:
-                with _snapshot(hotel) as cursor:
-                    manifest = _write(cursor, hotel, writer, masked=masked, progress=progress)
-                sha256 = writer.finish(manifest)
-            output_file.flush_to_disk(file)
-            _verify(temporary_path, sha256)
-            backup = Backup(path, sha256, temporary_path.stat().st_size, manifest)
+        with _translate_errors(hotel, str(path)), output_file.new_file(path) as (file, temporary_path):
+            written = write_backup(file, hotel=hotel, name=str(path), masked=masked, progress=progress)
             with transaction.atomic():
-                hotel_backed_up.send(Hotel, hotel=hotel, detail=_audit_detail(backup))
+                hotel_backed_up.send(Hotel, hotel=hotel, detail=written.audit_detail())
                 output_file.refuse_existing_file(path, overwrite=overwrite)
                 temporary_path.replace(path)
-        return backup
+        return Backup(written.sha256, written.size, written.manifest, path)
 
 
-def _audit_detail(backup: Backup) -> dict[str, Any]:
-    manifest = backup.manifest
-    return {"sha256": backup.sha256, "bytes": backup.size, "rows": manifest.rows, "masked": manifest.masked}
+def write_backup(
+    file: BinaryIO, *, hotel: Hotel, name: str, masked: bool = False, progress: Progress
+) -> WrittenBackup:
+    """Write a backup of the hotel to an open, empty file, flush the file to the disk, and verify what was written.
+
+    Records no audit event. `name` is the file's name in error messages. Needs the direct connection and the platform's
+    context. Raises BackupConflict, BackupFailed.
+    """
+    if hotel.status == HotelStatus.PROVISIONING:
+        raise BackupConflict(
+            f"{hotel.slug} is still being provisioned. Wait until `list_hotels` shows it as active."
+        )
+    with _translate_errors(hotel, name):
+        with Writer(file) as writer:
+            with _snapshot(hotel) as cursor:
+                manifest = _write(cursor, hotel, writer, masked=masked, progress=progress)
+            sha256 = writer.finish(manifest)
+        output_file.flush_to_disk(file)
+        _verify(file, sha256, name)
+        return WrittenBackup(sha256, file.seek(0, 2), manifest)
 
 
 # The following functions read from the database.
@@ -118,7 +144,9 @@ def _write(
     before, after = schema_template.read_definitions(cursor, hotel.schema)
     own_sources = list_table_sources(cursor, hotel.schema)
     shared_sources = [
-        _hotel_rows_source(cursor, table, column, hotel) for table, column in list_hotel_references()
+        _hotel_rows_source(cursor, table, column, hotel)
+        for table, column in list_hotel_references()
+        if table not in _NOT_BACKED_UP
     ]
 
     def write_tables(folder: str, sources: list[TableSource]) -> list[Table]:
@@ -192,13 +220,13 @@ def _mask(source: TableSource) -> TableSource:
 
 
 @contextlib.contextmanager
-def _translate_errors(hotel: Hotel, path: Path) -> Iterator[None]:
+def _translate_errors(hotel: Hotel, name: str) -> Iterator[None]:
     """Convert errors of the file system, pg_dump and the database to BackupFailed and BackupConflict."""
     try:
         yield
     except OSError as error:
         raise BackupFailed(
-            f"{path} cannot be written: {error.strerror}. The incomplete file was deleted."
+            f"{name} cannot be written: {error.strerror}. The incomplete file was deleted."
         ) from error
     except (ImproperlyConfigured, pgtools.ProgramFailed) as error:
         raise BackupFailed(str(error)) from error
@@ -211,8 +239,8 @@ def _translate_errors(hotel: Hotel, path: Path) -> Iterator[None]:
         raise
 
 
-def _verify(path: Path, sha256: str) -> None:
-    with open_backup(path) as backup:
+def _verify(file: BinaryIO, sha256: str, name: str) -> None:
+    with read_backup(file, name=name) as backup:
         backup.verify_rows()
         if backup.sha256 != sha256:
             raise BackupFailed(

@@ -6,7 +6,7 @@ restored. The restored hotel is suspended at first, and is activated if it is ce
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.conf import settings
@@ -22,10 +22,10 @@ from tenants.database.logins import get_database_logins
 from tenants.errors import SchemaTemplateNotFound, SlugConflict
 from tenants.lifecycle import naming, schema_template, suspension
 from tenants.lifecycle.backup import activation
-from tenants.lifecycle.backup.archive import Reader, open_backup
+from tenants.lifecycle.backup.archive import Reader, open_backup, read_backup
 from tenants.lifecycle.backup.errors import RestoreFailed, UnsupportedBackupVersion
 from tenants.lifecycle.backup.manifest import Manifest
-from tenants.lifecycle.backup.shared_rows import restore_shared_rows
+from tenants.lifecycle.backup.shared_rows import copy_to_temporary_table, restore_shared_rows
 from tenants.lifecycle.backup.table_data import (
     Progress,
     apply_output_settings,
@@ -86,6 +86,31 @@ def restore_hotel(
             if not result.suspension_reasons:
                 result.hotel = suspension.resume_hotel(hotel_id=result.hotel.id)
             return result
+
+
+def rehearse_restore(file: BinaryIO, *, name: str) -> Manifest:
+    """Restore a hotel from an open backup file in a transaction that is rolled back, and return the manifest.
+
+    Every row is compared with the manifest. Other sessions never see the restored schema, no existing row is read or
+    changed, and nothing is sent or recorded. `name` is the file's name in error messages. Raises InvalidBackup,
+    CorruptBackup, UnsupportedBackupVersion and RestoreFailed.
+    """
+    with read_backup(file, name=name) as backup:
+        manifest = backup.manifest
+        _refuse_unknown_migrations(manifest)
+        with direct_connection(), platform_context():
+            try:
+                with transaction.atomic(), connection.cursor() as cursor:
+                    apply_output_settings(cursor)
+                    hotel = Hotel(schema=f"hotel_drill_{uuid7().hex}", slug=manifest.slug)
+                    _create_schema(cursor, backup, hotel, lambda _table, _rows: None)
+                    _compare_with_manifest(cursor, manifest, hotel)
+                    for table in manifest.shared:
+                        copy_to_temporary_table(cursor, backup, table)
+                    transaction.set_rollback(True)
+            except Error as error:
+                raise RestoreFailed(f"{str(error).strip()}{_server_hint(manifest)}") from error
+        return manifest
 
 
 def _refuse_unknown_migrations(manifest: Manifest) -> None:

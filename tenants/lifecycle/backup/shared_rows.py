@@ -40,18 +40,9 @@ def restore_shared_rows(
 def _insert_rows(
     cursor: CursorWrapper, backup: Reader, hotel: Hotel, table: Table, owner_column: str, *, keeps_id: bool
 ) -> int:
-    """Insert the rows of the backup that do not conflict, and return the number of inserted rows.
-
-    All rows are first copied to a temporary table.
-    """
-    temporary = quoting.identifier(f"restored_{table.name}")
+    """Insert the rows of the backup that do not conflict, and return the number of inserted rows."""
+    temporary = copy_to_temporary_table(cursor, backup, table)
     target = quoting.qualified_name(PUBLIC_SCHEMA, table.name)
-    cursor.execute(f"CREATE TEMP TABLE {temporary} (LIKE {target} INCLUDING DEFAULTS) ON COMMIT DROP")
-    digest = copy_in(cursor, temporary, table.columns, backup.read_chunks(f"shared/{table.name}"))
-    if (digest.rows, digest.sha256) != (table.rows, table.sha256):
-        raise RestoreFailed(
-            f"The rows of {table.name} differ from the manifest of the backup. Nothing was restored."
-        )
     cursor.execute(f"UPDATE {temporary} SET {quoting.identifier(owner_column)} = %s", [hotel.id])  # noqa: S608
     if "id" in table.key and not keeps_id:
         # Give the rows new ids, because the original hotel still has rows with the old ids.
@@ -61,6 +52,22 @@ def _insert_rows(
         f"INSERT INTO {target} ({columns}) SELECT {columns} FROM {temporary} ON CONFLICT DO NOTHING"  # noqa: S608
     )
     return int(cursor.rowcount)
+
+
+def copy_to_temporary_table(cursor: CursorWrapper, backup: Reader, table: Table) -> str:
+    """Copy the backup's rows of a shared table to a temporary table, which the end of the transaction deletes.
+
+    Return the quoted name of the temporary table. Raises RestoreFailed if the rows differ from the manifest.
+    """
+    temporary = quoting.identifier(f"restored_{table.name}")
+    target = quoting.qualified_name(PUBLIC_SCHEMA, table.name)
+    cursor.execute(f"CREATE TEMP TABLE {temporary} (LIKE {target} INCLUDING DEFAULTS) ON COMMIT DROP")
+    digest = copy_in(cursor, temporary, table.columns, backup.read_chunks(f"shared/{table.name}"))
+    if (digest.rows, digest.sha256) != (table.rows, table.sha256):
+        raise RestoreFailed(
+            f"The rows of {table.name} differ from the manifest of the backup. Nothing was restored."
+        )
+    return temporary
 
 
 def _raise_domain_conflict(cursor: CursorWrapper, hotel: Hotel) -> None:

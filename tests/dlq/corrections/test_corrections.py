@@ -208,7 +208,7 @@ def test_audit_event_of_a_correction_without_a_schema_contains_no_values(in_hote
     (event,) = events_of(failure, "failure.corrected")
     assert sorted(event.fields["fields"]) == ["/nights", "/room"]
     assert all("value" not in operation for operation in event.fields["patch"])
-    assert "corrected the payload of tests.lamp" in event.description
+    assert "corrected the data of a failure (tests.lamp)" in event.description
 
 
 def test_secret_values_stay_unchanged_unless_they_are_entered(

@@ -16,6 +16,7 @@ from locks.nights import Nights as Span
 from reminders.models import LinkedCalendar, Reservation
 from reminders.reservations.calendars import ical_parser, linked_import
 from reminders.reservations.calendars import services as calendar_services
+from reminders.reservations.calendars.content import CalendarContent
 from reminders.tasks import sync_calendars
 from tenants.context import hotel_context
 from tenants.models import Hotel
@@ -326,10 +327,10 @@ def test_unexpected_error_in_one_calendar_does_not_stop_the_import_of_other_cale
     failing, _channel = link(feed("no-uid"))
     sibling, _channel = link(feed("good-sibling"), room=1)
 
-    def fail_for_no_uid(text: str, **options: Any) -> object:
-        if "UID" not in text:
+    def fail_for_no_uid(content: CalendarContent, **options: Any) -> object:
+        if not any("UID" in line for event in content.events for line in event.lines):
             raise RuntimeError("Jane Roe")
-        return original(text, **options)
+        return original(content, **options)
 
     original = ical_parser.parse_calendar
     monkeypatch.setattr(linked_import, "parse_calendar", fail_for_no_uid)

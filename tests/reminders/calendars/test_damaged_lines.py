@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reminders.errors import InvalidFile
-from reminders.reservations.calendars.content import decode
+from reminders.reservations.calendars.content import decode, split_calendar
 from reminders.reservations.calendars.ical_parser import Booking, Closure, Entry, EventProblem, parse_calendar
 
 _TIME_ZONE = """BEGIN:VTIMEZONE
@@ -86,7 +86,9 @@ def nights_of(entry: Entry) -> Iterator[date]:
 
 def parse(lines: list[str]) -> list[Entry]:
     text = decode("\r\n".join([*lines, ""]).encode())
-    return parse_calendar(text, zone=ZoneInfo("Europe/Lisbon"), today=date(2030, 5, 1)).entries
+    return parse_calendar(
+        split_calendar(text), zone=ZoneInfo("Europe/Lisbon"), today=date(2030, 5, 1)
+    ).entries
 
 
 @given(line=st.integers(0, len(LINES) - 1), garbage=GARBAGE)

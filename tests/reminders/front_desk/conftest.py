@@ -4,16 +4,39 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
+from django.utils import timezone
 
 from locks import selectors, services
 from locks.models import Allocation
 from reminders.front_desk.rooms import assign_rooms
 from reminders.models import Reservation
+from tenants.context import platform_context
 from tenants.models import Hotel
 
 #: Day 0 is today in the hotel's time zone.
 Day = Callable[[int], date]
 BookRoom = Callable[..., Reservation]
+
+
+def set_local_hour(hotel: Hotel, hour: int) -> None:
+    """Give the hotel a time zone in which the current time is `hour` o'clock and some minutes."""
+    # The names of these zones have the opposite sign: Etc/GMT-3 is three hours ahead of UTC.
+    ahead = (hour - timezone.now().hour + 11) % 24 - 11
+    with platform_context():
+        Hotel.objects.filter(id=hotel.id).update(time_zone=f"Etc/GMT{-ahead:+d}")
+        hotel.refresh_from_db()
+
+
+@pytest.fixture(autouse=True)
+def _daytime(hotel: Hotel) -> None:
+    """Let the tests run at noon in the hotel's time zone, because before 6:00 the last night is not over."""
+    set_local_hour(hotel, 12)
+
+
+@pytest.fixture
+def after_midnight(hotel: Hotel, _daytime: None) -> None:
+    """Let the test run between 2:00 and 3:00 in the hotel's time zone."""
+    set_local_hour(hotel, 2)
 
 
 @pytest.fixture

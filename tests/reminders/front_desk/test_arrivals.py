@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
 from audit.models import Event
 from locks.webhooks.event_types import WebhookEvent
@@ -177,6 +178,77 @@ def test_webhooks_receive_check_ins_and_check_outs_that_other_systems_report(
     ]
     stored = Reservation.objects.get()
     assert None not in {stored.checked_in_at, stored.checked_out_at}
+
+
+def deliveries_after(change: Callable[[], object]) -> list[tuple[str, str]]:
+    """Return the type and the status of the deliveries that the change creates for a webhook of all events."""
+    create_webhook(url="https://example.com/", event_types=WebhookEvent.values)
+    change()
+    return list(WebhookDelivery.objects.order_by("id").values_list("event", "data__status"))
+
+
+def test_webhooks_receive_the_reversal_of_a_check_in(book_room: BookRoom, rooms: list[int]) -> None:
+    reservation = book_room("R1", 0, 2, rooms[0])
+    check_in(reservation_id=reservation.id)
+    assert deliveries_after(lambda: reinstate(reservation_id=reservation.id)) == [
+        ("stay.check_in_undone", "confirmed")
+    ]
+
+
+def test_webhooks_receive_a_no_show_and_its_reversal(book_room: BookRoom, rooms: list[int]) -> None:
+    reservation = book_room("R1", -1, 2, rooms[0])
+    assert deliveries_after(lambda: mark_no_show(reservation_id=reservation.id)) == [
+        ("stay.moved", "confirmed"),
+        ("stay.no_show", "confirmed"),
+    ]
+    WebhookDelivery.objects.all().delete()
+    reinstate(reservation_id=reservation.id)
+    assert list(WebhookDelivery.objects.values_list("event", flat=True)) == ["stay.cancelled"]
+
+
+def test_webhooks_receive_a_no_show_whose_stay_ends_with_it(book_room: BookRoom, rooms: list[int]) -> None:
+    reservation = book_room("R1", 0, 2, rooms[0])
+    assert deliveries_after(lambda: mark_no_show(reservation_id=reservation.id)) == [
+        ("stay.cancelled", "cancelled"),
+        ("stay.no_show", "cancelled"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "event"),
+    [
+        (("inquiry", "booked"), "stay.inquiry_confirmed"),
+        (("booked", "inquiry"), "stay.became_inquiry"),
+        (("checked_out", "booked"), "stay.check_in_undone"),
+        (("booked", "cancelled"), "stay.cancelled"),
+        (("booked", "booked"), None),
+    ],
+)
+def test_webhooks_receive_each_status_that_an_api_client_stores(
+    book_room: BookRoom, rooms: list[int], day: Day, statuses: tuple[str, str], event: str | None
+) -> None:
+    before, after = statuses
+
+    def put(status: str) -> None:
+        upsert_reservation(
+            external_id="R1", arrival=day(0), departure=day(2), guest_name="Ana Lima", status=status
+        )
+
+    book_room("R1", 0, 2, rooms[0])
+    put(before)
+    assert [name for name, _status in deliveries_after(lambda: put(after))] == ([event] if event else [])
+
+
+def test_change_of_status_that_is_rolled_back_sends_no_event(book_room: BookRoom, rooms: list[int]) -> None:
+    reservation = book_room("R1", 0, 2, rooms[0])
+    check_in(reservation_id=reservation.id)
+
+    def undo_and_fail() -> None:
+        with transaction.atomic():
+            reinstate(reservation_id=reservation.id)
+            transaction.set_rollback(True)
+
+    assert deliveries_after(undo_and_fail) == []
 
 
 def test_guest_in_house_gets_the_reminders_of_the_stay_but_none_from_before_the_arrival(

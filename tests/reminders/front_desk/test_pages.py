@@ -104,6 +104,36 @@ def test_incomplete_form_shows_what_is_missing(
     assert not Reservation.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("arrival", "is_roomed", "main"),
+    [
+        (0, True, "check_in"),
+        (0, False, "assign_room"),
+        (3, True, None),
+        (3, False, "assign_room"),
+        (-5, True, "no_show"),
+    ],
+)
+def test_main_button_of_a_booked_reservation_is_the_next_step_or_missing(
+    *,
+    staff: Client,
+    book: BookRoom,
+    book_room: BookRoom,
+    rooms: list[int],
+    day: Day,
+    arrival: int,
+    is_roomed: bool,
+    main: str | None,
+) -> None:
+    if is_roomed:
+        reservation = book_room("R1", arrival, arrival + 2, rooms[0])
+    else:
+        reservation = book("R1", day(arrival).isoformat(), day(arrival + 2).isoformat())
+    actions = staff.get(url(reservation, "change")).context["actions"]
+    assert [action.name for action in actions if action.is_main] == ([main] if main else [])
+    assert actions
+
+
 def test_buttons_on_the_page_of_a_reservation_check_in_and_out(
     staff: Client, book_room: BookRoom, rooms: list[int]
 ) -> None:

@@ -1,0 +1,30 @@
+"""The types of audit events about stored backups and restore drills. They are in the platform's audit trail."""
+
+from django.utils.translation import gettext_lazy as _
+
+from audit.registry import Category, Outcome, Severity, register
+
+# The field `target` is `platform`, `database`, `server`, or `hotels/` with the id of the hotel.
+BACKUP_STORED = register(
+    "backup.stored",
+    description=_("{actor} backed up: {target}"),
+    fields=("target", "detail"),
+    category=Category.DATA_ACCESS,
+    severity=Severity.NOTICE,
+)
+BACKUP_FAILED = register(
+    "backup.failed",
+    description=_("A backup failed: {target}"),
+    fields=("target", "detail"),
+    category=Category.OPERATION,
+    severity=Severity.WARNING,
+    outcome=Outcome.FAILED,
+)
+# The field `passed` has the number of backups that were restored without a difference, `failed` the number of others.
+BACKUPS_DRILLED = register(
+    "backup.drilled",
+    description=_("{actor} restored backups for a test. Without a difference: {passed}, failed: {failed}"),
+    fields=("passed", "failed", "detail"),
+    category=Category.OPERATION,
+    severity=Severity.NOTICE,
+)
