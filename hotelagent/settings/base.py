@@ -10,7 +10,7 @@ from hotelagent import csp
 from hotelagent.core import logs
 from hotelagent.core.time_zones import use_pinned_time_zones
 from hotelagent.settings.environment import env
-from hotelagent.settings.openapi import SPECTACULAR_SETTINGS  # noqa: F401 - a setting of drf-spectacular
+from hotelagent.settings.rest import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - settings of the REST API
 from tenants.database.connections import database_settings, derive_direct_url
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -255,29 +255,6 @@ OUTGOING_HTTP_PORTS = env.ports("OUTGOING_HTTP_PORTS", default="80,443")
 
 # Number of minutes between two imports of a linked calendar.
 CALENDAR_POLL_MINUTES = env.int("CALENDAR_POLL_MINUTES", default=30)
-
-# REST API
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "tenants.access.authentication.ApiKeyAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["hotelagent.rest.permissions.HasScope"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["hotelagent.rest.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "hotelagent.rest.lists.pagination.NewestFirstPagination",
-    "DEFAULT_FILTER_BACKENDS": ["hotelagent.rest.lists.filters.StrictFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "hotelagent.rest.schema.OperationSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["hotelagent.rest.throttling.ClientThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"client": "1200/min", "anonymous": "60/min"},
-    "DEFAULT_VERSIONING_CLASS": None,
-    "EXCEPTION_HANDLER": "hotelagent.rest.errors.exception_handler",
-    "PAGE_SIZE": 50,
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    # The query parameter `format` is not supported. Clients choose a media type with the header `Accept`.
-    "URL_FORMAT_OVERRIDE": None,
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-}
 
 # The default Content-Security-Policy. ContentSecurityPolicyMiddleware uses other policies for some paths.
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.PAGE}

@@ -30,4 +30,4 @@ def test_operation_ids_are_a_verb_and_a_noun_in_camel_case(file: Path) -> None:
 def test_names_of_enumerations_are_chosen_and_not_generated(file: Path) -> None:
     names = json.loads(file.read_text())["components"]["schemas"]
     generated = [name for name in names if name.endswith("Enum")]
-    assert generated == [], "Add the names to ENUM_NAME_OVERRIDES in hotelagent/settings/openapi.py."
+    assert generated == [], "Add the names to ENUM_NAME_OVERRIDES in hotelagent/settings/rest.py."

@@ -1,4 +1,4 @@
-"""The settings of drf-spectacular, which generates the OpenAPI documents of the REST API."""
+"""The settings of the REST API: Django REST framework, and the OpenAPI documents of drf-spectacular."""
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "hotelagent",
@@ -42,4 +42,26 @@ SPECTACULAR_SETTINGS = {
         "WaitingStatus": "locks.waiting_list.models.WaitingStatus",
         "WebhookEvent": "locks.webhooks.event_types.WebhookEvent",
     },
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tenants.access.authentication.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["hotelagent.rest.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["hotelagent.rest.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "hotelagent.rest.lists.pagination.NewestFirstPagination",
+    "DEFAULT_FILTER_BACKENDS": ["hotelagent.rest.lists.filters.StrictFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "hotelagent.rest.schema.OperationSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["hotelagent.rest.throttling.ClientThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"client": "1200/min", "anonymous": "60/min"},
+    "DEFAULT_VERSIONING_CLASS": None,
+    "EXCEPTION_HANDLER": "hotelagent.rest.errors.exception_handler",
+    "PAGE_SIZE": 50,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    # The query parameter `format` is not supported. Clients choose a media type with the header `Accept`.
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
