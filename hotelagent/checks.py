@@ -64,6 +64,20 @@ def check_redis(**_kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+@register
+def check_usage_settings(**_kwargs: Any) -> list[CheckMessage]:
+    limits = {"USAGE_KEEP_DAYS": (60, 36_500), "METRICS_TOP_HOTELS": (0, 1_000)}
+    return [
+        Error(
+            f"{name} is {getattr(settings, name)}.",
+            hint=f"Set {name} to a number from {lowest} to {highest}.",
+            id="hotelagent.E004",
+        )
+        for name, (lowest, highest) in limits.items()
+        if not lowest <= getattr(settings, name) <= highest
+    ]
+
+
 @register(Tags.database)
 def check_redis_prefix(*, databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
     """Warn if another deployment uses the same prefix in the same Redis database.

@@ -161,6 +161,7 @@ omit_rows(
     "tenants_domain",
     "tenants_contactidentifier",
     "tenants_hotelfigures",
+    "tenants_hotelusage",
     "tenants_managerinvitation",
     "tenants_supportsession",
 )

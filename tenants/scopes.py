@@ -30,6 +30,7 @@ HOTEL_SCOPES = {
     "dlq:work": _("Claim and process failures that this API key or a key with the same name has reported"),
     "dlq:payload": _("View and correct the payloads of failures, which contain guest data"),
     "audit:read": _("Read the audit trail"),
+    "usage:read": _("View the daily usage figures"),
     "staff:read": _("View staff and API keys"),
     "staff:write": _("Manage staff and API keys"),
 }
@@ -46,6 +47,7 @@ PLATFORM_SCOPES = {
     "dlq:work": _("Claim and process failures that this API key or a key with the same name has reported"),
     "dlq:payload": _("View and correct the payloads of failures, which contain guest data"),
     "audit:read": _("Read the audit trail"),
+    "usage:read": _("View the daily usage figures"),
     "staff:read": _("View staff and API keys"),
     "staff:write": _("Manage staff and API keys"),
 }

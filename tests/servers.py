@@ -239,6 +239,7 @@ class PgBouncer:
             f"[databases]\n* = host={self.upstream.hostname} port={self.upstream.port}\n"
             f"[pgbouncer]\nlisten_addr = {ports.LOOPBACK}\nlisten_port = {self.port}\nunix_socket_dir =\n"
             f"auth_type = scram-sha-256\nauth_file = {self.folder}/logins\npool_mode = transaction\n"
+            f"stats_users = {', '.join(self.logins)}\n"
             f"default_pool_size = {self.pool_size}\nmax_client_conn = 500\nserver_login_retry = 1\n"
             "ignore_startup_parameters = extra_float_digits\nlogfile =\n"
             f"log_connections = 0\nlog_disconnections = 0\n{tls}",

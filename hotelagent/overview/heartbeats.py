@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import redis
-from celery.signals import heartbeat_sent
+from celery.signals import heartbeat_sent, worker_shutdown
 from django.conf import settings
 
 #: A worker without a heartbeat within this number of seconds is not counted.
@@ -37,6 +37,13 @@ def store_heartbeat(*, sender: Any, **_kwargs: Any) -> None:
         pipeline.zremrangebyscore(_key(), 0, now - 10 * MAX_AGE)
         pipeline.expire(_key(), 10 * MAX_AGE)
         pipeline.execute()
+
+
+@worker_shutdown.connect
+def forget_worker(*, sender: Any, **_kwargs: Any) -> None:
+    """Delete the heartbeat of a worker that is stopped, so that it no longer counts as alive. Errors are ignored."""
+    with contextlib.suppress(redis.RedisError), _client() as client:
+        client.zrem(_key(), str(sender.hostname))
 
 
 def read_workers() -> list[str]:

@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import redis
 import structlog
@@ -21,7 +21,9 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
 from hotelagent.core import metrics
+from hotelagent.rest import call_counts
 from tenants.access.actors import api_actor
+from tenants.access.authentication import ApiClient
 from tenants.access.client_address import client_address
 from tenants.context import actor_context, current_tenant
 from tenants.signals import rate_limit_exceeded
@@ -39,6 +41,7 @@ _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # KEYS[1] is the client's Redis key. Its value is the "theoretical arrival time" of GCRA in microseconds.
 # ARGV[1] is the cost of a request in microseconds, and ARGV[2] is the maximum number of requests in a burst.
 # KEYS[2] is a Redis key that exists for ARGV[3] seconds (REPORT_SECONDS) after a refused request of the client.
+# KEYS[3] is optional. It is the key of the count of allowed requests, which exists for ARGV[4] seconds.
 # The script returns five numbers. The first number is 1 if the request is allowed, and 0 if it is refused.
 # The next three numbers are the remaining requests, the microseconds to wait and the microseconds until the reset.
 # The fifth number is 1 if the request is the first refused request of the client in REPORT_SECONDS seconds.
@@ -54,6 +57,9 @@ if remaining < 0 then
   return {0, 0, -remaining, arrival - now, first and 1 or 0}
 end
 redis.call('SET', KEYS[1], string.format('%.0f', next_arrival), 'PX', math.ceil((next_arrival - now) / 1000))
+if KEYS[3] and redis.call('INCR', KEYS[3]) == 1 then
+  redis.call('EXPIRE', KEYS[3], ARGV[4])
+end
 return {1, math.floor(remaining / cost), 0, next_arrival - now, 0}
 """
 
@@ -113,7 +119,7 @@ class ClientThrottle(BaseThrottle):
     def allow_request(self, request: Request, _view: "APIView") -> bool:
         policy, client = policy_and_client(request)
         rate = Rate.parse(str(api_settings.DEFAULT_THROTTLE_RATES[policy]))
-        self.result = self.check(policy=policy, client=client, rate=rate)
+        self.result = self.check(policy=policy, client=client, rate=rate, count_key=_count_key(request))
         if self.result is None:
             THROTTLE.labels(outcome="unknown").inc()
             return True
@@ -131,12 +137,12 @@ class ClientThrottle(BaseThrottle):
 
     @classmethod
     def check(
-        cls, *, policy: str, client: str, rate: Rate, all_hotels: bool = False
+        cls, *, policy: str, client: str, rate: Rate, all_hotels: bool = False, count_key: str = ""
     ) -> ThrottleResult | None:
         """Count one request of the client and return the result, or None if Redis is unreachable.
 
         A request that exceeds the limit is not counted. With `all_hotels`, the requests of the client to all hotels are
-        counted together.
+        counted together. An allowed request also increments the value of the Redis key `count_key`, if it is given.
         """
         if time.monotonic() < cls._resume_at:
             return None
@@ -144,7 +150,8 @@ class ClientThrottle(BaseThrottle):
         try:
             key = redis_key(client, all_hotels=all_hotels)
             allowed, remaining, wait, reset, is_first = _script()(
-                keys=[key, f"{key}:refused"], args=[cost, rate.requests, REPORT_SECONDS]
+                keys=[key, f"{key}:refused", *([count_key] if count_key else [])],
+                args=[cost, rate.requests, REPORT_SECONDS, call_counts.KEEP_DAYS * 86_400],
             )
         except redis.RedisError as error:
             with cls._lock:
@@ -154,6 +161,13 @@ class ClientThrottle(BaseThrottle):
         return ThrottleResult(
             policy, rate, bool(allowed), remaining, wait / 1e6, reset / 1e6, is_first_refusal=bool(is_first)
         )
+
+
+def _count_key(request: Request) -> str:
+    """Return the Redis key that counts this request of a hotel's API client. Return "" for all other requests."""
+    tenant, user = current_tenant(), cast("object", request.user)
+    is_call = isinstance(user, ApiClient) and not tenant.is_platform
+    return call_counts.key_of_today(tenant) if is_call else ""
 
 
 def policy_and_client(request: Request) -> tuple[str, str]:

@@ -274,6 +274,10 @@ DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 # IP addresses are not logged, because they are personal data. The audit trail stores them.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# The number of hotels with separate time series in each metric of usage. All other hotels are added up.
+METRICS_TOP_HOTELS = env.int("METRICS_TOP_HOTELS", default=50)
+# The number of days after which the daily usage of hotels is deleted.
+USAGE_KEEP_DAYS = env.int("USAGE_KEEP_DAYS", default=800)
 # The version of the deployed code, such as a commit. Failures store it, so that people see which version failed.
 CODE_VERSION = env.str("CODE_VERSION", default="")[:40]
 SENTRY_DSN = env.str("SENTRY_DSN", default="")

@@ -21,6 +21,7 @@ urlpatterns = [
     path("api/v1/", include("dlq.retention.api")),
     path("api/v1/", include("locks.api.urls")),
     path("api/v1/", include("reminders.api.urls")),
+    path("api/v1/", include("hotelagent.usage.api")),
     path("", include("reminders.guest_pages")),
     path("", include("hotelagent.rest.urls")),
 ]

@@ -114,6 +114,7 @@ class HotelAdmin(InvitationMixin, SupportMixin, ChangesAuditedByServices, Platfo
         "support",
         "manager",
         "contact_count",
+        "usage_link",
         "schema",
         "last_backup",
         "restore_drill",
@@ -171,6 +172,12 @@ class HotelAdmin(InvitationMixin, SupportMixin, ChangesAuditedByServices, Platfo
         state = getattr(hotel, "backup_state", None)
         age = _age(state.drilled_at if state else None)
         return f"{age}. {state.drill_error}" if state and state.drill_error else age
+
+    @display(description=_("usage"))
+    def usage_link(self, hotel: Hotel) -> SafeString:
+        """Return a link to the page with the daily usage of the hotel."""
+        url = reverse("hotel_usage", args=[hotel.pk])
+        return format_html('<a class="underline" href="{}">{}</a>', url, _("View the growth of this hotel"))
 
     @display(description=_("host"))
     def host(self, hotel: Hotel) -> SafeString | str:

@@ -54,6 +54,7 @@ MODELS = {
     "tenants.managerinvitation": Placement.PLATFORM,
     "tenants.hotelfigures": Placement.PLATFORM,
     "tenants.backupstate": Placement.PLATFORM,
+    "tenants.hotelusage": Placement.PLATFORM,
     "tenants.supportsession": Placement.PLATFORM,
     "tenants.dueitem": Placement.PLATFORM,
     "tenants.schematemplate": Placement.PLATFORM,

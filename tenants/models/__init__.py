@@ -17,6 +17,7 @@ from tenants.models.platform import (
     SpareRole,
 )
 from tenants.models.support import SupportSession
+from tenants.models.usage import HotelUsage
 
 __all__ = [
     "ApiKey",
@@ -28,6 +29,7 @@ __all__ = [
     "Hotel",
     "HotelFigures",
     "HotelStatus",
+    "HotelUsage",
     "IdempotencyKey",
     "Language",
     "Lease",

@@ -151,6 +151,27 @@ def schedule_for_all_hotels(*, kind: str) -> int:
         return int(cursor.rowcount)
 
 
+def schedule_for_hotels(*, kind: str, hotel_ids: Iterable[UUID], within: datetime.timedelta) -> int:
+    """Schedule an item of this kind for each of the hotels, unless the hotel already has such an item.
+
+    The items become due at different times within the time `within`, so that they do not delay other tasks. Return the
+    number of scheduled items. The id of an item is the hotel's id. Needs the platform's context.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
+            SELECT hotel_id, %s, hotel_id, due_at, due_at, 0 FROM unnest(%s::uuid[]) AS hotel_id
+            CROSS JOIN LATERAL (
+                SELECT now() + make_interval(secs => abs(hashtext(hotel_id::text)::bigint %% 1000) * %s) AS due_at
+            ) AS spread
+            ON CONFLICT DO NOTHING
+            """,
+            [kind, list(hotel_ids), within.total_seconds() / 1000],
+        )
+        return int(cursor.rowcount)
+
+
 def cancel(*, kind: str, ids: Iterable[UUID]) -> None:
     """Remove items of the current hotel from the due queue, even if they are not due yet."""
     _delete(kind, ids, "")

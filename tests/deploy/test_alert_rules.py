@@ -16,8 +16,8 @@ def test_alert_rules_are_valid_and_pass_their_own_tests() -> None:
     if promtool is None:
         servers.skip_or_fail_in_ci("promtool (in Debian's package prometheus)")
     for arguments in (
-        ["check", "rules", "alerts.yml", "slo.yml"],
-        ["test", "rules", "alerts_test.yml", "slo_test.yml"],
+        ["check", "rules", "alerts.yml", "slo.yml", "usage.yml"],
+        ["test", "rules", "alerts_test.yml", "slo_test.yml", "usage_test.yml"],
     ):
         done = subprocess.run(
             [str(promtool), *arguments], cwd=FOLDER, capture_output=True, text=True, check=False

@@ -3,18 +3,15 @@
 The environment variables, metrics, management commands, runbook sections and apps that the files name must exist.
 """
 
-import importlib
-import json
 import re
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.management import get_commands
-from prometheus_client import REGISTRY
 
 from hotelagent.monitoring.health import HealthMiddleware
-from tests.architecture.modules import modules
+from tests.deploy.promql import RULES, own_labels
 
 ROOT = Path(settings.BASE_DIR)
 DEPLOY = ROOT / "deploy"
@@ -69,18 +66,13 @@ def test_example_file_contains_all_environment_variables_of_a_deployment() -> No
 @pytest.mark.parametrize(
     "path",
     [
-        DEPLOY / "prometheus" / "alerts.yml",
-        DEPLOY / "grafana" / "hotelagent.json",
         DEPLOY / "kubernetes" / "prometheus-adapter.yaml",
         DEPLOY / "kubernetes" / "base" / "autoscaling.yaml",
     ],
 )
-def test_metrics_named_in_files_of_deploy_exist(path: Path) -> None:
-    for module, source in modules().items():
-        if "hotelagent.core.metrics import" in source.read_text():
-            importlib.import_module(module)  # registers its metrics
+def test_metrics_named_in_kubernetes_files_exist(path: Path) -> None:
     named = set(METRIC.findall(path.read_text()))
-    known = set(REGISTRY._names_to_collectors)
+    known = set(own_labels())
     assert named
     assert named <= known, sorted(named - known)
 
@@ -88,14 +80,9 @@ def test_metrics_named_in_files_of_deploy_exist(path: Path) -> None:
 def test_alerts_link_to_existing_sections_of_the_runbook() -> None:
     headings = re.findall(r"^## (.+)$", (DEPLOY / "runbook.md").read_text(), re.MULTILINE)
     anchors = {heading.lower().replace(" ", "-").replace(",", "") for heading in headings}
-    linked = re.findall(r"runbook\.md#([\w-]+)", (DEPLOY / "prometheus" / "alerts.yml").read_text())
+    linked = re.findall(r"runbook\.md#([\w-]+)", "\n".join(path.read_text() for path in RULES))
     assert linked
     assert set(linked) <= anchors
-
-
-def test_panels_of_the_grafana_dashboard_have_unique_ids_and_titles() -> None:
-    panels = json.loads((DEPLOY / "grafana" / "hotelagent.json").read_text())["panels"]
-    assert len({panel["id"] for panel in panels}) == len({panel["title"] for panel in panels}) == len(panels)
 
 
 def test_management_commands_named_in_process_files_and_runbook_exist() -> None:

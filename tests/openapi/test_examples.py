@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import date
 from typing import Any
 
 import jsonschema
@@ -22,6 +23,7 @@ from tests.locks.receiver import Receiver
 from tests.openapi.platform_story import tell_story_of_the_platform
 from tests.openapi.recorder import Recorder
 from tests.openapi.story import Story
+from tests.usage.rows import add_usage
 from tests.web import serving
 
 #: Maps hosts and names of the tests to the hosts and names that the examples contain.
@@ -63,6 +65,11 @@ def shape(value: Any) -> Any:
 
 def told_stories(hotel: Hotel, engine: APIClient, manager: Client) -> dict[str, Any]:
     """Send the example requests to a hotel and to the platform, and return the recorded examples."""
+    with platform_context():
+        add_usage(
+            hotel, date(2031, 6, 30), reservations=14, stays=61, holds=38, reminders_sent=27, api_calls=5120,
+            storage_bytes=5_242_880, staff=9,
+        )  # fmt: skip
     of_hotel, of_platform = Recorder(document_of(Host.HOTEL)), Recorder(document_of(Host.PLATFORM))
     with serving(Receiver()) as receiver:
         of_hotel.replacements = {

@@ -197,7 +197,7 @@ def test_worker_is_alive_for_a_minute_after_its_last_heartbeat(
         deadline = time.monotonic() + 60
         while not heartbeats.read_workers() and time.monotonic() < deadline:
             time.sleep(0.1)
-        worker.stop(timeout=15)
+        worker.kill()
     shown = card(operator, "Workers alive")
     assert (shown.value, shown.note, shown.tone) == (1, name, "good")
     now = time.time()

@@ -33,6 +33,7 @@ from tenants.models import ContactIdentifier, Hotel, ManagerInvitation, User
 from tenants.scopes import Role
 from tenants.support.sessions import request_session
 from tests.tenants.access.accounts import add_user, turn_on
+from tests.usage.rows import add_usage
 
 #: A text without spaces, which a narrow screen has to break.
 LONG_WORD = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch"
@@ -76,6 +77,12 @@ def create_platform_rows(hotel: Hotel, *, user_id: UUID) -> None:
         logs.open_log(None)
         api_keys.create(name=LONG_WORD, scopes=["hotels:read"])
         _create_failures(user_id)
+        for row in Hotel.objects.all():
+            for days in range(1, 15):
+                day = timezone.now().date() - timedelta(days=days)
+                add_usage(
+                    row, day, reservations=4711 * days, storage_bytes=5_000_000_000, api_calls=1_234_567
+                )
         request_session(
             hotel_id=hotel.id,
             person=User.objects.get(pk=user_id),

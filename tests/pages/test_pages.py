@@ -49,7 +49,13 @@ HOTEL_EXAMPLES = (
 )
 #: Pages without login. The form of an invitation and the page of an error are opened too.
 EXAMPLES_WITHOUT_LOGIN = {"/", "/admin/login/"}
-PLATFORM_EXAMPLES = ("/admin/", "/admin/tenants/contactidentifier/add/", "/admin/tenants/hotel/")
+PLATFORM_EXAMPLES = (
+    "/admin/",
+    "/admin/tenants/contactidentifier/add/",
+    "/admin/tenants/hotel/",
+    "/admin/usage/",
+    "/admin/usage/<uuid:hotel_id>/",
+)
 #: Routes whose responses are not pages: files, requests of mail providers, and parts of pages.
 FILES = {
     "/brand/<slug:digest>.<slug:extension>",
