@@ -1,7 +1,7 @@
 # Everything that these targets create is in .hotelagent. Nothing else on this machine changes, except that the targets
 # for tests install PgBouncer if they are run by root on Debian.
 .DEFAULT_GOAL := help
-.PHONY: help run test pages pictures lint api-lint bench chaos isolation replay clean requirements vulnerabilities sbom install tools
+.PHONY: help run test pages pictures lint api-lint bench chaos isolation upgrade replay clean requirements vulnerabilities sbom install tools
 
 HOME_FOLDER := .hotelagent
 PY := $(HOME_FOLDER)/venv/bin/python
@@ -47,6 +47,9 @@ chaos: install tools ## Kill processes and servers while 10,000 reminders are se
 	@CHAOS_REMINDERS=$(or $(REMINDERS),10000) CHAOS_HOTELS=$(or $(HOTELS),50) \
 		CHAOS_FAILURES=$(or $(FAILURES),5000) CHAOS_WORKERS=$(or $(WORKERS),16) $(PY) -m pytest tests/chaos -s $(ARGS)
 	@RACE_ROUNDS=$(or $(ROUNDS),250) $(PY) -m pytest tests/races
+
+upgrade: install tools ## Update under load from release to release, with the migrations of a renamed column (minutes)
+	@UPGRADE=whole $(PY) -m pytest tests/upgrade --timeout 3600 -s $(ARGS)
 
 replay: install ## Replay two years of bookings day by day: allocations, then reminders (an hour; BOOKINGS_FILE=file.csv.gz replays real ones)
 	@REPLAY=whole LOG_LEVEL=ERROR $(PY) -m pytest tests/locks/test_replay.py tests/reminders/test_whole_file.py -n 2 --dist load -p no:logging -rP $(ARGS)

@@ -26,14 +26,18 @@ def create_hotels(hotels: int, reminders: int) -> None:
     call_command("migrate", verbosity=0)
     for number in range(hotels):
         hotel = services.create_hotel(slug=f"hotel-{number}", name=f"Hotel {number}")
-        _create_reminders(hotel, number, reminders // hotels)
-    with platform_context():
-        every_second, _created = IntervalSchedule.objects.get_or_create(every=1, period="seconds")
-        PeriodicTask.objects.filter(task="tenants.tasks.tick").update(interval=every_second)
+        create_reminders(hotel, number, reminders // hotels)
+    read_due_queue_every_second()
     connection.close()
 
 
-def _create_reminders(hotel: Hotel, number: int, count: int) -> None:
+def read_due_queue_every_second() -> None:
+    with platform_context():
+        every_second, _created = IntervalSchedule.objects.get_or_create(every=1, period="seconds")
+        PeriodicTask.objects.filter(task="tenants.tasks.tick").update(interval=every_second)
+
+
+def create_reminders(hotel: Hotel, number: int, count: int) -> None:
     """Create reservations in the hotel. Their reminders are all due now.
 
     The guests book after the planned times of both reminders, so both reminders are sent immediately.

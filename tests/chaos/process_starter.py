@@ -1,10 +1,10 @@
-"""A class with which a test controls the program `tests.chaos.processes`, which starts the processes of the test."""
+"""A class with which a test controls a program that starts processes, such as `tests.chaos.processes`."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -18,14 +18,24 @@ class ProcessStarter:
     All processes write to the log file. The end of the `with` block kills the processes.
     """
 
-    def __init__(self, environment: Mapping[str, str], *, log: Path) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        log: Path,
+        module: str = "tests.chaos.processes",
+        inherited: Sequence[int] = (),
+    ) -> None:
+        """`module` is the program, and `inherited` are file descriptors that its processes get."""
         self.environment = environment
         self.log = log
+        self.module = module
+        self.inherited = inherited
 
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self.program = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.processes"],
+                [sys.executable, "-m", self.module], pass_fds=self.inherited,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=paths.CHECKOUT,
                 env={**os.environ, "LOG_LEVEL": "WARNING", **self.environment},
             )  # fmt: skip

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from hotelagent import beat
-from tenants.context import platform_context
 from tenants.models import Hotel
+from tests.chaos.hotels import read_due_queue_every_second
 from tests.chaos.process_starter import ProcessStarter
 from tests.chaos.processes import BEAT_LEASE, BEAT_RENEWAL
 from tests.chaos.test_reminders import IS_LONG
@@ -34,9 +33,7 @@ def starter(hotel: Hotel, pgbouncer: PgBouncer, tmp_path: Path) -> Iterator[Proc
 
     The schedule is changed so that Celery beat sends the task `tick` every second.
     """
-    with platform_context():
-        every_second, _created = IntervalSchedule.objects.get_or_create(every=1, period="seconds")
-        PeriodicTask.objects.filter(task="tenants.tasks.tick").update(interval=every_second)
+    read_due_queue_every_second()
     with ProcessStarter({"DATABASE_URL": pgbouncer.url}, log=tmp_path / "log") as starter:
         yield starter
 

@@ -1,0 +1,3 @@
+from tests.upgrade.releases.expand import migrations
+
+__path__ += migrations.__path__
