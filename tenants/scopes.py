@@ -21,6 +21,9 @@ HOTEL_SCOPES = {
     "webhooks:write": _("Create, change and test webhooks"),
     "reservations:read": _("View reservations"),
     "reservations:write": _("Create, change and cancel reservations"),
+    "pms:read": _("View the connection to the PMS, its bookings and the rates"),
+    "pms:write": _("Search for prices, book and cancel in the PMS"),
+    "pms:manage": _("Change the connection to the PMS and the rates"),
     "calendar:read": _("Read the calendar of stays, without guest data"),
     "reminders:read": _("View reminders, rules and templates"),
     "reminders:write": _("Send and cancel reminders, and change the suppression list"),
@@ -59,6 +62,8 @@ _FRONT_DESK = frozenset(
         "locks:write",
         "reservations:read",
         "reservations:write",
+        "pms:read",
+        "pms:write",
         "reminders:read",
         "reminders:write",
         "dlq:read",
@@ -93,8 +98,18 @@ _RESOURCES = {
     "waffle": "hotels",
 }
 
-#: The models whose rows only the scope `manage` may change. These rows determine which e-mails guests receive.
-_MANAGED_MODELS = frozenset({"reminders.rule", "reminders.template", "reminders.emailbranding"})
+#: The models whose rows only the scope `manage` may change. These rows determine which e-mails guests receive, where
+#: guests' data is sent, and what a room costs.
+_MANAGED_MODELS = frozenset(
+    {
+        "reminders.rule",
+        "reminders.template",
+        "reminders.emailbranding",
+        "pms.connection",
+        "pms.rate",
+        "pms.circuitbreaker",
+    }
+)
 
 #: The scopes of custom permissions. Other scopes are derived from the action ("view", "add") and the model.
 #: Users who can manage staff accounts can also choose the auditor of the hotel.

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from django.utils.translation import gettext_noop as _
 
@@ -24,10 +25,14 @@ __all__ = ["RequestFailed", "Response", "URLNotAllowed", "send_request"]
 
 
 class RequestFailed(Exception):
-    """The server sent no usable response. `detail` names the host but not the path, which may contain a secret."""
+    """The server sent no usable response. `detail` names the host but not the path, which may contain a secret.
 
-    def __init__(self, detail: TranslatableMessage) -> None:
+    If `was_sent` is false, no part of the request was sent, so the server has certainly not processed the request.
+    """
+
+    def __init__(self, detail: TranslatableMessage, *, was_sent: bool = True) -> None:
         self.detail = detail
+        self.was_sent = was_sent
         super().__init__(detail)
 
 
@@ -59,38 +64,45 @@ def send_request(
     deadline = time.monotonic() + timeout
     connection_class = http.client.HTTPSConnection if endpoint.is_https else http.client.HTTPConnection
     connection = connection_class(endpoint.host, endpoint.port)
-    with _errors_as_request_failed(endpoint.host, timeout=timeout, deadline=deadline):
-        with closing(connection), closing(_AbortableSocket(_connect(endpoint, deadline))) as abortable:
-            timer = threading.Timer(max(0.0, deadline - time.monotonic()), abortable.abort)
-            timer.daemon = True
-            timer.start()
-            try:
+    request_failed = partial(_errors_as_request_failed, endpoint.host, timeout=timeout, deadline=deadline)
+    with request_failed(was_sent=False):
+        abortable = _AbortableSocket(_connect(endpoint, deadline))
+    with closing(connection), closing(abortable):
+        timer = threading.Timer(max(0.0, deadline - time.monotonic()), abortable.abort)
+        timer.daemon = True
+        timer.start()
+        try:
+            with request_failed(was_sent=False):
                 connection.sock = (
                     abortable.start_tls(endpoint.host) if endpoint.is_https else abortable.socket
                 )
+            with request_failed(was_sent=True):
                 connection.request(method, endpoint.path, body=body, headers=dict(headers))
                 with connection.getresponse() as reply:
                     response = _read_response(endpoint, reply, max_bytes)
-            finally:
-                timer.cancel()
-        if abortable.is_aborted:  # Without a Content-Length, an incomplete body looks complete.
-            raise TimeoutError
+                if abortable.is_aborted:  # Without a Content-Length, an incomplete body looks complete.
+                    raise TimeoutError
+        finally:
+            timer.cancel()
     return response
 
 
 @contextmanager
-def _errors_as_request_failed(host: str, *, timeout: float, deadline: float) -> Iterator[None]:
+def _errors_as_request_failed(
+    host: str, *, timeout: float, deadline: float, was_sent: bool
+) -> Iterator[None]:
     try:
         yield
     except HostNotFound as error:
-        raise RequestFailed(error.detail) from error
+        raise RequestFailed(error.detail, was_sent=was_sent) from error
     except ssl.SSLCertVerificationError as error:
         raise RequestFailed(
             TranslatableMessage(
                 _("The TLS certificate of {host} is not valid: {reason}."),
                 host=host,
                 reason=error.verify_message,
-            )
+            ),
+            was_sent=was_sent,
         ) from error
     except (OSError, http.client.HTTPException) as error:
         if time.monotonic() >= deadline:
@@ -101,7 +113,7 @@ def _errors_as_request_failed(host: str, *, timeout: float, deadline: float) -> 
             message = TranslatableMessage(
                 _("The request to {host} failed: {reason}."), host=host, reason=type(error).__name__
             )
-        raise RequestFailed(message) from error
+        raise RequestFailed(message, was_sent=was_sent) from error
 
 
 class _AbortableSocket:

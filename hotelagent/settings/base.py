@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "locks",
     "dlq",
     "reminders",
+    "hotelagent.pms",
     "unfold",
     "unfold.contrib.filters",
     "django.contrib.admin",

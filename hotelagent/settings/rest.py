@@ -24,6 +24,7 @@ SPECTACULAR_SETTINGS = {
         "ReminderStatus": "reminders.models.ReminderStatus",
         "ReservationStatus": "reminders.models.ReservationStatus",
         "AllocationStatus": "locks.models.AllocationStatus",
+        "BookingStatus": "hotelagent.pms.models.BookingStatus",
         "AttemptOutcome": "dlq.models.AttemptOutcome",
         "CloudEventsVersion": [("1.0", "1.0")],
         "EventCategory": "audit.registry.Category",

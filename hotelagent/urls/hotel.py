@@ -22,6 +22,7 @@ urlpatterns = [
     path("api/v1/", include("locks.api.urls")),
     path("api/v1/", include("reminders.api.urls")),
     path("api/v1/", include("hotelagent.usage.api")),
+    path("api/v1/", include("hotelagent.pms.api.urls")),
     path("", include("reminders.guest_pages")),
     path("", include("hotelagent.rest.urls")),
 ]

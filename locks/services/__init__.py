@@ -23,6 +23,7 @@ from locks.services.holds import (
     confirm_hold,
     confirm_hold_for_booking,
     extend_hold,
+    keep_hold,
     release_hold,
 )
 from locks.services.retention import delete_ended_records
@@ -55,6 +56,7 @@ __all__ = [
     "expire_holds",
     "extend_hold",
     "force_release_hold",
+    "keep_hold",
     "lock_rooms_of_types",
     "move_allocation",
     "move_at_front_desk",

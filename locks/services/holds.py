@@ -4,11 +4,14 @@ Each operation is one round trip to a database function. If the function refuses
 reason.
 """
 
+import datetime
 from collections.abc import Collection, Mapping
 from typing import Any, LiteralString
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
 from audit.registry import EventType
@@ -29,6 +32,7 @@ from locks.owner import ownership, staff_holder
 from locks.services import bookings
 from tenants.access.tokens import digest
 from tenants.errors import DomainError
+from tenants.queue import due
 
 
 def extend_hold(hold_id: UUID, *, token: str | None) -> Hold:
@@ -42,6 +46,19 @@ def extend_hold(hold_id: UUID, *, token: str | None) -> Hold:
         raise _state_error(_read(hold_id, token)) or TooManyExtensions()
     metrics.EXTENDED.inc(len(extended))
     return Hold.from_json(extended)
+
+
+def keep_hold(hold_id: UUID, *, until: datetime.datetime) -> None:
+    """Let a hold live at least until this time, even beyond its maximum lifetime.
+
+    For a service that must keep the room while another system decides, and that releases or confirms the hold itself. A
+    hold that has ended stays as it is. Runs in the caller's transaction.
+    """
+    kept = Allocation.objects.filter(id=hold_id, status=AllocationStatus.HELD, expires_at__lt=until).update(
+        expires_at=until, max_expires_at=Greatest(F("max_expires_at"), Value(until))
+    )
+    if kept:
+        due.schedule(kind="hold", items=[(hold_id, until)])
 
 
 def release_hold(hold_id: UUID, *, token: str | None) -> Hold:

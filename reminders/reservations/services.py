@@ -85,6 +85,11 @@ def publish_first_status(reservation: Reservation) -> None:
     publish_status_events([(ReservationStatus.BOOKED, reservation.status, stays)])
 
 
+def check_reservation(*, external_id: str, **fields: Unpack[ReservationFields]) -> None:
+    """Raise InvalidReservation if a reservation with these fields could not be stored. Nothing is stored."""
+    _validate(Reservation(**_normalize({**fields, "external_id": external_id})))
+
+
 def _store(requested: Reservation, *, may_change: Callable[[str | None], bool]) -> tuple[Reservation, bool]:
     """Create or update the reservation. Return the reservation and whether it is new. Raises ReservationConflict."""
     if may_change(None) and (created := _create(requested)) is not None:

@@ -39,6 +39,7 @@ APPS = {
     "dlq": Placement.BOTH,
     "locks": Placement.HOTEL,
     "reminders": Placement.HOTEL,
+    "pms": Placement.HOTEL,
 }
 
 #: The placement of each model of the app `tenants`, and of models whose placement differs from their app's placement.

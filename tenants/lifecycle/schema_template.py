@@ -62,6 +62,11 @@ _SET_STORAGE = re.compile(
     r"^ALTER TABLE ONLY (?P<table>\S+) ALTER COLUMN (?P<column>\S+) SET STORAGE (?P<storage>PLAIN|EXTERNAL);\n+",
     re.MULTILINE,
 )
+#: Matches a type as pg_dump writes it. The names of some types have several words or numbers in parentheses.
+_TYPE = (
+    r"(?:character varying\(\d+\)|numeric\(\d+,\d+\)|timestamp with(?:out)? time zone|double precision|\w+)"
+    r"(?:\[\])?"
+)
 #: The first version of PostgreSQL that accepts STORAGE in CREATE TABLE.
 _STORAGE_IN_CREATE_TABLE_SINCE = 160000
 #: Pattern for the schema name at the start of pg_dump's INSERT and setval statements.
@@ -212,7 +217,7 @@ def _declare_storage_in_tables(before: str) -> str:
     for alter in list(_SET_STORAGE.finditer(before)):
         table, column = re.escape(alter["table"]), re.escape(alter["column"])
         declaration = re.compile(
-            rf"^CREATE TABLE {table} \((?:\n    .*)*?\n    {column} (?:character varying\(\d+\)|\w+)(?:\[\])?",
+            rf"^CREATE TABLE {table} \((?:\n    .*)*?\n    {column} {_TYPE}",
             re.MULTILINE,
         )
         if match := declaration.search(before):

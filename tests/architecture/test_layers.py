@@ -155,7 +155,8 @@ def package_of(module: str) -> str:
     """
     path = modules()[module]
     parts = module.split(".")
-    if len(parts) == 2 or path.name == "__init__.py" or parts[-1] in INTERFACES or parts[-1] == "models":
+    is_in_app = len(parts) == 2 or ".".join(parts[:-1]) in LAYERED_APPS
+    if is_in_app or path.name == "__init__.py" or parts[-1] in INTERFACES or parts[-1] == "models":
         return module
     return ".".join(parts[:-1])
 

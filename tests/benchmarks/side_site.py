@@ -1,10 +1,10 @@
 """Django settings for the REST benchmark: hotelagent without rate limits, and with the view of `side_urls`."""
 
-from hotelagent.settings import base, development
+from hotelagent.settings import development, rest
 
 HOTEL_URLCONF = "tests.benchmarks.side_urls"
 REST_FRAMEWORK = {
-    **base.REST_FRAMEWORK,
+    **rest.REST_FRAMEWORK,
     "DEFAULT_THROTTLE_RATES": {"client": "100000000/min", "anonymous": "60/min"},
 }
 

@@ -13,6 +13,7 @@ from django.test import Client
 
 from audit.transparency.tiles import TILE_WIDTH
 from dlq.models import Failure
+from hotelagent.pms import connections
 from reminders.file_imports import worker
 from reminders.models import Reminder
 from tenants.context import hotel_context
@@ -59,8 +60,8 @@ class Story:
     def tell(self) -> None:
         parts: tuple[Callable[[], None], ...] = (
             self._add_rooms, self._listen, self._book, self._hold_and_move, self._wait,
-            self._exchange_reservations, self._remind, self._process_failures, self._correct_failures,
-            self._group_failures, self._redrive, self._audit,
+            self._exchange_reservations, self._book_in_pms, self._remind, self._process_failures,
+            self._correct_failures, self._group_failures, self._redrive, self._audit,
         )  # fmt: skip
         for part in parts:
             part()
@@ -163,6 +164,32 @@ class Story:
         self.call("getLinkedCalendar", path=path)
         self.call("syncLinkedCalendar", 202, path=path)
         self.call("unlinkCalendar", 204, path=path)
+
+    def _book_in_pms(self) -> None:
+        nights = {"check_in": "2031-10-03", "check_out": "2031-10-06"}
+        rate = {
+            "room_type": "double",
+            "first_night": "2031-10-01",
+            "last_night": "2031-10-31",
+            "price": "120.00",
+        }
+        path = {"id": self.call("createRate", 201, client=self.manager, body=rate)["id"]}
+        self.call("updateRate", client=self.manager, path=path, body={"price": "125.00"})
+        self.call("getRate", path=path)
+        self.call("listRates")
+        with hotel_context(self.hotel):
+            connections.change_connection(changes={"currency": "EUR"})
+        self.call("searchOffers", query=nights | {"adults": 2})
+        booking = {"id": "7d1c2f1e-64a5-4c1b-9f0e-2f5d1c3b8a90"}
+        guest = {"name": "Ana Lima", "email": "ana@example.com", "language": "pt"}
+        price = {"amount": "375.00", "currency": "EUR"}
+        body = {**nights, "room_type": "double", "adults": 2, "guest": guest, "price": price}
+        self.call("makeBooking", 201, path=booking, body=body)
+        self.call("getBooking", path=booking)
+        self.call("listBookings")
+        self.call("cancelBooking", path=booking)
+        self.call("reportPmsChange", 202)
+        self.call("deleteRate", 204, client=self.manager, path=path)
 
     def _import(self) -> None:
         """Send two imports that are large enough for a worker. Stop the first import, and let the second finish."""

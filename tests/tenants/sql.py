@@ -11,7 +11,7 @@ from tenants.lifecycle import pgtools
 
 #: The maximum number of relations per hotel. Increase the limit only for a good reason.
 #: Each relation costs half a millisecond of provisioning, a lock, and memory in each PostgreSQL process.
-MAX_RELATIONS = 75
+MAX_RELATIONS = 91
 
 
 def query(statement: str, *values: Any) -> list[tuple[Any, ...]]:

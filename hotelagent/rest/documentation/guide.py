@@ -102,6 +102,7 @@ _TAGS = {
     "webhooks": "URLs that receive signed events about holds and stays.",
     "rooms": "The rooms of the hotel.",
     "reservations": "The guests' reservations in the hotel's property management system.",
+    "pms": "Offers with prices, and bookings in the hotel's property management system (PMS).",
     "imports": "Imports of reservations that a worker runs: their progress, and the rows that were not imported.",
     "calendars": "Calendars of booking channels that are linked to a room, and the results of their imports.",
     "reminders": "E-mails around a stay: scheduled, sent, skipped and failed.",

@@ -8,7 +8,7 @@ from typing import Any
 
 import environ
 
-from hotelagent.settings import base
+from hotelagent.settings import base, rest
 
 SECRET_KEY = "bench"
 USE_TZ = True
@@ -22,7 +22,7 @@ PLATFORM_HOST = "localhost"
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "tests.benchmarks.peer"
 CELERY_BEAT_SCHEDULER = base.CELERY_BEAT_SCHEDULER
-REST_FRAMEWORK = base.REST_FRAMEWORK
+REST_FRAMEWORK = rest.REST_FRAMEWORK
 # The pages and e-mails of the apps use the templates of the app `hotelagent`, which the peer does not install.
 TEMPLATES = [{**base.TEMPLATES[0], "DIRS": [base.BASE_DIR / "hotelagent/templates"]}]
 SILENCED_SYSTEM_CHECKS = base.SILENCED_SYSTEM_CHECKS

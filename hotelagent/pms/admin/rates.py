@@ -1,0 +1,81 @@
+"""The admin list of rates."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
+
+from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.lists import EmptyList
+from hotelagent.admin.navigation import Group
+from hotelagent.admin.sites import hotel_site
+from hotelagent.pms.models import Rate
+from locks.models import Room
+
+WEEKDAYS = [
+    (1, _("Monday")),
+    (2, _("Tuesday")),
+    (3, _("Wednesday")),
+    (4, _("Thursday")),
+    (5, _("Friday")),
+    (6, _("Saturday")),
+    (7, _("Sunday")),
+]
+
+
+class RateForm(forms.ModelForm):  # type: ignore[type-arg]
+    weekdays = forms.TypedMultipleChoiceField(
+        label=_("Weekdays"),
+        choices=WEEKDAYS,
+        coerce=int,
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=_("If you choose none, the rate applies to all nights."),
+    )
+
+    class Meta:
+        model = Rate
+        fields = ["room_type", "first_night", "last_night", "weekdays", "price", "minimum_nights"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        types = sorted(set(Room.objects.values_list("room_type", flat=True)))
+        # The stored type stays a choice, even if the hotel has no such room any more.
+        stored = (
+            [self.instance.room_type]
+            if self.instance.room_type and self.instance.room_type not in types
+            else []
+        )
+        if "room_type" in self.fields:
+            self.fields["room_type"].widget.choices = [(type_, type_) for type_ in [*types, *stored]]
+
+
+@admin.register(Rate, site=hotel_site)
+class RateAdmin(HotelModelAdmin):
+    """The admin list of the prices per night."""
+
+    icon = "sell"
+    menu_group = Group.SETUP
+    menu_order = 26
+    tab_of = "admin:locks_room_changelist"
+    form = RateForm
+    list_display = ["room_type", "first_night", "last_night", "weekday_names", "price", "minimum_nights"]
+    list_filter = ["room_type"]
+    ordering = ["room_type", "first_night"]
+    empty_list = EmptyList(
+        _("There are no rates yet. Without a rate, searches return the free rooms without a price.")
+    )
+
+    @display(description=_("weekdays"))
+    def weekday_names(self, rate: Rate) -> str:
+        names = dict(WEEKDAYS)
+        return ", ".join(str(names[day]) for day in rate.weekdays) or str(_("all"))
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "room_type":
+            kwargs["widget"] = UnfoldAdminSelectWidget()
+        return super().formfield_for_dbfield(db_field, request, **kwargs)

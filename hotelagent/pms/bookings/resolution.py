@@ -1,0 +1,147 @@
+"""The resolution of bookings whose outcome is not clear.
+
+The PMS is searched for our reference. A booking is sent again only if the PMS does not have it after `SETTLE_TIME`: no
+earlier request can be in progress then. If the PMS has a booking twice, all but the first are cancelled.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext_noop as _
+
+from audit.services import record
+from hotelagent.core.messages import TranslatableMessage
+from hotelagent.pms import events, policy
+from hotelagent.pms.adapters.interface import Adapter
+from hotelagent.pms.bookings import outcomes, records
+from hotelagent.pms.calls import requests
+from hotelagent.pms.connections import adapter_of, current_connection
+from hotelagent.pms.due_kinds import BOOKING
+from hotelagent.pms.errors import BookingRefused, PmsError, PmsOutcomeUnknown
+from hotelagent.pms.models import UNSETTLED, Booking, BookingStatus
+from hotelagent.pms.values import PmsBooking, PmsStatus
+from tenants.database.clock import database_now
+from tenants.queue import due
+
+
+def resolve(booking_id: UUID) -> bool:
+    """Try to find out what the PMS has done with a booking, and store the outcome or the next attempt.
+
+    Return False if this was the last scheduled attempt. Call this function outside of a transaction.
+    """
+    booking = _begin_attempt(booking_id)
+    if booking is None:
+        return True
+    try:
+        if booking.status == BookingStatus.CANCELLING:
+            outcomes.send_cancellation(booking)
+        else:
+            _find_or_send(booking)
+    except PmsError as error:
+        outcomes.mark_unknown(booking_id, error)
+    is_open = Booking.objects.filter(id=booking_id, status__in=UNSETTLED).exists()
+    return not is_open or booking.resolve_attempts < len(policy.RESOLVE_DELAYS)
+
+
+def resolve_or_fail(booking_id: UUID) -> None:
+    """Make an attempt to resolve a booking, and raise PmsOutcomeUnknown if its outcome is still not clear.
+
+    The dead-letter queue stores the error as a failure that names what a person must check. The hold is kept for
+    `policy.UNCLEAR_HOLD_TIME`, and no further attempt is scheduled. A retry of the failure calls this function again.
+    """
+    resolve(booking_id)
+    with transaction.atomic():
+        booking = records.lock(booking_id)
+        if booking.status not in UNSETTLED:
+            return
+        outcomes.schedule_attempt(booking, at=database_now() + policy.UNCLEAR_HOLD_TIME)
+        due.cancel(kind=BOOKING, ids=[booking_id])
+    raise PmsOutcomeUnknown(
+        TranslatableMessage(
+            _(
+                "It is not clear whether the property management system has the booking {reference} ({room_type}, "
+                "{check_in} to {check_out}). Search for the reference there. Then retry this failure: the booking is "
+                "completed if it is found, and sent again if it is not."
+            ),
+            reference=booking.reference,
+            room_type=booking.room_type,
+            check_in=str(booking.check_in),
+            check_out=str(booking.check_out),
+        )
+    )
+
+
+def _begin_attempt(booking_id: UUID) -> Booking | None:
+    """Count an attempt to resolve the booking. Return None if the outcome of the booking is known."""
+    with transaction.atomic():
+        booking = Booking.objects.select_for_update(no_key=True).filter(id=booking_id).first()
+        if booking is None or booking.status not in UNSETTLED:
+            due.cancel(kind=BOOKING, ids=[booking_id])
+            return None
+        booking.resolve_attempts += 1
+        booking.save(update_fields=["resolve_attempts"])
+        outcomes.schedule_attempt(booking)
+    return booking
+
+
+def _find_or_send(booking: Booking) -> None:
+    adapter = adapter_of(current_connection())
+    since = booking.created_at - policy.FIND_MARGIN
+    found = requests.read(adapter, "find", lambda: adapter.find(booking.reference, since=since))
+    if found:
+        _settle_found(adapter, booking, found)
+        return
+    settles_at = (booking.last_sent_at or booking.created_at) + policy.SETTLE_TIME
+    if database_now() < settles_at:
+        with transaction.atomic():
+            outcomes.schedule_attempt(records.lock(booking.id), at=settles_at)
+    elif booking.sends >= policy.MAX_BOOKING_ATTEMPTS:
+        detail = _("The property management system has not stored the booking in {attempts} attempts.")
+        outcomes.refuse(booking.id, BookingRefused(TranslatableMessage(detail, attempts=booking.sends)))
+    elif _claim_send(booking):
+        _send_again(adapter, booking)
+
+
+def _settle_found(adapter: Adapter, booking: Booking, found: list[PmsBooking]) -> None:
+    """Store the outcome of a booking that the PMS has. Cancel all but the first of several active bookings."""
+    active = sorted(
+        (made for made in found if made.status is not PmsStatus.CANCELLED),
+        key=lambda made: (len(made.id), made.id),
+    )
+    if not active:
+        outcomes.store_cancelled(booking.id)
+        return
+    for duplicate in active[1:]:
+        requests.write(adapter, "cancel", lambda made=duplicate: adapter.cancel(made))  # type: ignore[misc]
+        record(
+            events.DUPLICATE_CANCELLED,
+            subject=("hold", booking.hold_id),
+            reference=booking.reference,
+            number=duplicate.id,
+        )
+    outcomes.complete(booking.id, active[0])
+
+
+def _claim_send(booking: Booking) -> bool:
+    """Claim the next sending of the booking. Return False if another process has sent it in the meantime."""
+    claimed = Booking.objects.filter(
+        id=booking.id, sends=booking.sends, status__in=[BookingStatus.SENDING, BookingStatus.UNKNOWN]
+    ).update(sends=F("sends") + 1, last_sent_at=database_now())
+    return claimed == 1
+
+
+def _send_again(adapter: Adapter, booking: Booking) -> None:
+    request = records.request_of(booking)
+    try:
+        made = requests.write(adapter, "book", lambda: adapter.book(request))
+    except PmsOutcomeUnknown:
+        raise
+    except PmsError as error:
+        if error.counts_against_breaker or error.status == 503:
+            raise  # The PMS is not available now, so the next attempt sends the booking again.
+        outcomes.refuse(booking.id, error)
+    else:
+        outcomes.complete(booking.id, made)

@@ -1,0 +1,116 @@
+"""The types of audit events about the PMS. The events contain no guest data and no access key."""
+
+from functools import partial
+
+from django.utils.translation import gettext_lazy as _
+
+from audit.registry import Category, Outcome, Severity, register
+
+_register_operation = partial(register, category=Category.OPERATION)
+
+CONNECTION_CHANGED = register(
+    "pms.connection_changed",
+    description=_("{actor} changed the connection to the PMS: {changed}"),
+    fields=("changed",),
+    severity=Severity.NOTICE,
+)
+CONNECTION_TESTED = _register_operation(
+    "pms.connection_tested",
+    description=_("{actor} tested the connection to the PMS: {outcome}"),
+    fields=("outcome",),
+)
+CALL_FAILED = _register_operation(
+    "pms.call_failed",
+    description=_("A call to the PMS failed ({operation}): {reason}"),
+    fields=("operation", "reason"),
+    severity=Severity.NOTICE,
+    outcome=Outcome.FAILED,
+)
+CIRCUIT_OPENED = _register_operation(
+    "pms.circuit_opened",
+    description=_("Calls to the PMS are paused after {failures} failures ({operation})"),
+    fields=("operation", "failures"),
+    severity=Severity.WARNING,
+    outcome=Outcome.FAILED,
+)
+CIRCUIT_CLOSED = _register_operation(
+    "pms.circuit_closed", description=_("The PMS works again ({operation})"), fields=("operation",)
+)
+CIRCUIT_RESET = _register_operation(
+    "pms.circuit_reset",
+    description=_("{actor} resumed the calls to the PMS ({operation})"),
+    fields=("operation",),
+    severity=Severity.NOTICE,
+)
+BOOKED = register(
+    "pms.booked",
+    description=_("{actor} booked {room_type} in the PMS: {number}"),
+    fields=("reference", "number", "room_type", "check_in", "check_out"),
+)
+BOOKING_REFUSED = _register_operation(
+    "pms.booking_refused",
+    description=_("The PMS refused the booking {reference}: {reason}"),
+    fields=("reference", "reason"),
+    severity=Severity.NOTICE,
+    outcome=Outcome.FAILED,
+)
+BOOKING_UNCLEAR = _register_operation(
+    "pms.booking_unclear",
+    description=_("It is not clear whether the PMS has made the booking {reference}: {reason}"),
+    fields=("reference", "reason"),
+    severity=Severity.WARNING,
+    outcome=Outcome.FAILED,
+)
+BOOKING_CANCELLED = register(
+    "pms.booking_cancelled",
+    description=_("{actor} cancelled the booking {number} in the PMS"),
+    fields=("reference", "number"),
+)
+DUPLICATE_CANCELLED = register(
+    "pms.duplicate_cancelled",
+    description=_("The PMS had the booking {reference} twice, so the booking {number} was cancelled"),
+    fields=("reference", "number"),
+    severity=Severity.WARNING,
+)
+BOOKING_CANCELLATION_REFUSED = _register_operation(
+    "pms.cancellation_refused",
+    description=_("The PMS refused to cancel the booking {reference}: {reason}"),
+    fields=("reference", "reason"),
+    severity=Severity.WARNING,
+    outcome=Outcome.FAILED,
+)
+CONFLICT_FOUND = _register_operation(
+    "pms.conflict_found",
+    description=_("The booking {number} of the PMS does not fit: {kind}"),
+    fields=("number", "kind"),
+    severity=Severity.WARNING,
+)
+CONFLICT_SETTLED = register(
+    "pms.conflict_settled",
+    description=_("{actor} settled the conflict of the booking {number} of the PMS: {kind}"),
+    fields=("number", "kind"),
+)
+SYNCHRONIZED = _register_operation(
+    "pms.synchronized",
+    description=_(
+        "The changes of the PMS were imported: {created} created, {updated} changed, {unchanged} unchanged, "
+        "{conflicts} with conflicts"
+    ),
+    fields=("created", "updated", "unchanged", "conflicts"),
+)
+_RATE_FIELDS = ("room_type", "first_night", "last_night", "price")
+RATE_ADDED = register(
+    "pms.rate_added",
+    description=_("{actor} added a rate for {room_type}, {first_night} to {last_night}: {price}"),
+    fields=_RATE_FIELDS,
+)
+RATE_CHANGED = register(
+    "pms.rate_changed",
+    description=_("{actor} changed the rate for {room_type}, {first_night} to {last_night}: {price}"),
+    fields=_RATE_FIELDS,
+)
+RATE_DELETED = register(
+    "pms.rate_deleted",
+    description=_("{actor} deleted the rate for {room_type}, {first_night} to {last_night}: {price}"),
+    fields=_RATE_FIELDS,
+)

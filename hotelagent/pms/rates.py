@@ -1,0 +1,43 @@
+"""The price of a stay by the hotel's own rate table."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from decimal import Decimal
+
+from hotelagent.pms.models import Rate
+from locks.nights import Nights
+
+
+def price_of_stay(*, room_type: str, nights: Nights) -> Decimal | None:
+    """Return the price of one room for all nights, in the hotel's currency. Runs one query.
+
+    Return None if a night has no rate, or if the rate of the first night requires a longer stay.
+    """
+    rates = list(
+        Rate.objects.filter(
+            room_type=room_type, first_night__lt=nights.check_out, last_night__gte=nights.check_in
+        )
+    )
+    total = Decimal(0)
+    for date in nights.dates():
+        rate = rate_of_night(rates, date)
+        if rate is None or (date == nights.check_in and nights.count < rate.minimum_nights):
+            return None
+        total += rate.price
+    return total
+
+
+def rate_of_night(rates: Sequence[Rate], date: datetime.date) -> Rate | None:
+    """Return the rate of a night: of the matching rates the one with the shortest range, and the newest of those.
+
+    A rate for some days, such as a trade fair, therefore overrides the rate of the season.
+    """
+    matching = [
+        rate
+        for rate in rates
+        if rate.first_night <= date <= rate.last_night
+        and (not rate.weekdays or date.isoweekday() in rate.weekdays)
+    ]
+    return min(matching, key=lambda rate: (rate.last_night - rate.first_night, -rate.id.int), default=None)

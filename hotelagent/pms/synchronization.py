@@ -1,0 +1,172 @@
+"""The synchronization: it brings the bookings that were made or changed in the PMS into our reservations."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from django.db import transaction
+from django.utils.translation import gettext_noop as _
+
+from audit.services import record
+from hotelagent.core.messages import TranslatableMessage
+from hotelagent.pms import conflicts, events, policy
+from hotelagent.pms.adapters.interface import Capability
+from hotelagent.pms.calls import availability_cache, requests
+from hotelagent.pms.connections import adapter_of, current_connection
+from hotelagent.pms.errors import PmsNotConfigured
+from hotelagent.pms.models import UNSETTLED, Booking, BookingStatus, ConflictKind, Connection
+from hotelagent.pms.values import PmsBooking, PmsStatus
+from locks.services import acquire_hold_of_type
+from reminders.models import Reservation, ReservationStatus
+from reminders.reservations.services import ReservationFields, upsert_reservation
+from reminders.reservations.stays import HoldReference, assign_hold
+from tenants.database.clock import database_now
+from tenants.errors import DomainError
+
+_STATUSES = {
+    PmsStatus.BOOKED: ReservationStatus.BOOKED,
+    PmsStatus.CHECKED_IN: ReservationStatus.CHECKED_IN,
+    PmsStatus.CHECKED_OUT: ReservationStatus.CHECKED_OUT,
+    PmsStatus.CANCELLED: ReservationStatus.CANCELLED,
+}
+
+
+@dataclass(slots=True)
+class SyncReport:
+    """The counts of a synchronization.
+
+    `read` is the sum of `created`, `updated`, `unchanged`, `pending` and `rejected`. A pending booking is one that we
+    are making at the moment. `conflicts` counts those of the stored bookings that staff must check.
+    """
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    pending: int = 0
+    rejected: int = 0
+    conflicts: int = 0
+
+
+def synchronize() -> SyncReport:
+    """Import the changes of the PMS since the last synchronization and return the counts.
+
+    Each booking is stored in a separate transaction, and a second call with the same changes changes nothing. Call this
+    function outside of a transaction. Raises PmsNotConfigured if the system reports no changes, or a PmsError.
+    """
+    connection = current_connection()
+    adapter = adapter_of(connection)
+    if Capability.CHANGES not in adapter.capabilities:
+        raise PmsNotConfigured(
+            TranslatableMessage(_("This system reports no changes, so there is nothing to synchronize."))
+        )
+    started = database_now()
+    since = connection.synchronized_until and connection.synchronized_until - policy.SYNC_OVERLAP
+    changes = requests.read(adapter, "list_changes", lambda: list(adapter.list_changes(since)))
+    report = SyncReport()
+    for booking in changes:
+        _import(booking, report)
+    with transaction.atomic():
+        Connection.objects.update(synchronized_until=started, last_report=asdict(report))
+        if report.created or report.updated or report.conflicts:
+            record(
+                events.SYNCHRONIZED,
+                created=report.created,
+                updated=report.updated,
+                unchanged=report.unchanged,
+                conflicts=report.conflicts,
+            )
+    if report.created or report.updated:
+        availability_cache.invalidate()
+    return report
+
+
+def _import(booking: PmsBooking, report: SyncReport) -> None:
+    """Store one booking of the PMS in a transaction and count its outcome."""
+    report.read += 1
+    if (
+        booking.reference
+        and Booking.objects.filter(reference=booking.reference, status__in=UNSETTLED).exists()
+    ):
+        report.pending += 1
+        return
+    try:
+        with transaction.atomic():
+            outcome, has_conflict = _store(booking)
+    except DomainError as error:
+        report.rejected += 1
+        report.conflicts += 1
+        with transaction.atomic():
+            conflicts.add(ConflictKind.INVALID, booking, detail=error.detail)
+        return
+    setattr(report, outcome, getattr(report, outcome) + 1)
+    report.conflicts += has_conflict
+
+
+def _store(booking: PmsBooking) -> tuple[str, bool]:
+    """Store a booking of the PMS. Return the name of its count in the report, and whether staff must check it."""
+    versions: list[str | None] = []
+
+    def remember(version: str | None) -> bool:
+        versions.append(version)
+        return True
+
+    reservation, is_new = upsert_reservation(
+        external_id=booking.id, may_change=remember, **_fields_of(booking)
+    )
+    if booking.status is PmsStatus.CANCELLED:
+        Booking.objects.filter(pms_id=booking.id, status=BookingStatus.BOOKED).update(
+            status=BookingStatus.CANCELLED
+        )
+    has_conflict = conflicts.store_rooms(booking)
+    has_conflict |= _place(reservation, booking)
+    if is_new:
+        return "created", has_conflict
+    return ("unchanged" if versions[-1] == reservation.version else "updated"), has_conflict
+
+
+def _fields_of(booking: PmsBooking) -> ReservationFields:
+    """Return the fields of the reservation. Values that the PMS does not report keep their stored values."""
+    stored = Reservation.objects.filter(external_id=booking.id).first() or Reservation()
+    return ReservationFields(
+        arrival=min(room.nights.check_in for room in booking.rooms) if booking.rooms else stored.arrival,
+        departure=max(room.nights.check_out for room in booking.rooms) if booking.rooms else stored.departure,
+        guest_name=booking.guest.name or stored.guest_name,
+        guest_email=booking.guest.email or stored.guest_email,
+        guest_phone=booking.guest.phone or stored.guest_phone,
+        language=booking.guest.language or stored.language,
+        country=stored.country,
+        adults=booking.adults,
+        children=booking.children,
+        room_type=(booking.rooms[0].room_type if booking.rooms else "") or stored.room_type,
+        source=stored.source,
+        status=_STATUSES[booking.status],
+        booked_on=stored.booked_on,
+        status_date=stored.status_date,
+    )
+
+
+def _place(reservation: Reservation, booking: PmsBooking) -> bool:
+    """Choose a free room for a reservation without a room. Return True if there is none, and record the conflict."""
+    if reservation.stay_id is not None or booking.status not in {PmsStatus.BOOKED, PmsStatus.CHECKED_IN}:
+        return False
+    [room, *_others] = booking.rooms
+    if not room.room_type:
+        return conflicts.add(
+            ConflictKind.NOT_MAPPED,
+            booking,
+            detail=TranslatableMessage(_("Assign the room type of the PMS to a room type of the hotel.")),
+        )
+    try:
+        with transaction.atomic():
+            hold = acquire_hold_of_type(
+                room_type=room.room_type, nights=room.nights, guests=1, reference=booking.id
+            )
+            [held] = hold.rooms
+            assign_hold(
+                reservation,
+                HoldReference(held.id, token=hold.token, fencing_token=held.fencing_token or 0),
+            )
+    except DomainError as error:
+        return conflicts.add(ConflictKind.NO_FREE_ROOM, booking, detail=error.detail)
+    return False

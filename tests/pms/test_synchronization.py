@@ -1,0 +1,122 @@
+"""Tests of the synchronization: bookings of the PMS become reservations, and conflicts are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+
+import pytest
+
+from hotelagent.pms import connections
+from hotelagent.pms.adapters.interface import ConnectionSettings
+from hotelagent.pms.adapters.qloapps.adapter import QloAppsAdapter
+from hotelagent.pms.bookings import services
+from hotelagent.pms.errors import PmsNotConfigured
+from hotelagent.pms.models import Booking, BookingStatus, Conflict, ConflictKind
+from hotelagent.pms.synchronization import SyncReport, synchronize
+from hotelagent.pms.values import StaySearch
+from locks.models import Allocation, AllocationStatus
+from locks.services import acquire_hold_of_type
+from reminders.models import Reservation, ReservationStatus
+from tests.pms.conftest import GUEST, FakeQloApps
+from tests.pms.contract import request_of
+from tests.pms.fake_qloapps import KEY
+
+pytestmark = pytest.mark.django_db
+Search = Callable[..., StaySearch]
+
+
+def book_in_pms(search: StaySearch, *, number: int = 1) -> None:
+    """Make a booking in the PMS that does not come from us."""
+    adapter = connections.adapter_of(connections.current_connection())
+    adapter.book(request_of(search, reference=f"OTHER{number}"))
+
+
+def counts(report: SyncReport) -> dict[str, int]:
+    """Return the counts of a report that are not zero, after checking that they add up."""
+    values = asdict(report)
+    outcomes = ("created", "updated", "unchanged", "pending", "rejected")
+    assert sum(values[name] for name in outcomes) == values["read"]
+    return {name: count for name, count in values.items() if count}
+
+
+def test_booking_of_the_pms_becomes_a_reservation_with_a_room(qloapps: FakeQloApps, search: Search) -> None:
+    book_in_pms(search())
+    assert counts(synchronize()) == {"read": 1, "created": 1}
+    reservation = Reservation.objects.get()
+    assert (reservation.external_id, reservation.guest_name, reservation.room_type) == (
+        "1",
+        "Ana Reyes",
+        "double",
+    )
+    assert reservation.stay is not None
+    assert reservation.stay.status == AllocationStatus.CONFIRMED
+
+
+def test_second_synchronization_changes_nothing(qloapps: FakeQloApps, search: Search) -> None:
+    book_in_pms(search())
+    synchronize()
+    version = Reservation.objects.get().version
+    assert counts(synchronize()) == {"read": 1, "unchanged": 1}
+    assert Reservation.objects.get().version == version
+
+
+def test_cancellation_in_the_pms_cancels_the_reservation_and_frees_the_room(
+    qloapps: FakeQloApps, search: Search
+) -> None:
+    booking, _is_new = services.book(search=search(), guest=GUEST, price=None)
+    adapter = connections.adapter_of(connections.current_connection())
+    [made] = adapter.list_changes(None)
+    adapter.cancel(made)
+    assert counts(synchronize()) == {"read": 1, "updated": 1}
+    assert Reservation.objects.get().status == ReservationStatus.CANCELLED
+    assert set(Allocation.objects.values_list("status", flat=True)) == {AllocationStatus.CANCELLED}
+    assert Booking.objects.get(id=booking.id).status == BookingStatus.CANCELLED
+
+
+def test_own_booking_is_not_imported_a_second_time(qloapps: FakeQloApps, search: Search) -> None:
+    services.book(search=search(), guest=GUEST, price=None)
+    assert counts(synchronize()) == {"read": 1, "unchanged": 1}
+    assert Reservation.objects.count() == 1
+
+
+def test_booking_that_is_not_clear_yet_is_left_to_its_resolution(
+    qloapps: FakeQloApps, search: Search
+) -> None:
+    qloapps.set(booking_faults=["lost"])
+    services.book(search=search(), guest=GUEST, price=None)
+    assert counts(synchronize()) == {"read": 1, "pending": 1}
+    assert Reservation.objects.count() == 0
+
+
+def test_room_that_the_pms_has_sold_twice_is_a_conflict(qloapps: FakeQloApps, search: Search) -> None:
+    qloapps.set(rooms={"1": [101], "2": [201]}, delay=0.2)
+    adapter = QloAppsAdapter(
+        ConnectionSettings(
+            url=qloapps.url, key=KEY, property_id="1", currency="EUR", room_types={"double": "1"}
+        )
+    )
+    with ThreadPoolExecutor(2) as pool:
+        list(
+            pool.map(adapter.book, [request_of(search(), reference=f"OTHER{number}") for number in range(2)])
+        )
+    assert len(qloapps.active_bookings) == 2
+    assert counts(synchronize()) == {"read": 2, "created": 2, "conflicts": 1}
+    assert Conflict.objects.get().kind == ConflictKind.OVERBOOKED
+
+
+def test_booking_without_a_free_room_here_is_a_conflict_and_is_not_lost(
+    qloapps: FakeQloApps, search: Search
+) -> None:
+    book_in_pms(search())
+    acquire_hold_of_type(room_type="double", nights=search().nights, count=3)
+    assert counts(synchronize()) == {"read": 1, "created": 1, "conflicts": 1}
+    assert Conflict.objects.get().kind == ConflictKind.NO_FREE_ROOM
+    assert Reservation.objects.get().stay is None
+    assert counts(synchronize()) == {"read": 1, "unchanged": 1}
+
+
+def test_system_without_changes_says_so(rooms: None) -> None:
+    with pytest.raises(PmsNotConfigured, match="nothing to synchronize"):
+        synchronize()
