@@ -29,4 +29,4 @@ def tell_story_of_the_platform(recorder: Recorder, operator: Client, hotel: Hote
     call("deleteContact", 204, path={**of_hotel, "id": contact["id"]})
     call("suspendHotel", path=path)
     call("resumeHotel", path=path)
-    call("listUsage", query={"hotel": str(hotel.id)})
+    call("listDailyUsage", query={"hotel": str(hotel.id)})

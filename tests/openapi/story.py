@@ -65,7 +65,7 @@ class Story:
         )  # fmt: skip
         for part in parts:
             part()
-        self.call("listUsage", query={"day_from": "2031-06-01"})
+        self.call("listDailyUsage", query={"day_from": "2031-06-01"})
 
     def _add_rooms(self) -> None:
         room = self.call("createRoom", 201, body={"number": "204", "room_type": "double", "capacity": 2})
