@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection
 from datetime import date
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -89,4 +90,5 @@ def _dates(stored: Reservation, stay: Allocation, nights: Nights) -> tuple[date,
 
 
 def _booking(reservation: Reservation) -> Booking:
-    return Booking(reservation.external_id, reverse("reservation-detail", args=[reservation.id]))
+    url = reverse("reservation-detail", args=[reservation.id], urlconf=settings.HOTEL_URLCONF)
+    return Booking(reservation.external_id, url)

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 
 from tests import servers
@@ -11,6 +12,7 @@ from tests import servers
 FOLDER = Path(settings.BASE_DIR) / "deploy" / "prometheus"
 
 
+@pytest.mark.timeout(300)  # promtool calculates 30 days of the time series in steps of a minute
 def test_alert_rules_are_valid_and_pass_their_own_tests() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:

@@ -38,7 +38,7 @@ def units(tmp_path: Path) -> Path:
             (programs / name).touch(mode=0o755)
     folder = tmp_path / "units"
     folder.mkdir()
-    for unit in UNITS.iterdir():
+    for unit in UNITS.glob("hotelagent*"):
         text = unit.read_text().replace("/opt/hotelagent", str(tmp_path / "opt"))
         (folder / unit.name).write_text(text)
     return folder

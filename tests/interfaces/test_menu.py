@@ -51,7 +51,7 @@ def test_menu_contains_only_pages_for_which_the_role_has_a_scope(
 
 def test_menu_of_the_platform_has_groups_for_hotels_problems_operation_and_access(operator: Client) -> None:
     assert menu_of(operator) == {
-        "Hotels": ["Overview", "Hotels", "Guest contacts"],
+        "Hotels": ["Overview", "Hotels", "Guest contacts", "Usage"],
         "Problems": ["Failures"],
         "Schedule and flags": ["Flags", "Periodic tasks", "Switches"],
         "Audit and access": ["Audit trail", "Staff", "API keys", "Support sessions"],

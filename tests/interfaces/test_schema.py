@@ -88,10 +88,16 @@ def test_schema_is_openapi_3_1_with_the_scope_of_each_operation(hotel: Any, host
         assert {"apiKey": [operation["x-required-scope"]]} in operation["security"]
 
 
-def test_hotel_schema_and_platform_schema_share_only_the_audit_and_dlq_urls(hotel: Any) -> None:
+def test_hotel_schema_and_platform_schema_share_only_the_urls_of_the_trail_failures_and_usage(
+    hotel: Any,
+) -> None:
     hotels, platforms = schema_of(HOST)["paths"].keys(), schema_of("localhost")["paths"].keys()
     assert "/api/v1/hotels/" in platforms
-    shared = {path for path in hotels & platforms if not path.startswith(("/api/v1/dlq", "/api/v1/audit"))}
+    shared = {
+        path
+        for path in hotels & platforms
+        if not path.startswith(("/api/v1/dlq", "/api/v1/audit", "/api/v1/usage"))
+    }
     assert shared == set()
 
 

@@ -90,6 +90,12 @@ def target(
     hook = story.call("createWebhook", 201, body={"url": story.webhook_url, "events": ["hold.expired"]})
     link = {"room": story.room + 2, "name": "Airbnb", "url": story.calendar_url}
     failure = story.report("B-2001", retry=False)
+    rate = {"room_type": "double", "first_night": "2032-01-01", "last_night": "2032-01-31", "price": "90.00"}
+    rate_id = story.call("createRate", 201, client=story.manager, body=rate)["id"]
+    booking = {"id": "5b1c2f1e-64a5-4c1b-9f0e-2f5d1c3b8a91"}
+    stay = {"check_in": "2032-01-10", "check_out": "2032-01-12"}
+    body = {**stay, "room_type": "double", "guest": {"name": "Eva Sol", "email": "eva@example.com"}}
+    story.call("makeBooking", 201, path=booking, body=body)
     first = {
         name: story.call(name)["results"][0]
         for name in ("listEvents", "listFailureGroups", "listRedrives", "listReminders", "listImports")
@@ -105,6 +111,8 @@ def target(
         "/api/v1/imports/{": {"id": first["listImports"]["id"]},
         "/api/v1/locks/{id}/reopen/": {"id": closure["id"]},
         "/api/v1/locks/{": {"id": hold["id"]},
+        "/api/v1/pms/bookings/{": booking,
+        "/api/v1/pms/rates/{": {"id": rate_id},
         "/api/v1/reminders/{": {"id": first["listReminders"]["id"]},
         "/api/v1/reservations/by-external-id/{": {"external_id": "WEB-1042"},
         "/api/v1/reservations/{": story.reservation,

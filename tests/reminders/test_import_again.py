@@ -30,6 +30,8 @@ from tests.reminders.test_import_reservations import run, write_lines, write_row
 
 pytestmark = pytest.mark.django_db
 TODAY = "2016-09-20"
+#: At 04:00, the night before today is not over.
+FIRST_OPEN_NIGHT = "2016-09-19"
 HEADER = "id,arrival,departure,adults,room_type,status,guest,email,phone"
 NO_GUEST = {"guest_name": "", "guest_email": "", "language": ""}
 STATUSES = {
@@ -138,8 +140,10 @@ def assert_stored(rows: Sequence[Row]) -> None:
         else:
             assert stay is not None
             assert (stay.status, stay.reference) == ("confirmed", row["booking_id"])
-            # A no-show occupies the room only until today.
-            check_out = min(row["check_out"], TODAY) if row["status"] == "No-Show" else row["check_out"]
+            # A no-show occupies the room only on the nights that are over.
+            check_out = (
+                min(row["check_out"], FIRST_OPEN_NIGHT) if row["status"] == "No-Show" else row["check_out"]
+            )
             assert (f"{stay.check_in}", f"{stay.check_out}") == (row["check_in"], check_out)
             assert stay.room.room_type == row["assigned_room_type"]
         scheduled = {

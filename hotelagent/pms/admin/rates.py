@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
@@ -16,21 +17,14 @@ from hotelagent.admin.sites import hotel_site
 from hotelagent.pms.models import Rate
 from locks.models import Room
 
-WEEKDAYS = [
-    (1, _("Monday")),
-    (2, _("Tuesday")),
-    (3, _("Wednesday")),
-    (4, _("Thursday")),
-    (5, _("Friday")),
-    (6, _("Saturday")),
-    (7, _("Sunday")),
-]
+#: The weekdays with Django's translations, from Monday (1) to Sunday (7).
+WEEKDAY_CHOICES = [(number + 1, label) for number, label in WEEKDAYS.items()]
 
 
 class RateForm(forms.ModelForm):  # type: ignore[type-arg]
     weekdays = forms.TypedMultipleChoiceField(
         label=_("Weekdays"),
-        choices=WEEKDAYS,
+        choices=WEEKDAY_CHOICES,
         coerce=int,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
@@ -72,7 +66,7 @@ class RateAdmin(HotelModelAdmin):
 
     @display(description=_("weekdays"))
     def weekday_names(self, rate: Rate) -> str:
-        names = dict(WEEKDAYS)
+        names = dict(WEEKDAY_CHOICES)
         return ", ".join(str(names[day]) for day in rate.weekdays) or str(_("all"))
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

@@ -108,6 +108,7 @@ _TAGS = {
     "reminders": "E-mails around a stay: scheduled, sent, skipped and failed.",
     "hotels": "The hotels of this deployment and the contacts of their guests.",
     "contacts": "The hotel of a guest's phone number or e-mail address.",
+    "usage": "The daily usage of the hotels: stays, reminders, API calls and storage.",
     "failures": "Messages and tasks that failed, and their retries.",
     "audit": "The audit trail: who did what, when and from where.",
 }
