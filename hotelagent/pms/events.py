@@ -1,12 +1,8 @@
 """The types of audit events about the PMS. The events contain no guest data and no access key."""
 
-from functools import partial
-
 from django.utils.translation import gettext_lazy as _
 
-from audit.registry import Category, Outcome, Severity, register
-
-_register_operation = partial(register, category=Category.OPERATION)
+from audit.registry import Outcome, Severity, register, register_operation
 
 CONNECTION_CHANGED = register(
     "pms.connection_changed",
@@ -14,29 +10,29 @@ CONNECTION_CHANGED = register(
     fields=("changed",),
     severity=Severity.NOTICE,
 )
-CONNECTION_TESTED = _register_operation(
+CONNECTION_TESTED = register_operation(
     "pms.connection_tested",
     description=_("{actor} tested the connection to the PMS: {outcome}"),
     fields=("outcome",),
 )
-CALL_FAILED = _register_operation(
+CALL_FAILED = register_operation(
     "pms.call_failed",
     description=_("A call to the PMS failed ({operation}): {reason}"),
     fields=("operation", "reason"),
     severity=Severity.NOTICE,
     outcome=Outcome.FAILED,
 )
-CIRCUIT_OPENED = _register_operation(
+CIRCUIT_OPENED = register_operation(
     "pms.circuit_opened",
     description=_("Calls to the PMS are paused after {failures} failures ({operation})"),
     fields=("operation", "failures"),
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
-CIRCUIT_CLOSED = _register_operation(
+CIRCUIT_CLOSED = register_operation(
     "pms.circuit_closed", description=_("The PMS works again ({operation})"), fields=("operation",)
 )
-CIRCUIT_RESET = _register_operation(
+CIRCUIT_RESET = register_operation(
     "pms.circuit_reset",
     description=_("{actor} resumed the calls to the PMS ({operation})"),
     fields=("operation",),
@@ -47,14 +43,14 @@ BOOKED = register(
     description=_("{actor} booked {room_type} in the PMS: {number}"),
     fields=("reference", "number", "room_type", "check_in", "check_out"),
 )
-BOOKING_REFUSED = _register_operation(
+BOOKING_REFUSED = register_operation(
     "pms.booking_refused",
     description=_("The PMS refused the booking {reference}: {reason}"),
     fields=("reference", "reason"),
     severity=Severity.NOTICE,
     outcome=Outcome.FAILED,
 )
-BOOKING_UNCLEAR = _register_operation(
+BOOKING_UNCLEAR = register_operation(
     "pms.booking_unclear",
     description=_("It is not clear whether the PMS has made the booking {reference}: {reason}"),
     fields=("reference", "reason"),
@@ -72,14 +68,14 @@ DUPLICATE_CANCELLED = register(
     fields=("reference", "number"),
     severity=Severity.WARNING,
 )
-BOOKING_CANCELLATION_REFUSED = _register_operation(
+BOOKING_CANCELLATION_REFUSED = register_operation(
     "pms.cancellation_refused",
     description=_("The PMS refused to cancel the booking {reference}: {reason}"),
     fields=("reference", "reason"),
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
-CONFLICT_FOUND = _register_operation(
+CONFLICT_FOUND = register_operation(
     "pms.conflict_found",
     description=_("The booking {number} of the PMS does not fit: {kind}"),
     fields=("number", "kind"),
@@ -90,7 +86,7 @@ CONFLICT_SETTLED = register(
     description=_("{actor} settled the conflict of the booking {number} of the PMS: {kind}"),
     fields=("number", "kind"),
 )
-SYNCHRONIZED = _register_operation(
+SYNCHRONIZED = register_operation(
     "pms.synchronized",
     description=_(
         "The changes of the PMS were imported: {created} created, {updated} changed, {unchanged} unchanged, "
