@@ -31,7 +31,7 @@ def install() -> None:
         return
     shutil.rmtree(FOLDER, ignore_errors=True)
     options = ["--quiet", "--require-hashes", "--target", str(FOLDER), "-r", str(REQUIREMENTS)]
-    subprocess.run([sys.executable, "-m", "uv", "pip", "install", *options], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", *options], check=True)
     STAMP.write_text(_fingerprint())
 
 
