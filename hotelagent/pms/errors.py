@@ -11,14 +11,18 @@ class PmsError(DomainError):
     """The hotel's property management system (PMS) did not do what it was asked to do.
 
     `counts_against_breaker` says whether the error shows that the PMS is overloaded or down, so that the circuit
-    breaker counts it. `is_definite` says whether the PMS has certainly not stored anything because of the request.
+    breaker counts it. `reached_pms` is false if no request was sent, so that the error shows nothing about the PMS.
+    `is_definite` says whether the PMS has certainly not stored anything because of the request. `is_temporary` says
+    whether the outcome can be found out, or the request can succeed, later.
     """
 
     code = "pms-error"
     status = 502
     title = _("The property management system reported an error")
     counts_against_breaker = False
+    reached_pms = True
     is_definite = True
+    is_temporary = False
 
 
 class PmsUnavailable(PmsError):
@@ -31,6 +35,7 @@ class PmsUnavailable(PmsError):
     status = 503
     title = _("The property management system is not available")
     counts_against_breaker = True
+    is_temporary = True
 
     def __init__(self, detail: str = "", *, retry_after: float | None = None, **extra: Any) -> None:
         super().__init__(detail, **extra)
@@ -43,6 +48,7 @@ class PmsCircuitOpen(PmsUnavailable):
     code = "pms-circuit-open"
     title = _("Requests to the property management system are paused")
     counts_against_breaker = False
+    reached_pms = False
 
 
 class PmsRateLimited(PmsUnavailable):
@@ -51,6 +57,7 @@ class PmsRateLimited(PmsUnavailable):
     code = "pms-rate-limited"
     title = _("Too many requests to the property management system")
     counts_against_breaker = False
+    reached_pms = False
 
 
 class PmsOutcomeUnknown(PmsError):
@@ -63,6 +70,7 @@ class PmsOutcomeUnknown(PmsError):
     title = _("It is not clear whether the property management system has made the booking")
     counts_against_breaker = True
     is_definite = False
+    is_temporary = True
 
 
 class InvalidPmsResponse(PmsError):
@@ -71,6 +79,7 @@ class InvalidPmsResponse(PmsError):
     code = "invalid-pms-response"
     title = _("The response of the property management system is not valid")
     counts_against_breaker = True
+    is_temporary = True
 
 
 class PmsAccessDenied(PmsError):
@@ -94,6 +103,7 @@ class PmsNotConfigured(PmsError):
     code = "pms-not-configured"
     status = 409
     title = _("The connection to the property management system is not set up")
+    reached_pms = False
 
 
 class RoomTypeNotMapped(PmsError):
@@ -102,6 +112,7 @@ class RoomTypeNotMapped(PmsError):
     code = "room-type-not-mapped"
     status = 422
     title = _("The room type is not assigned to a room type of the property management system")
+    reached_pms = False
 
 
 class NoPrice(PmsError):

@@ -9,8 +9,9 @@ import pytest
 
 from hotelagent.pms import connections
 from hotelagent.pms.bookings import records, resolution, services
+from hotelagent.pms.calls import breaker
 from hotelagent.pms.errors import BookingRefused, PmsAccessDenied, PmsOutcomeUnknown, PriceChanged
-from hotelagent.pms.models import Booking, BookingStatus
+from hotelagent.pms.models import Booking, BookingStatus, CircuitBreaker
 from hotelagent.pms.values import Guest, Money, StaySearch
 from locks.models import Allocation, AllocationStatus
 from reminders.errors import InvalidReservation
@@ -107,6 +108,24 @@ def test_cancelled_booking_frees_the_room_in_both_systems(qloapps: FakeQloApps, 
     assert Reservation.objects.get().status == ReservationStatus.CANCELLED
     assert statuses() == [AllocationStatus.CANCELLED]
     assert services.cancel(booking.id).status == BookingStatus.CANCELLED
+
+
+def test_cancellation_during_an_outage_is_repeated_until_the_pms_has_cancelled(
+    qloapps: FakeQloApps, search: Search
+) -> None:
+    booking = book(search())
+    qloapps.set(read_fault="503")
+    assert services.cancel(booking.id).status == BookingStatus.CANCELLING
+    for _attempt in range(3):
+        resolution.resolve(booking.id)
+    assert CircuitBreaker.objects.get(operation="find").open_until is not None
+    booking.refresh_from_db()
+    assert booking.status == BookingStatus.CANCELLING
+    qloapps.set(read_fault="")
+    breaker.reset("find")
+    resolution.resolve(booking.id)
+    booking.refresh_from_db()
+    assert (booking.status, qloapps.active_bookings) == (BookingStatus.CANCELLED, [])
 
 
 def test_booking_that_the_pms_has_twice_is_cancelled_once(qloapps: FakeQloApps, search: Search) -> None:

@@ -11,7 +11,7 @@ from django.db import connection, connections
 from audit.models import Event
 from hotelagent.pms import policy
 from hotelagent.pms.calls import breaker, breaker_queries
-from hotelagent.pms.errors import BookingRefused, PmsCircuitOpen, PmsUnavailable
+from hotelagent.pms.errors import BookingRefused, PmsCircuitOpen, PmsRateLimited, PmsUnavailable
 from hotelagent.pms.models import CircuitBreaker
 from tenants.context import hotel_context
 from tenants.models import Hotel
@@ -109,6 +109,18 @@ def test_error_of_our_own_code_releases_the_probe(in_hotel: Hotel) -> None:
     with pytest.raises(ZeroDivisionError), breaker.guard("book"):
         raise ZeroDivisionError
     assert not is_open()
+
+
+@pytest.mark.django_db
+def test_probe_that_was_not_sent_does_not_close_the_breaker(in_hotel: Hotel) -> None:
+    for _failure in range(policy.BREAKER_FAILURES):
+        fail()
+    end_open_time()
+    for _probe in range(policy.BREAKER_SUCCESSES):
+        with pytest.raises(PmsRateLimited), breaker.guard("book"):
+            raise PmsRateLimited
+    assert CircuitBreaker.objects.get().open_until is not None
+    assert not is_open()  # the next process may send a probe immediately
 
 
 @pytest.mark.django_db

@@ -6,6 +6,7 @@ The functions lock the booking and do nothing if its outcome is already stored, 
 from __future__ import annotations
 
 import datetime
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_noop as _
 from audit.services import record
 from hotelagent.core.messages import TranslatableMessage, message_to_json
 from hotelagent.pms import conflicts, events, metrics, policy
+from hotelagent.pms.adapters.interface import Adapter
 from hotelagent.pms.bookings import records
 from hotelagent.pms.calls import availability_cache, requests
 from hotelagent.pms.connections import adapter_of, current_connection
@@ -132,6 +134,15 @@ def schedule_attempt(booking: Booking, *, at: datetime.datetime | None = None) -
     keep_hold(booking.hold_id, until=at + policy.HOLD_MARGIN)
 
 
+def find_in_pms(adapter: Adapter, booking: Booking) -> list[PmsBooking]:
+    """Return the bookings of the PMS with the reference of the booking. Call this function outside of a transaction.
+
+    Raises a PmsError.
+    """
+    since = booking.created_at - policy.FIND_MARGIN
+    return requests.read(adapter, "find", lambda: adapter.find(booking.reference, since=since))
+
+
 def send_cancellation(booking: Booking) -> None:
     """Cancel the booking in the PMS, wherever it is found, and store the outcome.
 
@@ -139,14 +150,12 @@ def send_cancellation(booking: Booking) -> None:
     with which the PMS refused the cancellation. Call this function outside of a transaction.
     """
     adapter = adapter_of(current_connection())
-    since = booking.created_at - policy.FIND_MARGIN
     try:
-        found = requests.read(adapter, "find", lambda: adapter.find(booking.reference, since=since))
-        for made in found:
+        for made in find_in_pms(adapter, booking):
             if made.status is not PmsStatus.CANCELLED:
-                requests.write(adapter, "cancel", lambda made=made: adapter.cancel(made))  # type: ignore[misc]
+                requests.write(adapter, "cancel", partial(adapter.cancel, made))
     except PmsError as error:
-        if error.is_definite and not error.counts_against_breaker and booking.pms_id:
+        if booking.pms_id and not error.is_temporary:
             _store_refused_cancellation(booking.id, error)
             raise
         mark_unknown(booking.id, error)

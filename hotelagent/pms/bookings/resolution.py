@@ -6,6 +6,7 @@ earlier request can be in progress then. If the PMS has a booking twice, all but
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from django.db import transaction
@@ -89,9 +90,7 @@ def _begin_attempt(booking_id: UUID) -> Booking | None:
 
 def _find_or_send(booking: Booking) -> None:
     adapter = adapter_of(current_connection())
-    since = booking.created_at - policy.FIND_MARGIN
-    found = requests.read(adapter, "find", lambda: adapter.find(booking.reference, since=since))
-    if found:
+    if found := outcomes.find_in_pms(adapter, booking):
         _settle_found(adapter, booking, found)
         return
     settles_at = (booking.last_sent_at or booking.created_at) + policy.SETTLE_TIME
@@ -115,7 +114,7 @@ def _settle_found(adapter: Adapter, booking: Booking, found: list[PmsBooking]) -
         outcomes.store_cancelled(booking.id)
         return
     for duplicate in active[1:]:
-        requests.write(adapter, "cancel", lambda made=duplicate: adapter.cancel(made))  # type: ignore[misc]
+        requests.write(adapter, "cancel", partial(adapter.cancel, duplicate))
         record(
             events.DUPLICATE_CANCELLED,
             subject=("hold", booking.hold_id),
@@ -137,11 +136,9 @@ def _send_again(adapter: Adapter, booking: Booking) -> None:
     request = records.request_of(booking)
     try:
         made = requests.write(adapter, "book", lambda: adapter.book(request))
-    except PmsOutcomeUnknown:
-        raise
     except PmsError as error:
-        if error.counts_against_breaker or error.status == 503:
-            raise  # The PMS is not available now, so the next attempt sends the booking again.
+        if error.is_temporary:
+            raise  # The next attempt searches for the booking, and sends it again if it is not there.
         outcomes.refuse(booking.id, error)
     else:
         outcomes.complete(booking.id, made)

@@ -25,7 +25,7 @@ from hotelagent.pms.bookings import outcomes, records
 from hotelagent.pms.calls import requests
 from hotelagent.pms.connections import adapter_of, current_connection
 from hotelagent.pms.due_kinds import BOOKING
-from hotelagent.pms.errors import BookingStateError, PmsError, PmsOutcomeUnknown, PriceChanged
+from hotelagent.pms.errors import BookingStateError, PmsError, PriceChanged
 from hotelagent.pms.models import Booking, BookingStatus
 from hotelagent.pms.search import current_offer
 from hotelagent.pms.values import Guest, Money, StaySearch
@@ -73,11 +73,11 @@ def book(
     request = records.request_of(booking)
     try:
         made = requests.write(adapter, "book", lambda: adapter.book(request))
-    except PmsOutcomeUnknown as error:
-        outcomes.mark_unknown(booking.id, error)
     except PmsError as error:
-        outcomes.refuse(booking.id, error)
-        raise
+        if error.is_definite:
+            outcomes.refuse(booking.id, error)
+            raise
+        outcomes.mark_unknown(booking.id, error)
     else:
         outcomes.complete(booking.id, made)
     booking.refresh_from_db()

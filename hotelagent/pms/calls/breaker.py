@@ -27,8 +27,8 @@ def guard(operation: str) -> Iterator[None]:
     """Run one request to the PMS under the breaker of the operation.
 
     Raises PmsCircuitOpen if the breaker is open. A `PmsError` that counts against the breaker is counted as a failure.
-    Other errors of the PMS, such as a refused booking, show that the PMS works, so they count as a success. Call this
-    function outside of a transaction.
+    Other errors of the PMS, such as a refused booking, show that the PMS works, so they count as a success. Errors
+    before the request was sent are not counted. Call this function outside of a transaction.
     """
     probe_id = _enter(operation)
     try:
@@ -36,12 +36,13 @@ def guard(operation: str) -> Iterator[None]:
     except PmsError as error:
         if error.counts_against_breaker:
             _record_failure(operation, probe_id, error)
-        else:
+        elif error.reached_pms:
             _record_success(operation, probe_id)
+        else:
+            _release_probe(operation, probe_id)
         raise
     except BaseException:
-        if probe_id is not None:
-            breaker_queries.release_probe(operation, probe_id=probe_id)
+        _release_probe(operation, probe_id)
         raise
     _record_success(operation, probe_id)
 
@@ -69,6 +70,11 @@ def _enter(operation: str) -> UUID | None:
         ),
         retry_after=max(1.0, state.open_seconds),
     )
+
+
+def _release_probe(operation: str, probe_id: UUID | None) -> None:
+    if probe_id is not None:
+        breaker_queries.release_probe(operation, probe_id=probe_id)
 
 
 def _record_success(operation: str, probe_id: UUID | None) -> None:

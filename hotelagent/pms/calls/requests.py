@@ -10,7 +10,7 @@ from typing import TypeVar
 from hotelagent.pms import metrics, policy
 from hotelagent.pms.adapters.interface import Adapter, Capability
 from hotelagent.pms.calls import breaker, rate_limit
-from hotelagent.pms.errors import PmsCircuitOpen, PmsError, PmsRateLimited, PmsUnavailable
+from hotelagent.pms.errors import PmsError, PmsUnavailable
 
 T = TypeVar("T")
 
@@ -28,9 +28,9 @@ def read(adapter: Adapter, operation: str, request: Callable[[], T]) -> T:
     for delay in policy.READ_RETRY_DELAYS:
         try:
             return _send(operation, request)
-        except (PmsCircuitOpen, PmsRateLimited):
-            raise
         except PmsUnavailable as error:
+            if not error.reached_pms:
+                raise
             wait = max(delay * random.uniform(1, 1.5), error.retry_after or 0)  # noqa: S311 - no secret
             if time.monotonic() + wait > deadline:
                 raise
@@ -57,7 +57,7 @@ def _send(operation: str, request: Callable[[], T]) -> T:
         outcome = "success"
     except PmsError as error:
         outcome = error.code
-        if isinstance(error, PmsUnavailable) and error.retry_after and not isinstance(error, PmsCircuitOpen):
+        if isinstance(error, PmsUnavailable) and error.reached_pms and error.retry_after:
             rate_limit.pause(error.retry_after)
         raise
     finally:
