@@ -23,7 +23,7 @@ class System(models.TextChoices):
 
 
 class Connection(models.Model):
-    """The hotel's connection to its PMS. A hotel has one row at most, and none before somebody changes the defaults."""
+    """The hotel's connection to its PMS. A hotel has at most one row, which the first change of a default creates."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     system = models.CharField(_("system"), max_length=20, choices=System, default=System.LOCAL)

@@ -1,4 +1,4 @@
-"""The price of a stay by the hotel's own rate table."""
+"""The hotel's own rate table: its changes, and the price of a stay."""
 
 from __future__ import annotations
 
@@ -6,8 +6,38 @@ import datetime
 from collections.abc import Sequence
 from decimal import Decimal
 
+from django.db import transaction
+
+from audit.registry import EventType
+from audit.services import record
+from hotelagent.pms import events
 from hotelagent.pms.models import Rate
 from locks.nights import Nights
+
+
+def save_rate(rate: Rate, *, is_new: bool) -> None:
+    """Insert or update a validated rate, and record the change in the audit trail."""
+    with transaction.atomic():
+        rate.save(force_insert=is_new)
+        _record(events.RATE_ADDED if is_new else events.RATE_CHANGED, rate)
+
+
+def delete_rate(rate: Rate) -> None:
+    """Delete a rate, and record the deletion in the audit trail."""
+    with transaction.atomic():
+        _record(events.RATE_DELETED, rate)
+        rate.delete()
+
+
+def _record(event_type: EventType, rate: Rate) -> None:
+    record(
+        event_type,
+        subject=("rate", rate.id),
+        room_type=rate.room_type,
+        first_night=rate.first_night,
+        last_night=rate.last_night,
+        price=str(rate.price),
+    )
 
 
 def price_of_stay(*, room_type: str, nights: Nights) -> Decimal | None:

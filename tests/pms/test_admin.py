@@ -78,3 +78,22 @@ def test_room_type_that_the_hotel_does_not_have_is_refused(staff: Client, qloapp
     }
     text = staff.post(f"{PAGE}1/change/", form).content.decode()
     assert "The hotel has no room type castle. Its room types are: double, suite." in text
+
+
+def test_rate_is_recorded_in_the_audit_trail_as_over_rest(staff: Client, rooms: None) -> None:
+    form = {
+        "room_type": "double",
+        "first_night": "2031-06-01",
+        "last_night": "2031-06-02",
+        "minimum_nights": "1",
+    }
+    staff.post("/admin/pms/rate/add/", form | {"price": "90"})
+    rate = Rate.objects.get()
+    staff.post(f"/admin/pms/rate/{rate.id}/change/", form | {"price": "95"})
+    staff.post(f"/admin/pms/rate/{rate.id}/delete/", {"post": "yes"})
+    recorded = Event.objects.filter(subject_kind="rate").order_by("id")
+    assert [(event.event, event.data["price"]) for event in recorded] == [
+        ("pms.rate_added", "90"),
+        ("pms.rate_changed", "95"),
+        ("pms.rate_deleted", "95.00"),
+    ]

@@ -9,7 +9,7 @@ from typing import Self
 from hotelagent.embedded import ports
 from tests.upgrade.stack import HOTELS, wait_until
 
-#: The parameters of the requests of each thread. The slow requests are running when a process is told to end.
+#: The parameters of the requests of each thread. The slow requests are running when a process receives SIGTERM.
 PATHS = ("/notes/", "/notes/", "/notes/?seconds=0.5")
 TIMEOUT = 60  # seconds
 

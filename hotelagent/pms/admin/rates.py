@@ -4,17 +4,19 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
-from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.base import DeletionsAuditedByServices, HotelModelAdmin
 from hotelagent.admin.lists import EmptyList
 from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site
 from hotelagent.pms.models import Rate
+from hotelagent.pms.rates import delete_rate, save_rate
 from locks.models import Room
 
 #: The weekdays with Django's translations, from Monday (1) to Sunday (7).
@@ -49,7 +51,7 @@ class RateForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Rate, site=hotel_site)
-class RateAdmin(HotelModelAdmin):
+class RateAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     """The admin list of the prices per night."""
 
     icon = "sell"
@@ -73,3 +75,13 @@ class RateAdmin(HotelModelAdmin):
         if db_field.name == "room_type":
             kwargs["widget"] = UnfoldAdminSelectWidget()
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Rate, form: Any, change: bool) -> None:
+        save_rate(obj, is_new=not change)
+
+    def delete_model(self, request: HttpRequest, obj: Rate) -> None:
+        delete_rate(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Rate]) -> None:
+        for rate in queryset:
+            delete_rate(rate)

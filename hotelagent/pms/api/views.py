@@ -1,16 +1,13 @@
 """The REST API of the PMS: /api/v1/pms/offers/, /api/v1/pms/bookings/, /api/v1/pms/rates/ and /api/v1/pms/changes/."""
 
-from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audit.services import record
-from hotelagent.pms import connections, events
+from hotelagent.pms import connections
 from hotelagent.pms.api.serializers import (
     BookingSerializer,
     MakeBookingSerializer,
@@ -20,6 +17,7 @@ from hotelagent.pms.api.serializers import (
 )
 from hotelagent.pms.bookings import services
 from hotelagent.pms.models import Booking, BookingStatus, Rate
+from hotelagent.pms.rates import delete_rate, save_rate
 from hotelagent.pms.search import search_availability
 from hotelagent.rest.conditional import IF_MATCH, PRECONDITION_FAILED
 from hotelagent.rest.idempotency import IdempotentMixin
@@ -134,9 +132,8 @@ class RateViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, HotelVi
         """
         serializer = RateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        with transaction.atomic():
-            rate = serializer.save()
-            _record(events.RATE_ADDED, rate)
+        rate = Rate(**serializer.validated_data)
+        save_rate(rate, is_new=True)
         return self.resource_response(rate, status_code=status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -147,27 +144,17 @@ class RateViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, HotelVi
         with self.changeable_object() as stored:
             serializer = RateSerializer(stored, data=request.data, partial=True)
             serializer.is_valid(raise_exception=True)
-            rate = serializer.save()
-            _record(events.RATE_CHANGED, rate)
-        return self.resource_response(rate)
+            for name, value in serializer.validated_data.items():
+                setattr(stored, name, value)
+            save_rate(stored, is_new=False)
+        return self.resource_response(stored)
 
     @extend_schema(parameters=[IF_MATCH], responses={204: None, **problem_responses(PRECONDITION_FAILED)})
     def destroy(self, _request: Request, pk: str) -> Response:
         """Delete a rate."""
         with self.changeable_object() as stored:
-            _record(events.RATE_DELETED, stored)
-            stored.delete()
+            delete_rate(stored)
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def _record(event: Any, rate: Rate) -> None:
-    record(
-        event,
-        room_type=rate.room_type,
-        first_night=rate.first_night,
-        last_night=rate.last_night,
-        price=str(rate.price),
-    )
 
 
 class ChangesView(HotelAPIView):

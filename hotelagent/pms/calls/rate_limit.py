@@ -47,7 +47,7 @@ def pause(seconds: float) -> None:
 
 
 def _try_take() -> float | None:
-    """Take a token and return None. If there is no token, return the number of seconds until there is one."""
+    """Take a token and return None. If the bucket is empty, return the number of seconds until the next token."""
     params = {"burst": policy.REQUEST_BURST, "rate": policy.REQUESTS_PER_SECOND}
     with connection.cursor() as cursor:
         cursor.execute(

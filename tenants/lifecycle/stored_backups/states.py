@@ -20,7 +20,7 @@ from tenants.lifecycle.stored_backups.names import Kind, StoredBackup, hotel_tar
 from tenants.models import BackupState, HotelStatus
 from tenants.unaudited import unaudited
 
-#: Each hotel is backed up at a time in these hours of its own night, and the platform in these hours in UTC.
+#: Each hotel is backed up between these hours in the hotel's time zone, and the platform between these hours in UTC.
 NIGHT_BEGINS, NIGHT_HOURS = 1, 4
 #: A backup that failed is made again after this time.
 RETRY = datetime.timedelta(minutes=30)

@@ -184,7 +184,7 @@ def _access_or_load_error(response: Response) -> PmsError | None:
 
 
 def _error_of(response: Response, error_class: type[PmsError]) -> PmsError:
-    """Return an error with the message of QloApps, or with the status if there is no message."""
+    """Return an error with the message of QloApps, or with the HTTP status if the response contains no message."""
     with suppress(InvalidPmsResponse, AttributeError, TypeError, KeyError, IndexError):
         messages = [str(error["message"]) for error in Client._decode(response)["errors"]]  # noqa: SLF001
         if messages:
