@@ -1,4 +1,4 @@
-"""Setup of the two demonstration hotels that `make run` shows: staff accounts and generated bookings."""
+"""Setup of the two demonstration hotels that `make run` shows: staff accounts, generated bookings and rates."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import io
 import json
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from django.core.management import call_command
+from django.db import transaction
 from django.utils import timezone
 
 from hotelagent.demo.export import export_rows, write_csv
 from hotelagent.demo.generator import generate_bookings
 from hotelagent.demo.profiles import PROFILES
+from hotelagent.demo.rates import CURRENCY, generate_rates
 from hotelagent.embedded import paths
 from hotelagent.embedded.paths import write_private_file
+from hotelagent.pms.connections import change_connection
+from hotelagent.pms.rates import save_rate
 from tenants import services
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
@@ -47,15 +51,20 @@ class SetupState:
         stored = json.loads(path.read_text()) if path.exists() else {}
         self.logins: Logins = stored.get("logins", {})
         self.imported: list[str] = stored.get("imported", [])
+        self.with_rates: list[str] = stored.get("with_rates", [])
 
     def save(self) -> None:
-        write_private_file(
-            self._path, json.dumps({"logins": self.logins, "imported": self.imported}, indent=1)
-        )
+        content = {"logins": self.logins, "imported": self.imported, "with_rates": self.with_rates}
+        write_private_file(self._path, json.dumps(content, indent=1))
+
+    def forget(self, slug: str) -> None:
+        """Forget the finished steps of a hotel, because the hotel does not exist."""
+        self.imported = [finished for finished in self.imported if finished != slug]
+        self.with_rates = [finished for finished in self.with_rates if finished != slug]
 
 
 def set_up(report_progress: Callable[[str], None]) -> Logins:
-    """Create the hotels, accounts and bookings that are missing, and return the logins.
+    """Create the hotels, accounts, bookings and rates that are missing, and return the logins.
 
     The state is saved after each step. An interrupted setup continues with the unfinished step.
     """
@@ -67,7 +76,7 @@ def set_up(report_progress: Callable[[str], None]) -> Logins:
     state.save()
     for slug, name in HOTELS.items():
         if slug not in hotels:
-            state.imported = [imported for imported in state.imported if imported != slug]
+            state.forget(slug)
             hotels[slug] = services.create_hotel(slug=slug, name=name, time_zone=TIME_ZONE)
         with hotel_context(hotels[slug]):
             _create_accounts(
@@ -79,12 +88,17 @@ def set_up(report_progress: Callable[[str], None]) -> Logins:
             report_progress(_import_bookings(slug))
             state.imported.append(slug)
             state.save()
+        if slug not in state.with_rates:
+            with hotel_context(hotels[slug]):
+                create_rates(slug)
+            state.with_rates.append(slug)
+            state.save()
     return {slug: state.logins[slug] for slug in ("", *HOTELS)}
 
 
 def _import_bookings(slug: str) -> str:
     """Generate bookings, import them with the command `import_reservations`, and return the output of the command."""
-    today = timezone.localdate(timezone=ZoneInfo(TIME_ZONE))
+    today = _today()
     bookings = generate_bookings(
         PROFILES[slug],
         first_arrival=today - ARRIVALS_BEFORE_TODAY,
@@ -95,6 +109,18 @@ def _import_bookings(slug: str) -> str:
     output = io.StringIO()
     call_command("import_reservations", file, hotel=slug, stdout=output)
     return output.getvalue().rstrip()
+
+
+def create_rates(slug: str) -> None:
+    """Create the generated rates and the currency of the current hotel, so that offers have a price."""
+    with transaction.atomic():
+        change_connection(changes={"currency": CURRENCY})
+        for rate in generate_rates(PROFILES[slug], today=_today()):
+            save_rate(rate, is_new=True)
+
+
+def _today() -> date:
+    return timezone.localdate(timezone=ZoneInfo(TIME_ZONE))
 
 
 def _create_accounts(roles: dict[str, Role], passwords: dict[str, str], *, email_domain: str) -> None:

@@ -51,6 +51,10 @@ class HotelProfile:
     room_types: Mapping[str, float]
     #: How often guests come from each country (ISO 3166 alpha-3), as relative weights. A few countries dominate.
     countries: Mapping[str, float]
+    #: Price per night of each room type in euros, in a month with average demand.
+    prices: Mapping[str, int]
+    #: The nights with a higher price, from Monday (1) to Sunday (7).
+    expensive_weekdays: tuple[int, ...]
 
 
 _COUPLES = {1: 10.0, 2: 80.0, 3: 10.0}
@@ -100,6 +104,9 @@ RESORT = HotelProfile(
         "PRT": 34, "GBR": 22, "ESP": 11, "DEU": 8, "IRL": 6, "FRA": 6, "NLD": 5, "SWE": 2, "BEL": 2, "POL": 2,
         "USA": 2,
     },
+    prices={"Standard": 89, "Superior": 115, "Family": 139, "Junior Suite": 169, "Suite": 239},
+    # Weekend guests and guests with weekly packages arrive on Friday and Saturday.
+    expensive_weekdays=(5, 6),
 )  # fmt: skip
 
 CITY = HotelProfile(
@@ -138,6 +145,9 @@ CITY = HotelProfile(
         "PRT": 20, "FRA": 13, "DEU": 11, "ESP": 11, "GBR": 10, "ITA": 7, "BRA": 7, "USA": 7, "NLD": 4, "CHN": 3,
         "SWE": 3, "POL": 2, "ARG": 2,
     },
+    prices={"Single": 72, "Double": 95, "Twin": 95, "Superior": 125, "Suite": 199},
+    # City breaks begin on Thursday and Friday.
+    expensive_weekdays=(4, 5, 6),
 )  # fmt: skip
 
 #: Hotels by slug.

@@ -1,6 +1,7 @@
 """Rows of every model that the admin shows, so that the pages of objects can be opened."""
 
 from datetime import timedelta
+from decimal import Decimal
 from hashlib import sha256
 from uuid import UUID
 
@@ -14,6 +15,10 @@ from dlq import services as failures
 from dlq.error_reports import report_texts
 from dlq.redrives import services as redrives
 from dlq.selection import FailureSelection
+from hotelagent.core.ids import uuid7
+from hotelagent.core.messages import TranslatableMessage, message_to_json
+from hotelagent.pms import connections
+from hotelagent.pms.models import Booking, BookingStatus, CircuitBreaker, Conflict, ConflictKind, Rate
 from locks import selectors, services
 from locks.models import Room
 from locks.nights import Nights
@@ -64,6 +69,7 @@ def create_hotel_rows(hotel: Hotel, *, user_id: UUID) -> None:
         api_keys.create(name=LONG_WORD, scopes=["rooms:read"])
         skip_step(SetupStep.CALENDARS)
         _create_failures(user_id)
+        _create_pms_rows()
 
 
 def create_platform_rows(hotel: Hotel, *, user_id: UUID) -> None:
@@ -115,6 +121,31 @@ def _create_allocations() -> None:
     services.acquire_hold(rooms=rooms[1:2], nights=hold, reference=LONG_WORD)
     services.close_room(room=rooms[2], nights=Nights(today, today + timedelta(days=9)), reason=LONG_WORD)
     create_entry(NewEntry(nights=hold, room=rooms[1], reference=LONG_WORD))
+
+
+def _create_pms_rows() -> None:
+    """Create a connection to a PMS whose calls are paused, a rate, a booking that is not clear, and a conflict."""
+    today, now = selectors.today(), timezone.now()
+    error = message_to_json(TranslatableMessage(f"No response from {LONG_URL}"))
+    connections.change_connection(
+        changes={"system": "qloapps", "url": "https://booking.example.com", "room_types": {LONG_WORD: "1"}}
+    )
+    CircuitBreaker.objects.create(
+        operation="book", opened_at=now, open_until=now + timedelta(minutes=5), last_error=error
+    )
+    Rate.objects.create(
+        room_type="Double", first_night=today, last_night=today + timedelta(days=90), weekdays=[5, 6],
+        price=Decimal("12345.50"),
+    )  # fmt: skip
+    Booking.objects.create(
+        reference="HA0123ABCD", status=BookingStatus.UNKNOWN, hold_id=uuid7(), fencing_token=1,
+        room_type=LONG_WORD[:40], check_in=today, check_out=today + timedelta(days=2), adults=2,
+        price=Decimal("240.00"), currency="EUR", pms_id="4711", sends=1, last_sent_at=now, last_error=error,
+    )  # fmt: skip
+    Conflict.objects.create(
+        kind=ConflictKind.OVERBOOKED, pms_id="4711", detail=error, check_in=today,
+        check_out=today + timedelta(days=2),
+    )  # fmt: skip
 
 
 def _create_failures(user_id: UUID) -> None:

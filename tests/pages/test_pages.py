@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.pages,
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(3600 if os.environ.get("PAGES") == "all" else 900),
 ]
 
 ALL = os.environ.get("PAGES") == "all"
