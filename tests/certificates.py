@@ -23,8 +23,13 @@ class Certificate:
     key: Path
 
     @classmethod
-    def make(cls, folder: Path, *, name: str) -> "Certificate":
-        """Create a certificate authority and a server certificate, which is valid for `name` and 127.0.0.1."""
+    def make(
+        cls, folder: Path, *, name: str, expired: bool = False, self_signed: bool = False
+    ) -> "Certificate":
+        """Create a certificate authority and a server certificate, which is valid for `name` and 127.0.0.1.
+
+        If `self_signed` is true, the authority has not signed the server certificate.
+        """
         certificate = cls(folder / f"{name}-ca.pem", folder / f"{name}.pem", folder / f"{name}.key")
         ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} authority")])
@@ -36,9 +41,9 @@ class Certificate:
             .sign(ca_key, SHA256())
         )
         signed = (
-            _certificate_builder(server_name, ca_name, key)
+            _certificate_builder(server_name, server_name if self_signed else ca_name, key, expired=expired)
             .add_extension(x509.SubjectAlternativeName([address, x509.DNSName(name)]), critical=False)
-            .sign(ca_key, SHA256())
+            .sign(key if self_signed else ca_key, SHA256())
         )
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         certificate.authority.write_bytes(authority.public_bytes(Encoding.PEM))
@@ -48,7 +53,7 @@ class Certificate:
 
 
 def _certificate_builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, expired: bool = False
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
@@ -58,5 +63,7 @@ def _certificate_builder(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_after(
+            now + datetime.timedelta(days=1) if not expired else now - datetime.timedelta(minutes=1)
+        )
     )

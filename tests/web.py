@@ -1,13 +1,14 @@
 """HTTP servers on this machine that replace external systems in tests."""
 
 import contextlib
+import socketserver
 import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
-Server = TypeVar("Server", bound=ThreadingHTTPServer)
+Server = TypeVar("Server", bound=socketserver.BaseServer)
 
 
 class QuietHandler(BaseHTTPRequestHandler):
@@ -54,7 +55,7 @@ class ScriptedServer(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def serving(server: Server) -> Iterator[Server]:
-    """Run the HTTP server in a thread until the end of the `with` block."""
+    """Run the server in a thread until the end of the `with` block."""
     with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()

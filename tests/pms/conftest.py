@@ -77,12 +77,12 @@ def fake_qloapps(_fake_qloapps_process: FakeQloApps) -> FakeQloApps:
     return _fake_qloapps_process
 
 
-def connect_to_qloapps(server: FakeQloApps) -> None:
-    """Connect the current hotel to the QloApps server, without waits between requests."""
+def connect_to(url: str) -> None:
+    """Connect the current hotel to the QloApps server with this URL."""
     connections.change_connection(
         changes={
             "system": "qloapps",
-            "url": server.url,
+            "url": url,
             "property_id": "1",
             "currency": "EUR",
             "room_types": {"double": "1", "suite": "2"},
@@ -109,7 +109,7 @@ def rooms(in_hotel: Hotel) -> None:
 @pytest.fixture
 def qloapps(rooms: None, fake_qloapps: FakeQloApps, _fast_retries: None) -> FakeQloApps:
     """Connect the hotel Alpha to the QloApps server, and return the server."""
-    connect_to_qloapps(fake_qloapps)
+    connect_to(fake_qloapps.url)
     return fake_qloapps
 
 

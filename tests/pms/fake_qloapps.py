@@ -24,6 +24,7 @@ import json
 import sys
 import threading
 import time
+import zoneinfo
 from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -48,6 +49,7 @@ class State:
         self.requests = 0
         self.searches = 0
         self.delay = 0.0
+        self.time_zone = "UTC"
         self.lock = threading.Lock()
 
     def occupied(self, first: str, last: str) -> set[int]:
@@ -123,7 +125,7 @@ class Handler(QuietHandler):
             return
         booking = self.state.bookings[document["id"]]
         booking["booking_status"] = document["booking_status"]
-        booking["date_upd"] = _now()
+        booking["date_upd"] = self._now()
         self._send(200, {"booking": booking})
 
     def _begin(self) -> tuple[list[str], dict[str, list[str]]]:
@@ -207,8 +209,8 @@ class Handler(QuietHandler):
                 "id_property": booking["id_property"],
                 "currency": booking["currency"],
                 "booking_status": booking["booking_status"],
-                "booking_date": _now(),
-                "date_upd": _now(),
+                "booking_date": self._now(),
+                "date_upd": self._now(),
                 "associations": {
                     "customer_detail": booking["associations"]["customer_detail"],
                     "price_details": {"total_price_without_tax": self.state.price, "total_tax": 0},
@@ -245,9 +247,10 @@ class Handler(QuietHandler):
         self.send_head(status, **{"Content-Length": str(len(body))})
         self.wfile.write(body)
 
-
-def _now() -> str:
-    return datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+    def _now(self) -> str:
+        """Return the time in the time zone of the server. QloApps stores and sends times without an offset."""
+        time_zone = zoneinfo.ZoneInfo(self.state.time_zone)
+        return datetime.datetime.now(tz=time_zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 class Server(ThreadingHTTPServer):

@@ -18,7 +18,7 @@ from hotelagent.pms.values import Money, StaySearch
 from locks.nights import Nights
 from tenants.context import hotel_context
 from tenants.models import Hotel
-from tests.pms.conftest import GUEST, FakeQloApps, connect_to_qloapps
+from tests.pms.conftest import GUEST, FakeQloApps, connect_to
 from tests.threads import call_at_the_same_time
 
 Search = Callable[..., StaySearch]
@@ -85,7 +85,7 @@ def test_hotel_does_not_see_the_offers_of_another_hotel(
 @pytest.mark.usefixtures("_fast_retries")
 def test_100_callers_of_a_cold_key_cause_one_call(hotel: Hotel, fake_qloapps: FakeQloApps) -> None:
     with hotel_context(hotel):
-        connect_to_qloapps(fake_qloapps)
+        connect_to(fake_qloapps.url)
         request = StaySearch(_some_nights(), adults=2)
     fake_qloapps.set(delay=0.3)
     results = call_at_the_same_time(hotel, *[lambda: search_availability(request)] * 100)
