@@ -18,13 +18,12 @@ from hotelagent.pms.models import UNSETTLED, Booking, BookingStatus, ConflictKin
 from hotelagent.pms.values import PmsBooking, PmsStatus
 from locks.services import acquire_hold_of_type
 from reminders.models import Reservation, ReservationStatus
-from reminders.reservations.services import ReservationFields, upsert_reservation
+from reminders.reservations.services import ReservationFields, merge_reservation
 from reminders.reservations.stays import HoldReference, assign_hold
 from tenants.database.clock import database_now
 from tenants.errors import DomainError
 
 _STATUSES = {
-    PmsStatus.BOOKED: ReservationStatus.BOOKED,
     PmsStatus.CHECKED_IN: ReservationStatus.CHECKED_IN,
     PmsStatus.CHECKED_OUT: ReservationStatus.CHECKED_OUT,
     PmsStatus.CANCELLED: ReservationStatus.CANCELLED,
@@ -105,45 +104,42 @@ def _import(booking: PmsBooking, report: SyncReport) -> None:
 
 def _store(booking: PmsBooking) -> tuple[str, bool]:
     """Store a booking of the PMS. Return the name of its count in the report, and whether staff must check it."""
-    versions: list[str | None] = []
-
-    def remember(version: str | None) -> bool:
-        versions.append(version)
-        return True
-
-    reservation, is_new = upsert_reservation(
-        external_id=booking.id, may_change=remember, **_fields_of(booking)
-    )
+    reservation, previous = merge_reservation(external_id=booking.id, **_fields_of(booking))
+    if booking.status is PmsStatus.BOOKED and reservation.status == ReservationStatus.CANCELLED:
+        reservation, _version = merge_reservation(external_id=booking.id, status=ReservationStatus.BOOKED)
     if booking.status is PmsStatus.CANCELLED:
         Booking.objects.filter(pms_id=booking.id, status=BookingStatus.BOOKED).update(
             status=BookingStatus.CANCELLED
         )
     has_conflict = conflicts.store_rooms(booking)
     has_conflict |= _place(reservation, booking)
-    if is_new:
+    if previous is None:
         return "created", has_conflict
-    return ("unchanged" if versions[-1] == reservation.version else "updated"), has_conflict
+    return ("unchanged" if previous == reservation.version else "updated"), has_conflict
 
 
 def _fields_of(booking: PmsBooking) -> ReservationFields:
-    """Return the fields of the reservation. Values that the PMS does not report keep their stored values."""
-    stored = Reservation.objects.filter(external_id=booking.id).first() or Reservation()
-    return ReservationFields(
-        arrival=min(room.nights.check_in for room in booking.rooms) if booking.rooms else stored.arrival,
-        departure=max(room.nights.check_out for room in booking.rooms) if booking.rooms else stored.departure,
-        guest_name=booking.guest.name or stored.guest_name,
-        guest_email=booking.guest.email or stored.guest_email,
-        guest_phone=booking.guest.phone or stored.guest_phone,
-        language=booking.guest.language or stored.language,
-        country=stored.country,
-        adults=booking.adults,
-        children=booking.children,
-        room_type=(booking.rooms[0].room_type if booking.rooms else "") or stored.room_type,
-        source=stored.source,
-        status=_STATUSES[booking.status],
-        booked_on=stored.booked_on,
-        status_date=stored.status_date,
-    )
+    """Return the fields that the PMS reports. The others keep their stored values.
+
+    The status "booked" is left out: a PMS that receives no check-ins reports this status while the guest is in house.
+    """
+    fields = ReservationFields(adults=booking.adults, children=booking.children)
+    if booking.rooms:
+        fields["arrival"] = min(room.nights.check_in for room in booking.rooms)
+        fields["departure"] = max(room.nights.check_out for room in booking.rooms)
+        if booking.rooms[0].room_type:
+            fields["room_type"] = booking.rooms[0].room_type
+    if booking.guest.name:
+        fields["guest_name"] = booking.guest.name
+    if booking.guest.email:
+        fields["guest_email"] = booking.guest.email
+    if booking.guest.phone:
+        fields["guest_phone"] = booking.guest.phone
+    if booking.guest.language:
+        fields["language"] = booking.guest.language
+    if booking.status is not PmsStatus.BOOKED:
+        fields["status"] = _STATUSES[booking.status]
+    return fields
 
 
 def _place(reservation: Reservation, booking: PmsBooking) -> bool:

@@ -76,6 +76,27 @@ def upsert_reservation(
         return reservation, is_new
 
 
+def merge_reservation(
+    *, external_id: str, **fields: Unpack[ReservationFields]
+) -> tuple[Reservation, str | None]:
+    """Create the reservation with this PMS number, or change only the given fields if it exists.
+
+    Return the reservation, and its version before the call, or None if it was created. Fields that are omitted keep
+    their stored values. Raises InvalidReservation.
+    """
+    requested = _normalize({**fields, "external_id": external_id})
+    reservations = Reservation.objects.select_for_update(of=("self",))
+    with transaction.atomic():
+        stored = reservations.filter(external_id=requested["external_id"]).first()
+        if stored is None:
+            if (created := _create(_validate(Reservation(**requested)))) is not None:
+                return created, None
+            # Another process has created the reservation in the meantime.
+            stored = reservations.get(external_id=requested["external_id"])
+        version = stored.version
+        return _change(stored, requested), version
+
+
 def publish_first_status(reservation: Reservation) -> None:
     """Create the webhook deliveries of the status with which the reservation was created, such as a check-in.
 
@@ -190,10 +211,7 @@ def update_guest(*, reservation_id: uuid.UUID, **guest: Unpack[GuestFields]) -> 
             raise ReservationStateError(
                 _("The reservation is cancelled, so it can't be changed."), status_now=stored.status
             )
-        requested = copy.copy(stored)
-        for name, value in _normalize(guest).items():
-            setattr(requested, name, value)
-        return _update(stored, _validate(requested))
+        return _change(stored, _normalize(guest))
 
 
 _TEXT_FIELDS = (
@@ -275,6 +293,14 @@ def _insert(reservation: Reservation) -> Reservation | None:
         return None
     reservation.refresh_from_db(fields=["updated_at"])
     return reservation
+
+
+def _change(stored: Reservation, fields: Mapping[str, Any]) -> Reservation:
+    """Change some fields of the locked reservation. Raises InvalidReservation."""
+    requested = copy.copy(stored)
+    for name, value in fields.items():
+        setattr(requested, name, value)
+    return _update(stored, _validate(requested))
 
 
 def _update(stored: Reservation, requested: Reservation) -> Reservation:

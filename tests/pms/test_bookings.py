@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
-from hotelagent.pms import connections
+from hotelagent.pms import connections, policy
+from hotelagent.pms.adapters.qloapps.adapter import QloAppsAdapter
 from hotelagent.pms.bookings import records, resolution, services
 from hotelagent.pms.calls import breaker
 from hotelagent.pms.errors import BookingRefused, PmsAccessDenied, PmsOutcomeUnknown, PriceChanged
 from hotelagent.pms.models import Booking, BookingStatus, CircuitBreaker
-from hotelagent.pms.values import Guest, Money, StaySearch
+from hotelagent.pms.values import BookingRequest, Guest, Money, PmsBooking, StaySearch
 from locks.models import Allocation, AllocationStatus
 from reminders.errors import InvalidReservation
 from reminders.models import Reservation, ReservationStatus
@@ -139,3 +141,36 @@ def test_booking_that_the_pms_has_twice_is_cancelled_once(qloapps: FakeQloApps, 
     resolution.resolve(booking.id)
     assert [made["id"] for made in qloapps.active_bookings] == [1]
     assert Booking.objects.get().status == BookingStatus.BOOKED
+
+
+def test_booking_that_is_cancelled_while_it_is_being_sent_does_not_stay_in_the_pms(
+    qloapps: FakeQloApps, search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "SETTLE_TIME", datetime.timedelta(minutes=1))
+    send = QloAppsAdapter.book
+
+    def send_after_the_cancellation(adapter: QloAppsAdapter, request: BookingRequest) -> PmsBooking:
+        services.cancel(Booking.objects.get().id)
+        return send(adapter, request)
+
+    monkeypatch.setattr(QloAppsAdapter, "book", send_after_the_cancellation)
+    booking = book(search())
+    assert (booking.status, len(qloapps.active_bookings)) == (BookingStatus.CANCELLING, 1)
+    assert statuses() == [AllocationStatus.HELD]
+    resolution.resolve(booking.id)
+    booking.refresh_from_db()
+    assert (booking.status, qloapps.active_bookings) == (BookingStatus.CANCELLED, [])
+    assert (statuses(), Reservation.objects.count()) == ([AllocationStatus.RELEASED], 0)
+
+
+def test_cancellation_of_a_booking_that_never_arrived_ends_after_the_settle_time(
+    qloapps: FakeQloApps, search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "SETTLE_TIME", datetime.timedelta(minutes=1))
+    qloapps.set(booking_faults=["early"])
+    booking = book(search())
+    assert services.cancel(booking.id).status == BookingStatus.CANCELLING
+    monkeypatch.setattr(policy, "SETTLE_TIME", datetime.timedelta(0))
+    resolution.resolve(booking.id)
+    booking.refresh_from_db()
+    assert (booking.status, statuses()) == (BookingStatus.CANCELLED, [AllocationStatus.RELEASED])

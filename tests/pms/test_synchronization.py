@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from hotelagent.pms import connections
 from hotelagent.pms.adapters.interface import ConnectionSettings
@@ -19,6 +21,7 @@ from hotelagent.pms.values import StaySearch
 from locks.models import Allocation, AllocationStatus
 from locks.services import acquire_hold_of_type
 from reminders.models import Reservation, ReservationStatus
+from reminders.reservations.services import cancel_reservation, merge_reservation
 from tests.pms.conftest import GUEST, FakeQloApps
 from tests.pms.contract import request_of
 from tests.pms.fake_qloapps import KEY
@@ -73,6 +76,37 @@ def test_cancellation_in_the_pms_cancels_the_reservation_and_frees_the_room(
     assert Reservation.objects.get().status == ReservationStatus.CANCELLED
     assert set(Allocation.objects.values_list("status", flat=True)) == {AllocationStatus.CANCELLED}
     assert Booking.objects.get(id=booking.id).status == BookingStatus.CANCELLED
+
+
+def test_check_in_at_our_front_desk_is_kept_while_the_pms_reports_the_booking(
+    qloapps: FakeQloApps, search: Search
+) -> None:
+    book_in_pms(search())
+    synchronize()
+    merge_reservation(external_id="1", status=ReservationStatus.CHECKED_IN, country="PRT")
+    assert counts(synchronize()) == {"read": 1, "unchanged": 1}
+    reservation = Reservation.objects.get()
+    assert (reservation.status, reservation.country) == (ReservationStatus.CHECKED_IN, "PRT")
+
+
+def test_booking_that_is_active_in_the_pms_is_no_longer_cancelled_here(
+    qloapps: FakeQloApps, search: Search
+) -> None:
+    book_in_pms(search())
+    synchronize()
+    cancel_reservation(reservation_id=Reservation.objects.get().id)
+    assert counts(synchronize()) == {"read": 1, "updated": 1}
+    reservation = Reservation.objects.get()
+    assert (reservation.status, reservation.stay is not None) == (ReservationStatus.BOOKED, True)
+
+
+def test_imported_booking_is_read_once(qloapps: FakeQloApps, search: Search) -> None:
+    book_in_pms(search())
+    synchronize()
+    with CaptureQueriesContext(connection) as queries:
+        synchronize()
+    reads = [query for query in queries if 'FROM "reminders_reservation"' in query["sql"]]
+    assert len(reads) == 1, reads
 
 
 def test_own_booking_is_not_imported_a_second_time(qloapps: FakeQloApps, search: Search) -> None:

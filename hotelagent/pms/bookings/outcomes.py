@@ -22,7 +22,7 @@ from hotelagent.pms.calls import availability_cache, requests
 from hotelagent.pms.connections import adapter_of, current_connection
 from hotelagent.pms.due_kinds import BOOKING
 from hotelagent.pms.errors import PmsError
-from hotelagent.pms.models import UNSETTLED, Booking, BookingStatus, ConflictKind
+from hotelagent.pms.models import Booking, BookingStatus, ConflictKind
 from hotelagent.pms.values import PmsBooking, PmsStatus
 from locks.services import keep_hold, release_hold
 from reminders.reservations.services import cancel_reservation, upsert_reservation
@@ -37,7 +37,8 @@ log = structlog.get_logger(__name__)
 def complete(booking_id: UUID, made: PmsBooking) -> None:
     """Store that the PMS has made the booking: the hold becomes the stay of a reservation with the PMS's number.
 
-    If the hold is lost, the reservation is stored without a room and a conflict is recorded for the front desk.
+    If the hold is lost, the reservation is stored without a room and a conflict is recorded for the front desk. If the
+    client has cancelled the booking in the meantime, nothing is stored: the next attempt cancels it in the PMS.
     """
     try:
         with transaction.atomic():
@@ -53,14 +54,12 @@ def complete(booking_id: UUID, made: PmsBooking) -> None:
                     _("The room was not held any more. Choose a room for the reservation.")
                 ),
             )
-    with transaction.atomic():
-        conflicts.store_rooms(made)
     availability_cache.invalidate()
 
 
 def _complete(booking_id: UUID, made: PmsBooking, *, with_hold: bool) -> None:
-    booking = records.lock(booking_id)
-    if booking.status not in UNSETTLED:
+    booking = records.lock_unsettled(booking_id)
+    if booking is None or booking.status == BookingStatus.CANCELLING:
         return
     hold = HoldReference(
         booking.hold_id, token=records.hold_token(booking), fencing_token=booking.fencing_token
@@ -74,6 +73,7 @@ def _complete(booking_id: UUID, made: PmsBooking, *, with_hold: bool) -> None:
     booking.pms_id = made.id
     booking.reservation_id = reservation.id
     _settle(booking, fields=("pms_id", "reservation_id"))
+    conflicts.store_rooms(made)
     record(
         events.BOOKED,
         subject=("reservation", reservation.id),
@@ -88,8 +88,8 @@ def _complete(booking_id: UUID, made: PmsBooking, *, with_hold: bool) -> None:
 def refuse(booking_id: UUID, error: PmsError) -> None:
     """Store that the PMS has certainly not made the booking, and release its room."""
     with transaction.atomic():
-        booking = records.lock(booking_id)
-        if booking.status not in UNSETTLED:
+        booking = records.lock_unsettled(booking_id)
+        if booking is None:
             return
         _release(booking)
         booking.status = BookingStatus.REFUSED
@@ -106,8 +106,8 @@ def refuse(booking_id: UUID, error: PmsError) -> None:
 def mark_unknown(booking_id: UUID, error: PmsError) -> None:
     """Store that the outcome is not clear, keep the hold, and schedule the next attempt to resolve the booking."""
     with transaction.atomic():
-        booking = records.lock(booking_id)
-        if booking.status not in UNSETTLED:
+        booking = records.lock_unsettled(booking_id)
+        if booking is None:
             return
         if booking.status == BookingStatus.SENDING:
             booking.status = BookingStatus.UNKNOWN
@@ -134,6 +134,14 @@ def schedule_attempt(booking: Booking, *, at: datetime.datetime | None = None) -
     keep_hold(booking.hold_id, until=at + policy.HOLD_MARGIN)
 
 
+def wait_until_settled(booking_id: UUID) -> None:
+    """Schedule the next attempt for the time at which no request of the booking can be in progress any more."""
+    with transaction.atomic():
+        booking = records.lock_unsettled(booking_id)
+        if booking is not None:
+            schedule_attempt(booking, at=records.settles_at(booking))
+
+
 def find_in_pms(adapter: Adapter, booking: Booking) -> list[PmsBooking]:
     """Return the bookings of the PMS with the reference of the booking. Call this function outside of a transaction.
 
@@ -146,12 +154,14 @@ def find_in_pms(adapter: Adapter, booking: Booking) -> list[PmsBooking]:
 def send_cancellation(booking: Booking) -> None:
     """Cancel the booking in the PMS, wherever it is found, and store the outcome.
 
-    If the outcome is not clear, the booking keeps the status `cancelling` and is resolved later. Raises the PmsError
-    with which the PMS refused the cancellation. Call this function outside of a transaction.
+    If the outcome is not clear, or if the PMS may still be making the booking, the booking keeps the status
+    `cancelling` and is resolved later. Raises the PmsError with which the PMS refused the cancellation. Call this
+    function outside of a transaction.
     """
     adapter = adapter_of(current_connection())
     try:
-        for made in find_in_pms(adapter, booking):
+        found = find_in_pms(adapter, booking)
+        for made in found:
             if made.status is not PmsStatus.CANCELLED:
                 requests.write(adapter, "cancel", partial(adapter.cancel, made))
     except PmsError as error:
@@ -160,14 +170,17 @@ def send_cancellation(booking: Booking) -> None:
             raise
         mark_unknown(booking.id, error)
         return
-    store_cancelled(booking.id)
+    if not found and not booking.pms_id and database_now() < records.settles_at(booking):
+        wait_until_settled(booking.id)
+    else:
+        store_cancelled(booking.id)
 
 
 def store_cancelled(booking_id: UUID) -> None:
     """Store that the booking is cancelled in the PMS. Cancel its reservation, or release its hold."""
     with transaction.atomic():
-        booking = records.lock(booking_id)
-        if booking.status not in UNSETTLED:
+        booking = records.lock_unsettled(booking_id)
+        if booking is None:
             return
         if booking.reservation_id is not None:
             cancel_reservation(reservation_id=booking.reservation_id)
@@ -187,8 +200,8 @@ def store_cancelled(booking_id: UUID) -> None:
 
 def _store_refused_cancellation(booking_id: UUID, error: PmsError) -> None:
     with transaction.atomic():
-        booking = records.lock(booking_id)
-        if booking.status != BookingStatus.CANCELLING:
+        booking = records.lock_unsettled(booking_id)
+        if booking is None or booking.status != BookingStatus.CANCELLING:
             return
         booking.status = BookingStatus.BOOKED
         booking.last_error = message_to_json(error.detail)

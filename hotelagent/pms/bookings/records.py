@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 from uuid import UUID
 
 from hotelagent.core import encryption
+from hotelagent.pms import policy
 from hotelagent.pms.errors import BookingNotFound
-from hotelagent.pms.models import Booking
+from hotelagent.pms.models import UNSETTLED, Booking
 from hotelagent.pms.values import BookingRequest, Guest, Money
 from locks.nights import Nights
 from reminders.reservations.services import ReservationFields
@@ -20,6 +22,17 @@ def lock(booking_id: UUID) -> Booking:
     if booking is None:
         raise BookingNotFound
     return booking
+
+
+def lock_unsettled(booking_id: UUID) -> Booking | None:
+    """Lock the booking in the caller's transaction and return it, or return None if its outcome is stored already."""
+    unsettled = Booking.objects.select_for_update(no_key=True).filter(id=booking_id, status__in=UNSETTLED)
+    return unsettled.first()
+
+
+def settles_at(booking: Booking) -> datetime.datetime:
+    """Return the time at which the PMS has certainly processed the last request that made the booking."""
+    return (booking.last_sent_at or booking.created_at) + policy.SETTLE_TIME
 
 
 def request_of(booking: Booking) -> BookingRequest:

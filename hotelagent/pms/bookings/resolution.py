@@ -55,8 +55,8 @@ def resolve_or_fail(booking_id: UUID) -> None:
     """
     resolve(booking_id)
     with transaction.atomic():
-        booking = records.lock(booking_id)
-        if booking.status not in UNSETTLED:
+        booking = records.lock_unsettled(booking_id)
+        if booking is None:
             return
         outcomes.schedule_attempt(booking, at=database_now() + policy.UNCLEAR_HOLD_TIME)
         due.cancel(kind=BOOKING, ids=[booking_id])
@@ -78,8 +78,8 @@ def resolve_or_fail(booking_id: UUID) -> None:
 def _begin_attempt(booking_id: UUID) -> Booking | None:
     """Count an attempt to resolve the booking. Return None if the outcome of the booking is known."""
     with transaction.atomic():
-        booking = Booking.objects.select_for_update(no_key=True).filter(id=booking_id).first()
-        if booking is None or booking.status not in UNSETTLED:
+        booking = records.lock_unsettled(booking_id)
+        if booking is None:
             due.cancel(kind=BOOKING, ids=[booking_id])
             return None
         booking.resolve_attempts += 1
@@ -93,10 +93,8 @@ def _find_or_send(booking: Booking) -> None:
     if found := outcomes.find_in_pms(adapter, booking):
         _settle_found(adapter, booking, found)
         return
-    settles_at = (booking.last_sent_at or booking.created_at) + policy.SETTLE_TIME
-    if database_now() < settles_at:
-        with transaction.atomic():
-            outcomes.schedule_attempt(records.lock(booking.id), at=settles_at)
+    if database_now() < records.settles_at(booking):
+        outcomes.wait_until_settled(booking.id)
     elif booking.sends >= policy.MAX_BOOKING_ATTEMPTS:
         detail = _("The property management system has not stored the booking in {attempts} attempts.")
         outcomes.refuse(booking.id, BookingRefused(TranslatableMessage(detail, attempts=booking.sends)))
