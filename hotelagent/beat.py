@@ -9,8 +9,12 @@ All times come from the database clock, because the clocks of the two machines m
 import datetime
 import logging
 import os
+import signal
 import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +85,31 @@ class DatabaseTimeEntry(ModelEntry):  # type: ignore[misc]
         return clock.now()
 
 
+@contextmanager
+def defer_stop_signals() -> Iterator[None]:
+    """Handle a SIGTERM or SIGINT that arrives in this block at the end of the block.
+
+    Celery's handler of these signals stores the schedule and raises SystemExit. In the middle of a call to Redis the
+    exception can be replaced by another one while the connection is cleaned up, and beat would never stop. In the
+    middle of a query, the handler would wait for the connection that this query uses.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _frame: received.append(number))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in dict.fromkeys(received):
+            signal.raise_signal(number)
+
+
 class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     """A subclass of django-celery-beat's scheduler that sends tasks only while it holds the lease.
 
@@ -122,7 +151,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
         if settings.BEAT_HEARTBEAT_FILE:
             Path(settings.BEAT_HEARTBEAT_FILE).touch()
         try:
-            with platform_context():
+            with defer_stop_signals(), platform_context():
                 if not self._renew_lease():
                     return RENEW_SECONDS
                 return float(min(super().tick(*args, **kwargs), RENEW_SECONDS))
@@ -143,7 +172,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def sync(self) -> None:
         """Store the time at which each task was last sent. Do nothing if this process is not the leader."""
         if self.is_leader:
-            with platform_context():
+            with defer_stop_signals(), platform_context():
                 super().sync()
 
     def close(self) -> None:

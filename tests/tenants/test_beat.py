@@ -3,7 +3,9 @@
 import contextlib
 import datetime
 import os
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,56 @@ def test_tick_touches_the_heartbeat_file_of_leaders_and_standbys(
     os.utime(file, (0, 0))
     beats.tick()
     assert time.time() - file.stat().st_mtime < 60
+
+
+@pytest.fixture
+def exits_on_sigterm() -> Iterator[None]:
+    """Handle SIGTERM like Celery beat, which raises SystemExit, and restore the handler of pytest afterwards."""
+
+    def exit_process(_number: int, _frame: object) -> None:
+        raise SystemExit
+
+    previous = signal.signal(signal.SIGTERM, exit_process)
+    yield
+    signal.signal(signal.SIGTERM, previous)
+
+
+@pytest.mark.usefixtures("exits_on_sigterm")
+def test_sigterm_while_a_task_is_sent_stops_beat_after_the_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clean-up code that raises another exception, like that of a Redis connection, does not replace SystemExit."""
+    sent: list[str] = []
+
+    def send(_scheduler: object, entry: beat.DatabaseTimeEntry, **_options: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+            sent.append(entry.task)
+        finally:
+            raise ValueError("I/O operation on closed file")
+
+    monkeypatch.setattr(beat.LeadingScheduler, "apply_async", send)
+    make_all_tasks_due()
+    only = scheduler("only")
+    with pytest.raises(SystemExit):
+        tick_repeatedly(only)
+    assert len(sent) == 1
+
+
+@pytest.mark.usefixtures("exits_on_sigterm")
+def test_sigterm_while_the_schedule_is_stored_stops_beat_after_the_last_query(sent: list[str]) -> None:
+    only = scheduler("only")
+    tick_repeatedly(only)
+    make_all_tasks_due()
+    only._dirty.update(only._schedule)
+
+    def stop_at_first_update(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            signal.raise_signal(signal.SIGTERM)
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(stop_at_first_update), pytest.raises(SystemExit):
+        only.sync()
+    with platform_context():
+        assert not PeriodicTask.objects.enabled().filter(last_run_at__year=2000).exists()
 
 
 def set_tick(**values: object) -> None:
