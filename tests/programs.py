@@ -33,13 +33,14 @@ def run_python(
 
 
 @contextlib.contextmanager
-def running_python(*arguments: str) -> "Iterator[Program]":
+def running_python(*arguments: str, environment: Mapping[str, str] | None = None) -> "Iterator[Program]":
     """Run `python <arguments>`, and kill the process with its children at the end of the `with` block.
 
-    The process has the environment of this pytest process, and has already loaded Django and this project.
+    If `environment` is None, the process has the environment of this pytest process, and has already loaded Django and
+    this project. Otherwise the process has these environment variables only.
     """
     with tempfile.TemporaryDirectory() as files:
-        program = Program(*arguments, environment=None, folder=paths.CHECKOUT, files=Path(files))
+        program = Program(*arguments, environment=environment, folder=paths.CHECKOUT, files=Path(files))
         try:
             yield program
         finally:
