@@ -59,7 +59,7 @@ clean: ## Delete all data of this checkout (the installed packages stay)
 	@if [ -x $(PY) ]; then $(PY) -m hotelagent.embedded.scripts.clean; fi
 
 requirements: install ## Pin the newest versions of the packages in requirements/*.in, with hashes
-	@for name in base production ses development node deploy sbom; do \
+	@for name in base production ses flower development node deploy sbom; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command 'make requirements' \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done

@@ -28,6 +28,7 @@ random | keep_or_write metrics-token
 random | keep_or_write postgres-password
 random | keep_or_write runtime-password
 random | keep_or_write grafana-password
+echo "operator:$(random)" | keep_or_write flower-login
 echo "requirepass $(random)" | keep_or_write valkey-conf
 printf '%s\n' "${ALERT_MAIL_PASSWORD:-}" | keep_or_write alert-mail-password
 [ -e email-url ] || printf '%s\n' "${EMAIL_URL:?Set EMAIL_URL to the mail server, as deploy/runbook.md describes}" | keep_or_write email-url

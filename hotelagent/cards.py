@@ -64,7 +64,7 @@ def workers(_request: HttpRequest) -> Card:
         title=_("Workers alive"),
         value=len(names),
         note=note or _("No heartbeat within a minute."),
-        url=reverse("admin:django_celery_beat_periodictask_changelist"),
+        url=reverse("worker_list"),
         icon="memory",
         tone="good" if names else "bad",
     )

@@ -1,4 +1,4 @@
-"""The list of hotels with their figures, for the cards of the start page of the platform's admin."""
+"""The pages that the cards of the start page of the platform's admin link to: hotels with figures, and workers."""
 
 from typing import Any, cast
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from hotelagent.admin.sites import platform_site
 from hotelagent.admin.views import require_scopes
 from hotelagent.cards import STYLESHEET, duration
-from hotelagent.overview import figures
+from hotelagent.overview import figures, workers
 from tenants.models import Hotel
 
 #: Maximum number of hotels on the page.
@@ -40,3 +40,20 @@ def hotel_figures(request: HttpRequest) -> HttpResponse:
         "stylesheet": STYLESHEET,
     }
     return TemplateResponse(request, "hotelagent/overview/list.html", context)
+
+
+def worker_list(request: HttpRequest) -> HttpResponse:
+    """Show the Celery workers with their queues and running tasks, and the messages in each queue."""
+    require_scopes(request, "hotels:read")
+    try:
+        state = workers.read_state()
+    except workers.BROKER_ERRORS:
+        state = None
+    context = {
+        **platform_site.each_context(request),
+        "title": _("Workers and queues"),
+        "state": state,
+        "due": figures.read_due_queue(),
+        "stylesheet": STYLESHEET,
+    }
+    return TemplateResponse(request, "hotelagent/overview/workers.html", context)

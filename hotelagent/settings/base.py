@@ -274,6 +274,8 @@ DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 # IP addresses are not logged, because they are personal data. The audit trail stores them.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+# The login of Flower, as `user:password`. `manage.py flower` does not start without this setting.
+WORKER_MONITOR_LOGIN = env.str("WORKER_MONITOR_LOGIN", default="")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 # The number of hotels with separate time series in each metric of usage. All other hotels are added up.
 METRICS_TOP_HOTELS = env.int("METRICS_TOP_HOTELS", default=50)

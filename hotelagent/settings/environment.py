@@ -40,6 +40,7 @@ SECRETS = frozenset(
         "SECRET_KEY",
         "SENTRY_DSN",
         "WEBHOOK_SECRET",
+        "WORKER_MONITOR_LOGIN",
     }
 )
 

@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from hotelagent.admin.sites import platform_site
-from hotelagent.overview.pages import hotel_figures
+from hotelagent.overview.pages import hotel_figures, worker_list
 from hotelagent.pages import favicon, landing
 from hotelagent.usage.pages import usage_list, usage_of_hotel
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("admin/figures/", platform_site.admin_view(hotel_figures), name="hotel_figures"),
     path("admin/usage/", platform_site.admin_view(usage_list), name="hotel_usage_list"),
     path("admin/usage/<uuid:hotel_id>/", platform_site.admin_view(usage_of_hotel), name="hotel_usage"),
+    path("admin/workers/", platform_site.admin_view(worker_list), name="worker_list"),
     path("admin/", platform_site.urls),
     path("api/v1/", include("audit.api")),
     path("api/v1/", include("dlq.api")),

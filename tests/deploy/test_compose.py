@@ -87,7 +87,7 @@ def test_mistake_in_a_compose_file_is_found(correct: str, wrong: str, production
 
 def test_all_parts_of_a_deployment_are_services(services: dict[str, dict[str, Any]]) -> None:
     assert set(services) == {
-        "alertmanager", "beat", "grafana", "jaeger", "migrate", "nginx", "pgbouncer", "postgres",
+        "alertmanager", "beat", "flower", "grafana", "jaeger", "migrate", "nginx", "pgbouncer", "postgres",
         "prometheus", "valkey", "web", "worker", "worker-metrics",
     }  # fmt: skip
 
@@ -128,7 +128,7 @@ def test_processes_of_the_application_are_ordinary_users_with_a_read_only_file_s
 ) -> None:
     assert re.search(r"^USER [1-9]\d+$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     own = [service for service in services.values() if service["image"].startswith("hotelagent")]
-    assert len(own) == 6
+    assert len(own) == 7
     for service in own:
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
