@@ -15,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotelagent.settings.production"
 app = Celery("hotelagent")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-# This package of the project is not an app, so Celery does not find its tasks.
+# The package `usage` is not in INSTALLED_APPS, so the call above does not find its tasks.
 app.autodiscover_tasks(["hotelagent.usage"])
 # If an HTTP request sent a task, this step adds the id of the request to the log lines of the task.
 app.steps["worker"].add(DjangoStructLogInitStep)

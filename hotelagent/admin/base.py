@@ -71,7 +71,7 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         return HotelChangeList
 
     def get_empty_list(self, _change_list: HotelChangeList) -> EmptyList | None:
-        """Return what the list says while it has no rows. The text may depend on the selected view."""
+        """Return the text of the list if it has no rows. The text may depend on the selected tab above the list."""
         return self.empty_list
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:

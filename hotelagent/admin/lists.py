@@ -59,9 +59,10 @@ class ViewFilter(SimpleListFilter):
             }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows of the selected view. An action on rows that the user marked gets all of them.
+        """Return the rows of the selected view. For an action on marked rows, return the rows of all views.
 
-        A marked row may have left the view in the meantime. The service of the action then says why it refuses the row.
+        A row that the user has marked may have left the view since the page was shown. The action receives this row
+        too, so that its service can report why the row is refused.
         """
         if ACTION_CHECKBOX_NAME in request.POST and request.POST.get("select_across") != "1":
             return queryset

@@ -174,14 +174,14 @@ class HotelSite(BaseSite):
     symbol = "hotel"
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show the login page. If the request's support session has ended, show that instead."""
+        """Show the login page. If the request's support session has ended, show a page that says so."""
         if request.session.get(BACKEND_SESSION_KEY) == BACKEND and not request.user.is_authenticated:
             request.session.flush()
             return HttpResponseRedirect(reverse("support_ended"))
         return super().login(request, extra_context)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show the page on which staff change their own password. Platform staff in a hotel have no password there."""
+        """Show the page on which the hotel's staff change their own password. Refuse staff of the platform."""
         if support_user_of(request) is not None:
             raise PermissionDenied
         return super().password_change(request, extra_context)
@@ -217,7 +217,7 @@ class PlatformSite(BaseSite):
 
 
 def _call_own_page(view: Callable[..., Any], site: BaseSite, request: HttpRequest, **arguments: Any) -> Any:
-    """Call a view of the page "Your account". Platform staff in a hotel have no account there."""
+    """Call a view of the page "Your account". Platform staff in a support session have no account at the hotel."""
     if support_user_of(request) is not None:
         raise PermissionDenied
     return _call_with_site(view, site, request, **arguments)

@@ -149,7 +149,7 @@ class _VersionCollector(Collector):
     """The metric with the deployed version. Its value is always 1, and its label is the setting CODE_VERSION."""
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the metric without its value. The metrics server of a worker has no settings, and never reads it."""
+        """Yield the metric without its value. The metrics server of a worker calls it without Django's settings."""
         yield GaugeMetricFamily(
             "hotelagent_version_info", "The version of the process that responds.", labels=["version"]
         )

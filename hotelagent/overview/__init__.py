@@ -1,4 +1,4 @@
-"""The figures of all hotels and processes, for the start page of the platform's admin.
+"""The numbers about all hotels and processes that the start page of the platform's admin shows.
 
-Each figure comes from one query on the tables of the platform, or from Redis. No query reads the schemas of the hotels.
+Each number comes from one query on the tables of the platform, or from Redis. No query reads the schemas of the hotels.
 """

@@ -16,8 +16,8 @@ from tenants.queue.due import LEASE
 
 MONTHS = 12
 
-#: Due items that are waiting now. The condition on `claim_at` lets PostgreSQL use the index on this column. It excludes
-#: the items of suspended hotels, and no item that is due.
+#: The condition for due items that are waiting now. The condition on `claim_at` lets PostgreSQL use the index on this
+#: column. It excludes the items of suspended hotels, but includes every due item of the other hotels.
 _WAITING = (
     "claim_at <= statement_timestamp() + make_interval(secs => %(lease)s) AND due_at <= statement_timestamp()"
 )
@@ -51,7 +51,7 @@ Order = Literal["failures", "wait", "mails", "bounces"]
 
 @dataclass(frozen=True, slots=True)
 class HotelRow:
-    """The figures of one hotel. `oldest_seconds` is the time for which the hotel's oldest due item has waited."""
+    """A row of the list of hotels. `oldest_seconds` is the time for which the hotel's oldest due item has waited."""
 
     id: UUID
     name: str
@@ -92,7 +92,7 @@ class BeatState:
 
 
 def list_hotels(order: Order, *, limit: int) -> list[HotelRow]:
-    """Return the hotels with the largest values of the figure. One query for any number of hotels."""
+    """Return the hotels with the largest values of the number `order`, in one query for any number of hotels."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"{_HOTELS} ORDER BY {_ORDER[order]} LIMIT %(limit)s",
@@ -102,7 +102,7 @@ def list_hotels(order: Order, *, limit: int) -> list[HotelRow]:
 
 
 def count_by_month() -> list[Month]:
-    """Return the last twelve months. Deleted hotels are not counted."""
+    """Return the numbers of hotels for each of the last twelve months. Deleted hotels are not counted."""
     now = database_now()
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     starts = [_months_before(first, number) for number in range(MONTHS - 1, -1, -1)]
@@ -126,7 +126,7 @@ def _months_before(first: datetime.datetime, number: int) -> datetime.datetime:
 
 
 def count_behind() -> int:
-    """Return the number of provisioned hotels that lack migrations which new hotels have."""
+    """Return the number of hotels that lack the newest migrations. Hotels in the status `provisioning` do not count."""
     current = SchemaTemplate.objects.values_list("schema_version", flat=True).first()
     hotels = Hotel.objects.exclude(status=HotelStatus.PROVISIONING)
     return hotels.exclude(schema_version=current or "").count()
@@ -151,7 +151,7 @@ def read_beat() -> BeatState | None:
 
 
 def sum_mails() -> dict[str, Any]:
-    """Return the sums of the e-mails of all hotels of the last seven days, and the time of the oldest count."""
+    """Return how many e-mails all active hotels sent in the last seven days, and how many of them bounced."""
     return HotelFigures.objects.filter(hotel__status=HotelStatus.ACTIVE).aggregate(
         sent=Sum(F("mails_sent"), default=0), bounced=Sum(F("mails_bounced"), default=0)
     )

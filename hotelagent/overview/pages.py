@@ -23,7 +23,7 @@ ORDERS: dict[str, Any] = {
 
 
 def hotel_figures(request: HttpRequest) -> HttpResponse:
-    """Show the hotels with the largest values of the figure in the parameter `order`."""
+    """Show the hotels with the largest values of the number that the query parameter `order` names."""
     require_scopes(request, "hotels:read")
     order = request.GET.get("order", "")
     if order not in ORDERS:

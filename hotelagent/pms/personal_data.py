@@ -9,5 +9,5 @@ omit_rows("pms_booking")
 omit_rows("pms_conflict")
 omit_rows("pms_occupiedroom")
 declare_columns("pms_rate", kept=("room_type", "weekdays"))
-# A copy is not connected, so the state of the calls has no meaning there.
+# A masked copy has no connection, so the circuit breakers have no meaning there.
 omit_rows("pms_circuitbreaker")

@@ -1,4 +1,4 @@
-"""The Celery tasks that resolve bookings and import the changes of the PMS."""
+"""The Celery tasks that find out whether the PMS has made a booking, and that import the changes of the PMS."""
 
 from uuid import UUID
 
@@ -25,7 +25,7 @@ def resolve_bookings(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="pms.tasks.resolve_booking")
 def resolve_booking(booking_id: str) -> None:
-    """Make the final attempt to resolve one booking. If it fails, the dead-letter queue stores the failure."""
+    """Make the final attempt to find the outcome of a booking. If it fails, the dead-letter queue stores it."""
     resolution.resolve_or_fail(UUID(booking_id))
 
 

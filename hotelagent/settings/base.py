@@ -128,7 +128,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
 ]
 SESSION_ENGINE = "tenants.access.sessions"
 SESSION_COOKIE_AGE = 12 * 3600  # in seconds since the login: the length of a long shift
-# Number of minutes without a request after which sessions end. Front desk staff stay logged in during a shift.
+# Sessions end after this number of minutes without a request. Front desk staff should stay logged in during a shift.
 PLATFORM_IDLE_MINUTES = env.int("PLATFORM_IDLE_MINUTES", default=30)
 HOTEL_IDLE_MINUTES = env.int("HOTEL_IDLE_MINUTES", default=480)
 SESSION_COOKIE_HTTPONLY = True

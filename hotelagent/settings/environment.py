@@ -26,8 +26,8 @@ _SMTP: dict[str, tuple[int, dict[str, bool]]] = {
     "smtp+ssl": (465, {"EMAIL_USE_SSL": True}),
 }
 _FILES = {"consolemail": "console", "filemail": "filebased"}
-#: The variables with secrets. The variable NAME_FILE can name a file with the value instead, as container platforms
-#: mount their secrets. AUDIT_SIGNING_KEY_FILE is a variable of its own: its file may have several lines.
+#: The variables with secrets. Container platforms mount secrets as files, so the variable NAME_FILE can name a file
+#: with the value of NAME. AUDIT_SIGNING_KEY_FILE is a separate setting, because its file may have several lines.
 SECRETS = frozenset(
     {
         "BACKUP_URL",

@@ -23,7 +23,7 @@ from tenants.database.clock import database_now
 OTHER = "(other)"
 #: The values are read from the database at most once in this number of seconds, because a row is written once a day.
 CACHE_SECONDS = 60.0
-#: Differences between small numbers are no reason to show a hotel, so this number is added to both.
+#: Added to a number and to its usual number before they are compared, so that small differences count little.
 _SMOOTHING = 20.0
 _CURRENT = {
     "storage_bytes": ("hotelagent_hotel_storage_bytes", "Size of the hotel's tables and indexes, in bytes."),

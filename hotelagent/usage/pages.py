@@ -107,7 +107,7 @@ def _cells(row: WeekSums) -> list[tuple[str, int | None]]:
 
 
 def _bars(days: list[HotelUsage], name: str) -> list[Bar]:
-    """Return a bar for each week that ends with the newest day or a multiple of seven days before.
+    """Return a bar for each week. The last week ends with the newest counted day.
 
     A bar shows the sum of the week, or the newest number of the week for numbers that cannot be added. Only complete
     weeks are shown, unless the hotel has less than one.

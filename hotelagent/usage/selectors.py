@@ -20,7 +20,7 @@ DAILY: dict[str, str | Promise] = {
     "reminders_failed": _("Reminders failed"),
     "api_calls": _("API calls"),
 }
-#: The numbers at the time of the count, with their labels.
+#: The numbers that are read at the time of the count and cannot be added up, with their labels.
 CURRENT: dict[str, str | Promise] = {
     "storage_bytes": _("Storage"),
     "failures_open": _("Open failures"),
@@ -95,7 +95,7 @@ class LatestUsage:
 
 @dataclass(frozen=True, slots=True)
 class WeekSums:
-    """The sums of a hotel's last seven days, those of the seven days before, and the newest current numbers."""
+    """The sums of a hotel's last seven days, the sums of the seven days before, and the newest storage and accounts."""
 
     hotel_id: UUID
     name: str

@@ -11,7 +11,7 @@ from tenants.queue.celery_task import HotelTask
 
 @shared_task(base=HotelTask, name="hotelagent.usage.tasks.schedule_counts")
 def schedule_counts() -> int:
-    """Delete old rows, and schedule the count of each hotel whose yesterday is not counted. Return their number.
+    """Delete old rows, and schedule a count for each hotel whose yesterday is not counted. Return the number of counts.
 
     Celery beat sends this task every half hour.
     """

@@ -49,9 +49,9 @@ def password_attempt(request: HttpRequest, username: str) -> Iterator[HttpRespon
 
 
 def _seconds_to_wait(username: str) -> float | None:
-    """Count the attempt. Return None if it is allowed, or else the seconds after which the client may try again.
+    """Count a login attempt. Return None if it is allowed, or else the seconds after which the client may try again.
 
-    The first refusal of an address or account in an hour is recorded in the audit trail.
+    The first refusal of an IP address or user name in an hour is recorded in the audit trail.
     """
     name = normalize_username(username)
     address = network(current_actor().ip)

@@ -26,7 +26,7 @@ from tenants.unaudited import unaudited
 
 #: The number of seconds after the first step in which the code must be entered.
 VALID_SECONDS = 600
-#: The number of unused recovery codes from which on the login reminds the user to create new ones.
+#: If an account has at most this number of unused recovery codes, a message after the login says so.
 FEW_CODES = 3
 _PENDING = "_second_step"
 

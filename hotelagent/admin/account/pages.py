@@ -27,8 +27,8 @@ from tenants.unaudited import unaudited
 
 #: The name of the session variable with the encrypted secret of the authenticator app that the user is setting up.
 _SETUP = "_second_factor_setup"
-#: Parts of the header User-Agent, and the names of browsers for people. Most browsers send the names of others too, so
-#: the order matters.
+#: Maps parts of the header User-Agent to names of browsers. Most browsers also send the names of other browsers, so the
+#: first matching part is used.
 _BROWSERS = (
     ("Edg/", "Edge"), ("EdgA/", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser/", "Samsung Internet"),
     ("Firefox/", "Firefox"), ("FxiOS/", "Firefox"), ("CriOS/", "Chrome"), ("Chrome/", "Chrome"), ("Safari/", "Safari"),

@@ -1,7 +1,7 @@
 """The pages with which staff who forgot their password set a new one, through a link in an e-mail.
 
-The response to the request is equal for known and unknown names, and takes the same time: a Celery task looks up the
-account and sends the e-mail.
+The response to a submitted user name is equal for known and unknown names, and takes the same time: a Celery task
+looks up the account and sends the e-mail.
 """
 
 from typing import Any
@@ -45,14 +45,14 @@ class NewPasswordForm(SetsOwnPassword, SetPasswordForm):  # type: ignore[type-ar
             field.widget.attrs["class"] = " ".join(INPUT_CLASSES)
 
     def save(self, commit: bool = True) -> Any:
-        # The link proves who the user is, so the user is the actor of the event.
+        # The link proves who the user is, so the audit event names the user as the actor.
         user: Any = self.user
         with actor_context(changed_actor(kind="user", id=str(user.pk), label=user.username)):
             return super().save(commit)
 
 
 def request_link(request: HttpRequest, site: Any) -> HttpResponse:
-    """Show the form for the user name, or send the task that sends the link."""
+    """Show the form for the user name. If the form was submitted, send the Celery task that e-mails the link."""
     form = PasswordLinkForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         name = form.cleaned_data["name"]

@@ -11,9 +11,9 @@ from tenants.signals import staff_password_set
 
 
 class SetsOwnPassword:
-    """Mixin of forms with which users set their own password. All sessions of the account end.
+    """Mixin of forms with which users set their own password. Saving the form ends all sessions of the account.
 
-    The signal `staff_password_set` is sent in the same transaction.
+    The signal `staff_password_set` is sent in the transaction that saves the password.
     """
 
     def save(self, commit: bool = True) -> Any:
@@ -26,7 +26,7 @@ class OwnPasswordForm(SetsOwnPassword, AdminOwnPasswordChangeForm):  # type: ign
 
 
 class StaffPasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]
-    """The form with which staff set the password of another account. Its user must choose a new one after the login."""
+    """The form that sets the password of another account. Its user must change the password after the next login."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

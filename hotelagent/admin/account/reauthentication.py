@@ -1,7 +1,8 @@
 """Confirmation of the user's identity before sensitive changes.
 
-After a login or a confirmation, sensitive pages open for ten minutes. Later they ask for the password, and for a code
-if the account has two-factor authentication. The page that asks sends the original form again, so no input is lost.
+After a login or a confirmation, sensitive pages open for ten minutes. After that, they ask for the password, and for a
+code if the account has two-factor authentication. The page that asks for them submits the original form again, so no
+input is lost.
 """
 
 import time

@@ -30,7 +30,7 @@ ATTRIBUTES = frozenset(
         "server.address", "server.port", "mail.backend", "mail.messages", "mail.accepted",
     }
 )  # fmt: skip
-#: If the receiver is down, a process logs this at most once in this number of seconds.
+#: If the receiver of traces is down, a process logs the failure at most once in this number of seconds.
 LOG_INTERVAL = 300.0
 #: The maximum number of seconds that a process waits at its end for the export of its last spans.
 STOP_SECONDS = 3.0

@@ -15,7 +15,8 @@ from opentelemetry.instrumentation.django import DjangoInstrumentor
 from opentelemetry.trace import SpanKind
 
 #: The middleware that sets the hotel of a request. The span of a request begins after this middleware, so the span has
-#: the hotel. Health probes, metrics, static files and unknown hosts, which end before, have no span.
+#: the hotel. Earlier middleware responds to health probes and to requests for metrics and static files, and this
+#: middleware refuses unknown hosts. Such requests have no span.
 HOTEL_MIDDLEWARE = "tenants.middleware.HotelMiddleware"
 #: Maximum length, in characters, of the SQL text in a span.
 MAX_SQL = 2_000
@@ -47,7 +48,7 @@ def _add_request_id(span: Any, request: HttpRequest) -> None:
 
 
 def _name_after_route(span: Any, request: HttpRequest, _response: HttpResponse) -> None:
-    # The library names the span before the URL configuration of the hotel is known.
+    # The library cannot name the span after the route, because it starts the span before the URL is resolved.
     route = request.resolver_match.route if request.resolver_match else None
     span.update_name(f"{request.method} {route or 'unknown URL'}")
 

@@ -68,7 +68,7 @@ def current_traceparent() -> str | None:
 
 @contextlib.contextmanager
 def dispatch_span(*, kind: str, traceparents: Collection[str], items: int) -> Iterator[None]:
-    """Start a span in which a message with due items of this kind is sent.
+    """Start a span in which a Celery message with due items of this kind is sent.
 
     If the items come from one trace, the span continues this trace. Otherwise the span starts a new trace, with a link
     to each trace of the items.
@@ -98,10 +98,10 @@ def dispatch_span(*, kind: str, traceparents: Collection[str], items: int) -> It
 
 @contextlib.contextmanager
 def publishing(task: Any, task_id: str) -> Iterator[None]:
-    """End the span of a message that cannot be sent to the broker.
+    """If the Celery message cannot be sent to the broker, end its span.
 
-    The instrumentation of Celery ends the span only after the message was sent. Otherwise the span would remain the
-    current span of the thread, and the next requests of the thread would belong to the trace of this message.
+    The instrumentation of Celery ends the span only after the message was sent. Without this function, the span of an
+    unsent message would remain the current span of the thread, and later requests would belong to its trace.
     """
     try:
         yield

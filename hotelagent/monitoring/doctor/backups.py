@@ -14,7 +14,7 @@ from tenants.lifecycle.stored_backups.names import deployment_prefix
 from tenants.lifecycle.stored_backups.storage import get_storage, is_configured
 from tenants.lifecycle.stored_backups.summary import BackupSummary, read_summary
 
-#: Drills run every seven days. A drill that is older than this is reported.
+#: Restore drills run every seven days. If the last drill of a hotel is older than this, the examination warns.
 _OLD_DRILL = timedelta(days=10)
 
 

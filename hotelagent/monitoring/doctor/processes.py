@@ -1,4 +1,4 @@
-"""The examination of Redis, the workers, Celery beat and the due queue."""
+"""The examination of Redis, the workers, Celery beat, and the due items that wait for a worker."""
 
 import datetime
 from collections.abc import Iterator

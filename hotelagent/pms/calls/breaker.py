@@ -1,7 +1,8 @@
 """The circuit breaker of the calls to a PMS. Each hotel has one breaker per operation, in PostgreSQL.
 
 After several failures the breaker opens, and calls fail at once instead of waiting for a system that is down. When the
-time is over, the breaker is half-open: one process sends one request as a probe. Successful probes close the breaker.
+open time is over, the breaker is half-open: one process sends one request as a probe. Successful probes close the
+breaker.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from hotelagent.core.messages import TranslatableMessage
 from hotelagent.pms import policy
 from hotelagent.pms.errors import PmsRateLimited
 
-# The number of tokens now: the tokens at the last request, and the tokens that have been added since.
+# SQL for the number of tokens now: the tokens at the last request, and the tokens that have been added since.
 _TOKENS = "least(%(burst)s, tokens + extract(epoch FROM clock_timestamp() - tokens_at)::double precision * %(rate)s)"
 
 
