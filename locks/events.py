@@ -44,7 +44,7 @@ ROOMS_ADDED = register(
     fields=("count", "room_types"),
 )
 
-#: The errors because of which rooms could not be held.
+#: The errors that an audit event can contain as the reason why rooms could not be held.
 _REFUSALS = (InvalidCheckIn, RoomNotFound, RoomTypeUnavailable, RoomUnavailable, TooManyHolds)
 
 HOLD_ACQUIRED = register(

@@ -24,7 +24,7 @@ EXTENDED = counter("hotelagent_holds_extended_total", "Rooms whose hold was exte
 def active_holds() -> float:
     """Return the number of holds in all hotels that have neither expired nor ended.
 
-    The function runs a single query of the due queue, because the queue contains the expiry of each hold.
+    The function runs a single query of the queue of due items, because the queue contains the expiry of each hold.
     """
     try:
         with platform_context(), connection.cursor() as cursor:

@@ -3,7 +3,7 @@
 from tenants.access.tokens import digest
 from tenants.context import current_actor
 
-#: The kind of an actor who is a member of staff. Staff need no token for their own holds, because they log in.
+#: The `kind` of actors who are members of staff. Staff need no token for their own holds, because they log in.
 _STAFF = "user"
 
 

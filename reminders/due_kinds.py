@@ -1,4 +1,4 @@
-"""The kinds of items that this app adds to the due queue. A due item must be processed at a given time.
+"""The kinds of items that this app adds to the queue of due items. A due item must be processed at a given time.
 
 Each item (due item) has a kind and an id. `apps.py` registers the Celery task that processes the items of each kind.
 """

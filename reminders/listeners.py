@@ -12,8 +12,8 @@ from tenants.signals import restored_hotel_migrated
 
 
 @receiver(restored_hotel_migrated)
-def number_changes_again(*, hotel: Hotel, **_kwargs: Any) -> None:
-    """Let the trigger of the table number the changes of all reservations again.
+def renumber_changes(*, hotel: Hotel, **_kwargs: Any) -> None:
+    """Replace the transaction number in `changed_in` of all reservations with the number of this transaction.
 
     The backup has the transaction numbers of the server on which it was made, which may be in this server's future.
     """

@@ -11,7 +11,7 @@ from tenants.models import HotelFigures
 from tenants.unaudited import unaudited
 
 PERIOD = timedelta(days=7)
-#: Reminders are sent at most this time after the planned time, so older ones need not be read.
+#: Reminders are sent at most this time after the planned time, so reminders with an earlier planned time are not read.
 _LATEST = timedelta(days=2)
 
 

@@ -16,7 +16,7 @@ from tenants.queue.celery_task import HotelTask
 
 @shared_task(base=HotelTask, name="reminders.tasks.send_due")
 def send_due(ids: list[str]) -> None:
-    """Send the due reminders. `ids` contains the ids of the reminders that are due according to the due queue."""
+    """Send the due reminders. `ids` contains the ids of reminders whose due time in the queue of due items has come."""
     batch.send_due([uuid.UUID(id_) for id_ in ids], transport=smtp.thread_transport())
 
 

@@ -187,7 +187,7 @@ def _is_stay(allocation: Any) -> bool:
 def _add_guests(request: HttpRequest, shown: Sequence[Any]) -> None:
     """Add the guest of each shown allocation, or None if the user may not view reservations.
 
-    The request gets the ids of the allocations with a guest, which `_report_read` reports.
+    Store the ids of the allocations with a guest in the request, for the audit event of `_report_read`.
     """
     may_view = "reservations:read" in getattr(request.user, "scopes", ())
     guests = guests_of([row.pk for row in shown]) if may_view and shown else {}

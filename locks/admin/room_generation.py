@@ -22,7 +22,7 @@ from locks.errors import InvalidRoomPlan
 from locks.models import Room
 from locks.services import add_rooms
 
-#: The page suggests this number of room types.
+#: The maximum number of existing room types that the form suggests.
 _MAX_SUGGESTIONS = 50
 
 
@@ -64,7 +64,7 @@ class RoomPlanForm(forms.Form):
         max_length=10,
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        help_text=_("Is written before each number, for example the letter of a building. May be empty."),
+        help_text=_("The first characters of each number, for example the letter of a building. Optional."),
     )
     skipped = forms.CharField(
         label=_("Numbers to leave out"),

@@ -21,7 +21,7 @@ _ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}", re.IGNORECASE)
 
 @search.register_source(scope="rooms:read", order=20)
 def rooms(_request: HttpRequest, text: str) -> ResultGroup:
-    """Return the rooms whose number begins with the text. A hotel has few rooms, so the table is small."""
+    """Return the rooms whose number begins with the text. The query uses no index, because a hotel has few rooms."""
     found = Room.objects.filter(number__istartswith=text).order_by(Length("number"), "number")
     return ResultGroup.of(_("Rooms"), found, to_result=_room_result)
 

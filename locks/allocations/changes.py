@@ -24,7 +24,7 @@ from tenants.queue import due
 #: A query expression for the current time of the database, which is compared with the expiry of holds.
 NOW = Func(function="clock_timestamp", output_field=DateTimeField())
 
-# The result is cast to json, because psycopg decodes json values. Django configures psycopg to return jsonb as text.
+# The statement casts jsonb to json, because Django configures psycopg to decode json but to return jsonb as text.
 _PUBLISH = """
 SELECT locks_publish(
     %(context)s::jsonb, %(event)s, %(event_fields)s::text[], change.id, coalesce(change.details, '{}')
@@ -70,8 +70,8 @@ def publish(
 ) -> list[AllocatedRoom]:
     """Record an event about changed allocations, in the caller's transaction. Return the allocations in order of `ids`.
 
-    Also updates the due queue and the waiting list, and creates webhook deliveries. If the allocations were moved,
-    `moved_from` must contain the result of `describe` before the move.
+    Also updates the queue of due items and the waiting list, and creates webhook deliveries. If the allocations were
+    moved, `moved_from` must contain the result of `describe` before the move.
     """
     if not ids:
         return []
@@ -122,7 +122,8 @@ def expire_overlapping(rooms: Sequence[int], *, check_in: datetime.date, check_o
 def expire_holds(*, ids: Sequence[UUID]) -> list[UUID]:
     """End the given holds that have expired, and return the ids of the ended holds.
 
-    A hold is scheduled in the due queue again if it has not expired, or if another transaction is changing it.
+    A hold is scheduled in the queue of due items again if it has not expired, or if another transaction is changing the
+    hold.
     """
     holds = Allocation.objects.filter(id__in=ids, status=AllocationStatus.HELD)
     with transaction.atomic():

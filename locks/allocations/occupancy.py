@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Sequence
 
-#: A check-in and a check-out date.
+#: A range of nights: the check-in date and the check-out date.
 Span = tuple[datetime.date, datetime.date]
 _ONE_DAY = datetime.timedelta(days=1)
 

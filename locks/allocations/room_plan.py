@@ -25,7 +25,7 @@ class NumberPattern(models.TextChoices):
     ONE_DIGIT = "one_digit", gettext_lazy("Floor and one digit: 11, 12, 21")
     HYPHEN = "hyphen", gettext_lazy("Floor, hyphen and number: 1-1, 1-2, 2-1")
     LETTER = "letter", gettext_lazy("Floor and letter: 1A, 1B, 2A")
-    RUNNING = "running", gettext_lazy("Numbered through: 1, 2, 3")
+    RUNNING = "running", gettext_lazy("Consecutive numbers: 1, 2, 3")
 
 
 #: The maximum number of rooms per floor. With more rooms, two rooms of different floors could get the same number.

@@ -32,7 +32,7 @@ class Guest:
 GuestSource = Callable[[Collection[UUID]], Mapping[UUID, Guest]]
 
 _sources: list[GuestSource] = []
-#: The URL name of the page for new reservations. The list is empty if no app has registered this page.
+#: The URL name of the registered page for new reservations. If no app has registered a page, this list is empty.
 _booking_pages: list[str] = []
 
 

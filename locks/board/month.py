@@ -37,7 +37,7 @@ class Day:
 
     @property
     def level(self) -> int:
-        """The tenth of the share, from 0 to 10, which selects the colour."""
+        """The share in tenths, rounded to an integer from 0 to 10. It selects the colour of the day in the calendar."""
         return (self.share + 5) // 10
 
 

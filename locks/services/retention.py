@@ -19,7 +19,8 @@ from locks.webhooks.services import delete_expired_secrets
 from tenants.database.clock import database_now
 
 BATCH_SIZE = 1000
-#: The daily clean-up reads only allocations that are younger than this age, so that it does not become slower.
+#: The daily clean-up reads the holds that were created within this period before the time from which records are kept.
+#: It reads no older holds, because earlier clean-ups have deleted them.
 MAX_AGE = datetime.timedelta(days=60)
 #: Failed deliveries are kept longer than successful deliveries, because staff may send failed deliveries again.
 KEEP_FAILED_DELIVERIES = datetime.timedelta(days=30)

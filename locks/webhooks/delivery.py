@@ -27,7 +27,7 @@ from tenants.database.clock import database_now
 from tenants.errors import DomainError
 from tenants.queue import due
 
-#: If the final attempt has not finished after this time, the due queue enqueues the attempt again.
+#: If the final attempt has not finished after this time, the dispatcher of due items enqueues the attempt again.
 #: The attempt is enqueued again because the broker may have lost the Celery message of the attempt.
 FINAL_ATTEMPT_TIMEOUT = datetime.timedelta(minutes=10)
 

@@ -78,7 +78,7 @@ _DATA_EXAMPLE = {
 _STAY_EXAMPLE = {**_DATA_EXAMPLE, "status": "confirmed", "expires_at": None}
 #: An allocation that was never a hold, such as an imported stay, has no fencing token and no session.
 _STAY_WITHOUT_HOLD = {**_STAY_EXAMPLE, "fencing_token": None, "session": ""}
-#: The example data of the events for which `_DATA_EXAMPLE` is not right.
+#: The example data of event types whose data differs from `_DATA_EXAMPLE`.
 _EXAMPLES: dict[str, dict[str, Any]] = {
     WebhookEvent.HOLD_EXPIRED: {**_DATA_EXAMPLE, "status": "expired"},
     WebhookEvent.HOLD_RELEASED: {**_DATA_EXAMPLE, "status": "released"},

@@ -33,7 +33,7 @@ def publish_expiring_holds(hold_ids: Sequence[UUID]) -> None:
     """Publish `hold.expiring_soon` for the holds that expire within `policy.EXPIRY_WARNING_SECONDS`.
 
     A hold that expires later is scheduled again for the time of its warning. Holds that have ended are removed from the
-    due queue.
+    queue of due items.
     """
     warning = datetime.timedelta(seconds=policy.EXPIRY_WARNING_SECONDS)
     with transaction.atomic():

@@ -45,10 +45,10 @@ _IMPORT_LABELS = {
     "unchanged": gettext_lazy("unchanged"),
     "rejected": gettext_lazy("rows not imported"),
     "incomplete": gettext_lazy("cells left out"),
-    "warnings": gettext_lazy("events to look at"),
+    "warnings": gettext_lazy("events to check"),
     "cancelled": pgettext_lazy("imported rows", "cancelled"),
     "closures": gettext_lazy("closures (not imported)"),
-    "ignored": gettext_lazy("events without a night"),
+    "ignored": gettext_lazy("events that occupy no night"),
     "rooms_created": gettext_lazy("rooms created"),
     "reminders": gettext_lazy("reminders scheduled"),
 }
@@ -59,7 +59,7 @@ _BAD = frozenset({"rejected", "incomplete", "warnings"})
 @dataclass(frozen=True, slots=True)
 class Step:
     label: str | Promise
-    #: The state of the step: `done`, `current` or `later`.
+    #: The progress of this step of the import: `done`, `current` or `later`.
     state: str
 
 

@@ -55,7 +55,7 @@ class StaysFilter(ViewFilter):
 
     def rows_of_view(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "coming":
-            # A filter by status replaces the exclusion of cancelled reservations.
+            # Cancelled reservations and no-shows are hidden, unless the user has chosen a status in the filter.
             expected = (
                 queryset if "status__exact" in request.GET else queryset.exclude(status__in=_NOT_EXPECTED)
             )

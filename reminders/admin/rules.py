@@ -49,7 +49,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if self.instance.name in FIRST_RULES:
             self.initial["name"] = str(self.instance)
-        for name, field in self.fields.items():  # a read-only form has no fields
+        for name, field in self.fields.items():  # A read-only form has no fields.
             if name in _MIN_VALUES:
                 field.validators.append(MinValueValidator(_MIN_VALUES[name]))
             if name in _MAX_VALUES:

@@ -40,7 +40,7 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
             ),
         }
         offer_languages(self)
-        for name in help_texts.keys() & self.fields.keys():  # a read-only page has no fields
+        for name in help_texts.keys() & self.fields.keys():  # The form of a read-only page has no fields.
             self.fields[name].help_text = help_texts[name]
 
     def clean(self) -> dict[str, Any]:

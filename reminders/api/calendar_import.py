@@ -40,7 +40,7 @@ class CalendarParser(BaseParser):
     ) -> dict[str, str]:
         charset = Message()
         charset["Content-Type"] = media_type or self.media_type
-        # `decode` refuses a longer body.
+        # At most one byte more than the limit is read, with which `decode` refuses the body as too large.
         return {"calendar": decode(stream.read(MAX_BYTES + 1), charset=charset.get_content_charset(""))}
 
 

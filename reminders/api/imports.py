@@ -25,7 +25,7 @@ from reminders.file_imports import problems, services
 from reminders.models import RESERVATION_KINDS, FileImport, ImportKind, ImportStatus, ReservationImport
 from tenants.signals import personal_data_read
 
-#: Number of seconds after which a client should look at the progress of an import again.
+#: Number of seconds after which a client should request the progress of an import again.
 RETRY_AFTER = 2
 _STATE_ERROR = problem_responses(
     (409, "Not allowed in the current status (`/problems/file-import-state-error`).")

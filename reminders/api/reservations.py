@@ -44,7 +44,7 @@ class ReservationFilter(django_filters.FilterSet):  # type: ignore[misc]
         self, queryset: QuerySet[Reservation], _name: str, since: datetime
     ) -> QuerySet[Reservation]:
         if self.request.parser_context["view"].action == "list":
-            return queryset  # `ChangesPagination` applies the filter to the pages of the list
+            return queryset  # for lists, `ChangesPagination` applies this filter
         return queryset.filter(updated_at__gte=since)
 
     def filter_guest_email(

@@ -59,8 +59,9 @@ class HousekeepingList:
     counts: list[tuple[RoomTask, int]]
 
 
-# The subquery has no condition on the room, so one scan of the constraint's index finds the allocations of both nights.
-# A room has at most one stay or closure in each of the two nights, because the constraint prevents overlaps.
+# The subquery has no condition on the room, so one scan of the exclusion constraint's index finds the allocations of
+# two nights: the night before the day and the night after it. The constraint prevents overlaps, so a room has at most
+# one stay or closure in each of the two nights.
 _ROOMS = """
 WITH allocated AS MATERIALIZED (
     SELECT stay.room_id, stay.nights, stay.status, stay.reason, lower(stay.nights) AS check_in,

@@ -1,6 +1,6 @@
 """The import of reservations that an API client sent as JSON Lines.
 
-A worker imports them, because the request had too many rows to store them before the response.
+A worker imports the reservations, because the request had too many rows to store before the response.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from reminders.reservations.importing.report import ImportReport
 from reminders.reservations.importing.values.dates import DateOrder
 from reminders.reservations.importing.values.errors import Reason, RowError
 
-#: The titles of the profiles by name.
+#: Maps the name of each vendor's profile to the title that users see.
 PROFILES: Mapping[str, str] = {name: profile.title for name, profile in built_in_profiles().items()}
 
 

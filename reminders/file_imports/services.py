@@ -50,7 +50,7 @@ KINDS: Mapping[str, Kind] = {
 }
 #: The name of the Celery task that checks and imports files.
 TASK = "reminders.tasks.run_file_import"
-#: If the task has not started after this time, its message may be lost, so the due queue sends the task again.
+#: If the task has not started after this time, its message may be lost, so the dispatcher of due items sends it again.
 _RESEND_AFTER = timedelta(seconds=15)
 
 
@@ -217,7 +217,7 @@ def delete_expired_files() -> int:
 def enqueue(import_id: UUID) -> None:
     """Send the task that checks or imports the file when the caller's transaction commits.
 
-    If the broker loses the message, the due queue sends the task again.
+    If the broker loses the message, the dispatcher of due items sends the task again.
     """
     due.schedule(kind=due_kinds.FILE_IMPORT, items=[(import_id, database_now() + _RESEND_AFTER)])
     send_on_commit(TASK, [str(import_id)])

@@ -83,7 +83,7 @@ def run(import_id: UUID) -> None:
     except InvalidFile as error:
         work.fail(error_message(error))
     except Exception:
-        # If the database is unavailable, the due queue sends the task again when the worker's lease ends.
+        # If the database is unavailable, the dispatcher of due items sends the task again when the worker's lease ends.
         with contextlib.suppress(DatabaseError):
             work.interrupt()
         raise
@@ -100,7 +100,7 @@ def _claim(import_id: UUID) -> FileImport | None:
         if active.filter(free).update(
             lease_number=F("lease_number") + 1, lease_ends_at=Now() + LEASE, error=None
         ):
-            # If this worker stops, the due queue sends the task again when the worker's lease ends.
+            # If this worker stops, the dispatcher of due items sends the task again when the worker's lease ends.
             due.schedule(kind=due_kinds.FILE_IMPORT, items=[(import_id, database_now() + LEASE)])
             return FileImport.objects.get(id=import_id)
         if not active.exists():

@@ -109,8 +109,8 @@ def mark_no_show(*, reservation_id: uuid.UUID) -> Reservation:
 def reinstate(*, reservation_id: uuid.UUID) -> Reservation:
     """Change the status back to "booked", and return the reservation. This reverses a check-in or a no-show.
 
-    A no-show whose room is free has no room afterwards. Raises ReservationNotFound. Raises
-    ReservationStateError after the departure date, or if the guest checked in before today.
+    The reservation keeps its rooms if a check-in is reversed, and has no room if a no-show is reversed. Raises
+    ReservationNotFound. Raises ReservationStateError after the departure date, or if the guest checked in before today.
     """
     with transaction.atomic():
         stored = lock(reservation_id, action="reinstate")

@@ -36,8 +36,8 @@ class Reservations:
         """Move the stay of a reservation, and give the reservation the same dates. See `Bookings.move`.
 
         If the guest is in house, the nights before today stay in the old room. Raises ReservationStateError,
-        InvalidReservation or RoomUnavailable. Raises StayBelongsToReservation if other stays of the reservation would
-        keep other dates.
+        InvalidReservation or RoomUnavailable. Raises StayBelongsToReservation if the dates of the reservation would
+        change and it has other stays, which would keep the old dates.
         """
         reservation = reservations_of_stays([stay_id]).first()
         if reservation is None:
@@ -79,10 +79,10 @@ def _move(stored: Reservation, stay: Allocation, *, room: int, nights: Nights, i
 
 
 def _dates(stored: Reservation, stay: Allocation, nights: Nights) -> tuple[date, date]:
-    """Return the dates of the reservation after its stay has got these nights.
+    """Return the arrival and departure of the reservation after its stay has got these nights.
 
-    A stay may begin after the arrival, for example if the guest has moved to another room. The arrival does not change
-    if such a stay keeps its first night, and the departure does not change if a stay that ends earlier keeps its end.
+    The arrival changes only if the stay gets another check-in date, and the departure only if it gets another check-out
+    date. A stay may begin after the arrival, for example if the guest has moved to another room.
     """
     arrival = stored.arrival if nights.check_in == stay.check_in else nights.check_in
     departure = stored.departure if nights.check_out == stay.check_out else nights.check_out

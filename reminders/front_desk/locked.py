@@ -19,9 +19,10 @@ from reminders.selectors import stays_of
 def lock(reservation_id: uuid.UUID, *, action: str, version: str | None = None) -> Reservation:
     """Lock the reservation and return it. Runs in the caller's transaction.
 
-    `action` is the name of an action in `conditions`. `version` is the version that the caller has seen, or None if
-    another change does not matter. Raises ReservationNotFound. Raises ReservationStateError if the status or the dates
-    of the reservation do not allow the action. Raises ReservationConflict if the reservation has another version.
+    `action` is the name of an action in `conditions`. `version` is the version that the user has seen, or None if the
+    action is also allowed after other changes. Raises ReservationNotFound. Raises ReservationStateError if the status
+    or the dates of the reservation do not allow the action. Raises ReservationConflict if the reservation has another
+    version.
     """
     stored = lock_reservation(reservation_id)
     if (obstacle := obstacle_to(action, stored, today=today())) is not None:

@@ -1,7 +1,7 @@
 """Numbers of reservations that the front desk creates, such as FD-300510-3: the third reservation of 10 May 2030.
 
 The numbers of property management systems and channels don't begin with `FD-`, so an import does not change these
-reservations by accident. The unique constraint of the number decides if two clerks get the same number.
+reservations by accident. If two clerks get the same number, the unique constraint rejects the second reservation.
 """
 
 from __future__ import annotations

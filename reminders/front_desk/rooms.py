@@ -108,7 +108,7 @@ def occupy_rooms(reservation: Reservation, rooms: Sequence[int]) -> None:
     """
     nights = open_nights(reservation)
     if first_open_night() <= nights.check_in < today():
-        # A hold can't begin in the past, also not on the night that a guest who arrives after midnight spends here.
+        # For a guest who arrives after midnight, the first night began yesterday, but a hold can't begin in the past.
         confirmed_rooms = confirm_rooms(
             rooms=rooms, nights=nights, booking_id=reservation.id, reference=reservation.external_id
         )

@@ -64,7 +64,7 @@ def _decode(content: bytes, *, content_type: str) -> Logo:
     try:
         with image_class(BytesIO(content)) as image:
             width, height = image.size
-            image.verify()  # the checksums of a PNG image
+            image.verify()  # compares the checksums of a PNG image
         is_small_enough = 0 < width <= MAX_PIXELS and 0 < height <= MAX_PIXELS
         if is_small_enough:
             with image_class(BytesIO(content)) as image:

@@ -46,7 +46,7 @@ _LAYOUT = "hotelagent/mail.html"
 _MAX_SUBJECT_LENGTH = 200
 # The date formats of e-mails in English and Spanish. The admin uses shorter formats (`hotelagent.formats`).
 _DATE_FORMATS = {"en": "j F Y", "es": r"j \d\e F \d\e Y"}
-_RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of Unicode
+_RIGHT_TO_LEFT = frozenset({"R", "AL"})  # Unicode's classes of right-to-left letters
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,9 +66,8 @@ def _validate_compiled(part: str, source: str, *, is_html: bool) -> None:
     try:
         compiled = compile_template(source, is_html=is_html)
     except TemplateSyntaxError as error:
-        token = getattr(
-            error, "token", None
-        )  # Django's parser sets the token, which has the number of its line.
+        # Django's parser stores the token with the error, and the token has a line number.
+        token = getattr(error, "token", None)
         raise InvalidTemplate(str(error), part=part, line=getattr(token, "lineno", None)) from error
     except InvalidTemplate as error:
         line = error.extra.get("line") or _line_of(source, error.extra.get("name", ""))
@@ -111,7 +110,8 @@ def used_variables(nodes: Iterable[Any]) -> set[str]:
             continue
         names |= _variables_in(vars(node).values())
         children: set[str] = set()
-        if isinstance(node, IfNode):  # `node.nodelist` would contain the same nodes again.
+        # The attribute `nodelist` of an IfNode contains the nodes of all branches, so the branches are read instead.
+        if isinstance(node, IfNode):
             for condition, nodelist in node.conditions_nodelists:
                 children |= used_variables(nodelist) | _variables_in([condition])
         else:
@@ -135,6 +135,6 @@ def _variables_in(values: Iterable[Any]) -> set[str]:
         elif isinstance(value, Variable):
             if value.lookups:
                 names.add(value.lookups[0])
-        elif hasattr(value, "first") or hasattr(value, "value"):  # an operator of an {% if %} condition
+        elif hasattr(value, "first") or hasattr(value, "value"):  # an operator in an {% if %} condition
             names |= _variables_in(getattr(value, operand, None) for operand in ("value", "first", "second"))
     return names

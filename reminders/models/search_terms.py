@@ -28,7 +28,7 @@ _DIGITS = r"regexp_replace(<text>, '\D', '', 'g')"
 #: Terms with the digits of a phone number in reading order, and in reverse order, begin with these characters.
 #: A phone number that is written without the country code is found by its last digits.
 _FORWARD, _REVERSED = "+", "-"
-#: Fewer digits are not searched as a phone number, because they end too many numbers.
+#: A text with fewer digits is not searched as a phone number, because too many phone numbers end with these digits.
 _MIN_DIGITS = 4
 _PHONE = re.compile(r"[\d\s()+./-]+")
 
@@ -56,7 +56,7 @@ class SearchTerms(Func):
 
 
 class MatchesSearch(Func):
-    """Whether search terms contain a word that begins with each word of a text, or the text's phone number."""
+    """Whether each word of a text is the beginning of a search term, or the text is a phone number of the terms."""
 
     output_field = BooleanField()
 

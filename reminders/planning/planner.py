@@ -1,4 +1,4 @@
-"""The planner, which creates reminders from reservations and rules and adds them to the due queue.
+"""The planner, which creates reminders from reservations and rules and adds them to the queue of due items.
 
 The planner runs in the transaction that creates or changes the reservations. The same code plans the reminders of one
 reservation or of a whole imported file.

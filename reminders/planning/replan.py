@@ -1,7 +1,7 @@
 """Functions that plan the reminders of existing reservations again.
 
 Changes to rules or to the hotel's time zone affect all reservations. A changed reservation can affect the guest's other
-reservations. The transaction that makes the change adds a request to the due queue in the database.
+reservations. The transaction that makes the change adds a request to the queue of due items in the database.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CHUNK = 1_000
 def schedule_full_replan(*, after: timedelta = _TIME_ZONE_DELAY) -> None:
     """Schedule a task that plans all reminders of the hotel again. Runs in the caller's transaction.
 
-    Each call adds a separate row to the due queue.
+    Each call adds a separate row to the queue of due items.
     """
     due.schedule(kind=due_kinds.REPLAN_ALL, items=[(uuid7(), timezone.now() + after)])
 
@@ -48,11 +48,11 @@ def schedule_replan_of_other_stays(reservation: Reservation, *, addresses: Colle
 
 
 def replan_requested(ids: Sequence[uuid.UUID]) -> None:
-    """Plan the reminders of these reservations again, and remove the planning requests from the due queue.
+    """Plan the reminders of these reservations again, and remove the planning requests from the queue of due items.
 
     The reminders of each reservation are planned in a separate transaction. The transaction locks the reservation,
-    removes the planning request, and then reads the other data. Transactions that change such data take their locks in
-    the same order, so no change is missed.
+    removes the planning request, and then reads the guest's other stays. Transactions that change these stays take
+    their locks in the same order, so no change is missed.
     """
     for id_ in ids:
         with transaction.atomic():

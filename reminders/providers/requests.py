@@ -20,12 +20,12 @@ _TEMPORARY_AMAZON_ERRORS = frozenset(
 #: The names of exception classes are compared, so that no HTTP client has to be imported.
 _NOT_SENT_ERRORS = frozenset(
     {
-        # the library requests, and urllib3, which requests uses
+        # exceptions of the library `requests`, and of `urllib3`, which `requests` uses
         "ConnectTimeout",
         "ConnectTimeoutError",
         "NameResolutionError",
         "NewConnectionError",
-        # botocore
+        # exceptions of botocore
         "CredentialRetrievalError",
         "EndpointConnectionError",
         "NoCredentialsError",
@@ -50,7 +50,7 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
     # Only Anymail's backends have `esp_name`. Importing Anymail for an isinstance check would slow down every process.
     if not hasattr(backend, "esp_name"):
         return
-    backend.open()  # The backend sends all messages over this connection.
+    backend.open()  # Open the connection over which the backend sends all messages.
     if "Message-ID" not in message.extra_headers:
         return
     key = idempotency_key(message)

@@ -103,7 +103,7 @@ def update_reservations(changes: Sequence[Change]) -> ChangeResult:
     if not changes:
         return ChangeResult(PlanningResult(), ())
     previous = {change.stored.id: change.stored.status for change in changes if "status" in change.fields}
-    # A no-show frees the stays, so their ids are read before.
+    # A no-show may lose its stays, so the ids of the stays are read before the change.
     no_shows = [
         change.stored for change in changes if change.fields.get("status") == ReservationStatus.NO_SHOW
     ]

@@ -121,7 +121,7 @@ class Batch:
                 outcome = self._send_or_store_outcome(remaining.pop(0))
                 counts[outcome] += 1
                 if outcome == "server_unavailable" and remaining:
-                    # The remaining reminders are postponed, because each of them might have to wait for a timeout.
+                    # The remaining reminders are postponed, because each attempt to connect may last until the timeout.
                     counts["postponed"] += len(remaining)
                     outcomes.postpone(
                         remaining,

@@ -1,7 +1,7 @@
 """Functions that store the result of a worker's attempt to send a reminder.
 
-Each function changes the status, records the audit event and updates the due queue in one transaction. If the worker
-has lost its claim, nothing is changed.
+Each function changes the status, records the audit event and updates the queue of due items in one transaction.
+If the worker has lost its claim, nothing is changed.
 """
 
 from __future__ import annotations

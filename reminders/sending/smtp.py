@@ -205,7 +205,7 @@ class _SmtpSession(smtplib.SMTP):
 
     def _reply_in_group(self) -> tuple[int, bytes]:
         code, reply = self.getreply()
-        if code == _SERVICE_NOT_AVAILABLE:  # the server closes the connection
+        if code == _SERVICE_NOT_AVAILABLE:  # with this code, the server closes the connection
             self.close()
             raise smtplib.SMTPResponseException(code, reply)
         return code, reply

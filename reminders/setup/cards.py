@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hotelagent.admin import dashboard
 from hotelagent.admin.dashboard import Panel
-from reminders.setup.steps import CONFIRMABLE, SetupStep, read_state
+from reminders.setup.steps import CONFIRMABLE, TITLES, SetupStep, read_state
 from tenants.unaudited import unaudited
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class StepText:
 
 _TEXTS = {
     SetupStep.ROOMS: StepText(
-        _("Add the rooms"),
+        TITLES[SetupStep.ROOMS],
         _("Generate the room numbers by floor, import a list, or add single rooms."),
         (
             Link(_("Generate rooms"), "admin:locks_room_generate_rooms"),
@@ -53,22 +53,22 @@ _TEXTS = {
         ),
     ),
     SetupStep.STAFF: StepText(
-        _("Add your team"),
+        TITLES[SetupStep.STAFF],
         _("Each person gets an account. The role decides what the person may see and change."),
         (Link(_("Add a person"), "admin:tenants_user_add"),),
     ),
     SetupStep.SENDER: StepText(
-        _("Set the reply address"),
+        TITLES[SetupStep.SENDER],
         _("Guests who answer an e-mail of the hotel write to this address."),
         (Link(_("Set the reply address"), "admin:reminders_sender"),),
     ),
     SetupStep.BRANDING: StepText(
-        _("Choose the logo and the colour of the e-mails"),
-        _("All e-mails to guests and the guest pages use them."),
-        (Link(_("Open the branding"), "admin:reminders_emailbranding_changelist"),),
+        TITLES[SetupStep.BRANDING],
+        _("All e-mails to guests and all guest pages have this logo and this colour."),
+        (Link(_("Open the e-mail branding"), "admin:reminders_emailbranding_changelist"),),
     ),
     SetupStep.RULES: StepText(
-        _("Check the rules and the languages"),
+        TITLES[SetupStep.RULES],
         _(
             "The rules say when reminders are sent. Each rule has a template for each language of your guests."
         ),
@@ -78,14 +78,15 @@ _TEXTS = {
         ),
     ),
     SetupStep.TEST_EMAIL: StepText(
-        _("Send yourself a test e-mail"),
+        TITLES[SetupStep.TEST_EMAIL],
         _("Look at a reminder in your own inbox, as a guest will see it."),
         (Link(_("Send a test e-mail"), "admin:reminders_sender"),),
     ),
     SetupStep.RESERVATIONS: StepText(
-        _("Add the reservations"),
+        TITLES[SetupStep.RESERVATIONS],
         _(
-            "Upload an export of your property management system, or enter them. Reminders are planned automatically."
+            "Upload an export of your property management system, or enter reservations. "
+            "Reminders are planned automatically."
         ),
         (
             Link(_("Import reservations"), "admin:reminders_reservationimport_changelist"),
@@ -93,12 +94,12 @@ _TEXTS = {
         ),
     ),
     SetupStep.CALENDARS: StepText(
-        _("Link the calendars of your channels"),
-        _("Bookings of Booking.com, Airbnb and other channels then close the rooms automatically."),
+        TITLES[SetupStep.CALENDARS],
+        _("Bookings of Booking.com, Airbnb and other channels then occupy the rooms automatically."),
         (Link(_("Link a calendar"), "admin:reminders_linkedcalendar_add"),),
     ),
     SetupStep.API_KEYS: StepText(
-        _("Connect other systems"),
+        TITLES[SetupStep.API_KEYS],
         _("A booking engine or a channel manager needs an API key."),
         (Link(_("Create an API key"), "admin:tenants_apikey_add"),),
     ),

@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.registry import register
 from reminders.models import FIRST_RULES
+from reminders.setup.steps import TITLES
 
 REPLY_ADDRESS_CHANGED = register(
     "email.reply_address_changed", description=_("{actor} changed the reply address of the hotel's e-mails")
@@ -14,17 +15,7 @@ TEST_EMAIL_SENT = register(
     fields=("rule", "language"),
     labels={"rule": FIRST_RULES},
 )
-_STEPS = {
-    "rooms": _("rooms"),
-    "staff": _("staff"),
-    "sender": _("reply address"),
-    "branding": _("e-mail branding"),
-    "rules": _("rules and languages"),
-    "test_email": _("test e-mail"),
-    "reservations": _("reservations"),
-    "calendars": _("linked calendars"),
-    "api_keys": _("API keys"),
-}
+_STEPS = {step.value: title for step, title in TITLES.items()}
 SETUP_STEP_CONFIRMED = register(
     "setup.step_confirmed",
     description=_("The set-up step “{step}” is done"),

@@ -11,7 +11,7 @@ from reminders.setup.steps import SetupStep
 
 
 def confirm_step(step: SetupStep) -> None:
-    """Store that the step is done. If this is stored already, nothing is changed or recorded."""
+    """Store that the step is done. If the step was already confirmed, nothing is changed or recorded."""
     with transaction.atomic():
         progress = SetupProgress.objects.lock()
         if step not in progress.confirmed_steps:
@@ -21,7 +21,7 @@ def confirm_step(step: SetupStep) -> None:
 
 
 def skip_step(step: SetupStep) -> None:
-    """Store that the hotel does not need the step. If this is stored already, nothing is changed or recorded."""
+    """Store that the hotel does not need the step. If the step was already skipped, nothing is changed or recorded."""
     with transaction.atomic():
         progress = SetupProgress.objects.lock()
         if step not in progress.skipped_steps:
@@ -31,7 +31,7 @@ def skip_step(step: SetupStep) -> None:
 
 
 def resume_step(step: SetupStep) -> None:
-    """Return a skipped step to the checklist. If the step is not skipped, nothing is changed or recorded."""
+    """Put a skipped step back on the checklist. If the step is not skipped, nothing is changed or recorded."""
     with transaction.atomic():
         progress = SetupProgress.objects.lock()
         if step in progress.skipped_steps:

@@ -8,6 +8,7 @@ from typing import cast
 from uuid import UUID
 
 from django.db.models import Exists
+from django.utils.translation import gettext_lazy as _
 
 from locks.models import Room
 from reminders.models import EmailBranding, LinkedCalendar, Reservation
@@ -30,7 +31,19 @@ class SetupStep(StrEnum):
     API_KEYS = "api_keys"
 
 
-#: The steps that a manager can confirm. For the test e-mail, only a message that the mail server accepted is a proof.
+#: The title of each step in the checklist, and its label in the audit trail.
+TITLES = {
+    SetupStep.ROOMS: _("Add the rooms"),
+    SetupStep.STAFF: _("Add your team"),
+    SetupStep.SENDER: _("Set the reply address"),
+    SetupStep.BRANDING: _("Choose the logo and the colour of the e-mails"),
+    SetupStep.RULES: _("Check the rules and the templates"),
+    SetupStep.TEST_EMAIL: _("Send yourself a test e-mail"),
+    SetupStep.RESERVATIONS: _("Add the reservations"),
+    SetupStep.CALENDARS: _("Link the calendars of your channels"),
+    SetupStep.API_KEYS: _("Connect other systems"),
+}
+#: The steps that a manager can mark as done. All other steps are done when the hotel's tables show the result.
 CONFIRMABLE = frozenset({SetupStep.RULES})
 
 

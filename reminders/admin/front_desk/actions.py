@@ -41,8 +41,8 @@ _LABELS = {
     "no_show": _("Mark as no-show"),
     "cancel": _("Cancel reservation"),
 }
-#: The actions that the front desk has to take sooner or later. Moves, other dates and reversals are exceptions.
-_NEXT_STEPS = frozenset({"confirm", "check_in", "check_out", "assign_room", "no_show"})
+#: The actions that are shown as the main action if they come first in the order of the buttons.
+_MAIN_ACTIONS = frozenset({"confirm", "check_in", "check_out", "assign_room", "no_show"})
 
 
 @unaudited("The function returns buttons, and no guests.")
@@ -66,7 +66,7 @@ def actions_of(
             label_of(name, reservation),
             reverse(f"admin:reminders_reservation_{name}", args=[reservation.pk]),
             is_post=name == "check_in" or (name == "check_out" and reservation.departure <= day),
-            is_main=index == 0 and name in _NEXT_STEPS,
+            is_main=index == 0 and name in _MAIN_ACTIONS,
         )
         for index, name in enumerate(names)
         if may_move or name not in {"assign_room", "move", "dates"}

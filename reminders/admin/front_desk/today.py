@@ -16,9 +16,9 @@ from reminders.models import Reservation
 from tenants.signals import personal_data_read
 from tenants.unaudited import unaudited
 
-#: The actions that the lists of the start page offer. The page of the reservation offers the others.
+#: The actions that the lists of the start page offer. The page of the reservation offers all actions.
 _SHOWN_ACTIONS = frozenset({"check_in", "check_out", "assign_room"})
-#: The attribute of the request with the lengths of the lists.
+#: The name of the request's attribute that caches the number of guests in each list.
 _COUNTS = "_guest_counts"
 _EMPTY = {
     GuestList.ARRIVALS: gettext_lazy("No guests arrive today."),
@@ -81,7 +81,7 @@ def _count_guests(request: HttpRequest, day: date) -> GuestCounts:
 def _main_actions(request: HttpRequest, guest: ListedGuest, day: date) -> list[Action]:
     """Return the action that is usually next for the guest, or an empty list if there is none.
 
-    A guest who is done has no next action in the list.
+    There is none if an arriving guest has checked in, or a departing guest has checked out (`is_done`).
     """
     if guest.is_done:
         return []

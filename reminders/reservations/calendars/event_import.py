@@ -53,7 +53,7 @@ from tenants.errors import DomainError
 
 SOURCE = "iCalendar"
 _Outcome = Literal["created", "updated", "cancelled", "unchanged"]
-#: Errors that are not caused by the content of a calendar. They stop the import, and it is repeated later.
+#: Errors that are not caused by the content of a calendar. Such an error stops the import, which is repeated later.
 UNRELATED_ERRORS = (SoftTimeLimitExceeded, OperationalError, InterfaceError)
 
 log = structlog.get_logger(__name__)

@@ -22,7 +22,7 @@ from reminders.reservations.services import cancel_reservation
 
 #: After this number of consecutive imports in which a calendar has no events, its bookings are cancelled.
 EMPTY_IMPORTS_BEFORE_CANCELLATION = 3
-#: The maximum number of events of each kind that a stored report lists.
+#: The maximum length of each list of events in a stored report, such as the list of rejected events.
 _MAX_REPORTED_EVENTS = 20
 
 

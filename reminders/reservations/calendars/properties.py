@@ -109,7 +109,7 @@ def read_date(name: str, found: Property, *, time_zones: TimeZones) -> date | da
     tzid = found.params.get("TZID")
     try:
         value = vDDDTypes.from_ical(match[0], tzid)  # type: ignore[no-untyped-call]
-    except ValueError:  # for dates such as 31 February
+    except ValueError:  # raised for dates such as 31 February
         raise _not_a_date(name) from None
     if isinstance(value, datetime) and value.tzinfo is None and tzid and tzid in time_zones:
         value = value.replace(tzinfo=time_zones[tzid])

@@ -168,9 +168,9 @@ class Importer:
     def _with_rooms(
         self, booking: Booking, survey: Survey, positions: Iterator[int], rooms: dict[str, list[int]]
     ) -> Booking | RowError | None:
-        """Return the booking with its rooms. The first row of a booking gets the rooms of all rows of the booking.
+        """Return the booking with its rooms. If several rows have its number, the first row gets the rooms of all rows.
 
-        For each further row, return None, or a RowError if the dates differ from the first row.
+        For each further row, return None, or a RowError if the dates differ from the dates in the first row.
         """
         booking.has_all_rooms = self._has_room_columns or bool(survey.joined)
         joined = survey.joined.get(booking.number)

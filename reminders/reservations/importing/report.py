@@ -28,7 +28,7 @@ class ImportReport:
     joined: int = 0  # Rows that were merged into an earlier row of the same booking.
     rejected: Counter[str] = field(default_factory=Counter)  # the number of rows for each reason
     left_out: Counter[str] = field(default_factory=Counter)  # the number of ignored cells for each reason
-    unknown_statuses: Counter[str] = field(default_factory=Counter)  # the number of rows for each word
+    unknown_statuses: Counter[str] = field(default_factory=Counter)  # the rows for each unknown word
     created_by_status: Counter[str] = field(default_factory=Counter)
     stays: int = 0
     stays_in_another_room: int = 0  # stays whose chosen room was occupied
