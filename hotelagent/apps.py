@@ -16,11 +16,11 @@ class HotelagentConfig(AppConfig):
         # Importing the Celery application configures the broker for every process that sends tasks.
         # The import cannot be in `hotelagent/__init__.py`, because wsgi.py loads that module before the settings.
         from hotelagent import celery, checks, deployment_checks  # noqa: F401, PLC0415 - the checks register themselves
-        from hotelagent.core import telemetry  # noqa: PLC0415 - needs the settings
+        from hotelagent.core import error_reports  # noqa: PLC0415 - needs the settings
         from hotelagent.monitoring import process_metrics  # noqa: F401, PLC0415 - registers metrics
         from hotelagent.usage import metrics  # noqa: F401, PLC0415 - registers metrics
 
-        telemetry.start()
+        error_reports.start()
         if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
             # The libraries for traces are imported here, because the imports are slow.
             from hotelagent.core.tracing import setup  # noqa: PLC0415
