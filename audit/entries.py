@@ -55,7 +55,7 @@ def entry(event: "Event") -> bytes:
 def commitment(stored: dict[str, Any]) -> str:
     """Return the commitment to a stored personal value: the hash of its salt and the value, as hexadecimal text.
 
-    If the value was erased, the commitment is stored in its place, and is returned.
+    After an erasure, the commitment is stored in place of the value and the salt, so the stored commitment is returned.
     """
     if "digest" in stored:
         return str(stored["digest"])

@@ -133,7 +133,7 @@ def _erase_from_hotels(user: User) -> int:
 
 @receiver(tenant_signals.restored_hotel_migrated)
 def _erase_staff_again(*, hotel: Hotel, **_: Any) -> None:
-    """Erase members of staff who were erased after the restored backup had been made.
+    """Erase again the members of staff who were erased after the restored backup had been made.
 
     The ids of the erased members of staff are in the platform's trail.
     """

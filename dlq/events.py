@@ -38,7 +38,7 @@ NAMES: dict[str, str | StrPromise] = {
     "tenants.tasks.delete_expired_records": _("the deletion of expired sessions"),
     "tenants.tasks.delete_old_redeliveries": _("the deletion of old counts of message deliveries"),
     "tenants.tasks.make_due_backups": _("the scheduled backups"),
-    "tenants.tasks.record_support_expiries": _("the record that support sessions ended"),
+    "tenants.tasks.record_support_expiries": _("the recording of ended support sessions"),
     "tenants.tasks.run_due_drills": _("the restore drills of the backups"),
     "tenants.tasks.send_invitations": _("the e-mail that invites the first manager of a hotel"),
     "tenants.tasks.send_support_notices": _("the e-mail to managers about a support session"),
@@ -58,7 +58,7 @@ RECORD_KINDS.update(
     {
         "failure": _("closed failures"),
         "failuredata": _("the payloads and error texts of closed failures"),
-        "failuregroup": _("groups without failures"),
+        "failuregroup": _("empty groups of failures"),
         "redrive": _("ended redrives"),
     }
 )

@@ -18,7 +18,7 @@ from tenants.signals import hotel_restored, hotel_resumed, restored_hotel_migrat
 
 @receiver(restored_hotel_migrated)
 def end_discarded_retries(*, hotel: Hotel, **_kwargs: Any) -> None:
-    """Mark failures of a restored hotel as in doubt if the restore has discarded their retries from the due queue."""
+    """Mark failures of a restored hotel as in doubt if the restore has removed their retries from the due queue."""
     with hotel_context(hotel):
         end_lost_retries()
 

@@ -183,7 +183,7 @@ class Failure(models.Model):
                 condition=models.Q(ordering_key__gt="", status__in=OPEN_STATUSES),
                 name="dlq_failure_ordering_key",
             ),
-            # The admin list opens on these failures, newest first.
+            # The admin list shows these failures, newest first, when it is opened without a filter.
             models.Index(
                 fields=["id"], condition=models.Q(status__in=DECISION_STATUSES), name="dlq_failure_decision"
             ),

@@ -6,7 +6,7 @@ import uuid
 from celery import shared_task
 
 from dlq import policy, selectors
-from dlq.alerts import digest, figures
+from dlq.alerts import digest, failure_counts
 from dlq.erasure import services as erasure
 from dlq.groups import counts, splitting
 from dlq.redrives import clean_up as redrives
@@ -27,8 +27,8 @@ BATCH_SECONDS = 60.0
 def retry_due(ids: list[str]) -> None:
     """Retry the failures with these ids, which belong to one hotel.
 
-    The due queue sends this task. If the task ends early, the due queue sends the task again for the remaining
-    failures.
+    The due queue (`tenants.queue.due`) sends this task. If the task ends early, the due queue sends the task again for
+    the remaining failures.
     """
     remaining = runner.retry_all([uuid.UUID(failure_id) for failure_id in ids], seconds=BATCH_SECONDS)
     if remaining:
@@ -48,12 +48,11 @@ def retry_within_time_limit(failure_id: str, number: int) -> None:
 def continue_redrives(ids: list[str]) -> None:
     """Continue the redrive jobs with these ids.
 
-    All ids belong to one hotel. The due queue sends this task for each step of a redrive.
+    All ids belong to one hotel. The due queue (`tenants.queue.due`) sends this task for each step of a redrive.
     """
     has_scheduled = [progress.advance(redrive_id=uuid.UUID(redrive_id)) for redrive_id in ids]
     if any(has_scheduled):
-        # Send the scheduled retries to workers immediately.
-        # Without this call, the retries would wait until Celery beat sends the next task for the due queue.
+        # Send the retries that are due now to workers, instead of waiting until Celery beat starts the dispatcher.
         with platform_context():
             dispatch.dispatch_due_items()
 
@@ -94,7 +93,7 @@ def watch(ids: list[str]) -> None:
 
 
 def _watch() -> None:
-    figures.measure()
+    failure_counts.count_failures()
     if digest.is_due():
         # A separate task sends the alert, so that a slow mail server does not delay the counts of other hotels.
         send_alert.try_delay()
@@ -116,7 +115,7 @@ def clean_up_platform() -> None:
 def retry_platform_due() -> None:
     """Continue the platform's redrive jobs, and retry its due failures.
 
-    Celery beat sends this task, because the due queue is for hotels only.
+    Celery beat sends this task, because the due queue (`tenants.queue.due`) contains only items of hotels.
     """
     for redrive_id in selectors.active_redrives():
         progress.advance(redrive_id=redrive_id)

@@ -95,12 +95,12 @@ def delete_expired_platform_records() -> int:
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.send_password_links")
-def send_password_links(sealed_name: str) -> int:
+def send_password_links(encrypted_name: str) -> int:
     """Send links to set a new password to the account with this user name or e-mail address.
 
     An account receives three links in an hour at most. Return the number of sent e-mails.
     """
-    name = account_mail.unseal(sealed_name)["name"]
+    name = account_mail.decrypt_values(encrypted_name)["name"]
     return account.send_password_links(name, is_allowed=_may_receive_link)
 
 
@@ -110,10 +110,10 @@ def _may_receive_link(user: User) -> bool:
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.send_account_notice")
-def send_account_notice(user_id: str, kind: str, at: str, sealed_details: str) -> None:
+def send_account_notice(user_id: str, kind: str, at: str, encrypted_details: str) -> None:
     """Tell a member of staff by e-mail that credentials of the account have changed."""
     user = User.objects.filter(pk=UUID(user_id)).first()
-    details = account_mail.unseal(sealed_details)
+    details = account_mail.decrypt_values(encrypted_details)
     notice = Notice(kind=kind, at=datetime.datetime.fromisoformat(at), **details)
     if user is not None and (notice.address or user.email):
         account_mail.build_notice(user, notice).send()

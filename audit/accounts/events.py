@@ -56,7 +56,7 @@ LOGIN_CODE_FAILED = register_security(
 )
 CONFIRMATION_FAILED = register_security(
     "staff.confirmation_failed",
-    description=_("{actor} could not confirm the identity for a sensitive change"),
+    description=_("{actor} failed to confirm their identity before a sensitive change"),
     severity=Severity.NOTICE,
     outcome=Outcome.DENIED,
 )

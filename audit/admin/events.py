@@ -51,7 +51,7 @@ class EventAdmin(SavedSearchPages, ReadOnlyModelAdmin):
     list_filter = FILTERS
     list_filter_submit = True
     ordering = ["-id"]
-    sortable_by: Sequence[str] = ()  # The search index finds events only in the order of their ids.
+    sortable_by: Sequence[str] = ()  # The search index finds events only in the order of ids.
     paginator = InfinitePaginator  # Django's default paginator is slow, because it counts all events.
     empty_list = EmptyList(
         _("No events have been recorded yet."),

@@ -22,7 +22,7 @@ _Choices = TypeVar("_Choices", bound=IntegerChoices)
 
 
 class _SearchFilter:
-    """A filter of the event list. The function `search_of` applies the filter, so `queryset` changes nothing."""
+    """A filter of the event list. `search_of` applies the filter, so `queryset` returns the events unchanged."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
         return queryset
@@ -109,7 +109,7 @@ class TaskFilter(_TextFilter):
 
 
 class ActFilter(_TextFilter):
-    title = _("ID of an event of the same request or task")
+    title = _("same request or task as the event with this ID")
     parameter_name = "act"
 
 

@@ -13,7 +13,7 @@ from hotelagent.admin.navigation import Group
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.context import current_tenant
 
-#: Maximum number of failures of other trails that the platform's page lists.
+#: Maximum number of failed publications that the platform's page lists.
 MAX_FAILURES = 100
 
 

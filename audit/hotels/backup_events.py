@@ -20,10 +20,10 @@ BACKUP_FAILED = register(
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
-# The field `passed` has the number of backups that were restored without a difference, `failed` the number of others.
+# `passed` is the number of backups whose restored data were complete. `failed` is the number of the other backups.
 BACKUPS_DRILLED = register(
     "backup.drilled",
-    description=_("{actor} restored backups for a test. Without a difference: {passed}, failed: {failed}"),
+    description=_("{actor} restored backups for a test. Passed: {passed}, failed: {failed}"),
     fields=("passed", "failed", "detail"),
     category=Category.OPERATION,
     severity=Severity.NOTICE,

@@ -48,7 +48,8 @@ def _applied_migrations() -> set[str]:
 
 def _without_personal_data(actor: Actor) -> Actor:
     if actor.kind == "support":
-        # The hotel may know who acts in the hotel. The erasure of the person also changes the hotel's trail.
+        # The hotel may know who acts in it during a support session. An erasure of this person also changes the hotel's
+        # trail.
         return actor
     is_person_or_key = actor.kind in {"user", "key"}
     return Actor(

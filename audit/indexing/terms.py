@@ -17,7 +17,7 @@ from audit.registry import Outcome, Severity
 
 #: The number of bits of an event id that do not belong to its period. The period is in the first bits of the id.
 _BITS_AFTER_PERIOD = 80 + 20
-#: The periods of all event ids are below this number.
+#: The number of every search period is less than this.
 END_OF_PERIODS = 1 << 128 - _BITS_AFTER_PERIOD
 
 # The entries are sorted, so that neighbouring entries of the index are written one after the other.

@@ -22,13 +22,14 @@ from tenants.context import current_tenant
 
 #: The number of periods whose events the first query reads. Most pages need only one query.
 _FIRST_PERIODS = 8
-#: With this number, a page of 50 events needs at most two queries, even if each event is in a different period.
+#: The number of periods whose events each further query reads. A page of 50 events needs at most two queries, even if
+#: each event is in a different period.
 _MORE_PERIODS = 48
 
 _DESCENDING = (("-id",), ("-pk",))
 _ASCENDING = (("id",), ("pk",))
 
-# Each subquery reads only as many entries of one term as are needed.
+# Each subquery reads the index entries of one term, and only as many as the query returns.
 _PERIODS = """
 SELECT DISTINCT period FROM unnest(%s::integer[]) AS wanted (term) CROSS JOIN LATERAL (
     SELECT period FROM audit_search_term AS entry
@@ -92,7 +93,7 @@ class IndexSearch:
         """Return the first `number` periods from `start` to `end - 1` that meet the conditions, in the given order."""
         first, *others = self.conditions
         # Events in `other.periods` also meet the condition `other`, but the index may not list these periods.
-        # Such a condition is therefore not part of the query.
+        # A condition with `periods` is therefore not part of the query.
         narrowing = [list(other.terms) for other in others if not other.periods]
         query = _PERIODS.format(others=_OTHER * len(narrowing), order="DESC" if is_descending else "ASC")
         with connection.cursor() as cursor:

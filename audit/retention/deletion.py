@@ -155,7 +155,8 @@ def _delete(log: Log, tenant: Tenant, tiles: Sequence[StoredTile], before: datet
             last_transaction=last_transaction,
             last_id=str(last_id),
         )
-        # `audit_verify --rows` compares each row with its last recorded change, which may be in the deleted events.
+        # `audit_verify --rows` compares each row with its last recorded change. The deleted events may contain this
+        # change, so the state of the rows after these events is recorded first.
         carry_rows(last_transaction=last_transaction or 0, last_id=last_id)
         cursor.execute(_DELETE, [ids])
         pages = {page // PAGES_PER_RANGE * PAGES_PER_RANGE for (page,) in cursor.fetchall()}

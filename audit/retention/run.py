@@ -36,8 +36,8 @@ class RunResult:
 def delete_expired_events() -> RunResult:
     """Delete the expired events of the platform and of all hotels, until the time budget is used up.
 
-    A trail whose events cannot be deleted does not stop the others. Uses the direct connection, because the roles that
-    serve requests cannot delete events.
+    If the events of one trail cannot be deleted, the other trails are processed nevertheless. Uses the direct
+    connection, because the roles that serve requests cannot delete events.
     """
     deadline = time.monotonic() + BUDGET_SECONDS
     result = RunResult()

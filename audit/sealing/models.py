@@ -46,10 +46,10 @@ class Log(models.Model):
     size = models.BigIntegerField(_("sealed events"), default=0, editable=False)
     sealed_transaction = models.BigIntegerField(default=0, editable=False)
     sealed_id = models.UUIDField(default=FIRST_ID, editable=False)
-    #: The number of events that were committed but not sealed after the last run.
+    #: The number of events that were committed, but not sealed by the last sealing run.
     unsealed = models.BigIntegerField(_("unsealed events"), default=0, editable=False)
     unsealed_since = models.DateTimeField(_("unsealed since"), null=True, editable=False)
-    #: The time when the last run over all logs ended. This time is stored only in the log of the platform.
+    #: The time when the last sealing run over all logs ended. This time is stored only in the log of the platform.
     checked_at = models.DateTimeField(null=True, editable=False)
     #: The reason why the log cannot be sealed. The text is empty if the log can be sealed.
     refusal = models.TextField(_("reason why the log is not sealed"), blank=True, editable=False)

@@ -102,8 +102,8 @@ def _full_tiles(
     """
     last = (end - 1) // TILE_WIDTH if start < end else -1
     covered = (Tile(0, number) for number in range(start // TILE_WIDTH, last + 1))
-    earlier = sorted((tile for other in earlier_sizes for tile in partial_tiles(other)), key=_order)
-    tiles = _with_parents(size, merge(earlier, covered, key=_order))
+    earlier = sorted((tile for other in earlier_sizes for tile in partial_tiles(other)), key=_sort_key)
+    tiles = _with_parents(size, merge(earlier, covered, key=_sort_key))
     while batch := list(islice(tiles, _TILES_PER_CALL)):
         contents = read_tiles(batch)
         for tile in batch:
@@ -124,7 +124,7 @@ def _with_parents(size: int, tiles: Iterable[Tile]) -> Iterator[Tile]:
                 yield tile
 
 
-def _order(tile: Tile) -> tuple[int, int]:
+def _sort_key(tile: Tile) -> tuple[int, int]:
     """Return the sort key of a tile. Tiles are sorted by the first leaf that they cover.
 
     Of two tiles with the same first leaf, the tile of the higher level comes first.

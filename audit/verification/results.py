@@ -77,7 +77,7 @@ class TrailReport:
         return "\n".join([text, *(f"  {note}" for note in self.notes)])
 
 
-def overall(reports: list[TrailReport]) -> Status:
+def overall_status(reports: list[TrailReport]) -> Status:
     """Return one result for several trails: INVALID if any trail is invalid, and VALID if all trails are valid.
 
     Otherwise, or if there are no trails, return UNDETERMINED.

@@ -45,10 +45,10 @@ class ErasureMixin:
         return [path("erase/", view, name="dlq_failure_erase"), *urls]
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user may erase guests here.
+        """Return whether the user may erase guests on the admin site of the current tenant.
 
-        On the platform's site no user may, because only the command dlq_forget erases guests from failures of the
-        platform.
+        On the platform's site no user may erase guests: only the command `dlq_forget` erases guests from failures of
+        the platform.
         """
         admin: Any = self
         return admin.may_correct(request) and not current_tenant().is_platform

@@ -26,7 +26,7 @@ from dlq.kinds.registry import Kind
 
 #: Objects that are nested more deeply than this number of levels are edited as JSON.
 MAX_LEVELS = 4
-#: Longer texts get a text area.
+#: A text with more characters than this is edited in a text area.
 _LONG_TEXT = 80
 #: Maps the `format` of a string in a JSON Schema to the type of the HTML input that edits the string.
 _INPUT_TYPES = {"date": "date", "email": "email", "time": "time", "uri": "url"}
@@ -35,7 +35,7 @@ MISSING = object()
 
 
 class JsonField(forms.JSONField):
-    """A text area with indented JSON."""
+    """A form field that shows a JSON value as indented text in a text area."""
 
     widget = UnfoldAdminTextareaWidget
 

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from unfold.decorators import display
 
 from dlq import services
-from dlq.admin.figures import daily_chart
+from dlq.admin.daily_chart import daily_chart
 from dlq.admin.group_pages import chart_of, describe_counts, describe_mute, form_choices, perform, state_of
 from dlq.admin.searches import SHARED_VIEWS, empty_list_of
 from dlq.groups import counts, state, titles

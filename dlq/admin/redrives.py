@@ -71,7 +71,7 @@ class OptionsForm(forms.Form):
         ),
     )
     max_failure_rate = forms.IntegerField(
-        label=_("Stop if more than this percentage fails"),
+        label=_("Stop if more than this percentage of the retries fails"),
         min_value=0,
         max_value=100,
         required=False,

@@ -50,9 +50,7 @@ def is_due() -> bool:
 
 @unaudited("The digest goes to the addresses in the settings, whose changes are recorded.")
 def send_if_due() -> int:
-    """Send an e-mail about the failures of the current tenant if an alert is due. Return the number of sent
-    messages.
-    """
+    """Send the e-mails about the current tenant's failures if an alert is due. Return the number of sent e-mails."""
     settings = FailureSettings.objects.read()
     with transaction.atomic():
         figures = FailureFigures.objects.lock()
@@ -116,7 +114,7 @@ def _remember(problems: Iterable[Finding], now: datetime.datetime) -> None:
 
 
 def _send(messages: Iterable[Any]) -> int:
-    """Send the messages one by one. Return the number of messages that the mail server accepted. Errors are logged."""
+    """Send the e-mails one by one. Return the number of e-mails that the mail server accepted. Errors are logged."""
     sent = 0
     backend = get_connection()
     for message in messages:

@@ -44,7 +44,7 @@ class _GroupLine:
 
 
 def build_messages(problems: list[Finding], settings: FailureSettings) -> Iterator[EmailMultiAlternatives]:
-    """Yield one message for each recipient of alerts of the current tenant."""
+    """Yield one e-mail for each recipient of the current tenant's alerts."""
     for recipient in _recipients(settings):
         with translation.override(recipient.language):
             yield _message(problems, recipient.address)

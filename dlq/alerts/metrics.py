@@ -1,8 +1,8 @@
 """The Prometheus metrics of failures.
 
 The values come from the database, because a worker that is killed would lose the counts in its memory. Each tenant's
-figures are counted once a minute (`dlq.alerts.figures`), and a request for the metrics sums the stored figures of all
-tenants with one query.
+failures are counted once a minute (`dlq.alerts.failure_counts`), and a request for the metrics sums the stored counts
+of all tenants with one query.
 
 No metric has a label for the hotel or for the name of the failures, because the number of time series would have no
 limit.
@@ -20,7 +20,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from dlq.alerts.figures import LATENCY_BUCKETS, LATENCY_SUM
+from dlq.alerts.failure_counts import LATENCY_BUCKETS, LATENCY_SUM
 from dlq.alerts.models import PLATFORM_ID, FailureFigures
 from dlq.models import OPEN_STATUSES, AttemptOutcome
 from hotelagent.core.metrics import database_metrics

@@ -29,9 +29,9 @@ class FailureFiguresManager(models.Manager["FailureFigures"]):
 
 
 class FailureFigures(models.Model):
-    """The figures of one tenant, counted once a minute. The table is in the platform's schema only.
+    """The counts of one tenant's failures, which are updated once a minute. The table is in the platform's schema only.
 
-    `totals` maps the name of each figure to the count since the hotel was created. The counts never decrease, even if
+    `totals` maps the name of each count to its value since the hotel was created. The counts never decrease, even if
     old failures are deleted. `settled` contains the counts of the rows that will not change any more. Only the rows
     from `failures_from`, `attempts_from`, `events_from` and `groups_from` on are counted again.
 

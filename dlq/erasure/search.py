@@ -52,7 +52,7 @@ def digests_of(identifier: str) -> set[bytes]:
         [] if current_tenant().is_platform else [found for finder in _finders for found in finder(identifier)]
     )
     key = encryption.derive_key(_KEY_PURPOSE)
-    return {_digest(form, key) for text in (identifier, *related) for form in _forms(text)}
+    return {_digest(form, key) for text in (identifier, *related) for form in _normalized_forms(text)}
 
 
 def matcher(digests: set[bytes]) -> Matcher:
@@ -110,7 +110,7 @@ def _texts_of(failure: Failure, attempt_texts: list[str]) -> Iterator[str]:
             return
 
 
-def _forms(identifier: str) -> set[str]:
+def _normalized_forms(identifier: str) -> set[str]:
     """Return the normalized forms of an identifier. A phone number has two forms: its text and its digits."""
     digits = _digits(identifier)
     is_phone = _PHONE.fullmatch(identifier) and len(digits) >= _MIN_DIGITS

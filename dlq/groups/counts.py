@@ -25,7 +25,7 @@ from tenants.unaudited import unaudited
 
 #: If the tenant has more failures than this, the failures of groups are counted in the background.
 MAX_COUNTED_LIVE = 10_000
-#: When a person opens a page with the numbers, numbers that are older than this are counted again.
+#: If stored counts are older than this when a person opens a page that shows them, the failures are counted again.
 MAX_AGE = datetime.timedelta(minutes=1)
 #: The Celery task that counts the failures of all groups in the background.
 COUNT_TASK = "dlq.tasks.count_groups"

@@ -34,7 +34,7 @@ def clean_up() -> None:
 
 
 def stop_lost_redrives() -> None:
-    """Stop the hotel's redrive jobs whose next step is missing from the due queue.
+    """Stop the hotel's redrive jobs whose next step is missing from the due queue (`tenants.queue.due`).
 
     `restore_hotel --discard-due` does not restore the step, because the redrive may have continued after the backup.
     """

@@ -157,7 +157,7 @@ def stop(redrive: Redrive, reason: StopReason) -> None:
 
 
 def schedule_step(redrive: Redrive, *, at: datetime) -> None:
-    """Schedule the next step of the redrive job in the due queue, in the caller's transaction."""
+    """Add the next step of the redrive job to the queue of due items, in the caller's transaction."""
     if not current_tenant().is_platform:
         due.schedule(kind=policy.REDRIVE_DUE, items=[(redrive.id, at)])
 

@@ -1,7 +1,8 @@
 """The progress of redrive jobs, in steps. A step is one transaction, which also schedules the due item of the next
 step.
 
-If a worker dies, or the broker loses the message of a step, the due queue sends the due item again.
+If a worker dies, or the broker loses the Celery message of a step, the due queue (`tenants.queue.due`) sends the due
+item again.
 """
 
 import time
@@ -74,16 +75,16 @@ def _step(redrive: Redrive) -> timedelta | None:
         # A failure that was closed before an attempt began has no result, but is not pending any more.
         # The query therefore counts the failures that still wait for an attempt.
         pending = coverage.waiting(redrive).count()
-    if redrive.status == RedriveStatus.CANARY and not pending and _room(redrive, pending) == 0:
+    if redrive.status == RedriveStatus.CANARY and not pending and _remaining_capacity(redrive, pending) == 0:
         redrive.status = RedriveStatus.RUNNING
-    room = _room(redrive, pending)
-    limit = min(room, _allowed_by_rate(redrive, now))
+    capacity = _remaining_capacity(redrive, pending)
+    limit = min(capacity, _allowed_by_rate(redrive, now))
     count = _cover(redrive, limit) if limit else 0
     has_new_retries = count and redrive.is_retry
     if not pending and not has_new_retries and not _has_more(redrive):
         _finish(redrive)
         return None
-    delay = _delay(redrive, now, has_room=room > count and _has_more(redrive))
+    delay = _delay(redrive, now, has_capacity=capacity > count and _has_more(redrive))
     redrive.save()
     coverage.schedule_step(redrive, at=now + delay)
     return delay
@@ -103,17 +104,17 @@ def _has_more(redrive: Redrive) -> bool:
     return bool(redrive.withdrawn) or not redrive.has_covered_all
 
 
-def _room(redrive: Redrive, pending: int) -> int:
+def _remaining_capacity(redrive: Redrive, pending: int) -> int:
     """Return how many more failures the redrive job may process before it must wait for the results of pending retries.
 
     The configured rate is a separate limit, which `_allowed_by_rate` returns.
     """
     if not _has_more(redrive):
         return 0
-    room = MAX_PENDING - pending
+    capacity = MAX_PENDING - pending
     if redrive.status == RedriveStatus.CANARY:
-        room = min(room, redrive.canary - redrive.scheduled)
-    return max(room, 0)
+        capacity = min(capacity, redrive.canary - redrive.scheduled)
+    return max(capacity, 0)
 
 
 def _allowed_by_rate(redrive: Redrive, now: datetime) -> int:
@@ -135,8 +136,8 @@ def _cover(redrive: Redrive, limit: int) -> int:
     return count
 
 
-def _delay(redrive: Redrive, now: datetime, *, has_room: bool) -> timedelta:
-    if not has_room:
+def _delay(redrive: Redrive, now: datetime, *, has_capacity: bool) -> timedelta:
+    if not has_capacity:
         return min(max((now - redrive.started_at) / 20, MIN_DELAY), MAX_DELAY)
     return _NOW if redrive.rate is None else max(redrive.paced_until - now, MIN_DELAY)
 

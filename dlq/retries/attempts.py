@@ -100,7 +100,7 @@ def extend(*, failure_id: uuid.UUID, number: int, lease: timedelta) -> datetime 
     return claimed_until if running.update(claimed_until=claimed_until) else None
 
 
-def resolve_here(failure: Failure) -> None:
+def resolve_in_transaction(failure: Failure) -> None:
     """Resolve a claimed failure in the transaction in which a retry handler does its work.
 
     If the worker dies before the commit, neither the work nor the result is stored. Raises AttemptLost if the
@@ -108,7 +108,9 @@ def resolve_here(failure: Failure) -> None:
     TransactionManagementError if there is no transaction.
     """
     if not connection.in_atomic_block:
-        raise TransactionManagementError("Call resolve_here() in the transaction.atomic() block of the work.")
+        raise TransactionManagementError(
+            "Call resolve_in_transaction() in the transaction.atomic() block of the work."
+        )
     current = ordering.lock_failure(failure.id)
     if (current.status, current.attempt) != (FailureStatus.RETRYING, failure.attempt):
         raise AttemptLost(f"Attempt {failure.attempt} of the failure {failure.id} is not running any more.")

@@ -6,7 +6,7 @@
 -- `lease` is the number of seconds in which the attempt must report its result or extend the lease.
 -- `blocked_seconds` is the number of seconds until a failure that waits for another failure is checked again.
 -- `code_version` is the version of the worker's code.
--- `is_dispatched` says whether the due queue has sent the failure to the worker.
+-- `is_dispatched` says whether the due queue (tenants/queue/due.py) has sent the failure to the worker.
 -- If `is_dispatched` is true, the due item has a lease, so the due queue sends the failure again if the worker dies.
 -- If `is_dispatched` is false, the function schedules a check of the failure at the end of the attempt's lease.
 --

@@ -1,7 +1,7 @@
 -- Makes the oldest open failure with an ordering key due. Called after another failure with this key was closed.
 --
 -- The caller must have locked the ordering key.
--- The function does nothing for failures of the platform, because they are not in the due queue.
+-- The function does nothing for failures of the platform, because they have no due items.
 CREATE OR REPLACE FUNCTION public.dlq_wake_next(hotel uuid, order_key text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -62,15 +62,15 @@ class Notice:
     address: str = ""
 
 
-def seal(values: dict[str, str]) -> str:
+def encrypt_values(values: dict[str, str]) -> str:
     """Return the values as encrypted text, because messages of the broker must not contain personal data."""
     plaintext = json.dumps(values).encode()
     key = encryption.derive_key(_PURPOSE)
     return base64.b64encode(encryption.encrypt(plaintext, key=key, associated_data=_tenant())).decode()
 
 
-def unseal(text: str) -> dict[str, str]:
-    """Return the values that `seal` has encrypted for the current tenant."""
+def decrypt_values(text: str) -> dict[str, str]:
+    """Return the values that `encrypt_values` has encrypted for the current tenant."""
     key = encryption.derive_key(_PURPOSE)
     plaintext = encryption.decrypt(base64.b64decode(text), key=key, associated_data=_tenant())
     values: dict[str, str] = json.loads(plaintext)

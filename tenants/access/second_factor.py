@@ -22,7 +22,8 @@ from hotelagent.core import encryption
 from tenants.models import User
 from tenants.unaudited import unaudited
 
-#: Authenticator apps assume these two values, and many apps ignore other values.
+#: The duration of a time step, and the length of a code. Authenticator apps assume these values, and many apps ignore
+#: the parameters of the QR code that would change them.
 STEP_SECONDS, DIGITS = 30, 6
 #: The number of time steps by which the clock of the phone may differ from the clock of the server.
 TOLERANCE = 1

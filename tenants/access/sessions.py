@@ -149,7 +149,7 @@ class SessionStore(SessionBase):
 
 
 @receiver(user_logged_in)
-def _start_session(*, request: HttpRequest, **_: Any) -> None:
-    """Start the absolute timeout of the session again, because the session may be older than the login."""
+def _restart_absolute_timeout(*, request: HttpRequest, **_: Any) -> None:
+    """Start the absolute timeout of the session again at the login, because the session may be older than the login."""
     if hasattr(request, "session"):
         request.session[_STARTED] = time.time()

@@ -168,7 +168,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
             return HttpResponseRedirect(reverse("admin:account"))
         if page := require_confirmation(request, self.admin_site):
             return page
-        if not user.has_second_factor:  # perhaps reset by another administrator
+        if not user.has_second_factor:  # Another administrator may have reset it in the meantime.
             return HttpResponseRedirect(reverse("admin:tenants_user_change", args=[user.pk]))
         if request.method == "POST":
             reset_second_factor(username=user.username)

@@ -56,8 +56,8 @@ def delete_hotel(*, hotel_id: UUID, confirm: str) -> DeletionCertificate:
     nothing was deleted. Raises DeletionIncomplete if data remain after the commit.
     """
     with direct_connection(), platform_context(), hold_migration_lock():
-        with _conflicts(slug=confirm):
-            _request(hotel_id, confirm)
+        with _translate_errors(slug=confirm):
+            _record_request(hotel_id, confirm)
             certificate = retry_on_lock_timeout(lambda: _delete(hotel_id, confirm))
         if remaining := find_remaining_data(certificate):
             raise DeletionIncomplete(
@@ -92,7 +92,7 @@ def find_remaining_data(certificate: DeletionCertificate) -> list[str]:
 
 
 @contextlib.contextmanager
-def _conflicts(*, slug: str) -> Iterator[None]:
+def _translate_errors(*, slug: str) -> Iterator[None]:
     """Return a context manager that raises a DeletionConflict for a database error that an operator can resolve."""
     try:
         yield
@@ -122,7 +122,7 @@ def _conflicts(*, slug: str) -> Iterator[None]:
         raise DeletionConflict(f"{slug} was not deleted: {reason}. {advice}") from error
 
 
-def _request(hotel_id: UUID, confirm: str) -> None:
+def _record_request(hotel_id: UUID, confirm: str) -> None:
     """Record the deletion request in a separate transaction, so that a failed deletion leaves an audit event."""
     with transaction.atomic():
         hotel_deletion_requested.send(Hotel, hotel=_lock_deletable_hotel(hotel_id, confirm), detail={})

@@ -1,4 +1,8 @@
-"""Models whose tables are only in the platform's schema: due queue, provisioning, host routing, leases and figures."""
+"""Models whose tables are only in the platform's schema.
+
+The tables contain the due items of hotels, the script for new hotels, the version of host routing, leases, spare roles,
+counts of message deliveries, and counts of reminders for each hotel.
+"""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -25,8 +29,8 @@ class DueItem(models.Model):
     #: The kind and the id of the person, API key or command that requested the item, such as "user:<id>".
     #: The column is null if the item was scheduled automatically.
     initiator = models.CharField(max_length=80, null=True)
-    #: The trace in which the item was scheduled, as a header `traceparent` (W3C Trace Context). Without traces, and for
-    #: items that become due much later, the column is null.
+    #: The trace in which the item was scheduled, as a header `traceparent` (W3C Trace Context). The column is
+    #: null if tracing is off, or if the item becomes due much later.
     traceparent = models.CharField(max_length=55, null=True)
 
     class Meta:
@@ -88,7 +92,7 @@ class Redelivery(models.Model):
 
 
 class HotelFigures(models.Model):
-    """Numbers of one hotel that a periodic task counts, so that the platform reads one table for all hotels."""
+    """Counts of one hotel's reminders by a periodic task, so that the platform reads one table for all hotels."""
 
     hotel = models.OneToOneField(
         Hotel, models.CASCADE, primary_key=True, editable=False, related_name="figures"
@@ -96,7 +100,8 @@ class HotelFigures(models.Model):
     counted_at = models.DateTimeField()
     #: The number of reminders that were sent within the last seven days before `counted_at`.
     mails_sent = models.PositiveIntegerField()
-    #: The number of addresses that were suppressed within these seven days because a reminder bounced.
+    #: The number of addresses that were suppressed within the last seven days before `counted_at`, because a reminder
+    #: bounced.
     mails_bounced = models.PositiveIntegerField()
 
     def __str__(self) -> str:

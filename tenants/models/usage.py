@@ -24,7 +24,7 @@ class HotelUsage(models.Model):
     reservations = models.PositiveIntegerField(_("new reservations"))
     #: Rooms with a confirmed stay in the night that begins on this day.
     stays = models.PositiveIntegerField(_("occupied rooms"))
-    #: Holds that were acquired on this day, whatever became of them.
+    #: Holds that were acquired on this day, including those that were released, expired or confirmed later.
     holds = models.PositiveIntegerField(_("holds"))
     reminders_sent = models.PositiveIntegerField(_("reminders sent"))
     #: Reminders that were planned for this day and have failed.

@@ -17,7 +17,7 @@ from tenants.queue.initiators import initiator_as_text
 
 LEASE = datetime.timedelta(seconds=300)
 #: The processing of an item continues the current trace if the item is due within this time. A trace with later items
-#: would be incomplete for days, and the receiver may have deleted its beginning when the last item is processed.
+#: would be incomplete for days, and the tracing system may delete its first spans before the last item is processed.
 TRACE_DURATION = datetime.timedelta(hours=1)
 
 

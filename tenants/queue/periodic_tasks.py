@@ -11,8 +11,8 @@ from tenants.database.placement import Placement
 def add_periodic_tasks(tasks: Mapping[str, tuple[int, str, str]]) -> migrations.RunPython:
     """Return an operation that adds periodic tasks. Reversing the operation deletes the tasks.
 
-    `tasks` maps the name of each Celery task to a number of periods, the period ("seconds" or "days") and the
-    description in the admin. A task that exists already keeps the values that operators have given it. The migration
+    `tasks` maps the name of each Celery task to its interval (a number and "seconds" or "days") and its description
+    in the admin. A task that exists already keeps the values that operators have given it. The migration
     must depend on django_celery_beat.
     """
 
@@ -27,7 +27,7 @@ def add_periodic_tasks(tasks: Mapping[str, tuple[int, str, str]]) -> migrations.
                     "task": task,
                     "interval": interval,
                     "description": description,
-                    # A message that no worker receives within two periods expires, because newer messages follow.
+                    # A message that no worker receives within two periods expires: later messages do its work.
                     "expire_seconds": every * 2 if period == "seconds" else None,
                 },
             )

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.dispatch import receiver
 from django.utils import timezone
 
-from tenants.access.account_mail import seal
+from tenants.access.account_mail import encrypt_values
 from tenants.context import current_actor
 from tenants.models import ApiKey, User
 from tenants.queue.celery_task import send_on_commit
@@ -50,4 +50,4 @@ def _notify(user: User, kind: str, **details: str) -> None:
     # The notice has the client's address and browser only if the user made the change, because they are personal data.
     if actor.kind == "user" and actor.id == str(user.pk):
         details |= {"ip": actor.ip or "", "browser": actor.user_agent[:200]}
-    send_on_commit(TASK, str(user.pk), kind, timezone.now().isoformat(), seal(details))
+    send_on_commit(TASK, str(user.pk), kind, timezone.now().isoformat(), encrypt_values(details))

@@ -99,7 +99,7 @@ def open_session(token: str) -> SupportUser:
     try:
         token_digest = digest(_signer().unsign(token))
     except signing.BadSignature:
-        raise _refused() from None
+        raise _record_refused_link() from None
     with transaction.atomic():
         with platform_context():
             found = SupportSession.objects.select_related("hotel").filter(digest=token_digest)
@@ -115,7 +115,7 @@ def open_session(token: str) -> SupportUser:
             due.schedule(kind=NOTICE_DUE, items=[(session.pk, database_now())])
             due.schedule(kind=EXPIRY_DUE, items=[(session.pk, session.expires_at)])
     if user is None:
-        raise _refused()
+        raise _record_refused_link()
     return user
 
 
@@ -163,7 +163,7 @@ def _signer() -> signing.Signer:
     return signing.Signer(salt="tenants.support")
 
 
-def _refused() -> SupportLinkNotFound:
+def _record_refused_link() -> SupportLinkNotFound:
     """Record the refused link in the hotel's audit trail, and return the error."""
     support_refused.send(Hotel)
     return SupportLinkNotFound(

@@ -9,7 +9,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from audit.sealing import logs, rows
 from audit.verification import remembered
-from audit.verification.results import Status, TrailReport, UndeterminedTrail, overall
+from audit.verification.results import Status, TrailReport, UndeterminedTrail, overall_status
 from audit.verification.verify import Options, verify_trail
 from tenants.context import PLATFORM, Tenant
 from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, selected_tenant
@@ -65,7 +65,7 @@ class Command(HotelCommand):
                 )
                 for tenant in tenants
             ]
-        result = overall(reports)
+        result = overall_status(reports)
         delay = rows.find_oldest_transaction() if any(report.unsealed for report in reports) else None
         text = "\n".join([*map(str, reports), *([f"Sealing is delayed by {delay}."] if delay else [])])
         document = {

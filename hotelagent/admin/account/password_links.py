@@ -25,7 +25,7 @@ from hotelagent.admin.account.limits import (
 )
 from hotelagent.admin.account.passwords import SetsOwnPassword
 from hotelagent.core.text import normalize_username
-from tenants.access.account_mail import seal
+from tenants.access.account_mail import encrypt_values
 from tenants.context import actor_context, changed_actor, current_actor
 from tenants.models import User
 from tenants.queue.celery_task import send_on_commit
@@ -62,7 +62,7 @@ def request_link(request: HttpRequest, site: Any) -> HttpResponse:
             wait = seconds_to_wait("link-name", normalize_username(name), LINK_NAME_RATE)
         if wait is not None:
             return too_many_attempts(request, seconds=wait)
-        send_on_commit("tenants.tasks.send_password_links", seal({"name": name}))
+        send_on_commit("tenants.tasks.send_password_links", encrypt_values({"name": name}))
         return HttpResponseRedirect(reverse("admin:password_link_sent"))
     context = {**site.each_context(request), "title": _("Forgotten password"), "form": form}
     return TemplateResponse(request, "hotelagent/account/forgotten_password.html", context)

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class _Stream:
-    """A file for pyrage that remembers the error of a read or write, because pyrage replaces the error by its own."""
+    """A file for pyrage that keeps the error of a read or write, because pyrage raises another error instead."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file

@@ -40,7 +40,8 @@ from tenants.signals import backup_failed, backup_stored, hotel_backed_up
 
 log = structlog.get_logger(__name__)
 
-#: The number of processes of a deployment that make scheduled backups, or drills, at the same time.
+#: The maximum number of processes of a deployment that make scheduled backups at the same time, and also of processes
+#: that run restore drills at the same time.
 MAX_WORKERS = 2
 #: A task begins no further backup after this number of seconds, because CELERY_TASK_SOFT_TIME_LIMIT would end it.
 TASK_SECONDS = 60.0
@@ -72,8 +73,8 @@ def make_backups(targets: Iterable[tuple[str, UUID | None]]) -> Iterator[StoredB
 def make_due_backups() -> int:
     """Make the scheduled backups that are due, one after the other, and return the number of complete backups.
 
-    At most MAX_WORKERS processes do this at the same time. Two processes never back up the same target, and the failure
-    of one target does not stop the others. Does nothing if BACKUP_URL is not set.
+    At most MAX_WORKERS processes do this at the same time. Two processes never back up the same target. If the
+    backup of one target fails, the other targets are backed up nevertheless. Does nothing if BACKUP_URL is not set.
     """
     if not is_configured():
         return 0
@@ -169,7 +170,7 @@ def open_temporary_file() -> Iterator[BinaryIO]:
     try:
         yield file
     finally:
-        # If the disk is full, the rest cannot be flushed. It is not needed any more.
+        # If the disk is full, close() cannot write the buffered bytes. These bytes are not needed any more.
         with contextlib.suppress(OSError):
             file.close()
 

@@ -1,8 +1,8 @@
 """Restore drills: the newest backups are restored beside the originals, and every row is compared.
 
 A hotel is restored in a transaction that is rolled back. A dump is restored to a separate database, which is dropped
-afterwards. The files of a server are unpacked and verified with pg_verifybackup. The originals are never touched, and
-nothing is sent.
+after the comparison. The files of a server are unpacked and verified with pg_verifybackup. The originals are not
+changed, and no e-mails are sent.
 """
 
 import contextlib
@@ -48,9 +48,9 @@ _MAX_LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class DrillResult:
-    """The result of one restore drill. `error` is empty if every restored row is what was backed up.
+    """The result of one restore drill. `error` is empty if every restored row equals the row in the backup.
 
-    `rows` is the number of restored rows. It is None if the drill failed, or if the backup contains files only.
+    `rows` is the number of restored rows, or None if the drill failed or if the backup contains only files.
     """
 
     target: str

@@ -25,7 +25,7 @@ from tenants.lifecycle.stored_backups.names import Kind
 _FORMAT = b"hotelagent database backup, format 1\n"
 #: The schemas of the platform's own tables, and of the template of new hotels.
 PLATFORM_SCHEMAS = (PUBLIC_SCHEMA, schema_template.SCHEMA)
-#: The longest first lines of a dump. The manifest has about 30 bytes for each table.
+#: The maximum length of the manifest in bytes. The manifest has about 30 bytes for each table.
 _MAX_LINE = 256 << 20
 
 

@@ -1,4 +1,4 @@
-"""The way back from the storage: the decryption of a backup to a file, and the restore of the platform."""
+"""Functions that use stored backups: they decrypt a backup to a file, and restore the platform from such a file."""
 
 import shutil
 from pathlib import Path

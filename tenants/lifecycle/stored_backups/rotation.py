@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from tenants.lifecycle.stored_backups.names import StoredBackup
 
-#: Older backups of the same day may be the only ones from before a mistake, so none is deleted for this time.
+#: All backups of this period are kept: if data were damaged by mistake during a day, only an earlier backup of the same
+#: day has the intact data of that day.
 KEEP_ALL_FOR = datetime.timedelta(hours=24)
 
 
@@ -27,8 +28,8 @@ def find_expired(
 ) -> list[StoredBackup]:
     """Return the backups of one target that can be deleted, the oldest first.
 
-    The newest backup and all backups of the 24 hours before it are always kept. So are the backups with the names in
-    `verified`, which passed a restore drill.
+    The newest backup and all backups of the 24 hours before it are always kept. Backups that passed a restore drill
+    are kept too: `verified` contains their names.
     """
     newest_first = sorted(backups, key=lambda backup: (backup.created_at, backup.name), reverse=True)
     kept = set(verified)

@@ -26,11 +26,12 @@ except ImportError as missing:
         "`pip install --require-hashes -r requirements/ses.txt`."
     ) from missing
 
-#: The size of the first parts in bytes. S3 needs at least 5 MiB.
+#: The size of the first parts of an upload, in bytes. S3 requires at least 5 MiB.
 PART_SIZE = 16 << 20
-#: S3 allows 10,000 parts. After this number of parts, the size of the next parts is doubled, so 1 TB fits.
+#: After this number of parts of an upload, the size of the next parts is doubled. S3 allows 10,000 parts, so a backup
+#: of 1 TB can be uploaded.
 _PARTS_PER_SIZE = 2_000
-#: Uploads that began earlier than this and were never completed are deleted. No backup takes so long.
+#: Uploads that began longer ago than this and were not completed are deleted. No backup takes so long.
 ABANDONED_AFTER = datetime.timedelta(days=2)
 _OPTIONS = frozenset({"endpoint_url", "region"})
 
@@ -167,7 +168,7 @@ class _Upload(io.RawIOBase):
         return len(data)
 
     def complete(self) -> None:
-        """Upload the rest, make the object visible, and compare its size. Raises BackupStorageUnavailable."""
+        """Upload the remaining bytes, make the object visible, and check its size. Raises BackupStorageUnavailable."""
         if self.upload_id is None:
             self.client.put_object(Body=bytes(self.buffer), **self.target)
         else:
@@ -185,7 +186,7 @@ class _Upload(io.RawIOBase):
             )
 
     def abort(self) -> None:
-        """Delete the uploaded parts. Errors are ignored, because `delete_abandoned_uploads` deletes the rest later."""
+        """Delete the uploaded parts. Ignores errors: `delete_abandoned_uploads` deletes remaining parts later."""
         if self.upload_id is not None:
             with contextlib.suppress(BotoCoreError, ClientError, OSError):
                 self.client.abort_multipart_upload(UploadId=self.upload_id, **self.target)

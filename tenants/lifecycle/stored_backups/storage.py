@@ -29,11 +29,11 @@ _EXAMPLE = "file:///var/backups/hotelagent, or s3://key:secret@bucket/folder?end
 class Storage(Protocol):
     """A store of named objects. All methods raise BackupStorageUnavailable if the storage refuses or fails."""
 
-    #: The place of the storage without passwords, for messages.
+    #: The folder or URL of the storage, without passwords, for error messages.
     place: str
 
     def open_writer(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """Return a context manager for a file. When it exits without an error, the object is stored under its name."""
+        """Return a context manager for a file. On exit without an error, its content is stored under `name`."""
 
     def open_reader(self, name: str) -> AbstractContextManager[BinaryIO]:
         """Return a context manager for a file with the object's bytes. Raises StoredBackupNotFound."""
@@ -45,7 +45,7 @@ class Storage(Protocol):
         """Delete the object if it exists."""
 
     def delete_abandoned_uploads(self, prefix: str) -> int:
-        """Delete the remains of killed uploads. Return their number."""
+        """Delete the incomplete objects of killed processes. Return the number of deleted objects."""
 
 
 class FolderStorage:

@@ -1,4 +1,4 @@
-"""The age of the last good backup of each hotel, for metrics, the doctor and the admin."""
+"""The age of the last good backup of each hotel, for metrics, the command `doctor` and the admin."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,8 +10,9 @@ from tenants.models import HotelStatus
 #: A hotel is backed up every night, so its last good backup is overdue after this time.
 OVERDUE_AFTER = timedelta(hours=36)
 
-#: The targets that are backed up every night: the hotels and the platform. A hotel without a backup counts from its
-#: creation, and a target without a drill from its row's creation.
+#: A query for the age of the last backup and of the last drill of each target that is backed up every night: the hotels
+#: and the platform. The creation of a hotel is used if the hotel has no backup yet. The creation of the target's row is
+#: used if the target had no drill yet.
 _SUMMARY = """
 WITH target AS (
     SELECT hotel.slug, state.name, state.error, state.drill_error,

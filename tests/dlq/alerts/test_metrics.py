@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from audit.models import Event
 from dlq import tasks
-from dlq.alerts import figures
+from dlq.alerts import failure_counts
 from dlq.alerts.models import FailureFigures
 from dlq.groups.models import FailureGroup
 from dlq.models import Attempt, Failure
@@ -35,8 +35,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _always_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "MIN_INTERVAL", 0.0)
-    monkeypatch.setattr(figures, "MAX_SHARE", 1_000_000.0)
+    monkeypatch.setattr(failure_counts, "MIN_INTERVAL", 0.0)
+    monkeypatch.setattr(failure_counts, "MAX_SHARE", 1_000_000.0)
 
 
 def read_page() -> dict[str, float]:
@@ -94,7 +94,7 @@ def test_metrics_equal_counts_over_the_tables_of_all_hotels(
     for current in (hotel, other_hotel):
         with hotel_context(current):
             fail_and_retry(lamp)
-            figures.measure()
+            failure_counts.count_failures()
             for name, number in count_tables().items():
                 expected[name] = expected.get(name, 0) + number
     page = read_page()
@@ -125,7 +125,7 @@ def test_metrics_include_the_failures_that_a_worker_captured_before_it_was_kille
     worker.join()
     assert worker.exitcode == -signal.SIGKILL
     with hotel_context(hotel):
-        figures.measure()
+        failure_counts.count_failures()
         stored = Failure.objects.count()
     assert read_page()["dlq_messages_total{message}"] == stored == 3
     assert counter._value.get() == 0
@@ -135,35 +135,35 @@ def test_totals_do_not_decrease_when_old_failures_are_deleted(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_and_retry(lamp)
-    before = figures.measure().totals
+    before = failure_counts.count_failures().totals
     # From now on, the metrics treat the counts of all rows as final.
-    monkeypatch.setattr(figures, "COMMIT_DELAY", timedelta(seconds=-10))
-    monkeypatch.setattr(figures, "ATTEMPT_DELAY", timedelta(seconds=-10))
+    monkeypatch.setattr(failure_counts, "COMMIT_DELAY", timedelta(seconds=-10))
+    monkeypatch.setattr(failure_counts, "ATTEMPT_DELAY", timedelta(seconds=-10))
     Failure.objects.filter(status="retrying").update(status="discarded", closed_at=database_now())
-    assert figures.measure().totals == before
+    assert failure_counts.count_failures().totals == before
     Failure.objects.update(status="discarded", closed_at=database_now() - timedelta(days=400))
     monkeypatch.setattr(retention, "first_uuid7_at", lambda _moment: uuid.UUID(int=2**128 - 1))
     retention.clean_up()
     assert not Failure.objects.exists()
-    assert figures.measure().totals == before
-    assert figures.measure().open_by_status == {}
+    assert failure_counts.count_failures().totals == before
+    assert failure_counts.count_failures().open_by_status == {}
 
 
 def test_rows_of_a_running_transaction_are_counted_once_after_the_commit(in_hotel: Hotel, lamp: Lamp) -> None:
     capture_failure(room="1")
-    assert figures.measure().totals["messages:message"] == 1
+    assert failure_counts.count_failures().totals["messages:message"] == 1
     capture_failure(room="2")
-    assert figures.measure().totals["messages:message"] == 2
-    assert figures.measure().settled == {}
+    assert failure_counts.count_failures().totals["messages:message"] == 2
+    assert failure_counts.count_failures().settled == {}
 
 
 def test_failures_are_counted_for_metrics_at_most_once_per_minute(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    figures.measure()
+    failure_counts.count_failures()
     capture_failure()
-    assert figures.measure().totals == {}
+    assert failure_counts.count_failures().totals == {}
 
 
 def test_periodic_task_counts_the_failures_of_the_platform_and_of_each_hotel(
@@ -184,7 +184,7 @@ def test_periodic_task_counts_the_failures_of_the_platform_and_of_each_hotel(
 def test_totals_keep_the_failures_of_a_deleted_hotel_but_gauges_do_not(hotel: Hotel) -> None:
     with hotel_context(hotel):
         capture_failure()
-        figures.measure()
+        failure_counts.count_failures()
     with platform_context():
         FailureFigures.objects.filter(tenant_id=hotel.id).update(tenant_id=first_uuid7_at(database_now()))
     page = read_page()

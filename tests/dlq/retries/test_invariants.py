@@ -182,7 +182,7 @@ def test_killed_handler_that_resolves_the_failure_in_its_transaction_does_the_wo
             if handler == "killed_before":
                 kill()
             if handler != "resolves_afterwards":
-                attempts.resolve_here(claimed)
+                attempts.resolve_in_transaction(claimed)
         kill()
 
     lamp.behaviour = handle

@@ -109,7 +109,7 @@ def test_effect_and_result_of_a_retry_handler_are_committed_together(in_hotel: H
 
     def do_work(*, is_broken: bool) -> None:
         with transaction.atomic():
-            attempts.resolve_here(failure)
+            attempts.resolve_in_transaction(failure)
             if is_broken:
                 raise ZeroDivisionError
 
@@ -127,7 +127,7 @@ def test_handler_whose_attempt_was_lost_cannot_resolve_the_failure_in_its_transa
     failure = claimed_failure()
     expire_lease(failure)
     with pytest.raises(AttemptLost), transaction.atomic():
-        attempts.resolve_here(failure)
+        attempts.resolve_in_transaction(failure)
     assert reload(failure).status == "scheduled"
 
 

@@ -7,7 +7,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from django.test import Client
 
-from tenants.access.account_mail import seal, unseal
+from tenants.access.account_mail import decrypt_values, encrypt_values
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tenants.services import account
@@ -141,8 +141,8 @@ def test_message_to_the_broker_contains_no_personal_data_and_is_useless_at_anoth
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     with hotel_context(hotel):
-        text = seal({"name": "rosa@example.com"})
+        text = encrypt_values({"name": "rosa@example.com"})
         assert "rosa" not in text
-        assert unseal(text) == {"name": "rosa@example.com"}
+        assert decrypt_values(text) == {"name": "rosa@example.com"}
     with hotel_context(other_hotel), pytest.raises(InvalidTag):
-        unseal(text)
+        decrypt_values(text)

@@ -16,7 +16,7 @@ DECLARE
     -- The role is "none" if the session has not changed its role.
     fields text := format('{"table":%s,"role":%s,"count":', to_json(changed_table), to_json(current_setting('role')));
 BEGIN
-    -- OFFSET 0 prevents that the planner computes an expression of a subquery several times.
+    -- OFFSET 0 prevents the planner from computing an expression of a subquery several times.
     RETURN format($sql$
         WITH changed (key, was, now, plain, personal) AS (%s OFFSET 0),
         entries AS (

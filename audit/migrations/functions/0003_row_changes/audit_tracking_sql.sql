@@ -18,8 +18,8 @@ DECLARE
     old_digest text := public.audit_row_digest_sql('o', key, plain || personal || secret);
     new_digest text := public.audit_row_digest_sql('n', key, plain || personal || secret);
 BEGIN
-    -- A row takes at most about 48,000 bytes: long values share what the longest possible short values leave.
-    -- In JSON, a character takes at most six bytes.
+    -- The old and the new values of a row together take at most about 48,000 bytes in JSON. Columns of limited length
+    -- get the space that their longest value takes, at six bytes per character. The other columns share the rest.
     FOR column_name, longest IN
         SELECT attname, CASE WHEN bytes IS NULL THEN
             greatest(600, (24000 - coalesce(sum(bytes) OVER (), 0)) / count(*) FILTER (WHERE bytes IS NULL) OVER ()) END

@@ -1,7 +1,8 @@
 -- Returns an SQL expression that converts a column's value to the JSON text that events about changed rows contain.
 --
 -- The parameter reference is the SQL expression of the column. Secret values are replaced by asterisks.
--- A value that takes more than longest bytes is cut. If longest is null, the value is never that long.
+-- The parameter longest is the maximum size of a value in bytes: a longer value is cut. If longest is null, the type
+-- of the column limits the size, so no value is cut.
 CREATE OR REPLACE FUNCTION public.audit_value_sql(reference text, is_secret boolean, longest integer) RETURNS text
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN

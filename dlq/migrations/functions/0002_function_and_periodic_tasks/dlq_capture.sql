@@ -1,4 +1,4 @@
--- Stores a failure, its first attempt, group and audit event, and its item in the due queue, in one round trip.
+-- Stores a failure, its first attempt, group, audit event and due item (tenants/queue/due.py), in one round trip.
 --
 -- The parameter `request` is a JSON object.
 -- The following keys contain the values of the columns of the same name in the table dlq_failure:
@@ -10,7 +10,7 @@
 -- `attempt` is an object with the keys `worker`, `code_version` and `seconds` (how long the failed work took).
 -- `delay` is the number of seconds until the first retry. Null makes the failure permanent.
 -- `max_age` is the number of seconds for which the failure is retried automatically.
--- `hotel` is the id of the hotel, or null for a failure of the platform, which is not in the due queue.
+-- `hotel` is the id of the hotel, or null for a failure of the platform, which has no due item.
 -- `actor` is the actor of the audit event.
 --
 -- If a failure with this work key is open, no failure is stored. The occurrences of the open failure are incremented.

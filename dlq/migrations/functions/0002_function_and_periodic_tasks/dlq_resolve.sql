@@ -1,6 +1,6 @@
 -- Resolves a failure, because its work was done in attempt `number`.
 --
--- The function stores the status, removes the failure from the due queue, and records the audit event.
+-- The function stores the status, deletes the due item of the failure, and records the audit event.
 -- Failures with the same ordering key that are older than the resolved failure are not retried automatically any more.
 -- The oldest open failure with the same ordering key becomes due if its retry is scheduled.
 --

@@ -19,8 +19,8 @@ from dlq import events
 from dlq.models import DECISION_STATUSES
 
 DAYS = 14
-#: All events of a day are committed within this period after the end of the day.
-#: Afterwards, the figures of the day no longer change.
+#: All events of a day are committed within this period after the end of the day, so the counts of the day no longer
+#: change after this period.
 _DELAY = datetime.timedelta(minutes=5)
 _SECONDS_COMPLETE = (DAYS + 1) * 24 * 3600
 _SECONDS_TODAY = 30
@@ -59,12 +59,13 @@ def daily_chart() -> dict[str, Any]:
     bars = [
         {
             "day": day,
-            "counts": figures,
+            "counts": day_counts,
             "heights": [
-                (name, 100 * count // most if (count := getattr(figures, name)) else None) for name in names
+                (name, 100 * count // most if (count := getattr(day_counts, name)) else None)
+                for name in names
             ],
         }
-        for day, figures in counts.items()
+        for day, day_counts in counts.items()
     ]
     return {"bars": bars}
 
@@ -78,7 +79,7 @@ def daily_counts() -> dict[datetime.date, DayCounts]:
     """
     today = timezone.localdate()
     days = [today - datetime.timedelta(days=number) for number in reversed(range(DAYS))]
-    keys = {day: f"dlq:figures:{timezone.get_current_timezone_name()}:{day}" for day in days}
+    keys = {day: f"dlq:day-counts:{timezone.get_current_timezone_name()}:{day}" for day in days}
     cached = cache.get_many(keys.values())
     missing = [day for day in days if keys[day] not in cached]
     if missing:
@@ -100,11 +101,11 @@ def _count(missing: list[datetime.date], keys: dict[datetime.date, str]) -> dict
     )
     counts: dict[datetime.date, Counter[str]] = {day: Counter() for day in missing}
     for day, event, status, number in rows.order_by():
-        figures = counts.setdefault(day, Counter())
+        day_counts = counts.setdefault(day, Counter())
         if field := _FIELDS[event]:
-            figures[field] += number
+            day_counts[field] += number
         if status in DECISION_STATUSES:
-            figures["waiting"] += number
+            day_counts["waiting"] += number
     complete_before = timezone.localdate(timezone.now() - _DELAY)
     found = {keys[day]: dict(counts[day]) for day in missing}
     complete = {keys[day] for day in missing if day < complete_before}

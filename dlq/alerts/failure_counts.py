@@ -79,11 +79,11 @@ class _Count(NamedTuple):
     number: float
 
 
-@unaudited("The stored figures are computed from failures, whose changes are recorded.")
-def measure() -> FailureFigures:
-    """Count the failures of the current tenant, store the figures and return them.
+@unaudited("The stored counts are computed from failures, whose changes are recorded.")
+def count_failures() -> FailureFigures:
+    """Count the failures of the current tenant, and store and return the counts.
 
-    If the failures were counted recently, return the stored figures instead of counting again.
+    If the failures were counted recently, return the stored counts instead of counting again.
     """
     with transaction.atomic():
         figures = FailureFigures.objects.lock()

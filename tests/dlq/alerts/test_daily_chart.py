@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit.models import Event
 from dlq import services
-from dlq.admin.figures import DAYS, DayCounts, daily_counts
+from dlq.admin.daily_chart import DAYS, DayCounts, daily_counts
 from dlq.retries import runner
 from tenants.context import hotel_context
 from tenants.models import Hotel
@@ -25,7 +25,7 @@ def counts_of_today() -> DayCounts:
     return daily_counts()[timezone.localdate()]
 
 
-def test_figures_count_each_change_of_a_failure_on_the_day_of_the_change(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_chart_counts_each_change_of_a_failure_on_the_day_of_the_change(in_hotel: Hotel, lamp: Lamp) -> None:
     retried, given_up, discarded = (capture_failure(room=room) for room in "123")
     capture_failure(room="4", retry=False)
     make_due(retried)
@@ -39,7 +39,7 @@ def test_figures_count_each_change_of_a_failure_on_the_day_of_the_change(in_hote
     assert len(daily_counts()) == DAYS
 
 
-def test_figures_of_complete_days_are_counted_once(
+def test_chart_counts_complete_days_once(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     capture_failure()
@@ -47,7 +47,7 @@ def test_figures_of_complete_days_are_counted_once(
     later = timezone.now() + datetime.timedelta(days=1)
     monkeypatch.setattr(timezone, "now", lambda: later)
     assert daily_counts()[today] == DayCounts(captured=1, waiting=0)
-    cache.delete(f"dlq:figures:{timezone.get_current_timezone_name()}:{timezone.localdate()}")
+    cache.delete(f"dlq:day-counts:{timezone.get_current_timezone_name()}:{timezone.localdate()}")
     with CaptureQueriesContext(
         connection,
     ) as queries:
@@ -57,7 +57,7 @@ def test_figures_of_complete_days_are_counted_once(
     assert f"{int(midnight.timestamp() * 1000):012x}" in statement.replace("-", "")
 
 
-def test_figures_use_the_days_of_the_hotel_time_zone(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_chart_uses_the_days_of_the_hotel_time_zone(in_hotel: Hotel, lamp: Lamp) -> None:
     capture_failure()
     event = Event.objects.latest("id")
     for name in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):  # 25 hours apart
