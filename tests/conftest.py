@@ -42,7 +42,8 @@ if os.environ.get("PAGES") == "all":  # set by `make pages`
 
 
 def pytest_configure() -> None:
-    # The background thread that reloads the hosts does not see the rows of a test's transaction.
+    # With 0, each request reads the table of hosts. A copy that a background thread reads would lack the hosts of a
+    # test, because the thread does not see the rows of the test's transaction.
     django_settings.ROUTING_CHECK_SECONDS = 0
     # A slow password hash would slow down each test that creates an account.
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

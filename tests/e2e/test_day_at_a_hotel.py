@@ -44,7 +44,7 @@ def product(hotel: Hotel, tmp_path: Path, settings: Any) -> Iterator[Product]:
 
     Rosa manages the hotel, Ana works at the front desk, and Eva belongs to the platform's staff.
     """
-    settings.PASSWORD_HASHERS = base.PASSWORD_HASHERS  # the hash that the web server can verify
+    settings.PASSWORD_HASHERS = base.PASSWORD_HASHERS  # the web server must be able to verify the passwords
     with platform_context():
         Hotel.objects.filter(id=hotel.id).update(name=NAME)
         turn_on(add_user("eva", role=Role.PLATFORM))
@@ -154,7 +154,7 @@ def hold_a_room(page: Page) -> None:
     row = page.locator(".hb-row[data-number='102']").bounding_box()
     assert first is not None
     assert row is not None
-    # A night is drawn from the middle of its day.
+    # The bar of a night extends from the middle of its day's column to the middle of the next column.
     page.mouse.click(first["x"] + first["width"], row["y"] + row["height"] / 2)
     page.fill("[name=check_out]", f"{selectors.today() + timedelta(days=4)}")
     page.fill("[name=reference]", "Mr Ferreira")
@@ -204,8 +204,8 @@ def send_reminders(page: Page) -> None:
     page.get_by_text(re.compile(r"\d+ reminders updated")).wait_for()
 
 
-def planned_guests(*, is_refused: bool) -> list[Reservation]:
-    """Return the reservations whose reminder was sent by hand, with the address that the mail server refuses or not."""
+def reminded_reservations(*, is_refused: bool) -> list[Reservation]:
+    """Return reservations whose reminder staff sent by hand, with addresses that the mail server refuses or accepts."""
     first = selectors.today() + timedelta(days=cloudbeds.FIRST_REFUSED)
     domain = "@refused.example.com" if is_refused else "@example.com"
     found = Reservation.objects.filter(arrival__gte=first, status="booked", guest_email__endswith=domain)
@@ -213,8 +213,8 @@ def planned_guests(*, is_refused: bool) -> list[Reservation]:
 
 
 def read_reminder(mail: Page, browser: Browser) -> None:
-    """Read a reminder in the mail catcher, with the subject of the preview."""
-    reservation = planned_guests(is_refused=False)[0]
+    """Read a reminder on the page of the mail server. The reminder has the subject that the preview showed."""
+    reservation = reminded_reservations(is_refused=False)[0]
     message = mail.get_by_role("row", name=reservation.guest_email).get_by_role("link")
     reload_until(mail, lambda: message.count() == 1)
     message.click()
@@ -227,7 +227,7 @@ def read_reminder(mail: Page, browser: Browser) -> None:
 
 def correct_failure(page: Page, mail: Page) -> None:
     """Correct the address of a reminder that the mail server refused. The worker sends the reminder again."""
-    guest = planned_guests(is_refused=True)[0]
+    guest = reminded_reservations(is_refused=True)[0]
     go_to(page, "dlq/failure/")
     link = page.get_by_role("link", name=guest.guest_name)
     reload_until(page, lambda: link.count() > 0)
@@ -246,7 +246,7 @@ def correct_failure(page: Page, mail: Page) -> None:
 
 
 def verify_trail(page: Page) -> None:
-    """Find the correction in the audit trail. The page of the publication shows that the trail is valid."""
+    """Find the correction in the audit trail, and see on the page for auditors that the trail is valid."""
     go_to(page, "audit/event/")
     expect(page.locator("body")).to_contain_text(re.compile("corrected", re.IGNORECASE))
     assert {
@@ -283,7 +283,7 @@ def act_in_hotel(page: Page) -> None:
 
 
 def read_notice(page: Page, mail: Page) -> None:
-    """Read the e-mail about the access in the mail catcher, and find the access in the hotel's trail."""
+    """Read the e-mail about the access on the page of the mail server, and find the access in the audit trail."""
     mail.goto(mail.url.partition("/messages/")[0])
     subject = f"Platform support opened the back office of {NAME}"
     message = mail.get_by_role("row", name="rosa@example.com").get_by_role("link", name=subject)

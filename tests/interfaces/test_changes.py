@@ -1,4 +1,4 @@
-"""Tests of `?updated_since=`: a client that polls the changes of a list misses none, whatever the order of commits."""
+"""Tests of `?updated_since=`: a client that polls the changes of a list misses no change, whatever commits first."""
 
 import re
 import threading
@@ -19,8 +19,8 @@ from tenants.models import Hotel
 pytestmark = pytest.mark.django_db(transaction=True)
 
 URL = "/api/v1/reservations/"
-#: Tests in other processes keep transactions open, and their databases are on the same server. So the pages end
-#: before these transactions until they have ended.
+#: Maximum number of seconds that a poller waits for a change. The API lists a change only after all transactions of the
+#: server that are older have ended, and tests in other processes keep transactions open on the same server.
 TIMEOUT = 120
 
 
@@ -60,7 +60,7 @@ class Poller:
             time.sleep(0.05)
 
 
-def test_pages_list_the_changes_in_their_order_and_resume_lists_later_changes(api: APIClient) -> None:
+def test_changes_are_listed_oldest_first_and_the_resume_url_lists_later_changes(api: APIClient) -> None:
     for number in ("R1", "R2", "R3"):
         put(api, number)
     client = Poller(api, begin(api))
@@ -75,7 +75,7 @@ def test_pages_list_the_changes_in_their_order_and_resume_lists_later_changes(ap
 
 
 def test_row_that_commits_after_a_newer_row_is_not_missed(api: APIClient, hotel: Hotel) -> None:
-    """The control polls by the newest time that it has seen, and misses the row."""
+    """For comparison, a query for the rows after the newest time that the client has seen misses the row."""
     put(api, "R0")
     client = Poller(api, begin(api))
     client.poll_until(lambda: "R0" in client.seen)
@@ -97,7 +97,7 @@ def test_row_that_commits_after_a_newer_row_is_not_missed(api: APIClient, hotel:
         put(api, "FAST")  # begins later and commits earlier
         with hotel_context(hotel):
             newest_time = Reservation.objects.get(external_id="FAST").updated_at
-        assert client.poll() == []  # the pages end before the transaction that is still open
+        assert client.poll() == []  # the older transaction is still open
     finally:
         may_commit.set()
         thread.join()
@@ -119,7 +119,7 @@ def api_of(api: APIClient) -> APIClient:
     return other
 
 
-def test_first_request_lists_only_changes_since_the_time_and_resume_all_later_ones(
+def test_first_request_lists_changes_after_updated_since_and_resume_url_all_later_changes(
     api: APIClient, hotel: Hotel
 ) -> None:
     put(api, "OLD")
@@ -130,7 +130,7 @@ def test_first_request_lists_only_changes_since_the_time_and_resume_all_later_on
     client.poll_until(lambda: "NEW" in client.seen)
     assert client.seen == ["NEW"]
     with hotel_context(hotel):
-        # The clock of a writer may be behind. The change is listed, because it is committed later.
+        # This change has an old time, because the clock of its writer is behind. It is listed nevertheless.
         Reservation.objects.filter(external_id="OLD").update(adults=3)
     client.poll_until(lambda: client.seen == ["NEW", "OLD"])
 
@@ -154,7 +154,7 @@ def test_changes_of_one_transaction_continue_on_the_next_page(api: APIClient, ho
     assert sorted(seen) == [f"R{number}" for number in range(5)]
 
 
-def test_other_filters_apply_to_the_changes(api: APIClient) -> None:
+def test_updated_since_can_be_combined_with_other_filters(api: APIClient) -> None:
     put(api, "R1")
     put(api, "R2", status="cancelled")
     client = Poller(api, begin(api, status="cancelled"))
@@ -170,16 +170,19 @@ def test_cursor_that_the_api_did_not_return_is_an_error(api: APIClient, cursor: 
 
 
 def test_cursor_from_a_server_with_more_transactions_is_an_error(api: APIClient) -> None:
-    """After a restore on another server the client has to begin again. Otherwise it would miss changes."""
+    """After a restore on another server, the client must begin again. Otherwise the client would miss changes."""
     assert api.get(begin(api)["resume"]).status_code == 200
     future = Position(1, 2**60).encode()
     refused = api.get(URL, {"updated_since": "2031-07-01T00:00:00Z", "cursor": future})
     assert refused.json()["type"] == "/problems/invalid-cursor"
 
 
-def test_invalid_time_is_an_error_and_the_export_has_the_filter_too(api: APIClient) -> None:
+def test_invalid_updated_since_is_an_error_that_names_the_parameter(api: APIClient) -> None:
     refused = api.get(URL, {"updated_since": "soon"})
     assert refused.json()["errors"][0]["pointer"] == "?updated_since"
+
+
+def test_export_can_be_filtered_by_updated_since(api: APIClient) -> None:
     put(api, "R1")
     for since, rows in (("2020-01-01T00:00:00Z", 1), ("2099-01-01T00:00:00Z", 0)):
         response: Any = api.get(f"{URL}export/", {"updated_since": since})
@@ -187,7 +190,7 @@ def test_invalid_time_is_an_error_and_the_export_has_the_filter_too(api: APIClie
 
 
 def buffers_of(plan: str) -> int:
-    """Return how many pages the plan has read, according to its first line about buffers."""
+    """Return the number of database pages that the query has read, from the first line about buffers in its plan."""
     return int(re.findall(r"Buffers: shared hit=(\d+)", plan)[0])
 
 

@@ -111,7 +111,7 @@ def test_conflict_about_a_contact_does_not_reveal_the_hotel_that_has_the_contact
     assert problem(refused) == (409, "contact-conflict")
     for word in (other_hotel.slug, other_hotel.name, str(other_hotel.id), theirs.json()["id"], "guest@"):
         assert word not in refused.content.decode()
-    for method in (client.get, client.delete):  # with the URL of the wrong hotel
+    for method in (client.get, client.delete):  # the URL names the wrong hotel
         assert method(f"{contacts_url(hotel)}{theirs.json()['id']}/").status_code == 404
     assert resolve(client, GUEST) == other_hotel.slug
 

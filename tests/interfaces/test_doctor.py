@@ -187,7 +187,9 @@ def test_sender_domain_that_is_not_public_is_reported(settings: Any) -> None:
     assert states("sender-domain") == [State.WARNING]
 
 
-def test_unexpected_error_of_one_part_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_error_in_one_examination_does_not_stop_other_examinations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail() -> Iterator[Finding]:
         raise ValueError("broken")
 

@@ -71,7 +71,7 @@ def test_list_without_checkboxes_has_no_label_for_checkboxes_on_phones(
         assert cells.nth(0).evaluate(label) == "none"
         assert cells.nth(1).evaluate(label) == '"Room"'
         screenshot(page, "holds-and-stays-phone")
-    # The control: a list with checkboxes keeps their label.
+    # For comparison, a list with checkboxes shows the label of the checkboxes.
     with hotel_context(hotel):
         api_keys.create(name="Booking engine", scopes=["rooms:read"])
     with open_as_manager("/admin/tenants/apikey/", **PHONE) as page:

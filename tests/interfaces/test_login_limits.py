@@ -112,7 +112,7 @@ def test_throttled_login_attempts_of_an_ip_address_are_recorded_once(
         assert [event.data["policy"] for event in events] == ["login-address"]
 
 
-def test_login_is_refused_while_all_slots_are_busy_and_allowed_afterwards(
+def test_login_is_refused_only_while_the_maximum_number_of_passwords_is_being_hashed(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slots = threading.BoundedSemaphore(limits.MAX_CONCURRENT)

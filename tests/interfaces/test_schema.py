@@ -88,7 +88,7 @@ def test_schema_is_openapi_3_1_with_the_scope_of_each_operation(hotel: Any, host
         assert {"apiKey": [operation["x-required-scope"]]} in operation["security"]
 
 
-def test_hotel_schema_and_platform_schema_share_only_the_urls_of_the_trail_failures_and_usage(
+def test_hotel_schema_and_platform_schema_share_only_the_urls_of_audit_trail_failures_and_usage(
     hotel: Any,
 ) -> None:
     hotels, platforms = schema_of(HOST)["paths"].keys(), schema_of("localhost")["paths"].keys()
@@ -154,7 +154,7 @@ def test_options_request_returns_the_methods_and_no_body(api: APIClient) -> None
     ("time", "status"),
     [("2031-07-01T09:00:00-21:43", 200), ("0001-01-01T00:00:00+18:00", 400), ("2031-07-01T09:00:00Z", 200)],
 )
-def test_filter_by_a_time_with_an_unusual_offset_is_no_server_error(
+def test_filter_by_a_time_with_an_unusual_offset_is_not_a_server_error(
     api: APIClient, time: str, status: int
 ) -> None:
     for url, name in (("/reminders/", "planned_until"), ("/dlq/entries/", "until"), ("/audit/", "since")):

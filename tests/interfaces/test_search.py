@@ -176,12 +176,10 @@ def test_short_text_is_not_searched(staff: Client, in_hotel: Hotel) -> None:
 
 def test_search_for_a_name_uses_the_index_of_the_search(in_hotel: Hotel) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SET LOCAL enable_seqscan = off"
-        )  # The table is empty, so reading it would be cheaper.
+        cursor.execute("SET LOCAL enable_seqscan = off")  # PostgreSQL would scan the empty table instead.
     plan = Reservation.objects.filter(MatchesSearch(TERMS, "guest2999")).explain()
     assert "reminders_reservation_search" in plan
-    # The index is found only by its own expression.
+    # For comparison, PostgreSQL cannot use the index for a search with another expression.
     other_terms = SearchTerms("external_id", "guest_name", "guest_email", "guest_phone")
     assert "Seq Scan" in Reservation.objects.filter(MatchesSearch(other_terms, "guest2999")).explain()
 

@@ -43,7 +43,7 @@ def fill_200_rooms(today: datetime.date) -> None:
 
 
 def due_ids(kind: str) -> list[UUID]:
-    """Return the ids of the items of this kind in the due queue that are due now, in ascending order."""
+    """Return the ids of the due items of this kind that workers can process now, in ascending order."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT item_id FROM public.tenants_dueitem WHERE kind = %s AND claim_at <= clock_timestamp() "

@@ -48,7 +48,7 @@ def test_each_operation_on_a_hold_or_a_group_is_one_round_trip(
         lambda: services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     )
     assert confirm == ["SELECT locks_confirm"]
-    # A cancellation first locks the stays and looks for their reservation, which may not lose its rooms.
+    # Before this statement, the service locks the stays and checks that they belong to no reservation.
     assert "SELECT locks_end" in statements(lambda: services.cancel_confirmed_hold(hold.id, token=hold.token))
 
 

@@ -45,7 +45,7 @@ def statuses() -> list[str]:
     return sorted(WebhookDelivery.objects.values_list("status", flat=True))
 
 
-def test_deliveries_paused_while_the_webhook_is_off_are_sent_afterwards(
+def test_deliveries_paused_while_the_webhook_is_off_are_sent_when_it_is_turned_on(
     receiver: Receiver, webhook: Webhook
 ) -> None:
     turn(webhook, on=False)
@@ -72,7 +72,7 @@ def test_events_that_occur_while_the_webhook_is_off_are_not_sent_later(
 def test_delivery_that_becomes_due_while_the_webhook_is_off_is_paused(
     receiver: Receiver, webhook: Webhook
 ) -> None:
-    Webhook.objects.update(active=False)  # after the deliveries were stored
+    Webhook.objects.update(active=False)  # the deliveries are stored already
     make_deliveries_due()
     send_due_deliveries()
     assert (receiver.requests, statuses()) == ([], ["paused", "paused"])
@@ -138,7 +138,7 @@ def test_delivery_paused_while_the_webhook_is_turned_on_does_not_stay_paused(
         worker.start()
         with connection.cursor() as cursor:
             is_waiting = False
-            while not is_waiting:  # for the row lock of this transaction
+            while not is_waiting:  # until the worker waits for the row lock
                 assert worker.is_alive()
                 cursor.execute(
                     "SELECT EXISTS (SELECT FROM pg_locks "

@@ -1,4 +1,4 @@
-"""One story of a hotel, told by REST requests. Its requests and responses are the examples in the documentation.
+"""The story: REST requests of one hotel. The requests and their responses are the examples in the documentation.
 
 Each operation of the REST API occurs in the story. A new operation needs a new request here.
 """

@@ -63,7 +63,7 @@ def shape(value: Any) -> Any:
     return type(value).__name__
 
 
-def told_stories(hotel: Hotel, engine: APIClient, manager: Client) -> dict[str, Any]:
+def record_examples(hotel: Hotel, engine: APIClient, manager: Client) -> dict[str, Any]:
     """Send the example requests to a hotel and to the platform, and return the recorded examples."""
     with platform_context():
         add_usage(
@@ -100,7 +100,7 @@ def test_recorded_examples_are_what_a_running_hotel_sends(
     hotel: Hotel, api: APIClient, staff: Client, settings: Any
 ) -> None:
     settings.AUDIT_SIGNING_KEY = PrivateKey("localhost", bytes(range(32))).text
-    examples = told_stories(hotel, api, staff)
+    examples = record_examples(hotel, api, staff)
     if os.environ.get(RECORD):
         FILE.write_text(json.dumps(examples, indent=1, ensure_ascii=False) + "\n")
         recorded_examples.cache_clear()

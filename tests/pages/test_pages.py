@@ -90,7 +90,7 @@ def unsubscribe_token() -> str:
     return url.strip("/").rpartition("/")[2]
 
 
-def paths_on(urls: ModuleType, site: AdminSite, examples: Iterable[str]) -> list[str]:
+def example_paths(urls: ModuleType, site: AdminSite, examples: Iterable[str]) -> list[str]:
     """Return the paths of the example routes, or of all routes if PAGES=all."""
     values = partial(values_of, site=site)
     found = [route for route in routes(urls, site) if route.pattern not in FILES]
@@ -113,7 +113,7 @@ def test_pages_of_a_hotel_fit_a_phone_and_follow_the_rules_of_axe(
 ) -> None:
     with hotel_context(hotel):
         create_hotel_rows(hotel, user_id=User.objects.get(username="manager").pk)
-        paths = list(open_paths(staff, paths_on(hotel_urls, hotel_site, HOTEL_EXAMPLES)))
+        paths = list(open_paths(staff, example_paths(hotel_urls, hotel_site, HOTEL_EXAMPLES)))
     check_lists(paths, hotel_site, HOTEL_EXAMPLES)
     with hotel_context(hotel):
         faults = visit.faults(staff, ALPHA_HOST, paths, screens=(PHONE, DESKTOP) if ALL else (PHONE,))
@@ -127,7 +127,7 @@ def test_pages_of_the_platform_fit_a_phone_and_follow_the_rules_of_axe(
 ) -> None:
     with platform_context():
         create_platform_rows(hotel, user_id=User.objects.get(username="operator").pk)
-        paths = list(open_paths(operator, paths_on(platform_urls, platform_site, PLATFORM_EXAMPLES)))
+        paths = list(open_paths(operator, example_paths(platform_urls, platform_site, PLATFORM_EXAMPLES)))
     check_lists(paths, platform_site, PLATFORM_EXAMPLES)
     with platform_context():
         faults = visit.faults(operator, "localhost", paths, screens=(PHONE, DESKTOP) if ALL else (DESKTOP,))

@@ -40,7 +40,7 @@ def test_empty_key_keeps_the_stored_key(staff: Client, qloapps: FakeQloApps) -> 
     assert connections._decrypt_key(Connection.objects.get()) == KEY
 
 
-def test_connection_test_says_what_works(staff: Client, qloapps: FakeQloApps) -> None:
+def test_connection_test_shows_the_result_of_each_step(staff: Client, qloapps: FakeQloApps) -> None:
     text = staff.post(f"{PAGE}test/").content.decode()
     assert "Bookings: works" in text
     connections.change_connection(changes={}, key="WRONG")
@@ -50,7 +50,7 @@ def test_connection_test_says_what_works(staff: Client, qloapps: FakeQloApps) ->
 
 
 @pytest.mark.parametrize("path", ["connection", "rate", "booking", "conflict"])
-def test_page_of_a_new_hotel_opens(staff: Client, path: str) -> None:
+def test_pms_pages_of_a_new_hotel_open(staff: Client, path: str) -> None:
     assert staff.get(f"/admin/pms/{path}/").status_code == 200
 
 
@@ -80,7 +80,7 @@ def test_room_type_that_the_hotel_does_not_have_is_refused(staff: Client, qloapp
     assert "The hotel has no room type castle. Its room types are: double, suite." in text
 
 
-def test_rate_is_recorded_in_the_audit_trail_as_over_rest(staff: Client, rooms: None) -> None:
+def test_rate_changed_in_the_admin_has_the_same_audit_events_as_over_rest(staff: Client, rooms: None) -> None:
     form = {
         "room_type": "double",
         "first_night": "2031-06-01",

@@ -83,7 +83,9 @@ def test_hotel_does_not_see_the_offers_of_another_hotel(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("_fast_retries")
-def test_100_callers_of_a_cold_key_cause_one_call(hotel: Hotel, fake_qloapps: FakeQloApps) -> None:
+def test_100_simultaneous_searches_for_the_same_stay_call_the_pms_once(
+    hotel: Hotel, fake_qloapps: FakeQloApps
+) -> None:
     with hotel_context(hotel):
         connect_to(fake_qloapps.url)
         request = StaySearch(_some_nights(), adults=2)
@@ -103,7 +105,7 @@ def test_100_callers_of_a_cold_key_cause_one_call(hotel: Hotel, fake_qloapps: Fa
         ("slow", PmsUnavailable),
     ],
 )
-def test_unusable_response_is_a_clear_error(
+def test_search_with_an_unusable_response_of_the_pms_raises_an_error(
     qloapps: FakeQloApps, search: Search, monkeypatch: pytest.MonkeyPatch, fault: str, error: type[PmsError]
 ) -> None:
     monkeypatch.setattr(policy, "READ_TIMEOUT_SECONDS", 0.5)

@@ -1,4 +1,4 @@
-"""Tests, with a real worker, of PMS work that ends in the dead-letter queue: a retry finishes the work once."""
+"""Tests, with a real worker, of failed bookings and synchronizations in the dead-letter queue, and of their retries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Search = Callable[..., StaySearch]
 
 @pytest.fixture
 def outage(qloapps: FakeQloApps, monkeypatch: pytest.MonkeyPatch) -> FakeQloApps:
-    """Let all reads of the PMS fail. A booking is tried twice before its failure is stored."""
+    """Make the PMS fail all requests that only read. A failure is stored after two searches for a booking."""
     monkeypatch.setattr(policy, "RESOLVE_DELAYS", (datetime.timedelta(0),) * 2)
     monkeypatch.setattr(policy, "BREAKER_FAILURES", 10**6)
     qloapps.set(read_fault="html")

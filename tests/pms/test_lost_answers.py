@@ -103,7 +103,7 @@ def test_naive_retry_books_twice(qloapps: FakeQloApps, search: Search) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("step", ["before_call", "during_call", "after_call"])
-def test_killed_process_leaves_a_booking_that_is_resolved(
+def test_booking_of_a_killed_process_is_completed_by_another_process(
     many_bookings: FakeQloApps, hotel: Hotel, step: str
 ) -> None:
     with hotel_context(hotel):
@@ -129,13 +129,13 @@ def test_killed_process_leaves_a_booking_that_is_resolved(
 
 
 def wait_for_the_server(server: FakeQloApps, step: str) -> None:
-    """Wait until the server has made the booking whose client was killed. In production, `SETTLE_TIME` does this."""
+    """Wait until the server has made the booking whose client was killed. In production, workers wait `SETTLE_TIME`."""
     while step != "before_call" and not server.bookings:
         time.sleep(0.05)
 
 
 def book_and_die(hotel: Hotel, search: StaySearch, step: str) -> None:
-    """Make a booking in a process that is killed at a step of the booking."""
+    """Make a booking, and kill the current process at this step of the booking."""
 
     def die(*_args: Any, **_kwargs: Any) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)

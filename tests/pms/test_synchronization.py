@@ -89,7 +89,7 @@ def test_check_in_at_our_front_desk_is_kept_while_the_pms_reports_the_booking(
     assert (reservation.status, reservation.country) == (ReservationStatus.CHECKED_IN, "PRT")
 
 
-def test_booking_that_is_active_in_the_pms_is_no_longer_cancelled_here(
+def test_reservation_that_is_cancelled_only_in_hotelagent_is_booked_again(
     qloapps: FakeQloApps, search: Search
 ) -> None:
     book_in_pms(search())
@@ -100,7 +100,9 @@ def test_booking_that_is_active_in_the_pms_is_no_longer_cancelled_here(
     assert (reservation.status, reservation.stay is not None) == (ReservationStatus.BOOKED, True)
 
 
-def test_imported_booking_is_read_once(qloapps: FakeQloApps, search: Search) -> None:
+def test_synchronization_of_an_imported_booking_reads_its_reservation_once(
+    qloapps: FakeQloApps, search: Search
+) -> None:
     book_in_pms(search())
     synchronize()
     with CaptureQueriesContext(connection) as queries:
@@ -115,7 +117,7 @@ def test_own_booking_is_not_imported_a_second_time(qloapps: FakeQloApps, search:
     assert Reservation.objects.count() == 1
 
 
-def test_booking_that_is_not_clear_yet_is_left_to_its_resolution(
+def test_synchronization_skips_a_booking_whose_outcome_is_still_unknown(
     qloapps: FakeQloApps, search: Search
 ) -> None:
     qloapps.set(booking_faults=["lost"])
@@ -140,7 +142,7 @@ def test_room_that_the_pms_has_sold_twice_is_a_conflict(qloapps: FakeQloApps, se
     assert Conflict.objects.get().kind == ConflictKind.OVERBOOKED
 
 
-def test_booking_without_a_free_room_here_is_a_conflict_and_is_not_lost(
+def test_booking_of_the_pms_without_a_free_room_is_stored_and_is_a_conflict(
     qloapps: FakeQloApps, search: Search
 ) -> None:
     book_in_pms(search())
@@ -151,6 +153,6 @@ def test_booking_without_a_free_room_here_is_a_conflict_and_is_not_lost(
     assert counts(synchronize()) == {"read": 1, "unchanged": 1}
 
 
-def test_system_without_changes_says_so(rooms: None) -> None:
+def test_synchronization_with_a_system_that_reports_no_changes_raises_an_error(rooms: None) -> None:
     with pytest.raises(PmsNotConfigured, match="nothing to synchronize"):
         synchronize()

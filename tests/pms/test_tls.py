@@ -40,7 +40,7 @@ def tls_server(certificate: Certificate) -> Iterator[Server]:
 
 
 def assert_not_sent(search: StaySearch, *, reason: str) -> None:
-    """Assert that a booking and a search fail, that the room is free again, and that nothing is left to resolve."""
+    """Assert that a booking and a search fail, that the room is free again, and that the booking is refused."""
     with pytest.raises(PmsUnavailable, match=reason) as failed:
         services.book(search=search, guest=GUEST, price=None)
     assert failed.value.is_definite

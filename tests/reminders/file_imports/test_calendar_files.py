@@ -69,7 +69,7 @@ def test_worker_continues_a_calendar_after_the_last_stored_batch(
 
     def save_or_die(self: Any, progress: Any) -> None:
         if progress.finished_rows > 100:
-            raise KeyboardInterrupt  # like a kill, it is not handled as an error
+            raise KeyboardInterrupt  # the worker does not catch this exception
         save(self, progress)
 
     monkeypatch.setattr(worker._Work, "save", save_or_die)
@@ -82,7 +82,7 @@ def test_worker_continues_a_calendar_after_the_last_stored_batch(
     finished = run(hotel)
     assert finished.status == "finished"
     assert (finished.counts["created"], finished.counts["unchanged"]) == (201, 0)
-    assert finished.counts["warnings"] == 1  # the calendar has no end, which is reported once
+    assert finished.counts["warnings"] == 1  # about the missing line END:VCALENDAR
 
 
 def test_worker_stops_before_its_time_limit_and_a_new_task_continues(

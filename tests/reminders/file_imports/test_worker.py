@@ -106,7 +106,7 @@ def test_worker_continues_after_the_last_stored_batch_of_a_killed_worker(
 
     def store_and_die(bookings: Any) -> Any:
         if len(stored) == 2:
-            raise KeyboardInterrupt  # the worker does not catch it, as if it was killed
+            raise KeyboardInterrupt  # the worker does not catch this exception
         stored.extend(booking.number for booking in bookings)
         return store_batch(bookings)
 

@@ -73,7 +73,7 @@ def test_no_show_frees_the_night_before_for_a_walk_in(
     assert occupied(day) == [("101", -2, -1, "R1"), ("101", -1, 0, guest.external_id)]
 
 
-def test_arrival_date_can_be_changed_to_the_night_before_only_after_midnight(
+def test_arrival_date_can_be_changed_to_the_night_before_but_not_to_an_earlier_night(
     book_room: BookRoom, in_hotel: Hotel, rooms: list[int], day: Day
 ) -> None:
     reservation = book_room("R1", 0, 1, rooms[0])

@@ -92,7 +92,7 @@ def test_move_that_a_room_refuses_changes_neither_the_stay_nor_the_reservation(
     assert Reservation.objects.get(external_id="R1").version == reservation.version
 
 
-def test_new_dates_of_one_of_several_rooms_are_refused_and_another_room_is_possible(
+def test_stay_of_a_reservation_with_several_rooms_can_change_its_room_but_not_its_dates(
     staff: Client, book_room: BookRoom, rooms: list[int], day: Day
 ) -> None:
     reservation = book_room("R1", 2, 4, rooms[0], rooms[1])
@@ -108,7 +108,7 @@ def test_new_dates_of_one_of_several_rooms_are_refused_and_another_room_is_possi
 def test_stay_of_a_reservation_cannot_be_cancelled_alone_and_the_problem_names_the_reservation(
     staff: Client, api: APIClient, book: Callable[..., Reservation], rooms: list[int], day: Day
 ) -> None:
-    """The control cancels a stay without a reservation."""
+    """For comparison, a stay without a reservation can be cancelled."""
     free, booked = (services.acquire_hold(rooms=[room], nights=Nights(day(2), day(4))) for room in rooms[:2])
     for hold in (free, booked):
         proof = {"token": hold.token, "fencing_token": hold.fencing_token}
@@ -139,10 +139,10 @@ def test_staff_cancel_all_stays_of_a_group_without_a_reservation(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("operation", ["cancel", "move"])
-def test_stay_that_changes_while_a_reservation_takes_it_stays_consistent(
+def test_stay_that_changes_while_a_reservation_takes_it_does_not_contradict_the_reservation(
     hotel: Hotel, rooms: list[int], day: Day, operation: str
 ) -> None:
-    """The client that comes first wins, and the other client gets an error."""
+    """The second of two concurrent requests gets an error, or changes both the stay and the reservation."""
     nights, later = Nights(day(2), day(4)), Nights(day(5), day(6))
     seen = Counter[tuple[str, str]]()
     for number in range(ROUNDS):

@@ -156,7 +156,7 @@ def test_buttons_on_the_page_of_a_reservation_check_in_and_out(
     assert staff.get(change).context["actions"] == []
 
 
-def test_page_of_another_host_is_not_opened_after_an_action(
+def test_action_does_not_redirect_to_another_host(
     staff: Client, book_room: BookRoom, rooms: list[int]
 ) -> None:
     reservation = book_room("R1", 0, 2, rooms[0])

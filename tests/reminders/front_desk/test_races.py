@@ -83,7 +83,7 @@ def test_check_in_and_no_show_at_the_same_time_change_the_status_once(
         Allocation.objects.all().delete()
 
 
-def test_second_clerk_with_the_same_page_does_not_overwrite_the_first(
+def test_second_clerk_with_the_same_page_does_not_overwrite_the_changes_of_the_first_clerk(
     hotel: Hotel, book_room: BookRoom, rooms: list[int], day: Day
 ) -> None:
     reservation = book_room("R1", 1, 2, rooms[0])

@@ -189,7 +189,7 @@ def test_worker_continues_a_bulk_import_after_the_last_stored_batch(
 
     def store_or_die(self: bulk.BulkUpsert, batch: Any) -> Any:
         if batch[0][0] > 100:
-            raise KeyboardInterrupt  # the worker does not catch it, as if it was killed
+            raise KeyboardInterrupt  # the worker does not catch this exception
         return store(self, batch)
 
     with hotel_context(hotel):

@@ -1,4 +1,4 @@
-"""Tests of the live preview of a template: the rendered parts, the errors with their lines, and who may use it."""
+"""Tests of the live preview of a template: the rendered parts, the errors with their lines, and the permissions."""
 
 import re
 from collections.abc import Callable

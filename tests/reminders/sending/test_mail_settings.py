@@ -96,7 +96,7 @@ def test_sending_after_a_rule_change_skips_reservations_that_no_longer_match(
     assert send_to("R1")
     clock("2030-05-01 12:00")
     booked_early = book("R2", "2030-05-10", "2030-05-12")
-    Rule.objects.update(room_types=["Suite"])  # the service would plan the reminders again
+    Rule.objects.update(room_types=["Suite"])  # without planning the reminders again
     clock("2030-05-09 12:00")
     scheduled = Reminder.objects.filter(reservation=booked_early, status="scheduled")
     batch.send_due([reminder.id for reminder in scheduled])

@@ -100,7 +100,7 @@ def test_reminders_due_at_the_same_time_are_sent_in_rule_order(
     Rule.objects.update(offset_days=1)
     book("R1", "2030-05-10", "2030-05-12")
     first, second = Rule.objects.filter(reminders__isnull=False).order_by("reminders__id")
-    for order, rule in ((20, first), (10, second)):  # the reverse of the order in which they were planned
+    for order, rule in ((20, first), (10, second)):  # the reverse of the planning order
         Rule.objects.filter(id=rule.id).update(order=order)
         Template.objects.filter(rule=rule).update(subject=str(order))
     clock(DAY_BEFORE_ARRIVAL)

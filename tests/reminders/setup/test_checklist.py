@@ -119,7 +119,7 @@ def test_hidden_checklist_can_be_shown_again_on_the_checklist_page(staff: Client
 @pytest.mark.parametrize(
     "data",
     [
-        {"operation": "confirm", "step": "rooms"},  # This step is done if the hotel has rooms.
+        {"operation": "confirm", "step": "rooms"},  # Only rooms complete this step.
         {"operation": "confirm", "step": "test_email"},  # Only a sent test e-mail completes this step.
         {"operation": "confirm", "step": "nonsense"},
         {"operation": "skip", "step": ""},
@@ -140,7 +140,7 @@ def test_redirect_after_an_operation_stays_on_the_same_host(staff: Client, in_ho
     assert response["Location"] == PAGE
 
 
-def test_rules_step_is_confirmed_by_hand_or_by_saving_a_rule(staff: Client, in_hotel: Hotel) -> None:
+def test_rules_step_can_be_confirmed_without_saving_a_rule(staff: Client, in_hotel: Hotel) -> None:
     staff.post(ACT, {"operation": "confirm", "step": "rules"})
     assert SetupStep.RULES in read_state().done
 
@@ -152,7 +152,7 @@ def test_only_managers_see_and_change_the_checklist(staff: Client, in_hotel: Hot
     assert staff.get(PAGE).status_code == 403
     assert staff.post(ACT, {"operation": "hide"}).status_code == 403
     assert not read_state().is_hidden
-    User.objects.update(role=Role.MANAGER)  # For comparison, a manager may hide it.
+    User.objects.update(role=Role.MANAGER)  # For comparison, a manager may hide the checklist.
     assert staff.post(ACT, {"operation": "hide"}).status_code == 302
     assert read_state().is_hidden
 

@@ -79,7 +79,7 @@ def test_sender_page_links_to_an_account_without_an_email_address(
     assert smtp.accepted == []
 
 
-def test_sender_page_of_a_hotel_without_templates_says_so(staff: Client, in_hotel: Hotel) -> None:
+def test_sender_page_of_a_hotel_without_templates_shows_a_message(staff: Client, in_hotel: Hotel) -> None:
     Template.objects.all().delete()
     assert "There is no template yet" in staff.get(URL).content.decode()
 
