@@ -60,7 +60,7 @@ SLOWEST = (
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
     """Start the test servers in the main process, before pytest-django reads the Django settings."""
-    gc.disable()  # loading creates many objects and hardly any garbage
+    gc.disable()  # loading creates hardly any garbage, so garbage collections would only take time
     store_compiled_modules()  # The processes that tests start use these modules too.
     if "PYTEST_XDIST_WORKER" not in os.environ:
         servers = Servers(in_memory=True)

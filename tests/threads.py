@@ -1,4 +1,4 @@
-"""A helper for tests of rivals: callers that act at the same time."""
+"""A helper for tests in which several callers act at the same time."""
 
 import threading
 from collections.abc import Callable

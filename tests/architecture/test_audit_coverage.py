@@ -110,7 +110,7 @@ def test_every_function_with_the_unaudited_marker_needs_the_marker() -> None:
      "tenants.lifecycle.suspension.suspend_hotel", "dlq.retention.clean_up.clean_up"],
 )  # fmt: skip
 def test_changes_of_rows_are_found_in_services_that_record_audit_events(name: str) -> None:
-    """The test of the rule would also pass if the search found no changes at all. In that case, this test fails."""
+    """The search for changed rows must work. The test of all services would also pass if the search found nothing."""
     assert name in services()
     assert writes(reached(name))
     assert records(reached(name))
@@ -143,8 +143,8 @@ def declares_personal_data(name: str) -> bool:
     return False
 
 
-def views(annotation: str) -> set[str]:
-    """Return the names of the functions in interfaces that have a parameter with this type annotation."""
+def functions_with_parameter(annotation: str) -> set[str]:
+    """Return the functions in the layer of interfaces (such as API views) that have a parameter of this type."""
     return {
         name
         for name, function in functions().items()
@@ -154,7 +154,11 @@ def views(annotation: str) -> set[str]:
 
 
 def test_api_views_that_show_guests_or_staff_report_the_shown_records() -> None:
-    gets = {name for name in views("Request") if name.rpartition(".")[2] in {"get", "list", "retrieve"}}
+    gets = {
+        name
+        for name in functions_with_parameter("Request")
+        if name.rpartition(".")[2] in {"get", "list", "retrieve"}
+    }
     by_number = "reminders.api.reservations.ReservationByNumberView.get"
     # The test would report this view if it did not have the attribute `personal_data`.
     assert by_number in gets
@@ -185,14 +189,14 @@ def test_view_sets_that_show_guests_or_staff_report_the_shown_records() -> None:
 def test_admin_pages_that_show_guests_or_staff_report_the_shown_records() -> None:
     pages = {
         name
-        for name in views("HttpRequest")
+        for name in functions_with_parameter("HttpRequest")
         if name.rpartition(".")[0] == module_of_function(name) and not is_marked(name) and shows_people(name)
     }
     assert "reminders.admin.front_desk.today.guests_of_today" in pages
     assert {name for name in pages if not records(reached(name))} == set()
 
 
-def test_admin_classes_of_guests_and_staff_use_the_pages_that_report_reads() -> None:
+def test_admin_classes_of_guests_and_staff_use_the_views_that_record_reads() -> None:
     admins: list[ModelAdmin[Any]] = [
         model_admin
         for site in (hotel_site, platform_site)

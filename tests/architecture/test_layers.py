@@ -48,7 +48,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hotelagent",),
 )
 
-#: The modules and packages of the lowest layer in each app above `tenants`, if they are directly in the app.
+#: Modules and packages with these names are the lowest layer of their app, if they are directly in the app's folder.
+#: The app `tenants` and the code below it have their own entries in LAYERS.
 #: Modules of the lowest layer contain models, queries, and the value types and constants that these need.
 #: Modules of the lowest layer may not import services or interfaces.
 MODELS = frozenset(

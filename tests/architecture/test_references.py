@@ -36,7 +36,7 @@ OTHER_FILES = frozenset({"Alpine.js", "Node.js", "schema/after.sql", "schema/bef
 OTHER_CONSTANTS = frozenset({"TENANT_LIMIT_SET_CALLS", "TIME_WAIT"})
 #: A Django permission, or the id of a system check.
 _PERMISSION_OR_CHECK = re.compile(r"\w+\.(?:(?:add|change|delete|view)_\w+|[EW]\d{3})")
-#: The script of CI refers to a folder outside the project, which may contain public data.
+#: The allowed references to files outside the repository. The CI script reads public bookings from ../shared.
 PUBLIC_DATA = frozenset({(".ci/run", "../shared")})
 
 #: Prefixes of the settings that libraries read.

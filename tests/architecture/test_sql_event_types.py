@@ -12,7 +12,7 @@ from tests.architecture.modules import ROOT
 _COMMENT = re.compile(r"--[^\n]*")
 #: The positions of the parameters type_version, event_severity and event_outcome of audit_record, and their defaults.
 _DEFAULTS = {6: 1, 7: 1, 8: 1}
-#: The function locks_publish gets the event type as a parameter, and adds these fields to each event.
+#: The fields of the events of the database function locks_publish. It gets the event type as a parameter.
 _PUBLISHED_FIELDS = {"room", "check_in", "check_out"}
 
 
@@ -35,7 +35,7 @@ def calls_in(text: str) -> Iterator[list[str]]:
 def event_types_of(argument: str) -> list[EventType]:
     """Return the event types that a call of `audit_record` with this argument can record.
 
-    For a variable, return all event types with the fields `_PUBLISHED_FIELDS`.
+    If the argument is a variable, as in locks_publish, return all event types with the fields `_PUBLISHED_FIELDS`.
     """
     if argument.startswith("'"):
         return [registry.get(argument.strip("'"))]

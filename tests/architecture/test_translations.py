@@ -141,7 +141,7 @@ def model_labels(model_admin: ModelAdmin[Any]) -> Iterator[tuple[str, Any]]:
     for field in shown_fields(model_admin):
         yield f"{field.name}.verbose_name", field.verbose_name
         yield f"{field.name}.help_text", field.help_text
-        # The name of a language is not translated, because it is in that language.
+        # The names of languages are not translated, because each language is named in the language itself.
         choices = [choice for choice in field.choices or [] if choice not in language_choices()]
         yield from ((f"{field.name}={value}", label) for value, label in choices)
 

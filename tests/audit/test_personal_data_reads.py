@@ -121,7 +121,7 @@ def test_tables_with_masked_names_and_addresses_are_declared_as_identifying_peop
     assert {table for table in tables if not identifies_people(table)} == {"tenants_hotel"}
 
 
-def test_access_filter_finds_views_of_a_reservation_and_of_a_list_that_contains_it(
+def test_filter_access_finds_the_reads_of_a_reservation_and_of_a_list_that_contains_it(
     hotel: Hotel, api: APIClient, reservations: list[UUID]
 ) -> None:
     api.get(f"/api/v1/reservations/{reservations[0]}/")

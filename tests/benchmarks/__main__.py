@@ -30,7 +30,7 @@ def benchmark_ids() -> dict[str, tuple[str, ...]]:
     benchmark_modules = {}
     for module in pkgutil.iter_modules(benchmarks.__path__):
         if module.name.startswith("side_"):
-            continue  # a separate process imports this module
+            continue  # contestants.py imports these modules in separate processes
         ids = getattr(importlib.import_module(f"{benchmarks.__name__}.{module.name}"), "IDS", ())
         if module.name not in NOT_BENCHMARKS and ids:
             benchmark_modules[module.name] = tuple(ids)

@@ -1,8 +1,8 @@
 """The benchmark of recorded row changes: one UPDATE of many staff accounts.
 
-Both sides update an equal table in one statement, record who did this, and record each row with database triggers that
-run once per statement. django-pghistory stores a copy of each new row. hotelagent stores the old and new values of the
-changed columns, and two digests of each row.
+hotelagent and django-pghistory update an equal table in one statement, record who made the change, and record each row
+with database triggers that run once per statement. django-pghistory stores a copy of each new row. hotelagent stores
+the old and new values of the changed columns, and two digests of each row.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from psycopg import sql
 from hotelagent.embedded.servers import postgres
 from tests.servers import Servers
 
-#: Number of host names that one round resolves.
+#: Number of host names whose hotel is looked up in one round.
 HOSTS = 2_000
 
 

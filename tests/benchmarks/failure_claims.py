@@ -51,7 +51,7 @@ def _measure_rate(ours: Contestant, peer: Contestant) -> Row:
     peer_rates: dict[tuple[int, int], list[float]] = {configuration: [] for configuration in CONFIGURATIONS}
     ours("start_workers")
     try:
-        ours("retry_failures", FEW)  # starts the processes and fills the caches
+        ours("retry_failures", FEW)  # the first call starts the processes and fills the caches
         for _ in range(ROUNDS):
             our_rates.append(ours("retry_failures", RETRIES))
             for configuration, rates in peer_rates.items():
@@ -69,7 +69,7 @@ def _measure_rate(ours: Contestant, peer: Contestant) -> Row:
 
 
 def _measure_growth(running: Servers, ours: Contestant) -> list[Row]:
-    """Measure how long claiming and resolving a failure takes in three hotels.
+    """Measure how long it takes to claim a failure and to store its success in three hotels.
 
     The hotels have a thousand scheduled failures, a million scheduled failures, and a million resolved failures.
     """

@@ -105,7 +105,7 @@ def start_callers(running: Servers, side: str = "side_holds") -> Iterator[list[C
             "DATABASE_URL": bouncer.url,
             "BENCH_SUPERUSER_URL": superuser_url,
             "LOG_LEVEL": "ERROR",
-            "DEBUG": "0",  # otherwise Django keeps a copy of each statement
+            "DEBUG": "0",  # with DEBUG on, Django keeps a copy of each statement
         }
         with _contestants(side, environment) as callers:
             yield callers
@@ -176,7 +176,7 @@ def _fill_hotel(
         ANALYZE locks_room, locks_allocation, tenants_dueitem, audit_event
         """
     )
-    # Write these rows to the disk now, so that the measurements do not include it.
+    # Write these rows to the disk now, so that the measurements do not include this write.
     owner.execute("CHECKPOINT")
 
 
@@ -233,7 +233,7 @@ def _rates(
         _rate(pool, callers, 1, "bench-few"),
         [
             ("the Django ORM with django-auditlog", _rate(pool, django_callers, 1), 3),
-            # 90% of 0.387, the ratio of the previous database functions
+            # The minimum is 90% of 0.387, the ratio that was measured with the previous database functions.
             ("bare INSERT + DELETE", bare, 0.35),
         ],
     )

@@ -51,7 +51,7 @@ def measure(ids: list[str]) -> list[Row]:
                     "dlq-clear",
                     f"a redrive of {COUNT:,} failures with a worker of two processes and a handler that does nothing, "
                     "seconds until its end; peer: the maximum",
-                    ours=ours("clear", COUNT),
+                    ours=ours("redrive_all", COUNT),
                     peer=CLEAR_SECONDS,
                     bar=1,
                 )

@@ -45,10 +45,10 @@ def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
             ours("idle_tick", 30)
             our_times[count] += [ours("idle_tick", 30) * 1e6 for _ in range(5)]
             if turn == 0:
-                peer("tenants", count)
+                peer("set_tenant_count", count)
                 peer_times[count].append(peer("idle_tick", 2) * 1e6)
     ours("set_hotel_count", HOTEL_COUNTS[-1])
-    peer("tenants", HOTEL_COUNTS[-1])
+    peer("set_tenant_count", HOTEL_COUNTS[-1])
     our_statements = ours("statements_of_idle_tick")
     peer_statements = peer("statements_of_idle_tick")
     few, some, many = HOTEL_COUNTS

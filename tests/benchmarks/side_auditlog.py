@@ -92,7 +92,7 @@ def bytes_per_event(count: int) -> float:
         before, stored = cursor.fetchone()[0], LogEntry.objects.count()
         for number in range(count // EVENTS_PER_HOLD):
             with _as_rosa():
-                save = _saver(1_000 + number)  # creating the hold makes the first entry
+                save = _saver(1_000 + number)  # the creation of the hold is the first log entry
                 for _ in range(EVENTS_PER_HOLD - 1):
                     save()
         cursor.execute("SELECT pg_total_relation_size('auditlog_logentry')")

@@ -38,7 +38,10 @@ def _hotels(slug_prefix: str) -> list[Hotel]:
 
 
 def back_up(slug_prefix: str, share: int, shares: int) -> float:
-    """Back up each hotel of one of several shares to the storage, and return the seconds for all these hotels."""
+    """Back up the hotels of one share to the storage, and return the duration in seconds.
+
+    The hotels are divided into `shares` shares, and `share` is the index of one of these.
+    """
     hotels = _hotels(slug_prefix)[share::shares]
     started = time.perf_counter()
     for outcome in make_backups([(hotel_target(hotel.id), hotel.id) for hotel in hotels]):
@@ -65,7 +68,7 @@ def drill(slug_prefix: str) -> float:
 
 
 def dump(slug_prefix: str, share: int, shares: int, folder: str) -> float:
-    """Write pg_dump's custom format of each hotel's schema of a share to one file per hotel. Return the seconds."""
+    """Dump the schema of each hotel of one share to a file with pg_dump. Return the duration in seconds."""
     program = pgtools.find_program("pg_dump", major=15, tls=False)
     url = os.environ["DATABASE_DIRECT_URL"]
     hotels = _hotels(slug_prefix)[share::shares]

@@ -17,7 +17,7 @@ from tenants.models import Hotel, User
 from tenants.scopes import Role
 
 SLUG = "flood"
-#: The name of the failures. It has a retry handler, so each captured failure schedules a retry.
+#: The name of the failures. A retry handler is registered for this name, so each captured failure schedules a retry.
 NAME = "reminders.send"
 #: Errors that name different mail servers have different fingerprints.
 SERVERS = ("alpha", "beta", "gamma", "delta")

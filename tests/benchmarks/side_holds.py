@@ -171,8 +171,8 @@ def availability_query(slug: str, times: int) -> float:
     nights = _nights_in_a_month(slug)
     with psycopg.connect(os.environ["BENCH_SUPERUSER_URL"], autocommit=True) as plain:
         plain.execute(f'SET search_path TO "{_tenant(slug).schema}"')
-        # The query reads as little as possible.
-        # The index of the exclusion constraint finds the allocations of these nights. All other rooms are available.
+        # This query is as fast as possible, because the index of the exclusion constraint finds the allocations of
+        # these nights. All other rooms are available.
         query = f"""
             SELECT id, number, room_type, floor, capacity FROM locks_room WHERE id NOT IN (
                 SELECT room_id FROM locks_allocation

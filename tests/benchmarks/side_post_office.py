@@ -17,7 +17,7 @@ Queued = tuple[str, dict[str, str], dict[str, str]]
 
 def prepare() -> None:
     """Create the tables of django-post-office in the benchmark database."""
-    logging.getLogger("post_office").setLevel(logging.ERROR)  # otherwise it logs two lines for each batch
+    logging.getLogger("post_office").setLevel(logging.ERROR)  # otherwise two lines for each batch
     call_command("migrate", verbosity=0)
 
 

@@ -77,7 +77,7 @@ def schedule(count: int) -> float:
     return seconds
 
 
-def clear(count: int) -> float:
+def redrive_all(count: int) -> float:
     """Retry all failures with one operation (a redrive). Return the seconds until the redrive has ended.
 
     A Celery worker with two processes executes the retries.

@@ -25,7 +25,7 @@ def prepare() -> None:
     PeriodicTask.objects.all().delete()  # otherwise the scheduler reads these tasks for each tenant
 
 
-def tenants(count: int) -> None:
+def set_tenant_count(count: int) -> None:
     """Delete all tenants, and insert `count` tenants without schemas.
 
     Because the schemas do not exist, the scheduler reads the tables of the schema `public` for each tenant.

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-#: If the check of a failure becomes due later than this, the failure waits for an older failure.
+#: A due item that becomes due later than this belongs to a failure that waits for an older failure.
 SOON = "10 minutes"
 
 
@@ -145,7 +145,7 @@ def read_tables(url: str) -> list[StoredFailure]:
 
 
 def count_due_items(url: str, *, soon: bool = False) -> int:
-    """Count the due items for retries of failures. With `soon`, items that are due much later are not counted."""
+    """Count the due items for retries of failures. With `soon`, count only those that are due within SOON."""
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute(
             "SELECT count(*) FROM tenants_dueitem WHERE kind IN ('failure', 'redrive') "

@@ -149,11 +149,8 @@ def _send(index: int, number: int) -> None:
     )
 
 
-def decide_about_doubts() -> None:
-    """Discard each failure that has the status "in doubt" and whose job was completed, as staff would do.
-
-    The remaining failures stay in doubt.
-    """
+def discard_completed_jobs_in_doubt() -> None:
+    """Discard each failure in doubt whose job was completed, as staff would do. The other failures stay in doubt."""
     with Path(os.environ[RECORD]).open() as record:
         done = {line["key"] for line in map(json.loads, record) if line["event"] == "done"}
     for hotel in _hotels():

@@ -45,7 +45,7 @@ def main() -> None:
     callable_functions: dict[str, Callable[..., None]] = {
         "create_hotels": hotels.create_hotels,
         "send_work": failures.send_work,
-        "decide_about_doubts": failures.decide_about_doubts,
+        "discard_completed_jobs_in_doubt": failures.discard_completed_jobs_in_doubt,
         "start_redrives": failures.start_redrives,
         "run_killed_worker": messages.run_killed_worker,
     }

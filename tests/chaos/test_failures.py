@@ -136,8 +136,9 @@ def test_no_failure_is_lost_when_workers_and_servers_are_killed(
         check_once(results, running.interrupted)
         check_order(results)
 
-        # A person decides about the failures in doubt, repairs the cause of the others, and retries them.
-        running.run_function("decide_about_doubts")
+        # As a person would do: discard the failures in doubt whose job was completed, repair the cause of the failures
+        # that are not in doubt, and retry all open failures.
+        running.run_function("discard_completed_jobs_in_doubt")
         running.repaired.touch()
         running.run_function("start_redrives")
         running.wait_until(running.is_closed)
@@ -188,7 +189,7 @@ def check_once(results: Results, interrupted: int) -> None:
     assert doubts == lost
     killed = results.interrupted_runs(ONCE)
     assert killed <= doubts
-    assert len(doubts - killed) <= interrupted  # worker killed before or after the work
+    assert len(doubts - killed) <= interrupted  # workers killed before or after the job ran
     twice = sum(count - 1 for count in results.done.values() if count > 1)
     assert twice <= interrupted
 

@@ -186,7 +186,7 @@ def test_message_wakes_only_one_of_several_idle_consumers(separate_redis: str) -
             assert received[0].payload == "message"
 
 
-def test_message_that_an_ended_consumer_had_moved_is_received_by_another_consumer(redis_url: str) -> None:
+def test_message_in_the_list_of_an_ended_consumer_is_received_by_another_consumer(redis_url: str) -> None:
     with connect() as connection, redis.Redis.from_url(redis_url) as client:
         queue = connection.SimpleQueue("test-broker")
         queue.put("message")

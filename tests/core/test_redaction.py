@@ -70,7 +70,7 @@ def test_card_numbers_account_numbers_and_keys_are_redacted(secret: str, text: s
         ("call 600123456", f"call {REDACTED}"),
     ],
 )
-def test_credentials_and_contact_data_are_redacted_in_any_case(text: str, expected: str) -> None:
+def test_credentials_and_contact_data_are_redacted_in_upper_and_lower_case(text: str, expected: str) -> None:
     assert redact_text(text) == expected
 
 

@@ -19,7 +19,7 @@ from tests.deploy import tools
 
 DEPLOY = paths.CHECKOUT / "deploy"
 FILES = ("compose.yml", "compose.production.yml")
-#: The process that ends after the migration. There is nothing to check while it runs.
+#: The service whose process ends after the migration, so that it needs no health check.
 ONE_SHOT = "migrate"
 
 

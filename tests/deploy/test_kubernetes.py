@@ -20,7 +20,7 @@ OVERLAYS = ("staging", "production", "canary")
 #: Versions of Kubernetes. The sleep of `preStop` needs at least 1.30.
 VERSIONS = ("1.31.0", "1.34.0", "1.37.0")
 SECRETS_FOLDER = "/run/secrets/hotelagent/"
-#: This variable names a file in any deployment. It is not one of the variables of SECRETS.
+#: A setting whose value is the path of a file. The other variables with the suffix _FILE replace a variable of SECRETS.
 KEY_FILE = "AUDIT_SIGNING_KEY_FILE"
 Object = dict[str, Any]
 

@@ -11,12 +11,12 @@ from tests.deploy import tools
 WORKFLOWS = sorted((paths.CHECKOUT / ".github" / "workflows").glob("*.yml"))
 #: Local workflows, or an action with the digest of a commit and the version as a comment.
 PINNED = re.compile(r"\./\.github/workflows/[\w.]+|[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
-#: The images of Python are the newest ones, as the images of a deployment are.
+#: The rule that images must be pinned. The workflows use the newest images of Python, as deployments do.
 IGNORED_RULE = "unpinned-images"
 
 
 def lint(*files: Path) -> str:
-    """Return what the linter reports about the files, with a rule per finding."""
+    """Return the linter's report about the files. The report names the rule of each finding."""
     tools.require_installed()
     done = tools.run("jactionlint", "--shellcheck=", "--oneline", "--ignore", IGNORED_RULE, *files)
     return done.stdout + done.stderr

@@ -116,7 +116,7 @@ def test_action_on_a_failure_that_has_left_the_view_shows_the_error(
         ("es", ["Requieren una decisión", "requiere una decisión", "resultado desconocido"]),
     ],
 )
-def test_statuses_have_words_of_hotel_staff(
+def test_failure_list_shows_statuses_in_the_words_of_hotel_staff(
     staff: Client, hotel: Hotel, failures: dict[str, Failure], language: str, words: list[str]
 ) -> None:
     page = staff.get(LIST, headers={"Accept-Language": language}).content.decode()

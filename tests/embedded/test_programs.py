@@ -1,4 +1,4 @@
-"""Tests that a program which a test starts in a separate process runs as with the command `python`."""
+"""Tests that a program started with `tests.programs` behaves like a program started with the command `python`."""
 
 import os
 import signal

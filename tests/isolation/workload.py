@@ -65,7 +65,7 @@ def run(plan: WorkloadPlan) -> WorkloadResult:
         connection.close()
 
     started = time.perf_counter()
-    # The inner pool's threads are shared, and serve one hotel after another.
+    # The operations of all threads share the threads of `pool`, each of which serves one hotel after another.
     with ThreadPoolExecutor(4) as pool, ThreadPoolExecutor(plan.threads) as threads:
         operations_each = -(-plan.operations // plan.threads)
         for future in [threads.submit(run_thread, n, operations_each, pool) for n in range(plan.threads)]:

@@ -81,7 +81,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """Return a server that receives webhooks and serves calendars. It refuses the first request for each."""
+    """Return a server that refuses the first webhook request and every request for a calendar."""
     with serving(Receiver()) as server:
         server.responses = [500, 204]
         yield server
@@ -144,7 +144,7 @@ def links_to(mail_server: servers.MailServer) -> list[str]:
 
 
 def book(client: HotelClient, key: str, nights: dict[str, str]) -> dict[str, str]:
-    """Hold a room, try wrong tokens, and write two reservations. Return the secrets of the responses."""
+    """Hold a room, try a wrong token, and store two reservations. Return the secrets in the responses."""
     reference = GUEST["reference of a hold"]
     status, hold = client.call(
         "POST",
@@ -255,7 +255,7 @@ def test_logs_of_all_processes_contain_no_secret_and_no_personal_data(
 
 
 def work_is_done(hotel: Hotel) -> bool:
-    """Return whether the worker has sent one e-mail, and has failed with another e-mail, a webhook and a calendar."""
+    """Return whether the worker has sent an e-mail, and an e-mail, a webhook and a calendar have failed."""
     with hotel_context(hotel):
         return (
             {"sent", "failed"} <= set(Reminder.objects.values_list("status", flat=True))

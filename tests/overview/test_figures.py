@@ -102,7 +102,7 @@ def test_failures_are_listed_by_hotel_with_the_most_failures_first(
     assert "Failures by hotel" in text_of(operator, START)
 
 
-def test_mails_of_the_last_seven_days_are_counted_by_the_periodic_task(
+def test_emails_of_the_last_seven_days_are_counted_by_the_periodic_task(
     operator: Client, hotel: Hotel
 ) -> None:
     with hotel_context(hotel):
@@ -152,7 +152,7 @@ def test_hotels_without_the_newest_migrations_are_counted_and_listed(
     assert "Hotel Beta" in text_of(operator, "/admin/tenants/hotel/?migrations=current")
 
 
-def test_growth_counts_the_hotels_of_each_month() -> None:
+def test_new_hotels_and_all_hotels_are_counted_for_each_month() -> None:
     with platform_context():
         now = database_now()
         Hotel.objects.filter(slug="alpha").update(created_at=now - timedelta(days=800))
@@ -241,7 +241,9 @@ def test_start_page_runs_the_same_number_of_queries_for_any_number_of_hotels(ope
 
 
 @pytest.mark.parametrize("order", ["failures", "wait", "mails", "bounces", "nonsense"])
-def test_list_of_hotels_can_be_ordered_by_each_figure(operator: Client, order: str) -> None:
+def test_list_of_hotels_is_shown_with_each_order_and_with_an_unknown_order(
+    operator: Client, order: str
+) -> None:
     page = text_of(operator, f"{LIST}?order={order}")
     assert "Hotel Alpha" in page
     assert "Hotel Beta" in page

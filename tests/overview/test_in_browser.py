@@ -38,7 +38,7 @@ def _hotels(hotel: Hotel) -> None:
 
 
 @pytest.mark.usefixtures("_hotels")
-def test_start_page_and_list_of_hotels_can_be_read(screen: Screen, operator: Client) -> None:
+def test_start_page_and_list_of_hotels_fit_the_screen(screen: Screen, operator: Client) -> None:
     with screen.open(operator, "/admin/", host="localhost") as page:
         assert page.locator(".ha-card").count() >= 7
         assert page.get_by_text("Hotel El Faro").count() >= 1

@@ -43,7 +43,7 @@ def run(
                 start.wait(timeout=60)
                 held = acquire(room, nights)
                 if kills_its_process and window == plan.rounds // 2:
-                    # Other threads of the process are sending requests, and this caller has not reported its hold.
+                    # The process ends while its other threads send requests, and before this caller reports its hold.
                     os.kill(os.getpid(), signal.SIGKILL)
                 if held is not None:
                     report(Granted(room, nights.check_in.isoformat(), nights.check_out.isoformat(), held))

@@ -181,7 +181,7 @@ def test_cancel_does_not_remove_items_of_another_hotel(hotel: Hotel, other_hotel
 def test_items_of_a_suspended_hotel_are_sent_after_the_suspension_is_lifted(hotel: Hotel, sent: Sent) -> None:
     schedule(hotel)
     services.suspend_hotel(hotel_id=hotel.id)
-    scheduled_later = schedule(hotel)  # as a running import does
+    scheduled_later = schedule(hotel)  # as an import that is still running
     assert run_tick() == 0
     services.resume_hotel(hotel_id=hotel.id)
     assert run_tick() == 2

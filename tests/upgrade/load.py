@@ -43,7 +43,7 @@ class Load:
             thread.join()
 
     def wait_for_responses(self, number: int, *, release: str) -> None:
-        """Wait until there are so many more responses of the release, or a request has failed."""
+        """Wait until the release has sent `number` more responses, or a request has failed."""
         goal = self.releases[release] + number
         failures = len(self.failures)
         wait_until(

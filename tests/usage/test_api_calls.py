@@ -66,7 +66,7 @@ def test_calls_of_other_hotels_and_of_the_platform_are_counted_separately(
     assert (calls_of(hotel), calls_of(other_hotel)) == (1, 2)
 
 
-def test_counts_expire(hotel: Hotel, api: APIClient, redis_url: str) -> None:
+def test_counts_of_api_calls_expire(hotel: Hotel, api: APIClient, redis_url: str) -> None:
     api.get(ROOMS)
     with redis.Redis.from_url(redis_url) as client:
         left: Any = client.ttl(call_counts.key_of_today(hotel.tenant))

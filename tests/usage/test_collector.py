@@ -129,7 +129,7 @@ def test_stays_holds_failures_staff_and_storage_are_counted(hotel: Hotel, set_cl
     assert size > 100_000
 
 
-def test_second_count_of_a_day_changes_nothing(hotel: Hotel, set_clock: Clock) -> None:
+def test_second_count_of_the_usage_of_a_day_changes_nothing(hotel: Hotel, set_clock: Clock) -> None:
     with hotel_context(hotel):
         reserve("first", local(9, 12))
         assert collector.count_usage() == collector.CATCH_UP_DAYS
@@ -141,7 +141,7 @@ def test_second_count_of_a_day_changes_nothing(hotel: Hotel, set_clock: Clock) -
     assert usage(hotel)[TODAY - DAY].reservations == 1
 
 
-def test_days_of_an_outage_are_counted_later_except_numbers_that_are_lost(
+def test_days_of_an_outage_are_counted_later_without_numbers_that_are_only_known_on_the_day(
     hotel: Hotel, set_clock: Clock, redis_url: str
 ) -> None:
     with hotel_context(hotel):
@@ -180,7 +180,7 @@ def test_each_hotel_is_scheduled_once_after_its_own_midnight(
             )  # fmt: skip
         assert tasks.schedule_counts() == 1
         assert list(DueItem.objects.filter(kind=USAGE_DUE).values_list("hotel_id", flat=True)) == [hotel.id]
-        assert tasks.schedule_counts() == 0  # the due item waits already
+        assert tasks.schedule_counts() == 0  # the due item already exists
         set_clock(NOW + timedelta(hours=5))
         assert tasks.schedule_counts() == 1
         assert DueItem.objects.filter(kind=USAGE_DUE, hotel=other_hotel).exists()
@@ -195,7 +195,7 @@ def test_hotel_with_an_unknown_time_zone_does_not_stop_the_other_hotels(
         assert DueItem.objects.get(kind=USAGE_DUE).hotel_id == hotel.id
 
 
-def test_suspended_and_new_hotels_are_not_scheduled(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_usage_counts_of_suspended_and_new_hotels_are_not_scheduled(hotel: Hotel, other_hotel: Hotel) -> None:
     services.suspend_hotel(hotel_id=hotel.id)
     with platform_context():
         Hotel.objects.filter(pk=other_hotel.pk).update(created_at=NOW)
@@ -206,7 +206,7 @@ def test_suspended_and_new_hotels_are_not_scheduled(hotel: Hotel, other_hotel: H
 
 
 @pytest.mark.django_db(transaction=True)
-def test_error_of_one_hotel_does_not_stop_the_others(
+def test_failed_count_of_one_hotel_does_not_stop_the_counts_of_other_hotels(
     hotel: Hotel, other_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count_day = collector._count_day
@@ -228,19 +228,17 @@ def test_error_of_one_hotel_does_not_stop_the_others(
         )
     assert usage(hotel) == {}
     assert len(usage(other_hotel)) == collector.CATCH_UP_DAYS
-    assert sent == [
-        str(hotel.id)
-    ]  # the due queue sends the failed hotel alone, where the failure is captured
+    assert sent == [str(hotel.id)]  # a separate message, whose failure the dead-letter queue captures
 
 
-def test_count_fails_without_redis_so_that_it_is_repeated(hotel: Hotel, settings: Any) -> None:
+def test_count_without_redis_fails_and_stores_nothing(hotel: Hotel, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     with hotel_context(hotel), pytest.raises(redis.RedisError):
         collector.count_usage()
     assert usage(hotel) == {}
 
 
-def test_old_rows_are_deleted(hotel: Hotel, settings: Any) -> None:
+def test_usage_rows_are_deleted_after_their_retention_period(hotel: Hotel, settings: Any) -> None:
     settings.USAGE_KEEP_DAYS = 20
     with hotel_context(hotel):
         collector.count_usage()
@@ -249,7 +247,9 @@ def test_old_rows_are_deleted(hotel: Hotel, settings: Any) -> None:
     assert min(usage(hotel)) == datetime.date(2031, 7, 10) - 20 * DAY
 
 
-def test_hotels_without_recent_rows_are_behind(hotel: Hotel, other_hotel: Hotel, set_clock: Clock) -> None:
+def test_hotels_without_recent_usage_rows_are_counted_as_behind(
+    hotel: Hotel, other_hotel: Hotel, set_clock: Clock
+) -> None:
     with hotel_context(hotel):
         collector.count_usage()
     with platform_context():

@@ -50,7 +50,7 @@ def client_of(*scopes: str, hotel: Hotel | None = None) -> APIClient:
 
 
 @pytest.mark.usefixtures("_rows")
-def test_hotel_reads_its_own_days_only(hotel: Hotel, api: APIClient, today: datetime.date) -> None:
+def test_hotel_reads_only_its_own_usage(hotel: Hotel, api: APIClient, today: datetime.date) -> None:
     page = api.get(URL, {"page_size": 200}).json()["results"]
     assert len(page) == 30
     assert {row["hotel"] for row in page} == {str(hotel.id)}
@@ -65,7 +65,7 @@ def test_hotel_reads_its_own_days_only(hotel: Hotel, api: APIClient, today: date
 
 
 @pytest.mark.usefixtures("_rows")
-def test_platform_reads_all_hotels_or_one(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_platform_reads_the_usage_of_all_hotels_or_of_one_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
     client = client_of("usage:read")
     rows = client.get(URL, {"page_size": 200}).json()["results"]
     assert {row["hotel"] for row in rows} == {str(hotel.id), str(other_hotel.id)}
@@ -119,7 +119,9 @@ def test_page_of_a_hotel_shows_growth_by_week(operator: Client, hotel: Hotel) ->
     assert len(context["days"]) == 14
 
 
-def test_page_of_a_hotel_without_counted_days_says_so(operator: Client, hotel: Hotel, staff: Client) -> None:
+def test_usage_page_of_a_hotel_says_that_no_day_has_been_counted(
+    operator: Client, hotel: Hotel, staff: Client
+) -> None:
     page = operator.get(f"{PAGE}{hotel.pk}/")
     assert "No day of this hotel has been counted yet." in page.content.decode()
     assert f"{PAGE}{hotel.pk}/" in operator.get(f"/admin/tenants/hotel/{hotel.pk}/change/").content.decode()

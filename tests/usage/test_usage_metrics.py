@@ -31,7 +31,7 @@ def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "_cached", None)
 
 
-def test_hotels_beyond_the_limit_are_added_up() -> None:
+def test_metrics_contain_the_sum_of_the_hotels_beyond_the_limit() -> None:
     rows = [latest(f"h{number}", number) for number in range(100)]
     found = series(rows, "hotelagent_hotel_daily", top=3)
     calls = {labels[0]: value for labels, value in found.items() if labels[1] == "api_calls"}
@@ -39,20 +39,20 @@ def test_hotels_beyond_the_limit_are_added_up() -> None:
     assert len(series(rows, "hotelagent_hotel_staff_accounts", top=3)) == 4
 
 
-def test_limit_of_zero_shows_no_hotel() -> None:
+def test_metrics_with_a_limit_of_zero_contain_only_the_sum_of_all_hotels() -> None:
     found = series([latest("a", 5, 5.0), latest("b", 7, 7.0)], "hotelagent_hotel_daily", top=0)
     assert found["(other)", "api_calls"] == 12
     assert {labels[0] for labels in found} == {"(other)"}
 
 
-def test_small_hotel_with_unusual_numbers_is_shown() -> None:
+def test_metrics_contain_small_hotels_whose_numbers_are_unusual() -> None:
     rows = [latest(f"h{number}", 1000 + number, 1000.0) for number in range(20)]
     rows += [latest("rising", 400, 4.0), latest("calm", 400, 400.0), latest("stopped", 0, 300.0)]
     shown = {labels[0] for labels in series(rows, "hotelagent_hotel_daily_usual", top=2)}
     assert shown == {"h18", "h19", "rising", "stopped"}
 
 
-def test_number_that_was_not_counted_is_not_shown() -> None:
+def test_metrics_omit_a_number_that_was_not_counted() -> None:
     found = series([latest("a", None)], "hotelagent_hotel_daily", top=5)
     assert ("a", "api_calls") not in found
     assert found["a", "holds"] == 0
@@ -69,7 +69,7 @@ def test_usual_number_is_the_median_of_the_same_weekday(hotel: Hotel, other_hote
         alpha, beta = sorted(selectors.read_latest(today), key=lambda row: row.slug)
         assert (alpha.numbers["reservations"], alpha.usual["reservations"]) == (50, 11.5)
         assert (alpha.numbers["api_calls"], alpha.usual["api_calls"]) == (None, None)
-        assert beta.usual["reservations"] is None  # two weeks are not enough
+        assert beta.usual["reservations"] is None  # two weeks are not enough for a median
         assert selectors.read_latest(today + 4 * DAY) == []
 
 

@@ -1,4 +1,4 @@
-"""Tests of the admin page "Publication": checkpoints, targets, failures and the address of the auditor."""
+"""Tests of the admin page "Publication": checkpoints, targets, errors and the auditor's e-mail address."""
 
 from typing import Any
 

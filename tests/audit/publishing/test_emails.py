@@ -160,7 +160,7 @@ def test_platform_has_a_separate_auditor(
         assert [auditor.email for auditor in Auditor.all_tenants.all()] == [ADDRESS]
 
 
-def test_removed_auditor_gets_no_email_and_the_failure_of_the_address_is_deleted(
+def test_removed_auditor_gets_no_email_and_the_stored_error_is_deleted(
     hotel: Hotel, log: Log, smtp: MailServer
 ) -> None:
     smtp.refuse(ADDRESS)

@@ -1,4 +1,4 @@
-"""Tests of the publication of checkpoints: a failing target delays no other work, and the failure is shown."""
+"""Tests of the publication of checkpoints: a target (file or URL) that fails delays no other work, and is reported."""
 
 import errno
 from pathlib import Path
@@ -104,7 +104,7 @@ def test_checkpoint_file_is_kept_if_the_log_does_not_continue_that_checkpoint(
     assert unpublished_seconds() > 0
 
 
-def test_missing_directory_for_checkpoints_delays_no_run_and_is_used_when_it_exists(
+def test_sealing_continues_while_the_directory_for_checkpoints_is_missing(
     hotel: Hotel, log: Log, lamp_lit: EventType, settings: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "mounted"
@@ -172,7 +172,7 @@ def test_checkpoint_is_written_to_the_file_if_the_url_is_unreachable_and_posted_
     assert connection.in_atomic_block is False
 
 
-def test_failure_of_a_target_that_is_not_used_any_more_is_forgotten(log: Log, settings: Any) -> None:
+def test_error_of_a_target_that_is_no_longer_configured_is_deleted(log: Log, settings: Any) -> None:
     settings.ALLOW_PRIVATE_ADDRESSES = True
     settings.AUDIT_PUBLISH_URL = "http://127.0.0.1:1/"
     publish_all()

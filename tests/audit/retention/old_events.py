@@ -10,7 +10,7 @@ from tenants.context import Tenant, context_of, platform_context
 from tenants.database.connections import direct_connection
 from tests.audit.sealing.trails import record_events, seal_trail
 
-#: More than the platform's retention period of ten years.
+#: An age in days that is longer than the platform's retention period of ten years.
 OLD_DAYS = 4000
 
 _AGE = """

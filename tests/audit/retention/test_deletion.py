@@ -1,4 +1,4 @@
-"""Tests of the deletion of expired events: which events are deleted, and that the others can still be verified."""
+"""Tests of the deletion of expired events. The other events are kept and can still be verified."""
 
 from itertools import pairwise
 from typing import Any
@@ -271,18 +271,18 @@ def test_owner_can_delete_events_only_if_the_same_transaction_records_the_deleti
         with transaction.atomic():
             refuse(events[0].id)
             record_permission(hotel, last)
-            # The control: the trigger permits the deletion of events up to the recorded place.
+            # The control: the trigger permits the deletion of events up to the recorded event `last`.
             delete(events[0].id, events[255].id)
             refuse(events[256].id)
             refuse(events[1].id, events[256].id)
             refuse()
             delete(events[1].id)
         with pytest.raises(ProgrammingError, match="append-only"):
-            # The permission ends with the transaction.
+            # The permission to delete events ends with the transaction that recorded the permission.
             delete(events[2].id)
         with hotel_context(other_hotel), transaction.atomic():
             record_permission(other_hotel, last)
-            # The permission is not valid for another trail.
+            # A permission for the events of one trail is not valid for the events of another trail.
             refuse(events[2].id)
 
 
@@ -314,7 +314,7 @@ def test_owner_cannot_delete_events_that_are_younger_than_the_minimum(
         delete_all()
 
 
-def test_deletion_whose_time_is_used_up_reports_that_events_remain(
+def test_deletion_that_reaches_its_time_limit_reports_that_events_remain(
     hotel: Hotel, lamp_lit: EventType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record_old_events(lamp_lit, hotel.tenant, 512)

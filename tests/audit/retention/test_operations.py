@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_metric_grows_until_the_daily_task_has_deleted_the_expired_events(
     hotel: Hotel, lamp_lit: EventType
 ) -> None:
-    """In Keycloak, the deletion stopped unnoticed until there were 100 million events (keycloak#19833)."""
+    """In Keycloak, the deletion of old events stopped, which was noticed at 100 million events (keycloak#19833)."""
     log = record_old_events(lamp_lit, hotel.tenant, 256, days=3653)
     assert 3 * 86_400 <= _read_overdue_seconds() < 3 * 86_400 + 3600
     assert b"hotelagent_audit_retention_overdue_seconds 2" in metrics.exposition()

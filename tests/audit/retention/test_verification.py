@@ -73,7 +73,7 @@ def forge_deletion(hotel: Hotel, log: Log) -> None:
     )
 
 
-def forge_deletion_of_all_deleted_events(hotel: Hotel, log: Log) -> None:
+def delete_the_deletion_event(hotel: Hotel, log: Log) -> None:
     """Delete the audit event that records the deletion of old events."""
     run_sql(hotel, "DELETE FROM audit_event WHERE event = 'audit.events_deleted'")
 
@@ -112,7 +112,7 @@ def verify_after(change: Callable[[Hotel, Log], None], hotel: Hotel, log: Log) -
     ("change", "position", "reason"),
     [
         (forge_deletion, 0, "no event says that retention deleted them"),
-        (forge_deletion_of_all_deleted_events, 0, "no event says that retention deleted them"),
+        (delete_the_deletion_event, 0, "no event says that retention deleted them"),
         (insert_old_event, 0, "was inserted among the events that retention deleted"),
         (change_upper_tile, 512, "do not lead to the root"),
         (delete_kept_event, 512, "is missing"),
@@ -148,7 +148,7 @@ def test_deletion_during_a_verification_does_not_make_the_trail_invalid(
 def test_daily_verification_counts_only_the_kept_events_of_a_large_trail(
     hotel: Hotel, shortened: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The negative control is a limit below the number of kept events: the older events are then not read."""
+    """The negative control is the limit 200, which is less than the 301 kept events. The oldest are then not read."""
     monkeypatch.setattr(scheduled, "LARGE_TRAIL_DAYS", 0)
     reports = []
     for limit in (400, 200):

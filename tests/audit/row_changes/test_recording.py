@@ -48,7 +48,7 @@ def test_updated_row_is_recorded_with_the_old_and_new_values_of_changed_columns(
 
 
 def test_event_of_the_first_change_of_a_row_by_raw_sql_contains_the_old_value(hotel: Hotel) -> None:
-    """The rows of rules were inserted before this test, so no event of this test has their values."""
+    """The row was inserted before this test, so the old value must be in the event of the change."""
     with hotel_context(hotel), connection.cursor() as cursor:
         cursor.execute("UPDATE reminders_rule SET daily_limit = 3 WHERE offset_days = 7")
         assert last_change().data["rows"][0][3]["daily_limit"] == [None, 3]

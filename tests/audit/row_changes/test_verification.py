@@ -50,7 +50,7 @@ class Rows:
         with hotel_context(self.hotel), connection.cursor() as cursor:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
             cursor.execute(statement, values)
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # ALTER TABLE refuses pending checks
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # with pending checks, ALTER TABLE fails
             cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
     def change(self) -> None:
@@ -233,7 +233,7 @@ def test_restored_hotel_and_masked_copy_are_valid(rows: Rows, tmp_path: Path) ->
             assert "tenants_user was changed" in verify(hotel).reason
 
 
-def test_rows_changed_without_an_event_are_valid_after_restate_rows(rows: Rows) -> None:
+def test_rows_changed_without_an_event_are_valid_after_their_state_was_recorded_again(rows: Rows) -> None:
     with rolled_back(), hotel_context(rows.hotel):
         rows.change()
         rows.insert()
@@ -242,7 +242,7 @@ def test_rows_changed_without_an_event_are_valid_after_restate_rows(rows: Rows) 
         restate_rows()
         assert all_differences() == []
         restated = Event.objects.filter(event="rows.restated").latest("id")
-        # The event has digests without values.
+        # The event `rows.restated` contains digests of the rows, but no values.
         assert {str(row[3]) for row in restated.data["rows"]} == {"{}"}
         assert restated.personal is None
         User.objects.filter(pk=rows.user.pk).update(language="es")

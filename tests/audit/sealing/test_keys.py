@@ -145,7 +145,7 @@ def test_trail_whose_key_was_replaced_without_a_rotation_is_not_sealed_and_not_c
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rotation_does_not_overwrite_another_file(settings: Any, tmp_path: Path) -> None:
+def test_key_rotation_does_not_overwrite_an_existing_file(settings: Any, tmp_path: Path) -> None:
     path = key_file(tmp_path, "something else")
     with pytest.raises(CommandError, match="exists"):
         rotate(path)

@@ -1,4 +1,4 @@
-"""Tests of the search index: sealing writes the entries, and a search with the index finds each event exactly once."""
+"""Tests of the search index: sealing adds index entries, and a search with the index finds each event exactly once."""
 
 import datetime
 import json

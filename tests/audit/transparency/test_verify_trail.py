@@ -369,7 +369,8 @@ def test_history_that_was_replaced_and_signed_again_contradicts_the_previous_che
     forged = Trail(199)
     forged.append([event(position) for position in range(1199, 1700)])
     forged_lines = forged.export()
-    assert verifier.run(forged_lines)[0] == VALID  # nobody has kept an earlier checkpoint
+    # The control: without an earlier checkpoint, the replaced history is accepted.
+    assert verifier.run(forged_lines)[0] == VALID
     code, output = verifier.run(forged_lines, previous=trail.note(earlier))
     assert code == INVALID
     assert f"The first {earlier} events are not those of the previous checkpoint" in output
@@ -437,7 +438,8 @@ def test_verification_of_a_file_in_another_format_is_undetermined(
 @pytest.mark.parametrize(
     "key",
     ["", "text", KEY.text, KEY.public.text[:-4], KEY.public.text.replace("hotels", "h")],
-    ids=["empty", "text", "private key", "incomplete key", "other host"],  # the same in all pytest workers
+    # The keys are random, so ids made from them would differ between pytest workers.
+    ids=["empty", "text", "private key", "incomplete key", "other host"],
 )
 def test_verification_with_a_key_file_without_the_public_key_is_undetermined(
     verifier: Verifier, lines: list[Line], key: str

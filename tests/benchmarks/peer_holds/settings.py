@@ -19,6 +19,6 @@ DATABASES: dict[str, Any] = {
     "default": {
         **environ.Env.db_url_config(os.environ["DATABASE_URL"]),
         "CONN_MAX_AGE": None,
-        "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer in transaction mode requires this
+        "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer in transaction mode does not support them
     }
 }

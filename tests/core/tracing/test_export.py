@@ -19,7 +19,7 @@ from tests.core.tracing.receiver import Receiver
 from tests.programs import run_python
 from tests.web import serving
 
-#: A request to a page that does not exist, and a health probe. The output is the duration of each call in seconds.
+#: A program that requests missing pages and a health probe, and prints the duration of each request in seconds.
 REQUESTS = """
 import json, time
 import django
@@ -33,7 +33,7 @@ for path in ("/missing/?guest=ana@example.com", "/health/live", "/missing/Ana/")
     durations.append(time.perf_counter() - started)
 print(json.dumps(durations))
 """
-#: A task that cannot be sent, because no Redis server listens. The output is the current trace after the attempt.
+#: A program that tries to send a task while Redis is unavailable, and prints whether a trace is active afterwards.
 UNSENT = """
 import contextlib, sys
 import django
@@ -48,14 +48,14 @@ with platform_context():
     assert not tick.try_delay(retry=False)
 print("inside" if trace.get_current_span().get_span_context().is_valid else "outside")
 """
-#: The output is the headers that requests and messages continue.
+#: A program that prints the names of the headers from which requests and messages continue a trace.
 CONTINUED_HEADERS = """
 import django
 django.setup()
 from opentelemetry import propagate
 print(*sorted(propagate.get_global_textmap().fields))
 """
-#: The parts of the project that traces would change.
+#: A program that prints the modules and the middleware that are only loaded if traces are on.
 OFF = """
 import sys
 import django
@@ -92,7 +92,7 @@ def span_with_guest_data() -> ReadableSpan:
 
 def test_exported_span_has_no_url_no_address_and_no_message_of_an_exception() -> None:
     span = span_with_guest_data()
-    assert "Ana" in span.to_json()  # the control: the libraries store the message
+    assert "Ana" in span.to_json()  # the control: the libraries store the exception's message
     exported = json.loads(without_personal_data(span).to_json())
     assert "Ana" not in json.dumps(exported)
     assert "203.0.113.7" not in json.dumps(exported)
@@ -177,7 +177,7 @@ def test_exporter_opens_a_separate_connection_after_a_fork(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(("arguments", "trace"), [((), "outside"), (("without cleanup",), "inside")])
-def test_message_that_cannot_be_sent_does_not_remain_the_trace_of_the_thread(
+def test_message_that_cannot_be_sent_leaves_no_active_trace_in_the_thread(
     arguments: tuple[str, ...], trace: str
 ) -> None:
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "REDIS_URL": "redis://127.0.0.1:1/0"}

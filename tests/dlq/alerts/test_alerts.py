@@ -43,7 +43,7 @@ def manager(in_hotel: Hotel) -> User:
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Any:
+def advance_clock(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that moves the clock of the alerts forward by a given duration."""
 
     def pass_time(**period: float) -> None:
@@ -108,13 +108,13 @@ def staff_client(manager: User) -> Client:
 
 
 def test_thousands_of_failures_with_the_same_error_send_only_one_e_mail(
-    in_hotel: Hotel, manager: User, smtp: MailServer, later: Any
+    in_hotel: Hotel, manager: User, smtp: MailServer, advance_clock: Any
 ) -> None:
     capture_failure()
     assert send() == 1
     copy_failures(5_000)  # in the same minute
     for _minute in range(59):
-        later(minutes=1)
+        advance_clock(minutes=1)
         assert send() == 0
     assert len(smtp.accepted) == 1
 
@@ -137,7 +137,7 @@ def test_failures_that_exceed_all_limits_are_reported_in_one_e_mail(
 
 
 def test_problem_that_lasts_is_reported_again_after_a_day(
-    in_hotel: Hotel, manager: User, smtp: MailServer, later: Any
+    in_hotel: Hotel, manager: User, smtp: MailServer, advance_clock: Any
 ) -> None:
     change_settings(alert_new=False, alert_open=3)
     capture_failure()
@@ -145,34 +145,34 @@ def test_problem_that_lasts_is_reported_again_after_a_day(
     copy_failures(2)
     assert send() == 1
     for _hour in range(23):
-        later(hours=1)
+        advance_clock(hours=1)
         assert send() == 0
-    later(hours=1)
+    advance_clock(hours=1)
     assert send() == 1
     Failure.objects.update(status="resolved")
     for _hour in range(4):
-        later(hours=1)
+        advance_clock(hours=1)
         assert send() == 0
     Failure.objects.update(status="permanent")
     assert send() == 1
 
 
 def test_second_new_error_is_reported_ten_minutes_after_the_first_alert(
-    in_hotel: Hotel, manager: User, smtp: MailServer, later: Any
+    in_hotel: Hotel, manager: User, smtp: MailServer, advance_clock: Any
 ) -> None:
     capture_failure(message="no current")
     assert send() == 1
     capture_failure(message="the bulb is missing", room="2")
-    later(minutes=9)
+    advance_clock(minutes=9)
     assert send() == 0
-    later(minutes=2)
+    advance_clock(minutes=2)
     assert send() == 1
     text, _html = parts(smtp.accepted[1])
     assert "the bulb is missing" in text
 
 
 def test_error_that_occurs_again_is_reported(
-    in_hotel: Hotel, manager: User, smtp: MailServer, later: Any
+    in_hotel: Hotel, manager: User, smtp: MailServer, advance_clock: Any
 ) -> None:
     change_settings(alert_new=False)
     capture_failure(retry=False)
@@ -245,15 +245,15 @@ def test_long_list_of_new_errors_is_cut(
 
 
 def test_refused_alert_is_sent_again_later_and_stores_no_failure(
-    in_hotel: Hotel, manager: User, smtp: MailServer, later: Any, eager: None
+    in_hotel: Hotel, manager: User, smtp: MailServer, advance_clock: Any, eager: None
 ) -> None:
     capture_failure()
     smtp.refuse(MANAGER, "451 4.3.0 try again later", times=2)
     tasks.watch([str(in_hotel.id)])
     assert send() == 0
-    later(minutes=11)
+    advance_clock(minutes=11)
     assert send() == 0
-    later(minutes=11)
+    advance_clock(minutes=11)
     assert send() == 1
     assert Failure.objects.count() == 1
 

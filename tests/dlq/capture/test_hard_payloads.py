@@ -164,9 +164,9 @@ def test_each_celery_message_with_an_unusual_body_is_captured_as_one_failure(hot
         assert bytes(failures["invalid UTF-8"].original or b"") == bodies["invalid UTF-8"]
         assert payloads.restore(failures["1e400"])["args"] == [float("inf")]
         assert payloads.restore(failures["NUL"])["args"] == ["\0"]
-        # The worker ran the task with the last value, as JSON parsers do.
+        # If a key occurs twice, JSON parsers return the last value, so the worker ran the task with this value.
         assert failures["duplicate keys"].payload["kwargs"] == {"guest": "last"}
-        with pytest.raises(FailureNotRetryable):  # although its content type is JSON
+        with pytest.raises(FailureNotRetryable):  # valid JSON, but not the body of a task
             services.retry(failure_id=failures["a list"].id)
     with platform_context():
         assert not Failure.objects.exists()

@@ -39,7 +39,7 @@ def test_task_and_retry_killed_at_the_hard_time_limit_are_one_failure(
         assert not Failure.objects.exists()
 
 
-def test_task_that_kills_its_workers_waits_for_a_person(hotel: Hotel) -> None:
+def test_failure_of_a_task_that_kills_its_workers_waits_for_a_person(hotel: Hotel) -> None:
     with hotel_context(hotel):
         kill_worker.delay("Ana")
         with prefork_worker():

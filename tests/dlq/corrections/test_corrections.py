@@ -64,7 +64,7 @@ def replace_with(payload: Any) -> Callable[[Any], Any]:
 
 
 def has_version(failure: Failure) -> Callable[[str], bool]:
-    """Return a function that compares a version with the version of the given failure."""
+    """Return a function that returns whether a version is the version of the failure."""
     return lambda version: version == failure.version
 
 
@@ -111,7 +111,7 @@ def test_second_correction_keeps_the_original_payload_and_records_a_second_event
     ]
 
 
-def test_corrected_failure_counts_another_failure_with_its_original_payload(
+def test_failure_that_occurs_again_after_its_correction_is_counted_and_stays_corrected(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = capture_failure(room="1")

@@ -164,7 +164,7 @@ def test_erasure_is_repeated_when_a_backup_from_before_the_erasure_is_restored(
     with hotel_context(backups.get_hotel(restored["slug"])):
         assert Failure.objects.get(id=failure.id).payload == {}
         assert not Erasure.objects.filter(is_pending=True, hotel_id=restored["id"]).exists()
-        # Without the table of erasures, a restore brings the data back.
+        # Without the table of erasures, a restore also restores the erased data.
     with platform_context():
         Erasure.objects.all().delete()
     again = backups.restore(file, slug="sol-again")

@@ -245,7 +245,7 @@ def test_api_keys_with_the_same_name_share_a_namespace(pms: APIClient, hotel: Ho
     assert [entry["id"] for entry in claim(make_client(hotel, "dlq:work"))] == [failure_id]
 
 
-def test_failures_of_our_own_kinds_and_of_another_hotel_cannot_be_claimed(
+def test_failures_of_internal_kinds_and_of_another_hotel_cannot_be_claimed(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     with hotel_context(hotel):
@@ -270,7 +270,9 @@ def test_claims_and_results_require_the_scope_dlq_work(hotel: Hotel) -> None:
     assert worker.get(ENTRIES).status_code == 403
 
 
-def test_our_own_worker_leaves_an_external_failure_to_its_handler(pms: APIClient, hotel: Hotel) -> None:
+def test_celery_worker_leaves_an_external_failure_to_its_external_handler(
+    pms: APIClient, hotel: Hotel
+) -> None:
     failure_id = report_due(pms, hotel)
     with hotel_context(hotel):
         before = Failure.objects.get()

@@ -71,7 +71,7 @@ def test_group_list_opens_on_the_groups_that_need_a_decision(
         if not live:
             monkeypatch.setattr(counts, "MAX_COUNTED_LIVE", 0)
             counts.store_counts()
-            # A group with an error after the count could have failures in any status.
+            # Every view lists the groups whose latest error is newer than their count. Here, no group is such a group.
             FailureGroup.objects.update(last_seen_at=F("counted_at") - timedelta(seconds=1))
     for query, expected in (
         ("", {mixed}),

@@ -180,14 +180,14 @@ def test_redrive_whose_failure_rate_is_at_most_the_maximum_finishes(
 
 
 def test_redrive_schedules_no_more_retries_per_minute_than_its_rate(in_hotel: Hotel, lamp: Lamp) -> None:
-    store_failures(10)
+    store_failures(20)
     redrive = step(start(rate=30))
     assert (redrive.scheduled, step(redrive).scheduled) == (1, 1)
     item = DueItem.objects.get(kind=policy.REDRIVE_DUE)
     assert abs((item.due_at - now()).total_seconds() - 2) < 1
     Redrive.objects.update(paced_until=F("paced_until") - datetime.timedelta(seconds=6))
     assert step(redrive).scheduled == 4
-    # After an hour without a step, the redrive schedules only the retries of 10 seconds.
+    # After an hour without a step, the redrive schedules only as many retries as its rate allows in 10 seconds.
     Redrive.objects.update(paced_until=F("paced_until") - datetime.timedelta(hours=1))
     assert step(redrive).scheduled == 10
 
@@ -259,7 +259,7 @@ def test_failures_that_cannot_be_retried_are_listed_with_the_reason(
     assert confirmed.scheduled == 2
 
 
-def test_redrive_without_confirmation_refuses_a_failure_older_than_a_success(
+def test_redrive_without_confirmation_refuses_a_failure_if_newer_work_has_succeeded(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     store_failures(2)

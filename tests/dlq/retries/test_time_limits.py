@@ -90,7 +90,7 @@ def test_late_kill_of_a_process_does_not_end_the_next_attempt(in_hotel: Hotel, l
     assert claimed
     attempts.record_failure(failure_id=failure.id, number=claimed.attempt, error=LampError())
     make_due(failure)
-    later = attempts.claim(failure_id=failure.id)  # another worker claims it
+    later = attempts.claim(failure_id=failure.id)  # another worker claims the failure
     assert later
     with killed_message(str(failure.id), claimed.attempt) as task:
         capture_failed_task(task=task, error=TimeLimitExceeded(1))

@@ -101,7 +101,7 @@ def test_wrong_codes_are_recorded_and_then_refused_with_429(hotel: Hotel, codes:
     assert not is_logged_in(browser)
 
 
-def test_page_for_the_code_without_a_password_leads_to_the_login(codes: list[str]) -> None:
+def test_page_for_the_code_redirects_to_the_login_if_no_password_was_entered(codes: list[str]) -> None:
     response = new_browser().post("/admin/login/code/", {"code": code_at()})
     assert response.headers["Location"] == "/admin/login/"
 
@@ -128,7 +128,7 @@ def test_code_is_refused_if_the_password_was_changed_meanwhile(
     assert browser.post("/admin/login/code/", {"code": code_at()}).headers["Location"] == "/admin/login/"
 
 
-def test_reset_of_the_second_factor_ends_the_sessions_and_the_password_is_enough(
+def test_reset_of_the_second_factor_ends_the_sessions_and_allows_the_password_alone(
     hotel: Hotel, codes: list[str]
 ) -> None:
     browser = new_browser()

@@ -186,7 +186,7 @@ def test_password_change_ends_the_other_sessions(hotel: Hotel, browser: Client) 
         assert Session.objects.exclude(user_id=None).count() == 1
 
 
-def test_wrong_old_passwords_are_limited(browser: Client) -> None:
+def test_password_changes_with_a_wrong_old_password_are_limited(browser: Client) -> None:
     form = {"old_password": "wrong", "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
     # The login has used one of the attempts.
     statuses = [browser.post("/admin/password_change/", form).status_code for _ in range(PAIR_RATE.requests)]

@@ -68,11 +68,11 @@ def is_valid(link: str) -> bool:
     return "not valid any more" not in html(page)
 
 
-def test_login_page_links_to_the_request_of_a_link(hotel: Hotel) -> None:
+def test_login_page_links_to_the_page_that_requests_a_password_link(hotel: Hotel) -> None:
     assert 'href="/admin/password-reset/"' in html(new_browser().get("/admin/login/"))
 
 
-def test_link_is_sent_to_the_address_of_the_account_and_sets_a_new_password(
+def test_password_link_is_sent_to_the_address_of_the_account_and_sets_a_new_password(
     hotel: Hotel, rosa: User, smtp: MailServer, django_capture_on_commit_callbacks: Any
 ) -> None:
     log_in(old := new_browser())
@@ -99,7 +99,7 @@ def test_link_is_sent_to_the_address_of_the_account_and_sets_a_new_password(
         assert events[1].actor_id == str(rosa.pk)
 
 
-def test_link_works_once(hotel: Hotel, rosa: User, smtp: MailServer) -> None:
+def test_password_link_can_be_used_once(hotel: Hotel, rosa: User, smtp: MailServer) -> None:
     link = send_link(hotel, smtp)
     first, second = open_link(link), open_link(link)
     assert first.post("/admin/password-reset/new/", NEW).status_code == 302
@@ -141,7 +141,7 @@ def test_password_link_is_not_valid_after_a_change_or_for_another_account_or_hot
         assert not is_valid(link)
 
 
-def test_link_does_not_replace_the_second_factor(hotel: Hotel, rosa: User, smtp: MailServer) -> None:
+def test_password_link_does_not_replace_the_second_factor(hotel: Hotel, rosa: User, smtp: MailServer) -> None:
     with hotel_context(hotel):
         turn_on(rosa)
     browser = open_link(send_link(hotel, smtp))
@@ -151,7 +151,7 @@ def test_link_does_not_replace_the_second_factor(hotel: Hotel, rosa: User, smtp:
     assert is_logged_in(browser)
 
 
-def test_link_has_the_host_name_of_the_hotel_and_not_of_the_request(
+def test_password_link_has_the_host_name_of_the_hotel_and_not_of_the_request(
     hotel: Hotel, rosa: User, smtp: MailServer, django_capture_on_commit_callbacks: Any
 ) -> None:
     with hotel_context(hotel), django_capture_on_commit_callbacks(execute=True):
@@ -162,7 +162,7 @@ def test_link_has_the_host_name_of_the_hotel_and_not_of_the_request(
     assert "evil" not in message.as_string()
 
 
-def test_platform_staff_receive_a_link_to_the_platform(smtp: MailServer, platform: None) -> None:
+def test_platform_staff_receive_a_password_link_to_the_platform(smtp: MailServer, platform: None) -> None:
     add_user("eva", role="platform")
     assert tasks.send_password_links(encrypt_values({"name": "eva"})) == 1
     [message] = smtp.to("eva@example.com")
@@ -180,7 +180,7 @@ def test_email_is_in_the_language_of_the_account(hotel: Hotel, rosa: User, smtp:
     assert "Hola, rosa:" in text_of(message)
 
 
-def test_each_active_account_with_the_entered_email_address_receives_one_link(
+def test_each_active_account_with_the_entered_email_address_receives_one_password_link(
     hotel: Hotel, rosa: User, smtp: MailServer
 ) -> None:
     with hotel_context(hotel):
@@ -191,7 +191,9 @@ def test_each_active_account_with_the_entered_email_address_receives_one_link(
         assert tasks.send_password_links(encrypt_values({"name": "unknown"})) == 0
 
 
-def test_account_receives_three_links_in_an_hour_at_most(hotel: Hotel, rosa: User, smtp: MailServer) -> None:
+def test_account_receives_at_most_three_password_links_in_an_hour(
+    hotel: Hotel, rosa: User, smtp: MailServer
+) -> None:
     with hotel_context(hotel):
         sent = [
             tasks.send_password_links(encrypt_values({"name": name}))

@@ -46,7 +46,7 @@ def key_count(hotel: Hotel) -> int:
         return ApiKey.objects.count()
 
 
-def test_api_key_is_created_without_a_question_within_ten_minutes_after_the_login(
+def test_api_key_is_created_without_the_password_within_ten_minutes_after_the_login(
     hotel: Hotel, manager: Client
 ) -> None:
     age_login(manager, hotel, 590)
@@ -54,7 +54,7 @@ def test_api_key_is_created_without_a_question_within_ten_minutes_after_the_logi
     assert key_count(hotel) == 1
 
 
-def test_api_key_is_created_only_after_the_password_and_no_input_is_lost(
+def test_api_key_is_created_only_after_the_password_was_entered_and_no_input_is_lost(
     hotel: Hotel, manager: Client
 ) -> None:
     age_login(manager, hotel)
@@ -81,7 +81,7 @@ def test_api_key_is_created_only_after_the_password_and_no_input_is_lost(
     assert key_count(hotel) == 2
 
 
-def test_page_opens_after_the_confirmation(hotel: Hotel, manager: Client) -> None:
+def test_sensitive_page_opens_after_the_password_was_confirmed(hotel: Hotel, manager: Client) -> None:
     age_login(manager, hotel)
     fields = hidden_fields(manager.get("/admin/tenants/apikey/add/"))
     assert fields == {"confirm_method": ["GET"]}
@@ -114,7 +114,9 @@ def test_account_with_second_factor_needs_the_password_and_a_code(hotel: Hotel) 
     assert key_count(hotel) == 1
 
 
-def test_wrong_passwords_of_a_confirmation_are_limited(hotel: Hotel, manager: Client) -> None:
+def test_wrong_passwords_on_the_page_that_asks_for_the_password_are_limited(
+    hotel: Hotel, manager: Client
+) -> None:
     age_login(manager, hotel)
     form = {"confirm_method": "GET", "confirm_password": "wrong"}
     url = "/admin/tenants/apikey/add/"

@@ -118,7 +118,7 @@ def test_delay_after_wrong_codes_grows_until_a_right_code_is_accepted(in_hotel: 
         assert not check_code(user, "000000")
     for _number in range(9):
         with pytest.raises(TooManyCodes) as error:
-            check_code(user, code_at())  # the right code is refused, too
+            check_code(user, code_at())  # during the delay, the right code is refused too
         waits.append(round(error.value.seconds))
         let_time_pass(user, waits[-1])
         assert not check_code(user, "000000")

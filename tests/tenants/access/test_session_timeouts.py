@@ -23,8 +23,8 @@ def session_of(browser: Client) -> Any:
     return Session.objects.filter(id=session_id(browser.cookies[settings.SESSION_COOKIE_NAME].value))
 
 
-def go_back_in_time(browser: Client, **minutes: int) -> None:
-    """Move times of the browser's session into the past, in the current context."""
+def age_session(browser: Client, **minutes: int) -> None:
+    """Set columns of the browser's session in the current context to times that are some minutes in the past."""
     now = timezone.now()
     session_of(browser).update(**{name: now - number * MINUTE for name, number in minutes.items()})
 
@@ -42,7 +42,7 @@ def test_session_of_platform_staff_ends_after_30_idle_minutes(
     operator: Client, idle: int, status: int
 ) -> None:
     with platform_context():
-        go_back_in_time(operator, last_used_at=idle)
+        age_session(operator, last_used_at=idle)
     assert operator.get("/admin/").status_code == status
 
 
@@ -51,7 +51,7 @@ def test_session_of_hotel_staff_ends_after_eight_idle_hours(
     hotel: Hotel, staff: Client, idle: int, status: int
 ) -> None:
     with hotel_context(hotel):
-        go_back_in_time(staff, last_used_at=idle)
+        age_session(staff, last_used_at=idle)
     assert staff.get("/admin/").status_code == status
 
 
@@ -60,7 +60,7 @@ def test_request_extends_the_idle_timeout_but_an_automatic_refresh_does_not(
 ) -> None:
     for headers, is_extended in ({"sec-fetch-dest": "empty"}, False), ({"sec-fetch-dest": "document"}, True):
         with hotel_context(hotel):
-            go_back_in_time(staff, last_used_at=5)
+            age_session(staff, last_used_at=5)
         assert staff.get("/admin/", headers=headers).status_code == 200
         with hotel_context(hotel):
             assert (timezone.now() - session_of(staff).get().last_used_at < MINUTE) is is_extended

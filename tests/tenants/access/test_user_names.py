@@ -45,7 +45,7 @@ def test_spellings_of_a_user_name_share_one_limit_of_login_attempts(admin: User)
     for number in range(limits.PAIR_RATE.requests):
         assert log_in(["admin", "ADMIN", FULL_WIDTH][number % 3], "wrong") == 200
     assert log_in("Admin") == 429
-    assert log_in(DOTLESS) == 200  # the control: another name has another limit
+    assert log_in(DOTLESS) == 200  # the control: another name has a separate limit
 
 
 def test_account_is_stored_and_found_under_the_normal_form_of_its_name(hotel: Hotel, admin: User) -> None:
@@ -70,6 +70,6 @@ def test_account_is_stored_and_found_under_the_normal_form_of_its_name(hotel: Ho
         (DOTLESS, DOTLESS),
     ],
 )
-def test_normal_form_of_a_user_name_is_stable(name: str, normal: str) -> None:
+def test_normalization_of_a_normalized_user_name_changes_nothing(name: str, normal: str) -> None:
     assert normalize_username(name) == normal
     assert normalize_username(normal) == normal

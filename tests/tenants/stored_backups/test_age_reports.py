@@ -37,7 +37,7 @@ def days_ago(days: float) -> datetime.datetime:
     return timezone.now() - datetime.timedelta(days=days)
 
 
-def test_recent_backups_are_fine(hotel: Hotel, folder: Path) -> None:
+def test_recent_backups_are_not_reported_as_overdue(hotel: Hotel, folder: Path) -> None:
     run("backup_all")
     assert values()["hotelagent_backup_overdue_targets"] == 0
     assert values()["hotelagent_backup_oldest_seconds"] < 600
@@ -60,7 +60,7 @@ def test_overdue_backup_is_reported_with_its_age_its_error_and_a_remedy(
     assert "minutes ago" in page
 
 
-def test_hotel_without_a_backup_counts_from_its_creation(
+def test_age_of_a_missing_backup_is_counted_from_the_creation_of_the_hotel(
     hotel: Hotel, folder: Path, operator: Client
 ) -> None:
     with platform_context():

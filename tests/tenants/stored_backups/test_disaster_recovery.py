@@ -1,4 +1,4 @@
-"""Test of the way back after the loss of the database: the platform's backup, `migrate`, and the hotels' backups."""
+"""Test of the recovery after the loss of the database: the platform's backup, `migrate`, and the hotels' backups."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Tests of the encryption: altered and truncated files are refused, and memory does not grow with the file."""
+"""Tests of the encryption of backups: altered and truncated files are refused, and large files need little memory."""
 
 import io
 import stat
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tenants.lifecycle.stored_backups.age_encryption import create_key_file, decrypt, encrypt
 from tenants.lifecycle.stored_backups.errors import InvalidBackupSettings, UnreadableBackup
 
-#: Longer than three chunks of age, which have 64 KiB.
+#: A plain text that is longer than three chunks. In the file format age, a chunk has 64 KiB.
 PLAIN = bytes(range(256)) * 800
 
 
@@ -108,6 +108,6 @@ def test_encryption_of_a_large_file_needs_little_memory(key_file: Path) -> None:
     assert peak < 2 << 20
 
 
-def test_error_of_the_target_is_raised_unchanged(key_file: Path) -> None:
+def test_error_while_the_encrypted_file_is_written_is_raised_unchanged(key_file: Path) -> None:
     with pytest.raises(OSError, match="No space left on device"):
         encrypt(cast("BinaryIO", Endless()), cast("BinaryIO", Sink(limit=1 << 20)))

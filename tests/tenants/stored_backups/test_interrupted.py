@@ -1,4 +1,4 @@
-"""Tests of backups that are killed, whose disk is full, or whose storage refuses: nothing half done remains."""
+"""Tests of backups that are killed, that fill the disk, or whose storage is unavailable: no incomplete file remains."""
 
 import json
 import os
@@ -59,8 +59,8 @@ def kill(folder: Path, temporary: Path, settings: Any) -> Callable[..., None]:
 @pytest.mark.parametrize(
     "lock",
     [
-        "LOCK TABLE hotel_alpha.locks_room IN ACCESS EXCLUSIVE MODE",  # before the first byte
-        "LOCK TABLE public.tenants_contactidentifier IN ACCESS EXCLUSIVE MODE",  # after the hotel's own tables
+        "LOCK TABLE hotel_alpha.locks_room IN ACCESS EXCLUSIVE MODE",  # before the backup writes the first byte
+        "LOCK TABLE public.tenants_contactidentifier IN ACCESS EXCLUSIVE MODE",  # after the hotel's schema
     ],
 )
 def test_killed_backup_leaves_no_plain_text_and_the_next_backup_succeeds(
@@ -156,7 +156,7 @@ def test_storage_that_disappears_fails_with_a_clear_error_and_is_recorded(hotel:
 def test_file_size_limit_during_encryption_leaves_no_object(
     hotel: Hotel, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The limit is set when the plain file is complete, so the encrypted file hits it."""
+    """The limit is set when the unencrypted file is complete, so the encrypted file exceeds the limit."""
     encrypt = age_encryption.encrypt
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 

@@ -63,7 +63,7 @@ def test_restore_drill_of_a_damaged_backup_fails_with_exit_code_1(hotel: Hotel, 
 def test_restore_drill_finds_rows_that_differ_from_the_manifest(
     hotel: Hotel, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database changes a restored row, such as a server of another version would do."""
+    """The database changes a restored row, as a server of another version might do."""
     with hotel_context(hotel):
         User.objects.create_user(username="ana", password=None, role="manager")
     run("backup_all", hotel=["alpha"])

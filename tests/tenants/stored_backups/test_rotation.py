@@ -1,4 +1,4 @@
-"""Tests of the rotation: it keeps what it promises for any set of backups, and never deletes the newest good backup."""
+"""Tests of the rotation, which keeps daily, weekly and monthly backups and never deletes the newest good backup."""
 
 import datetime
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_rotation_of_a_year_of_daily_backups_keeps_days_weeks_and_months() -> No
     assert len(dates) == 7 + 4 + 11 - 1
 
 
-def test_name_of_another_deployment_or_of_a_copy_is_not_that_of_a_backup(settings: Any) -> None:
+def test_file_name_of_another_deployment_or_of_a_copied_file_is_not_a_backup_name(settings: Any) -> None:
     name = make_name("platform", START)
     assert parse_name(name) == StoredBackup(name, "platform", START)
     settings.PLATFORM_HOST = "other.example"

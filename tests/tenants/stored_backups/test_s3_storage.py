@@ -135,7 +135,7 @@ def test_parts_of_a_killed_upload_are_deleted_after_two_days(
     assert [upload["Key"] for upload in uploads(client)] == ["other/killed"]
 
 
-def test_errors_of_s3_name_the_place_but_not_the_secret(storage: Any, client: Any, settings: Any) -> None:
+def test_errors_of_s3_name_the_bucket_but_not_the_secret(storage: Any, client: Any, settings: Any) -> None:
     with (
         pytest.raises(StoredBackupNotFound, match="does not contain missing"),
         storage.open_reader("missing"),

@@ -1,4 +1,4 @@
-"""Tests of the scheduled backups: each hotel once per night, a few at a time, and no failure stops the others."""
+"""Tests of the scheduled backups: each hotel once per night, a few at a time, and no failure stops other backups."""
 
 import datetime
 import threading
@@ -33,7 +33,7 @@ from tests.tenants.stored_backups.stored import files_in, state_of
 def test_next_backup_is_in_the_next_night_of_the_hotel(now: datetime.datetime, time_zone: str) -> None:
     time = next_night(now, time_zone)
     zone = ZoneInfo("UTC" if time_zone.startswith("Mars") else time_zone)
-    # An hour more, because a night in which the clocks change is shorter or longer.
+    # The hour may differ by one, because a night in which the clocks change is shorter or longer.
     assert NIGHT_BEGINS - 1 <= time.astimezone(zone).hour <= NIGHT_BEGINS + NIGHT_HOURS
     assert datetime.timedelta(hours=2) < time - now < datetime.timedelta(hours=34)
 
@@ -67,7 +67,9 @@ def test_scheduled_backups_without_storage_do_nothing(hotel: Hotel, settings: An
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failure_of_one_hotel_does_not_stop_the_others_and_is_tried_again(hotel: Hotel, folder: Path) -> None:
+def test_failed_backup_of_one_hotel_stops_no_other_backup_and_is_tried_again(
+    hotel: Hotel, folder: Path
+) -> None:
     run_task()
     make_due()
     with platform_context():
@@ -116,7 +118,9 @@ def test_two_tasks_at_the_same_time_back_up_each_hotel_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_third_task_at_the_same_time_does_nothing(hotel: Hotel, folder: Path) -> None:
+def test_backup_task_does_nothing_while_the_maximum_number_of_tasks_is_running(
+    hotel: Hotel, folder: Path
+) -> None:
     run_task()
     make_due()
     entered, leave = threading.Barrier(create.MAX_WORKERS + 1, timeout=30), threading.Event()

@@ -1,4 +1,4 @@
-"""Tests of the events that record the end of a support session by time."""
+"""Tests of the events that record that a support session has expired."""
 
 import pytest
 
@@ -20,7 +20,9 @@ def support_events(hotel: Hotel, event: str) -> list[list[Event]]:
     return found
 
 
-def test_both_trails_record_the_end_by_time_once(open_hotel: OpenHotel, hotel: Hotel, eva: User) -> None:
+def test_both_trails_record_the_expiry_of_a_support_session_once(
+    open_hotel: OpenHotel, hotel: Hotel, eva: User
+) -> None:
     open_hotel()
     with platform_context():
         session = SupportSession.objects.get()
@@ -28,7 +30,7 @@ def test_both_trails_record_the_end_by_time_once(open_hotel: OpenHotel, hotel: H
     assert (item.hotel_id, item.item_id, item.due_at) == (hotel.id, session.pk, session.expires_at)
     with hotel_context(hotel):
         tasks.record_support_expiries([str(session.pk)])
-    assert support_events(hotel, "support.expired") == [[], []]  # the time is not over
+    assert support_events(hotel, "support.expired") == [[], []]  # not expired yet
     with platform_context():
         SupportSession.objects.update(expires_at=session.created_at)
         User.objects.update(is_active=False)
@@ -45,7 +47,9 @@ def test_both_trails_record_the_end_by_time_once(open_hotel: OpenHotel, hotel: H
         assert SupportSession.objects.get().ended_at == session.created_at
 
 
-def test_session_that_the_person_ended_does_not_end_by_time_too(open_hotel: OpenHotel, hotel: Hotel) -> None:
+def test_support_session_that_the_person_ended_is_not_recorded_as_expired(
+    open_hotel: OpenHotel, hotel: Hotel
+) -> None:
     open_hotel().post("/admin/support/end/")
     with platform_context():
         session = SupportSession.objects.get()

@@ -45,7 +45,7 @@ def test_platform_staff_open_the_admin_of_a_hotel_with_a_reason(
         assert not User.objects.exists()
 
 
-def test_banner_is_on_every_kind_of_page(open_hotel: OpenHotel) -> None:
+def test_banner_of_the_support_session_is_on_every_kind_of_page(open_hotel: OpenHotel) -> None:
     browser = open_hotel()
     for url in (
         "/admin/",
@@ -92,14 +92,14 @@ def test_link_of_one_hotel_is_not_valid_at_another_hotel(
     assert Client(SERVER_NAME=ALPHA_HOST).get(f"/{path}").status_code == 302
 
 
-def test_changed_token_is_refused(operator: Client, hotel: Hotel) -> None:
+def test_support_link_with_a_changed_token_is_refused(operator: Client, hotel: Hotel) -> None:
     link = link_of(operator, hotel)
     with hotel_context(hotel), pytest.raises(SupportLinkNotFound):
         open_session(link.partition("token=")[2] + "x")
     assert Client(SERVER_NAME=ALPHA_HOST).get(link).status_code == 302
 
 
-def test_open_session_ends_at_its_time(open_hotel: OpenHotel) -> None:
+def test_open_support_session_ends_when_it_expires(open_hotel: OpenHotel) -> None:
     browser = open_hotel()
     assert browser.get("/admin/").status_code == 200
     with platform_context():
@@ -110,7 +110,7 @@ def test_open_session_ends_at_its_time(open_hotel: OpenHotel) -> None:
     assert browser.get("/api/v1/rooms/").status_code == 401
 
 
-def test_person_ends_the_session_and_cannot_continue(open_hotel: OpenHotel, hotel: Hotel) -> None:
+def test_person_who_ends_the_support_session_cannot_continue(open_hotel: OpenHotel, hotel: Hotel) -> None:
     browser = open_hotel()
     stolen = Client(SERVER_NAME=ALPHA_HOST)
     stolen.cookies = browser.cookies.copy()  # type: ignore[assignment]
@@ -131,7 +131,7 @@ def test_deactivated_platform_account_ends_its_support_sessions(open_hotel: Open
     assert browser.get("/admin/").status_code == 302
 
 
-def test_auditor_changes_nothing_and_manager_changes_all_but_accounts_and_keys(
+def test_support_session_as_auditor_changes_nothing_and_as_manager_no_accounts_or_keys(
     open_hotel: OpenHotel, hotel: Hotel
 ) -> None:
     room = {"number": "101", "room_type": "Standard", "floor": "1"}
@@ -162,7 +162,7 @@ def test_roles_of_support_sessions_never_contain_the_scope_for_accounts_and_keys
     assert user.scopes == frozenset(HOTEL_SCOPES) - {"staff:write"}
 
 
-def test_events_of_the_session_name_the_person_as_the_initiator(
+def test_events_of_the_support_session_name_the_person_as_the_initiator(
     open_hotel: OpenHotel, hotel: Hotel, eva: User
 ) -> None:
     browser = open_hotel(role=Role.MANAGER)
@@ -179,7 +179,7 @@ def test_events_of_the_session_name_the_person_as_the_initiator(
         assert event.description.startswith("operator (platform) viewed 1 record with")
 
 
-def test_both_trails_record_the_request_the_opening_and_the_end(
+def test_both_trails_record_the_request_the_opening_and_the_end_of_a_support_session(
     open_hotel: OpenHotel, hotel: Hotel, eva: User
 ) -> None:
     open_hotel().post("/admin/support/end/")
@@ -216,7 +216,7 @@ def test_erased_platform_staff_member_is_erased_from_the_trails_of_hotels(
     [({"reason": "  "}, "This field is required."), ({"minutes": "600"}, "Select a valid choice"),
      ({"role": "front_desk"}, "Select a valid choice"), ({"reason": "x" * 501}, "at most 500 characters")],
 )  # fmt: skip
-def test_request_without_a_valid_reason_duration_or_role_is_refused(
+def test_support_request_without_a_valid_reason_duration_or_role_is_refused(
     operator: Client, hotel: Hotel, changes: dict[str, str], message: str
 ) -> None:
     values = {"reason": REASON, "minutes": "15", "role": "auditor", **changes}
@@ -226,7 +226,9 @@ def test_request_without_a_valid_reason_duration_or_role_is_refused(
         assert not SupportSession.objects.exists()
 
 
-def test_service_refuses_values_that_the_form_does_not_offer(eva: User, hotel: Hotel) -> None:
+def test_service_refuses_support_sessions_with_values_that_the_form_does_not_offer(
+    eva: User, hotel: Hotel
+) -> None:
     for changes in ({"minutes": 61}, {"role": Role.FRONT_DESK}, {"reason": " "}):
         values: dict[str, Any] = {"reason": "x", "minutes": 15, "role": Role.AUDITOR, **changes}
         with pytest.raises(InvalidSupportRequest):
@@ -247,7 +249,7 @@ def test_suspended_hotel_cannot_be_opened(operator: Client, eva: User, hotel: Ho
     assert Client(SERVER_NAME=ALPHA_HOST).get(link).status_code == 302
 
 
-def test_managers_get_an_e_mail_in_their_language(
+def test_managers_get_an_e_mail_about_the_support_session_in_their_language(
     open_hotel: OpenHotel, hotel: Hotel, smtp: MailServer
 ) -> None:
     with hotel_context(hotel):
