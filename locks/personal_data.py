@@ -19,8 +19,8 @@ declare_columns(
 )
 # If a masked backup contained webhooks, the restored hotel would send events about masked data to real systems.
 omit_rows("locks_webhook", "locks_webhookdelivery")
-# The URL is secret, because the URLs of many systems contain a token. The state of the deliveries is not recorded,
-# because it changes often.
+# The URL of a webhook is secret, because the URLs of many systems contain a token. The audit trail does not record
+# changes to the state of the deliveries, because this state changes often.
 declare_tracked_rows(
     "locks_webhook",
     kind="webhook",

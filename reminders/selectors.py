@@ -53,7 +53,7 @@ def stay_ids_of(reservations: Collection[Reservation]) -> dict[uuid.UUID, list[u
 
 def reservations_of_stays(stays: Any) -> QuerySet[Reservation]:
     """Return the reservations that have one of the stays. `stays` are ids, or a query set of ids."""
-    # The ids are read first, because PostgreSQL uses no index for alternatives with subqueries.
+    # The ids are read first, because PostgreSQL uses no index for conditions with OR and subqueries.
     rows = list(Allocation.objects.filter(id__in=stays).values_list("id", "group_id"))
     groups = [group_id for _id, group_id in rows if group_id]
     return Reservation.objects.filter(Q(stay__in=[id_ for id_, _group_id in rows]) | Q(id__in=groups))

@@ -42,7 +42,7 @@ _STATES = {
 
 
 class PeriodView(ViewFilter):
-    """The views of the list. The first view shows the allocations that occupy a room today or on coming nights."""
+    """The views of the list of allocations. The first view shows the allocations of today and of coming nights."""
 
     title = gettext_lazy("period")
     views = (
@@ -57,7 +57,7 @@ class PeriodView(ViewFilter):
 
 
 class AllocationList(HotelChangeList):
-    """The list of allocations. The guests of a page are read with one call."""
+    """The change list of allocations. One call reads the guests of all allocations on a page of the list."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

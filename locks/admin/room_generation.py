@@ -81,7 +81,7 @@ class RoomPlanForm(forms.Form):
         return frozenset(part.strip() for part in self.cleaned_data["skipped"].split(",") if part.strip())
 
     def plan(self) -> RoomPlan:
-        """Return the plan that the valid form describes."""
+        """Return the plan of rooms that the values of the valid form describe."""
         values = dict(self.cleaned_data)
         return RoomPlan(prefix=values.pop("number_prefix"), **values)
 

@@ -15,7 +15,7 @@ from hotelagent.admin.search import Result, ResultGroup
 from locks.models import Allocation, Room
 from locks.selectors import allocations
 
-#: A complete id, or its beginning as logs and messages show it.
+#: Matches a complete id, or the first characters of an id, which logs and error messages show.
 _ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}", re.IGNORECASE)
 
 
@@ -28,7 +28,7 @@ def rooms(_request: HttpRequest, text: str) -> ResultGroup:
 
 @search.register_source(scope="locks:read", order=30)
 def holds(_request: HttpRequest, text: str) -> ResultGroup | None:
-    """Return the holds, stays and closures whose id, or the id of whose group, is the text or begins with it."""
+    """Return the holds, stays and closures whose id or group id begins with the text."""
     digits = text.replace("-", "")
     if not _ID.fullmatch(text) or len(digits) > 32:
         return None

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from locks.allocations.rooms import NewRoom
 from locks.errors import InvalidRoomPlan
 
-#: The maximum number of rooms of a plan. The largest hotels of the world have about 7,000 rooms.
+#: The maximum number of rooms that can be generated at a time. The largest hotels have about 7,000 rooms.
 MAX_ROOMS = 2_000
 
 

@@ -45,11 +45,11 @@ from locks.holds import AllocatedRoom, Hold
 from locks.models import Allocation, AllocationStatus
 from tenants.context import current_actor
 
-#: The columns of the CSV export. The export also contains the columns in `_EXPORTED_OF_ROOM`.
+#: The columns of the CSV export that contain values of the hold. `_EXPORTED_OF_ROOM` contains all other columns.
 _EXPORTED = (
     "id", "group", "status", "check_in", "check_out", "fencing_token", "expires_at", "reference", "reason",
 )  # fmt: skip
-#: The columns with values of the room. Each column is mapped to a field of the room.
+#: The columns of the CSV export that contain values of the room. Maps each column to a field of the room.
 _EXPORTED_OF_ROOM = {"room_number": "number", "room_type": "room_type"}
 
 

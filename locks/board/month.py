@@ -57,7 +57,7 @@ def read_month(*, month: datetime.date, first_weekday: int) -> list[list[Day]]:
     The first and the last week contain days of the neighbouring months. `first_weekday` is the first day of a week: 0
     for Sunday and 1 for Monday.
     """
-    # The standard library counts the days of a week from Monday.
+    # In Python's `Calendar`, 0 is Monday, but in `first_weekday`, 0 is Sunday.
     weeks = Calendar((first_weekday - 1) % _WEEK).monthdatescalendar(month.year, month.month)
     first, last = weeks[0][0], weeks[-1][-1] + _DAY
     counts: dict[str, Counter[datetime.date]] = {

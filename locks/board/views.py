@@ -96,7 +96,7 @@ def month_view(request: HttpRequest) -> HttpResponse:
     form.is_valid()
     today = selectors.today()
     month = (form.cleaned_data.get("month") or today).replace(day=1)
-    # The weeks of the first and the last possible month contain days that do not exist.
+    # The weeks of the years 1 and 9999 may contain days that Python's dates can't represent.
     if not datetime.date.min.year < month.year < datetime.date.max.year:
         month = today.replace(day=1)
     weeks = read_month(month=month, first_weekday=int(get_format("FIRST_DAY_OF_WEEK")))

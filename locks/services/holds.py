@@ -51,8 +51,8 @@ def extend_hold(hold_id: UUID, *, token: str | None) -> Hold:
 def keep_hold(hold_id: UUID, *, until: datetime.datetime) -> None:
     """Let a hold live at least until this time, even beyond its maximum lifetime.
 
-    For a service that must keep the room while another system decides, and that releases or confirms the hold itself. A
-    hold that has ended stays as it is. Runs in the caller's transaction.
+    Services call this function to keep the room while they wait for another system. The service then releases or
+    confirms the hold. A hold that has ended stays as it is. Runs in the caller's transaction.
     """
     kept = Allocation.objects.filter(id=hold_id, status=AllocationStatus.HELD, expires_at__lt=until).update(
         expires_at=until, max_expires_at=Greatest(F("max_expires_at"), Value(until))

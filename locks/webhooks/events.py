@@ -46,7 +46,7 @@ WEBHOOK_SECRET_ROTATED = register(
     fields=("host", "previous_secret_expires_at"),
     severity=Severity.NOTICE,
 )
-# This event does not repeat the data of the allocation. The event that was delivered contains the data.
+# This audit event does not repeat the data of the allocation. The row of the webhook delivery contains the data.
 WEBHOOK_DELIVERED = register_operation(
     "webhook.delivered",
     description=_("The event {reported} was delivered to {host} (attempt {attempts})"),

@@ -86,7 +86,7 @@ class PageContent:
 
     steps: list[Step]
     counts: list[Count]
-    needs: list[str]
+    required_choices: list[str]
     problems: list[problems.Problem]
     more_problems: int
     deleted_on: datetime.datetime
@@ -111,7 +111,7 @@ def describe(uploaded: FileImport) -> PageContent:
             for number, label in enumerate(_STEPS, start=1)
         ],
         counts=_counts(uploaded),
-        needs=needs(uploaded),
+        required_choices=required_choices(uploaded),
         problems=listed,
         more_problems=total - len(listed),
         deleted_on=uploaded.created_at + datetime.timedelta(days=DAYS_UNTIL_DELETION),
@@ -131,7 +131,7 @@ def _counts(uploaded: FileImport) -> list[Count]:
     ]
 
 
-def needs(uploaded: FileImport) -> list[str]:
+def required_choices(uploaded: FileImport) -> list[str]:
     """Return a sentence for each choice that staff must make before the file can be checked."""
     labels = {known.name: str(known.label) for known in KINDS[uploaded.kind].fields}
     joinable = {known.name for known in KINDS[uploaded.kind].fields if known.is_joinable}

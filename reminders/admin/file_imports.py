@@ -23,7 +23,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 from hotelagent.admin.base import ChangesAuditedByServices, ReadOnlyModelAdmin
 from hotelagent.admin.lists import EmptyList, HotelChangeList
 from hotelagent.admin.sites import hotel_site
-from reminders.admin.file_import_pages import MappingForm, describe, needs
+from reminders.admin.file_import_pages import MappingForm, describe, required_choices
 from reminders.file_imports import problems, services
 from reminders.file_imports.error_messages import error_message
 from reminders.models import FileImport, ImportKind, ImportStatus, ReservationImport, RoomImport
@@ -219,7 +219,7 @@ class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
         """Store the settings from the form. If all required settings are present, request a check of the file."""
         settings = MappingForm(uploaded).read(request.POST, with_columns=with_columns)
         services.change_settings(uploaded, settings=settings)
-        if with_columns and not needs(uploaded):
+        if with_columns and not required_choices(uploaded):
             services.request_check(uploaded)
 
     def _url(self, uploaded: FileImport) -> str:

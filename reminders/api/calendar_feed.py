@@ -100,7 +100,7 @@ class CalendarFeedView(HotelAPIView):
     """The availability of the hotel's rooms as an iCalendar feed."""
 
     required_scopes = {"GET": SCOPE}
-    personal_data = ""  # The calendar has no guest data.
+    personal_data = ""  # The feed contains no personal data of guests.
     authentication_classes = [QueryTokenAuthentication, *HotelAPIView.authentication_classes]
     renderer_classes = [CalendarRenderer, *HotelAPIView.renderer_classes]
 

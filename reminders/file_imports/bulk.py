@@ -23,7 +23,7 @@ BATCH_SIZE = 50
 
 
 class BulkFiles:
-    """The implementation of `Kind` for JSON Lines that an API client sent. A row is a line that is not empty."""
+    """The implementation of the interface `Kind` for JSON Lines of API clients. A row is a line that is not empty."""
 
     fields: Sequence[ImportField] = ()
 

@@ -29,7 +29,7 @@ _COUNTS = ("created", "updated", "cancelled", "unchanged", "closures", "ignored"
 
 
 class CalendarFiles:
-    """The implementation of `Kind` for iCalendar files. A row is an event, or an occurrence of a repeating event."""
+    """The implementation of the interface `Kind` for iCalendar files. A row is an event or a repetition of an event."""
 
     fields: Sequence[ImportField] = ()
 

@@ -37,7 +37,7 @@ PROFILES: Mapping[str, str] = {name: profile.title for name, profile in built_in
 
 
 class ReservationFiles:
-    """The implementation of `Kind` for files of reservations.
+    """The implementation of the interface `Kind` for files of reservations.
 
     Such a file has a row for each booking, or for each room of a booking.
     """

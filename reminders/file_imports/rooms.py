@@ -26,7 +26,7 @@ _SAMPLED_ROWS = 50
 
 
 class RoomFiles:
-    """The implementation of `Kind` for files of rooms, which have a row for each room.
+    """The implementation of the interface `Kind` for files of rooms, which have a row for each room.
 
     Existing rooms are not changed.
     """

@@ -108,7 +108,7 @@ def _claim(import_id: UUID) -> FileImport | None:
     return None
 
 
-def _values(progress: Progress) -> dict[str, Any]:
+def _progress_fields(progress: Progress) -> dict[str, Any]:
     """Return the progress of a check or an import as values for the fields of `FileImport`."""
     values: dict[str, Any] = {
         "finished_rows": progress.finished_rows,
@@ -148,7 +148,7 @@ class _Work:
 
     def save(self, progress: Progress) -> None:
         """Store the progress and extend the lease, in the transaction that stores the rows. Raises LeaseLost."""
-        self._update(lease_ends_at=Now() + LEASE, **_values(progress))
+        self._update(lease_ends_at=Now() + LEASE, **_progress_fields(progress))
         due.schedule(kind=due_kinds.FILE_IMPORT, items=[(self._claimed.id, database_now() + LEASE)])
 
     def check_time(self) -> None:
@@ -159,7 +159,7 @@ class _Work:
     def finish(self, last: Progress) -> None:
         """Store the final progress. Set the status to `finished` after an import, or to `checked` after a check."""
         status = ImportStatus.FINISHED if self._is_import else ImportStatus.CHECKED
-        self._end(status=status, finished_at=Now() if self._is_import else None, **_values(last))
+        self._end(status=status, finished_at=Now() if self._is_import else None, **_progress_fields(last))
 
     def fail(self, detail: str) -> None:
         """Store the reason why the file can't be read.

@@ -182,7 +182,7 @@ def _plan_further_rooms(changes: Sequence[Change]) -> tuple[list[StayChange], li
         for stay in current:
             kept = next((item for item in needed if item[1] == stay.room.room_type), None)
             if kept is None and needed and "additional_room_types" not in change.fields:
-                # Staff have moved the stay to a room of another type.
+                # Staff have moved this stay to a room of another type, so the stay counts as the first needed room.
                 kept = needed[0]
             if kept is None:
                 stay_changes.append(StayChange(stay_id=stay.id, nights=None))

@@ -20,8 +20,8 @@ from tenants.unaudited import unaudited
 class Action:
     """A button or a link. If `is_post`, a POST request to `url` acts immediately. Otherwise `url` is a page.
 
-    `name` is the last part of the URL's name, such as `check_in`. `is_main` marks the action that is usually next. A
-    reservation that needs nothing now has no such action.
+    `name` is the last part of the URL's name, such as `check_in`. `is_main` marks the action that is usually next. If
+    nothing has to be done for a reservation now, it has no main action.
     """
 
     name: str

@@ -40,10 +40,10 @@ def next_url(request: HttpRequest, pk: uuid.UUID) -> str:
 
 
 @unaudited("The services record the changes.")
-def run(
+def call_service(
     request: HttpRequest, operation: Callable[[], Reservation], *, done: Callable[[Reservation], str]
 ) -> bool:
-    """Call a service, and show the text that `done` returns. Show the error instead if the service refuses.
+    """Call a service, and show the message that `done` returns. If the service raises an error, show the error.
 
     Return whether the service succeeded.
     """

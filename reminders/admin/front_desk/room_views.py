@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from hotelagent.admin.views import require_scopes
 from locks.models import MAX_ROOM_ID
 from reminders.admin.front_desk.actions import label_of
-from reminders.admin.front_desk.requests import page, read_reservation, redirect, run
+from reminders.admin.front_desk.requests import call_service, page, read_reservation, redirect
 from reminders.admin.front_desk.status_views import View, guest_of
 from reminders.admin.front_desk.widgets import date_input, room_groups
 from reminders.errors import InvalidReservation, ReservationConflict
@@ -69,7 +69,7 @@ def _assign(request: HttpRequest, reservation: Reservation) -> bool:
             return _("{guest} has checked in.").format(guest=guest_of(changed))
         return _("The room was assigned to {guest}.").format(guest=guest_of(changed))
 
-    return run(request, assign, done=done)
+    return call_service(request, assign, done=done)
 
 
 def _move(request: HttpRequest, reservation: Reservation) -> bool:
@@ -84,7 +84,9 @@ def _move(request: HttpRequest, reservation: Reservation) -> bool:
             version=request.POST.get("version"),
         )
 
-    return run(request, move, done=lambda moved: _("{guest} was moved.").format(guest=guest_of(moved)))
+    return call_service(
+        request, move, done=lambda moved: _("{guest} was moved.").format(guest=guest_of(moved))
+    )
 
 
 def dates_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
@@ -98,7 +100,7 @@ def dates_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         version = values.pop("version") or None
-        if run(
+        if call_service(
             request,
             lambda: change_dates(reservation_id=pk, version=version, **values),
             done=lambda _changed: _("The dates were changed."),

@@ -14,12 +14,12 @@ from django.utils.translation import gettext_lazy as _
 from hotelagent.admin.views import require_scopes
 from reminders.admin.front_desk.actions import actions_of, label_of
 from reminders.admin.front_desk.requests import (
+    call_service,
     next_url,
     page,
     read_reservation,
     redirect,
     report_read,
-    run,
 )
 from reminders.front_desk import arrivals
 from reminders.front_desk.locked import stays
@@ -103,7 +103,7 @@ def operation_view(name: str) -> View:
     def view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         require_scopes(request, "reservations:write")
         if request.method == "POST":
-            run(
+            call_service(
                 request,
                 lambda: operation.service(reservation_id=pk),
                 done=lambda changed: str(operation.done).format(guest=guest_of(changed)),

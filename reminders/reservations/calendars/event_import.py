@@ -211,7 +211,7 @@ class EventImporter:
     def _update(self, stored: Reservation, booking: Booking) -> tuple[Reservation, _Outcome]:
         changes: dict[str, Any] = {"arrival": booking.arrival, "departure": booking.departure}
         status = _status(booking)
-        # The hotel may have confirmed an inquiry that the channel still publishes as tentative.
+        # An inquiry that the hotel has confirmed stays booked, even if the channel still publishes it as tentative.
         is_confirmed_inquiry = booking.is_inquiry and stored.status == ReservationStatus.BOOKED
         changeable = {ReservationStatus.CANCELLED, *EXPECTED_STATUSES} - {status}
         if stored.status in changeable and not is_confirmed_inquiry:

@@ -90,18 +90,18 @@ def read_event(source: EventLines, *, zone: ZoneInfo, time_zones: TimeZones) -> 
 
 
 def _read_dates(event: Event, *, zone: ZoneInfo, time_zones: TimeZones) -> None:
-    event.start = _attempt(event, lambda: _start(event.properties, time_zones))
+    event.start = _read_or_store_problem(event, lambda: _start(event.properties, time_zones))
     start_property = event.properties.get("DTSTART")
-    event.end = _attempt(event, lambda: _end(event.properties, event.start, time_zones))
+    event.end = _read_or_store_problem(event, lambda: _end(event.properties, event.start, time_zones))
     if start_property and are_whole_days(start_property, event.properties.get("DTEND")):
         event.start, event.end = (
             value.date() if isinstance(value, datetime) else value for value in (event.start, event.end)
         )
-    event.arrival = _attempt(event, lambda: _day(event.start, zone=zone))
-    event.departure = _attempt(event, lambda: _day(event.end, zone=zone))
+    event.arrival = _read_or_store_problem(event, lambda: _day(event.start, zone=zone))
+    event.departure = _read_or_store_problem(event, lambda: _day(event.end, zone=zone))
     if event.start is not None:
         start = event.start
-        event.replaced_day = _attempt(
+        event.replaced_day = _read_or_store_problem(
             event, lambda: recurrence_day(event.properties, start=start, time_zones=time_zones)
         )
     _check_order(event)
@@ -121,7 +121,7 @@ def _check_order(event: Event) -> None:
     event.departure = event.arrival + _ONE_DAY if is_within_a_day else None
 
 
-def _attempt(event: Event, read: Callable[[], _Result]) -> _Result | None:
+def _read_or_store_problem(event: Event, read: Callable[[], _Result]) -> _Result | None:
     """Call `read` and return its result, or None if it raises an error.
 
     The first error of an event is stored as the problem of the event.

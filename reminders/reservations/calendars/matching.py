@@ -56,9 +56,9 @@ class ReservationFinder:
         An earlier import may have stored the UID that `dates_uid()` computes from `uid` and the nights. In this case,
         the reservation gets the UID of the event.
         """
-        id_ = self._ids.get(uid)
+        id_ = self._stored_ids.get(uid)
         if id_ is None and nights is not None:
-            id_ = self._ids.get(uids.dates_uid(uid, nights))
+            id_ = self._stored_ids.get(uids.dates_uid(uid, nights))
         stored = self._own_reservations().filter(id=id_).first() if id_ else None
         if stored is not None and nights is not None and stored.calendar_uid != uid:
             stored.calendar_uid = uid
@@ -87,20 +87,21 @@ class ReservationFinder:
             return reservations.filter(
                 calendar_uid=uid, calendar_digest__isnull=False, arrival=nights[0], departure=nights[1]
             ).first()
-        stored = reservations.filter(id=self._unlinked[uid]).first() if uid in self._unlinked else None
+        id_ = self._ids_of_unlinked.get(uid)
+        stored = None if id_ is None else reservations.filter(id=id_).first()
         if stored is not None:
             stored.calendar_digest = self._source.digest
             Reservation.objects.filter(id=stored.id).update(calendar_digest=self._source.digest)
         return stored
 
     @cached_property
-    def _ids(self) -> dict[str, UUID]:
+    def _stored_ids(self) -> dict[str, UUID]:
         """Return a dict from UIDs to the ids of the reservations that this calendar had when the import began."""
         reservations = Reservation.objects.filter(calendar_digest=self._source.digest)
         return dict(reservations.values_list("calendar_uid", "id"))
 
     @cached_property
-    def _unlinked(self) -> dict[str, UUID]:
+    def _ids_of_unlinked(self) -> dict[str, UUID]:
         """The ids of this room's reservations from calendars that are no longer linked, as a dict from UID to id."""
         if self._source.room is None:
             return {}
