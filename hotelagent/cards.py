@@ -44,9 +44,9 @@ def due_queue(_request: HttpRequest) -> Card:
     return Card(
         title=_("Due items waiting"),
         value=number_format(queue.items, force_grouping=True),
-        note=_("The oldest waits for %(time)s.") % {"time": duration(queue.oldest_seconds)}
+        note=_("The oldest item has waited for %(time)s.") % {"time": duration(queue.oldest_seconds)}
         if queue.items
-        else _("Nothing waits."),
+        else _("No item is waiting."),
         url=_list_url("wait"),
         icon="pending_actions",
         tone="bad" if queue.oldest_seconds > LATE_SECONDS else "good",
@@ -63,7 +63,7 @@ def workers(_request: HttpRequest) -> Card:
     return Card(
         title=_("Workers alive"),
         value=len(names),
-        note=note or _("No heartbeat within a minute."),
+        note=note or _("No worker has sent a heartbeat in the last minute."),
         url=reverse("worker_list"),
         icon="memory",
         tone="good" if names else "bad",

@@ -31,7 +31,7 @@ def hotel_figures(request: HttpRequest) -> HttpResponse:
     rows = figures.list_hotels(cast("figures.Order", order), limit=LIMIT)
     context = {
         **platform_site.each_context(request),
-        "title": _("Hotels in figures"),
+        "title": _("Statistics of hotels"),
         "rows": [(row, duration(row.oldest_seconds) if row.waiting_items else "") for row in rows],
         "orders": ORDERS.items(),
         "order": order,

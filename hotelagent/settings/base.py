@@ -180,7 +180,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Workers and beat try to connect to Redis forever. By default they would exit after 100 attempts.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # The visibility timeout exceeds CELERY_TASK_TIME_LIMIT, so Redis does not deliver a running task again.
-# One worker at a time returns messages to their queues. If this worker is killed, another worker takes over.
+# One worker at a time returns unacknowledged messages to their queues. If it is killed, another worker takes over.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 300,
     "unacked_mutex_expire": 10,

@@ -102,7 +102,9 @@ def test_patch_and_delete_of_a_webhook_with_an_outdated_etag_return_412(api: API
     assert api.delete(url, headers=current).status_code == 204
 
 
-def test_hotel_with_another_etag_is_not_renamed(platform_api: APIClient, hotel: Hotel) -> None:
+def test_renaming_a_hotel_with_an_outdated_etag_changes_nothing(
+    platform_api: APIClient, hotel: Hotel
+) -> None:
     url = f"/api/v1/hotels/{hotel.pk}/"
     etag = platform_api.get(url)["ETag"]
     refused = platform_api.patch(url, {"slug": "beta"}, headers={"If-Match": '"old"'})

@@ -58,7 +58,7 @@ def resolve(client: APIClient, body: dict[str, str]) -> str | None:
     return response.json()["slug"] if response.status_code == 200 else None
 
 
-def test_resolve_finds_no_contact_that_was_removed_or_whose_hotel_is_suspended(
+def test_resolve_does_not_find_a_removed_contact_or_a_contact_of_a_suspended_hotel(
     client: APIClient, hotel: Hotel
 ) -> None:
     assert resolve(client, GUEST) is None

@@ -60,7 +60,7 @@ def test_filters_of_the_list_apply_to_the_export_and_unknown_parameters_are_erro
         assert refused.json()["errors"][0]["pointer"] == f"?{parameter.partition('=')[0]}"
 
 
-def test_byte_order_mark_is_sent_only_if_the_client_asks_for_it(api: APIClient) -> None:
+def test_csv_export_begins_with_a_byte_order_mark_only_on_request(api: APIClient) -> None:
     for parameters, has_bom in (("", False), ("?bom=false", False), ("?bom=true", True)):
         response, _rows = download(api, f"{RESERVATIONS}{parameters}")
         assert response.text_of_file.startswith("\ufeff") == has_bom

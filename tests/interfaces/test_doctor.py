@@ -135,7 +135,7 @@ def test_due_items_that_wait_for_a_worker_are_counted(hotel: Hotel) -> None:
     assert "more than five minutes: 1. The oldest has been due for 12 minutes." in finding.detail
 
 
-def test_mail_server_that_accepts_connections_is_ok_and_receives_nothing(smtp: servers.MailServer) -> None:
+def test_mail_server_that_accepts_connections_is_ok_and_receives_no_email(smtp: servers.MailServer) -> None:
     assert states("mail-server") == [State.OK]
     assert smtp.accepted == []
 

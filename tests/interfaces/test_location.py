@@ -49,7 +49,7 @@ def test_created_resource_is_found_at_the_url_in_the_location_header(
     assert api.get(created["Location"]).json()["id"] == created.json()["id"]
 
 
-def test_new_reservation_has_a_location_and_an_updated_one_has_none(api: APIClient) -> None:
+def test_put_returns_the_header_location_only_for_a_new_reservation(api: APIClient) -> None:
     created = api.put("/api/v1/reservations/by-external-id/R1/", STAY)
     assert created.status_code == 201
     assert api.get(created["Location"]).json() == created.json()

@@ -68,7 +68,7 @@ def test_logins_above_the_limit_of_the_ip_address_are_refused_without_hashing_pa
     assert log_in("name", address="192.0.2.2").status_code == 200
 
 
-def test_attempts_of_an_address_at_several_hotels_count_together(
+def test_attempts_of_an_ip_address_at_several_hotels_count_together(
     hotel: Hotel, other_hotel: Hotel, hashed: type[CountingHasher]
 ) -> None:
     for number in range(ADDRESS_LIMIT):

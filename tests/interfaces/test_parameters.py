@@ -44,7 +44,7 @@ def test_list_request_with_a_page_size_up_to_the_limit_returns_200(api: APIClien
     assert api.get("/api/v1/rooms/", {"page_size": size}).status_code == 200
 
 
-def test_format_in_the_url_of_a_list_is_an_unknown_parameter(api: APIClient) -> None:
+def test_query_parameter_format_of_a_list_is_refused_as_unknown(api: APIClient) -> None:
     [error] = errors_of(api.get("/api/v1/reservations/?format=xml"))
     assert error["pointer"] == "?format"
 

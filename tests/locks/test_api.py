@@ -50,7 +50,7 @@ def test_refused_hold_is_recorded_although_the_transaction_is_rolled_back(
     assert event.data["reason"] == "room-unavailable"
 
 
-def test_group_hold_can_be_extended_and_confirmed_but_not_released_afterwards(
+def test_group_hold_can_be_extended_and_confirmed_but_not_released_after_the_confirmation(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = api.post(LOCKS, {"room_type": "double", "count": 2, **dates(nights, 1)}).json()

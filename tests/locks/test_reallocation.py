@@ -92,7 +92,7 @@ def test_reallocate_without_enough_free_rooms_creates_as_few_rooms_as_possible(
     ]
     done = reallocate(changes=[StayChange(moving, span(nights(1)), room_type="double")], new_stays=new_stays)
     assert (len(done.added), done.added_elsewhere, done.moved) == (8, 7, 1)
-    assert Room.objects.filter(room_type="double").count() == 5  # five on the first night, four on the second
+    assert Room.objects.filter(room_type="double").count() == 5  # for five stays on the first night
     assert {new_stay.id for new_stay in done.added} == {new_stay.id for new_stay in new_stays}
 
 

@@ -214,7 +214,7 @@ class Story:
         self.call("cancelReminder", path=first)
         self.call("sendReminderNow", 202, path=first)
         with hotel_context(self.hotel):
-            # The worker that sent this e-mail was killed, so nobody knows whether the mail server accepted it.
+            # The worker that sent this e-mail was killed, so it is not known whether the mail server accepted it.
             Reminder.objects.filter(id=second["id"]).update(status="unknown")
         self.call("settleReminder", path=second, body={"was_sent": True})
         self.call("cancelReservation", path=self.reservation)

@@ -60,7 +60,7 @@ def test_due_queue_card_counts_waiting_items_and_names_the_age_of_the_oldest(
         wait(other_hotel, 7_300)
         wait(hotel, -3_600)  # not due yet
     shown = card(operator, "Due items waiting")
-    assert (shown.value, shown.note, shown.tone) == ("2", "The oldest waits for 2 hours.", "bad")
+    assert (shown.value, shown.note, shown.tone) == ("2", "The oldest item has waited for 2 hours.", "bad")
 
 
 def test_items_of_a_suspended_hotel_do_not_wait_for_workers(operator: Client, hotel: Hotel) -> None:

@@ -57,7 +57,7 @@ def test_repeated_booking_request_books_once(api: APIClient, qloapps: FakeQloApp
     assert Reservation.objects.count() == 1
 
 
-def test_unclear_booking_is_accepted_and_can_be_retrieved(
+def test_booking_with_an_unknown_outcome_returns_202_and_can_be_retrieved(
     api: APIClient, qloapps: FakeQloApps, search: Search
 ) -> None:
     qloapps.set(booking_faults=["cut"])

@@ -23,7 +23,7 @@ _CODE = {
 
 
 class LoginForm(AuthenticationForm):  # type: ignore[misc]
-    """The form with the user name and the password. Passwords that no account can have are not hashed."""
+    """The form with the user name and the password. A password that is too long for any account is refused unhashed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

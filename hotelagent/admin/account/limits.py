@@ -27,7 +27,7 @@ NAME_RATE = Rate(requests=100, seconds=3600)
 #: Maximum rates of requests for password links: per IP address in all hotels together, and per user name.
 LINK_ADDRESS_RATE = Rate(requests=20, seconds=3600)
 LINK_NAME_RATE = Rate(requests=3, seconds=3600)
-#: Maximum number of passwords that a process hashes at the same time. The other threads serve other requests.
+#: Maximum number of passwords that a process hashes at the same time, so that some threads can serve other requests.
 MAX_CONCURRENT = 2
 #: The number of seconds after which a client may try again if MAX_CONCURRENT passwords are being hashed.
 BUSY_SECONDS = 1

@@ -27,7 +27,8 @@ class LoginRulesForm(forms.Form):
         required=False,
         widget=UnfoldBooleanSwitchWidget,
         help_text=gettext_lazy(
-            "All staff must set it up with an authenticator app at their next visit. Until then no other page opens."
+            "All staff must set up two-factor authentication with an authenticator app at their next visit. Until "
+            "then, they can open no other page."
         ),
     )
 

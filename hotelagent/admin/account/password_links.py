@@ -77,7 +77,7 @@ def link_sent(request: HttpRequest, site: Any) -> HttpResponse:
 def new_password(request: HttpRequest, site: Any) -> HttpResponse:
     """Show the form for the new password to a user with a valid link, or save the password.
 
-    The token moves from the URL into the session, so that the URL is not sent to other pages as the referrer.
+    The token moves from the URL into the session. Otherwise, the header Referer could send the token to other pages.
     """
     if "token" in request.GET:
         request.session[_LINK] = {name: request.GET.get(name, "") for name in ("user", "token")}

@@ -16,7 +16,7 @@ class State(StrEnum):
 class Finding:
     """What the examination found out about one part, such as the mail server.
 
-    `remedy` says what to do. It is empty if the state is OK. The texts contain no passwords or keys.
+    `remedy` says what to do, and is empty if the state is OK. The texts contain no passwords or keys.
     """
 
     part: str

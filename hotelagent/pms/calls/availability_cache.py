@@ -30,7 +30,8 @@ _GENERATION_KEY = "pms:generation"
 #: A generation is stored longer than the entries that belong to it.
 _GENERATION_SECONDS = policy.STALE_SECONDS * 4
 _POLL_SECONDS = 0.02
-#: If no process is calling the PMS, and this number of attempts to store the key `lock_key` fail, Redis is unavailable.
+#: Redis counts as unavailable after this number of failed attempts to store the key `lock_key` while no process is
+#: calling the PMS.
 _MAX_LOCK_ATTEMPTS = 3
 
 

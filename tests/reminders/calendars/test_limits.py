@@ -34,7 +34,7 @@ def calendar(events: int) -> str:
 
 @pytest.mark.django_db(transaction=True)
 def test_live_probe_succeeds_while_a_client_sends_20_000_events(api: APIClient) -> None:
-    """The request only stores the calendar, and a worker imports the events. An import would delay the probe."""
+    """The request only stores the calendar. A worker imports the events, because an import would delay the probe."""
     body = calendar(MAX_EVENTS_IN_FILE)
     probe = Client(SERVER_NAME="10.1.2.3")
     # The other thread has its own database connection, which it closes at its end.

@@ -1,4 +1,4 @@
-"""Tests of the admin pages of holds and stays, which show guests and the words of the front desk."""
+"""Tests of the admin pages of holds and stays, which show guests, and statuses in the words of the front desk."""
 
 import re
 

@@ -108,7 +108,7 @@ def test_rejected_rows_have_an_error_and_the_other_rows_are_stored(api: APIClien
     assert stored == {"R9": "Ana Lima", "R12": "a b"}
 
 
-def test_row_that_is_not_utf_8_is_rejected_and_the_others_are_stored(api: APIClient) -> None:
+def test_row_that_is_not_utf_8_is_rejected_and_the_other_rows_are_stored(api: APIClient) -> None:
     damaged = json.dumps(row("R1", guest_name="@")).encode().replace(b"@", b"Mu\xf1oz")
     body = damaged + b"\n" + json.dumps(row("R2")).encode()
     results = api.post(URL, body, content_type="application/x-ndjson").json()["results"]
