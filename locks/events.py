@@ -85,7 +85,7 @@ HOLD_CONFIRMED = register(
 STAY_MOVED = register(
     "stay.moved",
     description=_(
-        "{actor} moved an allocation from room {from_room} ({from_check_in} to {from_check_out}) "
+        "{actor} moved a hold, stay or closure from room {from_room} ({from_check_in} to {from_check_out}) "
         "to room {room} ({check_in} to {check_out})"
     ),
     fields=(*_ALLOCATION, "from_room", "from_check_in", "from_check_out"),

@@ -59,8 +59,8 @@ class WaitingListEntry(models.Model):
             ),
         ]
         indexes = [
-            # After each change to an allocation, a query with this index checks whether an open waiting list entry
-            # exists.
+            # After each change to an allocation, a query checks with this index whether the waiting list has open
+            # entries.
             models.Index(
                 fields=["joined_at"], condition=Q(status__in=OPEN_STATUSES), name="locks_waiting_open"
             ),

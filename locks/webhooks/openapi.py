@@ -53,7 +53,7 @@ _DATA = {
     "reference": _STRING,
 }
 _MOVED_FROM = {name: _DATA[name] for name in ("room", "number", "room_type", "check_in", "check_out")}
-#: Properties that occur only in the data of some events.
+#: The properties that only the data of certain event types has, by event type.
 _EXTRA_DATA: dict[str, dict[str, Any]] = {
     WebhookEvent.STAY_MOVED: {
         "moved_from": {"type": "object", "required": list(_MOVED_FROM), "properties": _MOVED_FROM},

@@ -140,7 +140,7 @@ def record_check_in(stored: Reservation, rooms: list[Allocation]) -> None:
 
 
 def check_arrival(stored: Reservation) -> list[Allocation]:
-    """Return the stays of a reservation whose guest can check in. Raises ReservationStateError if the guest can't."""
+    """Return the stays of the reservation. Raises ReservationStateError if the guest can't check in today."""
     if (obstacle := obstacle_to_arrival(stored, today=today())) is not None:
         raise ReservationStateError(obstacle, status_now=stored.status)
     rooms = stays(stored)

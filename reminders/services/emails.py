@@ -60,8 +60,8 @@ def set_logo(*, logo: Logo | None) -> None:
 def send_test_message(template: Template, *, recipient: str) -> None:
     """Send a member of staff the e-mail that the guest of the newest reservation would get with this template.
 
-    After the mail server has accepted the message, the set-up step is confirmed. Raises InvalidTemplate, MailRejected,
-    MailDeferred or MailOutcomeUnknown.
+    After the mail server has accepted the e-mail, the set-up step `TEST_EMAIL` is stored as done. Raises
+    InvalidTemplate, MailRejected, MailDeferred or MailOutcomeUnknown.
     """
     message = build_test_message(template, recipient=recipient, branding=branding_context(current_hotel()))
     with Transport() as transport:
