@@ -58,7 +58,7 @@ def main() -> None:
         else:
             execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        # Show no traceback: the message names the invalid variable and explains how to correct it.
+        # Show no traceback: the error message names the invalid variable and explains how to correct it.
         sys.exit(str(error))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]

@@ -102,7 +102,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 
 
 def _choice_filter(choices: list[tuple[str, str]], *, label: Any) -> Any:
-    """Return a filter whose values are the names that the OpenAPI schema lists. The column contains numbers."""
+    """Return a filter by a column of numbers. Clients enter the names that the OpenAPI schema lists."""
     schema = {"type": "string", "enum": [name for name, _label in choices]}
     return extend_schema_field(schema)(django_filters.ChoiceFilter(choices=choices, label=label))
 

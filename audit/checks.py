@@ -61,7 +61,7 @@ def check_publication(
         return []
     try:
         failures = find_failures(_MAX_COUNTED)
-    except DatabaseError:  # Other checks report an unavailable or an unmigrated database.
+    except DatabaseError:  # Other system checks report that the database is not available or not migrated.
         return []
     if not failures:
         return []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from audit.models import Event
 
-#: The version of the format of entries.
+#: The version of the format of the canonical event texts.
 VERSION = 1
 #: The maximum size of the canonical text of an event in bytes.
 MAX_ENTRY_BYTES = 64 * 1024

@@ -133,7 +133,7 @@ def _fields_of_actor(event: Event, identifier: str) -> set[str]:
     }
     names = {name for name, person in people.items() if person == (ActorKind.USER, identifier)}
     if "initiator" in names and event.actor_kind == ActorKind.SUPPORT:
-        names.add("actor")  # the IP address and the user agent of the person
+        names.add("actor")  # Contains the IP address and the user agent of the person.
     return names
 
 

@@ -22,7 +22,7 @@ class InvalidEventFields(AuditError):
 
 
 class SigningKeyError(AuditError):
-    """The key that signs the audit trail is missing or cannot be used. The message says what to do."""
+    """The key that signs the audit trail is missing or cannot be used. The error message says what to do."""
 
 
 class SealingRefused(AuditError):
@@ -34,4 +34,4 @@ class NothingSealed(AuditError):
 
 
 class RetentionRefused(AuditError):
-    """The expired events of a trail must not be deleted. The message says why."""
+    """The expired events of a trail must not be deleted. The error message says why."""

@@ -17,9 +17,9 @@ from audit.registry import (
 from tenants.models import ContactKind
 from tenants.scopes import Role
 
-#: The labels of the kinds of records that are read. `AuditConfig` adds the names of all models.
+#: The labels of the kinds of records in events about reads. `AuditConfig` adds the names of all models.
 READ_KINDS: dict[str, Any] = {}
-#: The labels of the fields of records, with keys such as "reservation.arrival". `AuditConfig` adds all models.
+#: The labels of the fields of records, with keys such as "reservation.arrival". `AuditConfig` adds all models' fields.
 FIELD_LABELS: dict[str, Any] = {}
 _CHANGED: dict[str, Any] = {"fields": ("changed",), "labels": {"changed": FIELD_LABELS}}
 LOGGED_IN = register_security("staff.logged_in", description=_("{actor} logged in"))
@@ -56,7 +56,7 @@ DEACTIVATED = register_security(
     description=_("{actor} deactivated the account of {subject}"),
     severity=Severity.NOTICE,
 )
-# The field `hotel` has the id of the hotel. The event does not contain the name of the erased person.
+# The field `hotel` of `staff.erased` has the id of the hotel. The event does not contain the name of the erased person.
 # The event is also recorded in the platform's trail, because an older backup of the hotel does not contain the event.
 STAFF_ERASED = register(
     "staff.erased",
@@ -137,7 +137,7 @@ HOTEL_RESUMED = register_operation(
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
-# The field `detail` contains the names of the changed properties, and their values except for the e-mail address.
+# The field `detail` has the names of the hotel's changed properties, and their values except for the e-mail address.
 HOTEL_CHANGED = register_operation(
     "hotel.changed",
     description=_("{actor} changed properties of the hotel {slug}"),
@@ -157,7 +157,7 @@ HOTEL_MIGRATED = register_operation(
     fields=("slug", "detail"),
     severity=Severity.NOTICE,
 )
-# The field `detail` has the class of the error. Its text is not stored, because it can contain values of rows.
+# The field `detail` has the class of the error. The error message is not stored, because it can contain values of rows.
 HOTEL_MIGRATION_FAILED = register_operation(
     "hotel.migration_failed",
     description=_("{actor} could not migrate the database tables of the hotel {slug}"),
@@ -252,8 +252,8 @@ PERSONAL_DATA_READ = register(
     fields=("kind", "count", "targets", "route"),
     labels={"kind": READ_KINDS},
 )
-# The fields `before` and `after` contain the properties of the flag, or null if the flag did not exist.
-# The field `kind` has the name of the model in the library waffle.
+# The fields `before` and `after` contain the properties of the feature flag, or null if the flag did not exist.
+# The field `kind` has the name of the flag's model in the library django-waffle.
 FLAG_CHANGED = register_operation(
     "flag.changed",
     description=_("{actor} changed the feature flag {name}: {changed}"),

@@ -46,7 +46,7 @@ def _logged_in(*, user: User, **_: Any) -> None:
 
 @receiver(user_logged_out)
 def _logged_out(*, user: User | None, **_: Any) -> None:
-    # The user is None if the session had already expired.
+    # The user is None if the login session had already expired before the logout.
     if user is not None:
         record(events.LOGGED_OUT, subject=("user", user.pk))
 

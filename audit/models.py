@@ -42,9 +42,9 @@ class ActorKind(models.TextChoices):
     ANONYMOUS = "anonymous", _("anonymous")
 
 
-#: If the actor has one of these kinds, the initiator is displayed. Without an initiator, "hotelagent" is displayed.
+#: If the actor has one of these kinds, descriptions name the initiator instead, or "hotelagent" without an initiator.
 _AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM, ActorKind.SUPPORT})
-#: The maximum difference between the times of two events of one transaction.
+#: The maximum difference between the times of two events of one database transaction.
 _LONGEST_ACT = datetime.timedelta(days=1)
 #: The keys in the column `personal` under which the personal values of the actor and of the initiator are stored.
 ORIGIN = frozenset({"actor", "initiator"})

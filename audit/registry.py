@@ -41,7 +41,7 @@ _NAME = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
 _RESERVED_FIELDS = frozenset({"actor", "initiator", "subject", "event", "cut"})
 _DATE_PREFIX = re.compile(r"\d{4}-\d\d-\d\d(?:T|\Z)")
 _DATE_LENGTH = len("2030-05-01")
-#: The label of each code of a field.
+#: Maps the codes that a field can contain, such as "late_booking", to the texts that are displayed.
 Labels: TypeAlias = "Mapping[str, str | StrPromise]"
 Description: TypeAlias = "str | StrPromise | CountedDescription"
 #: A number for which every language uses the plural form.

@@ -30,9 +30,9 @@ _ROW_VALUES = [
     (re.compile(r"(Failing row contains )\([^\n]{0,20000}\)\.?$", re.MULTILINE), r"\1(…)"),
 ]
 
-#: Only this number of characters of a message is part of the fingerprint.
+#: Only this number of characters of an error message is part of the fingerprint.
 _FINGERPRINT_LENGTH = 300
-# This pattern matches the parts of a message that differ between two occurrences of the same error.
+# This pattern matches the parts of an error message that differ between two occurrences of the same error.
 # The group `keep` of the pattern matches numbers that identify the error. These numbers are not removed.
 # Numbers that identify an error are status codes ("HTTP 404", "[Errno 111]") and codes of mail servers ("550 5.1.1").
 _VARIABLE_PARTS = re.compile(
@@ -94,14 +94,14 @@ class ErrorReport:
     def fingerprint(self, *, name: str) -> str:
         """Return 16 hexadecimal digits that are the same for occurrences of the same error.
 
-        Type and location are not enough, because they are the same for all rejections by a mail server. The fingerprint
-        therefore also includes the message without its variable parts.
+        The type and the location of the error are not enough, because they are the same for all rejections by a mail
+        server. The fingerprint therefore also includes the error message without its variable parts.
         """
         parts = (name, self.type, self.location, self._constant_message())
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def _constant_message(self) -> str:
-        """Return the beginning of the message, with an asterisk for each part that differs between occurrences."""
+        """Return the beginning of the error message, with an asterisk for each part that varies."""
 
         def replace_part(match: re.Match[str]) -> str:
             text = match["single"]
@@ -134,8 +134,8 @@ class ErrorReport:
 def report_exception(error: BaseException) -> ErrorReport:
     """Return an error report of an exception and its causes. The traceback does not contain local variables.
 
-    The message and the traceback are redacted. If the exception cannot be formatted, for example because its `__str__`
-    raises an error, the message of the report is that the error cannot be displayed.
+    The error message and the traceback are redacted. If the exception cannot be formatted, for example because its
+    `__str__` raises an error, the report says that the error cannot be displayed.
     """
     try:
         return _report_exception(error)
@@ -147,7 +147,7 @@ def report_exception(error: BaseException) -> ErrorReport:
 def _report_exception(error: BaseException) -> ErrorReport:
     exception = tracebacks.TracebackException.from_exception(error, capture_locals=False)
     translatable = _translatable_message(error)
-    # The message is stored in English, because searches and fingerprints compare English messages.
+    # The error message is stored in English, because searches and fingerprints compare English messages.
     with translation.override(None):
         message = message_from_json(translatable) or str(error)
     report = report_texts(
@@ -157,7 +157,7 @@ def _report_exception(error: BaseException) -> ErrorReport:
 
 
 def report_texts(*, type: str, message: str, traceback: str = "") -> ErrorReport:  # noqa: A002
-    """Return the report of an error that another system describes. The message and traceback are redacted and cut."""
+    """Return the report of an error that another system describes. The texts are redacted, and cut to their limits."""
     return ErrorReport(
         type=storable(type)[:MAX_TYPE_LENGTH],
         message=_redact(_cut_end(message, MAX_MESSAGE_LENGTH + _MARGIN))[:MAX_MESSAGE_LENGTH],

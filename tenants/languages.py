@@ -5,7 +5,7 @@ import functools
 from django.conf.locale import LANG_INFO
 from django.utils.text import capfirst
 
-#: Names that are in English in the list of Django.
+#: The names that speakers use of languages for which Django's list has only the English name.
 _OWN_NAMES = {"eu": "Euskara", "kn": "ಕನ್ನಡ", "mn": "Монгол", "pa": "ਪੰਜਾਬੀ"}
 
 

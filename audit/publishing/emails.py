@@ -41,7 +41,7 @@ def email_checkpoints() -> int:
     has_auditor = Q(hotel_id__in=[hotel_id for hotel_id in auditors if hotel_id])
     if None in auditors:
         has_auditor |= Q(hotel_id=None)
-    states.forget(states.EMAIL, ~has_auditor)
+    states.forget_target(states.EMAIL, ~has_auditor)
     if not auditors:
         return 0
     with platform_context():
@@ -124,7 +124,7 @@ def _claim(log_: Log, day: date) -> bool:
         unknown = states.failed_state(log_, states.EMAIL, TranslatableMessage(_UNKNOWN))
         return bool(
             Log.objects.filter(Q(emailed_on=None) | Q(emailed_on__lt=day), pk=log_.pk).update(
-                emailed_on=day, published=states.changed(states.EMAIL, unknown)
+                emailed_on=day, published=states.with_state(states.EMAIL, unknown)
             )
         )
 

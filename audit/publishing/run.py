@@ -26,7 +26,7 @@ def publish_all() -> int:
         if is_configured:
             published += _publish(name, target)
         else:
-            states.forget(name)
+            states.forget_target(name)
     return published
 
 

@@ -37,13 +37,13 @@ def store_success(log: Log, target: str, size: int) -> None:
     """Store that the checkpoint of the log with this size was published at the target."""
     with platform_context():
         state = {"size": size, "at": database_now().isoformat()}
-        Log.objects.filter(pk=log.pk).update(published=changed(target, state))
+        Log.objects.filter(pk=log.pk).update(published=with_state(target, state))
 
 
 def store_failure(log: Log, target: str, reason: str) -> None:
     """Store why the newest checkpoint of the log could not be published at the target."""
     with platform_context():
-        Log.objects.filter(pk=log.pk).update(published=changed(target, failed_state(log, target, reason)))
+        Log.objects.filter(pk=log.pk).update(published=with_state(target, failed_state(log, target, reason)))
 
 
 def failed_state(log: Log, target: str, reason: str) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def failed_state(log: Log, target: str, reason: str) -> dict[str, Any]:
     return {**state, "error": message_to_json(reason), "since": since}
 
 
-def changed(target: str, state: dict[str, Any]) -> Func:
+def with_state(target: str, state: dict[str, Any]) -> Func:
     """Return the SQL expression that changes the state of one target, and keeps the states of the other targets.
 
     Several tasks publish at the same time, so no task may write the whole column.
@@ -67,7 +67,7 @@ def changed(target: str, state: dict[str, Any]) -> Func:
     )
 
 
-def forget(target: str, condition: Q | None = None) -> None:
+def forget_target(target: str, condition: Q | None = None) -> None:
     """Delete the state of a target that is not used any more. Otherwise its last failure would be reported forever.
 
     Only the states in logs that match `condition` are deleted.

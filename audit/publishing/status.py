@@ -17,7 +17,7 @@ from hotelagent.core.messages import message_from_json
 from tenants.context import current_tenant, platform_context
 from tenants.models import Hotel
 
-#: The labels of the targets, in the order in which pages list them.
+#: The labels of the targets of a publication, in the order in which the admin pages list them.
 TARGETS = {states.DIRECTORY: _("directory"), states.URL: _("URL"), states.EMAIL: _("e-mail")}
 
 

@@ -19,7 +19,7 @@ CUT_FIELD = "cut"
 #: This text is added to the end of a value that was shortened.
 CUT_MARK = "…"
 SALT_BYTES = 16
-#: The maximum size of all fields of an event together, in bytes. The other columns take less than 8 KiB.
+#: The maximum size of all fields of an event together, in bytes. The other columns of the event take less than 8 KiB.
 MAX_FIELDS_BYTES = MAX_ENTRY_BYTES - 8 * 1024
 
 _encoder = DjangoJSONEncoder()

@@ -17,7 +17,7 @@ from tenants.database.connections import direct_connection
 
 log = structlog.get_logger(__name__)
 
-#: The maximum duration of a run in seconds. Another run deletes the remaining events.
+#: The maximum duration of a retention run in seconds. Another run deletes the remaining events.
 BUDGET_SECONDS = 120.0
 
 

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.registry import register
 
-#: The labels of tracked tables: the names of their models. `AuditConfig` adds them.
+#: Maps the tracked tables to their labels, the names of their models. `AuditConfig` fills this dict.
 TABLE_LABELS: dict[str, Any] = {}
 # The field `rows` contains an array for each row: the primary key, the digests of the row before and after the change,
 # and the values of the changed columns before and after. The personal values of a row are stored in a field that is
@@ -22,8 +22,8 @@ ROWS_UPDATED = register(
 ROWS_DELETED = register(
     "rows.deleted", description=_("{actor} deleted rows of the table “{table}” ({count})"), **_ROWS
 )
-# This event contains digests of rows, but no values. It is recorded after a migration, after the restore of a masked
-# backup, and after the deletion of old events.
+# `rows.restated` contains digests of rows, but no values. It is recorded after a migration, after the restore of a
+# masked backup, and after the deletion of old events.
 ROWS_RESTATED = register(
     "rows.restated", description=_("The present rows of the table “{table}” were recorded ({count})"), **_ROWS
 )

@@ -5,8 +5,8 @@ from django.utils.translation import ngettext
 
 from audit.registry import CountedDescription, Outcome, Severity, register, register_security
 
-# This event is recorded in each transaction that deletes expired audit events.
-# A trigger permits the deletion only up to the event with the fields `last_transaction` and `last_id`.
+# `audit.events_deleted` is recorded in each transaction that deletes expired audit events.
+# A trigger permits the deletion only up to the event that the fields `last_transaction` and `last_id` identify.
 # The verification accepts the deletion only if the field `first_kept` is the position of the oldest kept event.
 EVENTS_DELETED = register_security(
     "audit.events_deleted",

@@ -17,7 +17,7 @@ from hotelagent.core.ids import uuid7
 FIRST_ID = UUID(int=0)
 #: The shortest retention period of a trail in days. The database function `audit_check_deletion` enforces this period.
 MIN_KEEP_DAYS = 180
-#: The longest retention period, which is the limit of the column.
+#: The longest retention period in days: the column cannot store a larger number.
 MAX_KEEP_DAYS = 32_767
 
 
@@ -42,7 +42,7 @@ class Log(models.Model):
     predecessor = models.ForeignKey("self", models.PROTECT, null=True, editable=False, related_name="+")
     predecessor_size = models.BigIntegerField(null=True, editable=False)
     predecessor_root = models.BinaryField(null=True, editable=False)
-    #: The number of sealed events.
+    #: The number of events in the log.
     size = models.BigIntegerField(_("sealed events"), default=0, editable=False)
     sealed_transaction = models.BigIntegerField(default=0, editable=False)
     sealed_id = models.UUIDField(default=FIRST_ID, editable=False)
@@ -72,7 +72,7 @@ class Log(models.Model):
     )
     #: The reason why the last run of retention could not delete expired events.
     retention_problem = models.TextField(_("reason why events are not deleted"), blank=True, editable=False)
-    #: The state of the publication, by target (see `audit.publishing.states`).
+    #: Maps each target, such as a directory, to the state of the publication there (see `audit.publishing.states`).
     published = models.JSONField(default=dict, editable=False)
     #: The last day, in the hotel's time zone, for which the e-mail to the auditor was sent or is being sent.
     emailed_on = models.DateField(null=True, editable=False)

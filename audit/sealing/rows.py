@@ -27,7 +27,7 @@ _decode = ExactDecoder().decode
 
 
 class Key(NamedTuple):
-    """The place of an event in the order in which events are sealed.
+    """The position of an event in the order in which events are sealed.
 
     A key with the id FIRST_ID comes before all events of its database transaction.
     """
@@ -127,7 +127,7 @@ def read_unsealed(after: Key, horizon: int, limit: int) -> tuple[list[EventRow],
 
 
 def is_sealed(after: Key) -> bool:
-    """Return whether no visible event comes after `after`, the place of the last sealed event.
+    """Return whether no visible event comes after `after`, the position of the last sealed event.
 
     Return False if this server has not reached the transaction id of `after`, because the database was copied from
     another server.
@@ -144,7 +144,7 @@ def is_sealed(after: Key) -> bool:
 def first_unsealed_id(after: Key) -> UUID | None:
     """Return the smallest id of the events that are not sealed yet, or None if all events are sealed.
 
-    `after` is the place of the last sealed event. With OFFSET 0, PostgreSQL reads only the events after `after`.
+    `after` is the position of the last sealed event. With OFFSET 0, PostgreSQL reads only the events after `after`.
     Otherwise PostgreSQL could read all events in the order of their ids.
     """
     with connection.cursor() as cursor:

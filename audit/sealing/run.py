@@ -19,13 +19,13 @@ from tenants.database.clock import database_now
 
 log = structlog.get_logger(__name__)
 
-#: The maximum duration of a run in seconds. The next run seals the remaining events.
+#: The maximum duration of a sealing run in seconds. The next run seals the remaining events.
 BUDGET_SECONDS = 45.0
 
 
 @dataclass(slots=True)
 class RunResult:
-    """The result of a run: `sealed` is the number of sealed events.
+    """The result of a sealing run: `sealed` is the number of sealed events.
 
     `new` lists the tenants whose first events were sealed. `problems` maps the name of a log to its problem.
     """

@@ -26,7 +26,7 @@ from tenants.context import Tenant, context_of, platform_context
 
 #: The maximum number of events that one transaction seals: 64 full tiles.
 BATCH_SIZE = 64 * 256
-#: The line `previous <size>` has the size of the previous checkpoint, so that missing checkpoints are found.
+#: The line of a checkpoint with the size of the log at the previous checkpoint, so that missing checkpoints are found.
 PREVIOUS = "previous {size}"
 _COUNT_LIMIT = 100_000
 

@@ -4,7 +4,7 @@
 class TransparencyError(ValueError):
     """The base class of the errors in this module.
 
-    The message says what is wrong, in English, for operators and auditors.
+    The error message says what is wrong, in English, for operators and auditors.
     """
 
 

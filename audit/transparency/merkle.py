@@ -12,14 +12,14 @@ from typing import NamedTuple
 from audit.transparency.errors import InvalidProof
 
 HASH_SIZE = 32
-#: The root of a tree without leaves.
+#: The root hash of a Merkle tree without leaves.
 EMPTY_ROOT = sha256().digest()
 
 Range = tuple[int, int]
 
 
 class Subtree(NamedTuple):
-    """The place of a complete subtree in a Merkle tree. The subtree has 2**level leaves.
+    """The position of a complete subtree in a Merkle tree. The subtree has 2**level leaves.
 
     The position of the first leaf of the subtree is number * 2**level.
     """

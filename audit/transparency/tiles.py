@@ -11,14 +11,17 @@ from typing import NamedTuple
 from audit.transparency.errors import InvalidTile, TileNotFound
 from audit.transparency.merkle import HASH_SIZE, Subtree, subtree_hash
 
-#: The number of tree levels in a tile.
+#: The number of levels of the Merkle tree that one tile (a block of hashes) covers.
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
 FULL_TILE_SIZE = TILE_WIDTH * HASH_SIZE
 
 
 class Tile(NamedTuple):
-    """The place of a tile: its level in the tree, and its number within the level. Levels and numbers begin at 0."""
+    """The position of a tile (a block of hashes): its level in the tree, and its number within the level.
+
+    Levels and numbers begin at 0.
+    """
 
     level: int
     number: int

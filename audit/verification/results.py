@@ -28,7 +28,7 @@ class InvalidTrail(Exception):
 
 
 class UndeterminedTrail(Exception):
-    """The verification of the trail is not possible. The message says why, and what to do."""
+    """The verification of the trail is not possible. The error message says why, and what to do."""
 
 
 @dataclass(slots=True)

@@ -56,7 +56,7 @@ def verify_events(log: Log, tenant: Tenant, roots: SignedRoots, *, start: int, p
                 first + min(len(hashes) // HASH_SIZE, len(ids)), "A tile of the log is damaged."
             )
         end = first + len(ids)
-        # The last tile may contain newer events, so its end is read from the row of the log.
+        # The last tile may contain events that were sealed after the log was read, so its end is taken from `log`.
         is_last = end == log.size
         last = (
             Key(log.sealed_transaction, log.sealed_id)

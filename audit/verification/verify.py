@@ -62,7 +62,7 @@ def verify_trail(tenant: Tenant, options: Options | None = None) -> TrailReport:
                 _verify(log, tenant, report, public_keys, options or Options())
                 break
             except InvalidTrail:
-                # Retention may have deleted events while they were verified. Then the trail is verified again.
+                # If retention has deleted events while they were verified, the trail is verified again.
                 current = logs.find_log(tenant.id)
                 if log is None or current is None or current.first_kept == log.first_kept:
                     raise
@@ -87,7 +87,7 @@ def _verify(
     if log.refusal:
         raise InvalidTrail(log.size, f"The log is not sealed any more. {log.refusal}")
     roots = SignedRoots(log, public_keys, options.remembered.get(log.origin))
-    # The verification begins with the first event of a tile.
+    # The verification begins at the first event of a tile (a block of 256 events).
     start = first_position_at(log, tenant, options.since) // TILE_WIDTH * TILE_WIDTH if options.since else 0
     with context_of(tenant):
         report.unsealed, _oldest = rows.count_unsealed(

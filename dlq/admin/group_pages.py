@@ -136,4 +136,4 @@ def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError:
-        return UUID(int=0)  # an id that no member of staff has
+        return UUID(int=0)  # No member of staff has this id.

@@ -10,12 +10,12 @@ from dlq.corrections.declared_fields import Keys, field_schema
 from dlq.kinds.fields import Path
 from dlq.kinds.registry import Kind
 
-#: The page of a failure leaves out the parts of the payload that exceed these limits.
-#: The whole payload can be downloaded.
+#: The page of a failure leaves out the parts of the payload that exceed these limits: the depth of nested values, the
+#: number of lines, and the length of a text. The page has a link to download the whole payload.
 MAX_LEVELS = 20
 MAX_NODES = 500
 MAX_TEXT_LENGTH = 500
-#: Objects and lists on the first levels are expanded.
+#: Objects and lists on this number of levels are expanded when the page opens.
 OPEN_LEVELS = 2
 
 

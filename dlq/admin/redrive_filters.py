@@ -17,7 +17,7 @@ from dlq.errors import InvalidSelection
 from dlq.models import CLOSED_STATUSES, DECISION_STATUSES, RETRIED_STATUSES, FailureStatus
 from dlq.selection import FailureSelection
 
-#: The query parameters of the admin list of failures that are not filters.
+#: The query parameters in the URL of the admin list of failures that are not filters, such as the page number.
 _NOT_FILTERS = {"p", "o", "all", "e", "_changelist_filters", "action", "searched"}
 #: The statuses of the failures in each view of the list. The view with the code "all" contains all failures.
 VIEW_STATUSES: dict[str, tuple[str, ...]] = {

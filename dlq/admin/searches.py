@@ -114,7 +114,8 @@ def search_limit(query: QueryDict) -> Q:
         return Q()
     limit = Q()
     if selection.until:
-        # A failure was captured at or before its last occurrence. The id of a failure contains the time of its capture.
+        # A failure was captured before or when it was last seen. Its id contains the time of its capture, so only ids
+        # with a time before the end of the period can match.
         with suppress(OverflowError, ValueError):  # An id cannot contain a time before 1970 or after 9999.
             limit = Q(id__lt=first_uuid7_at(selection.until + CLOCK_DIFFERENCE))
     if query.get(_PARAMETER) == _ALL or not _needs_search(selection):

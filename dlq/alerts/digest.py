@@ -24,9 +24,9 @@ from tenants.unaudited import unaudited
 
 log = structlog.get_logger(__name__)
 
-#: The shortest time between two e-mails, or between two attempts to send an e-mail.
+#: The shortest time between two alert e-mails, or between two attempts to send an alert e-mail.
 MIN_PAUSE = datetime.timedelta(minutes=10)
-#: The minimum time between two e-mails if no new error occurs.
+#: The minimum time between two alert e-mails if no new error occurs.
 PAUSE = datetime.timedelta(hours=1)
 #: A problem that lasts is reported again after this time.
 REMIND_AFTER = datetime.timedelta(days=1)

@@ -74,7 +74,8 @@ def _message(problems: list[Finding], address: str) -> EmailMultiAlternatives:
         "facts": [_describe(problem) for problem in problems if isinstance(problem, Threshold)],
         "new": _group_lines(problems, is_new=True),
         "again": _group_lines(problems, is_new=False),
-        # An alert counts all open failures, so the link shows more than the failures that need a decision.
+        # An alert counts all open failures. So its link opens the list of all failures, not only the failures that need
+        # a decision.
         "list_url": _page(tenant, "dlq_failure_changelist") + "?view=all",
     }
     settings_url = _page(tenant, "dlq_failuresettings_changelist")

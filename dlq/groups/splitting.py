@@ -32,8 +32,8 @@ BATCH_SIZE = 500
 #: The name of the Celery task that calls the function `regroup` for each group whose rules have changed.
 REGROUP_TASK = "dlq.tasks.regroup"
 
-# Each attempt of a failure stores the fingerprint of its error.
-# The latest error of a failure decides to which group the failure belongs.
+# This query moves failures to the groups of their latest errors. The fingerprint of an error is stored in the attempt
+# that failed with it.
 _MOVE = """
 WITH batch AS (
     SELECT id, fingerprint, source, name, payload, error_message

@@ -85,8 +85,8 @@ def _count(redrive: Redrive, selection: FailureSelection) -> Counter[RedriveResu
         if reason is not None:
             refused |= Q(**dict(zip(TRAITS, values, strict=True)))
     if redrive.is_retry:
-        # A failure waits until all older failures with the same ordering key are closed.
-        # A redrive job refuses a failure unless the job also schedules all older failures with the same ordering key.
+        # A failure waits until all older failures with the same ordering key are closed. So a redrive job refuses a
+        # failure if an older failure with the same ordering key waits for a person, unless the job also schedules it.
         older = with_traits(Failure.objects.all()).filter(
             ~selection.condition() | refused,
             ordering_key=OuterRef("ordering_key"),

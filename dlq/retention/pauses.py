@@ -29,7 +29,7 @@ from tenants.unaudited import unaudited
 RELEASED_PER_SECOND = 20
 #: The number of failures whose retries one transaction schedules after a pause.
 BATCH_SIZE = 500
-#: Maximum length of a kind's name.
+#: Maximum length of the name of a kind of failure.
 MAX_NAME_LENGTH = 150
 
 _LOCK_SHARED = """

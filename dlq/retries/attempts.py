@@ -193,7 +193,7 @@ def record_failure(
 def _end_attempt(failure: Failure, fields: dict[str, Any], *, is_lost: bool, is_final: bool) -> None:
     """Store the status of the locked failure after its latest attempt has failed or was lost."""
     if failure.attempts.filter(outcome=AttemptOutcome.SUCCEEDED).exists():
-        # An earlier attempt, which was considered lost, has succeeded.
+        # An earlier attempt has succeeded after it was recorded as lost, so the work is done.
         _resolve(failure, number=failure.attempt)
         return
     kind = find_kind(failure.name)

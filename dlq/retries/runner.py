@@ -128,7 +128,8 @@ def _retry(failure_id: uuid.UUID, kind: Kind) -> None:
             _send_task(failure)
             return  # dlq.capture.celery_messages records the result of the retry when the Celery task has ended.
     except SoftTimeLimitExceeded as error:
-        # A handler that was interrupted may already have sent or changed something.
+        # The time limit interrupted the retry handler, which may already have sent or changed something. So work
+        # that is not idempotent is in doubt.
         is_known = kind.is_idempotent
         attempts.record_failure(
             failure_id=failure.id, number=failure.attempt, error=error if is_known else _time_limit_exceeded()

@@ -25,7 +25,7 @@ BLOCKED_DELAY = timedelta(hours=1)
 #: Lease of an attempt that runs a retry handler. The lease is longer than the time limit of tasks (240 seconds).
 HANDLER_LEASE = timedelta(seconds=300)
 #: Lease of an attempt that sends a Celery task. The lease is long, because the task may wait in Celery's queue.
-#: If a worker dies, the broker delivers its task again. So the lease expires only if the message was lost.
+#: If a worker dies, the broker delivers its task again. So the lease expires only if the task's message was lost.
 QUEUE_LEASE = timedelta(hours=1)
 
 

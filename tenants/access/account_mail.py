@@ -27,7 +27,7 @@ from tenants.context import current_tenant
 from tenants.host_routing import display_name, page_path, subdomain_url
 from tenants.models import User
 
-#: The sentence of each notice. The placeholder `name` is the name of the API key.
+#: Maps each kind of change to the sentence in the e-mail about it. The placeholder `name` is the name of the API key.
 NOTICES = {
     "password": gettext_lazy("The password of your account {username} at {hotel} was changed."),
     "email": gettext_lazy("The e-mail address of your account {username} at {hotel} was changed."),
@@ -139,7 +139,7 @@ def _url(name: str) -> str:
 
 @contextmanager
 def _localized(user: User) -> Iterator[None]:
-    """Use the language of the user and the time zone of the tenant."""
+    """Activate the language of the user and the time zone of the tenant inside the `with` block."""
     tenant = current_tenant()
     language = user.language or tenant.language or settings.LANGUAGE_CODE
     with translation.override(language), timezone.override(ZoneInfo(tenant.time_zone)):

@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 #: The kind of due item that sends the invitation of a hotel. The id of the item is the hotel's id.
 INVITATION_DUE = "invitation"
-#: The period after the sending of the e-mail during which the link is valid.
+#: The time for which the link of an invitation is valid after its e-mail was sent.
 LIFETIME = datetime.timedelta(days=7)
 #: The row of an unused invitation is deleted this long after the invitation has expired, because the row contains an
 #: e-mail address.
@@ -149,7 +149,7 @@ def accept_invitation(*, token: str, username: str, password: str, full_name: st
         with platform_context():
             invitation.accepted_at, invitation.digest, invitation.email = database_now(), None, ""
             invitation.save(update_fields=["accepted_at", "digest", "email"])
-        # The request is anonymous. The events name the new account as the actor.
+        # The invited person is not logged in yet, so the new account is set as the actor of the audit events.
         with actor_context(changed_actor(kind="user", id=str(user.pk), label=user.username)):
             staff_added.send(User, user=user)
             manager_invitation_accepted.send(User, user=user)

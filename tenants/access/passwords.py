@@ -49,7 +49,7 @@ class PreviousPasswordValidator:
     """A rule that refuses the account's current password as its new password."""
 
     def validate(self, password: str, user: User | None = None) -> None:
-        # `check_password` of the model would store the new password again if the hasher had changed.
+        # The method `User.check_password` is not called, because it would save the account if the hasher had changed.
         if user is not None and user.password and check_password(password, user.password):
             raise ValidationError(
                 _("This is your current password. Choose a different password."), code="password_unchanged"

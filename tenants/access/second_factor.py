@@ -134,7 +134,7 @@ def _raise_if_throttled(user: User) -> None:
 
 
 def _use_code(user: User, code: str) -> bool:
-    """Mark the code as used in the user's object. Return False if the code is wrong."""
+    """Mark the code as used in the instance `user`, without saving it. Return False if the code is wrong."""
     secret = decrypt_secret(user.totp_secret or b"", user)
     step = matching_step(secret, code, after=user.totp_last_step)
     if step is not None:

@@ -55,7 +55,7 @@ class PeriodicTaskForm(forms.ModelForm):  # type: ignore[type-arg]
 class CrontabScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
-        if self.errors:  # a single field is not valid
+        if self.errors:  # A field of the form is not valid, so the crontab as a whole cannot be checked.
             return
         try:
             check_crontab(self.instance)

@@ -32,13 +32,13 @@ def check_values_of_hotels(*, databases: Sequence[str] | None = None, **_options
         with platform_context(), connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('public.tenants_hotel') IS NOT NULL")
             if not cursor.fetchone()[0]:
-                return []  # the database has not been migrated yet
+                return []  # The database has not been migrated yet.
             cursor.execute(_HOTELS)
             hotels = cursor.fetchall()
             cursor.execute(_PERIODIC_TASKS)
             tasks = cursor.fetchall()
     except DatabaseError:
-        return []  # the check check_runtime_login reports the error
+        return []  # The system check `check_runtime_login` reports the error.
     messages: list[CheckMessage] = []
     for slug, time_zone, language, is_known_to_postgres in hotels:
         messages += _check_hotel(slug, time_zone, language, is_known_to_postgres=is_known_to_postgres)

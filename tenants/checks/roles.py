@@ -73,7 +73,7 @@ def check_roles(
         with direct_connection(), platform_context(), connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('public.tenants_schematemplate') IS NOT NULL")
             if not cursor.fetchone()[0]:
-                return []  # no migration has run yet
+                return []  # No migration has run yet.
             logins = get_database_logins(cursor)
             # Privileges can only be checked if the runtime login exists and the owner can create roles.
             return _check_prerequisites(cursor, logins) or [

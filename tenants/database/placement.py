@@ -43,7 +43,7 @@ APPS = {
 }
 
 #: The placement of each model of the app `tenants`, and of models whose placement differs from their app's placement.
-#: The platform and each hotel have separate users and API keys.
+#: The models of users and API keys have the placement BOTH, because the platform and each hotel have separate ones.
 MODELS = {
     "tenants.user": Placement.BOTH,
     "tenants.apikey": Placement.BOTH,

@@ -13,7 +13,7 @@ from tenants.database import quoting
 
 READ_WRITE = "SELECT, INSERT, UPDATE, DELETE"
 
-#: Tables that only `migrate` writes.
+#: Tables that only the command `migrate` writes, so the roles that serve requests may only read them.
 _READ_ONLY_TABLES = ("django_migrations", "tenants_schematemplate")
 _declared: dict[str, str] = {}
 #: Maps a model to columns. Roles lack the privilege UPDATE on the table, but may update these columns.

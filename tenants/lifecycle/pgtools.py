@@ -30,14 +30,14 @@ _SECRETS_WITHOUT_VARIABLE = {
 
 #: The programs that do not connect to the server. We use pg_restore without a database to convert a dump to a script.
 _LOCAL_PROGRAMS = frozenset({"pg_restore", "pg_verifybackup"})
-#: The programs whose option for the connection is not `--dbname`.
+#: The programs whose option for the connection is not `--dbname`, with the name of their option.
 _CONNECTION_OPTIONS = {"createdb": "--maintenance-db", "dropdb": "--maintenance-db"}
-#: The maximum length of a program's error output in a message.
+#: The maximum number of bytes of a program's error output that an error message contains.
 _MAX_ERROR_BYTES = 4_000
 
 
 class ProgramFailed(RuntimeError):
-    """The program exited with an error. The message contains the program's standard error output."""
+    """The program exited with an error. The error message contains the program's standard error output."""
 
 
 def run(program: str, *arguments: str) -> str:

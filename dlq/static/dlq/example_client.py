@@ -57,7 +57,7 @@ def process(entry: dict[str, Any]) -> None:
         print(f"Stopped: {error.read().decode()}", flush=True)
     except Exception as error:
         result = {"error_type": type(error).__name__, "error_message": str(error)}
-        is_fixable = not isinstance(error, KeyError)  # a retry cannot add a missing key
+        is_fixable = not isinstance(error, KeyError)  # A retry cannot add a missing key to the payload.
         post(f"{path}fail/", {**token, **result, "retry": is_fixable})
 
 

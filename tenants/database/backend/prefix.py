@@ -1,6 +1,6 @@
 """The prefix: the SET statements that the backend sends before every statement of a tenant.
 
-The effect of `SET LOCAL` ends with the open transaction, or with the implicit transaction of the message. The server
+The effect of `SET LOCAL` ends with the open transaction, or with the implicit transaction of the round trip. The server
 connection therefore keeps no settings of a tenant.
 """
 

@@ -77,7 +77,7 @@ _CLUSTER_TYPES = frozenset(
         "DropSubscriptionStmt", "DropTableSpaceStmt", "DropdbStmt",
     }
 )  # fmt: skip
-#: The settings that our prefix sets.
+#: The PostgreSQL settings that the backend sets before each statement (see `tenants.database.backend.prefix`).
 _PREFIX_SETTINGS = {"role", "search_path", "session_authorization"}
 #: Functions that change the session, and functions that run a string as SQL. The SQL in the string is not parsed here.
 _SESSION_FUNCTION = re.compile(

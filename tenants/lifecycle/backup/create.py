@@ -63,7 +63,7 @@ class WrittenBackup:
 
 @dataclass(frozen=True, slots=True)
 class Backup(WrittenBackup):
-    """A backup in a file with a name."""
+    """A backup that was written to the file at `path`."""
 
     path: Path
 
