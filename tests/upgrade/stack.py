@@ -45,6 +45,8 @@ class Release:
                 "DJANGO_SETTINGS_MODULE": "tests.upgrade.settings",
                 "UPGRADE_RELEASE": name,
                 "CODE_VERSION": name,
+                # As in production. The error page of development needs much longer than a response.
+                "DEBUG": "false",
                 # As in Kubernetes: SIGTERM starts Celery's soft shutdown.
                 "REMAP_SIGTERM": "SIGQUIT",
                 **environment,

@@ -9,7 +9,7 @@
 | drop | drops the column `text` | uses `body` |
 | naive | renames the column in one step | uses `body` |
 
-The release `naive` follows `first`. It
+The release `broken` is `backfill` with a mistake: each request for notes fails. The release `naive` follows `first`. It
 is the negative control of the tests: the code of `first` fails with its schema.
 
 A release has the migrations of the releases before it, because its package `migrations` also searches their folders.

@@ -7,6 +7,7 @@ class Note(models.Model):
     confirmed = models.BooleanField(default=False, db_default=False)
 
     class Meta:
+        app_label = "notes"  # also for the release `broken`, which imports this model
         constraints = [models.CheckConstraint(condition=models.Q(body__isnull=False), name="notes_body_set")]
 
 
