@@ -57,7 +57,7 @@ def test_saved_search_can_be_opened_from_the_list_and_deleted(
     assert (deleted.event, deleted.fields) == ("audit.search_deleted", {})
 
 
-def test_search_is_visible_to_its_owner_only(staff: Client, hotel: Hotel) -> None:
+def test_saved_search_is_visible_to_its_owner_only(staff: Client, hotel: Hotel) -> None:
     auditor = client_with_role(Role.AUDITOR, hotel)
     auditor.post(SAVE, {"name": "Red lamps", "query": QUERY})
     assert "Red lamps</a>" in auditor.get(LIST).content.decode()
@@ -69,7 +69,9 @@ def test_search_is_visible_to_its_owner_only(staff: Client, hotel: Hotel) -> Non
         assert SavedSearch.objects.count() == 1
 
 
-def test_search_of_another_hotel_is_not_visible_even_to_raw_sql(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_saved_search_of_another_hotel_is_not_visible_even_to_raw_sql(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     for saved_in in (hotel, other_hotel):
         with hotel_context(saved_in):
             save_search(user_id=uuid7(), name="Red lamps", query=QUERY)
@@ -102,7 +104,7 @@ def test_saved_search_contains_only_filters_of_the_event_list(staff: Client, hot
     assert search.query == "at_from_0=2030-05-01&event=lamp.lit&text=red"
 
 
-def test_search_with_the_name_of_another_search_of_the_person_replaces_it(in_hotel: Hotel) -> None:
+def test_search_saved_under_an_existing_name_replaces_the_search_with_this_name(in_hotel: Hotel) -> None:
     person = uuid7()
     save_search(user_id=person, name="Lamps", query="text=red")
     save_search(user_id=person, name="Lamps", query="text=blue")

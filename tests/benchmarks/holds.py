@@ -31,7 +31,7 @@ IDS = (
 CALLERS = 8
 GROUP = 5
 BARE_TABLE = "public.bench_bare"
-#: Seconds for which the callers of one side run before the other side's turn.
+#: Seconds for which the callers of one implementation run before those of the next implementation run.
 SECONDS = 1.0
 
 FEW, SOME, MANY = 100, 10_000, 1_000_000

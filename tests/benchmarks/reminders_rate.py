@@ -21,10 +21,10 @@ from tests.servers import Servers
 
 IDS = ("send-rate", "send-pipelining")
 
-#: The number of messages that the peer sends in one round. hotelagent sends the same number for a single hotel.
+#: The number of messages that django-post-office sends in one round. hotelagent sends as many for a single hotel.
 MESSAGES = 2_000
 #: Each tuple contains the number of hotels, the number of due reminders per hotel, and the required ratio of the rates.
-#: The ratio is the rate of hotelagent divided by the rate of the peer.
+#: The ratio is the rate of hotelagent divided by the rate of django-post-office.
 #: Two real hotels have 60 and 106 reminders on an average day, and all reminders of a day are due at the same time.
 #: With four reminders per hotel, most of the time is spent on switching between hotels.
 SHAPES = ((1, MESSAGES, 2.0), (500, 20, 2.0), (500, 4, 1.2))
@@ -88,7 +88,8 @@ def _measure_pipelining() -> Row:
     """
     with ExitStack() as stack:
         running = _durable_servers(stack)
-        # The two contestants share one database. Each contestant has a broker, so that its workers get its tasks.
+        # The processes with and without pipelining share one database, but have separate brokers. So the workers of
+        # each process get only the tasks of this process.
         contestants = []
         for redis_number, pipelining in ((9, True), (8, False)):
             server = stack.enter_context(sink(delay=ROUND_TRIP, pipelining=pipelining))

@@ -124,7 +124,7 @@ def retry_failures(count: int) -> float:
 def fill(slug: str, count: int, status: str) -> None:
     """Insert `count` failures with the status `status` into the hotel `slug`.
 
-    A failure with the status "scheduled" also gets a due item, whose time comes in a day.
+    A failure with the status "scheduled" also gets an item in the due queue, which is due in a day.
     """
     with hotel_context(_hotel(slug)), connection.cursor() as cursor:
         _insert(count, status=status, delay="1 day")

@@ -27,7 +27,7 @@ def prepare(rooms: int) -> None:
 
 
 def hold(caller: int, rooms_at_once: int, seconds: float) -> float:
-    """Acquire a hold on `rooms_at_once` rooms and release it, again and again for `seconds` seconds.
+    """Repeatedly acquire and release a hold on `rooms_at_once` rooms, for `seconds` seconds.
 
     Return the number of repetitions.
     """

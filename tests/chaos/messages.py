@@ -12,10 +12,10 @@ from tests.core import killed_worker
 
 #: The environment variable with the path of the file to which each task appends its number at its end.
 DONE = "CHAOS_DONE"
-#: A task that no worker knows.
+#: The name of a task that no worker knows.
 UNKNOWN = "tests.chaos.unknown"
 
-#: The worker is killed immediately before it calls this function.
+#: For each step of processing a message, the function immediately before which the worker is killed.
 MOMENTS: dict[str, tuple[type[Any], str]] = {
     "the message is delivered": (virtual.Transport, "_deliver"),
     "the task begins": (HotelTask, "__call__"),

@@ -17,7 +17,7 @@ from kombu.transport import redis, virtual
 QUEUE = "killed-worker"
 TASK = "tests.killed_worker.work"
 
-#: The worker is killed immediately before it calls this function of kombu.
+#: For each step of processing a message, the function of kombu immediately before which the worker is killed.
 MOMENTS: dict[str, tuple[type[Any], str]] = {
     "reply arrives": (redis.Channel, "_brpop_read"),
     "message is delivered": (virtual.Transport, "_deliver"),

@@ -55,7 +55,7 @@ def test_malformed_or_private_url_raises_url_not_allowed(url: str) -> None:
         parse_url(url)
 
 
-def test_public_url_is_parsed_into_its_endpoint() -> None:
+def test_public_url_is_parsed_into_host_port_and_path() -> None:
     endpoint = parse_url("https://pms.example.com/hooks?tenant=1")
     assert (endpoint.host, endpoint.port, endpoint.path) == ("pms.example.com", 443, "/hooks?tenant=1")
     assert endpoint.is_https

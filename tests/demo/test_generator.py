@@ -111,7 +111,7 @@ def test_assigned_room_type_is_the_reserved_room_type_or_an_upgrade(resort: list
     assert steps[1] < steps[0] / 5
 
 
-def test_export_of_a_day_contains_nothing_that_happens_later() -> None:
+def test_export_of_a_day_contains_nothing_that_happens_after_this_day() -> None:
     bookings = {booking.number: booking for booking in around_today(RESORT)}
     rows = {row["booking_id"]: row for row in export_rows(bookings.values(), today=TODAY)}
     assert rows.keys() == {number for number, booking in bookings.items() if booking.booked_on <= TODAY}

@@ -155,7 +155,7 @@ def test_variables_and_data_sources_of_a_dashboard_exist(path: Path) -> None:
     assert dashboard["schemaVersion"] == 39
 
 
-def test_dashboards_cover_their_subjects() -> None:
+def test_each_subject_has_a_dashboard_with_a_unique_id() -> None:
     assert {path.stem for path in DASHBOARDS} == {
         "overview", "hotels", "queues", "holds", "reminders", "database",
     }  # fmt: skip

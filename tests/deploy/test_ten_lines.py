@@ -170,7 +170,7 @@ def wait_until_ready(browser: Browser, deployment: Deployment) -> None:
 
 
 def wait_for_only_problem(part: str, deployment: Deployment) -> None:
-    """Wait until the worker and beat have started, and `manage.py doctor` reports only a problem of this part."""
+    """Wait until `manage.py doctor` reports a problem of this part only, so the worker and Celery beat are running."""
     deadline = time.monotonic() + START_TIMEOUT
     while True:
         done = deployment.run(DOCTOR, exit_code=1)

@@ -77,5 +77,5 @@ def run(plan: WorkloadPlan) -> WorkloadResult:
 
 
 def _close_connection() -> None:
-    # This closes the connection of the current thread. `connection.close` itself would be bound to another connection.
+    # `connection` is a proxy, so this function closes the connection of the thread that calls the function.
     connection.close()

@@ -205,7 +205,7 @@ def test_worker_is_alive_for_a_minute_after_its_last_heartbeat(
     assert heartbeats.read_workers() == []
 
 
-def test_page_opens_while_redis_is_unavailable(operator: Client, settings: Any) -> None:
+def test_start_page_opens_while_redis_is_unavailable(operator: Client, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     assert card(operator, "Workers alive").note == "Redis is not available."
     assert "Redis is not available." in text_of(operator, START)

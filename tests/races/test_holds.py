@@ -44,7 +44,7 @@ class Crowd:
         file = self.plan.file(process)
         return file.read_text().split("\n")[:-1] if file.exists() else []
 
-    def finish(self) -> list[Granted]:
+    def wait_for_holds(self) -> list[Granted]:
         """Wait until all surviving processes have ended, and return all holds that the processes acquired."""
         assert self.process.wait(timeout=TIMEOUT) == 0
         written = [line for process in range(self.plan.processes) for line in self.lines(process)]
@@ -99,7 +99,7 @@ def test_concurrent_callers_do_not_double_book_when_processes_are_killed(
     plan: Plan, pooler: PgBouncer
 ) -> None:
     with crowd(replace(plan, killed_processes=2), pooler.url) as callers:
-        granted = callers.finish()
+        granted = callers.wait_for_holds()
         assert callers.finished_processes() == plan.processes - 2
     with connection.cursor() as cursor:
         cursor.execute(overlaps.OVERLAPS)
@@ -115,5 +115,5 @@ def test_algorithm_of_the_previous_system_books_rooms_twice_under_the_same_load(
     plan: Plan, settings: Any
 ) -> None:
     with crowd(replace(plan, algorithm="original"), settings.DATABASE_URL) as callers:
-        granted = callers.finish()
+        granted = callers.wait_for_holds()
     assert overlaps.count_overlaps(granted) > 0

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    """Turn the functions of `spans` on, and return the exporter that stores the spans."""
+def exporter(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """Turn tracing on, and return an exporter that stores the spans in memory."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -35,9 +35,9 @@ def schedule_in_new_trace(*, after: datetime.timedelta = datetime.timedelta()) -
         return trace.format_trace_id(span.get_span_context().trace_id)
 
 
-def dispatch_spans(memory: InMemorySpanExporter) -> list[tuple[str, list[str]]]:
+def dispatch_spans(exporter: InMemorySpanExporter) -> list[tuple[str, list[str]]]:
     """Claim all items, and start the span of each message. Return the trace and the linked traces of each span."""
-    memory.clear()
+    exporter.clear()
     with platform_context():
         batches = [batch for batch in dispatch.claim() if batch.kind.name == "invitation"]
     for batch in batches:
@@ -48,28 +48,28 @@ def dispatch_spans(memory: InMemorySpanExporter) -> list[tuple[str, list[str]]]:
             trace.format_trace_id(span.context.trace_id),
             sorted(trace.format_trace_id(link.context.trace_id) for link in span.links),
         )
-        for span in memory.get_finished_spans()
+        for span in exporter.get_finished_spans()
     ]
 
 
 def test_message_with_items_of_one_trace_continues_the_trace(
-    in_hotel: Hotel, memory: InMemorySpanExporter
+    in_hotel: Hotel, exporter: InMemorySpanExporter
 ) -> None:
     origin = schedule_in_new_trace()
-    assert dispatch_spans(memory) == [(origin, [])]
+    assert dispatch_spans(exporter) == [(origin, [])]
 
 
 def test_message_with_items_of_several_traces_has_a_new_trace_with_links(
-    in_hotel: Hotel, memory: InMemorySpanExporter
+    in_hotel: Hotel, exporter: InMemorySpanExporter
 ) -> None:
     origins = sorted(schedule_in_new_trace() for _request in range(3))
-    [(new, links)] = dispatch_spans(memory)
+    [(new, links)] = dispatch_spans(exporter)
     assert links == origins
     assert new not in origins
 
 
 def test_item_that_is_due_much_later_does_not_continue_the_trace(
-    in_hotel: Hotel, memory: InMemorySpanExporter
+    in_hotel: Hotel, exporter: InMemorySpanExporter
 ) -> None:
     schedule_in_new_trace(after=due.TRACE_DURATION - datetime.timedelta(minutes=1))
     schedule_in_new_trace(after=due.TRACE_DURATION + datetime.timedelta(minutes=1))
@@ -82,23 +82,23 @@ def test_item_that_is_due_much_later_does_not_continue_the_trace(
     assert later is None
 
 
-def test_item_without_a_trace_starts_a_new_trace(in_hotel: Hotel, memory: InMemorySpanExporter) -> None:
+def test_item_without_a_trace_starts_a_new_trace(in_hotel: Hotel, exporter: InMemorySpanExporter) -> None:
     due.schedule(kind="invitation", items=[(uuid.uuid4(), timezone.now())])
     with spans._tracer.start_as_current_span("tick of the dispatcher") as tick:
-        [(new, links)] = dispatch_spans(memory)
+        [(new, links)] = dispatch_spans(exporter)
     assert links == []
     assert new != trace.format_trace_id(tick.get_span_context().trace_id)
 
 
 def test_item_that_is_scheduled_again_belongs_to_the_newest_trace(
-    in_hotel: Hotel, memory: InMemorySpanExporter
+    in_hotel: Hotel, exporter: InMemorySpanExporter
 ) -> None:
     item = uuid.uuid4()
     with spans._tracer.start_as_current_span("first request"):
         due.schedule(kind="invitation", items=[(item, timezone.now())])
     with spans._tracer.start_as_current_span("second request") as second:
         due.schedule(kind="invitation", items=[(item, timezone.now())])
-    assert dispatch_spans(memory) == [(trace.format_trace_id(second.get_span_context().trace_id), [])]
+    assert dispatch_spans(exporter) == [(trace.format_trace_id(second.get_span_context().trace_id), [])]
 
 
 def test_items_are_stored_without_a_trace_while_traces_are_off(in_hotel: Hotel) -> None:

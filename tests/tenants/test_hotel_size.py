@@ -60,7 +60,7 @@ def test_empty_hotel_takes_at_most_the_allowed_number_of_bytes(capsys: pytest.Ca
     with capsys.disabled():
         print(f"\nsize of an empty hotel: {size / 1e6:.3f} MB")
     assert size <= MAX_SIZE
-    # With more tables, the measured size is larger.
+    # The control: an empty hotel with more tables has a larger size.
     more_tables = "".join(
         f"CREATE TABLE {PLACEHOLDER}.more_{n} (id uuid PRIMARY KEY, data jsonb);" for n in range(4)
     )

@@ -124,7 +124,7 @@ def test_invitation_link_can_be_used_only_once(hotel: Hotel, smtp: MailServer) -
         assert not User.objects.filter(username="eve").exists()
 
 
-def test_link_that_was_only_opened_can_be_used_again(hotel: Hotel, smtp: MailServer) -> None:
+def test_invitation_link_that_was_only_opened_can_be_used_again(hotel: Hotel, smtp: MailServer) -> None:
     services.invite_manager(hotel_id=hotel.id, email=ADDRESS)
     token = token_in(send(hotel, smtp))
     for _attempt in range(2):
@@ -159,7 +159,7 @@ def test_second_invitation_makes_the_link_of_the_first_invalid(hotel: Hotel, smt
     assert accept(second).status_code == 302
 
 
-def test_link_of_one_hotel_is_not_valid_at_another_hotel(
+def test_invitation_link_of_one_hotel_is_not_valid_at_another_hotel(
     hotel: Hotel, other_hotel: Hotel, smtp: MailServer
 ) -> None:
     services.invite_manager(hotel_id=hotel.id, email=ADDRESS)
@@ -190,7 +190,7 @@ def test_invitation_token_is_stored_only_as_a_digest(hotel: Hotel, smtp: MailSer
         ({"username": ""}, "This field is required."),
     ],
 )
-def test_form_with_an_invalid_value_shows_the_reason_and_the_link_stays_valid(
+def test_invitation_form_with_an_invalid_value_shows_the_reason_and_the_link_stays_valid(
     hotel: Hotel, smtp: MailServer, changes: dict[str, Any], message: str
 ) -> None:
     with hotel_context(hotel):

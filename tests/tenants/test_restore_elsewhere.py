@@ -38,7 +38,7 @@ def names() -> dict[str, str]:
 
 
 @pytest.fixture
-def elsewhere(names: dict[str, str]) -> Iterator[str]:
+def other_database_url(names: dict[str, str]) -> Iterator[str]:
     """Create an empty database with its own owner and runtime login.
 
     Yield the database URL with the owner's user name and password.
@@ -61,15 +61,15 @@ def elsewhere(names: dict[str, str]) -> Iterator[str]:
 
 
 def test_hotel_restored_on_another_deployment_has_all_rows_and_is_suspended(
-    smtp: MailServer, tmp_path: Path, names: dict[str, str], elsewhere: str
+    smtp: MailServer, tmp_path: Path, names: dict[str, str], other_database_url: str
 ) -> None:
     hotel = populated_hotel.create_populated_hotel("sol", folder=tmp_path, smtp=smtp).hotel
     file = tmp_path / "sol.hotel"
     backup(file, "sol")
     environment = {
         **os.environ,
-        "DATABASE_DIRECT_URL": elsewhere,
-        "DATABASE_URL": with_login(elsewhere, names["runtime"]),
+        "DATABASE_DIRECT_URL": other_database_url,
+        "DATABASE_URL": with_login(other_database_url, names["runtime"]),
         "DATABASE_ROLE_PREFIX": names["owner"],
         "PLATFORM_HOST": "staging.example",
         "ALLOWED_HOSTS": ".staging.example",
@@ -86,7 +86,7 @@ def test_hotel_restored_on_another_deployment_has_all_rows_and_is_suspended(
     assert any("backed up at localhost" in reason for reason in restored["suspension_reasons"])
     # The two databases share a server. The role of the original hotel must not get privileges in the second database.
     assert not restored["keeps_id"]
-    with psycopg.connect(elsewhere) as connection:
+    with psycopg.connect(other_database_url) as connection:
         restored_rows = {
             table: [row for (row,) in connection.execute(
                 populated_hotel.rows_query("hotel_sol", table)

@@ -42,7 +42,7 @@ def update_hotel_row(hotel: Hotel, **values: str) -> None:
 
 
 @pytest.fixture
-def spoiled(hotel: Hotel) -> Hotel:
+def hotel_in_unknown_zone(hotel: Hotel) -> Hotel:
     """Set the time zone of Hotel Alpha to a name that this process does not know, and return the hotel."""
     update_hotel_row(hotel, time_zone=UNKNOWN)
     return hotel
@@ -56,13 +56,15 @@ def platform_staff(db: None) -> Client:
     return client
 
 
-def test_unknown_time_zone_of_one_hotel_does_not_affect_other_hotels(spoiled: Hotel) -> None:
+def test_unknown_time_zone_of_one_hotel_does_not_affect_other_hotels(hotel_in_unknown_zone: Hotel) -> None:
     client = Client()
     assert client.get("/api/docs/", headers={"host": "beta.localhost"}).status_code == 200
     assert client.get("/admin/login/", headers={"host": "localhost"}).status_code == 200
 
 
-def test_hotel_with_an_unknown_time_zone_responds_with_503(spoiled: Hotel, client: Client) -> None:
+def test_hotel_with_an_unknown_time_zone_responds_with_503(
+    hotel_in_unknown_zone: Hotel, client: Client
+) -> None:
     response = client.get("/api/v1/rooms/", headers={"host": "alpha.localhost"})
     assert response.status_code == 503
     assert response.json()["type"] == "/problems/unknown-time-zone"
@@ -71,7 +73,7 @@ def test_hotel_with_an_unknown_time_zone_responds_with_503(spoiled: Hotel, clien
     assert "time zone" in page.content.decode()
 
 
-def test_system_check_names_the_hotel_with_an_unknown_time_zone(spoiled: Hotel) -> None:
+def test_system_check_names_the_hotel_with_an_unknown_time_zone(hotel_in_unknown_zone: Hotel) -> None:
     [message] = check_values_of_hotels(databases=["default"])
     assert message.id == "tenants.E028"
     assert UNKNOWN in message.msg
@@ -87,15 +89,19 @@ def test_system_check_reports_a_time_zone_unknown_to_postgresql(
     assert [message.id for message in check_values_of_hotels(databases=["default"])] == ["tenants.E029"]
 
 
-def test_command_list_hotels_prints_an_unknown_time_zone(spoiled: Hotel) -> None:
+def test_command_list_hotels_prints_an_unknown_time_zone(hotel_in_unknown_zone: Hotel) -> None:
     output = io.StringIO()
     call_command("list_hotels", "--json", stdout=output)
     zones = {hotel["slug"]: hotel["time_zone"] for hotel in json.loads(output.getvalue())}
     assert zones == {"alpha": UNKNOWN, "beta": "America/New_York"}
 
 
-def test_platform_staff_can_correct_an_unknown_time_zone(spoiled: Hotel, platform_staff: Client) -> None:
-    url = reverse("admin:tenants_hotel_change", args=[spoiled.pk], urlconf="hotelagent.urls.platform")
+def test_platform_staff_can_correct_an_unknown_time_zone(
+    hotel_in_unknown_zone: Hotel, platform_staff: Client
+) -> None:
+    url = reverse(
+        "admin:tenants_hotel_change", args=[hotel_in_unknown_zone.pk], urlconf="hotelagent.urls.platform"
+    )
     page = platform_staff.get(url).content.decode()
     assert '<option value="" selected>' not in page  # no other zone is preselected
     assert 'value="Africa/Abidjan" selected' not in page
@@ -172,7 +178,7 @@ def test_beat_skips_only_tasks_whose_time_zone_is_unknown(
     with platform_context():
         crontab = CrontabSchedule.objects.create(hour="4")
         PeriodicTask.objects.create(name="nightly", task="tenants.tasks.tick", crontab=crontab)
-        with connection.cursor() as cursor:  # the field refuses the value
+        with connection.cursor() as cursor:  # the model field refuses this time zone
             cursor.execute("UPDATE django_celery_beat_crontabschedule SET timezone = %s", [UNKNOWN])
     scheduler = beat.LeadingScheduler(app=app)
     scheduler._finalize.cancel()

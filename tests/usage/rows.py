@@ -8,7 +8,7 @@ DAY = datetime.timedelta(days=1)
 
 
 def add_usage(hotel: Hotel, day: datetime.date, **numbers: int | None) -> None:
-    """Store a row for the day. Numbers that are not given are 0. Needs the platform's context."""
+    """Store a row for the day. Numbers that are not given are 0. Call this function in the platform's context."""
     names = (
         "reservations", "stays", "holds", "reminders_sent", "reminders_failed", "api_calls", "failures_open",
         "storage_bytes", "staff",

@@ -55,7 +55,7 @@ def usage(hotel: Hotel) -> dict[datetime.date, HotelUsage]:
         return {row.day: row for row in HotelUsage.objects.filter(hotel=hotel)}
 
 
-def local(day: int, hour: int, minute: int = 0) -> datetime.datetime:
+def local_time(day: int, hour: int, minute: int = 0) -> datetime.datetime:
     """Return the time on a day of July 2031 at which clocks in Lisbon show this hour."""
     return datetime.datetime(2031, 7, day, hour, minute, tzinfo=ZoneInfo("Europe/Lisbon"))
 
@@ -76,11 +76,15 @@ def reserve(number: str, created_at: datetime.datetime) -> None:
 
 def test_day_of_a_hotel_is_counted_from_midnight_to_midnight_in_its_time_zone(hotel: Hotel) -> None:
     with hotel_context(hotel):
-        reserve("before", local(8, 23, 59))
-        reserve("first", local(9, 0, 1))
-        reserve("last", local(9, 23, 59))
-        reserve("after", local(10, 0, 1))
-        changes = ((local(9, 0, 1), "sent"), (local(8, 23, 59), "sent"), (local(9, 12), "failed"))
+        reserve("before", local_time(8, 23, 59))
+        reserve("first", local_time(9, 0, 1))
+        reserve("last", local_time(9, 23, 59))
+        reserve("after", local_time(10, 0, 1))
+        changes = (
+            (local_time(9, 0, 1), "sent"),
+            (local_time(8, 23, 59), "sent"),
+            (local_time(9, 12), "failed"),
+        )
         for (at, status), reminder in zip(changes, Reminder.objects.order_by("id"), strict=False):
             sent_at = at if status == "sent" else None
             Reminder.objects.filter(pk=reminder.pk).update(
@@ -131,10 +135,10 @@ def test_stays_holds_failures_staff_and_storage_are_counted(hotel: Hotel, set_cl
 
 def test_second_count_of_the_usage_of_a_day_changes_nothing(hotel: Hotel, set_clock: Clock) -> None:
     with hotel_context(hotel):
-        reserve("first", local(9, 12))
+        reserve("first", local_time(9, 12))
         assert collector.count_usage() == collector.CATCH_UP_DAYS
         before = usage(hotel)
-        reserve("late", local(9, 13))
+        reserve("late", local_time(9, 13))
         set_clock(NOW + timedelta(hours=3))
         assert collector.count_usage() == 0
     assert {day: row.id for day, row in usage(hotel).items()} == {day: row.id for day, row in before.items()}
@@ -146,7 +150,7 @@ def test_days_of_an_outage_are_counted_later_without_numbers_that_are_only_known
 ) -> None:
     with hotel_context(hotel):
         collector.count_usage()
-        reserve("during", local(11, 12))
+        reserve("during", local_time(11, 12))
         with redis.Redis.from_url(redis_url) as client:
             client.set(call_counts._key(hotel.tenant, datetime.date(2031, 7, 11)), 7)
         set_clock(NOW + 4 * DAY)

@@ -73,7 +73,7 @@ def test_platform_reads_the_usage_of_all_hotels_or_of_one_hotel(hotel: Hotel, ot
     assert (row["reservations"], row["api_calls"], row["storage_bytes"]) == (100, None, None)
 
 
-def test_usage_needs_its_scope_and_a_hotel_cannot_filter_by_hotel(hotel: Hotel) -> None:
+def test_usage_requires_its_scope_and_refuses_unknown_filters(hotel: Hotel) -> None:
     assert client_of("hotels:read").get(URL).status_code == 403
     assert client_of("rooms:read", hotel=hotel).get(URL).status_code == 403
     client = client_of("usage:read", hotel=hotel)
@@ -85,7 +85,7 @@ def test_usage_needs_its_scope_and_a_hotel_cannot_filter_by_hotel(hotel: Hotel) 
 
 
 @pytest.mark.usefixtures("_rows")
-def test_list_shows_sums_of_seven_days_with_their_growth(operator: Client) -> None:
+def test_usage_list_shows_sums_of_seven_days_with_their_growth(operator: Client) -> None:
     rows = {row.name: (row, cells) for row, cells in operator.get(PAGE).context["rows"]}
     assert list(rows) == ["Hotel Beta", "Hotel Alpha"]
     row, cells = rows["Hotel Alpha"]
@@ -104,7 +104,7 @@ def test_list_shows_sums_of_seven_days_with_their_growth(operator: Client) -> No
 
 
 @pytest.mark.usefixtures("_rows")
-def test_page_of_a_hotel_shows_growth_by_week(operator: Client, hotel: Hotel) -> None:
+def test_usage_page_of_a_hotel_shows_the_growth_from_week_to_week(operator: Client, hotel: Hotel) -> None:
     context: Any = operator.get(f"{PAGE}{hotel.pk}/").context
     [reservations] = [chart for chart in context["charts"] if chart.title == "New reservations"]
     # Four complete weeks. The two days of the oldest week are left out.
@@ -130,7 +130,7 @@ def test_usage_page_of_a_hotel_says_that_no_day_has_been_counted(
     assert Client(SERVER_NAME="localhost").get(PAGE).status_code == 302
 
 
-def test_list_runs_the_same_number_of_queries_for_any_number_of_hotels(
+def test_usage_list_runs_the_same_number_of_queries_for_any_number_of_hotels(
     operator: Client, today: datetime.date
 ) -> None:
     def count_queries() -> int:

@@ -61,7 +61,7 @@ def test_auditor_sees_the_publication_page_but_cannot_change_the_email_address(h
     assert client_with_role(Role.FRONT_DESK, hotel).get(PAGE).status_code == 403
 
 
-def test_page_shows_the_newest_checkpoint_and_the_result_of_its_verification(
+def test_publication_page_shows_the_newest_checkpoint_and_the_result_of_its_verification(
     staff: Client, hotel: Hotel
 ) -> None:
     assert "not verified yet" in staff.get(PAGE).content.decode()

@@ -229,7 +229,7 @@ def test_email_whose_acceptance_is_unknown_is_not_sent_again_on_the_same_day(
 
 
 @pytest.fixture
-def send_and_claim_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+def send_before_claim(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Return the negative control: a function that sends the e-mail before it stores that it was sent."""
     claim = emails._claim
     claims: list[Callable[[], bool]] = []
@@ -283,10 +283,10 @@ def test_process_killed_at_any_statement_sends_at_most_one_email_of_the_day(
     assert numbers[-1] == 1
 
 
-def test_process_that_stores_the_day_after_sending_sends_two_emails_if_it_is_killed(
-    hotel: Hotel, log: Log, smtp: MailServer, send_and_claim_later: Callable[[], int]
+def test_process_that_sends_the_email_before_it_stores_the_day_sends_two_emails_if_it_is_killed(
+    hotel: Hotel, log: Log, smtp: MailServer, send_before_claim: Callable[[], int]
 ) -> None:
-    assert max(emails_if_killed_at_each_point(hotel, log, smtp, send_and_claim_later)) == 2
+    assert max(emails_if_killed_at_each_point(hotel, log, smtp, send_before_claim)) == 2
 
 
 def test_system_check_warns_of_a_publication_that_fails(hotel: Hotel, log: Log, smtp: MailServer) -> None:

@@ -69,7 +69,7 @@ def test_newest_checkpoint_of_a_log_is_written_to_a_file_only_once(
     assert path.read_text() == note_of(log)
 
 
-def test_run_without_new_checkpoints_executes_one_query_for_all_logs(
+def test_publication_without_new_checkpoints_executes_one_query_for_all_logs(
     log: Log, other_hotel: Hotel, lamp_lit: EventType, settings: Any, tmp_path: Path
 ) -> None:
     settings.AUDIT_PUBLISH_DIRECTORY = str(tmp_path)

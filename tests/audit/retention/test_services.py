@@ -158,7 +158,7 @@ def test_closed_log_cannot_be_changed_or_deleted_in_the_admin(hotel: Hotel, plat
     assert platform_staff.post(f"{page}/delete/", {"post": "yes"}).status_code == 403
 
 
-def test_invalid_period_is_refused_by_the_service(hotel: Hotel) -> None:
+def test_invalid_retention_period_is_refused_by_the_service(hotel: Hotel) -> None:
     with pytest.raises(InvalidRetention):
         change_retention(logs.open_log(None), keep_days=1, legal_hold=False, reason="x")
     assert PLATFORM.id is None

@@ -236,7 +236,7 @@ def test_change_by_any_role_is_recorded_with_and_without_the_pooler(hotel: Hotel
 
 
 @pytest.mark.django_db(transaction=True)
-def test_digest_does_not_depend_on_the_settings_of_the_session(hotel: Hotel) -> None:
+def test_digest_of_a_row_does_not_depend_on_the_settings_of_the_session(hotel: Hotel) -> None:
     with hotel_context(hotel):
         user = add_user("núria", full_name="Núria Peña", deactivated_at="2030-05-01T12:00Z")
     digests, times = set(), set()

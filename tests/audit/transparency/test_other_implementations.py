@@ -71,7 +71,7 @@ def check_with_go(program: Path, logs: Sequence[dict[str, Any]]) -> list[dict[st
     return results
 
 
-def for_go(log: Log, first_kept: int = 0) -> dict[str, Any]:
+def input_for_go(log: Log, first_kept: int = 0) -> dict[str, Any]:
     """Return the input of the Go program: the tiles of the log, and proofs of the events from position `first_kept`."""
     size = log.size
     earlier_sizes = [position + 1 for position in positions_in(size) if position + 1 >= first_kept]
@@ -111,7 +111,7 @@ def base64_of(content: bytes) -> str:
 def test_go_program_accepts_checkpoints_tiles_and_proofs_of_logs_of_all_sizes(
     go_program: Path, logs: dict[int, Log]
 ) -> None:
-    sent = [for_go(log) for log in logs.values()]
+    sent = [input_for_go(log) for log in logs.values()]
     results = check_with_go(go_program, sent)
     assert {size: result["Error"] for size, result in zip(SIZES, results, strict=True)} == dict.fromkeys(
         SIZES, ""
@@ -134,7 +134,7 @@ def test_go_program_accepts_the_tiles_and_proofs_of_a_log_that_retention_has_sho
     shortened.tiles = {
         tile: hashes for tile, hashes in whole.tiles.items() if tile.level or tile.number >= first_kept // 256
     }
-    sent = for_go(shortened, first_kept)
+    sent = input_for_go(shortened, first_kept)
     assert len(sent["Inclusion"]) >= 1
     assert len(sent["Consistency"]) >= 1
     lacking = {
@@ -151,7 +151,7 @@ def test_go_program_refuses_a_changed_checkpoint_root_leaf_or_tile(
 ) -> None:
     log = logs[257]
     right, changed = base64_of(log.leaves[0]), base64_of(log.leaves[1])
-    whole = for_go(log)
+    whole = input_for_go(log)
     wrong_tile = {
         **whole,
         "Tiles": [{**whole["Tiles"][0], "Hashes": base64_of(bytes(8192))}, *whole["Tiles"][1:]],

@@ -78,12 +78,14 @@ def test_remembered_checkpoint_is_compared_and_replaced_if_the_trail_is_valid(
     with platform_context():
         Log.objects.filter(hotel_id=sealed.id).delete()
     seal_trail(sealed.tenant)
-    assert verify(hotel="alpha")[0] == 0  # the control: without the file, the new log is valid
+    assert (
+        verify(hotel="alpha")[0] == 0
+    )  # the control: without the remembered checkpoint, the new log is valid
     with hotel_context(sealed):
         record_event(lamp_lit)
     seal_trail(sealed.tenant)
     code, document = verify(remember=file, hotel="alpha")
-    assert (code, document["result"]) == (0, "valid")  # the events were sealed again in the same order
+    assert (code, document["result"]) == (0, "valid")  # the new log has the same events in the same order
     assert json.loads(file.read_text()) != second
 
 

@@ -114,7 +114,7 @@ def test_process_exports_its_last_spans_without_personal_data_when_it_ends() -> 
             assert value not in receiver.raw
 
 
-def test_ratio_of_zero_exports_no_spans() -> None:
+def test_ratio_of_traces_of_zero_exports_no_spans() -> None:
     with serving(Receiver()) as receiver:
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "OTEL_TRACES_RATIO": "0"}
         assert run_python("-c", REQUESTS, environment=environment(**variables)).returncode == 0
@@ -201,7 +201,9 @@ def test_summary_of_a_statement_is_its_verb_and_table(sql: str, summary: str) ->
 
 
 @pytest.mark.parametrize("value", ["2", "-0.1", "nan", "half"])
-def test_ratio_outside_of_zero_to_one_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ratio_of_traces_outside_of_zero_to_one_is_refused(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OTEL_TRACES_RATIO", value)
     with pytest.raises(ImproperlyConfigured, match=r"Set it to a number from 0 to 1"):
         env.ratio("OTEL_TRACES_RATIO", default=1)

@@ -173,7 +173,9 @@ def test_correction_form_changes_only_the_fields_that_the_person_edited(
     assert "<ins>ana@guests.example.com</ins>" in page
 
 
-def test_form_has_the_titles_limits_and_choices_of_the_schema(staff: Client, failure: Failure) -> None:
+def test_correction_form_has_the_titles_limits_and_choices_of_the_schema(
+    staff: Client, failure: Failure
+) -> None:
     form = staff.get(url_of(failure)).context["correction_form"]
     fields = form.fields
     assert (fields["payload.to"].label, fields["payload.to"].help_text) == ("Address", "Who gets it.")
@@ -212,7 +214,7 @@ def test_correction_form_removes_empty_optional_values_and_edits_lists_as_json(
         ("language", '"fr"', "Select a valid choice."),
     ],
 )
-def test_form_with_a_wrong_value_shows_the_reason_and_saves_nothing(
+def test_correction_form_with_a_wrong_value_shows_the_reason_and_saves_nothing(
     staff: Client, failure: Failure, field: str, value: str, message: str
 ) -> None:
     response = correct(staff, failure, **{field: value})

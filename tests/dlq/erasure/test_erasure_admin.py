@@ -104,7 +104,7 @@ def test_erasure_whose_task_was_not_sent_can_be_finished_later(hotel: Hotel, fai
         ("nobody@guests.example", "No failure contains this value."),
     ],
 )
-def test_identifier_that_is_invalid_or_unknown_shows_a_message(
+def test_erasure_page_shows_a_message_for_an_invalid_or_unknown_identifier(
     staff: Client, failures: list[Failure], identifier: str, message: str
 ) -> None:
     text = post(staff, identifier=identifier)

@@ -137,7 +137,7 @@ def test_group_without_open_failures_regresses_when_it_occurs_again_after_a_week
 
 
 @pytest.mark.django_db
-def test_mute_ends_at_the_given_time_or_number_of_failures(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_group_is_muted_until_the_given_time_or_number_of_failures(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure(number=1)
     FailureGroup.objects.update(muted_from=failure.id, mute_limit=2)
     assert group_of(failure).state == "muted"

@@ -17,7 +17,7 @@ from rest_framework.renderers import JSONRenderer
 
 from tests.isolation.app.models import Marker
 
-#: Contains one function, which returns the context of a hotel with the given name. The workload adds the function.
+#: A list with one function, which returns the context of the hotel with a name. The workload adds the function.
 enter_hotel: list[Callable[[str], Any]] = []
 
 

@@ -170,7 +170,9 @@ def test_platform_staff_receive_a_password_link_to_the_platform(smtp: MailServer
     assert "http://localhost:" in text_of(message)
 
 
-def test_email_is_in_the_language_of_the_account(hotel: Hotel, rosa: User, smtp: MailServer) -> None:
+def test_email_with_the_password_link_is_in_the_language_of_the_account(
+    hotel: Hotel, rosa: User, smtp: MailServer
+) -> None:
     with hotel_context(hotel):
         User.objects.update(language="es")
     send_link(hotel, smtp)

@@ -94,7 +94,7 @@ def test_doctor_reports_invalid_settings_and_a_missing_storage(
     assert read_metrics() == []
 
 
-def test_state_of_a_deleted_hotel_is_deleted(sol: Hotel, folder: Path) -> None:
+def test_backup_state_of_a_deleted_hotel_is_deleted(sol: Hotel, folder: Path) -> None:
     run("backup_all", hotel=["sol"])
     delete(sol)
     with platform_context():

@@ -61,7 +61,7 @@ def test_banner_of_the_support_session_is_on_every_kind_of_page(open_hotel: Open
     assert "You act as platform support" not in Client(SERVER_NAME=ALPHA_HOST).get("/").content.decode()
 
 
-def test_link_can_be_used_once(operator: Client, hotel: Hotel) -> None:
+def test_support_link_can_be_used_once(operator: Client, hotel: Hotel) -> None:
     link = link_of(operator, hotel)
     assert Client(SERVER_NAME=ALPHA_HOST).get(link).status_code == 302
     again = Client(SERVER_NAME=ALPHA_HOST)
@@ -75,7 +75,7 @@ def test_link_can_be_used_once(operator: Client, hotel: Hotel) -> None:
 
 
 @pytest.mark.parametrize(("passed", "status"), [(55, 302), (61, 404)])
-def test_link_is_valid_for_a_minute(operator: Client, hotel: Hotel, passed: int, status: int) -> None:
+def test_support_link_is_valid_for_a_minute(operator: Client, hotel: Hotel, passed: int, status: int) -> None:
     link = link_of(operator, hotel)
     with platform_context():
         session = SupportSession.objects.get()
@@ -83,7 +83,7 @@ def test_link_is_valid_for_a_minute(operator: Client, hotel: Hotel, passed: int,
     assert Client(SERVER_NAME=ALPHA_HOST).get(link).status_code == status
 
 
-def test_link_of_one_hotel_is_not_valid_at_another_hotel(
+def test_support_link_of_one_hotel_is_not_valid_at_another_hotel(
     operator: Client, hotel: Hotel, other_hotel: Hotel
 ) -> None:
     link = link_of(operator, hotel)

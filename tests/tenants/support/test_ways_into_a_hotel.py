@@ -78,7 +78,9 @@ def test_support_session_of_one_hotel_is_not_valid_at_another_hotel(
     assert forge_session(other_hotel, session).get("/admin/").status_code == 302
 
 
-def test_session_that_was_not_opened_with_its_link_is_not_valid(open_hotel: OpenHotel, hotel: Hotel) -> None:
+def test_support_session_that_was_not_opened_with_its_link_is_not_valid(
+    open_hotel: OpenHotel, hotel: Hotel
+) -> None:
     open_hotel()
     with platform_context():
         session = SupportSession.objects.get()
