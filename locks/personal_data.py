@@ -19,8 +19,8 @@ declare_columns(
 )
 # If a masked backup contained webhooks, the restored hotel would send events about masked data to real systems.
 omit_rows("locks_webhook", "locks_webhookdelivery")
-# The URL of a webhook is secret, because the URLs of many systems contain a token. The audit trail does not record
-# changes to the state of the deliveries, because this state changes often.
+# The URL of a webhook is secret, because the URLs of many systems contain a token.
+# The audit trail does not record the state of a webhook's deliveries, because this state changes often.
 declare_tracked_rows(
     "locks_webhook",
     kind="webhook",

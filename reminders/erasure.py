@@ -17,8 +17,7 @@ from tenants.context import current_tenant
 from tenants.models import User
 from tenants.signals import staff_erased
 
-#: Reservation numbers with fewer characters are not searched, because other numbers, such as prices, would be found
-#: too.
+#: Reservation numbers with fewer characters are not searched, because prices and other numbers would be found too.
 _MIN_NUMBER_LENGTH = 5
 
 

@@ -118,7 +118,7 @@ def confirm_hold_for_booking(
     if rooms := [AllocatedRoom.from_allocation(allocation) for allocation in assigned]:
         return Hold.of(rooms)
     hold = confirm_hold(hold_id, token=token, fencing_token=fencing_token, reference=reference)
-    # A hold that was confirmed before is not locked. Another client may have cancelled or moved its stays since.
+    # A hold that an earlier call confirmed is not locked, so another client may have cancelled or moved its stays.
     rooms = lock_stays([room.id for room in hold.rooms])
     if len(rooms) < len(hold.rooms):
         raise HoldStateError(_("The stay was cancelled."), hold_status=AllocationStatus.CANCELLED)

@@ -20,7 +20,7 @@ from tenants.database.clock import database_now
 
 BATCH_SIZE = 1000
 #: The daily clean-up reads the holds that were created within this period before the time from which records are kept.
-#: It reads no older holds, because earlier clean-ups have deleted them.
+#: The clean-up reads no older holds, because earlier clean-ups have deleted them.
 MAX_AGE = datetime.timedelta(days=60)
 #: Failed deliveries are kept longer than successful deliveries, because staff may send failed deliveries again.
 KEEP_FAILED_DELIVERIES = datetime.timedelta(days=30)

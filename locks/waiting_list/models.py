@@ -59,8 +59,7 @@ class WaitingListEntry(models.Model):
             ),
         ]
         indexes = [
-            # After each change to an allocation, a query checks with this index whether the waiting list has open
-            # entries.
+            # The index serves the query for open waiting list entries, which runs after each change to an allocation.
             models.Index(
                 fields=["joined_at"], condition=Q(status__in=OPEN_STATUSES), name="locks_waiting_open"
             ),

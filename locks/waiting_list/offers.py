@@ -37,9 +37,8 @@ def process_entry(entry_id: UUID) -> None:
         if time["entry_expires_at"] <= time["now"]:
             _expire_entry(entry)
             return
-        # `due.schedule` locks the due item of the waiting list entry. A transaction that frees a room also locks this
-        # due item.
-        # If a room is freed before this lock, the function `offer_free_rooms` finds the room.
+        # `due.schedule` locks the due item of the waiting list entry, as transactions that free a room do.
+        # If a room is freed before `due.schedule` locks the due item, the function `offer_free_rooms` finds the room.
         # If a room is freed later, the transaction that frees the room makes the waiting list entry due again.
         due.schedule(kind="waiting", items=[(entry.id, time["entry_expires_at"])])
         if not offer_free_rooms(entry):

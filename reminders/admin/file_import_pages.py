@@ -91,8 +91,8 @@ class PageContent:
     more_problems: int
     deleted_on: datetime.datetime
     form: MappingForm
-    #: Whether staff choose columns and see a check before the import. False for calendars and for rows that an API
-    #: client sent, because they have no columns.
+    #: Whether staff choose the columns of the file and see the result of a check before the import.
+    #: The value is False for calendars and for rows of API clients, because these files have no columns.
     has_columns: bool
     profiles: Mapping[str, str] = field(default_factory=dict)
 

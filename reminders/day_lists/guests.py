@@ -43,8 +43,8 @@ _ORDERS = {
     " rooms.numbers[1], guest_name",
 }
 
-# A guest who has changed rooms has several stays. The query returns the room of the day or, on the day of departure,
-# the room of the last night.
+# A guest who has changed rooms has several stays, of which the query returns the stay on the night of the day.
+# On the day of departure, the query returns the stay on the last night.
 _GUESTS = """
 SELECT reservation.id, external_id, guest_name, status, arrival, departure, adults, children,
     reservation.room_type AS booked_type, coalesce(rooms.numbers, '{{}}') AS rooms,

@@ -59,9 +59,9 @@ class HousekeepingList:
     counts: list[tuple[RoomTask, int]]
 
 
-# The subquery has no condition on the room, so one scan of the exclusion constraint's index finds the allocations of
-# two nights: the night before the day and the night after it. The constraint prevents overlaps, so a room has at most
-# one stay or closure in each of the two nights.
+# The subquery finds the allocations of all rooms in the night before the day and in the night after the day.
+# The subquery has no condition on the room, so it needs only one scan of the exclusion constraint's index.
+# A room has at most one stay or closure per night, because the exclusion constraint prevents overlaps.
 _ROOMS = """
 WITH allocated AS MATERIALIZED (
     SELECT stay.room_id, stay.nights, stay.status, stay.reason, lower(stay.nights) AS check_in,

@@ -31,8 +31,7 @@ _PROVIDER_SUPPRESSION_REASONS = {
     "suppress-unsubscribe": SuppressionReason.UNSUBSCRIBED,
     "email.suppressed": SuppressionReason.BOUNCED,
 }
-#: Matches the names that providers use for soft bounces, such as a full mailbox. Anymail reports these soft bounces as
-#: hard bounces.
+#: Matches the providers' names of soft bounces, such as “transient”, which Anymail reports as hard bounces.
 _SOFT_BOUNCE = re.compile(r"soft|transient|undetermined|temporary", re.IGNORECASE)
 #: SparkPost's bounce classes for soft bounces, such as DNS failures and full mailboxes.
 _SOFT_BOUNCE_CLASSES = frozenset({"20", "21", "22", "23", "40", "70"})

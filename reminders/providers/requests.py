@@ -72,7 +72,7 @@ def classify_error(error: Exception) -> MailRejected | MailDeferred | MailOutcom
     The result is MailOutcomeUnknown unless the provider certainly did not accept the message.
     """
     text = str(error)[:500]
-    status, amazon_error = _response_of(error)
+    status, amazon_error = _status_and_error_name(error)
     is_temporary = amazon_error in _TEMPORARY_AMAZON_ERRORS or status in _TEMPORARY_STATUSES
     if is_temporary or _was_not_sent(error.__cause__):
         return MailDeferred(text)
@@ -88,7 +88,7 @@ def _was_not_sent(cause: BaseException | None) -> bool:
     return not {type(cause).__name__, type(reason).__name__}.isdisjoint(_NOT_SENT_ERRORS)
 
 
-def _response_of(error: Exception) -> tuple[int | None, str]:
+def _status_and_error_name(error: Exception) -> tuple[int | None, str]:
     """Return the HTTP status of an AnymailAPIError and the error name that Amazon SES returned."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # of botocore

@@ -188,7 +188,7 @@ class _SmtpSession(smtplib.SMTP):
         is_refused = sender_reply[0] != _OK or recipient_reply[0] not in _ACCEPTED_RECIPIENT
         if is_refused and data_reply[0] == _START_MAIL_INPUT:
             # The server refused the sender or the recipient, but accepted DATA and waits for a message.
-            # Closing the connection cancels the message.
+            # Close the connection, so that the server receives no message.
             self.close()
         if sender_reply[0] != _OK:
             raise smtplib.SMTPSenderRefused(*sender_reply, from_addr)

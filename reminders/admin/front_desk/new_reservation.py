@@ -129,7 +129,7 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
 
 
 def _date(request: HttpRequest, name: str) -> date | None:
-    """Return a date in the URL. Return None if the date is missing or not valid."""
+    """Return the date in a parameter of the URL, or None if the date is missing or not valid."""
     try:
         found: date | None = forms.DateField(required=False).clean(request.GET.get(name))
     except forms.ValidationError:

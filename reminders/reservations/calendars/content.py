@@ -20,7 +20,7 @@ MAX_BYTES = 5_000_000
 #: The maximum number of events in a linked calendar, and in a calendar that a command imports.
 MAX_EVENTS = 5_000
 #: The maximum number of events that a request imports, because each event takes about 30 ms.
-#: A worker imports an uploaded calendar with more events.
+#: A worker imports uploaded calendars with more than `MAX_EVENTS_IN_REQUEST` events.
 MAX_EVENTS_IN_REQUEST = 200
 #: The maximum number of events in an uploaded calendar.
 MAX_EVENTS_IN_FILE = 20_000

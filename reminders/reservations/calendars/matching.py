@@ -21,7 +21,7 @@ CANNOT_BE_CANCELLED = (
     ReservationStatus.CHECKED_OUT,
 )
 #: If a guest checked out early or did not arrive, the channel's calendar still contains the booked dates.
-#: The import ignores these dates and assigns no room, because the hotel may have sold the nights again.
+#: The import ignores the dates of such a booking and assigns no room, because the hotel may have sold the nights again.
 DATES_ARE_FINAL = (ReservationStatus.CHECKED_OUT, ReservationStatus.NO_SHOW)
 
 
