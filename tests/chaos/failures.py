@@ -40,7 +40,7 @@ DELAYS = (0.3, 0.3, 0.3)
 KEY_SIZE = 5
 #: One in this many jobs fails until a person has repaired the cause.
 HOPELESS_EVERY = 37
-#: The maximum duration of a job in seconds, and the maximum time between the end of a job and the storing of its result.
+#: The maximum duration of a job in seconds, and the maximum time until the result of the job is stored.
 MAX_SECONDS = 0.02
 BATCH_SIZE = 200
 
