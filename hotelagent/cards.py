@@ -21,7 +21,7 @@ STYLESHEET = "hotelagent/overview.css"
 TOP = 10
 #: Number of seconds after which waiting due items are shown as a problem.
 LATE_SECONDS = 300
-#: The share of bounced e-mails from which mail providers begin to refuse e-mails.
+#: If at least this share of a sender's e-mails bounces, mail providers begin to refuse the sender's e-mails.
 _HIGH_BOUNCE_RATE = 0.05
 
 

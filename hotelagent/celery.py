@@ -17,7 +17,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # The package `usage` is not in INSTALLED_APPS, so the call above does not find its tasks.
 app.autodiscover_tasks(["hotelagent.usage"])
-# If an HTTP request sent a task, this step adds the id of the request to the log lines of the task.
+# DjangoStructLogInitStep adds the id of the HTTP request that sent a task to the log lines of the task.
 app.steps["worker"].add(DjangoStructLogInitStep)
 
 

@@ -16,7 +16,7 @@ from tenants.host_routing import resolve, resolve_former
 
 HSTS = "Strict-Transport-Security"
 PLAIN_TEXT = "text/plain; charset=utf-8"
-#: Only requests from a reverse proxy have these headers. Most proxies set at least one of the headers.
+#: The headers by which a request from a reverse proxy is recognized. Most proxies set at least one of them.
 _PROXY_HEADERS = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
 _PROXY_HINT = (
     "The reverse proxy does not send the header X-Forwarded-Proto, so each page would redirect to itself. Let it send "

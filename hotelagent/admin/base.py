@@ -75,7 +75,7 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         return self.empty_list
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Return whether the URL of the list may filter by the lookup. Digests and encrypted values are not allowed."""
+        """Return whether the URL of a list may filter by this field. Digests and encrypted values are refused."""
         names = set(lookup.split(LOOKUP_SEP))
         if any(field.name in names for field in self.opts.fields if isinstance(field, BinaryField)):
             return False
@@ -136,7 +136,7 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         *,
         label: Callable[[Row], str] = str,
     ) -> list[Row]:
-        """Call the operation for every row and return the rows for which the call succeeded.
+        """Call `operation` for every row and return the rows for which the call succeeded.
 
         If a call raises a `DomainError`, show a message with the row's label and continue with the next row.
         """

@@ -61,7 +61,7 @@ _panels: list[_Registration[Panel]] = []
 def register_card(*, scope: str, order: int = 100) -> Callable[[CardFactory], CardFactory]:
     """Return a decorator that registers a function that builds a card of the start page.
 
-    Only users with the scope see the card. The cards are sorted by `order`.
+    Only users with this scope see the card. The cards are sorted by `order`.
     """
 
     def decorator(factory: CardFactory) -> CardFactory:

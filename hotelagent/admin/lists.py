@@ -75,7 +75,7 @@ class ViewFilter(SimpleListFilter):
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """The link in an empty list to the page where staff add rows. Only users with the scope see the link.
+    """The link in an empty list to the page where staff add rows. Only users with the scope `scope` see the link.
 
     `query` is the query string of the page, such as "?view=all".
     """
@@ -106,7 +106,7 @@ class EmptyList:
 class HotelChangeList(ChangeList):  # type: ignore[misc]
     """Unfold's change list, with tabs that select a view, and with a text that is shown if the list is empty.
 
-    An impossible value of a filter is reported as an invalid filter, and causes no server error.
+    A filter with an impossible value, such as the month 13, is reported as invalid and causes no server error.
     """
 
     @property

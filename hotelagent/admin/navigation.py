@@ -166,5 +166,5 @@ def _current_url(path: str, urls: list[str]) -> str:
 def _url(page: Page) -> str | None:
     try:
         return reverse(page.url_name)
-    except NoReverseMatch:  # the page belongs to the other site
+    except NoReverseMatch:  # the page is not on this admin site
         return None

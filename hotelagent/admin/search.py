@@ -6,7 +6,7 @@ The module `admin/search.py` of an app registers its sources:
     def reservations(request: HttpRequest, text: str) -> ResultGroup | None:
         return ResultGroup(_("Reservations"), [Result(...)])
 
-A source is called while somebody types. So it returns at most `MAX_RESULTS` results, and finds them with an index. A
+A source is called while the user types. So it returns at most `MAX_RESULTS` results, and finds them with an index. A
 source sends `personal_data_read` for results that identify guests or staff.
 """
 
@@ -27,14 +27,14 @@ Row = TypeVar("Row", bound=Model)
 
 #: Maximum number of results in a group.
 MAX_RESULTS = 8
-#: Shorter texts are not searched, because they are found in too many names.
+#: Texts with fewer characters are not searched, because they occur in too many names.
 MIN_LENGTH = 2
 MAX_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A result of the search. `url` is the page that the result opens. `detail` is shown behind the title."""
+    """A result of the search. A click opens the page `url`. `detail` is shown behind the title."""
 
     title: str
     url: str

@@ -6,7 +6,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 
 def require_scopes(request: HttpRequest, *scopes: str) -> None:
-    """Raise PermissionDenied if the user lacks one of the scopes."""
+    """Raise PermissionDenied unless the user has all of these scopes."""
     if not set(scopes) <= set(getattr(request.user, "scopes", ())):
         raise PermissionDenied
 

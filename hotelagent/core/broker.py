@@ -7,7 +7,7 @@ from typing import Any
 from kombu.transport import redis, virtual
 from redis.exceptions import OutOfMemoryError
 
-#: The suffix of the list to which BLMOVE moves a message of a queue.
+#: The suffix of the key of the Redis list to which BLMOVE moves a message from the list of a queue.
 MOVED = "moved"
 
 #: A Lua script that takes the next message from the queues KEYS[3], KEYS[4] and so on, in this order.
@@ -78,7 +78,7 @@ class Channel(redis.Channel):
         return parameters
 
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
-        """Start a consumer. With `no_ack=True`, delivered messages are not stored as unacknowledged."""
+        """Start a consumer of the queue. With `no_ack=True`, delivered messages are not stored as unacknowledged."""
         if no_ack:
             self._queues_without_acknowledgement.add(queue)
         else:

@@ -141,7 +141,7 @@ class _AbortableSocket:
 
     def abort(self) -> None:
         self.is_aborted = True
-        with suppress(OSError):  # the socket is closed already
+        with suppress(OSError):  # the other thread may have closed the socket
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 
 

@@ -68,7 +68,7 @@ def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
             if not file.stat().st_size:  # a process has created the file, but not written it yet
                 continue
             metrics = multiprocess.MultiProcessCollector._read_metrics([str(file)])  # type: ignore[no-untyped-call] # noqa: SLF001
-        except FileNotFoundError:  # deleted, because the process that wrote the file has ended
+        except FileNotFoundError:  # another process has deleted the file of an ended process
             continue
         except Exception as error:  # noqa: BLE001 - any bytes may be in the file
             log.warning("metrics.file_damaged", file=file.name, error=type(error).__name__)

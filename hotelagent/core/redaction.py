@@ -78,7 +78,7 @@ _PATTERNS = (
         REDACTED,
     ),
     # Signatures and tokens of 256 bits in base64 that are the last part of a URL's path, as in unsubscribe links.
-    # The second alternative matches Django's tokens in links that set a password.
+    # The second alternative of the pattern matches Django's tokens in links that set a password.
     (
         ("/",),
         re.compile(
@@ -141,7 +141,7 @@ def redact(value: Any) -> Any:
 
 
 def redact_event(_logger: Any, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Remove personal data and secrets from a log event. This is the last structlog processor before rendering."""
+    """Remove personal data and secrets from a log event. Only the structlog processor that renders the line follows."""
     return {
         # The fields `timestamp`, `level` and `logger` contain no personal data, so they are kept unchanged.
         # The redaction patterns would redact the timestamp, because the timestamp looks like a phone number.

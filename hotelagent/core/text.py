@@ -58,7 +58,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def without_formula(cell: str) -> str:
-    """Return the text of a cell, with a leading apostrophe if a spreadsheet program would run it as a formula."""
+    """Return the text of a cell. If a spreadsheet program would run the text as a formula, add a leading apostrophe."""
     return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
 
 

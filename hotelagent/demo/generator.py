@@ -16,7 +16,8 @@ SEED = 1
 ONE_DAY = timedelta(days=1)
 #: Guests can book up to about a year ahead, because hotels open their calendars that early.
 _MAX_LEAD_DAYS = 400
-#: Share of guests who neither arrive nor cancel. The share is small, because no-shows pay for the first night.
+#: Share of guests who neither arrive nor cancel. The share is small, because hotels charge these guests for the first
+#: night.
 _NO_SHOW_RATE = 0.012
 #: Share of guests who get the next better room type at no extra charge, because their room type is sold out.
 _UPGRADE_RATE = 0.08

@@ -58,7 +58,7 @@ class SetupState:
         write_private_file(self._path, json.dumps(content, indent=1))
 
     def forget(self, slug: str) -> None:
-        """Forget the finished steps of a hotel, because the hotel does not exist."""
+        """Forget the finished steps of a hotel that does not exist, so that its setup begins again."""
         self.imported = [finished for finished in self.imported if finished != slug]
         self.with_rates = [finished for finished in self.with_rates if finished != slug]
 
@@ -134,7 +134,7 @@ def _create_accounts(roles: dict[str, Role], passwords: dict[str, str], *, email
             continue
         password = passwords.setdefault(username, secrets.token_urlsafe(9))
         if user is None:
-            email = f"{username}@{email_domain}"  # test e-mails are sent to this address
+            email = f"{username}@{email_domain}"  # the admin sends test e-mails to the address of the logged-in user
             User.objects.create_user(username=username, password=password, role=role, email=email)
         else:
             user.set_password(password)

@@ -50,7 +50,7 @@ def permitted_capabilities() -> int:
 
 
 def is_accessible(path: str, uid: int, gid: int) -> bool:
-    """Return whether file permissions let the user read and execute the path and search its parent folders."""
+    """Return whether file permissions let the user read and execute the file, and search its parent folders."""
     required = stat.S_IRUSR | stat.S_IXUSR
     while True:
         status = os.stat(path)  # noqa: PTH116 - importing pathlib takes longer than everything else here

@@ -11,7 +11,7 @@ HOME = CHECKOUT / ".hotelagent"
 RUN = HOME / "run"
 MAIL = HOME / "mail"
 
-#: Free disk space that a new database cluster, its write-ahead log and the demonstration data need.
+#: Disk space in bytes that a new database cluster, its write-ahead log and the demonstration data need.
 REQUIRED_BYTES = 400 * 1024 * 1024
 
 

@@ -142,7 +142,7 @@ def kill_group(process: "subprocess.Popen[bytes]") -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.kill()  # the child may not lead a process group
+        process.kill()  # the child may not have become the leader of a group
         process.wait()
 
 

@@ -119,5 +119,5 @@ def may_read_metrics(request: HttpRequest) -> bool:
     try:
         return not is_forwarded and ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
     except ValueError:
-        # A connection to a Unix socket has no IP address. Only a reverse proxy opens such a connection.
+        # A request through a Unix socket has no IP address. Only a reverse proxy on this machine uses the socket.
         return False

@@ -34,7 +34,7 @@ _migrations_checked_at = float("-inf")
 
 
 def check_parts() -> dict[str, str]:
-    """Return the state of each part of the deployment: `ok`, or the problem.
+    """Check each part of the deployment, and return a dict with `ok` or the problem of each part.
 
     The texts contain no host names, user names or keys.
     """

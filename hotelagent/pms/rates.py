@@ -60,7 +60,7 @@ def price_of_stay(*, room_type: str, nights: Nights) -> Decimal | None:
 
 
 def rate_of_night(rates: Sequence[Rate], date: datetime.date) -> Rate | None:
-    """Return the rate of a night: of the matching rates the one with the shortest range, and the newest of those.
+    """Return the rate of a night: the matching rate with the shortest range, or the newest if several are as short.
 
     A rate for some days, such as a trade fair, therefore overrides the rate of the season.
     """

@@ -1,8 +1,8 @@
 """The number of API calls of each hotel and day, counted in Redis.
 
-The rate limit already sends a script to Redis for each request, and the script also counts the request. So a count
-needs no further round trip. An API call is a request with an API key of the hotel that the rate limit allowed. If Redis
-loses its data, the calls that were not yet stored in `tenants_hotelusage` are lost.
+The rate limit already sends a script to Redis for each request, and the script also counts the request. So counting
+needs no additional round trip to Redis. An API call is a request with an API key of the hotel that the rate limit
+allowed. If Redis loses its data, the calls that were not yet stored in `tenants_hotelusage` are lost.
 """
 
 import datetime

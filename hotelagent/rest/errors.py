@@ -98,7 +98,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class _Description:
-    """The parts of a problem document that depend on the exception."""
+    """The members of a problem document whose values depend on the exception."""
 
     problem: Problem
     detail: str

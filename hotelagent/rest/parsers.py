@@ -118,7 +118,8 @@ class _RepeatedNames:
             pointer, value = pending.pop()
             if id(value) in self._found:
                 pointer = f"{pointer}/{json_pointer_token(self._found[id(value)][1])}"
-                # The pointer is quoted as JSON, because a name may contain a lone surrogate, which UTF-8 cannot encode.
+                # The JSON Pointer is quoted as JSON, because a name may contain a lone surrogate, which UTF-8 cannot
+                # encode.
                 raise ParseError(
                     _(
                         "The JSON has several members with the name {pointer}. Send each name only once."

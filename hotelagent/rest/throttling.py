@@ -96,7 +96,7 @@ class ThrottleResult:
     remaining: int
     wait_seconds: float
     reset_seconds: float
-    #: Whether this is the client's first refused request within REPORT_SECONDS seconds.
+    #: Whether the request is the client's first refused request within REPORT_SECONDS seconds.
     is_first_refusal: bool
 
     @property

@@ -50,7 +50,7 @@ class HotelAPIView(APIView):
             self.check_throttles(request)
             raise
         except MissingScope as error:
-            # Denied requests are rate limited too, because each of them is recorded in the audit trail.
+            # Denied requests count for the rate limit too, because each of them is recorded in the audit trail.
             self.check_throttles(request)
             with actor_context(api_actor(request)):
                 permission_denied.send(
@@ -76,7 +76,7 @@ class HotelAPIView(APIView):
         response.setdefault("Cache-Control", "no-store")
         if request.method == "GET" and response.status_code == HTTPStatus.OK:
             if response.has_header("ETag"):
-                # A client that has the current version receives the status 304 without a body.
+                # A client whose header If-None-Match has the current ETag receives the status 304 without a body.
                 conditional: Any = get_conditional_response(
                     request._request, etag=response["ETag"], response=response
                 )

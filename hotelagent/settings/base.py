@@ -107,7 +107,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
-    # The backend of the platform's staff in a hotel. It cannot check passwords.
+    # The backend of the platform's staff in a hotel. This backend does not accept passwords.
     "tenants.support.backend.SupportBackend",
 ]
 MIN_PASSWORD_LENGTH = 12

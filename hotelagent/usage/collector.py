@@ -29,10 +29,10 @@ from tenants.unaudited import unaudited
 
 #: The maximum number of past days that are counted after an outage or for a hotel that was never counted.
 CATCH_UP_DAYS = 31
-#: The counts of hotels that are scheduled at the same time are spread over this time.
+#: The hotels whose counts are scheduled together are counted at times that are spread over this duration.
 SPREAD = datetime.timedelta(minutes=20)
 _DAY = datetime.timedelta(days=1)
-#: Reminders are sent at most this time after the planned time, so older ones need not be read.
+#: Reminders are sent at most this long after their planned time, so reminders that were planned earlier are not read.
 _LATEST_SENDING = datetime.timedelta(days=2)
 
 _HOTELS_TO_COUNT = """
@@ -131,7 +131,7 @@ def _midnight(day: datetime.date, zone: ZoneInfo) -> datetime.datetime:
 
 
 def _count_day(day: datetime.date, zone: ZoneInfo) -> dict[str, int | None]:
-    """Return the numbers of a day that can be counted at any later time."""
+    """Return those numbers of a day that can still be counted when the day is long over."""
     start, end = _midnight(day, zone), _midnight(day + _DAY, zone)
     # Ids begin with the time of creation, so the index of the primary key limits the number of rows that are read.
     created = {"id__gte": first_uuid7_at(start), "id__lt": first_uuid7_at(end)}

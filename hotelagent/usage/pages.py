@@ -36,7 +36,7 @@ NAMES |= {
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The number of one week. `height` is the share of the largest number in percent."""
+    """A bar with the number of one week. `height` is its height in percent of the highest bar."""
 
     first_day: datetime.date
     text: str

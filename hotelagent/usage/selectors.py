@@ -30,7 +30,7 @@ CURRENT: dict[str, str | Promise] = {
 WEEKS = 4
 #: A usual number needs at least this number of earlier days.
 _MIN_WEEKS = 3
-#: Hotels whose newest row is older than this number of days are left out.
+#: Hotels whose newest counted day is more than this number of days ago are left out.
 _MAX_AGE_DAYS = 3
 
 _WITH_USUAL = f"""

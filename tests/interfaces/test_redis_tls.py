@@ -38,7 +38,7 @@ def broker():
         queue.get(timeout=30).ack()
 
 def read_back(name):
-    # The caches report no errors of Redis: a value that cannot be stored is missing afterwards.
+    # The caches do not raise errors of Redis. So the program reads the value, which is missing if it was not stored.
     caches[name].set("a", 1)
     if caches[name].get("a") != 1:
         raise RuntimeError("not stored")

@@ -84,7 +84,7 @@ with app.connection_for_read() as connection:
     assert connection.SimpleQueue("celery").get(timeout=20)
     os._exit(0)
 """
-#: Restores the messages of dead workers, as each worker does regularly. READ counts the messages afterwards.
+#: Returns the messages of dead workers to the queue, as each worker does regularly. READ then counts the messages.
 RESTORE = """
 import django; django.setup()
 from hotelagent.celery import app

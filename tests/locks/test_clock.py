@@ -29,7 +29,7 @@ def wrong_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     nanoseconds: Callable[[], int] = time.time_ns
     monkeypatch.setattr(time, "time", lambda: seconds() + offset)
     monkeypatch.setattr(time, "time_ns", lambda: nanoseconds() + offset * 10**9)
-    # Ids never decrease within a process, so later tests must not continue from an id with the wrong time.
+    # Without this patch, later tests would continue from an id with the wrong time, because ids never decrease.
     monkeypatch.setattr(ids, "_last_timestamp", 0)
     now = timezone.now
     monkeypatch.setattr(timezone, "now", lambda: now() + datetime.timedelta(seconds=offset))

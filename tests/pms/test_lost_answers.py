@@ -90,7 +90,7 @@ def test_bookings_with_lost_answers_are_each_made_once(many_bookings: FakeQloApp
 
 @pytest.mark.django_db
 def test_naive_retry_books_twice(qloapps: FakeQloApps, search: Search) -> None:
-    """The control: a client that repeats a request without an answer makes the booking a second time."""
+    """For comparison, a client that repeats a request without a response makes the booking twice."""
     qloapps.set(booking_faults=["lost"])
     adapter = connections.adapter_of(connections.current_connection())
     request = request_of(search(), reference="REF2345678")

@@ -101,7 +101,7 @@ def test_booking_over_tls_can_be_repeated_after_the_certificate_is_trusted(
 def test_connection_that_is_cut_after_the_handshake_leaves_the_booking_unknown(
     search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: the request was sent, so the booking must not be counted as refused."""
+    """For comparison, the request of this test was sent, so the booking must not be stored as refused."""
     certificate = Certificate.make(tmp_path, name=HOST)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
     with tls_server(certificate) as server:

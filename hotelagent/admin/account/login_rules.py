@@ -17,7 +17,7 @@ from tenants.context import current_hotel
 from tenants.models import Hotel, User
 from tenants.services import account
 
-#: The scope that is required to open the page.
+#: The scope that is required to open the page "Login rules".
 SCOPE = "staff:write"
 
 

@@ -142,7 +142,7 @@ def recovery_codes(request: HttpRequest, site: Any) -> HttpResponse:
 
 @require_POST
 def end_session(request: HttpRequest, _site: Any) -> HttpResponse:
-    """End one session of the user, or all sessions except the current one if the form names no session."""
+    """End the session that the form names. Without a name, end all sessions of the user except the current session."""
     user: Any = request.user
     identifier = request.POST.get("session", "")
     if not identifier:

@@ -23,7 +23,7 @@ from tenants.signals import confirmation_failed
 #: The number of seconds for which a confirmation is valid.
 VALID_SECONDS = 600
 _CONFIRMED_AT = "_confirmed_at"
-#: The form field with the method of the original request.
+#: The form field with the HTTP method of the request that the user must confirm.
 _METHOD = "confirm_method"
 
 

@@ -58,7 +58,7 @@ class AccountRequirementsMiddleware:
 
 
 def _is_guarded(request: HttpRequest) -> bool:
-    """Return whether the request may use the session: a request to the admin, or a REST request without an API key."""
+    """Return whether the session may log the user in: in the admin, and in REST requests without an API key."""
     path = request.path_info
     return path.startswith("/admin/") or (path.startswith("/api/") and "Authorization" not in request.headers)
 

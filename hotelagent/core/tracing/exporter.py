@@ -55,7 +55,7 @@ def without_personal_data(span: ReadableSpan) -> ReadableSpan:
         events=[Event(event.name, harmless(event.attributes), event.timestamp) for event in span.events],
         links=span.links,
         kind=span.kind,
-        # The description of a status is the message of an exception.
+        # The description of a span's status is the message of an exception, so it is not exported.
         status=Status(span.status.status_code),
         start_time=span.start_time,
         end_time=span.end_time,

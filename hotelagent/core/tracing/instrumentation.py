@@ -22,7 +22,7 @@ HOTEL_MIDDLEWARE = "tenants.middleware.HotelMiddleware"
 MAX_SQL = 2_000
 
 _tracer = trace.get_tracer(__name__)
-#: The verb of a statement, and the table that it changes or reads first, or the function that it calls.
+#: Matches the verb of an SQL statement, and the first table that it changes or reads, or the function that it calls.
 _SUMMARY = re.compile(
     r"\s*(?:(UPDATE)\s+\"?([\w.]+)|(\w+)(?:.*?\b(?:FROM|INTO)\s+\"?([\w.]+)|\s+([\w.]+)\()?)",
     re.IGNORECASE | re.DOTALL,
@@ -60,7 +60,8 @@ def _trace_connection(*, connection: Any, **_arguments: Any) -> None:
 
 
 def _trace_statement(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
-    """Execute a statement in a span. The span has the text of the SQL with placeholders, and no values.
+    """Execute a statement in a span. The span contains the text of the SQL statement with placeholders, but not the
+    values of the parameters.
 
     A statement without parameters may contain values, so its span has only a summary, such as "SELECT locks_room".
     """

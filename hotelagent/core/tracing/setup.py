@@ -40,7 +40,8 @@ def start(endpoint: str, *, ratio: float) -> None:
             {"service.name": "hotelagent", "service.version": settings.CODE_VERSION or settings.VERSION}
         ),
     )
-    # Only the headers of W3C Trace Context are continued. The header `baggage` of a client could contain anything.
+    # Only the headers of W3C Trace Context are read. The header `baggage` is ignored, because a client could send
+    # anything.
     propagate.set_global_textmap(TraceContextTextMapPropagator())
     provider.add_span_processor(AttributesProcessor())
     provider.add_span_processor(Processor(Exporter(traces_url(endpoint), headers=request_headers())))

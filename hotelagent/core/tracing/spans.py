@@ -28,7 +28,7 @@ def enable(tracer: Any) -> None:
 
 
 def trace_log_fields() -> dict[str, str]:
-    """Return the log fields `trace_id` and `span_id` of the current span. The dict is empty outside of traces."""
+    """Return the log fields `trace_id` and `span_id` of the current span. Without a span, the dict is empty."""
     from opentelemetry import trace  # noqa: PLC0415 - only processes with traces import OpenTelemetry
 
     context = trace.get_current_span().get_span_context()
@@ -47,7 +47,7 @@ def log_field_attributes() -> dict[str, str]:
 
 
 def annotate() -> None:
-    """Add the current hotel and the request id to the current span, which may have started before they were known."""
+    """Add the hotel and the request id to the current span. They may not have been known when the span started."""
     if _tracer is None:
         return
     from opentelemetry import trace  # noqa: PLC0415 - as above

@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The values of an e-mail that a list shows. `hotel` is the header `X-Hotel`, or else the name of the sender."""
+    """The values of an e-mail for lists of e-mails. `hotel` is the header `X-Hotel`, or else the name of the sender."""
 
     id: str
     received_at: str

@@ -23,9 +23,9 @@ BUSY_DOMAIN = "busy.example.com"
 BUSY_TIMES = 2
 #: Maximum size of an e-mail in bytes (25 MB, the usual limit of e-mail providers).
 MAX_SIZE = 25 * 1024 * 1024
-#: Minimum number of seconds between two reports in the terminal.
+#: Minimum number of seconds between two lines in the terminal that report e-mails.
 REPORT_INTERVAL = 5.0
-#: Minimum number of seconds between an e-mail and its report, so that one report can count several e-mails.
+#: Minimum number of seconds between an e-mail and the line that reports it, so that a line can count several e-mails.
 REPORT_DELAY = 1.0
 
 
@@ -38,7 +38,7 @@ class Reporter:
         self.reported_at = -REPORT_INTERVAL
 
     def add(self) -> None:
-        """Count a received e-mail and schedule the next report. Must be called in the event loop."""
+        """Count a received e-mail and schedule a line of output that reports it. Must be called in the event loop."""
         self.count += 1
         if self.count == 1:
             loop = asyncio.get_running_loop()

@@ -16,7 +16,7 @@ HOME = CHECKOUT / ".hotelagent"
 VENV = HOME / "venv"
 PYTHON = VENV / "bin" / "python"
 REQUIREMENTS = CHECKOUT / "requirements" / "development.txt"
-#: The file in which `install` stores a digest of the installed requirements file.
+#: The file in which `install` stores a digest of the requirements file whose packages are installed.
 STAMP = VENV / "installed"
 #: Required disk space in bytes, including the temporary copies that pip makes while it installs packages.
 REQUIRED_BYTES = 900 * 1024 * 1024

@@ -15,7 +15,7 @@ from hotelagent.embedded.errors import EmbeddedError
 from hotelagent.embedded.servers import keeper
 from hotelagent.embedded.servers.postgres import OWNER
 
-#: Maximum wait for a lock in seconds. Another process can hold the lock while it creates a database cluster.
+#: Maximum number of seconds to wait for a file lock. Another process may hold it while it creates a database cluster.
 LOCK_TIMEOUT = 60.0
 #: An address at which no server listens. Commands that need no server can run with this address.
 #: DATABASE_URL and REDIS_URL contain this unused address until the embedded servers have been started once.

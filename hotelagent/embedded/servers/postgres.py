@@ -33,7 +33,7 @@ THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "aut
 
 #: The first PostgreSQL version that has the locale provider `builtin`.
 BUILTIN_LOCALE_VERSION = 17
-#: Maximum number of seconds until a new server accepts connections.
+#: Maximum number of seconds until a server that was started accepts connections.
 #: After a crash, the recovery of a server with thousands of hotels may take minutes.
 #: The timeout starts again whenever the server makes progress with the recovery after a crash.
 START_TIMEOUT = 30

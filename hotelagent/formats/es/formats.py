@@ -2,4 +2,4 @@ DATE_FORMAT = "j b Y"
 MONTH_DAY_FORMAT = "j b"
 TIME_FORMAT = "H:i"
 DATETIME_FORMAT = "j b Y, H:i"
-TIME_INPUT_FORMATS = ["%H:%M", "%H:%M:%S"]  # forms show times in the first format
+TIME_INPUT_FORMATS = ["%H:%M", "%H:%M:%S"]  # form fields show times in the first format

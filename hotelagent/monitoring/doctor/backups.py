@@ -37,7 +37,7 @@ def examine_backups() -> Iterator[Finding]:
         with platform_context():
             summary = read_summary()
     except DatabaseError:
-        return  # the check of the database reports this error
+        return  # `examine_database` reports this error
     yield from _examine_age(summary)
     yield from _examine_drills(summary)
 

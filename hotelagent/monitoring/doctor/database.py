@@ -13,9 +13,9 @@ from tenants.context import platform_context
 from tenants.database.connections import direct_connection
 from tenants.lifecycle.fleet.migration_plan import plan_fleet, plan_platform
 
-#: The share of the server's connections above which the examination warns.
+#: If more than this share of the PostgreSQL server's connections is in use, the examination warns.
 _MANY_CONNECTIONS = 0.8
-#: Clocks that differ by more than this number of seconds make holds and reminders appear early or late in logs.
+#: If clocks differ by more than this number of seconds, logs show events of holds and reminders at wrong times.
 _CLOCK_WARNING_SECONDS = 2.0
 #: One-time passwords and signed requests fail if clocks differ by more than this number of seconds.
 _CLOCK_PROBLEM_SECONDS = 30.0
@@ -81,7 +81,7 @@ def examine_clocks() -> Iterator[Finding]:
         try:
             there = read()
         except (DatabaseError, redis.RedisError):
-            continue  # other parts of the examination report that the server does not respond
+            continue  # other examinations report that this server does not respond
         differences[name] = there - (started + time.time()) / 2
     for name, seconds in differences.items():
         if abs(seconds) <= _CLOCK_WARNING_SECONDS:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 class State(StrEnum):
     OK = "ok"
-    #: The deployment works, but a problem is expected, or a check could not run.
+    #: The deployment works, but a problem is likely to occur, or a check could not be run.
     WARNING = "warning"
     #: Part of the deployment does not work.
     PROBLEM = "problem"
@@ -14,7 +14,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the examination found out about one part, such as the mail server.
+    """What the examination found out about one part of the deployment, such as the mail server.
 
     `remedy` says what to do, and is empty if the state is OK. The texts contain no passwords or keys.
     """

@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Iterator
 from hotelagent.monitoring.doctor import backups, database, machine, mail, processes, traces
 from hotelagent.monitoring.doctor.findings import Finding, problem
 
-#: The parts of the deployment, in the order in which they are examined. A part comes after the parts that it needs.
+#: The parts of the deployment, in the order in which they are examined. A part is listed after the parts that it needs,
+#: such as Celery beat after the database.
 EXAMINATIONS: dict[str, Callable[[], Iterator[Finding]]] = {
     "settings": machine.examine_settings,
     "database": database.examine_database,

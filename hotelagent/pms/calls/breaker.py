@@ -1,7 +1,7 @@
 """The circuit breaker of the calls to a PMS. Each hotel has one breaker per operation, in PostgreSQL.
 
-After several failures the breaker opens, and calls fail at once instead of waiting for a system that is down. When the
-open time is over, the breaker is half-open: one process sends one request as a probe. Successful probes close the
+After several failures the breaker opens, and calls fail immediately instead of waiting for a system that is down. When
+the open time is over, the breaker is half-open: one process sends one request as a probe. Successful probes close the
 breaker.
 """
 

@@ -23,7 +23,7 @@ from hotelagent.rest.views import HotelViewSet
 from tenants.context import actor_context, current_actor
 from tenants.signals import personal_data_read
 
-#: The number of rows that are read with one query, and sent together.
+#: The number of rows that one query reads and that are sent together.
 BATCH_SIZE = 500
 _BOM = OpenApiParameter(
     "bom",
@@ -40,7 +40,7 @@ class CsvExportMixin(HotelViewSet):
 
     #: The name of the downloaded file without its extension, such as `reservations`.
     export_name: ClassVar[str]
-    #: The query parameters of the current action besides the filters.
+    #: Query parameters that the current action accepts in addition to the filters of the list.
     extra_parameters: Sequence[str] = ()
 
     @extend_schema(
@@ -61,7 +61,7 @@ class CsvExportMixin(HotelViewSet):
             raise exceptions.ValidationError({"bom": [_("Must be a valid boolean.")]})
         rows = self.filter_queryset(self.get_queryset())
         return StreamingHttpResponse(
-            # The rows are sent after the view returns. The current actor would then no longer be set.
+            # The rows are read after the view has returned, when the request's actor is no longer the current actor.
             _with_current_actor(self._lines(rows, with_bom=bom == "true")),
             content_type="text/csv; charset=utf-8",
             headers={
@@ -85,7 +85,8 @@ class CsvExportMixin(HotelViewSet):
         yield ("\ufeff" if with_bom else "") + _csv([columns])
         for batch in _batches(rows):
             if self.personal_data:
-                # The event is recorded before the rows are sent. If it cannot be recorded, the response ends here.
+                # The audit event is recorded before these rows are sent. If recording fails, the response ends without
+                # the rows.
                 personal_data_read.send(
                     type(self),
                     request=self.request._request,

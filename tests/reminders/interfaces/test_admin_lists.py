@@ -104,7 +104,7 @@ def test_empty_reservation_list_leads_to_the_import(staff: Client, in_hotel: obj
     assert "There are no reservations yet." in content
     assert 'href="/admin/reminders/reservationimport/"' in _results(content)
     assert 'href="/admin/reminders/linkedcalendar/add/"' in _results(content)
-    User.objects.update(role=Role.AUDITOR)  # The control: an auditor cannot import reservations.
+    User.objects.update(role=Role.AUDITOR)  # For comparison, an auditor cannot import.
     assert 'href="/admin/reminders/reservationimport/"' not in _results(staff.get(LIST).content.decode())
 
 

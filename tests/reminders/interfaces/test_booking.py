@@ -167,7 +167,7 @@ def test_stay_of_another_reservation_is_refused(
 def test_cancelled_reservation_does_not_free_a_stay_that_is_not_linked_to_it(
     api: APIClient, rooms: list[int], dates: dict[str, str]
 ) -> None:
-    """The negative control: without `hold`, the reservation and the stay are not connected."""
+    """Without the field `hold`, a reservation and a stay are not linked, even if room and dates are equal."""
     hold = acquire(api, dates, rooms[0])
     api.post(f"{LOCKS}{hold['id']}/confirm/", {name: hold[name] for name in ("token", "fencing_token")})
     stored = put(api, "A1", dates).json()

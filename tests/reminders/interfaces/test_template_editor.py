@@ -88,7 +88,7 @@ def test_preview_has_the_limits_of_the_sandbox(staff: Client, in_hotel: Hotel) -
 def test_only_managers_use_the_preview(staff: Client, in_hotel: Hotel, role: Role) -> None:
     User.objects.update(role=role)
     assert staff.post(URL, VALID).status_code == 403
-    User.objects.update(role=Role.MANAGER)  # The control: a manager can use the preview.
+    User.objects.update(role=Role.MANAGER)  # For comparison, a manager can use the preview.
     assert staff.post(URL, VALID).status_code == 200
     assert staff.get(URL).status_code == 405
 
@@ -157,6 +157,6 @@ def test_preview_is_painted_on_a_phone_when_it_is_scrolled_into_view(
         expect(page.frame_locator("[data-show=html]").get_by_text("2 nights and a half")).to_be_visible()
         frame.scroll_into_view_if_needed()
         wait_for_colours(frame, lambda colours: colours > 10)
-        # The control: an empty frame has one colour.
+        # For comparison, an empty frame has one colour.
         frame.evaluate("frame => { frame.srcdoc = ''; }")
         wait_for_colours(frame, lambda colours: colours == 1)

@@ -28,7 +28,7 @@ def welcome(in_hotel: Hotel) -> Rule:
 
 
 def statuses() -> dict[str, str]:
-    """Run the replanning that is in the due queue, and return the status of each reservation's reminder."""
+    """Plan the reminders of all reservations whose due items request it. Return the status of each reminder."""
     requested = DueItem.objects.filter(kind="replan_reservation").values_list("item_id", flat=True)
     tasks.replan_reservations([str(id_) for id_ in requested])
     assert not requested.all().exists()

@@ -33,7 +33,7 @@ def reminders_by_key() -> dict[tuple[str, int], tuple[str, str]]:
 
 
 def due_times() -> dict[str, str]:
-    """Return a dictionary that maps the id of each reminder in the due queue to its due time."""
+    """Return a dictionary that maps the id of each reminder with a due item to the time of the due item."""
     return {
         f"{item.item_id}": f"{item.due_at:%Y-%m-%d %H:%M}" for item in DueItem.objects.filter(kind="reminder")
     }

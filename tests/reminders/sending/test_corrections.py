@@ -63,7 +63,7 @@ def test_corrected_address_is_stored_in_the_reservation_and_later_reminders_use_
 def test_retry_without_a_correction_keeps_the_address_of_the_reservation(
     api: APIClient, failure: Failure
 ) -> None:
-    """This is the control of the test above: the next reminder fails, too."""
+    """For comparison with the test above, the next reminder fails too."""
     correct(api, failure, WRONG)
     assert address_of_reservation() == WRONG
     assert not Event.objects.filter(event="reservation.changed").exists()
