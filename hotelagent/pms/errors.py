@@ -63,7 +63,7 @@ class PmsRateLimited(PmsUnavailable):
 class PmsOutcomeUnknown(PmsError):
     """The PMS did not send a clear response, so the booking may or may not have been made.
 
-    The room stays held until the booking has been found in the PMS or a person has decided.
+    The rooms stay held until the booking has been found in the PMS or a person has decided.
     """
 
     code = "pms-outcome-unknown"

@@ -141,7 +141,7 @@ class BookingStatus(models.TextChoices):
     SENDING = "sending", _("being sent")
     """A process is sending the booking. If the process dies, the booking is resolved after a lease."""
     UNKNOWN = "unknown", _("not clear")
-    """The PMS may or may not have made the booking. The room stays held."""
+    """The PMS may or may not have made the booking. The rooms stay held."""
     BOOKED = "booked", _("booked")
     REFUSED = "refused", _("refused")
     CANCELLING = "cancelling", _("being cancelled")
@@ -154,7 +154,7 @@ UNSETTLED = [BookingStatus.SENDING, BookingStatus.UNKNOWN, BookingStatus.CANCELL
 
 
 class Booking(models.Model):
-    """A booking that we make in the PMS, from the hold of a room to its reservation.
+    """A booking that we make in the PMS, from the hold of its rooms to its reservation.
 
     The guest's data and the hold's token are deleted as soon as the outcome of the booking is known.
     """
@@ -166,11 +166,14 @@ class Booking(models.Model):
         _("status"), max_length=10, choices=BookingStatus, default=BookingStatus.SENDING
     )
     hold_id = models.UUIDField(_("hold"), editable=False)
+    """The id of the hold of one room, or of the group of holds of several rooms."""
     encrypted_hold_token = models.BinaryField(null=True, editable=False)
     fencing_token = models.BigIntegerField(editable=False)
     room_type = models.CharField(_("room type"), max_length=40)
+    room_count = models.PositiveSmallIntegerField(_("number of rooms"), default=1, db_default=1)
     check_in = models.DateField(_("arrival"))
     check_out = models.DateField(_("departure"))
+    #: The guests and the price of each room.
     adults = models.PositiveSmallIntegerField(_("adults"))
     children = models.PositiveSmallIntegerField(_("children"), default=0)
     price = models.DecimalField(_("price"), max_digits=12, decimal_places=2, null=True)
@@ -234,6 +237,7 @@ class ConflictKind(models.TextChoices):
     NO_FREE_ROOM = "no_free_room", _("No room of the type is free")
     NOT_MAPPED = "not_mapped", _("The room type is not assigned")
     INVALID = "invalid", _("The booking is not valid")
+    MIXED_ROOMS = "mixed_rooms", _("The rooms have different types or nights")
 
 
 class Conflict(models.Model):

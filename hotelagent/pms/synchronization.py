@@ -143,10 +143,16 @@ def _fields_of(booking: PmsBooking) -> ReservationFields:
 
 
 def _place(reservation: Reservation, booking: PmsBooking) -> bool:
-    """Choose a free room for a reservation without a room. Return True if there is none, and record the conflict."""
+    """Choose free rooms for a reservation without rooms. Return True if staff must choose a room, with a new conflict.
+
+    Only rooms with the type and the nights of the first room are chosen: all of them or none.
+    """
     if reservation.stay_id is not None or booking.status not in {PmsStatus.BOOKED, PmsStatus.CHECKED_IN}:
         return False
-    [room, *_others] = booking.rooms
+    room = booking.rooms[0]
+    alike = [
+        other for other in booking.rooms if (other.room_type, other.nights) == (room.room_type, room.nights)
+    ]
     if not room.room_type:
         return conflicts.add(
             ConflictKind.NOT_MAPPED,
@@ -156,13 +162,22 @@ def _place(reservation: Reservation, booking: PmsBooking) -> bool:
     try:
         with transaction.atomic():
             hold = acquire_hold_of_type(
-                room_type=room.room_type, nights=room.nights, guests=1, reference=booking.id
+                room_type=room.room_type, nights=room.nights, count=len(alike), guests=1, reference=booking.id
             )
-            [held] = hold.rooms
             assign_hold(
                 reservation,
-                HoldReference(held.id, token=hold.token, fencing_token=held.fencing_token or 0),
+                HoldReference(hold.id, token=hold.token, fencing_token=hold.rooms[0].fencing_token or 0),
             )
     except DomainError as error:
         return conflicts.add(ConflictKind.NO_FREE_ROOM, booking, detail=error.detail)
+    if len(alike) < len(booking.rooms):
+        return conflicts.add(
+            ConflictKind.MIXED_ROOMS,
+            booking,
+            detail=TranslatableMessage(
+                _("{chosen} of {booked} rooms were chosen. Choose the others for the reservation."),
+                chosen=len(alike),
+                booked=len(booking.rooms),
+            ),
+        )
     return False

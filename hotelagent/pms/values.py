@@ -26,7 +26,7 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class StaySearch:
-    """A search for one room: the nights and the guests. An empty `room_type` means any room type."""
+    """A search for rooms: the nights and the guests of each room. An empty `room_type` means any room type."""
 
     nights: Nights
     adults: int = 1
@@ -64,10 +64,11 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """A booking of one room that is to be made in the PMS.
+    """A booking that is to be made in the PMS: one or more rooms of the same type for the same nights.
 
-    `reference` is our unique reference of the booking, by which `Adapter.find` finds the booking again. `price` is the
-    price that the guest has accepted, or None if the hotel has no price.
+    `reference` is our unique reference of the booking, by which `Adapter.find` finds the booking again. `adults` and
+    `children` are the guests of each room. `price` is the price of one room that the guest has accepted, or None if the
+    hotel has no price.
     """
 
     reference: str
@@ -77,6 +78,7 @@ class BookingRequest:
     children: int
     guest: Guest
     price: Money | None
+    room_count: int = 1
 
 
 class PmsStatus(StrEnum):

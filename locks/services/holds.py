@@ -49,16 +49,17 @@ def extend_hold(hold_id: UUID, *, token: str | None) -> Hold:
 
 
 def keep_hold(hold_id: UUID, *, until: datetime.datetime) -> None:
-    """Let a hold live at least until this time, even beyond its maximum lifetime.
+    """Let a hold, or the holds of a group, live at least until this time, even beyond the maximum lifetime.
 
-    Services call this function to keep the room while they wait for another system. The service then releases or
+    Services call this function to keep the rooms while they wait for another system. The service then releases or
     confirms the hold. A hold that has ended stays as it is. Runs in the caller's transaction.
     """
-    kept = Allocation.objects.filter(id=hold_id, status=AllocationStatus.HELD, expires_at__lt=until).update(
+    held = selectors.allocations_of(hold_id).filter(status=AllocationStatus.HELD)
+    kept = held.filter(expires_at__lt=until).update(
         expires_at=until, max_expires_at=Greatest(F("max_expires_at"), Value(until))
     )
     if kept:
-        due.schedule(kind="hold", items=[(hold_id, until)])
+        due.schedule(kind="hold", items=[(id_, until) for id_ in held.values_list("id", flat=True)])
 
 
 def release_hold(hold_id: UUID, *, token: str | None) -> Hold:

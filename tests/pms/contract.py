@@ -18,7 +18,7 @@ from hotelagent.pms.values import BookingRequest, Guest, PmsStatus, StaySearch
 Search = Callable[..., StaySearch]
 
 
-def request_of(search: StaySearch, *, reference: str) -> BookingRequest:
+def request_of(search: StaySearch, *, reference: str, room_count: int = 1) -> BookingRequest:
     return BookingRequest(
         reference=reference,
         room_type=search.room_type,
@@ -27,6 +27,7 @@ def request_of(search: StaySearch, *, reference: str) -> BookingRequest:
         children=search.children,
         guest=Guest(name="Ana Reyes", email="ana@example.com", phone="+34600111222"),
         price=None,
+        room_count=room_count,
     )
 
 
@@ -67,6 +68,13 @@ class AdapterContract:
         assert (made.reference, made.status) == ("REF2345678", PmsStatus.BOOKED)
         assert (made.guest.name, made.guest.email) == ("Ana Reyes", "ana@example.com")
         assert [(room.room_type, room.nights) for room in made.rooms] == [("double", search().nights)]
+
+    def test_booking_of_several_rooms_has_all_rooms_and_guests(
+        self, adapter: Adapter, search: Search
+    ) -> None:
+        made = adapter.book(request_of(search(), reference="REF2345678", room_count=3))
+        assert [room.room_type for room in made.rooms] == ["double"] * 3
+        assert made.adults == 6
 
     def test_unknown_reference_is_not_found(self, adapter: Adapter) -> None:
         assert adapter.find("NOTHING", since=self.since) == []

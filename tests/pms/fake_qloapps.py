@@ -6,14 +6,15 @@ It prints its port and serves until its input ends. `POST /_fake` changes the me
 returns them. The faults that the real QloApps 1.6.1 has are always present:
 
 - A search for availability must be XML.
-- A change of a booking without its rooms is refused with the status 400.
+- A change of a booking without all its rooms is refused with the status 400.
+- Elements of `room_types` with the same type and nights are merged, and only the rooms of the last one are kept.
 - Two bookings at the same time can get the same room, because the free room is read before it is taken.
 - A PHP notice precedes the JSON of each third response.
 
 The member `booking_faults` lists the faults of the next booking requests: "lost" (500 after the booking), "cut" (the
-connection is closed after the booking), "broken" (half of the JSON after it), "early" (500 before the booking), or ""
-(no fault). The member `read_fault` is the fault of all other requests: "html", "empty", "huge", "slow", "503",
-"429", or "".
+connection is closed after the booking), "broken" (half of the JSON after it), "early" (500 before the booking),
+"partial" (one room less than requested), or "" (no fault). The member `read_fault` is the fault of all other requests:
+"html", "empty", "huge", "slow", "503", "429", or "".
 """
 
 from __future__ import annotations
@@ -115,15 +116,11 @@ class Handler(QuietHandler):
         document = json.loads(self.rfile.read(int(self.headers["Content-Length"] or 0)))["booking"]
         if self._refused():
             return
-        rooms = [
-            room
-            for type_ in document["associations"].get("room_types", [])
-            for room in type_.get("rooms", [])
-        ]
-        if not rooms:
+        rooms = _room_ids(_merge(document["associations"].get("room_types", [])))
+        booking = self.state.bookings.get(document["id"])
+        if booking is None or rooms != _room_ids(booking["associations"]["room_types"]):
             self._error(400, "Requested room(s) not available.")
             return
-        booking = self.state.bookings[document["id"]]
         booking["booking_status"] = document["booking_status"]
         booking["date_upd"] = self._now()
         self._send(200, {"booking": booking})
@@ -194,14 +191,17 @@ class Handler(QuietHandler):
         if fault == "early":
             self._error(500, "Internal error")
             return
-        [type_] = booking["associations"]["room_types"]
-        occupied = self.state.occupied(type_["checkin_date"], type_["checkout_date"])
-        free = [room for room in self.state.rooms[str(type_["id_room_type"])] if room not in occupied]
+        room_types = _merge(booking["associations"]["room_types"])
+        free = [self._free_rooms(type_) for type_ in room_types]
         time.sleep(self.state.delay)
-        if not free:
+        if any(len(rooms) < type_["number_of_rooms"] for rooms, type_ in zip(free, room_types, strict=True)):
             self._error(400, "Requested room(s) not available.")
             return
-        type_["rooms"][0]["id_room"] = free[0]
+        if fault == "partial":
+            room_types[-1]["rooms"].pop()
+        for rooms, type_ in zip(free, room_types, strict=True):
+            for room, id_room in zip(type_["rooms"], rooms, strict=False):
+                room["id_room"] = id_room
         with self.state.lock:
             id_ = len(self.state.bookings) + 1
             self.state.bookings[id_] = stored = {
@@ -215,7 +215,7 @@ class Handler(QuietHandler):
                     "customer_detail": booking["associations"]["customer_detail"],
                     "price_details": {"total_price_without_tax": self.state.price, "total_tax": 0},
                     "remarks": [booking["remark"]],
-                    "room_types": [type_],
+                    "room_types": room_types,
                 },
             }
         if fault == "lost":
@@ -226,6 +226,10 @@ class Handler(QuietHandler):
             self._write(201, json.dumps({"booking": stored}).encode()[:80])
         else:
             self._send(201, {"booking": stored})
+
+    def _free_rooms(self, type_: dict[str, Any]) -> list[int]:
+        occupied = self.state.occupied(type_["checkin_date"], type_["checkout_date"])
+        return [room for room in self.state.rooms[str(type_["id_room_type"])] if room not in occupied]
 
     def _orders(self, query: dict[str, list[str]]) -> dict[str, Any] | None:
         ids = sorted(self.state.bookings)
@@ -251,6 +255,22 @@ class Handler(QuietHandler):
         """Return the time in the time zone of the server. QloApps stores and sends times without an offset."""
         time_zone = zoneinfo.ZoneInfo(self.state.time_zone)
         return datetime.datetime.now(tz=time_zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _merge(room_types: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Merge the elements with the same type and nights as QloApps does: only the rooms of the last one are kept."""
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for type_ in room_types:
+        key = (type_["id_room_type"], type_["checkin_date"], type_["checkout_date"])
+        first = merged.setdefault(key, type_)
+        if first is not type_:
+            first["number_of_rooms"] += type_["number_of_rooms"]
+            first["rooms"] = type_["rooms"]
+    return list(merged.values())
+
+
+def _room_ids(room_types: list[dict[str, Any]]) -> list[int]:
+    return sorted(room["id_room"] for type_ in room_types for room in type_["rooms"])
 
 
 class Server(ThreadingHTTPServer):

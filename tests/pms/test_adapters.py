@@ -43,6 +43,11 @@ class TestQloAppsAdapter(AdapterContract):
         [found] = adapter.find("REF2345678", since=self.since)
         assert found.status is PmsStatus.CANCELLED
 
+    def test_booking_of_several_rooms_is_cancelled_as_a_whole(self, adapter: Adapter, search: Search) -> None:
+        made = adapter.book(request_of(search(), reference="REF2345678", room_count=3))
+        adapter.cancel(made)
+        assert adapter.availability(search())[0].free_rooms == 3
+
     def test_changes_are_reported_once_and_none_is_left_out(self, adapter: Adapter, search: Search) -> None:
         made = adapter.book(request_of(search(), reference="REF2345678"))
         assert list(adapter.list_changes(None)) == [made]

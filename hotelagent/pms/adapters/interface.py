@@ -77,7 +77,7 @@ class Adapter(Protocol):
         """Return the offer for the room type of the search. Raises RoomTypeNotMapped or NoPrice."""
 
     def book(self, request: BookingRequest) -> PmsBooking:
-        """Make a booking. Raises BookingRefused, RoomTypeNotMapped or PmsOutcomeUnknown."""
+        """Make a booking of all requested rooms. Raises BookingRefused, RoomTypeNotMapped or PmsOutcomeUnknown."""
 
     def find(self, reference: str, *, since: datetime.datetime) -> list[PmsBooking]:
         """Return all bookings with this reference of ours, including cancelled ones. Usually there is at most one.

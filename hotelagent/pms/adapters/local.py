@@ -77,9 +77,9 @@ class LocalAdapter:
             id=request.reference,
             reference=request.reference,
             status=PmsStatus.BOOKED,
-            rooms=(PmsRoom(request.room_type, room="", nights=request.nights),),
-            adults=request.adults,
-            children=request.children,
+            rooms=(PmsRoom(request.room_type, room="", nights=request.nights),) * request.room_count,
+            adults=request.adults * request.room_count,
+            children=request.children * request.room_count,
             guest=request.guest,
             price=request.price,
         )
@@ -90,18 +90,14 @@ class LocalAdapter:
         if reservation is None:
             return []
         is_cancelled = reservation.status == ReservationStatus.CANCELLED
+        room_types = [reservation.room_type, *reservation.additional_room_types]
+        nights = Nights(reservation.arrival, reservation.departure)
         return [
             PmsBooking(
                 id=reference,
                 reference=reference,
                 status=PmsStatus.CANCELLED if is_cancelled else PmsStatus.BOOKED,
-                rooms=(
-                    PmsRoom(
-                        reservation.room_type,
-                        room="",
-                        nights=Nights(reservation.arrival, reservation.departure),
-                    ),
-                ),
+                rooms=tuple(PmsRoom(room_type, room="", nights=nights) for room_type in room_types),
                 adults=reservation.adults,
                 children=reservation.children,
                 guest=Guest(

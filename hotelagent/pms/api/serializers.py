@@ -10,6 +10,7 @@ from hotelagent.pms.models import Booking, BookingStatus, Rate
 from hotelagent.pms.values import Guest, Money, StaySearch
 from hotelagent.rest.serializers import ReadOnlySerializer, StrictMixin, StrictSerializer
 from locks.api.serializers import NightsSerializer
+from locks.policy import MAX_ROOMS
 
 
 class MoneySerializer(StrictSerializer):
@@ -85,12 +86,19 @@ class GuestSerializer(StrictSerializer):
 )
 class MakeBookingSerializer(StaySearchSerializer):
     room_type = serializers.CharField(max_length=40, help_text="One of the room types of the offers.")
+    room_count = serializers.IntegerField(
+        default=1,
+        min_value=1,
+        max_value=MAX_ROOMS,
+        help_text="The number of rooms. Either all of them are booked or none. `adults` and `children` are the guests "
+        "of each room.",
+    )
     guest = GuestSerializer()
     price = MoneySerializer(
         allow_null=True,
         default=None,
-        help_text="The price that the guest has accepted. If the price has changed since, nothing is booked. If it is "
-        "`null`, any price is accepted.",
+        help_text="The price of one room that the guest has accepted. If the price has changed since, nothing is "
+        "booked. If it is `null`, any price is accepted.",
     )
 
     @property
@@ -107,7 +115,7 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
     status = serializers.ChoiceField(
         choices=BookingStatus.choices,
         read_only=True,
-        help_text="`booked`: the PMS has the booking. `unknown`: the PMS did not answer clearly; the room stays held "
+        help_text="`booked`: the PMS has the booking. `unknown`: the PMS did not answer clearly; the rooms stay held "
         "until the outcome is known. `refused`: nothing was booked.",
     )
     number = serializers.CharField(
@@ -123,8 +131,8 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
     class Meta:
         model = Booking
         fields = (
-            "id", "reference", "status", "room_type", "check_in", "check_out", "adults", "children", "price",
-            "currency", "number", "reservation", "error", "created_at",
+            "id", "reference", "status", "room_type", "room_count", "check_in", "check_out", "adults", "children",
+            "price", "currency", "number", "reservation", "error", "created_at",
         )  # fmt: skip
         read_only_fields = fields
 

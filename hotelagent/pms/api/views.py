@@ -77,11 +77,11 @@ class BookingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelView
         },
     )
     def update(self, request: Request, pk: str) -> Response:
-        """Make a booking in the PMS.
+        """Make a booking of one or more rooms in the PMS.
 
         Choose a random UUID as the id of the booking. If the response is lost, repeat the request with the same id: the
         booking is made once, and the response has the status 200. The status 202 means that the PMS did not answer
-        clearly. The room stays held. Retrieve the booking later to learn its outcome.
+        clearly. The rooms stay held. Retrieve the booking later to learn its outcome.
         """
         serializer = MakeBookingSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -89,6 +89,7 @@ class BookingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelView
         booking, is_new = services.book(
             booking_id=UUID(pk),
             search=serializer.search(room_type=fields["room_type"]),
+            room_count=fields["room_count"],
             guest=serializer.guest_value,
             price=serializer.price_value,
         )
@@ -107,7 +108,7 @@ class BookingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelView
     def destroy(self, _request: Request, pk: str) -> Response:
         """Cancel a booking in the PMS.
 
-        The reservation is cancelled too, and the room is free again. The status 202 means that the PMS did not answer
+        The reservation is cancelled too, and its rooms are free again. The status 202 means that the PMS did not answer
         clearly. The cancellation is repeated later.
         """
         booking = services.cancel(UUID(pk))

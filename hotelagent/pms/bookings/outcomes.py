@@ -21,7 +21,7 @@ from hotelagent.pms.bookings import records
 from hotelagent.pms.calls import availability_cache, requests
 from hotelagent.pms.connections import adapter_of, current_connection
 from hotelagent.pms.due_kinds import BOOKING
-from hotelagent.pms.errors import PmsError
+from hotelagent.pms.errors import BookingRefused, PmsError
 from hotelagent.pms.models import Booking, BookingStatus, ConflictKind
 from hotelagent.pms.values import PmsBooking, PmsStatus
 from locks.services import keep_hold, release_hold
@@ -34,10 +34,38 @@ from tenants.queue import due
 log = structlog.get_logger(__name__)
 
 
-def complete(booking_id: UUID, made: PmsBooking) -> None:
-    """Store that the PMS has made the booking: the hold becomes the stay of a reservation with the PMS's number.
+def complete_or_cancel(booking: Booking, made: PmsBooking) -> None:
+    """Store that the PMS has made the booking. If it has booked only some of the rooms, cancel them in the PMS instead.
 
-    If the hold is lost, the reservation is stored without a room and a conflict is recorded for the front desk. If the
+    Raises BookingRefused after the cancellation. Call this function outside of a transaction.
+    """
+    # A response without rooms says nothing about their number.
+    if not 0 < len(made.rooms) < booking.room_count:
+        complete(booking.id, made)
+        return
+    refusal = BookingRefused(
+        TranslatableMessage(
+            _("The property management system has booked only {booked} of {requested} rooms."),
+            booked=len(made.rooms),
+            requested=booking.room_count,
+        )
+    )
+    with transaction.atomic():
+        locked = records.lock_unsettled(booking.id)
+        if locked is None:
+            return
+        locked.status = BookingStatus.CANCELLING
+        locked.last_error = message_to_json(refusal.detail)
+        locked.save(update_fields=["status", "last_error"])
+        schedule_attempt(locked)
+    send_cancellation(locked)
+    raise refusal
+
+
+def complete(booking_id: UUID, made: PmsBooking) -> None:
+    """Store that the PMS has made the booking: the hold becomes the stays of a reservation with the PMS's number.
+
+    If the hold is lost, the reservation is stored without rooms and a conflict is recorded for the front desk. If the
     client has cancelled the booking in the meantime, nothing is stored: the next attempt cancels it in the PMS.
     """
     try:
@@ -51,7 +79,7 @@ def complete(booking_id: UUID, made: PmsBooking) -> None:
                 ConflictKind.NO_FREE_ROOM,
                 made,
                 detail=TranslatableMessage(
-                    _("The room was not held any more. Choose a room for the reservation.")
+                    _("The rooms were not held any more. Choose rooms for the reservation.")
                 ),
             )
     availability_cache.invalidate()
@@ -86,7 +114,7 @@ def _complete(booking_id: UUID, made: PmsBooking, *, with_hold: bool) -> None:
 
 
 def refuse(booking_id: UUID, error: PmsError) -> None:
-    """Store that the PMS has certainly not made the booking, and release its room."""
+    """Store that the PMS has certainly not made the booking, and release its rooms."""
     with transaction.atomic():
         booking = records.lock_unsettled(booking_id)
         if booking is None:

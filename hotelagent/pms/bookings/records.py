@@ -45,6 +45,7 @@ def request_of(booking: Booking) -> BookingRequest:
         children=booking.children,
         guest=Guest(**(booking.guest or {"name": ""})),
         price=Money(booking.price, booking.currency) if booking.price is not None else None,
+        room_count=booking.room_count,
     )
 
 
@@ -58,8 +59,8 @@ def reservation_fields(booking: Booking) -> ReservationFields:
         guest_email=guest.get("email", ""),
         guest_phone=guest.get("phone", ""),
         language=guest.get("language", ""),
-        adults=booking.adults,
-        children=booking.children,
+        adults=booking.adults * booking.room_count,
+        children=booking.children * booking.room_count,
         room_type=booking.room_type,
     )
 

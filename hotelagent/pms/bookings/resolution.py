@@ -119,7 +119,7 @@ def _settle_found(adapter: Adapter, booking: Booking, found: list[PmsBooking]) -
             reference=booking.reference,
             number=duplicate.id,
         )
-    outcomes.complete(booking.id, active[0])
+    outcomes.complete_or_cancel(booking, active[0])
 
 
 def _claim_send(booking: Booking) -> bool:
@@ -139,4 +139,4 @@ def _send_again(adapter: Adapter, booking: Booking) -> None:
             raise  # The next attempt searches for the booking, and sends it again if it is not there.
         outcomes.refuse(booking.id, error)
     else:
-        outcomes.complete(booking.id, made)
+        outcomes.complete_or_cancel(booking, made)

@@ -2,12 +2,12 @@
 
 A booking has three steps, each committed before the next begins:
 
-1. Our room is held and the booking is stored with the status `sending`.
+1. Our rooms are held and the booking is stored with the status `sending`.
 2. The PMS is asked to make the booking. No transaction is open meanwhile.
 3. The outcome is stored: the hold becomes a stay with a reservation, or the hold is released.
 
 If the outcome of the second step is not clear, or if the process dies, the module `resolution` finds out what the PMS
-has done. The room stays held until then.
+has done. The rooms stay held until then.
 """
 
 from __future__ import annotations
@@ -44,19 +44,21 @@ def book(
     search: StaySearch,
     guest: Guest,
     price: Money | None,
+    room_count: int = 1,
     booking_id: UUID | None = None,
     session: str = "",
 ) -> tuple[Booking, bool]:
-    """Book one room of the type `search.room_type`. Return the booking, and True if it is new.
+    """Book rooms of the type `search.room_type`: all of them or none. Return the booking, and True if it is new.
 
     `booking_id` is an id that the caller has chosen. A second call with the same id returns the first booking, so a
-    caller that has lost the result can repeat the call. `price` is the price that the guest has accepted. If it is
-    None, any price is accepted.
+    caller that has lost the result can repeat the call. `price` is the price of one room that the guest has accepted.
+    If it is None, any price is accepted.
 
     The status of the returned booking is `booked`, or `unknown` if the PMS did not answer clearly. An unknown booking
-    is resolved later, and its room stays held. If the PMS certainly did not make the booking, the room is released and
-    the error is raised: a PmsError, PriceChanged, InvalidReservation or an error of `acquire_hold_of_type`. Call this
-    function outside of a transaction.
+    is resolved later, and its rooms stay held. If the PMS certainly did not make the booking, the rooms are released
+    and the error is raised: a PmsError, PriceChanged, InvalidReservation or an error of `acquire_hold_of_type`. If the
+    PMS has booked fewer rooms, the booking is cancelled there, and BookingRefused is raised. Call this function outside
+    of a transaction.
     """
     booking_id = booking_id or uuid7()
     if (existing := Booking.objects.filter(id=booking_id).first()) is not None:
@@ -67,7 +69,7 @@ def book(
         if offer.price != price:
             raise PriceChanged(price=str(offer.price))
     try:
-        booking = _start(booking_id, search, guest=guest, price=price, session=session)
+        booking = _start(booking_id, search, room_count=room_count, guest=guest, price=price, session=session)
     except IntegrityError:  # Another call with the same id has stored its booking in the meantime.
         return Booking.objects.get(id=booking_id), False
     request = records.request_of(booking)
@@ -79,7 +81,7 @@ def book(
             raise
         outcomes.mark_unknown(booking.id, error)
     else:
-        outcomes.complete(booking.id, made)
+        outcomes.complete_or_cancel(booking, made)
     booking.refresh_from_db()
     return booking, True
 
@@ -108,27 +110,28 @@ def cancel(booking_id: UUID) -> Booking:
 
 
 def _start(
-    booking_id: UUID, search: StaySearch, *, guest: Guest, price: Money | None, session: str
+    booking_id: UUID, search: StaySearch, *, room_count: int, guest: Guest, price: Money | None, session: str
 ) -> Booking:
-    """Hold a room and store the booking in one transaction, with a due item that resolves it if this process dies."""
+    """Hold the rooms and store the booking, with a due item that resolves it if this process dies, in a transaction."""
     reference = "".join(secrets.choice(_REFERENCE_ALPHABET) for _letter in range(_REFERENCE_LENGTH))
     with transaction.atomic():
         hold = acquire_hold_of_type(
             room_type=search.room_type,
             nights=search.nights,
+            count=room_count,
             guests=search.guests,
             session=session,
             reference=reference,
         )
-        [room] = hold.rooms
         now = database_now()
         booking = Booking(
             id=booking_id,
             reference=reference,
-            hold_id=room.id,
+            hold_id=hold.id,
             encrypted_hold_token=records.encrypt_token(hold.token or "", booking_id=booking_id),
-            fencing_token=room.fencing_token or 0,
+            fencing_token=hold.rooms[0].fencing_token or 0,
             room_type=search.room_type,
+            room_count=room_count,
             check_in=search.nights.check_in,
             check_out=search.nights.check_out,
             adults=search.adults,

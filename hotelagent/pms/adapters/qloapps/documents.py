@@ -98,7 +98,7 @@ def read_offers(settings: ConnectionSettings, document: Any) -> list[Offer]:
 
 
 def booking_document(settings: ConnectionSettings, request: BookingRequest) -> dict[str, Any]:
-    """Return the JSON document that makes a booking of one room, to be paid at the hotel."""
+    """Return the JSON document that makes a booking, to be paid at the hotel."""
     return {
         "booking": {
             "id_property": int(settings.property_id),
@@ -111,13 +111,12 @@ def booking_document(settings: ConnectionSettings, request: BookingRequest) -> d
                 "customer_detail": _customer(request.guest),
                 "payment_detail": {"payment_type": "pay at hotel", "payment_method": "hotelagent"},
                 "room_types": [
-                    {
-                        "id_room_type": int(room_type_number(settings, request.room_type)),
-                        "checkin_date": request.nights.check_in.isoformat(),
-                        "checkout_date": request.nights.check_out.isoformat(),
-                        "number_of_rooms": 1,
-                        "rooms": [{"adults": request.adults, "child": request.children}],
-                    }
+                    _room_type(
+                        settings,
+                        request.room_type,
+                        request.nights,
+                        [{"adults": request.adults, "child": request.children}] * request.room_count,
+                    )
                 ],
             },
         }
@@ -126,6 +125,11 @@ def booking_document(settings: ConnectionSettings, request: BookingRequest) -> d
 
 def cancellation_document(settings: ConnectionSettings, booking: PmsBooking) -> dict[str, Any]:
     """Return the JSON document that cancels a booking. QloApps refuses a change without the rooms of the booking."""
+    rooms: dict[tuple[str, Nights], list[dict[str, int]]] = {}
+    # `PmsBooking` has only the total number of guests. QloApps does not check the number of guests in each room.
+    guests = {"adults": booking.adults, "child": booking.children}
+    for room in booking.rooms:
+        rooms.setdefault((room.room_type, room.nights), []).append({"id_room": int(room.room), **guests})
     return {
         "booking": {
             "id": int(booking.id),
@@ -136,19 +140,28 @@ def cancellation_document(settings: ConnectionSettings, booking: PmsBooking) -> 
             "associations": {
                 "customer_detail": _customer(booking.guest),
                 "room_types": [
-                    {
-                        "id_room_type": int(room_type_number(settings, room.room_type)),
-                        "checkin_date": room.nights.check_in.isoformat(),
-                        "checkout_date": room.nights.check_out.isoformat(),
-                        "number_of_rooms": 1,
-                        "rooms": [
-                            {"id_room": int(room.room), "adults": booking.adults, "child": booking.children}
-                        ],
-                    }
-                    for room in booking.rooms
+                    _room_type(settings, room_type, nights, members)
+                    for (room_type, nights), members in rooms.items()
                 ],
             },
         }
+    }
+
+
+def _room_type(
+    settings: ConnectionSettings, room_type: str, nights: Nights, rooms: list[dict[str, int]]
+) -> dict[str, Any]:
+    """Return the rooms of one type for the same nights.
+
+    All of them must be in one element: QloApps merges elements with the same type and nights, and keeps only the rooms
+    of the last one.
+    """
+    return {
+        "id_room_type": int(room_type_number(settings, room_type)),
+        "checkin_date": nights.check_in.isoformat(),
+        "checkout_date": nights.check_out.isoformat(),
+        "number_of_rooms": len(rooms),
+        "rooms": rooms,
     }
 
 
