@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from audit.services import record
-from hotelagent.core.text import single_line
 from reminders import events
 from reminders.errors import (
-    InvalidReservation,
     ReservationConflict,
     ReservationNotFound,
     ReservationStateError,
 )
 from reminders.local_time import today
 from reminders.models import Reservation, ReservationStatus
-from reminders.planning import planner
 from reminders.planning.replan import schedule_replan_of_other_stays
-from reminders.reservations.changes import COLUMNS, Change, apply_changes, update_reservations
+from reminders.reservations import storage
+from reminders.reservations.changes import Change, update_reservations
 from reminders.reservations.status_events import publish_status_events
 from reminders.reservations.stays import HoldReference, assign_hold
 from reminders.selectors import stay_ids_of
@@ -66,7 +61,7 @@ def upsert_reservation(
     `hold`, the reservation keeps its stays. A second call with the same values changes nothing. Raises
     InvalidReservation, ReservationConflict, or an error of `assign_hold`.
     """
-    requested = _validate(Reservation(**_normalize({**fields, "external_id": external_id})))
+    requested = storage.validate(Reservation(**storage.normalize({**fields, "external_id": external_id})))
     with transaction.atomic():
         reservation, is_new = _store(requested, may_change=may_change)
         if hold is not None:
@@ -84,17 +79,17 @@ def merge_reservation(
     Return the reservation, and its version before the call, or None if it was created. Fields that are omitted keep
     their stored values. Raises InvalidReservation.
     """
-    requested = _normalize({**fields, "external_id": external_id})
+    requested = storage.normalize({**fields, "external_id": external_id})
     reservations = Reservation.objects.select_for_update(of=("self",))
     with transaction.atomic():
         stored = reservations.filter(external_id=requested["external_id"]).first()
         if stored is None:
-            if (created := _create(_validate(Reservation(**requested)))) is not None:
+            if (created := storage.create(storage.validate(Reservation(**requested)))) is not None:
                 return created, None
             # Another process has created the reservation in the meantime.
             stored = reservations.get(external_id=requested["external_id"])
         version = stored.version
-        return _change(stored, requested), version
+        return storage.change(stored, requested), version
 
 
 def publish_first_status(reservation: Reservation) -> None:
@@ -108,12 +103,12 @@ def publish_first_status(reservation: Reservation) -> None:
 
 def check_reservation(*, external_id: str, **fields: Unpack[ReservationFields]) -> None:
     """Raise InvalidReservation if a reservation with these fields could not be stored. Nothing is stored."""
-    _validate(Reservation(**_normalize({**fields, "external_id": external_id})))
+    storage.validate(Reservation(**storage.normalize({**fields, "external_id": external_id})))
 
 
 def _store(requested: Reservation, *, may_change: Callable[[str | None], bool]) -> tuple[Reservation, bool]:
     """Create or update the reservation. Return the reservation and whether it is new. Raises ReservationConflict."""
-    if may_change(None) and (created := _create(requested)) is not None:
+    if may_change(None) and (created := storage.create(requested)) is not None:
         return created, True
     reservations = Reservation.objects.select_for_update(of=("self",))
     stored = reservations.filter(external_id=requested.external_id).first()
@@ -125,7 +120,7 @@ def _store(requested: Reservation, *, may_change: Callable[[str | None], bool]) 
         raise ReservationConflict(
             _("The reservation was changed since you read it. Read it again and repeat your change.")
         )
-    return _update(stored, requested), False
+    return storage.update(stored, requested), False
 
 
 def create_calendar_reservation(
@@ -139,12 +134,12 @@ def create_calendar_reservation(
     """
     for number in numbers:
         requested = Reservation(
-            **_normalize({**fields, "external_id": number}),
+            **storage.normalize({**fields, "external_id": number}),
             calendar_digest=calendar_digest,
             calendar_uid=calendar_uid,
         )
         with transaction.atomic():
-            if (created := _create(_validate(requested))) is not None:
+            if (created := storage.create(storage.validate(requested))) is not None:
                 return created
         if Reservation.objects.filter(calendar_digest=calendar_digest, calendar_uid=calendar_uid).exists():
             break
@@ -157,9 +152,9 @@ def create_reservation(*, numbers: Iterable[str], **fields: Unpack[ReservationFi
     Raises InvalidReservation. Raises ReservationConflict if all numbers are in use.
     """
     for number in numbers:
-        requested = Reservation(**_normalize({**fields, "external_id": number}))
+        requested = Reservation(**storage.normalize({**fields, "external_id": number}))
         with transaction.atomic():
-            if (created := _create(_validate(requested))) is not None:
+            if (created := storage.create(storage.validate(requested))) is not None:
                 return created
     raise ReservationConflict(_("No reservation number is free. Try again."))
 
@@ -211,49 +206,7 @@ def update_guest(*, reservation_id: uuid.UUID, **guest: Unpack[GuestFields]) -> 
             raise ReservationStateError(
                 _("The reservation is cancelled, so it can't be changed."), status_now=stored.status
             )
-        return _change(stored, _normalize(guest))
-
-
-_TEXT_FIELDS = (
-    "external_id",
-    "guest_name",
-    "guest_email",
-    "guest_phone",
-    "language",
-    "country",
-    "room_type",
-    "source",
-)
-#: The columns that the services of this module can change when they update a reservation.
-#: Only file imports change the columns `assigned_room_type` and `additional_room_types`.
-_UPDATED_FIELDS = tuple(
-    name for name in COLUMNS if name not in {"assigned_room_type", "additional_room_types"}
-)
-
-
-def _normalize(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields as they are stored. Line breaks are removed, because e-mail headers contain these texts."""
-    normalized: dict[str, Any] = dict(fields)
-    for name in _TEXT_FIELDS:
-        if isinstance(normalized.get(name), str):
-            normalized[name] = single_line(normalized[name])
-    if "language" in normalized:
-        normalized["language"] = normalized["language"].lower().replace("_", "-")
-    if "country" in normalized:
-        normalized["country"] = normalized["country"].upper()
-    return normalized
-
-
-def _validate(reservation: Reservation) -> Reservation:
-    try:
-        reservation.clean_fields()
-        reservation.clean()
-        reservation.validate_constraints(exclude={"external_id", "stay"})
-    except ValidationError as error:
-        errors = error.message_dict
-        field, messages = next(iter(errors.items()))
-        raise InvalidReservation(f"{field}: {messages[0]}", errors=errors) from error
-    return reservation
+        return storage.change(stored, storage.normalize(guest))
 
 
 def lock_reservation(reservation_id: uuid.UUID) -> Reservation:
@@ -262,56 +215,3 @@ def lock_reservation(reservation_id: uuid.UUID) -> Reservation:
     if reservation is None:
         raise ReservationNotFound
     return reservation
-
-
-def _create(reservation: Reservation) -> Reservation | None:
-    """Insert the reservation and plan its reminders. Return None if a reservation with the same number exists."""
-    if reservation.status == ReservationStatus.CHECKED_IN:
-        reservation.checked_in_at = timezone.now()
-    created = _insert(reservation)
-    if created is not None:
-        planner.plan_reminders([created], now=timezone.now(), are_new=True)
-        schedule_replan_of_other_stays(created, addresses=[created.guest_email])
-        record(
-            events.RESERVATION_CREATED,
-            subject=("reservation", created.id),
-            number=created.external_id,
-            arrival=created.arrival,
-            departure=created.departure,
-        )
-    return created
-
-
-def _insert(reservation: Reservation) -> Reservation | None:
-    """Insert and return the reservation. Return None if a reservation with the same number exists."""
-    try:
-        with transaction.atomic():
-            reservation.save(force_insert=True)
-    except IntegrityError:
-        if not Reservation.objects.filter(external_id=reservation.external_id).exists():
-            raise
-        return None
-    reservation.refresh_from_db(fields=["updated_at"])
-    return reservation
-
-
-def _change(stored: Reservation, fields: Mapping[str, Any]) -> Reservation:
-    """Change some fields of the locked reservation. Raises InvalidReservation."""
-    requested = copy.copy(stored)
-    for name, value in fields.items():
-        setattr(requested, name, value)
-    return _update(stored, _validate(requested))
-
-
-def _update(stored: Reservation, requested: Reservation) -> Reservation:
-    changed = {
-        name: getattr(requested, name)
-        for name in _UPDATED_FIELDS
-        if getattr(requested, name) != getattr(stored, name)
-    }
-    if changed:
-        previous_email = stored.guest_email
-        apply_changes([Change(stored, changed, at=timezone.now())])
-        if changed.keys() & {"status", "arrival", "departure", "guest_email"}:
-            schedule_replan_of_other_stays(stored, addresses={previous_email, stored.guest_email})
-    return stored
