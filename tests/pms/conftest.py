@@ -47,6 +47,11 @@ class FakeQloApps:
         """Return the number of searches for availability so far."""
         return int(self._request()["searches"])
 
+    @property
+    def requests(self) -> int:
+        """Return the number of requests so far."""
+        return int(self._request()["requests"])
+
     def _request(self, body: bytes | None = None) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.url}/_fake", body, timeout=10) as response:  # noqa: S310 - http
             document: dict[str, Any] = json.load(response)

@@ -13,8 +13,9 @@ returns them. The faults that the real QloApps 1.6.1 has are always present:
 
 The member `booking_faults` lists the faults of the next booking requests: "lost" (500 after the booking), "cut" (the
 connection is closed after the booking), "broken" (half of the JSON after it), "early" (500 before the booking),
-"partial" (one room less than requested), or "" (no fault). The member `read_fault` is the fault of all other requests:
-"html", "empty", "huge", "slow", "503", "429", or "".
+"partial" (one room less than requested), one of `UNUSABLE` (after the booking), or "" (no fault). The member
+`read_faults` lists the faults of the next other requests, and `read_fault` is the fault of the requests after them: one
+of `UNUSABLE`, "500", "503" or "429" (both with Retry-After), or "".
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ from tests.web import QuietHandler
 KEY = "QLOAPPSKEY"
 NOTICE = "<br />\n<b>Notice</b>:  Undefined index in <b>/qloapps/classes/{Order.php}</b> on line <b>7</b>\n"
 
+#: The faults after which a response is complete but not usable, or too large or too slow.
+UNUSABLE = ("html", "empty", "huge", "slow")
+
 
 class State:
     """The bookings and the faults of the server."""
@@ -45,6 +49,7 @@ class State:
         self.bookings: dict[int, dict[str, Any]] = {}
         self.booking_faults: list[str] = []
         self.read_fault = ""
+        self.read_faults: list[str] = []
         self.currency = "EUR"
         self.price = 100.0
         self.requests = 0
@@ -142,7 +147,12 @@ class Handler(QuietHandler):
 
     def _faulty(self) -> bool:
         """Send the response of the fault of reads, if there is one."""
-        fault = self.state.read_fault
+        with self.state.lock:
+            fault = self.state.read_faults.pop(0) if self.state.read_faults else self.state.read_fault
+        self._send_fault(fault)
+        return bool(fault)
+
+    def _send_fault(self, fault: str) -> None:
         if fault == "html":
             self._write(200, b"<html><body>The shop is in maintenance.</body></html>")
         elif fault == "empty":
@@ -156,7 +166,8 @@ class Handler(QuietHandler):
                 time.sleep(0.1)
         elif fault in {"429", "503"}:
             self.send_head(int(fault), **{"Retry-After": "1"})
-        return bool(fault)
+        elif fault == "500":
+            self._error(500, "Internal error")
 
     def _search(self, body: bytes) -> None:
         try:
@@ -220,6 +231,8 @@ class Handler(QuietHandler):
             }
         if fault == "lost":
             self._error(500, "Internal error")
+        elif fault in UNUSABLE:
+            self._send_fault(fault)
         elif fault == "cut":
             self.close_connection = True
         elif fault == "broken":

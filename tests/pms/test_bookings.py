@@ -12,13 +12,20 @@ from hotelagent.pms import connections, policy
 from hotelagent.pms.adapters.qloapps.adapter import QloAppsAdapter
 from hotelagent.pms.bookings import records, resolution, services
 from hotelagent.pms.calls import breaker
-from hotelagent.pms.errors import BookingRefused, PmsAccessDenied, PmsOutcomeUnknown, PriceChanged
+from hotelagent.pms.errors import (
+    BookingRefused,
+    PmsAccessDenied,
+    PmsOutcomeUnknown,
+    PriceChanged,
+    RoomTypeNotMapped,
+)
 from hotelagent.pms.models import Booking, BookingStatus, CircuitBreaker
 from hotelagent.pms.values import BookingRequest, Guest, Money, PmsBooking, StaySearch
 from locks.models import Allocation, AllocationStatus
 from reminders.errors import InvalidReservation
 from reminders.models import Reservation, ReservationStatus
 from tests.pms.conftest import GUEST, FakeQloApps
+from tests.pms.fake_qloapps import UNUSABLE
 
 pytestmark = pytest.mark.django_db
 Search = Callable[..., StaySearch]
@@ -47,10 +54,11 @@ def test_booking_in_qloapps_becomes_a_stay_and_a_reservation(qloapps: FakeQloApp
     assert (booking.guest, booking.encrypted_hold_token) == (None, None)
 
 
-@pytest.mark.parametrize("fault", ["lost", "cut", "broken"])
+@pytest.mark.parametrize("fault", ["lost", "cut", "broken", *UNUSABLE])
 def test_booking_whose_response_is_lost_is_found_and_not_sent_again(
-    qloapps: FakeQloApps, search: Search, fault: str
+    qloapps: FakeQloApps, search: Search, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
+    monkeypatch.setattr(policy, "WRITE_TIMEOUT_SECONDS", 0.5)
     qloapps.set(booking_faults=[fault])
     booking = book(search())
     assert booking.status == BookingStatus.UNKNOWN
@@ -91,6 +99,15 @@ def test_wrong_key_is_a_clear_error_and_books_nothing(qloapps: FakeQloApps, sear
     connections.change_connection(changes={}, key="WRONG")
     with pytest.raises(PmsAccessDenied, match="access key"):
         book(search())
+    assert (qloapps.bookings, statuses()) == ([], [AllocationStatus.RELEASED])
+
+
+def test_room_type_that_is_not_assigned_is_a_clear_error_and_books_nothing(
+    qloapps: FakeQloApps, search: Search
+) -> None:
+    connections.change_connection(changes={"room_types": {"double": "1"}})
+    with pytest.raises(RoomTypeNotMapped, match="suite"):
+        book(search(room_type="suite"))
     assert (qloapps.bookings, statuses()) == ([], [AllocationStatus.RELEASED])
 
 

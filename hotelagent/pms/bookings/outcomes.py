@@ -37,7 +37,8 @@ log = structlog.get_logger(__name__)
 def complete_or_cancel(booking: Booking, made: PmsBooking) -> None:
     """Store that the PMS has made the booking. If it has booked only some of the rooms, cancel them in the PMS instead.
 
-    Raises BookingRefused after the cancellation. Call this function outside of a transaction.
+    Raises BookingRefused after the cancellation. If the outcome of the cancellation is not clear, it is repeated later.
+    Call this function outside of a transaction.
     """
     # A response without rooms says nothing about their number.
     if not 0 < len(made.rooms) < booking.room_count:
