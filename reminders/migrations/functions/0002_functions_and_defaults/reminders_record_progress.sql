@@ -4,7 +4,7 @@
 -- The key `sent` of the request describes the reminder whose message the mail server has accepted.
 -- The object `sent` has the keys `id`, `attempts`, `sent_at`, `actor`, `event_data` and `personal_data`.
 -- The key `finished` of the request contains the ids of reminders as a PostgreSQL array literal.
--- Reminders in the array `finished` whose status is `sent` are removed from the due queue.
+-- Reminders in the array `finished` whose status is `sent` are removed from the queue of due items.
 -- The key `hotel` of the request contains the id of the hotel to which the reminders in `finished` belong.
 -- The key `next` of the request describes the reminder whose message the worker transmits next.
 -- The value of `next` has the keys `id`, `attempts`, `reservation`, `reservation_version` and `recipient`.

@@ -1,6 +1,6 @@
 -- This trigger function stores the number of the transaction that updates a row in the column `changed_in`.
--- The default value of the column does the same for new rows.
--- Clients list the changes in the order of these numbers (hotelagent/rest/lists/changes.py).
+-- For new rows, the default value of the column is the number of the current transaction.
+-- Clients list changed rows in the order of the column `changed_in` (hotelagent/rest/lists/changes.py).
 CREATE OR REPLACE FUNCTION public.reminders_set_changed_in() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
