@@ -117,7 +117,8 @@ API_KEY_REVOKED = register_security(
     severity=Severity.NOTICE,
 )
 
-# Events about a hotel are in the platform's trail, and most of them also in the hotel's (`audit.hotels.both_trails`).
+# Events about a hotel are in the platform's trail. Most of these events are also in the hotel's trail (see
+# `audit.hotels.both_trails`).
 # The registration and the deletion of a hotel are recorded only in the platform's trail, without personal data.
 HOTEL_REGISTERED = register_operation(
     "hotel.registered", description=_("{actor} registered the hotel {slug}"), fields=("slug", "detail")
@@ -209,7 +210,7 @@ DOMAIN_REMOVED = register_operation(
 )
 MANAGER_INVITATION_ACCEPTED = register_security(
     "staff.invitation_accepted",
-    description=_("{actor} accepted the invitation and created an account"),
+    description=_("{actor} accepted the invitation to manage the hotel, and created an account"),
     severity=Severity.NOTICE,
 )
 # The phone number or e-mail address is not stored, because plain event fields cannot be erased from the trail.

@@ -1,6 +1,6 @@
 """Signal receivers that record events of Django, the admin and the app `tenants`, except those about hotels.
 
-The admin and `tenants` send signals, because they are in lower layers and cannot import `audit`.
+The admin and `tenants` send signals to these receivers, because lower layers cannot import `audit`.
 """
 
 from typing import Any

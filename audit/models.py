@@ -31,7 +31,8 @@ class ActorKind(models.TextChoices):
     """The kinds of actors: who or what performed an operation (`tenants.context.Actor`)."""
 
     USER = "user", _("staff member")
-    #: A member of the platform's staff in a hotel. The id is that of the support session. The person is the initiator.
+    #: A member of the platform's staff in a hotel. The actor's id is the id of the support session, and the person is
+    #: the initiator.
     SUPPORT = "support", _("platform support")
     KEY = "key", _("API key")
     TASK = "task", _("task")
@@ -217,7 +218,8 @@ class Event(models.Model):
 class SearchTerm(models.Model):
     """An entry of the search index: in this period, events with this term were recorded (`audit.indexing.terms`).
 
-    The entries are added when events are sealed. An entry without such an event is harmless.
+    The entries are added when events are sealed. An entry without such an event is harmless, because a search also
+    checks the events themselves.
     """
 
     pk = models.CompositePrimaryKey("term", "period")

@@ -92,7 +92,7 @@ class InvalidSplit(DomainError):
 
     code = "invalid-split"
     status = 422
-    title = _("The condition is not valid")
+    title = _("The condition for splitting the group is not valid")
 
 
 class InvalidMute(DomainError):

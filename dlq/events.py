@@ -152,7 +152,7 @@ EXPIRED = register_operation(
 )
 DISCARDED = register_operation(
     "failure.discarded",
-    description=_("{actor} discarded {name}"),
+    description=_("{actor} discarded a failure ({name})"),
     fields=("name", "was"),
     labels={"name": NAMES},
 )

@@ -234,7 +234,7 @@ class SupportLinkNotFound(DomainError):
 
     code = "support-link-not-found"
     status = 404
-    title = _("The link is not valid")
+    title = _("The link to the hotel's admin is not valid")
 
 
 class InvalidScope(DomainError):

@@ -1,6 +1,6 @@
-"""The events of two-factor authentication, password links and sessions, and the receivers that record them.
+"""The audit events of two-factor authentication, password links and sessions, and the receivers that record the events.
 
-The admin and `tenants` send the signals, because they are in lower layers and cannot import `audit`.
+The admin and `tenants` send signals to these receivers, because lower layers cannot import `audit`.
 """
 
 from typing import Any
@@ -62,7 +62,7 @@ CONFIRMATION_FAILED = register_security(
 )
 SESSIONS_ENDED = register_security(
     "staff.sessions_ended",
-    description=_("{actor} ended sessions of {subject}: {count}"),
+    description=_("{actor} ended login sessions of {subject} (number: {count})"),
     fields=("count",),
 )
 

@@ -25,7 +25,7 @@ SUPPORT_OPENED = _register_support(
     severity=Severity.WARNING,
 )
 SUPPORT_ENDED = _register_support(
-    "support.ended", description=_("{actor} ended the access to the hotel {slug}"), severity=Severity.NOTICE
+    "support.ended", description=_("{actor} ended their access to the hotel {slug}"), severity=Severity.NOTICE
 )
 SUPPORT_EXPIRED = _register_support(
     "support.expired",

@@ -62,7 +62,7 @@ def write_file(log: Log, last: StoredCheckpoint) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         reason = TranslatableMessage(
-            _("The file in {folder} cannot be written: {error}."),
+            _("The checkpoint file in {folder} cannot be written: {error}."),
             folder=str(folder),
             error=error.strerror or type(error).__name__,
         )
@@ -86,7 +86,9 @@ def _check_continues(log: Log, last: StoredCheckpoint, earlier_note: str) -> Non
         raise PublishingFailed(reason, is_target_down=False) from error
     if not is_continued:
         reason = TranslatableMessage(
-            _("The log does not continue the published checkpoint of {size} events: it was cut or changed."),
+            _(
+                "The log does not continue the published checkpoint of {size} events: the log was cut or changed."
+            ),
             size=earlier.size,
         )
         raise PublishingFailed(reason, is_target_down=False)

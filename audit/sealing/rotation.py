@@ -1,7 +1,7 @@
 """The replacement of the key that signs the trails.
 
-A rotation has two steps. In between, both keys sign, so that every verifier knows one of the keys and each log has a
-checkpoint with both signatures:
+A rotation has two steps. Between the steps, both keys sign, so that every verifier knows one of the keys and each log
+has a checkpoint with both signatures:
 
 1. `begin_rotation` writes a key file with a new key and the current keys, and adds the signature of the new key to the
    newest checkpoint of each log.

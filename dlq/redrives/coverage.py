@@ -104,7 +104,7 @@ def schedule_withdrawn(redrive: Redrive, *, limit: int) -> int:
 
 
 def withdraw(redrive: Redrive) -> None:
-    """Withdraw those retries of a locked redrive job that have not started. The caller saves the redrive job.
+    """Withdraw the retries of a locked redrive job that have not started. The caller saves the redrive job.
 
     A failure that had the status `scheduled` before the redrive is scheduled again. Other failures wait for a person.
     """

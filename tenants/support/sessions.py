@@ -32,11 +32,11 @@ from tenants.support.backend import find_open_session
 
 #: The kind of due item that tells the hotel's managers about a support session. The id of the item is the session's id.
 NOTICE_DUE = "support_notice"
-#: The kind of due item that records the end of a session by time. The id of the item is the session's id.
+#: The kind of due item that records that the time of a session is over. The id of the item is the session's id.
 EXPIRY_DUE = "support_expiry"
-#: The durations in minutes among which the person chooses.
+#: The durations of a support session in minutes, from which the person chooses one.
 DURATIONS = (15, 30, 60)
-#: The period during which the link can be used.
+#: The time for which the link that opens a support session can be used.
 LINK_LIFETIME = timedelta(seconds=60)
 MAX_REASON_LENGTH = 500
 
@@ -47,7 +47,7 @@ def request_session(
     """Create a support session of a hotel for a member of the platform's staff. Return the session and its token.
 
     The token opens the hotel's admin once, within LINK_LIFETIME. Only a digest of the token is stored. The session ends
-    after the given number of minutes, also if it is opened later.
+    this number of minutes after the request, and not after the link was opened.
 
     Raises HotelNotFound, InvalidSupportRequest, and HotelStateError if the hotel is not active. Raises
     InvalidSupportRequest too if the hotel requires two-factor authentication of its staff and the person has not set it
@@ -141,7 +141,7 @@ def record_expiry(session_id: UUID) -> bool:
         if not found.filter(opened_at__isnull=False, expires_at__lte=Now()).update(ended_at=F("expires_at")):
             return False
         session = SupportSession.objects.select_related("hotel").get(id=session_id)
-        # The session also ends if the person's account was deactivated or deleted meanwhile.
+        # The person's account may have been deleted in the meantime. Its name is then replaced by its id.
         name = User.objects.filter(pk=session.user_id).values_list("username", flat=True).first()
         user = SupportUser.of_session(
             session, hotel_name=hotel.name, person_name=name or str(session.user_id)

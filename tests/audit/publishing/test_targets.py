@@ -100,7 +100,7 @@ def test_checkpoint_file_is_kept_if_the_log_does_not_continue_that_checkpoint(
     seal_trail(hotel.tenant)
     assert publish_all() == 0
     assert path.read_text() == published
-    assert "it was cut or changed" in error_of(open_log(hotel.id), "directory")
+    assert "the log was cut or changed" in error_of(open_log(hotel.id), "directory")
     assert unpublished_seconds() > 0
 
 
