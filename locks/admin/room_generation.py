@@ -67,7 +67,7 @@ class RoomPlanForm(forms.Form):
         help_text=_("The first characters of each number, for example the letter of a building. Optional."),
     )
     skipped = forms.CharField(
-        label=_("Numbers to leave out"),
+        label=_("Room numbers to leave out"),
         max_length=2_000,
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),

@@ -85,7 +85,9 @@ def _move(request: HttpRequest, reservation: Reservation) -> bool:
         )
 
     return call_service(
-        request, move, done=lambda moved: _("{guest} was moved.").format(guest=guest_of(moved))
+        request,
+        move,
+        done=lambda moved: _("{guest} was moved to another room.").format(guest=guest_of(moved)),
     )
 
 

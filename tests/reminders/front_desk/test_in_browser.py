@@ -53,7 +53,7 @@ def test_walk_in_is_booked_on_the_board_checked_in_moved_extended_and_checked_ou
         page.locator(f"[name=room][value='{rooms[1]}']").check()
         screenshot(page, "move")
         page.get_by_role("button", name="Move to another room").click()
-        page.get_by_text("Eva Sanz was moved.").wait_for()
+        page.get_by_text("Eva Sanz was moved to another room.").wait_for()
         open_stay(page, "102")
         page.get_by_role("link", name="Change dates").click()
         page.fill("[name=departure]", day(5).isoformat())

@@ -182,7 +182,9 @@ def test_guest_moves_to_a_room_that_the_page_offers(
     page = staff.get(url(reservation, "move"))
     assert [room.number for room in page.context["groups"][0].free] == ["102", "103"]
     form = {"stay": reservation.stay_id, "room": rooms[2], "version": reservation.version}
-    assert messages(staff.post(url(reservation, "move"), form, follow=True)) == ["Ana Lima was moved."]
+    assert messages(staff.post(url(reservation, "move"), form, follow=True)) == [
+        "Ana Lima was moved to another room."
+    ]
     assert occupied(day) == [("103", 0, 2, "R1")]
     outdated = staff.post(url(reservation, "move"), {**form, "room": rooms[1]})
     assert messages(outdated) == [

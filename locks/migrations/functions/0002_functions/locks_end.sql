@@ -11,7 +11,7 @@
 --   The key `event` of the request contains the type of the event that is published.
 --   The key `event_fields` of the request contains the argument event_fields of the function locks_publish.
 --   The key `reason` of the request contains the new reason of the allocations, or null to keep the old reason.
---   The key `digest` of the request is the digest of the caller's token. If no digest is given, the owner is not checked.
+--   The key `digest` of the request is the digest of the caller's token. Without a digest, the owner is not checked.
 --   The key `staff` of the request is the logged-in member of staff in the format of `Allocation.holder`, or null.
 CREATE OR REPLACE FUNCTION public.locks_end(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
