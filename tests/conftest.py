@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from tests.browser import OpenPage, Screen
 
 ALPHA_HOST = "alpha.localhost"
-#: The screens of the fixture `screen`: a wide screen in English, and a narrow one in Spanish, which has longer texts.
+#: The screens of the fixture `screen`: a wide screen in English, and a narrow screen in Spanish, whose texts are
+#: longer.
 SCREENS = ["desktop", "phone-es"]
 if os.environ.get("PAGES") == "all":  # set by `make pages`
     SCREENS += ["phone", "desktop-es"]
@@ -47,7 +48,7 @@ def pytest_configure() -> None:
     django_settings.ROUTING_CHECK_SECONDS = 0
     # A slow password hash would slow down each test that creates an account.
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    # An example of Hypothesis may be slow because of other processes of the machine.
+    # Hypothesis would fail slow examples, which may be slow because of other processes of the machine.
     hypothesis_settings.register_profile("without_deadline", deadline=None)
     hypothesis_settings.load_profile("without_deadline")
 

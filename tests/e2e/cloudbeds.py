@@ -1,4 +1,4 @@
-"""An export of Cloudbeds with generated bookings around today, which a member of staff imports."""
+"""An export file of Cloudbeds with generated bookings around today. The test of a day at a hotel imports the file."""
 
 import csv
 import dataclasses
@@ -10,9 +10,9 @@ from hotelagent.demo.generator import generate_bookings
 from hotelagent.demo.guests import DOMAIN, REFUSED_DOMAIN
 from hotelagent.demo.profiles import RESORT
 
-#: From this number of days after today, the mail server refuses the address of one guest for each day.
+#: For each arrival date from this number of days after today, the mail server refuses the address of one guest.
 FIRST_REFUSED = 9
-#: A hotel with about 30 rooms.
+#: The booking pattern of a hotel with about 30 rooms.
 PROFILE = dataclasses.replace(RESORT, bookings_per_arrival_date=9)
 STATUSES = {"No-Show": "No Show", "Check-Out": "Checked Out"}
 COUNTRIES = {

@@ -19,7 +19,7 @@ def take_picture(page: Page, name: str) -> None:
     path = Path(folder).resolve() / f"{name}.png"
     page.wait_for_load_state("networkidle")
     page.evaluate("() => document.fonts.ready")
-    page.mouse.move(0, 0)  # no element shows that the mouse is over it
+    page.mouse.move(0, 0)  # move the mouse away, so that no element is highlighted
     page.screenshot(path=path, animations="disabled")
     if program := shutil.which("pngquant"):
         subprocess.run([program, "--force", "--ext", ".png", "--skip-if-larger", path], check=False)

@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pyte
 BOARD = "locks/room/board/"
 REASON = "Ticket 4711: a guest received no e-mail"
 NAME = "Hotel Miramar"
-#: The first of the two rules of a new hotel.
+#: The name of the first of the two reminder rules of a new hotel.
 RULE = "7 days before arrival"
 
 
@@ -82,7 +82,7 @@ def go_to(page: Page, path: str) -> None:
 
 
 def reload_until(page: Page, is_shown: Callable[[], bool]) -> None:
-    """Reload the page until it shows the result of a worker, for at most 40 seconds."""
+    """Reload the page until the condition is true, for at most 40 seconds."""
     for _ in range(80):
         page.reload()
         if is_shown():
@@ -124,7 +124,7 @@ def test_people_of_a_hotel_and_of_the_platform_work_through_a_day(
 
 
 def import_bookings(page: Page) -> None:
-    """Import an export of the property management system. The worker checks and stores the rows."""
+    """Upload an export file of the property management system. The worker checks and stores its rows."""
     rows = cloudbeds.export(selectors.today())
     go_to(page, "reminders/reservationimport/")
     page.set_input_files(

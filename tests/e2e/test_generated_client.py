@@ -30,7 +30,7 @@ class GeneratedClient:
         self.models = importlib.import_module("client.models")
 
     def send(self, section: str, operation: str, **arguments: Any) -> tuple[int, Any]:
-        """Call the generated function of the operation. Return the status and the parsed body of the response."""
+        """Call the client's function for the operation. Return the status and the parsed body of the response."""
         module = importlib.import_module(f"client.api.{section}.{operation}")
         response = module.sync_detailed(client=self.connection, **arguments)
         return int(response.status_code), response.parsed

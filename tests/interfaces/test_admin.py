@@ -291,7 +291,7 @@ def test_admin_pages_have_no_inline_code_and_a_strict_content_security_policy(
             "/admin/tenants/apikey/add/",
         ):
             response = browser.get(url)
-            # The style element of an e-mail preview is allowed by its hash.
+            # The Content-Security-Policy allows the style element of an e-mail preview by its hash.
             policy = re.sub(r" 'sha256-[\w+/]{43}='", "", response["Content-Security-Policy"])
             assert set(policy.split("; ")) == ADMIN_POLICY
             html = response.content.decode()

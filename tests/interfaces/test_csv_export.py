@@ -27,7 +27,7 @@ def put(api: APIClient, number: str, **fields: Any) -> None:
 
 
 def download(api: APIClient, url: str) -> tuple[Any, list[dict[str, str]]]:
-    """Return the response and its rows, as a spreadsheet program reads them."""
+    """Download the export. Return the response, and the rows as a spreadsheet program reads them."""
     response: Any = api.get(url)
     assert response.status_code == 200, response.content
     response.text_of_file = response.getvalue().decode()
@@ -98,7 +98,7 @@ def test_export_in_batches_contains_each_row_once_and_records_each_batch(
 def test_rows_are_read_while_the_response_is_sent(
     api: APIClient, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An aborted download has read only the batches that were sent. An export of any size needs little memory."""
+    """An aborted download reads only the batches that were sent, and an export of any size needs little memory."""
     monkeypatch.setattr(csv_export, "BATCH_SIZE", 2)
     for number in range(6):
         put(api, f"R{number}")

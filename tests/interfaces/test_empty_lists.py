@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def results_of(client: Client, path: str) -> str:
-    """Return the text of the page below the search field, without the menu."""
+    """Return the part of the page below the search field, which does not contain the menu."""
     return unescape(client.get(path).content.decode()).partition('id="changelist-form"')[2]
 
 

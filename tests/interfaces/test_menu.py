@@ -101,7 +101,7 @@ def test_menu_of_a_manager_does_not_scroll_at_a_height_of_900_pixels(
         page.wait_for_selector(MENU)
         assert hidden_height(page) <= 0
         screenshot(page, f"menu-{locale}")
-        page.set_viewport_size({"width": 1440, "height": 600})  # too low for the whole menu
+        page.set_viewport_size({"width": 1440, "height": 600})  # the screen is too low for the whole menu
         assert hidden_height(page) > 0
 
 

@@ -121,7 +121,7 @@ def test_body_over_the_limit_of_all_content_types_returns_413(api: APIClient, co
 def test_upload_over_the_limit_to_the_login_page_returns_413_before_it_is_read(
     client: Client, hotel: Hotel
 ) -> None:
-    """The CSRF check reads the form even if the client is anonymous. Django would store the uploaded file."""
+    """The CSRF check reads the form even if the client is anonymous, so Django would store the uploaded file."""
     headers = {"host": "alpha.localhost", "accept-language": "es"}
 
     class Unread:

@@ -43,7 +43,7 @@ def test_live_probe_returns_ok(probe: Client) -> None:
 def test_live_probe_without_a_database_returns_ok(
     probe: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The `settings` fixture does not restore changes inside of a setting's value.
+    # The fixture `settings` restores settings, but not the members of a dict that is a setting.
     monkeypatch.setitem(settings.DATABASES["default"], "PORT", "1")
     assert probe.get("/health/live").status_code == 200
 

@@ -62,7 +62,7 @@ def test_exceeded_rate_limit_is_recorded_once_per_client(
     hotel: Hotel, client_with: Callable[..., APIClient]
 ) -> None:
     client, other = client_with(hotel, "rooms:read"), client_with(hotel, "rooms:read")
-    with hotel_context(hotel):  # events of earlier tests may be left
+    with hotel_context(hotel):  # earlier tests may have left events in the database
         earlier = list(Event.objects.values_list("id", flat=True))
     for _request in range(6):
         client.get(THING)
@@ -94,10 +94,7 @@ def test_client_with_wrong_api_keys_is_throttled_by_ip_address(hotel: Hotel) -> 
 
 
 def test_concurrent_requests_do_not_exceed_the_rate_limit(in_hotel: Hotel) -> None:
-    """The Lua script reads and increments the counter atomically.
-
-    Separate commands would let more requests pass.
-    """
+    """The Lua script reads and increments the counter atomically. Separate commands would allow too many requests."""
     barrier = threading.Barrier(16)
     allowed: list[bool] = []
 

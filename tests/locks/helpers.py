@@ -25,7 +25,7 @@ def expire(*ids: UUID) -> None:
 
 
 def events_of(event_type: str) -> list[Event]:
-    """Return the audit events of a type in the order in which they were recorded."""
+    """Return the audit events of this type in the order in which they were recorded."""
     return list(Event.objects.filter(event=event_type).order_by("id"))
 
 

@@ -39,7 +39,7 @@ def test_request_to_hold_an_occupied_room_returns_409_with_the_occupied_nights(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_refused_hold_is_recorded_although_the_transaction_is_rolled_back(
+def test_refusal_of_a_hold_is_recorded_although_the_transaction_is_rolled_back(
     api: APIClient, rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("audit.services.TIMEOUT_SECONDS", 30)  # for busy machines

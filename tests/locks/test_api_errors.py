@@ -229,7 +229,7 @@ def test_limit_of_holds_is_checked_without_reading_all_10000_holds(
     assert problem(response) == (429, "too-many-holds")
     assert response.json()["limit"] == policy.MAX_HOLDS_PER_CLIENT
     assert "release" in response.json()["detail"]
-    # The holds are read once by the failed attempt and once to find the reason.
+    # The failed attempt reads the client's holds once, and the search for the reason of the failure reads them again.
     assert rows_read() - before <= 2 * policy.MAX_HOLDS_PER_CLIENT + 10
 
 

@@ -61,7 +61,7 @@ def test_board_of_200_rooms_and_60_nights_is_rendered_within_two_seconds(
     statements = [query["sql"] for query in queries]
     times = []
     for _page in range(3):
-        start = time.process_time()  # CPU time, because other tests run in parallel
+        start = time.process_time()  # processor time, because other tests run at the same time
         staff.get(BOARD, {"nights": 60})
         times.append(time.process_time() - start)
     seconds = min(times)  # the other runs may be slower because of other tests

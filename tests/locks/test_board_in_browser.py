@@ -77,7 +77,7 @@ def test_board_of_200_rooms_and_60_nights_is_drawn_within_a_second(
     browser = page.context.new_cdp_session(page)
     browser.send("Performance.enable", {"timeDomain": "threadTicks"})
     page.goto(f"{page.url}?nights=60")
-    page.locator(".hb-mark").first.wait_for(state="attached")  # the script adds this element
+    page.locator(".hb-mark").first.wait_for(state="attached")  # the script of the board adds this element
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     metrics = browser.send("Performance.getMetrics")["metrics"]
     [seconds] = [metric["value"] for metric in metrics if metric["name"] == "TaskDuration"]
@@ -98,7 +98,7 @@ def test_cursor_stays_visible_and_focus_returns_to_the_board_after_the_dialog(
     head, box = page.locator(".hb-head").bounding_box(), cursor.bounding_box()
     assert head is not None
     assert box is not None
-    assert box["y"] >= head["y"] + head["height"]  # not hidden behind the sticky header
+    assert box["y"] >= head["y"] + head["height"]  # the sticky header does not hide the cursor
     page.keyboard.press("Enter")
     expect(page.locator("#board-dialog")).to_be_visible()
     page.keyboard.press("Escape")

@@ -75,7 +75,7 @@ def test_due_queue_entries_of_200_hotels_are_grouped_into_two_celery_messages(ki
     assert [len(group) for group in dispatch.group_by_message(batches)] == [100, 100]
 
 
-def test_one_message_expires_the_holds_of_two_hotels(
+def test_one_celery_message_expires_the_holds_of_two_hotels(
     hotel: Hotel, other_hotel: Hotel, nights: SomeNights, separately_enqueued: list[str]
 ) -> None:
     holds = [(hotel, expired_hold(hotel, nights)), (other_hotel, expired_hold(other_hotel, nights))]
@@ -85,7 +85,7 @@ def test_one_message_expires_the_holds_of_two_hotels(
 
 
 @pytest.mark.parametrize("kind", ["hold", "expiring"])
-def test_error_in_one_hotel_does_not_affect_other_hotels_in_the_message(
+def test_error_in_one_hotel_does_not_affect_other_hotels_in_the_same_celery_message(
     hotel: Hotel, other_hotel: Hotel, nights: SomeNights, separately_enqueued: list[str], kind: str
 ) -> None:
     first, second = expired_hold(hotel, nights), expired_hold(other_hotel, nights)
@@ -95,5 +95,5 @@ def test_error_in_one_hotel_does_not_affect_other_hotels_in_the_message(
     assert status(hotel, first) == "held"
     with platform_context():
         waiting = set(DueItem.objects.filter(kind=kind).values_list("item_id", flat=True))
-    assert waiting <= {first}  # the other hotel's items were processed
+    assert waiting <= {first}  # the items of `other_hotel` were processed
     assert (status(other_hotel, second) == "expired") == (kind == "hold")

@@ -79,7 +79,7 @@ def test_operation_waiting_for_a_lock_raises_hold_expired_if_the_hold_expires(
         other.execute("SELECT FROM locks_allocation WHERE id = %s FOR UPDATE", (hold.id,))
         waiting = call_until_it_waits(in_hotel, operation(name, hold))
         wait_until(HOLD_EXPIRED, in_hotel, hold.id)
-        other.rollback()  # the other transaction changed nothing
+        other.rollback()  # the hold has expired, but the transaction has changed nothing
     with pytest.raises(HoldExpired):
         waiting.result(30)
     assert Allocation.objects.get(id=hold.id).status == "held"

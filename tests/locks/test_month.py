@@ -151,7 +151,7 @@ def test_month_fits_a_phone_and_opens_the_board_on_the_chosen_day(
             )
             for index, room in enumerate(ids)
             for n in range(8)
-            if index < 60 - 8 * n  # Fewer stays are booked for the later weeks.
+            if index < 60 - 8 * n  # The last weeks of the example have fewer stays.
         ]
     )
     services.close_room(room=ids[0], nights=Nights(first + 40 * DAY, first + 42 * DAY), reason="Paint")

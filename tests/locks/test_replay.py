@@ -98,7 +98,7 @@ class BookingEngine:
 
     def cancel(self, booking: Booking) -> None:
         if (stay := self.stays.pop(booking.number, None)) is None:
-            return  # The booking was refused.
+            return  # The API refused the booking.
         response = self.api.post(f"{LOCKS}{stay['id']}/cancel/", {"token": stay["token"]})
         assert (response.status_code, response.json()["status"]) == (200, "cancelled"), response.json()
         self.rooms.occupied[stay["room"]].difference_update(booking.nights)

@@ -69,7 +69,7 @@ def test_oldest_entries_get_the_rooms_that_other_clients_try_to_hold(
             *[acquire_repeatedly(some, rooms) for _ in range(3)],
             kind="key",
         )
-        for entry in entries:  # a worker does this after each release
+        for entry in entries:  # as a worker does after each release of a room
             process_entry(entry)
         statuses = dict(WaitingListEntry.objects.filter(id__in=entries).values_list("id", "status"))
         assert [statuses[entry] for entry in entries] == ["offered"] * 3 + ["waiting"] * 2, number

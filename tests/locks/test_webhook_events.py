@@ -33,7 +33,7 @@ def test_creation_and_confirmation_of_a_hold_are_sent_with_valid_signatures(
 ) -> None:
     _webhook, secret = webhook_and_secret
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2), session="c7f1", reference="WEB-1")
-    send_due_deliveries()  # Events of the same millisecond may be sent in any order.
+    send_due_deliveries()  # Events that occurred in the same millisecond may be sent in any order.
     services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     send_due_deliveries()
     assert receiver.event_types == ["hold.created", "hold.confirmed"]

@@ -160,7 +160,7 @@ def test_final_attempt_of_a_delivery_is_enqueued_as_a_separate_task(
     ids = [str(delivery_id) for delivery_id in due_ids("webhook")]
     send_webhook_deliveries(ids)
     assert enqueued == ids
-    assert due_ids("webhook") == []  # the delivery is due later, in case the task is lost
+    assert due_ids("webhook") == []  # a later due item sends the delivery if the task is lost
     assert DueItem.objects.filter(kind="webhook").count() == 1
 
 

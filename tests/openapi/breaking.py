@@ -162,7 +162,7 @@ def _type_names(schema: Any) -> set[str]:
 
 
 def _types(where: str, old: Any, new: Any, *, is_request: bool) -> Iterator[str]:
-    """Yield a message if a request no longer accepts a type, or if a response has a type that it did not have."""
+    """Yield a message if a request no longer accepts a JSON type, or if a response can have a new JSON type."""
     before, after = _type_names(old), _type_names(new)
     if not (before and after):
         return

@@ -37,7 +37,7 @@ class Recorder:
         self.examples: dict[str, dict[str, Any]] = {}
         self._began_at = datetime.datetime.now(datetime.UTC)
         self._ids: dict[str, str] = {}
-        #: Texts to replace in the examples, such as the URL of a local server.
+        #: Maps texts to their replacements in the examples, such as the URL of a local server.
         self.replacements: dict[str, str] = {}
 
     def call(

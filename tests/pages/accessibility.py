@@ -5,12 +5,12 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-#: Elements whose text does not fit. `line-clamp` and `truncate` are meant to cut a text, so they have an ellipsis.
+#: A script that finds table cells whose text does not fit. The classes `line-clamp` and `truncate` cut a text visibly.
 CLIPPED_CELLS = """() => [...document.querySelectorAll("#result_list td, #result_list th")]
     .filter(cell => cell.clientHeight > 0 && cell.scrollHeight > cell.clientHeight + 2)
     .map(cell => cell.className + ": " + cell.innerText.slice(0, 60))"""
 
-#: The widest elements of a page that is wider than the window.
+#: A script that finds elements that extend beyond the right edge of the window.
 WIDE_ELEMENTS = """() => document.documentElement.scrollWidth <= window.innerWidth ? [] :
     ["The page is " + document.documentElement.scrollWidth + " pixels wide.",
      ...[...document.querySelectorAll("body *")]
@@ -19,11 +19,11 @@ WIDE_ELEMENTS = """() => document.documentElement.scrollWidth <= window.innerWid
 
 #: A script that turns unfold's dark mode on or off, without loading the page again.
 SET_DARK = "dark => document.documentElement.classList.toggle('dark', dark)"
-#: Rules whose result depends on the colours, and so differs between the two colour schemes.
+#: The rules of axe whose results depend on the colours, and so differ between the light and the dark scheme.
 COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 
-#: Rules that the markup of Swagger UI breaks: headings, links inside buttons, and a choice without a label. We only set
-#: the colours of Swagger UI.
+#: The rules of axe that the markup of Swagger UI breaks: headings, links inside buttons, and a choice without a label.
+#: This project sets only the colours of Swagger UI.
 SWAGGER_UI_RULES = ["heading-order", "nested-interactive", "region", "select-name"]
 
 

@@ -21,7 +21,7 @@ WITHOUT_PAGE = {
     HTTPStatus.FORBIDDEN,
     HTTPStatus.METHOD_NOT_ALLOWED,
 }
-#: Pages that exist only for the link of an e-mail, which contains a token in its query string.
+#: Pages that only a link in an e-mail opens, because the query string must contain a valid token.
 NEEDS_TOKEN = {"/admin/invitation/", "/admin/support/"}
 PARAMETER = re.compile(r"(<(?:\w+:)?(\w+)>)")
 

@@ -47,7 +47,7 @@ HOTEL_EXAMPLES = (
     "/admin/locks/webhook/<path:object_id>/change/",
     "/admin/reminders/reservation/<path:object_id>/history/",
 )
-#: Pages without login. The form of an invitation and the page of an error are opened too.
+#: Pages that need no login. The test also opens the form of an invitation and an error page.
 EXAMPLES_WITHOUT_LOGIN = {"/", "/admin/login/"}
 PLATFORM_EXAMPLES = (
     "/admin/",

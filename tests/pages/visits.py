@@ -66,7 +66,7 @@ class Visit:
 
 
 def _save(page: Page, screen: Screen, path: str) -> None:
-    """Save a screenshot. The previous check of the colours has switched the page to dark mode."""
+    """If SCREENSHOTS is set, save a screenshot. The check of the colours has switched the page to dark mode."""
     if os.environ.get("SCREENSHOTS"):
         name = re.sub(r"[0-9a-f-]{36}", "", path).strip("/").replace("/", "-")
         screenshot(page, f"{screen.language}-{name}")

@@ -25,7 +25,7 @@ Search = Callable[..., StaySearch]
 
 
 @pytest.mark.django_db
-def test_second_search_is_answered_from_the_cache(qloapps: FakeQloApps, search: Search) -> None:
+def test_repeated_search_gets_its_offers_from_the_cache(qloapps: FakeQloApps, search: Search) -> None:
     first, second = (search_availability(search()) for _search in range(2))
     assert first == second
     assert [(offer.room_type, offer.free_rooms, offer.price) for offer in first.offers] == [
@@ -35,7 +35,9 @@ def test_second_search_is_answered_from_the_cache(qloapps: FakeQloApps, search: 
 
 
 @pytest.mark.django_db
-def test_own_booking_invalidates_the_cache(qloapps: FakeQloApps, search: Search) -> None:
+def test_booking_through_hotelagent_invalidates_the_cached_availability(
+    qloapps: FakeQloApps, search: Search
+) -> None:
     search_availability(search())
     services.book(search=search(), guest=GUEST, price=None)
     [offer] = search_availability(search()).offers
@@ -43,7 +45,9 @@ def test_own_booking_invalidates_the_cache(qloapps: FakeQloApps, search: Search)
 
 
 @pytest.mark.django_db
-def test_offer_before_a_booking_never_comes_from_the_cache(qloapps: FakeQloApps, search: Search) -> None:
+def test_current_offer_comes_from_the_pms_and_not_from_the_cache(
+    qloapps: FakeQloApps, search: Search
+) -> None:
     search_availability(search())
     qloapps.set(price=130.0)
     assert current_offer(search()).price == Money(Decimal("260.00"), "EUR")

@@ -102,7 +102,7 @@ def test_failed_probe_opens_the_breaker_for_a_longer_time(in_hotel: Hotel) -> No
 
 
 @pytest.mark.django_db
-def test_error_of_our_own_code_releases_the_probe(in_hotel: Hotel) -> None:
+def test_exception_that_is_not_a_pms_error_releases_the_probe(in_hotel: Hotel) -> None:
     for _failure in range(policy.BREAKER_FAILURES):
         fail()
     end_open_time()
@@ -132,7 +132,7 @@ def test_breaker_of_another_hotel_stays_closed(in_hotel: Hotel, other_hotel: Hot
 
 
 @pytest.mark.django_db
-def test_reset_closes_the_breaker(in_hotel: Hotel) -> None:
+def test_reset_of_a_breaker_by_staff_closes_the_breaker(in_hotel: Hotel) -> None:
     for _failure in range(policy.BREAKER_FAILURES):
         fail()
     breaker.reset("book")

@@ -56,15 +56,15 @@ def valid_rows(hotel: str) -> list[Row]:
     return [NO_GUEST | as_exported_on(row, TODAY) for row in rows if is_valid(row)]
 
 
-def later(day: str, days: int) -> str:
+def days_later(day: str, days: int) -> str:
     return f"{date.fromisoformat(day) + timedelta(days=days)}"
 
 
-# Changes of a booking between two exports.
+# Functions that change a booking between two exports.
 
 
 def with_new_dates(row: Row) -> Row:
-    return row | {"check_in": later(row["check_in"], 2), "check_out": later(row["check_out"], 3)}
+    return row | {"check_in": days_later(row["check_in"], 2), "check_out": days_later(row["check_out"], 3)}
 
 
 def with_other_status(row: Row) -> Row:
@@ -120,7 +120,7 @@ def expected_reminders(row: Row) -> set[int]:
     """
     if row["status"] != "Confirmed":
         return set()
-    offsets = {7} if later(row["check_in"], -7) >= TODAY else set()
+    offsets = {7} if days_later(row["check_in"], -7) >= TODAY else set()
     return offsets | {1} if row["check_in"] >= TODAY else offsets
 
 

@@ -60,8 +60,7 @@ def _trace_connection(*, connection: Any, **_arguments: Any) -> None:
 
 
 def _trace_statement(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
-    """Execute a statement in a span. The span contains the text of the SQL statement with placeholders, but not the
-    values of the parameters.
+    """Execute a statement in a span. The span contains the SQL text with placeholders, but no values of parameters.
 
     A statement without parameters may contain values, so its span has only a summary, such as "SELECT locks_room".
     """

@@ -83,7 +83,7 @@ def rooms(in_hotel: Hotel) -> list[Room]:
 def test_feed_contains_reservations_without_guest_data(api: APIClient, feed_url: str) -> None:
     put(api, room_type="Größe 👑 " + "x" * 30)
     put(api, "R2", status="cancelled")
-    put(api, "R3", arrival="2030-03-01", departure="2030-03-05")  # left more than a month ago
+    put(api, "R3", arrival="2030-03-01", departure="2030-03-05")  # the guest left more than a month ago
     put(api, "R4", status="inquiry", arrival="2030-05-20", departure="2030-05-21")
     response = anonymous_client().get(feed_url, headers={"Accept": "text/calendar, */*;q=0.1"})
     assert (response.status_code, response["Content-Type"]) == (200, "text/calendar; charset=utf-8")
@@ -108,7 +108,7 @@ def test_feed_contains_confirmed_stays_live_holds_and_closures_of_each_room(
     ).json()
     confirmation = {"token": acquired["token"], "fencing_token": acquired["fencing_token"]}
     stay = ("Reserved", "2030-05-03", "2030-05-05")
-    assert read() == [("Not available", *stay[1:])]  # a hold is not yet a stay
+    assert read() == [("Not available", *stay[1:])]  # the hold is not confirmed yet
     assert api.post(f"/api/v1/locks/{acquired['id']}/confirm/", confirmation).status_code == 200
     services.acquire_hold(rooms=[rooms[0].id], nights=nights(6, 7))
     services.close_room(room=rooms[1].id, nights=nights(8, 9), reason="Ana's room")

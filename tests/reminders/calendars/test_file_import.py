@@ -115,7 +115,7 @@ def test_import_converts_event_times_to_dates_in_the_time_zone_of_the_hotel(
 ) -> None:
     import_events(
         api,
-        "UID:1\nDTSTART:20300509T233000Z\nDTEND:20300512T100000Z\nSUMMARY:A",  # begins on 10 May in Lisbon
+        "UID:1\nDTSTART:20300509T233000Z\nDTEND:20300512T100000Z\nSUMMARY:A",  # this time is on 10 May in Lisbon
         "UID:2\nDTSTART;TZID=America/New_York:20300510T150000\nDURATION:P2D\nSUMMARY:B",
         "UID:3\nDTSTART;VALUE=DATE:20300510\nSUMMARY:C",
     )

@@ -37,7 +37,7 @@ def test_live_probe_succeeds_while_a_client_sends_20_000_events(api: APIClient) 
     """The request only stores the calendar. A worker imports the events, because an import would delay the probe."""
     body = calendar(MAX_EVENTS_IN_FILE)
     probe = Client(SERVER_NAME="10.1.2.3")
-    # The other thread has its own database connection, which it closes at its end.
+    # The thread of the request has a separate database connection, which it closes at its end.
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(_send_and_close, api, body)
         statuses = set()

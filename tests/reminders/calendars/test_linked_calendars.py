@@ -131,8 +131,8 @@ def test_booking_missing_from_two_imports_is_cancelled_until_the_calendar_contai
 
     publish(STAY, OTHER, PAST)
     assert booked() == {"1418fb94e984-1", "other", "past"}
-    assert publish(OTHER)["removed"] == 0  # the stay is missing for the first time
-    assert publish(STAY, OTHER)["removed"] == 0  # the previous calendar was incomplete
+    assert publish(OTHER)["removed"] == 0  # the calendar lacks STAY for the first time
+    assert publish(STAY, OTHER)["removed"] == 0  # STAY is in the calendar again
     assert publish(OTHER)["removed"] == 0
     assert publish()["removed"] == 0  # an empty calendar is ignored
     publish(OTHER)

@@ -21,7 +21,9 @@ def numbers(guest_list: GuestList, day: date) -> list[str]:
     return [guest.number for guest in list_guests(guest_list, day=day)]
 
 
-def test_guests_are_in_the_lists_that_their_dates_and_statuses_require(day: date, book_room: Book) -> None:
+def test_dates_and_status_of_a_reservation_decide_in_which_day_lists_its_guest_is(
+    day: date, book_room: Book
+) -> None:
     book_room("arriving", 0, 2, room="101")
     book_room("arrived", 0, 2, room="102", status="checked_in")
     book_room("staying", -1, 2, room="103", status="checked_in")
@@ -44,7 +46,7 @@ def test_guests_are_in_the_lists_that_their_dates_and_statuses_require(day: date
     )
 
 
-def test_listed_guest_has_the_room_of_the_day_and_the_number_of_guests(day: date, book_room: Book) -> None:
+def test_list_shows_the_room_on_the_day_and_the_number_of_guests(day: date, book_room: Book) -> None:
     reservation = book_room("moved", -2, 2, room="101", status="checked_in", adults=2, children=1)
     assert reservation.stay_id is not None
     other = Room.objects.create(number="102", room_type="Double")

@@ -28,7 +28,7 @@ def test_each_room_has_the_task_that_its_stays_require(day: date, book_room: Boo
         Room.objects.create(number=number, room_type="Double", floor=1) for number in ("105", "106", "107")
     )
     rooms.close_room(room=closed.id, nights=Nights(day, day + 4 * DAY), reason="Paint")
-    # A hold is no stay: no guest arrives unless the hold is confirmed.
+    # A hold is not a stay: no guest arrives unless the hold is confirmed.
     rooms.acquire_hold(rooms=[expected.id], nights=Nights(day, day + DAY))
     tasks = {number: room.task for number, room in rooms_of(day).items()}
     assert tasks == {

@@ -38,7 +38,7 @@ def read_ids() -> list[set[str]]:
     ]
 
 
-def test_start_page_shows_the_arrivals_of_today_and_links_to_the_other_lists(
+def test_start_page_shows_the_arrivals_of_today_and_links_to_guests_in_house_and_departures(
     staff: Client, book_room: Book
 ) -> None:
     arriving, leaving = book_room("R1", 0, 2, room="101"), book_room("R2", -1, 0, room="102")
@@ -85,7 +85,7 @@ def test_start_page_offers_the_action_that_is_next_for_each_guest(staff: Client,
     assert f'href="{url(without_room.id, "assign-room")}?next=%2Fadmin%2F"' in arrivals
     assert f'method="post" action="{url(leaving.id, "check-out")}"' in departures
     assert 'value="/admin/?list=departures"' in departures
-    # The printed list has no buttons, and an auditor may not act.
+    # The printed list has no buttons, and an auditor sees none, because an auditor may not change reservations.
     assert "ha-acts" not in text(staff, ARRIVALS)
     User.objects.update(role=Role.AUDITOR)
     assert "ha-acts" not in text(staff, "/admin/")

@@ -36,7 +36,7 @@ def test_walk_in_is_booked_on_the_board_checked_in_moved_extended_and_checked_ou
         page.fill("[name=guest_name]", "Eva Sanz")
         page.fill("[name=guest_email]", "eva@example.com")
         page.fill("[name=departure]", day(3).isoformat())
-        page.click("[name=find]")  # the form keeps the guest's name
+        page.click("[name=find]")  # the form still contains the guest's name
         expect(page.locator("[name=guest_name]")).to_have_value("Eva Sanz")
         screenshot(page, "new-reservation")
         page.click("[name=save]")
@@ -72,7 +72,7 @@ def test_walk_in_is_booked_on_the_board_checked_in_moved_extended_and_checked_ou
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_pages_fit_on_a_phone(
+def test_front_desk_pages_fit_on_a_phone(
     book_room: BookRoom, rooms: list[int], open_as_manager: OpenPage, language: str
 ) -> None:
     User.objects.update(language=language)

@@ -115,7 +115,7 @@ def test_impossible_new_dates_of_a_stay_are_refused(book_room: BookRoom, rooms: 
     with pytest.raises(InvalidReservation, match="has checked in"):
         change(1, 2)
     assert occupied(day) == [("101", 0, 2, "R1")]
-    change(0, 1)  # shows that a valid change is accepted
+    change(0, 1)  # for comparison, a valid change is accepted
     assert occupied(day) == [("101", 0, 1, "R1")]
 
 

@@ -25,7 +25,8 @@ def test_country_code_is_found_for_codes_and_for_names_in_any_language(text: str
 
 
 def test_start_and_country_lookup_do_not_load_phone_number_tables_or_workbook_reader() -> None:
-    # Loading either of them would slow down the start of each process. The tables take 100 MB of memory.
+    # Loading these modules would slow down the start of each process. The tables for phone numbers take 100 MB of
+    # memory.
     program = (
         "import sys, django; django.setup(); import hotelagent.urls.hotel; "
         "from reminders.reservations.importing.values.countries import country_code; "

@@ -84,7 +84,7 @@ def test_language_of_a_guest_is_chosen_by_the_name_that_its_speakers_use(staff: 
     assert '<option value="de">Deutsch</option>' in content
     assert '<option value="es-pe" selected>Español (es-pe)</option>' in content
     guest = {"guest_name": "Ana", "guest_email": "", "guest_phone": "", "language": "es-pe"}
-    assert staff.post(url, guest).status_code == 302  # the stored language can be kept
+    assert staff.post(url, guest).status_code == 302  # the choices include the stored language
     assert staff.post(url, {**guest, "language": "ja"}).status_code == 302
     booked.refresh_from_db()
     assert booked.language == "ja"

@@ -59,7 +59,7 @@ def test_put_of_a_reservation_with_an_old_etag_returns_a_conflict(put: Put, hote
     assert (response.status_code, response.json()["type"]) == (412, "/problems/reservation-conflict")
     assert put(if_match=second["ETag"], guest_name="Eva Sol").json()["guest_name"] == "Eva Sol"
     with hotel_context(hotel):
-        assert Reservation.objects.get().adults == 1  # omitted fields are reset
+        assert Reservation.objects.get().adults == 1  # fields that the request omits get their default values
 
 
 def test_put_with_if_match_for_an_unknown_reservation_returns_412(put: Put, hotel: Hotel) -> None:

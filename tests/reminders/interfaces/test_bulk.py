@@ -35,7 +35,7 @@ def row(number: str, **fields: Any) -> dict[str, Any]:
 
 
 def send(api: APIClient, *rows: Any, **headers: str) -> Any:
-    """Send the rows. A row that is a text is sent unchanged."""
+    """Send the rows as JSON Lines. A row that is a `str` is sent unchanged as a line."""
     body = "\n".join(item if isinstance(item, str) else json.dumps(item) for item in rows)
     return api.post(URL, body, content_type="application/jsonl", headers=headers)
 

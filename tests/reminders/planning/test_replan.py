@@ -53,7 +53,7 @@ def test_changed_offset_of_a_rule_moves_its_scheduled_reminders(book: Book, week
     change_rule(week, offset_days=5, send_at=time(8))
     assert planned_reminder() == ("scheduled", "", "2030-05-15 07:00")
     assert due_times() == ["2030-05-15 07:00"]
-    change_rule(week, offset_days=19)  # at 08:00 today, within the window
+    change_rule(week, offset_days=19)  # planned for 08:00 today, so sent now
     assert planned_reminder() == ("scheduled", "", "2030-05-01 07:00")
     assert due_times() == ["2030-05-01 12:00"]
 

@@ -36,12 +36,12 @@ def utc(text: str) -> datetime:
             "2030-03-31",
             "01:30",
             "2030-03-31 01:30",
-        ),  # clocks skip this time, so 02:30 summer time
+        ),  # clocks skip 01:30, so 02:30 summer time is used
         (LISBON, "2030-03-31", "02:30", "2030-03-31 01:30"),
         (LISBON, "2030-10-27", "01:30", "2030-10-27 00:30"),  # occurs twice: the first occurrence
         (LISBON, "2030-10-27", "02:30", "2030-10-27 02:30"),
         # In Santiago, clocks are set from 00:00 to 01:00 on 8 September 2030, and from 24:00 to 23:00 on 6 April.
-        (SANTIAGO, "2030-09-08", "00:30", "2030-09-08 04:30"),  # skipped: 01:30 summer time
+        (SANTIAGO, "2030-09-08", "00:30", "2030-09-08 04:30"),  # clocks skip 00:30, so 01:30 is used
         (SANTIAGO, "2030-09-08", "02:30", "2030-09-08 05:30"),
         (SANTIAGO, "2030-04-06", "23:30", "2030-04-07 02:30"),  # occurs twice: the first occurrence
         (SANTIAGO, "2030-04-07", "02:30", "2030-04-07 06:30"),

@@ -71,7 +71,7 @@ def test_reminder_contains_the_hotel_name_and_uses_the_language_of_the_guest(
     assert "todo está listo" in subjects["r1@example.com"]
     assert "tudo pronto" in subjects["r2@example.com"]
     assert "everything is ready" in subjects["r3@example.com"]
-    assert "everything is ready" in subjects["r4@example.com"]  # the language of the hotel
+    assert "everything is ready" in subjects["r4@example.com"]  # the hotel's language is English
     [message] = smtp.to("r1@example.com")
     assert message["From"].addresses[0].display_name == in_hotel.name
     html, text = message.get_body(["html"]), message.get_body(["plain"])

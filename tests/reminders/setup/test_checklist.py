@@ -1,4 +1,4 @@
-"""Tests of the checklist of the set-up: the facts that prove a step, skipping, hiding and permissions."""
+"""Tests of the checklist of the set-up: how steps are completed and skipped, hiding the checklist, and permissions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -99,7 +99,9 @@ def test_start_page_shows_the_checklist_until_all_steps_are_done_or_skipped(
     assert "All steps are done or skipped" in staff.get(PAGE).content.decode()
 
 
-def test_skipped_step_can_be_resumed_and_both_are_recorded(staff: Client, in_hotel: Hotel) -> None:
+def test_skipped_step_can_be_resumed_and_the_audit_trail_records_both_changes(
+    staff: Client, in_hotel: Hotel
+) -> None:
     for operation in ("skip", "skip", "resume", "resume"):
         response = staff.post(ACT, {"operation": operation, "step": "api_keys", "next": "/admin/"})
         assert (response.status_code, response["Location"]) == (302, "/admin/")
