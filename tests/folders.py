@@ -34,7 +34,7 @@ def claim() -> tuple[Path, IO[str]]:
             lock.close()
             number += 1
             continue
-        delete(folder)  # an earlier run may have left data
+        delete(folder)  # an earlier test run may have left data in the folder
         return paths.private_folder(folder), lock
 
 

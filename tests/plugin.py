@@ -71,7 +71,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         servers.start()
         os.environ.update(servers.environment(MAIN_DATABASE, 1))
         if not early_config.known_args_namespace.collectonly:
-            servers.start_template()  # runs in a separate process while the tests are collected
+            servers.start_template()  # the template is created in a process while the tests are collected
     return (yield)
 
 

@@ -97,7 +97,7 @@ class Program:
     def kill(self) -> None:
         """Kill the program and its child processes with SIGKILL, unless the program has ended."""
         if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):  # a new process does not lead its process group yet
+            with contextlib.suppress(ProcessLookupError):  # a new process may have no process group yet
                 os.killpg(self.pid, signal.SIGKILL)
             self.send_signal(signal.SIGKILL)
             self.wait()

@@ -197,7 +197,7 @@ class PgBouncer:
         """Prepare a PgBouncer for the database in `url`.
 
         If `tls` is set, PgBouncer accepts only TLS connections from clients and connects to PostgreSQL only with TLS.
-        It then verifies that the certificate of PostgreSQL is signed by the authority in `tls`.
+        PgBouncer then verifies that the certificate of PostgreSQL is signed by the authority in `tls`.
         """
         self.upstream = urlsplit(url)
         self.pool_size = pool_size

@@ -45,7 +45,7 @@ class ScriptedServer(ThreadingHTTPServer):
         return self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):  # some tests make the client close the connection
+        if not isinstance(sys.exception(), OSError):  # in some tests, the client closes the connection
             super().handle_error(request, client_address)
 
     def server_close(self) -> None:

@@ -12,7 +12,7 @@ from tests.architecture.modules import imported_modules, modules
 #: A module may import modules of the same layer and of lower layers.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("hotelagent.core",),
-    # the modules of the app tenants that are not interfaces
+    # modules of the app `tenants` that are not in the layer of interfaces
     (
         "tenants.context",
         "tenants.errors",
@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("tenants.checks", "tenants.queue"),
     ("tenants.access", "tenants.lifecycle"),
     ("tenants", "tenants.middleware", "tenants.services"),
-    # shared code of the REST APIs and the admin sites
+    # code that the REST APIs and admin pages of all apps share
     ("hotelagent.rest",),
     ("hotelagent.admin",),
     (

@@ -153,7 +153,7 @@ def admin_labels(model_admin: ModelAdmin[Any]) -> Iterator[tuple[str, Any]]:
         if isinstance(name, str)
     ]
     for name in columns:
-        if name != "__str__" and hasattr(type(model_admin), name):  # a method, not a field of the model
+        if name != "__str__" and hasattr(type(model_admin), name):  # the column shows a method
             yield f"{name}()", getattr(getattr(model_admin, name), "short_description", name)
         elif isinstance(shown := getattr(model_admin.model, name, None), property):
             yield f"model.{name}", getattr(shown.fget, "short_description", name)

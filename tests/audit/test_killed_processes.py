@@ -94,7 +94,7 @@ def test_operation_killed_at_any_statement_is_committed_with_its_event_or_not_at
     assert later
     with hotel_context(hotel):
         rooms, recorded = rooms_and_events()
-    assert rooms - recorded  # negative control: rooms without an event are found
+    assert rooms - recorded  # negative control: some rooms have no event
 
 
 def test_denied_operation_killed_at_any_statement_leaves_at_most_the_denial_event(hotel: Hotel) -> None:

@@ -126,7 +126,7 @@ def test_events_for_a_full_queue_are_counted_as_lost_without_delay(
     assert Event.objects.get(event="audit.events_lost").data["number"] == 3
 
 
-def test_writer_continues_after_an_error_that_would_end_its_thread(
+def test_event_writer_continues_after_an_error_that_would_end_its_thread(
     in_hotel: Hotel, lamp_lit: EventType, writer: SeparateWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raise_first(monkeypatch, [SystemExit()])

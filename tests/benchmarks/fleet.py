@@ -36,7 +36,7 @@ def measure(ids: list[str]) -> list[Row]:
         if "migrate-addfield" in ids:
             rows.append(_add_field(ours, peer))
         if "create-hotel" in ids:
-            # hotelagent may have more hotels than django-tenants here, because more hotels do not make it faster.
+            # hotelagent may have more hotels than django-tenants here, which does not make hotelagent faster.
             peer("fill", PEER_TENANTS, HOTELS_WHEN_CREATING - PEER_TENANTS)
             rows += _create(ours, peer)
     return rows

@@ -87,7 +87,7 @@ def _mixed(running: Servers) -> list[Row]:
             calls = lambda n: django_callers[n]("hold_in_other_hotels", n, CALLERS, seconds)  # noqa: E731
             return sum(pool.map(calls, range(CALLERS))) / seconds
 
-        ours(5)  # warm-up: each connection serves each hotel
+        ours(5)  # warm-up, in which each connection serves each hotel
         return compare_rates(
             "hold-mixed",
             f"acquire + release of a room, each at another of {HOTELS} hotels, a second, {CALLERS} callers",

@@ -116,7 +116,7 @@ def _writer(_number: int) -> Iterator[Callable[[], None]]:
 
 
 def bytes_per_event(count: int) -> float:
-    _add_to_index()  # index the events of other benchmarks
+    _add_to_index()  # so that the size includes no unindexed events of other benchmarks
     size, stored = _size_and_count()
     with hotel_context(_hotel()):
         for _ in range(count // EVENTS_PER_HOLD):

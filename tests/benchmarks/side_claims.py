@@ -132,9 +132,9 @@ def fill(slug: str, count: int, status: str) -> None:
 
 
 def claim(slug: str, count: int) -> float:
-    """Insert `count` failures that are due, then claim and resolve each of them.
+    """Insert `count` failures that are due, then claim each failure and store its success.
 
-    Return the mean time in seconds that claiming and resolving one failure takes.
+    Return the mean time in seconds that these two operations take for one failure.
     """
     with hotel_context(_hotel(slug)):
         ids = _insert(count, status="scheduled", delay="-1 second")

@@ -22,7 +22,7 @@ connection: Any = connections["default"]
 def prepare() -> None:
     side_peer.prepare()
     connection.set_schema_to_public()
-    PeriodicTask.objects.all().delete()  # otherwise the scheduler reads these tasks for each tenant
+    PeriodicTask.objects.all().delete()  # otherwise the scheduler reads the periodic tasks for each tenant
 
 
 def set_tenant_count(count: int) -> None:
@@ -43,7 +43,7 @@ def _scheduler() -> Any:
     The first run reads the tables of the scheduler, which must not be part of the measurement.
     """
     app = Celery("bench", broker="memory://")
-    app.conf.result_expires = None  # otherwise Celery adds a clean-up task for each tenant
+    app.conf.result_expires = None  # otherwise Celery adds a task for each tenant that deletes old results
     scheduler = TenantAwareDatabaseScheduler(app=app, lazy=True)
     connection.set_schema_to_public()
     scheduler.setup_schedule()

@@ -87,5 +87,5 @@ class ChaosMailServer:
 
 def mail_server() -> contextlib.AbstractContextManager[ChaosMailServer]:
     """Run the SMTP server on a free port, and yield the server."""
-    logging.getLogger("mail.log").setLevel(logging.ERROR)  # otherwise it logs each SMTP command
+    logging.getLogger("mail.log").setLevel(logging.ERROR)  # otherwise aiosmtpd logs each command
     return listening(ChaosMailServer())

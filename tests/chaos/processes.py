@@ -104,7 +104,7 @@ def _fork(function: Callable[[], object]) -> int:
     try:
         os.setsid()
         os.close(0)
-        os.dup2(2, 1)  # only the parent writes results to the standard output
+        os.dup2(2, 1)  # the child must not write to the standard output, on which the parent writes results
         function()
         status = 0
     finally:

@@ -28,7 +28,7 @@ from tests.dlq.workers import database_outage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-#: Redis stores each change in a file before it replies. The other settings of the project can lose the last changes.
+#: Options with which Redis stores each change in a file before it replies. Without them, a crash can lose changes.
 DURABLE = "appendonly yes\nappendfsync always\n"
 TASKS = (succeed.name, fail.name, UNKNOWN)
 UNMODIFIED_KOMBU = {"broker_transport": "redis"}

@@ -36,7 +36,7 @@ def received_message(connection: Connection) -> Message:
     queue.put("message")
     message = queue.get(timeout=30)
     channel: Any = connection.default_channel
-    channel.qos._on_collect.cancel()  # otherwise kombu restores the message when the tests end
+    channel.qos._on_collect.cancel()  # otherwise kombu puts the message back into the queue when the tests end
     channel._disconnect_pools()
     connection._do_close_transport()
     return message

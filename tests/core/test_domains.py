@@ -12,7 +12,7 @@ from hotelagent.core.domains import ascii_address, ascii_domain
         ("faß.example", "xn--fa-hia.example"),
         ("FAß.example", "xn--fa-hia.example"),
         ("xn--fa-hia.example", "xn--fa-hia.example"),
-        ("βόλος.example", "xn--nxasmm1c.example"),  # a final sigma, which IDNA 2003 changes to another letter
+        ("βόλος.example", "xn--nxasmm1c.example"),  # IDNA 2003 would replace the final sigma
         ("BÜCHER.example", "xn--bcher-kva.example"),
         ("hotel。example", "hotel.example"),
         ("ab--cd.example", "ab--cd.example"),

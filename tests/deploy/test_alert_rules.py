@@ -11,7 +11,7 @@ from tests.deploy.promql import DEPLOY, RULES
 FOLDER = DEPLOY / "prometheus"
 
 
-@pytest.mark.timeout(300)  # promtool needs 10 s of CPU time, and other tests use the cores too
+@pytest.mark.timeout(300)  # promtool needs 10 s of CPU time while other tests run
 def test_alert_rules_are_valid_and_pass_their_own_tests() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:

@@ -92,5 +92,5 @@ def test_service_gets_its_secrets_as_credentials(name: str) -> None:
     assert loaded == used
     assert all(name == file for name, file in loaded.items())
     assert loaded.keys() - SECRETS <= {"AUDIT_SIGNING_KEY"}
-    # Web and beat never change schemas, so they do not get the login of the database owner.
+    # The web processes and Celery beat never change schemas, so they do not get the login of the database owner.
     assert ("DATABASE_DIRECT_URL" in loaded) == ("worker" in name or "manage" in name)

@@ -78,7 +78,7 @@ def test_search_in_a_period_reads_the_newest_failures_before_the_end_of_the_peri
     with hotel_context(hotel):
         day = timedelta(days=1)
         captured_at = database_now() - 2 * day
-        oldest.attempts.all().delete()  # attempts reference the id of the failure
+        oldest.attempts.all().delete()  # attempts reference the failure's id, which changes below
         Failure.objects.filter(id=oldest.id).update(id=first_uuid7_at(captured_at), last_seen_at=captured_at)
     end = localtime(captured_at + day)
     period = {"last_seen_at_to_0": f"{end:%Y-%m-%d}", "last_seen_at_to_1": f"{end:%H:%M:%S}"}

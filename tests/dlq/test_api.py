@@ -28,13 +28,15 @@ def client_with_scopes(hotel: Hotel, *scopes: str) -> APIClient:
     return client
 
 
-def test_failure_reported_by_another_system_is_stored_as_permanent(api: APIClient, hotel: Hotel) -> None:
+def test_failure_reported_with_an_api_key_that_can_claim_it_is_scheduled(
+    api: APIClient, hotel: Hotel
+) -> None:
     response = api.post(URL, REPORT)
     assert response.status_code == 201
     body = response.json()
     assert body["payload"] == REPORT["payload"]
     assert "ana@" not in body["error_message"]
-    assert body["status"] == "scheduled"  # this API key can claim the failure
+    assert body["status"] == "scheduled"  # the API key that reported the failure can claim it
     assert (body["source"], body["name"]) == ("tests", "external:tests:gateway.booking")
     assert [attempt["number"] for attempt in body["attempts"]] == [0]
     with hotel_context(hotel):

@@ -151,7 +151,7 @@ FROM dlq_failure AS failure, generate_series(1, 5000) AS number WHERE failure.st
 
 
 @pytest.mark.django_db(transaction=True)
-def test_first_view_reads_an_index_and_no_newer_closed_failures(
+def test_view_that_the_list_opens_on_reads_an_index_and_no_closed_failures(
     hotel: Hotel, failures: dict[str, Failure]
 ) -> None:
     shown = Failure.objects.filter(status__in=DECISION_STATUSES).order_by("-id")[:50]

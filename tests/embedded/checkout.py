@@ -52,7 +52,7 @@ def _link_compiled_modules(folder: Path) -> None:
     link, target = (COMPILED / path.relative_to(path.anchor) for path in (folder, paths.CHECKOUT))
     if link.is_symlink():
         link.unlink()
-    shutil.rmtree(link, ignore_errors=True)  # left by an earlier copy in this folder
+    shutil.rmtree(link, ignore_errors=True)  # compiled modules of an earlier copy in this folder
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(target)
 

@@ -232,7 +232,7 @@ def test_server_stops_after_the_process_that_started_it_is_killed(folder: Path) 
 
 def test_error_of_a_failed_initdb_contains_the_reason(folder: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))  # too small for initdb, which then fails
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))  # a file size limit at which initdb fails
     try:
         with pytest.raises(EmbeddedError, match=r"initdb failed with exit code 1: .*File too large"):
             Cluster(folder / "postgres").server.prepare()

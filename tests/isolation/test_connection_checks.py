@@ -100,7 +100,7 @@ def test_runtime_login_check_reports_a_session_that_began_before_the_settings_we
         login, database = (quoting.identifier(name) for name in cursor.fetchone())
     role = f"ALTER ROLE {login} IN DATABASE {database}"
     before = {"tenants.W021", "tenants.W023"} & set(ids(checks.check_runtime_login(databases=DEFAULT)))
-    assert before  # the settings are missing in the session
+    assert before  # the session does not have the settings
     with psycopg.connect(connected.superuser_url, autocommit=True) as superuser:
         try:
             for setting, value in RUNTIME_SETTINGS.items():

@@ -222,7 +222,7 @@ def test_logs_of_all_processes_contain_no_secret_and_no_personal_data(
     tmp_path: Path,
     settings: Any,
 ) -> None:
-    settings.PASSWORD_HASHERS = base.PASSWORD_HASHERS  # the hashers of the web server
+    settings.PASSWORD_HASHERS = base.PASSWORD_HASHERS  # the web server process uses these hashers too
     secrets: dict[str, str] = {
         **GUEST, "password": PASSWORD, "wrong password": WRONG_PASSWORD, "secret in a webhook's URL": URL_SECRET,
         "secret in a calendar's URL": CALENDAR_SECRET, "address of a member of staff": STAFF_ADDRESS,

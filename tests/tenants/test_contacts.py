@@ -47,7 +47,7 @@ def contact_events() -> list[tuple[str, str, Any]]:
         (PHONE, " +34 600-123-456 ", "+34600123456"),
         (PHONE, "+34 (600) 12.34.56", "+34600123456"),
         (PHONE, "tel:+34-600-123-456", "+34600123456"),
-        (PHONE, "+39 06 698 12345", "+390669812345"),  # the first zero of an Italian number is kept
+        (PHONE, "+39 06 698 12345", "+390669812345"),  # Italian landline numbers keep the first zero
         (PHONE, "\N{FULLWIDTH PLUS SIGN}34 600 123 456", "+34600123456"),
         (PHONE, "+44 (0)7700 900123", "+447700900123"),
         (PHONE, "+52 55 1234 5678", "+525512345678"),

@@ -116,7 +116,8 @@ def test_invitation_link_can_be_used_only_once(hotel: Hotel, smtp: MailServer) -
     token = token_in(send(hotel, smtp))
     assert accept(token).status_code == 302
     with hotel_context(hotel):
-        User.objects.update(is_active=False)  # a link is also refused if there is a manager
+        # Without an active manager, the link is refused only because it was used.
+        User.objects.update(is_active=False)
     again = accept(token, username="eve")
     assert again.status_code == 404
     assert "This link has expired" in unescape(again.content.decode())
@@ -149,7 +150,9 @@ def test_invitation_link_expires_after_seven_days(hotel: Hotel, smtp: MailServer
     assert accept(token).status_code == 302
 
 
-def test_second_invitation_makes_the_link_of_the_first_invalid(hotel: Hotel, smtp: MailServer) -> None:
+def test_second_invitation_makes_the_link_of_the_first_invitation_invalid(
+    hotel: Hotel, smtp: MailServer
+) -> None:
     services.invite_manager(hotel_id=hotel.id, email=ADDRESS)
     first = token_in(send(hotel, smtp))
     services.invite_manager(hotel_id=hotel.id, email=ADDRESS)

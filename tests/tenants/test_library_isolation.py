@@ -73,7 +73,7 @@ def test_feature_flag_of_the_platform_applies_to_every_hotel(hotel: Hotel, other
         flag.save()
     for each_hotel in (hotel, other_hotel):
         with hotel_context(each_hotel):
-            assert active_flags(request) == (False, True)  # no hotel has an outdated cached value
+            assert active_flags(request) == (False, True)  # no hotel uses an outdated value
 
 
 def test_feature_flag_cannot_be_created_in_a_hotels_context(in_hotel: Hotel) -> None:

@@ -96,7 +96,7 @@ def test_runtime_login_without_a_role_is_denied_access_to_a_hotels_schema(hotel:
 
 @pytest.mark.django_db(transaction=True)
 def test_migrate_stores_the_settings_of_the_runtime_login() -> None:
-    migrate_and_list_repaired()  # the test database is a copy without these settings
+    migrate_and_list_repaired()  # the settings are not copied with the template database
     rows = sql.query(
         "SELECT unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase "
         "WHERE d.datname = current_database()"

@@ -194,7 +194,7 @@ def test_beat_skips_only_tasks_whose_time_zone_is_unknown(
 def test_time_zone_unknown_to_postgresql_cannot_be_set_for_a_hotel(
     hotel: Hotel, platform_staff: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = {*known_time_zones(), UNKNOWN}  # as if only PostgreSQL did not know the zone
+    names = {*known_time_zones(), UNKNOWN}  # as if PostgreSQL did not know a zone that Python knows
     monkeypatch.setattr("hotelagent.core.time_zones.known_time_zones", lambda: names)
     with pytest.raises(InvalidTimeZone, match=UNKNOWN):
         services.register_hotel(slug="sol", name="Sol", time_zone=UNKNOWN)

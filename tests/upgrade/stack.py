@@ -16,7 +16,7 @@ from tests.chaos.process_starter import ProcessStarter
 IS_LONG = os.environ.get("UPGRADE") == "whole"
 #: The slugs of the hotels of the test database.
 HOTELS = ("alpha", "beta")
-TIMEOUT = 240.0  # seconds, on a machine that is busy with other tests
+TIMEOUT = 240.0  # timeout in seconds, on a machine that is busy with other tests
 
 
 def wait_until(condition: Callable[[], object], *, what: str) -> None:

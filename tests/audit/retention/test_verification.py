@@ -158,7 +158,7 @@ def test_daily_verification_counts_only_the_kept_events_of_a_large_trail(
     assert [len(report.notes) for report in reports] == [2, 3]
 
 
-def test_remembered_checkpoint_before_the_first_kept_event_is_undetermined(
+def test_verification_with_a_remembered_checkpoint_before_the_first_kept_event_is_undetermined(
     hotel: Hotel, lamp_lit: EventType
 ) -> None:
     record_old_events(lamp_lit, hotel.tenant, 300)

@@ -72,13 +72,13 @@ class Rows:
         self.sql("UPDATE reminders_rule SET window_hours = 700", table="reminders_rule")
 
     def change_before_a_recorded_change(self) -> None:
-        """Make the account a manager without an event, and later change its language with an event."""
+        """Change the role of the account without an event, and then its language with an event."""
         self.change()
         with hotel_context(self.hotel):
             User.objects.filter(pk=self.user.pk).update(language="es")
 
     def change_and_change_back(self) -> None:
-        """Make the account a manager without an event, and make it the front desk again with an event."""
+        """Change the role of the account without an event, and then change the role back with an event."""
         self.change()
         with hotel_context(self.hotel):
             User.objects.filter(pk=self.user.pk).update(role=Role.FRONT_DESK)

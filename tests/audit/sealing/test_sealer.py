@@ -44,7 +44,7 @@ def test_sealed_events_are_proved_by_the_signed_checkpoint(
         record_events(lamp_lit, 300)
         record_event(lamp_lit)
     log = seal_trail(hotel.tenant)
-    newest = checkpoints(log)[-1]  # another test may have caused an earlier checkpoint
+    newest = checkpoints(log)[-1]  # the log may contain a checkpoint of an earlier test
     checkpoint, signers = open_checkpoint(newest.note, [signing_key.public], origin=log.origin)
     events = events_of(hotel)
     assert signers == [signing_key.public]
@@ -78,7 +78,7 @@ def test_each_checkpoint_continues_the_checkpoint_before_it(hotel: Hotel, lamp_l
         verify_consistency(earlier.size, bytes(earlier.root), later.size, bytes(later.root), proof)
 
 
-def test_run_without_new_events_writes_nothing(hotel: Hotel, lamp_lit: EventType) -> None:
+def test_run_of_the_sealer_without_new_events_writes_nothing(hotel: Hotel, lamp_lit: EventType) -> None:
     with hotel_context(hotel):
         record_event(lamp_lit)
     before = seal_trail(hotel.tenant)
@@ -97,7 +97,7 @@ def test_rolled_back_event_is_not_sealed(hotel: Hotel, lamp_lit: EventType) -> N
     assert log.size == len(events_of(hotel))
 
 
-def test_one_run_seals_the_platform_and_all_hotels(
+def test_one_run_of_the_sealer_seals_the_trails_of_the_platform_and_of_all_hotels(
     hotel: Hotel, other_hotel: Hotel, lamp_lit: EventType
 ) -> None:
     for context in (hotel_context(hotel), hotel_context(other_hotel), platform_context()):

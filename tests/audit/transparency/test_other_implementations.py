@@ -189,11 +189,11 @@ def test_pymerkle_accepts_our_root_hashes_and_inclusion_proofs(
     root = root_of(size, log.read)
     assert root == peer.get_root(size)
     for position in positions_in(size):
-        # pymerkle counts leaves from one. Its path begins with the leaf itself.
+        # pymerkle numbers leaves from one, and its inclusion proofs begin with the leaf itself.
         proof = peer.prove_inclusion(position + 1, size)
         proof.path = [log.leaves[position], *prove_inclusion(position, size, log.read)]
         proof.verify(log.leaves[position], root, index=position + 1, size=size)
 
-        # pymerkle's consistency proofs differ from those of RFC 9162, so pymerkle creates the proof that it verifies.
+        # The format of pymerkle's consistency proofs differs from RFC 9162, so pymerkle verifies its own proof.
         consistency = peer.prove_consistency(position + 1, size)
         consistency.verify(log.root(position + 1), root, prior_size=position + 1, later_size=size)

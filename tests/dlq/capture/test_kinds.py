@@ -148,7 +148,7 @@ def test_capture_stores_the_ordering_key_that_the_kind_of_failure_reads_from_the
     assert capture({"booking": "B-2"}, ordering_key="given").ordering_key == "given"
     keys = [capture({"booking": "B" * 200 + end}).ordering_key for end in "12"]
     assert len(set(keys)) == 2
-    failure = capture({"other": 1})  # the function `ordering_key` raises KeyError
+    failure = capture({"other": 1})  # for this payload, the function `ordering_key` raises KeyError
     assert (failure.ordering_key, failure.status) == ("", "scheduled")
 
 

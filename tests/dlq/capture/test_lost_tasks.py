@@ -1,4 +1,4 @@
-"""Tests that no task is lost if the hard time limit ends it, its process is killed, or the database is down."""
+"""Tests that no task is lost at the hard time limit, if the task's process is killed, or if the database is down."""
 
 from datetime import timedelta
 from typing import Any

@@ -60,7 +60,7 @@ def test_payload_that_jsonb_cannot_store_is_sent_unchanged_after_a_manual_retry(
     lamp.fail()
     runner.retry_due(failure_id=failure.id)
     assert lamp.retried == [{"key": [value]}]
-    assert reload(failure).status == "permanent"  # no automatic retry follows
+    assert reload(failure).status == "permanent"  # a failed manual retry is not followed by automatic retries
 
 
 def nested(levels: int) -> list[Any]:

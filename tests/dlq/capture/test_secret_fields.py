@@ -68,7 +68,7 @@ def test_secret_fields_are_stored_encrypted_and_decrypted_for_the_handler(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failure = capture()
-    assert is_stored("Zoraida")  # the control: this field is not secret
+    assert is_stored("Zoraida")  # the control: the guest's name is not a secret field
     assert not is_stored(CARD)
     assert not is_stored("98765")
     assert failure.payload == {

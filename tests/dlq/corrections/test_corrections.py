@@ -211,7 +211,7 @@ def test_audit_event_of_a_correction_without_a_schema_contains_no_values(in_hote
     assert "corrected the data of a failure (tests.lamp)" in event.description
 
 
-def test_secret_values_stay_unchanged_unless_they_are_entered(
+def test_correction_keeps_secret_values_that_are_not_entered_again(
     in_hotel: Hotel, lamp: Lamp, declared: Kind
 ) -> None:
     failure = capture_failure(retry=False, card={"number": "4111"})

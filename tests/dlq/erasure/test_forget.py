@@ -84,7 +84,7 @@ def test_erasure_makes_the_next_failure_with_the_same_ordering_key_due(in_hotel:
     second, third = (capture_failure(step=step, ordering_key="booking:7") for step in (2, 3))
     for waiting in (second, third):
         make_due(waiting)
-        runner.retry_due(failure_id=waiting.id)  # an older failure must be retried first
+        runner.retry_due(failure_id=waiting.id)  # no retry, because an older failure must be retried first
     assert (is_due(second), is_due(third)) == (False, False)
     assert forget()["failures"] == 1
     assert (is_due(second), is_due(third)) == (True, False)

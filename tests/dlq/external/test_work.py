@@ -198,7 +198,7 @@ def test_stale_fencing_token_returns_409_with_the_current_state(
     assert (response.status_code, response.json()["type"]) == (409, "/problems/attempt-state-error")
     assert (response.json()["state"], response.json()["fencing_token"]) == ("retrying", 2)
     with hotel_context(hotel):
-        assert Failure.objects.get().attempt == 2  # the running attempt is unchanged
+        assert Failure.objects.get().attempt == 2  # the stale token has not changed the running attempt
     assert post(pms, again, operation, **body).status_code == 200
 
 
@@ -212,7 +212,7 @@ def test_success_reported_after_the_lease_has_expired_resolves_the_failure(
     assert post(pms, entry, "fail", **ERROR).status_code == 409
 
 
-def test_success_after_the_lease_is_stored_while_another_attempt_is_running(
+def test_success_reported_after_the_lease_ended_is_stored_while_another_attempt_is_running(
     pms: APIClient, hotel: Hotel
 ) -> None:
     report_due(pms, hotel)

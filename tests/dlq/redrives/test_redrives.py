@@ -406,7 +406,7 @@ def test_ended_redrives_are_deleted_after_the_retention_period_of_failures(
     assert set(Redrive.objects.values_list("id", flat=True)) == {recent.id, paused.id}
 
 
-def test_failure_whose_payload_does_not_match_its_schema_is_refused(
+def test_redrive_refuses_a_failure_whose_payload_does_not_match_its_schema(
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store_failures(2)

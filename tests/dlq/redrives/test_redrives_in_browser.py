@@ -59,7 +59,7 @@ def test_manager_previews_and_starts_a_redrive_and_sees_its_progress_without_rel
     with open_as_manager(FILTERED_LIST) as page:
         preview(page)
         screenshot(page, "redrive-start")
-        assert statuses(hotel) == ["permanent"] * 8 + ["scheduled"]  # the dry run has changed nothing
+        assert statuses(hotel) == ["permanent"] * 8 + ["scheduled"]  # the preview has changed no failure
         page.clock.install()
         page.get_by_label("Retry first").fill("")
         page.get_by_role("button", name="Start").click()

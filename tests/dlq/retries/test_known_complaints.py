@@ -55,7 +55,7 @@ def test_attempt_of_a_restarted_worker_is_lost_when_its_lease_ends(in_hotel: Hot
     failure = capture_failure()
     make_due(failure)
     assert attempts.claim(failure_id=failure.id)
-    failure.attempts.filter(number=1).update(worker="celery@desk")  # the worker dies and starts again
+    failure.attempts.filter(number=1).update(worker="celery@desk")  # as if the worker died and started again
     other = capture_failure(room="2")
     make_due(other)
     runner.retry_due(failure_id=other.id)

@@ -102,7 +102,7 @@ def test_failure_is_not_retried_automatically_after_newer_work_with_its_ordering
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     failures = capture_in_order(2)
-    assert ordering.overtake(BOOKING) == 2  # the last update of the booking succeeded
+    assert ordering.overtake(BOOKING) == 2  # newer work with this ordering key has succeeded
     for failure in failures:
         runner.retry_due(failure_id=failure.id)
         assert not is_due(failure)

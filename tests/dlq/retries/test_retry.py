@@ -131,7 +131,7 @@ def test_failure_is_retried_again_after_the_claim_of_a_killed_worker_expires(
 ) -> None:
     failure = capture_failure()
     make_due(failure)
-    assert attempts.claim(failure_id=failure.id) is not None  # then the worker is killed
+    assert attempts.claim(failure_id=failure.id) is not None  # the worker is killed after the claim
     [item] = due_items(failure)
     assert item.due_at == reload(failure).claimed_until
     Failure.objects.filter(id=failure.id).update(claimed_until=F("created_at") - timedelta(seconds=1))

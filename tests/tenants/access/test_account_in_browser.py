@@ -25,7 +25,9 @@ def show(page: "Page", name: str) -> None:
     screenshot(page, f"account-{name}")
 
 
-def test_member_of_staff_sets_up_an_app_and_logs_in_with_its_code(screen: Screen, hotel: Hotel) -> None:
+def test_member_of_staff_sets_up_an_authenticator_app_and_logs_in_with_its_code(
+    screen: Screen, hotel: Hotel
+) -> None:
     with hotel_context(hotel):
         add_user(full_name="Rosa Ruiz", language=screen.language)
     with screen.open(Client(SERVER_NAME=ALPHA_HOST), "/admin/") as page:

@@ -19,7 +19,7 @@ def reset(*arguments: str) -> str:
     return out.getvalue()
 
 
-def test_command_resets_the_second_factor_and_records_it(hotel: Hotel) -> None:
+def test_command_resets_the_second_factor_and_records_an_event(hotel: Hotel) -> None:
     with hotel_context(hotel):
         turn_on(add_user())
     assert reset("ROSA", "--hotel", "alpha") == "The two-factor authentication of rosa was reset.\n"
@@ -29,7 +29,7 @@ def test_command_resets_the_second_factor_and_records_it(hotel: Hotel) -> None:
         assert event.actor_id == "reset_second_factor"
 
 
-def test_reset_of_a_missing_second_factor_or_account_fails_with_a_message(hotel: Hotel) -> None:
+def test_reset_for_a_missing_account_or_an_account_without_second_factor_fails(hotel: Hotel) -> None:
     with platform_context():
         add_user("eva", role="platform")
     for arguments, message, code in (

@@ -169,7 +169,7 @@ def test_staff_of_a_hotel_must_set_up_a_second_factor_if_the_hotel_requires_it(
     assert staff.get("/admin/").status_code == 200
     with hotel_context(other_hotel):
         account.require_two_factor(required=True)
-    assert staff.get("/admin/").status_code == 200  # another hotel's rule does not apply
+    assert staff.get("/admin/").status_code == 200  # the rule of another hotel does not apply
     with hotel_context(hotel):
         account.require_two_factor(required=True)
     assert staff.get("/admin/").headers["Location"] == "/admin/account/two-factor/"

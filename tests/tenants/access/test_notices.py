@@ -82,7 +82,8 @@ def test_each_change_of_credentials_is_reported_to_the_user_by_email(
                 change()
             assert len(smtp.to("rosa@example.com")) == count + 1
             assert sentence in last_text()
-            assert "IP address" not in last_text()  # the user did not make the change in a browser
+            # The change was not made by a request, so no IP address is known.
+            assert "IP address" not in last_text()
 
 
 def test_change_of_an_email_address_is_reported_to_the_old_and_the_new_address(
@@ -96,7 +97,7 @@ def test_change_of_an_email_address_is_reported_to_the_old_and_the_new_address(
         assert "new@example.com" not in text_of(message)
 
 
-def test_manager_who_changes_the_address_of_another_account_causes_notices(
+def test_change_of_an_email_address_by_a_manager_is_reported_to_the_old_and_the_new_address(
     hotel: Hotel, rosa: User, staff: Client, smtp: MailServer, django_capture_on_commit_callbacks: Any
 ) -> None:
     form = {"username": "rosa", "full_name": "", "language": "", "role": "manager", "is_active": "on"}

@@ -68,7 +68,7 @@ def test_second_factor_is_turned_on_with_a_code_and_shows_the_recovery_codes_onc
 ) -> None:
     page = browser.get("/admin/account/two-factor/")
     secret = secret_on(page)
-    assert secret_on(browser.get("/admin/account/two-factor/")) == secret  # a reload keeps the QR code
+    assert secret_on(browser.get("/admin/account/two-factor/")) == secret  # reloading keeps the QR code
     assert "<svg" in html(page)
     assert "style=" not in html(page).partition("<svg")[2].partition("</svg>")[0]
     wrong = browser.post("/admin/account/two-factor/", {"code": code_at(-9, secret=secret)})
@@ -112,7 +112,7 @@ def test_authenticator_app_is_replaced_and_the_old_app_stops_working(hotel: Hote
     assert is_logged_in(other)
 
 
-def test_new_recovery_codes_replace_the_old_ones(hotel: Hotel, rosa: User, browser: Client) -> None:
+def test_new_recovery_codes_replace_the_old_codes(hotel: Hotel, rosa: User, browser: Client) -> None:
     with hotel_context(hotel):
         old = turn_on(rosa)
         browser.force_login(User.objects.get(pk=rosa.pk))

@@ -88,7 +88,7 @@ def test_password_link_is_sent_to_the_address_of_the_account_and_sets_a_new_pass
     response = browser.post("/admin/password-reset/new/", NEW)
     assert response.headers["Location"] == "/admin/login/"
     assert not is_logged_in(browser)
-    assert not is_logged_in(old)  # the older session has ended
+    assert not is_logged_in(old)  # the session that existed before the password change has ended
     log_in(browser, "rosa", NEW_PASSWORD)
     assert is_logged_in(browser)
     with hotel_context(hotel):

@@ -108,7 +108,7 @@ def test_account_with_second_factor_needs_the_password_and_a_code(hotel: Hotel) 
     form = {**KEY, "confirm_method": "POST", "confirm_password": PASSWORD}
     assert "Confirm your identity" in html(browser.post("/admin/tenants/apikey/add/", form))
     used = browser.post("/admin/tenants/apikey/add/", {**form, "confirm_code": code_at()})
-    assert "The code is wrong or was already used." in html(used)  # the login has used this code
+    assert "The code is wrong or was already used." in html(used)  # the code was used for the login
     assert key_count(hotel) == 0
     browser.post("/admin/tenants/apikey/add/", {**form, "confirm_code": code_at(1)})
     assert key_count(hotel) == 1

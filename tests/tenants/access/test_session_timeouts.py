@@ -73,7 +73,7 @@ def test_session_ends_twelve_hours_after_the_login_although_it_is_used(hotel: Ho
     with hotel_context(hotel):
         store = staff.session
         store["_started"] -= 3600
-        store.save()  # other changes of the session keep its expiry
+        store.save()  # changes of the session's data do not extend the absolute timeout
         assert (session_of(staff).get().expires_at - row.expires_at).total_seconds() == pytest.approx(
             -3600, abs=1
         )

@@ -37,7 +37,7 @@ def test_login_accepts_other_spellings_of_the_user_name(admin: User, name: str) 
 
 @pytest.mark.parametrize("name", [DOTLESS, DOTTED])
 def test_login_refuses_a_different_name_with_the_same_uppercase_form(admin: User, name: str) -> None:
-    assert "admin".upper() in (DOTLESS.upper(), "ADMIN")  # in upper case, the names are equal
+    assert "admin".upper() in (DOTLESS.upper(), "ADMIN")  # the upper-case forms are equal
     assert log_in(name) == 200
 
 

@@ -123,7 +123,9 @@ def test_scheduled_drills_run_once_per_week_and_only_with_a_private_key(
         assert run_due_drills() == 1
 
 
-def test_swapped_backup_of_another_hotel_is_refused(hotel: Hotel, other_hotel: Hotel, folder: Path) -> None:
+def test_restore_drill_of_a_file_with_the_backup_of_another_hotel_fails(
+    hotel: Hotel, other_hotel: Hotel, folder: Path
+) -> None:
     first, second, _platform = run("backup_all")["backups"]
     (folder / first["name"]).write_bytes((folder / second["name"]).read_bytes())
     [result] = run("restore_drill", hotel=["alpha"])["drills"]

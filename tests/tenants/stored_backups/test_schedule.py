@@ -145,7 +145,7 @@ def test_backup_task_does_nothing_while_the_maximum_number_of_tasks_is_running(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_command_refuses_a_hotel_that_another_process_backs_up(hotel: Hotel, folder: Path) -> None:
+def test_backup_command_refuses_a_hotel_that_another_process_backs_up(hotel: Hotel, folder: Path) -> None:
     target = hotel_target(hotel.id)
     outcomes: list[object] = []
 

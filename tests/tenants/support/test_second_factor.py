@@ -40,7 +40,7 @@ def test_support_session_is_created_only_after_the_password_of_the_person(hotel:
     log_in(browser)
     page = f"/admin/tenants/hotel/{hotel.id}/support/"
     browser.post(page, VALUES)
-    assert session_count() == 1  # the control: the login was a moment ago
+    assert session_count() == 1  # the control: right after the login, no password is required
     age_login(browser, None)
     question = browser.post(page, VALUES)
     assert "Confirm your identity" in html(question)
@@ -116,7 +116,8 @@ def test_invited_manager_must_set_up_the_required_second_factor_before_any_page_
         services.invite_manager(hotel_id=place.id, email=ADDRESS)
         browsers[place.slug] = Client(SERVER_NAME=f"{place.slug}.localhost")
         assert accept(token_in(send(place, smtp)), browsers[place.slug]).status_code == 302
-    assert browsers["beta"].get("/admin/locks/room/").status_code == 200  # the control: nothing is required
+    # The control: the hotel Beta does not require a second factor.
+    assert browsers["beta"].get("/admin/locks/room/").status_code == 200
     browser = browsers["alpha"]
     for path in ("/admin/", "/admin/locks/room/", "/admin/tenants/apikey/add/", "/admin/login-rules/"):
         assert browser.get(path).headers["Location"] == SETUP_PAGE

@@ -1,9 +1,8 @@
-"""Tests that the platform's staff reach a hotel through a support session only.
+"""Tests that the platform's staff can open the pages of a hotel only with a support session.
 
-The accounts, sessions and API keys of the platform are not valid at a hotel. The invitation of the first manager is the
-second way to an account of a hotel. It is refused as soon as the hotel has a manager
-(tests/tenants/test_invitations.py). Operators with a shell can create accounts with `create_staff`, which the hotel's
-trail records.
+The accounts, sessions and API keys of the platform are not valid at a hotel. The platform can invite a manager only if
+the hotel has no manager (tests/tenants/test_invitations.py). Operators with a shell can create accounts with
+`create_staff`, which the hotel's audit trail records.
 """
 
 import pytest
