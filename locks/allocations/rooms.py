@@ -67,7 +67,7 @@ def add_rooms(new: Sequence[NewRoom]) -> list[Room]:
             with transaction.atomic():
                 created = _insert(new)
         except IntegrityError:
-            # A concurrent transaction has created some of these rooms. The second attempt skips the existing rooms.
+            # A concurrent transaction has created some of the requested rooms. The second attempt skips these rooms.
             created = _insert(new)
         if created:
             types = sorted({room.room_type for room in created})

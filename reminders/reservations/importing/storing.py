@@ -67,7 +67,7 @@ def store_batch(bookings: Sequence[Booking]) -> BatchResult:
     try:
         return _store_batch(bookings)
     except IntegrityError:
-        # An API client created one of these reservations in the meantime. The second attempt updates that reservation.
+        # Meanwhile, an API client has created a reservation of this batch. The second attempt updates the reservation.
         return _store_batch(bookings)
 
 

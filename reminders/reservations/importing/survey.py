@@ -96,7 +96,7 @@ def _join(joined: dict[str, JoinedBooking], stay: Stay, line: int) -> None:
         return
     if not booking.takes_room:
         booking.takes_room, booking.status = True, stay.status
-    # In files with one row per guest, several rows of a booking name the same room.
+    # In files with one row per guest, several rows of a booking name the same room, which is counted once.
     if stay.rooms and booking.room_names.issuperset(stay.rooms):
         return
     booking.room_names.update(stay.rooms)
