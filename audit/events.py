@@ -57,7 +57,7 @@ DEACTIVATED = register_security(
     severity=Severity.NOTICE,
 )
 # The field `hotel` of `staff.erased` has the id of the hotel. The event does not contain the name of the erased person.
-# The event is also recorded in the platform's trail, because an older backup of the hotel does not contain the event.
+# `staff.erased` is also recorded in the platform's trail, because an older backup of the hotel lacks the event.
 STAFF_ERASED = register(
     "staff.erased",
     description=_("{actor} erased the account and the personal data of {subject}"),
@@ -281,7 +281,7 @@ RECORDS_DELETED = register_operation(
 )
 
 # The field `filters` contains the names of the search filters, without the values.
-# The name of the search is not recorded, because it may contain the name of a person.
+# The name of the saved search is not recorded, because it may contain the name of a person.
 SEARCH_SAVED = register(
     "audit.search_saved",
     description=_("{actor} saved a search of the audit trail (filters: {filters})"),

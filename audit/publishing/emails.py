@@ -67,7 +67,7 @@ def email_checkpoints() -> int:
 
 
 def _auditors() -> dict[Any, Auditor]:
-    """Return the auditors with an address. The keys are the ids of the hotels, and None for the platform."""
+    """Return the auditors with an e-mail address, by the id of their hotel. The key of the platform is None."""
     with platform_context():
         found = Auditor.all_tenants.exclude(email="").select_related("hotel")
         return {auditor.hotel_id: auditor for auditor in found}

@@ -48,7 +48,7 @@ PeriodRange = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class IndexCondition:
-    """A condition of a search: an event meets it if it has one of these terms, or is in one of these periods."""
+    """A search condition. An event meets the condition if it has one of the terms, or is in one of the periods."""
 
     terms: Sequence[int]
     periods: Sequence[int] = ()

@@ -16,7 +16,7 @@ class SavedSearch(TenantModel):
     Only this member of staff sees the search. The searches of the platform's staff have no hotel.
     """
 
-    # This is not a foreign key, because the accounts of each hotel are in the schema of the hotel.
+    # `user_id` is not a foreign key, because the accounts of each hotel are in the schema of the hotel.
     user_id = models.UUIDField(editable=False)
     name = models.CharField(_("name"), max_length=NAME_LENGTH)
     #: The filters, as the query string in the URL of the event list.

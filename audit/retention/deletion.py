@@ -42,7 +42,7 @@ _DELETE = """
 DELETE FROM audit_event WHERE id = ANY(%s) RETURNING (ctid::text::point)[0]::bigint
 """
 # PostgreSQL stores new events in the freed pages, but never shrinks the entries of the BRIN index for these pages.
-# Without this statement, a search for any transaction would therefore read these pages.
+# This statement computes the entries again, because a search for any transaction would otherwise read these pages.
 _SUMMARIZE = """
 SELECT brin_desummarize_range(index, page), brin_summarize_range(index, page)
 FROM unnest(%s::bigint[]) AS page, CAST('audit_event_transaction' AS regclass) AS index
@@ -127,7 +127,7 @@ def _check_trail(log: Log) -> None:
 
 
 def _published_size(log: Log, tenant: Tenant) -> int:
-    """Return the number of events of the log that are published at each configured target.
+    """Return the number of events of the log that are published at all configured targets.
 
     If no target is configured, return the number of all events of the log.
     """

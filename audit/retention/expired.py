@@ -40,7 +40,7 @@ class ExpiredTrail(NamedTuple):
 
 
 def keep_days_of(log: Log) -> int:
-    """Return the retention period of the trail in days: the trail's own period, or the platform's. 0 means no limit."""
+    """Return the retention period of the trail in days, or else the platform's period. 0 means no limit."""
     return settings.AUDIT_KEEP_DAYS if log.keep_days is None else log.keep_days
 
 

@@ -23,7 +23,7 @@ from tenants.models import Hotel
 
 
 class LegalHold(DomainError):
-    """The audit trail of the hotel is under legal hold, so it must be kept. Nothing was deleted."""
+    """The audit trail of the hotel is under legal hold, so the trail must be kept. Nothing was deleted."""
 
     code = "legal-hold"
     title = gettext_lazy("The audit trail of the hotel is under legal hold")

@@ -99,7 +99,7 @@ def last_checkpoint(log: Log) -> StoredCheckpoint | None:
 
 
 def keys_in_use() -> dict[UUID, set[str]]:
-    """Return the public keys that signed the newest checkpoint of each log, in text form, by log id."""
+    """Return a dict that maps the id of each log to the public keys (as text) that signed its newest checkpoint."""
     keys: dict[UUID, set[str]] = {}
     with platform_context():
         for log_id, key in LogKey.objects.filter(last_size=None).values_list("log_id", "key"):

@@ -33,7 +33,7 @@ class Log(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # The column is not a foreign key, because the log is kept when the hotel is deleted.
+    # `hotel_id` is not a foreign key, because the log is kept when the hotel is deleted.
     hotel_id = models.UUIDField(null=True, editable=False)
     #: The name of the log in its checkpoints. The name never changes and is never used again.
     origin = models.CharField(_("name"), max_length=300, unique=True, editable=False)

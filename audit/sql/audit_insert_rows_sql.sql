@@ -13,7 +13,7 @@ CREATE OR REPLACE FUNCTION public.audit_insert_rows_sql(
 ) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    -- The role is "none" if the session has not changed its role.
+    -- The setting role is "none" if the session has not changed its role.
     fields text := format('{"table":%s,"role":%s,"count":', to_json(changed_table), to_json(current_setting('role')));
 BEGIN
     -- OFFSET 0 prevents the planner from computing an expression of a subquery several times.

@@ -1,6 +1,7 @@
 -- Rejects every TRUNCATE of the audit trail.
 -- The function audit_check_erasure checks each UPDATE, and audit_check_deletion checks each DELETE.
--- The error has the SQLSTATE of a missing privilege (42501), so callers handle it like a missing privilege.
+-- The function raises an error with the SQLSTATE of a missing privilege (42501), so callers handle the error like a
+-- missing privilege.
 CREATE OR REPLACE FUNCTION public.audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'The audit trail is append-only: % of % is refused.', TG_OP, TG_TABLE_NAME

@@ -1,7 +1,8 @@
 -- Records the rows of a table as they are, if the recorded changes do not lead to them.
 --
--- This is needed for rows that existed before the table was tracked, or before its columns changed, and for the rows of
--- a masked copy. After a call, the function audit_row_differences finds no difference. The events contain no values.
+-- This function is needed for rows that existed before the table was tracked or its columns changed, and for the rows
+-- of a masked copy. After a call, the function audit_row_differences finds no difference. The recorded events
+-- contain no values.
 CREATE OR REPLACE FUNCTION public.audit_restate_rows(schema text, tracked_table text, key text, columns text[])
 RETURNS void
 LANGUAGE plpgsql AS $$

@@ -12,9 +12,9 @@ from audit.verification.results import UndeterminedTrail
 
 
 def read_remembered(path: Path) -> dict[str, str]:
-    """Return the signed checkpoints in the file, by the names of the logs.
+    """Return a dict that maps the names of logs to the signed checkpoints in the file.
 
-    If the file does not exist, return no checkpoints. Raises UndeterminedTrail if the file cannot be read.
+    If the file does not exist, return an empty dict. Raises UndeterminedTrail if the file cannot be read.
     """
     try:
         remembered = json.loads(path.read_text())

@@ -26,7 +26,7 @@ LARGE_TRAIL_DAYS = 31
 
 
 def verify_soon(tenants: Iterable[Tenant]) -> None:
-    """Verify these trails for the first time now, and not up to a day later."""
+    """Schedule the first verification of these trails for now. Their daily verification may be up to a day away."""
     for tenant in tenants:
         if tenant.id is None:
             with platform_context():

@@ -100,8 +100,8 @@ class FailureAdmin(ErasureMixin, ExportMixin, FailurePage):
     stylesheets = ("dlq/failures.css", "dlq/failure.css")
     list_before_template = "dlq/failures_before.html"
     list_display = ["what", "status_badge", "error_summary", "last_seen_at", "next_retry_at"]
-    # The list cannot be sorted by a column, because the table has no index for it.
-    # The list is sorted by the primary key.
+    # The list of failures cannot be sorted by a column, because the table has no index for such an order.
+    # The list of failures is sorted by the primary key.
     sortable_by = ()
     list_filter = [
         searches.FailureViews,

@@ -18,7 +18,7 @@ _LONG_AGO = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 
 class FailureFiguresManager(models.Manager["FailureFigures"]):
     def for_tenant(self) -> models.QuerySet[FailureFigures]:
-        """Return the row of the current tenant."""
+        """Return a query set with the row of the current tenant, which is empty before the first count."""
         return self.filter(tenant_id=current_tenant().id or PLATFORM_ID)
 
     def lock(self) -> FailureFigures:

@@ -31,7 +31,7 @@ SECONDS = 4.0
 #: Without this limit, a redrive job that was interrupted for an hour would schedule an hour's retries in one step.
 MAX_BURST = timedelta(seconds=10)
 #: The shortest and the longest delay between two steps of a redrive job while the job only waits for retries.
-#: The delay grows with the age of the redrive job.
+#: The delay between two steps grows with the age of the redrive job.
 MIN_DELAY, MAX_DELAY = timedelta(seconds=2), timedelta(seconds=60)
 _NOW = timedelta(0)
 

@@ -19,7 +19,7 @@ JITTER = 0.1
 UNKNOWN_TASK_DELAY = timedelta(minutes=5)
 
 #: Delay between two checks of a failure that waits for an older failure with the same ordering key.
-#: The delay can be long, because a waiting failure becomes due immediately when the older failure is closed.
+#: This delay can be long, because a waiting failure becomes due immediately when the older failure is closed.
 BLOCKED_DELAY = timedelta(hours=1)
 
 #: Lease of an attempt that runs a retry handler. The lease is longer than the time limit of tasks (240 seconds).

@@ -16,7 +16,7 @@ T = TypeVar("T")
 #: The two keys of the advisory lock: "hot" and "mig" in ASCII.
 _ADVISORY_LOCK = (0x686F74, 0x6D6967)
 #: The maximum time for which a migration waits for a lock.
-#: The timeout is short, because other transactions must wait while the migration waits for the lock.
+#: This lock timeout is short, because other transactions must wait while the migration waits for the lock.
 LOCK_TIMEOUT = "2s"
 MAX_ATTEMPTS = 6
 

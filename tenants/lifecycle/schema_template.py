@@ -70,7 +70,7 @@ _TYPE = (
 #: The first version of PostgreSQL that accepts STORAGE in CREATE TABLE.
 _STORAGE_IN_CREATE_TABLE_SINCE = 160000
 #: Pattern for the schema name at the start of pg_dump's INSERT and setval statements.
-#: The pattern does not match inside the values of a statement, because a value may contain the same text.
+#: The pattern does not match a schema name inside the values of a statement, because a value may be any text.
 _SCHEMA_IN_DATA = re.compile(rf"^(INSERT INTO |SELECT pg_catalog\.setval\('){SCHEMA}\.", re.MULTILINE)
 #: The first statement of a script that creates a hotel's schema.
 #: The setting check_function_bodies is off, because the script creates functions before the tables that they use.

@@ -19,7 +19,7 @@ class DueItem(models.Model):
     """
 
     pk = models.CompositePrimaryKey("hotel_id", "kind", "item_id")
-    # The column has no foreign key constraint, because with a constraint each INSERT would lock the hotel's row.
+    # `hotel_id` has no foreign key constraint, because with a constraint each INSERT would lock the hotel's row.
     hotel = models.ForeignKey(Hotel, models.CASCADE, db_index=False, db_constraint=False, related_name="+")
     kind = models.CharField(max_length=20)
     item_id = models.UUIDField()
@@ -27,10 +27,10 @@ class DueItem(models.Model):
     claim_at = models.DateTimeField()
     claims = models.PositiveSmallIntegerField(default=0)
     #: The kind and the id of the person, API key or command that requested the item, such as "user:<id>".
-    #: The column is null if the item was scheduled automatically.
+    #: The initiator is null if the item was scheduled automatically.
     initiator = models.CharField(max_length=80, null=True)
-    #: The trace in which the item was scheduled, as a header `traceparent` (W3C Trace Context). The column is
-    #: null if tracing is off, or if the item becomes due much later.
+    #: The trace in which the item was scheduled, as a header `traceparent` (W3C Trace Context). The trace
+    #: is null if tracing is off, or if the item becomes due much later.
     traceparent = models.CharField(max_length=55, null=True)
 
     class Meta:

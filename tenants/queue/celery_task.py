@@ -190,7 +190,7 @@ class HotelTask(DjangoTask[Any, Any]):
                 self.try_delay([due_id], headers=sent)
 
     def try_report_failure(self, error: BaseException) -> bool:
-        """Send the signal `task_failed` for the current message. Return False if a receiver raises an error."""
+        """Send the signal `task_failed` for the current Celery message. Return False if a receiver raises an error."""
         try:
             task_failed.send(type(self), task=self, error=error)
         except Exception:

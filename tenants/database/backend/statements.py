@@ -105,7 +105,7 @@ _ROW_LIST = re.compile(r"\(%s\)(?:\s*,\s*\(%s\))+")
 #: Long queries without placeholders are not cached, because they are usually generated and rarely repeated.
 _LONG_TEXT = 4096
 #: A query with placeholders is cached if it has at most this number of characters.
-#: The cache contains up to 1,024 queries, which together use at most 16 MB.
+#: The cache of classified queries contains up to 1,024 queries, which together use at most 16 MB.
 _LONGEST_CACHED_TEMPLATE = 16384
 
 

@@ -52,7 +52,7 @@ def read_recipients() -> list[x25519.Recipient]:
         try:
             recipients.append(x25519.Recipient.from_str(text))
         except pyrage.RecipientError:
-            # The value is not shown, because it may be a private key that was entered by mistake.
+            # The error message does not contain the value, which may be a private key that was entered by mistake.
             raise InvalidBackupSettings(
                 "BACKUP_RECIPIENTS has a value that is not a public key. Public keys begin with age1. "
                 "`manage.py create_backup_key FILE` prints one."

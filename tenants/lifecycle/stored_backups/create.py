@@ -89,7 +89,7 @@ def make_due_backups() -> int:
             if time.monotonic() > deadline:
                 break
             with states.try_lock(target) as is_acquired:
-                # Another worker may have made this backup since the list was read.
+                # Another worker may have made this backup since this worker read the list of due backups.
                 if is_acquired and states.is_backup_due(target):
                     with contextlib.suppress(DomainError):
                         _make_locked_backup(storage, states.get_state(target))

@@ -191,7 +191,7 @@ def _restore_dump(file: BinaryIO) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT oid FROM pg_database WHERE datname = current_database()")
         (oid,) = cursor.fetchone()
-    # The name is always the same, so the next drill drops the database that a killed drill has left.
+    # The database of a drill always has this name, so the next drill drops the database that a killed drill has left.
     database = f"hotelagent_drill_{oid}"
     with states.try_lock("drill-database") as is_acquired:
         if not is_acquired:

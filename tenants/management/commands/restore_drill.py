@@ -55,7 +55,10 @@ class Command(HotelCommand):
 
 
 def _list_targets(slugs: list[str]) -> list[tuple[str, UUID | None]]:
-    """Return the targets: the hotels with these slugs, or all hotels, the platform, and other kinds with a backup."""
+    """Return the targets of the drills: the hotels with these slugs.
+
+    Without slugs, return all hotels, the platform, and the database and the server if they have a stored backup.
+    """
     if slugs:
         hotels = [selectors.get_hotel(slug=slug) for slug in slugs]
         return [(hotel_target(hotel.id), hotel.id) for hotel in hotels]

@@ -6,7 +6,7 @@
 -- The parameter personal_data is null, or a JSON object with the personal fields of the event type.
 -- The other parameters are the version, severity and outcome with which the event type is registered.
 --
--- The event type and the fields are not checked here. The tests of the apps that call this function check them.
+-- This function does not check the event type and the fields. The tests of the apps that call it check them.
 CREATE OR REPLACE FUNCTION public.audit_record(
     actor jsonb, event_type text, subject_type text, subject text, event_data jsonb, personal_data jsonb DEFAULT NULL,
     type_version integer DEFAULT 1, event_severity integer DEFAULT 1, event_outcome integer DEFAULT 1
@@ -18,7 +18,7 @@ DECLARE
     initiator_values jsonb := actor #> '{personal,initiator}';
     salted jsonb;
 BEGIN
-    -- These assignments add the salts without a query, because a query would slow down the recording of each event.
+    -- These assignments add the salts to the personal values. A query would slow down the recording of each event.
     IF actor_values IS NOT NULL THEN
         salted := jsonb_build_object('actor', audit_add_salt(actor_values));
     END IF;

@@ -5,7 +5,8 @@
 -- secret columns. Rows whose tracked columns have not changed are not recorded.
 --
 -- The function runs with the privileges of its owner, so that each change is recorded, whichever role makes it.
--- Therefore it sets the search_path before it calls anything else. It restores the settings before it returns.
+-- For security, the function sets the search_path before it calls any other function. It restores the settings before
+-- it returns.
 CREATE OR REPLACE FUNCTION public.audit_track_rows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     saved_path text := pg_catalog.current_setting('search_path');
