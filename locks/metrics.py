@@ -39,7 +39,7 @@ def active_holds() -> float:
             )
             return float(cursor.fetchone()[0])
     finally:
-        # The thread of a metrics query is idle until the next request for metrics, so its database connection is closed.
+        # The thread is idle until the next request for metrics, so it must not keep its database connection.
         connection.close()
 
 

@@ -192,7 +192,7 @@ REMINDER_CANCELLED = register_operation(
     personal=("number",),
     labels={"rule": FIRST_RULES},
 )
-# The event names the rules whose reminders were cancelled because the reservation or a rule changed.
+# The field `rules` lists the rules whose reminders were cancelled after a change of the reservation or of a rule.
 REMINDERS_CANCELLED = register_operation(
     "reminder.unplanned",
     description=_("The reminders {rules} for reservation {number} are no longer needed and were cancelled"),

@@ -59,7 +59,7 @@ def guests_in_room(request: HttpRequest, text: str) -> ResultGroup:
 def _group(request: HttpRequest, found: QuerySet[Reservation], *, title: str) -> ResultGroup:
     found_ids = list(found.values_list("id", flat=True)[: MAX_RESULTS + 1])
     shown_ids = found_ids[:MAX_RESULTS]
-    # The rooms are read for the shown reservations only.
+    # Only the rooms of the reservations that the results show are read.
     by_id = selectors.reservations().in_bulk(shown_ids)
     shown = [by_id[id_] for id_ in shown_ids if id_ in by_id]
     ids = [str(reservation.id) for reservation in shown]

@@ -18,7 +18,7 @@ from reminders.file_imports.problems import Problem
 from reminders.models import FileImport
 from reminders.reservations import bulk
 
-#: The number of rows in a transaction. A worker that takes over continues after the last stored batch.
+#: The number of rows in a transaction. If a worker stops, another worker continues after the last batch.
 BATCH_SIZE = 50
 
 

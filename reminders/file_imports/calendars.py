@@ -23,7 +23,7 @@ from reminders.reservations.calendars.ical_parser import EventProblem, ParsedCal
 from reminders.reservations.calendars.matching import CalendarSource
 from reminders.reservations.calendars.report import CalendarReport
 
-#: The number of events in a transaction. A worker that takes over continues after the last stored batch.
+#: The number of events in a transaction. If a worker stops, another worker continues after the last batch.
 BATCH_SIZE = 25
 _COUNTS = ("created", "updated", "cancelled", "unchanged", "closures", "ignored")
 
@@ -36,7 +36,7 @@ class CalendarFiles:
     def inspect(self, stream: BinaryIO, uploaded: FileImport) -> FileContent:
         content = read_calendar(stream.read())
         check_number_of_events(content, limit=MAX_EVENTS_IN_FILE)
-        # Repeating events are expanded from this day on, also by a worker that takes over after midnight.
+        # The first day of repeating events. A worker that continues the import after midnight uses the same day.
         uploaded.settings = {"today": today().isoformat()}
         return FileContent(format="iCalendar", row_count=len(content.events), columns=())
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from reminders.models import NEEDS_ROOM, Reservation, ReservationStatus
 
 _EXPECTED = frozenset({ReservationStatus.BOOKED, ReservationStatus.INQUIRY})
-#: The statuses that allow each action.
+#: Maps each action of the front desk to the reservation statuses that allow the action.
 _STATUSES = {
     "confirm": frozenset({ReservationStatus.INQUIRY}),
     "check_in": frozenset({ReservationStatus.BOOKED}),

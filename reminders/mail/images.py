@@ -13,7 +13,7 @@ from reminders.errors import InvalidLogo
 MAX_BYTES = 200_000
 #: The maximum width and the maximum height of a logo in pixels.
 MAX_PIXELS = 2_000
-#: The maximum number of scans of a progressive JPEG image. Each scan decodes all pixels again, and may have few bytes.
+#: The maximum number of scans of a progressive JPEG image. A small file can have many scans of all its pixels.
 MAX_SCANS = 100
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"

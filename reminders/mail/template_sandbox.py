@@ -21,7 +21,7 @@ from reminders.mail import template_limits
 
 #: The only attributes that templates may use. Other attributes could be methods of Python strings.
 _FORLOOP = re.compile(r"forloop(\.parentloop)*\.(counter0?|revcounter0?|first|last|length)")
-#: Tags that divide or end the block of another tag.
+#: Tags that divide or end the block of another tag, such as `{% else %}`.
 _PARTS_OF_TAGS = re.compile(r"else|elif|empty|end\w+")
 
 register = Library()

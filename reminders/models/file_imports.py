@@ -58,7 +58,7 @@ class FileImport(models.Model):
     inspection = models.JSONField(default=dict, editable=False)
     #: The number of rows in the file. The upload counts the rows, and each check counts them again.
     total_rows = models.PositiveIntegerField(_("rows"), null=True, editable=False)
-    #: The number of rows that are checked or imported. A worker that takes over continues after these rows.
+    #: The number of rows that are checked or imported. If a worker stops, another worker continues after these rows.
     finished_rows = models.PositiveIntegerField(default=0, editable=False)
     #: The counters of the current check or import, such as the number of created reservations.
     counts = models.JSONField(default=dict, editable=False)

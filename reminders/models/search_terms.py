@@ -66,7 +66,7 @@ class MatchesSearch(Func):
     def as_sql(self, compiler: Any, connection: Any, *_args: Any, **_extra: Any) -> tuple[str, Any]:  # noqa: ARG002
         terms, text, phone = (compiler.compile(part) for part in self.get_source_expressions())
         words = _WORDS.replace("<text>", text[0])
-        # The words contain no characters that have a meaning in a query.
+        # The words contain no characters that have a meaning in the text format of `tsquery`.
         query = "(SELECT string_agg(word || ':*', ' & ')::tsquery FROM unnest(<words>) AS word)"
         query = query.replace("<words>", words)
         sql = f"{terms[0]} @@ (coalesce({query}, ''::tsquery) || {phone[0]}::tsquery)"

@@ -73,7 +73,7 @@ def is_about(event: AnymailTrackingEvent, address: str) -> bool:
 
 def error_text(event: AnymailTrackingEvent) -> str:
     """Return the receiving mail server's error text or, if the event has none, the provider's error text."""
-    data = _nested(event.esp_event, "data")  # Resend
+    data = _nested(event.esp_event, "data")  # the object in which Resend reports errors
     reasons = (_nested(data, "failed").get("reason"), _nested(data, "suppressed").get("message"))
     return str(next(filter(None, (event.mta_response, event.description, *reasons)), ""))
 

@@ -91,6 +91,6 @@ def _was_not_sent(cause: BaseException | None) -> bool:
 def _status_and_error_name(error: Exception) -> tuple[int | None, str]:
     """Return the HTTP status of an AnymailAPIError and the error name that Amazon SES returned."""
     response = getattr(error, "response", None)
-    if isinstance(response, dict):  # of botocore
+    if isinstance(response, dict):  # the error comes from botocore
         return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]
     return getattr(error, "status_code", None), ""
