@@ -71,7 +71,7 @@ def test_message_has_a_spanish_form_for_one_for_millions_and_for_other_numbers(m
     assert not {zero, one, two, million} & {"", *message[1:]}
     assert zero == two
     assert million == with_de(two)
-    # Only a message without a noun reads the same for one and for several.
+    # The singular and the plural are equal only if the message has no noun.
     assert one != two or two == with_de(two)
 
 

@@ -17,7 +17,7 @@ IDS = ("backup-large", "backup-many")
 BOOKINGS = 100_000
 HOTELS = 200
 ROUNDS = 3
-#: The hotels are measured in this number of rounds, each hotel once.
+#: The number of equal shares of the hotels. Each round measures one of the shares.
 SHARES = 5
 BAR = 1.3
 
@@ -50,7 +50,7 @@ def measure(ids: list[str]) -> list[Row]:
 
 
 def _compare(ours: Contestant, id_: str, what: str, slug_prefix: str, folder: str, *, shares: int) -> Row:
-    """Measure both sides alternately: with one share of the hotels per round, or with the same hotel in each round."""
+    """Measure backups and pg_dump alternately. Each round measures one of `shares` shares of the hotels."""
     pairs = []
     for number in range(max(shares, ROUNDS)):
         share = number % shares

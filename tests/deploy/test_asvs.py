@@ -65,7 +65,7 @@ def test_summary_counts_the_rows() -> None:
     assert {status: int(number) for status, number in counted.items()} == Counter(row[3] for row in rows())
 
 
-def test_files_in_the_table_exist() -> None:
+def test_files_named_in_the_table_exist() -> None:
     assert missing_files(TABLE.read_text()) == []
 
 

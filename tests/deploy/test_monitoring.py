@@ -169,7 +169,7 @@ def test_alerts_of_a_running_site_reach_the_receiver(monitoring: Monitoring) -> 
     for query in queries_of_dashboards():
         expression = query.expression.replace("$hotel", "alpha").replace("$figure", "holds")
         assert monitoring.get("/api/v1/query", query=expression)["resultType"] in {"vector", "scalar"}, query
-    # As long as everything runs, neither alert is active.
+    # As long as the site and the worker run, neither of these two alerts is active.
     assert value('ALERTS{alertname=~"HotelagentNoWorker|HotelagentDown"}') == []
     monitoring.alerts.clear()  # the worker started after Prometheus had looked for it
 

@@ -177,8 +177,8 @@ def worker_processes(nginx: Nginx) -> set[int]:
     return {child.pid for child in psutil.Process(nginx.process.pid).children()}
 
 
-def test_requests_fail_while_nginx_is_restarted_instead(echo: Nginx) -> None:
-    """This is the negative control of the test above."""
+def test_requests_fail_while_nginx_is_restarted_instead_of_reloaded(echo: Nginx) -> None:
+    """This is the negative control of `test_no_request_is_refused_while_nginx_reloads_its_configuration`."""
     stop = threading.Event()
     with ThreadPoolExecutor(max_workers=1) as threads:
         client = threads.submit(count_failures, echo, stop)

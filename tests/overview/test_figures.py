@@ -72,7 +72,7 @@ def test_items_of_a_suspended_hotel_do_not_wait_for_workers(operator: Client, ho
     assert card(operator, "Due items waiting").value == "0"
 
 
-def test_slowest_hotels_are_listed_with_the_longest_wait_first(
+def test_hotels_with_the_longest_waits_are_listed_with_the_longest_wait_first(
     operator: Client, hotel: Hotel, other_hotel: Hotel
 ) -> None:
     with platform_context():
@@ -167,7 +167,7 @@ def test_new_hotels_and_all_hotels_are_counted_for_each_month() -> None:
         assert days[0] == datetime.date(now.year - (now.month < 12), now.month % 12 + 1, 1)
 
 
-def test_beat_is_alive_while_its_lease_is_renewed(operator: Client) -> None:
+def test_celery_beat_is_shown_as_alive_while_its_lease_is_renewed(operator: Client) -> None:
     with platform_context():
         Lease.objects.filter(name=beat.LEASE).delete()
     assert (card(operator, "Celery beat").value, card(operator, "Celery beat").tone) == ("stopped", "bad")
@@ -185,7 +185,7 @@ def test_beat_is_alive_while_its_lease_is_renewed(operator: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_worker_is_alive_for_a_minute_after_its_last_heartbeat(
+def test_worker_is_shown_as_alive_for_a_minute_after_its_last_heartbeat(
     operator: Client, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (card(operator, "Workers alive").value, card(operator, "Workers alive").tone) == (0, "bad")

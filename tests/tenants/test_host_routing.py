@@ -132,7 +132,7 @@ def test_forked_process_starts_its_own_routing_thread(cache: host_routing.Routin
     """
     lookup(cache, "alpha.localhost")
     parent_thread = cache._thread
-    cache._pid = os.getpid() + 1  # as in a forked process
+    cache._pid = os.getpid() + 1  # as if the process had been forked
     assert lookup(cache, "alpha.localhost") == hotel.tenant
     assert cache._thread is not parent_thread
     assert parent_thread is not None

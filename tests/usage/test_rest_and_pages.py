@@ -107,7 +107,7 @@ def test_usage_list_shows_sums_of_seven_days_with_their_growth(operator: Client)
 def test_usage_page_of_a_hotel_shows_the_growth_from_week_to_week(operator: Client, hotel: Hotel) -> None:
     context: Any = operator.get(f"{PAGE}{hotel.pk}/").context
     [reservations] = [chart for chart in context["charts"] if chart.title == "New reservations"]
-    # Four complete weeks. The two days of the oldest week are left out.
+    # The chart shows four complete weeks. A fifth week, of which only two days were counted, is left out.
     assert [(bar.text, bar.height) for bar in reservations.bars] == [
         ("56", 67),
         ("56", 67),

@@ -78,7 +78,7 @@ def test_metrics_page_shows_the_usage_of_hotels(hotel: Hotel, settings: Any) -> 
     settings.METRICS_TOP_HOTELS = 1
     with platform_context():
         add_usage(hotel, datetime.datetime.now(UTC).date() - DAY, reservations=7, storage_bytes=123)
-    # The thread that reads the database does not see the rows of this transaction, so they are read here.
+    # The thread that reads the metrics does not see the rows of this transaction, so the test reads the metrics.
     page = [str(metric) for metric in metrics.read_metrics()]
     assert any("'hotel': 'alpha', 'figure': 'reservations'}, value=7" in text for text in page)
     response = Client(SERVER_NAME="localhost").get("/metrics")

@@ -117,7 +117,7 @@ def test_search_by_transaction_does_not_read_the_pages_of_deleted_events(
     assert logs.open_log(hotel.id).first_kept == 12_800
     with direct_connection():
         execute_script(f'VACUUM "{hotel.schema}".audit_event')
-    # These events are stored in the pages of the deleted events.
+    # The following new events are stored in the pages of the deleted events.
     with hotel_context(hotel):
         record_events(lamp_lit, 12_000)
     assert deletion.PAGES_PER_RANGE == 32

@@ -214,7 +214,7 @@ def test_rows_of_a_new_hotel_and_of_the_platform_are_recorded_from_the_beginning
         assert not Event.objects.filter(event="rows.restated").exists()
 
 
-def test_restored_hotel_and_masked_copy_are_valid(rows: Rows, tmp_path: Path) -> None:
+def test_rows_of_a_restored_hotel_and_of_a_masked_copy_are_valid(rows: Rows, tmp_path: Path) -> None:
     backup(tmp_path / "full.hotel", rows.hotel.slug)
     backup(tmp_path / "masked.hotel", rows.hotel.slug, masked=True)
     restore(tmp_path / "full.hotel", slug="copy")

@@ -99,7 +99,7 @@ def test_error_text_of_one_megabyte_is_redacted_within_a_second(start: str) -> N
     assert time.thread_time() - started < 1
 
 
-def test_secret_where_a_long_text_is_cut_is_redacted_as_a_whole() -> None:
+def test_secret_at_the_position_where_a_long_text_is_cut_is_redacted_completely() -> None:
     token = "eyJ" + "a" * 200 + "." + "b" * 200
     report = report_texts(type="X", message="m" * 1_900 + " " + token, traceback=f"{token} " + "t" * 19_900)
     assert "aaaa" not in report.message + report.traceback

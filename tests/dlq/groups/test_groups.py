@@ -79,7 +79,7 @@ def test_capture_does_not_wait_for_a_transaction_that_has_locked_the_group(hotel
     with hotel_context(hotel), ThreadPoolExecutor(1) as pool, transaction.atomic():
         capture_failure(number=2)  # updates the group
         pool.submit(in_other_connection, lambda: capture_failure(number=3)).result()
-        # Control: a transaction that changes the row without skipping the lock has to wait.
+        # The control: an ordinary UPDATE of the group waits for the lock.
         with pytest.raises(OperationalError, match="lock timeout"):
             pool.submit(in_other_connection, lambda: FailureGroup.objects.update(note="")).result()
     with hotel_context(hotel):

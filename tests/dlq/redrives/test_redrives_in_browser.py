@@ -15,7 +15,7 @@ from tests.dlq.conftest import Lamp, capture_failure
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
 FILTERED_LIST = "/admin/dlq/failure/?status__exact=permanent"
-#: The interval at which the page of a redrive that is not finished updates itself.
+#: The interval in milliseconds after which the page of an unfinished redrive loads its content again.
 POLL_MILLISECONDS = 3_000
 
 

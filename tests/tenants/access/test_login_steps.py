@@ -106,7 +106,9 @@ def test_page_for_the_code_redirects_to_the_login_if_no_password_was_entered(cod
     assert response.headers["Location"] == "/admin/login/"
 
 
-def test_code_is_refused_ten_minutes_after_the_password(hotel: Hotel, codes: list[str]) -> None:
+def test_login_code_is_refused_ten_minutes_after_the_password_was_entered(
+    hotel: Hotel, codes: list[str]
+) -> None:
     browser = new_browser()
     for age, target in ((590, "/admin/"), (610, "/admin/login/")):
         log_in(browser)

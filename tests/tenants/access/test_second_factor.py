@@ -40,7 +40,7 @@ def test_code_is_accepted_up_to_30_seconds_before_and_after_its_time(
 @pytest.mark.parametrize(
     "code", ["", "12345", "1234567", "abcdef", "\N{ARABIC-INDIC DIGIT ONE}" * 6, "-12345", "\0"]
 )
-def test_code_that_is_not_six_digits_is_wrong(in_hotel: Hotel, code: str) -> None:
+def test_code_that_is_not_six_digits_is_refused(in_hotel: Hotel, code: str) -> None:
     user = add_user()
     turn_on(user)
     assert not check_code(user, code)
@@ -82,7 +82,7 @@ def test_recovery_code_is_accepted_once_in_any_spelling(in_hotel: Hotel) -> None
     assert unused_recovery_codes(user) == 8
 
 
-def test_recovery_code_of_another_user_is_wrong(in_hotel: Hotel) -> None:
+def test_recovery_code_of_another_user_is_refused(in_hotel: Hotel) -> None:
     rosa, luis = add_user("rosa"), add_user("luis")
     codes = turn_on(rosa)
     turn_on(luis)

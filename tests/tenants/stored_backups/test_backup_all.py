@@ -112,7 +112,7 @@ def test_backup_all_without_settings_names_the_setting_and_exits_with_2(folder: 
         setattr(settings, name, previous)
 
 
-def test_backup_all_of_the_database_is_a_dump_that_pg_restore_reads(folder: Path, tmp_path: Path) -> None:
+def test_backup_of_the_whole_database_is_a_dump_that_pg_restore_reads(folder: Path, tmp_path: Path) -> None:
     [backup] = run("backup_all", kind="database")["backups"]
     file = tmp_path / "all.dump"
     run("fetch_backup", backup["name"], to=file)

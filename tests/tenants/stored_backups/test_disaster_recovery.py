@@ -85,7 +85,7 @@ def test_platform_and_hotels_are_restored_to_an_empty_database(
     assert query("SELECT count(*) FROM django_celery_beat_periodictask")[0][0] > 5
 
 
-def test_restore_platform_to_a_used_database_or_from_another_file_is_refused(
+def test_restore_platform_to_a_used_database_or_from_the_backup_of_a_hotel_is_refused(
     hotel: Hotel, folder: Path, tmp_path: Path
 ) -> None:
     for backup in run("backup_all")["backups"]:

@@ -68,7 +68,7 @@ def test_server_that_starts_from_a_backup_of_the_server_has_all_rows(
 
 
 def test_drill_of_a_changed_copy_of_a_server_fails(tmp_path: Path) -> None:
-    """The control of the test above: a file in the archive differs from the manifest of pg_basebackup."""
+    """The negative control: a file in the archive of the server differs from the manifest of pg_basebackup."""
     (tmp_path / "backup_manifest").write_text("{}")
     with tarfile.open(tmp_path / "changed.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "backup_manifest", "backup_manifest")

@@ -33,7 +33,7 @@ def require_two_factor(hotel: Hotel) -> None:
         account.require_two_factor(required=True)
 
 
-def test_support_session_is_created_only_after_the_password_of_the_person(hotel: Hotel) -> None:
+def test_support_session_is_created_only_after_the_person_has_entered_the_password(hotel: Hotel) -> None:
     with platform_context():
         add_user(role="platform")
     browser = new_browser("localhost")
