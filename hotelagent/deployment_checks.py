@@ -62,7 +62,7 @@ def _is_installed(requirement: Requirement) -> bool:
 def check_static_files(**_kwargs: Any) -> list[CheckMessage]:
     """Report an error if the collected static files are missing, or differ from the static files of the apps."""
     hashed: dict[str, str] | None = getattr(staticfiles_storage, "hashed_files", None)
-    if hashed is None:  # In development, static files are served without being collected.
+    if hashed is None:  # In development, static files need not be collected.
         return []
     if not hashed:
         problem = "The static files have not been collected, so every page of the admin fails."

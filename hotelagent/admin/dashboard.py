@@ -21,7 +21,7 @@ from django.utils.functional import Promise
 class Card:
     """A card with one number on the start page of the admin.
 
-    `value` is the figure and `title` is its name. `note` is a second line, such as a total or a date. `url` is the
+    `value` is the number and `title` is its name. `note` is a second line, such as a total or a date. `url` is the
     page that lists the counted rows. `icon` is the name of a Material Symbol.
     """
 

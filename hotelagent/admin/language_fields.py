@@ -15,7 +15,7 @@ def offer_languages(form: forms.ModelForm, *, empty_label: str = "") -> None:  #
     `empty_label`, the first choice stores no language.
     """
     field = form.fields.get("language")
-    if field is None:  # a read-only page has no fields
+    if field is None:  # the form of a read-only page has no fields
         return
     choices = list(language_choices())
     stored = form.instance.language

@@ -168,6 +168,6 @@ def _read_response(endpoint: Endpoint, reply: http.client.HTTPResponse, max_byte
                 limit=max_bytes,
             )
         )
-    if max_bytes and reply.length:  # The response body is shorter than its Content-Length.
+    if max_bytes and reply.length:  # The body is shorter than the header Content-Length says.
         raise http.client.IncompleteRead(body, reply.length)
     return Response(reply.status, {name.lower(): value for name, value in reply.getheaders()}, body)

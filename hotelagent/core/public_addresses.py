@@ -25,7 +25,7 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _SPECIAL_IPV4 = tuple(
     ipaddress.IPv4Network(network)
     for network in (
-        "0.0.0.0/8",  # this network
+        "0.0.0.0/8",  # "this network" (RFC 791, section 3.2)
         "10.0.0.0/8",  # private use
         "100.64.0.0/10",  # carrier-grade NAT, and the metadata service of Alibaba Cloud
         "127.0.0.0/8",  # loopback

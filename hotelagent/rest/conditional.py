@@ -62,7 +62,7 @@ class Preconditions:
 
     @classmethod
     def of(cls, request: Request) -> Preconditions:
-        """Read the headers of a request. Raises ParseError if a header contains no entity tag."""
+        """Return the preconditions of a request. Raises ParseError if a header contains neither `*` nor entity tags."""
         return cls(_entity_tags(request, "If-Match"), _entity_tags(request, "If-None-Match"))
 
     def allow(self, version: str | None) -> bool:

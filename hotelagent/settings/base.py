@@ -127,7 +127,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": "tenants.access.passwords.PreviousPasswordValidator"},
 ]
 SESSION_ENGINE = "tenants.access.sessions"
-SESSION_COOKIE_AGE = 12 * 3600  # in seconds since the login: the length of a long shift
+SESSION_COOKIE_AGE = 12 * 3600  # sessions end this many seconds after the login, as long as a long shift
 # Sessions end after this number of minutes without a request. Front desk staff should stay logged in during a shift.
 PLATFORM_IDLE_MINUTES = env.int("PLATFORM_IDLE_MINUTES", default=30)
 HOTEL_IDLE_MINUTES = env.int("HOTEL_IDLE_MINUTES", default=480)

@@ -68,7 +68,7 @@ def test_changes_are_listed_oldest_first_and_the_resume_url_lists_later_changes(
     assert client.poll() == []
     put(api, "R2", adults=2)
     put(api, "R4")
-    put(api, "R1")  # nothing changes
+    put(api, "R1")  # this request changes nothing
     client.poll_until(lambda: client.seen == ["R1", "R2", "R3", "R2", "R4"])
     body = api.get(client.url).json()
     assert (body["next"], body["previous"], body["results"]) == (None, None, [])
@@ -94,7 +94,7 @@ def test_row_that_commits_after_a_newer_row_is_not_missed(api: APIClient, hotel:
     thread.start()
     try:
         assert is_open.wait(60)
-        put(api, "FAST")  # begins later and commits earlier
+        put(api, "FAST")  # this transaction begins later than SLOW and commits earlier
         with hotel_context(hotel):
             newest_time = Reservation.objects.get(external_id="FAST").updated_at
         assert client.poll() == []  # the older transaction is still open
@@ -139,7 +139,7 @@ def test_changes_of_one_transaction_continue_on_the_next_page(api: APIClient, ho
     for number in range(5):
         put(api, f"R{number}")
     with hotel_context(hotel):
-        Reservation.objects.update(adults=2)  # one transaction
+        Reservation.objects.update(adults=2)  # changes all rows in one transaction
     client = Poller(api, begin(api))
     client.poll_until(lambda: len(set(client.seen)) == 5)
     first = begin(api, page_size=2)

@@ -78,7 +78,7 @@ def test_client_error_response_is_stored_and_the_inserted_rows_are_rolled_back(
 ) -> None:
     headers = {**KEY, "X-Outcome": "unavailable"}
     first = client.post(THING, {}, headers=headers)
-    again = client.post(THING, {}, headers=KEY)  # without the key this would succeed
+    again = client.post(THING, {}, headers=KEY)  # without the idempotency key, this request would succeed
     assert first.status_code == again.status_code == 409
     assert again["Content-Type"] == "application/problem+json"
     assert again.json() == first.json()

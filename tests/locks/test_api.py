@@ -42,7 +42,7 @@ def test_request_to_hold_an_occupied_room_returns_409_with_the_occupied_nights(
 def test_refusal_of_a_hold_is_recorded_although_the_transaction_is_rolled_back(
     api: APIClient, rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("audit.services.TIMEOUT_SECONDS", 30)  # for busy machines
+    monkeypatch.setattr("audit.services.TIMEOUT_SECONDS", 30)  # a busy machine may need more time
     body = {"rooms": rooms[:1], **dates(nights, 3, 3)}
     api.post(LOCKS, body)
     assert api.post(LOCKS, body, headers={"Idempotency-Key": str(uuid.uuid4())}).status_code == 409

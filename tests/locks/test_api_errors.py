@@ -44,7 +44,7 @@ def test_extending_or_confirming_a_released_hold_returns_hold_state_error(
     )
     address = f"{LOCKS}{hold['id']}/"
     assert api.post(f"{address}release/", token).status_code == 200
-    assert api.post(f"{address}release/", token).status_code == 200  # not an error
+    assert api.post(f"{address}release/", token).status_code == 200  # a repeated release is not an error
     assert problem(api.post(f"{address}extend/", token)) == (409, "hold-state-error")
     assert problem(api.post(f"{address}confirm/", tokens)) == (409, "hold-state-error")
 

@@ -103,7 +103,7 @@ def test_cancellation_by_staff_ends_the_stay_of_a_client(
     services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     address = f"/api/v1/locks/{hold.id}/cancel/"
     assert staff.post(address, {}, "application/json").json()["status"] == "cancelled"
-    assert staff.post(address, {}, "application/json").json()["status"] == "cancelled"  # not an error
+    assert staff.post(address, {}, "application/json").json()["status"] == "cancelled"  # again
 
 
 def test_problem_document_is_in_the_language_of_the_user(

@@ -141,7 +141,7 @@ def test_admin_pages_show_client_names_and_status_labels(
         page = staff.get(f"/admin/locks/{address}").content.decode()
         assert "key:" not in page
         assert "Status." not in page
-        assert "tests" in page or "webhookdelivery" in address  # the name of the API key
+        assert "tests" in page or "webhookdelivery" in address  # `tests` is the name of the API key
     staff.post("/admin/language/", {"language": "es"})
     hooks = staff.get(WEBHOOKS).content.decode()
     assert "Todos" in hooks

@@ -164,7 +164,7 @@ def test_half_open_breaker_lets_one_of_16_processes_send_a_probe(hotel: Hotel) -
 
 def send_probe(hotel: Hotel, start: Any, probed: Any, shared: Any, local: Any) -> None:
     """Try to send a probe through the breaker in the database, and through a breaker in the memory of the process."""
-    local_breaker_is_half_open = True  # each process has a copy of this variable
+    local_breaker_is_half_open = True  # each process has a separate copy of this variable
     with hotel_context(hotel):
         start.wait(30)
         try:

@@ -78,7 +78,7 @@ def test_booking_with_a_certificate_that_is_not_valid_is_not_sent(
 def test_booking_whose_connection_is_cut_in_the_handshake_is_not_sent(search: Search) -> None:
     class Cut(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            self.request.recv(1)  # the first byte of the ClientHello
+            self.request.recv(1)  # reads the first byte of the TLS handshake
 
     with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Cut)) as server:
         connect_to(f"https://127.0.0.1:{server.server_address[1]}")

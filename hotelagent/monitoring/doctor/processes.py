@@ -79,7 +79,7 @@ def examine_beat() -> Iterator[Finding]:
             lease = Lease.objects.filter(name=beat.LEASE).first()
             now = database_now()
     except DatabaseError:
-        return  # the check of the database reports this error
+        return  # `examine_database` reports this error
     if lease is None:
         yield problem("beat", "Celery beat does not run, so no periodic task is sent.", remedy)
         return
@@ -99,7 +99,7 @@ def examine_due_queue() -> Iterator[Finding]:
             oldest = DueItem.objects.filter(claim_at__lt=now).order_by("claim_at").first()
             late = DueItem.objects.filter(claim_at__lt=now - _LATE).count()
     except DatabaseError:
-        return  # the check of the database reports this error
+        return  # `examine_database` reports this error
     if late and oldest:
         minutes = (now - oldest.claim_at).total_seconds() / 60
         yield warning(

@@ -17,13 +17,13 @@ from hotelagent.pms.values import BookingRequest, Offer, PmsBooking, StaySearch
 
 
 class Capability(StrEnum):
-    """What an adapter can do besides the availability and bookings."""
+    """What an adapter can do in addition to searching for free rooms and making bookings."""
 
     #: The system is on another server, so its calls are limited, cached and protected by the circuit breaker.
     REMOTE = "remote"
     #: The system reports bookings that other systems have made or changed.
     CHANGES = "changes"
-    #: The system names a price.
+    #: The system returns prices for free rooms.
     PRICES = "prices"
 
 
@@ -41,9 +41,9 @@ class ConnectionSettings:
     currency: str = ""
     taxes_included: bool = True
     room_types: Mapping[str, str] = field(default_factory=dict)
-    #: The time zone of the hotel, in which many systems report times without an offset.
+    #: The time zone of the hotel. Many systems report times in this time zone, without an offset.
     time_zone: str = "UTC"
-    #: Called before each request to the other system. It waits if too many requests were sent.
+    #: The adapter calls this function before each request to the other system. The call waits if too many were sent.
     before_request: Callable[[], None] = lambda: None
 
 

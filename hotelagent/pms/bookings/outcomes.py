@@ -1,6 +1,7 @@
 """The outcomes of bookings and cancellations: each function stores one outcome in one transaction.
 
-The functions lock the booking and do nothing if its outcome is already stored, so concurrent callers cannot store two.
+The functions lock the booking and do nothing if its outcome is already stored, so concurrent callers cannot store two
+outcomes.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def refuse(booking_id: UUID, error: PmsError) -> None:
 
 
 def mark_unknown(booking_id: UUID, error: PmsError) -> None:
-    """Store that the outcome is not clear, keep the hold, and schedule the next attempt to resolve the booking."""
+    """Store that the outcome is not clear, keep the hold, and schedule the next attempt to find the outcome."""
     with transaction.atomic():
         booking = records.lock_unsettled(booking_id)
         if booking is None:
@@ -152,7 +153,7 @@ def mark_unknown(booking_id: UUID, error: PmsError) -> None:
 
 
 def schedule_attempt(booking: Booking, *, at: datetime.datetime | None = None) -> None:
-    """Schedule the next attempt to resolve the booking, and keep its hold until after the attempt.
+    """Schedule the next attempt to find the outcome of the booking, and keep its hold until after the attempt.
 
     Runs in the caller's transaction. Without `at`, the delay depends on the number of attempts so far.
     """
@@ -164,7 +165,7 @@ def schedule_attempt(booking: Booking, *, at: datetime.datetime | None = None) -
 
 
 def wait_until_settled(booking_id: UUID) -> None:
-    """Schedule the next attempt for the time at which no request of the booking can be in progress any more."""
+    """Schedule the next attempt to find the outcome for the time from which no request can be in progress."""
     with transaction.atomic():
         booking = records.lock_unsettled(booking_id)
         if booking is not None:
@@ -172,7 +173,8 @@ def wait_until_settled(booking_id: UUID) -> None:
 
 
 def find_in_pms(adapter: Adapter, booking: Booking) -> list[PmsBooking]:
-    """Return the bookings of the PMS with the reference of the booking. Call this function outside of a transaction.
+    """Return the bookings in the PMS that have the reference of our booking. Call this function outside of a
+    transaction.
 
     Raises a PmsError.
     """
@@ -181,11 +183,11 @@ def find_in_pms(adapter: Adapter, booking: Booking) -> list[PmsBooking]:
 
 
 def send_cancellation(booking: Booking) -> None:
-    """Cancel the booking in the PMS, wherever it is found, and store the outcome.
+    """Cancel all bookings in the PMS that have the reference of our booking, and store the outcome.
 
     If the outcome is not clear, or if the PMS may still be making the booking, the booking keeps the status
-    `cancelling` and is resolved later. Raises the PmsError with which the PMS refused the cancellation. Call this
-    function outside of a transaction.
+    `cancelling`, and a worker tries to cancel it again later. Raises the PmsError with which the PMS refused the
+    cancellation. Call this function outside of a transaction.
     """
     adapter = adapter_of(current_connection())
     try:

@@ -1,4 +1,4 @@
-"""The stored records of bookings: locking them, and the values that they contain."""
+"""Functions that lock stored bookings, and that read values from them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def lock_unsettled(booking_id: UUID) -> Booking | None:
 
 
 def settles_at(booking: Booking) -> datetime.datetime:
-    """Return the time at which the PMS has certainly processed the last request that made the booking."""
+    """Return the time at which the PMS has certainly processed the last request to make the booking."""
     return (booking.last_sent_at or booking.created_at) + policy.SETTLE_TIME
 
 

@@ -1,7 +1,8 @@
-"""The resolution of bookings whose outcome is not clear.
+"""Attempts to find out whether the PMS has made a booking, for bookings whose outcome is not clear.
 
-The PMS is searched for our reference. A booking is sent again only if the PMS does not have it after `SETTLE_TIME`: no
-earlier request can be in progress then. If the PMS has a booking twice, all but the first are cancelled.
+An attempt searches the PMS for our reference. A booking is sent again only if the PMS does not have it after
+`SETTLE_TIME`: no earlier request can be in progress then. If the PMS has a booking twice, all but the first are
+cancelled.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def resolve(booking_id: UUID) -> bool:
 
 
 def resolve_or_fail(booking_id: UUID) -> None:
-    """Make an attempt to resolve a booking, and raise PmsOutcomeUnknown if its outcome is still not clear.
+    """Try to find the outcome of a booking, and raise PmsOutcomeUnknown if the outcome is still not clear.
 
     The dead-letter queue stores the error as a failure that names what a person must check. The hold is kept for
     `policy.UNCLEAR_HOLD_TIME`, and no further attempt is scheduled. A retry of the failure calls this function again.
@@ -76,7 +77,7 @@ def resolve_or_fail(booking_id: UUID) -> None:
 
 
 def _begin_attempt(booking_id: UUID) -> Booking | None:
-    """Count an attempt to resolve the booking. Return None if the outcome of the booking is known."""
+    """Count an attempt to find the outcome of the booking. Return None if the outcome is already known."""
     with transaction.atomic():
         booking = records.lock_unsettled(booking_id)
         if booking is None:
@@ -123,7 +124,7 @@ def _settle_found(adapter: Adapter, booking: Booking, found: list[PmsBooking]) -
 
 
 def _claim_send(booking: Booking) -> bool:
-    """Claim the next sending of the booking. Return False if another process has sent it in the meantime."""
+    """Claim the right to send the booking again. Return False if another process has sent it in the meantime."""
     claimed = Booking.objects.filter(
         id=booking.id, sends=booking.sends, status__in=[BookingStatus.SENDING, BookingStatus.UNKNOWN]
     ).update(sends=F("sends") + 1, last_sent_at=database_now())
@@ -136,7 +137,7 @@ def _send_again(adapter: Adapter, booking: Booking) -> None:
         made = requests.write(adapter, "book", lambda: adapter.book(request))
     except PmsError as error:
         if error.is_temporary:
-            raise  # The next attempt searches for the booking, and sends it again if it is not there.
+            raise  # The next attempt searches for the booking first.
         outcomes.refuse(booking.id, error)
     else:
         outcomes.complete_or_cancel(booking, made)

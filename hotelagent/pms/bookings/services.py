@@ -112,7 +112,7 @@ def cancel(booking_id: UUID) -> Booking:
 def _start(
     booking_id: UUID, search: StaySearch, *, room_count: int, guest: Guest, price: Money | None, session: str
 ) -> Booking:
-    """Hold the rooms and store the booking, with a due item that resolves it if this process dies, in a transaction."""
+    """Hold the rooms, store the booking, and schedule a search for its outcome in case this process dies."""
     reference = "".join(secrets.choice(_REFERENCE_ALPHABET) for _letter in range(_REFERENCE_LENGTH))
     with transaction.atomic():
         hold = acquire_hold_of_type(

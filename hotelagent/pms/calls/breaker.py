@@ -80,7 +80,7 @@ def _release_probe(operation: str, probe_id: UUID | None) -> None:
 
 def _record_success(operation: str, probe_id: UUID | None) -> None:
     if probe_id is None:
-        return  # Nothing changes while the breaker is closed, so a successful call costs no further statement.
+        return  # Nothing changes while the breaker is closed, so a successful call needs no additional SQL statement.
     if breaker_queries.record_probe_success(operation, probe_id=probe_id):
         record(events.CIRCUIT_CLOSED, operation=operation)
 

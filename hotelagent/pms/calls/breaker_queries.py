@@ -118,7 +118,8 @@ def release_probe(operation: str, *, probe_id: UUID) -> None:
 def record_failure(operation: str, *, open_seconds: float, error: dict[str, object]) -> bool:
     """Count a failure of a closed breaker. Return True if the breaker opened because of the failure.
 
-    A breaker that is open stays as it is: a request that began before the breaker opened must not prolong the time.
+    A breaker that is open stays as it is: a request that began before the breaker opened must not prolong the time for
+    which the breaker is open.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -56,7 +56,7 @@ def openapi_document(host: Host, *, server: dict[str, Any]) -> dict[str, Any]:
     return {name: document[name] for name in _ORDER if name in document}
 
 
-#: The order of the members of the document.
+#: The order of the top-level members of the OpenAPI document.
 _ORDER = ("openapi", "info", "servers", "tags", "paths", "webhooks", "components")
 
 

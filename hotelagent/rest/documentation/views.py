@@ -19,7 +19,7 @@ from tenants.context import current_tenant
 
 
 class _FormatParameter(DefaultContentNegotiation):
-    """Content negotiation with the query parameter `format`. People download the OpenAPI schema with a browser."""
+    """Content negotiation with the query parameter `format`, because browsers cannot choose the header `Accept`."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[Any], format_suffix: str | None = None

@@ -144,7 +144,7 @@ def test_unreadable_calendar_event_is_reported_and_all_other_events_are_imported
         "nodate": [],
         "baddate": [],
     }
-    assert len(counts["rejected"][0]["nights"]) == 156  # weekly for three years
+    assert len(counts["rejected"][0]["nights"]) == 156  # the event is repeated weekly for three years
     assert [event["uid"] for event in counts["warnings"]] == ["mail"]
     with hotel_context(hotel):
         stored = {

@@ -137,7 +137,7 @@ def test_booking_missing_from_two_imports_is_cancelled_until_the_calendar_contai
     assert publish()["removed"] == 0  # an empty calendar is ignored
     publish(OTHER)
     assert publish(OTHER)["removed"] == 1
-    assert booked() == {"other", "past"}  # the guest of "past" has arrived
+    assert booked() == {"other", "past"}  # a booking of a guest who has arrived is kept
     assert Allocation.objects.filter(status="confirmed").count() == 2
     assert publish(STAY, OTHER)["updated"] == 1
     assert booked() == {"1418fb94e984-1", "other", "past"}

@@ -51,7 +51,7 @@ def test_staff_can_upload_check_and_import_the_export_of_an_unknown_system(page:
     )
     screenshot(page, f"{name}-1-upload")
     page.click(".fi-upload .ha-main")
-    expect(page.locator(".fi-alert")).to_be_visible()  # columns are missing
+    expect(page.locator(".fi-alert")).to_be_visible()  # the warning that columns are missing
     for index, field in enumerate(FIELDS):
         page.select_option(f"[name=column-{index}]", field)
     page.click("[value=check]")

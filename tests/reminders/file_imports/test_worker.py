@@ -156,7 +156,7 @@ def test_import_by_a_killed_worker_continues_when_the_lease_of_the_worker_ends(i
         assert process.wait() == -signal.SIGKILL
     killed = reload(uploaded)
     assert 0 < killed.finished_rows < rows
-    assert Reservation.objects.count() == killed.finished_rows  # complete batches only
+    assert Reservation.objects.count() == killed.finished_rows  # only complete batches are stored
     FileImport.objects.update(lease_ends_at=timezone.now())
     with platform_context():
         DueItem.objects.filter(kind=due_kinds.FILE_IMPORT).update(claim_at=timezone.now())

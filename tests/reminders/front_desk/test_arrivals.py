@@ -83,7 +83,7 @@ def test_check_out_before_the_departure_date_frees_the_remaining_nights(
     check_in(reservation_id=reservation.id)
     assert check_out(reservation_id=reservation.id).departure == day(0)
     assert occupied(day) == [("101", -1, 0, "R1")]
-    book_room("R2", 0, 3, rooms[0])  # the room is free again
+    book_room("R2", 0, 3, rooms[0])  # succeeds, because the room is free again
 
 
 def test_check_out_on_the_arrival_date_frees_the_room_and_keeps_one_night(

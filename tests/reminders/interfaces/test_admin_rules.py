@@ -109,7 +109,7 @@ def test_rule_without_a_template_cannot_be_saved_as_active(staff: Client, in_hot
     new = form_data(rule, name="new rule") | {"templates-TOTAL_FORMS": 0, "templates-INITIAL_FORMS": 0}
     response = staff.post(f"{RULES}add/", new)
     assert "An active rule needs a template" in unescape(response.content.decode())
-    assert "An active rule needs a template" in str(*response.context["messages"])  # the tab may be hidden
+    assert "An active rule needs a template" in str(*response.context["messages"])  # its tab may be hidden
     assert not Rule.objects.filter(name="new rule").exists()
     assert staff.post(f"{RULES}add/", {**new, "is_active": ""}).status_code == 302
     deleted = form_data(rule, name="x") | {f"templates-{number}-DELETE": "on" for number in range(3)}

@@ -31,19 +31,18 @@ def utc(text: str) -> datetime:
     [
         # In Lisbon, clocks are set from 01:00 to 02:00 on 31 March 2030, and from 02:00 to 01:00 on 27 October.
         (LISBON, "2030-03-31", "00:59", "2030-03-31 00:59"),
-        (
-            LISBON,
-            "2030-03-31",
-            "01:30",
-            "2030-03-31 01:30",
-        ),  # clocks skip 01:30, so 02:30 summer time is used
+        # Clocks skip 01:30, so 02:30 summer time is used.
+        (LISBON, "2030-03-31", "01:30", "2030-03-31 01:30"),
         (LISBON, "2030-03-31", "02:30", "2030-03-31 01:30"),
-        (LISBON, "2030-10-27", "01:30", "2030-10-27 00:30"),  # occurs twice: the first occurrence
+        # 01:30 occurs twice, and the first time is used.
+        (LISBON, "2030-10-27", "01:30", "2030-10-27 00:30"),
         (LISBON, "2030-10-27", "02:30", "2030-10-27 02:30"),
         # In Santiago, clocks are set from 00:00 to 01:00 on 8 September 2030, and from 24:00 to 23:00 on 6 April.
-        (SANTIAGO, "2030-09-08", "00:30", "2030-09-08 04:30"),  # clocks skip 00:30, so 01:30 is used
+        # Clocks skip 00:30, so 01:30 is used.
+        (SANTIAGO, "2030-09-08", "00:30", "2030-09-08 04:30"),
         (SANTIAGO, "2030-09-08", "02:30", "2030-09-08 05:30"),
-        (SANTIAGO, "2030-04-06", "23:30", "2030-04-07 02:30"),  # occurs twice: the first occurrence
+        # 23:30 occurs twice, and the first time is used.
+        (SANTIAGO, "2030-04-06", "23:30", "2030-04-07 02:30"),
         (SANTIAGO, "2030-04-07", "02:30", "2030-04-07 06:30"),
         (KIRITIMATI, "2030-05-01", "10:00", "2030-04-30 20:00"),
     ],
@@ -95,8 +94,8 @@ def test_reminder_after_departure_is_planned_relative_to_the_departure_date() ->
 @pytest.mark.parametrize(
     ("policy", "booked_at", "due_at", "is_skipped"),
     [
-        ("skip", "2030-05-09 08:59", "2030-05-09 09:00", False),  # in time
-        ("skip", "2030-05-09 15:00", "2030-05-09 15:00", False),  # within the window
+        ("skip", "2030-05-09 08:59", "2030-05-09 09:00", False),  # booked before the planned time
+        ("skip", "2030-05-09 15:00", "2030-05-09 15:00", False),  # booked within the send window
         ("skip", "2030-05-09 21:01", "2030-05-09 21:01", True),
         ("send_now", "2030-05-09 21:01", "2030-05-09 21:01", False),
         ("send_now", "2030-05-10 22:59", "2030-05-10 22:59", False),

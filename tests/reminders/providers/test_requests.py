@@ -168,7 +168,7 @@ def test_delivery_event_changes_a_reminder_with_an_unknown_outcome_to_sent(
     use(scheme, api_url(server))
     server.status = 500
     assert batch.send_due([due.id]) == {"unknown": 1}
-    [(_path, headers, body)] = server.requests  # only one attempt
+    [(_path, headers, body)] = server.requests  # the request was not repeated
     metadata, _sent_headers = metadata_and_headers(scheme, headers, body)
     provider = PROVIDERS[scheme].anymail_name
     assert post_event(provider, SHAPES[provider](metadata, DELIVERED[provider])) == 200
@@ -222,7 +222,7 @@ def test_repeated_requests_for_one_reminder_have_the_same_idempotency_key(
     scheme: str,
 ) -> None:
     use(scheme, api_url(server))
-    server.status = 500  # the outcome is unknown
+    server.status = 500  # makes the outcome of the reminder unknown
     assert batch.send_due([due.id]) == {"unknown": 1}
     server.status = 200
     settle_unknown(reminder_id=due.id, was_sent=False)

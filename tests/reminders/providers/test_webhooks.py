@@ -79,7 +79,7 @@ def test_bounce_suppresses_the_address_and_creates_a_failure(
 def test_audit_events_about_a_provider_webhook_contain_the_address_of_the_request(
     sent: Reminder, hotel: Hotel, settings: Any
 ) -> None:
-    settings.TRUSTED_PROXY_HOPS = 1  # The request did not pass a reverse proxy.
+    settings.TRUSTED_PROXY_HOPS = 1  # the request of the test did not pass a reverse proxy
     post_event("postmark", postmark(metadata(sent, hotel)))
     told = Event.objects.filter(event="reminder.undelivered")
     assert list(told.values_list("actor_kind", "actor_id", "personal__actor__value")) == [

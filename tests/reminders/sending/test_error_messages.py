@@ -159,7 +159,7 @@ def test_successful_retry_removes_the_error_of_the_reminder(reminder: Reminder, 
     retry_failed(Failure.objects.get())
     reminder.refresh_from_db()
     assert (reminder.status, reminder.last_error, reminder.error_message) == ("sent", None, "")
-    with connection.cursor() as cursor:  # NULL, and not JSON's null
+    with connection.cursor() as cursor:  # the column must be NULL, not the JSON value null
         cursor.execute("SELECT last_error IS NULL FROM reminders_reminder WHERE id = %s", [reminder.id])
         assert cursor.fetchone() == (True,)
 

@@ -136,12 +136,13 @@ def test_retry_whose_worker_was_killed_is_completed_by_another_worker(
             retry_failed(failure)
     reminder.refresh_from_db()
     assert reminder.status == "sending"
-    with pytest.raises(MailDeferred, match="The reminder is being sent"):  # keeps the failure open
+    with pytest.raises(MailDeferred, match="The reminder is being sent"):  # the failure stays open
         retry_failed(failure)
     [item] = DueItem.objects.filter(item_id=reminder.id)
     assert reminder.claimed_at
     assert item.due_at > reminder.claimed_at + claims.CLAIM_TIMEOUT
-    Reminder.objects.update(claimed_at=datetime(2020, 1, 1, tzinfo=UTC))  # the database uses its own clock
+    # The claim must have expired by the clock of the database, which is not simulated.
+    Reminder.objects.update(claimed_at=datetime(2020, 1, 1, tzinfo=UTC))
     clock("2030-05-01 12:05")
     assert batch.send_due([reminder.id]) == {"sent": 1}
     assert len(smtp.to("r1@example.com")) == 1

@@ -155,7 +155,7 @@ def test_transmitted_message_has_doubled_leading_dots_and_crlf_line_endings(
     ("replies", "error"),
     [
         ({"RCPT": ["550 no such mailbox"], "DATA": ["503 no valid recipients"]}, MailRejected),
-        ({"RCPT": ["550 no such mailbox"]}, MailRejected),  # the server replies 354 to DATA
+        ({"RCPT": ["550 no such mailbox"]}, MailRejected),  # although the server accepts DATA
         ({"RCPT": ["451 greylisted"], "DATA": ["503 no valid recipients"]}, MailDeferred),
         ({"MAIL": ["552 too large"], "RCPT": ["503 no sender"], "DATA": ["503 no sender"]}, MailRejected),
         ({"MAIL": ["550 sender rejected"]}, MailRejected),

@@ -93,6 +93,6 @@ def test_only_managers_change_the_sender_and_send_test_emails(
     assert staff.post(URL, {"email": "desk@alpha.example"}).status_code == 403
     assert staff.post(TEST, {"template": Template.objects.all()[0].pk}).status_code == 403
     assert smtp.accepted == []
-    User.objects.update(role=Role.MANAGER)  # For comparison, a manager can.
+    User.objects.update(role=Role.MANAGER)  # For comparison, a manager can send it.
     send_test(staff)
     assert len(smtp.accepted) == 1
