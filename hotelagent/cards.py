@@ -86,6 +86,19 @@ def celery_beat(_request: HttpRequest) -> Card:
     )
 
 
+@dashboard.register_card(scope="hotels:read", order=45)
+def failures_of_hotels(_request: HttpRequest) -> Card:
+    counts = figures.count_failures()
+    return Card(
+        title=_("Failures of hotels"),
+        value=number_format(counts.open, force_grouping=True),
+        note=_("Need attention: %(count)s") % {"count": number_format(counts.waiting, force_grouping=True)},
+        url=_list_url("failures"),
+        icon="error",
+        tone="bad" if counts.waiting else "good",
+    )
+
+
 @dashboard.register_card(scope="hotels:read", order=50)
 def mails(_request: HttpRequest) -> Card:
     sums = figures.sum_mails()

@@ -74,7 +74,7 @@ class RemindersConfig(AppConfig):
         )
         navigation.register(
             Page(
-                title=_("Sender"),
+                title=_("Reply address"),
                 url_name="admin:reminders_sender",
                 scope="reminders:manage",
                 group=Group.EMAILS,

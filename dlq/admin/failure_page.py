@@ -67,6 +67,7 @@ class FailurePage(ReadOnlyModelAdmin):
         failure.title = explanation.title
         tree = payload_tree(shown.current, find_kind(failure.name))
         page_context = {
+            "subtitle": explanation.title,
             "subject": subject,
             "explanation": explanation,
             "correction_form": form,

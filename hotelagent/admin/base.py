@@ -211,7 +211,8 @@ class SettingsPageAdmin(ChangesAuditedByServices, HotelModelAdmin):
         return {}
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        context = {**self.page_context(request), **(extra_context or {})}
+        # The object has the name of the page, so the title contains the name once.
+        context = {"subtitle": None, **self.page_context(request), **(extra_context or {})}
         page: HttpResponse = self.change_view(request, "1", extra_context=context)
         return page
 

@@ -203,7 +203,7 @@ class HotelSite(BaseSite):
 class PlatformSite(BaseSite):
     """The admin of the platform: hotels, domains, schedules, feature flags and platform staff."""
 
-    index_title = _("Platform")
+    index_title = _("Overview")
     symbol = "domain"
     stylesheets = (*BaseSite.stylesheets, "hotelagent/platform.css")
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Count, F, Sum
 from django.db.models.functions import TruncMonth
 
+from dlq.models import DECISION_STATUSES
 from hotelagent import beat
 from tenants.database.clock import database_now
 from tenants.models import Hotel, HotelFigures, HotelStatus, Lease, SchemaTemplate
@@ -36,6 +37,10 @@ LEFT JOIN (
     SELECT hotel_id, count(*) AS waiting, min(due_at) AS oldest FROM tenants_dueitem WHERE {_WAITING} GROUP BY hotel_id
 ) d ON d.hotel_id = h.id
 """  # noqa: S608 - a constant
+_FAILURES = """
+SELECT coalesce(sum(value::int), 0), coalesce(sum(value::int) FILTER (WHERE key = ANY(%s)), 0)
+FROM tenants_hotel h JOIN dlq_failurefigures f ON f.tenant_id = h.id, jsonb_each_text(f.open_by_status)
+"""
 _DUE_QUEUE = f"""
 SELECT count(*), coalesce(extract(epoch FROM statement_timestamp() - min(due_at)), 0)::float8
 FROM tenants_dueitem WHERE {_WAITING}
@@ -77,6 +82,14 @@ class Month:
 class DueQueue:
     items: int
     oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCounts:
+    """The open failures of all hotels. `waiting` counts those that need attention, because they are not retried."""
+
+    open: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +143,13 @@ def count_behind() -> int:
     current = SchemaTemplate.objects.values_list("schema_version", flat=True).first()
     hotels = Hotel.objects.exclude(status=HotelStatus.PROVISIONING)
     return hotels.exclude(schema_version=current or "").count()
+
+
+def count_failures() -> FailureCounts:
+    """Return the counts of the open failures of all hotels, which are updated once a minute."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FAILURES, [list(DECISION_STATUSES)])
+        return FailureCounts(*cursor.fetchone())
 
 
 def read_due_queue() -> DueQueue:

@@ -68,7 +68,8 @@ def store_rooms(booking: PmsBooking) -> bool:
                 booking,
                 detail=TranslatableMessage(
                     _(
-                        "The bookings {first} and {second} have the same room in the property management system."
+                        "The bookings {first} and {second} have the same room in the property management system. "
+                        "Move one of them to another room there."
                     ),
                     first=other.pms_id,
                     second=booking.id,

@@ -3,22 +3,37 @@
 from django.utils.translation import gettext_lazy as _
 
 from audit.registry import Outcome, Severity, register, register_operation
+from hotelagent.pms import errors
+from hotelagent.pms.models import OPERATIONS, ConflictKind, Connection
+
+_REASONS = {
+    error.code: error.title
+    for error in vars(errors).values()
+    if isinstance(error, type) and issubclass(error, errors.PmsError)
+}
+_CONNECTION_FIELDS = {field.name: field.verbose_name for field in Connection._meta.concrete_fields} | {
+    "key": _("access key")
+}
+_KINDS = dict(ConflictKind.choices)
 
 CONNECTION_CHANGED = register(
     "pms.connection_changed",
     description=_("{actor} changed the connection to the PMS: {changed}"),
     fields=("changed",),
+    labels={"changed": _CONNECTION_FIELDS},
     severity=Severity.NOTICE,
 )
 CONNECTION_TESTED = register_operation(
     "pms.connection_tested",
     description=_("{actor} tested the connection to the PMS: {outcome}"),
     fields=("outcome",),
+    labels={"outcome": {"passed": _("it works"), "failed": _("it does not work")}},
 )
 CALL_FAILED = register_operation(
     "pms.call_failed",
     description=_("A call to the PMS failed ({operation}): {reason}"),
     fields=("operation", "reason"),
+    labels={"operation": OPERATIONS, "reason": _REASONS},
     severity=Severity.NOTICE,
     outcome=Outcome.FAILED,
 )
@@ -26,16 +41,21 @@ CIRCUIT_OPENED = register_operation(
     "pms.circuit_opened",
     description=_("Calls to the PMS are paused after {failures} failures ({operation})"),
     fields=("operation", "failures"),
+    labels={"operation": OPERATIONS},
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
 CIRCUIT_CLOSED = register_operation(
-    "pms.circuit_closed", description=_("The PMS works again ({operation})"), fields=("operation",)
+    "pms.circuit_closed",
+    description=_("The PMS works again ({operation})"),
+    fields=("operation",),
+    labels={"operation": OPERATIONS},
 )
 CIRCUIT_RESET = register_operation(
     "pms.circuit_reset",
     description=_("{actor} resumed the calls to the PMS ({operation})"),
     fields=("operation",),
+    labels={"operation": OPERATIONS},
     severity=Severity.NOTICE,
 )
 BOOKED = register(
@@ -47,6 +67,7 @@ BOOKING_REFUSED = register_operation(
     "pms.booking_refused",
     description=_("The PMS refused the booking {reference}: {reason}"),
     fields=("reference", "reason"),
+    labels={"reason": _REASONS},
     severity=Severity.NOTICE,
     outcome=Outcome.FAILED,
 )
@@ -54,6 +75,7 @@ BOOKING_UNCLEAR = register_operation(
     "pms.booking_unclear",
     description=_("It is not clear whether the PMS has made the booking {reference}: {reason}"),
     fields=("reference", "reason"),
+    labels={"reason": _REASONS},
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
@@ -72,6 +94,7 @@ BOOKING_CANCELLATION_REFUSED = register_operation(
     "pms.cancellation_refused",
     description=_("The PMS refused to cancel the booking {reference}: {reason}"),
     fields=("reference", "reason"),
+    labels={"reason": _REASONS},
     severity=Severity.WARNING,
     outcome=Outcome.FAILED,
 )
@@ -79,12 +102,14 @@ CONFLICT_FOUND = register_operation(
     "pms.conflict_found",
     description=_("The booking {number} of the PMS does not fit: {kind}"),
     fields=("number", "kind"),
+    labels={"kind": _KINDS},
     severity=Severity.WARNING,
 )
 CONFLICT_SETTLED = register(
     "pms.conflict_settled",
     description=_("{actor} settled the conflict of the booking {number} of the PMS: {kind}"),
     fields=("number", "kind"),
+    labels={"kind": _KINDS},
 )
 SYNCHRONIZED = register_operation(
     "pms.synchronized",

@@ -8,7 +8,9 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
@@ -55,7 +57,11 @@ class Connection(models.Model):
         constraints = [models.CheckConstraint(condition=Q(id=1), name="pms_connection_single")]
 
     def __str__(self) -> str:
-        return str(System(self.system).label)
+        return capfirst(str(self._meta.verbose_name))
+
+    @property
+    def is_remote(self) -> bool:
+        return self.system != System.LOCAL
 
 
 class Rate(models.Model):
@@ -105,6 +111,17 @@ class Rate(models.Model):
         return f"{self.room_type} {self.first_night:%Y-%m-%d} - {self.last_night:%Y-%m-%d}"
 
 
+#: The operations that have a circuit breaker, as they are shown to staff.
+OPERATIONS = {
+    "availability": _("searches for free rooms"),
+    "quote": _("reading current prices"),
+    "book": _("making bookings"),
+    "find": _("searches for bookings"),
+    "cancel": _("cancelling bookings"),
+    "list_changes": _("importing changes"),
+}
+
+
 class CircuitBreaker(models.Model):
     """The state of the circuit breaker of one operation. No row means that the breaker is closed.
 
@@ -132,6 +149,10 @@ class CircuitBreaker(models.Model):
         return self.operation
 
     @property
+    def operation_label(self) -> str:
+        return str(OPERATIONS[self.operation])
+
+    @property
     def error_message(self) -> str:
         """Return the message of the last failure in the active language."""
         return message_from_json(self.last_error)
@@ -143,7 +164,7 @@ class BookingStatus(models.TextChoices):
     UNKNOWN = "unknown", _("not clear")
     """The PMS may or may not have made the booking. The rooms stay held."""
     BOOKED = "booked", _("booked")
-    REFUSED = "refused", _("refused")
+    REFUSED = "refused", pgettext_lazy("booking", "refused")
     CANCELLING = "cancelling", _("being cancelled")
     """The cancellation was sent, or is about to be sent again, because its outcome is not known."""
     CANCELLED = "cancelled", _("cancelled")

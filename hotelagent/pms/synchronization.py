@@ -157,7 +157,12 @@ def _place(reservation: Reservation, booking: PmsBooking) -> bool:
         return conflicts.add(
             ConflictKind.NOT_MAPPED,
             booking,
-            detail=TranslatableMessage(_("Assign the room type of the PMS to a room type of the hotel.")),
+            detail=TranslatableMessage(
+                _(
+                    "The booking has no room here, because its room type is not assigned. Assign the room type on the "
+                    'page "Connection to a PMS", and choose a room for the reservation.'
+                )
+            ),
         )
     try:
         with transaction.atomic():

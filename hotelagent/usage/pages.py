@@ -60,7 +60,7 @@ def usage_list(request: HttpRequest) -> HttpResponse:
     rows.sort(key=lambda row: (-_order_value(row, order), row.name))
     context = {
         **platform_site.each_context(request),
-        "title": _("Usage"),
+        "title": _("Usage per hotel"),
         "rows": [(row, _cells(row)) for row in rows[:LIMIT]],
         "labels": labels,
         "order": order,

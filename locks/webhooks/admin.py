@@ -80,6 +80,7 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     icon = "webhook"
     menu_group = Group.SETUP
     menu_order = 30
+    item_title = _("Webhooks and PMS")
     form = WebhookForm
     fields = ["url", "events", "active"]
     list_display = ["url", "event_list", "state", "failing_since", "created_at"]

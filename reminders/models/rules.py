@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
+from tenants.languages import language_name
 
 
 class RuleAnchor(models.TextChoices):
@@ -153,4 +154,4 @@ class Template(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.rule} ({self.language})"
+        return f"{self.rule} ({language_name(self.language)})"

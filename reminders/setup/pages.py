@@ -91,7 +91,7 @@ def _page(request: HttpRequest, *, form: ReplyAddressForm, email: str) -> HttpRe
         "reminders/sender.html",
         {
             **hotel_site.each_context(request),
-            "title": _("Sender"),
+            "title": _("Reply address"),
             "form": form,
             "test_form": TestEmailForm(label_suffix=""),
             "has_templates": Template.objects.exists(),

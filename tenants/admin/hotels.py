@@ -101,7 +101,7 @@ class HotelAdmin(InvitationMixin, SupportMixin, ChangesAuditedByServices, Platfo
     icon = "hotel"
     menu_group = Group.HOTELS
     menu_order = 10
-    list_display = ("name", "host", "status_label", "language", "time_zone", "last_backup", "created_at")
+    list_display = ("name", "host", "state", "language", "time_zone", "last_backup", "created_at")
     list_filter = ("status", MigrationsFilter, "language")
     list_select_related = ("backup_state",)
     search_fields = ("name", "slug", "domains__host")
@@ -110,7 +110,7 @@ class HotelAdmin(InvitationMixin, SupportMixin, ChangesAuditedByServices, Platfo
     actions = ("suspend", "resume")
     fields = ("name", "slug", "time_zone", "language", "email")
     shown = (
-        "status_label",
+        "status",
         "support",
         "manager",
         "contact_count",
@@ -193,13 +193,14 @@ class HotelAdmin(InvitationMixin, SupportMixin, ChangesAuditedByServices, Platfo
         description=_("status"),
         ordering="status",
         label={
-            HotelStatus.ACTIVE.label: "success",
-            HotelStatus.SUSPENDED.label: "warning",
-            HotelStatus.PROVISIONING.label: "info",
+            HotelStatus.ACTIVE: "success",
+            HotelStatus.SUSPENDED: "warning",
+            HotelStatus.PROVISIONING: "info",
+            HotelStatus.ARCHIVED: "default",
         },
     )
-    def status_label(self, hotel: Hotel) -> Any:
-        return hotel.get_status_display()
+    def state(self, hotel: Hotel) -> tuple[str, str]:
+        return hotel.status, _status_label(hotel.status)
 
     def get_fields(self, request: HttpRequest, obj: Hotel | None = None) -> Any:
         return (*self.fields, "manager_email") if obj is None else (*self.fields, *self.shown)

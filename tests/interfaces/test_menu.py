@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tenants.models import Hotel, User
 from tenants.scopes import Role
@@ -45,8 +45,8 @@ def test_menu_contains_only_pages_for_which_the_role_has_a_scope(
 ) -> None:
     menu = menu_of(staff_with_role(Role.FRONT_DESK))
     assert "Audit and access" not in menu
-    assert "Webhooks" not in menu["Hotel set-up"]
-    assert "Webhooks" in menu_of(staff_with_role(Role.MANAGER))["Hotel set-up"]
+    assert "Webhooks and PMS" not in menu["Hotel set-up"]
+    assert "Webhooks and PMS" in menu_of(staff_with_role(Role.MANAGER))["Hotel set-up"]
 
 
 def test_menu_of_the_platform_has_groups_for_hotels_problems_operation_and_access(operator: Client) -> None:
@@ -65,7 +65,7 @@ def test_pages_that_share_a_menu_item_are_tabs_of_each_other(staff: Client) -> N
             "Rules",
             "Templates",
             "E-mail branding",
-            "Sender",
+            "Reply address",
         ]
         assert [tab["link"] for tab in context["page_tabs"] if tab["active"]] == [path]
         items = [item for group in context["sidebar_navigation"] for item in group["items"]]
@@ -109,7 +109,17 @@ def test_menu_of_a_manager_does_not_scroll_at_a_height_of_900_pixels(
 @pytest.mark.timeout(180)
 @pytest.mark.django_db(transaction=True)
 def test_tabs_of_a_page_do_not_widen_the_page_on_a_phone(open_as_manager: OpenPage) -> None:
-    with open_as_manager("/admin/dlq/failuregroup/", **PHONE) as page:
-        assert page.locator(".ha-tabs a").count() == 4
+    with open_as_manager("/admin/pms/conflict/", **PHONE) as page:
+        assert page.locator(".ha-tabs a").count() == 5
         assert fits_width(page)
         screenshot(page, "tabs-phone")
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(180)
+@pytest.mark.django_db(transaction=True)
+def test_current_tab_is_visible_on_a_phone(open_as_manager: OpenPage) -> None:
+    with open_as_manager("/admin/pms/conflict/", **PHONE) as page:
+        tabs = page.locator(".ha-tabs a")
+        expect(page.locator(".ha-tabs [aria-current]")).to_be_in_viewport(ratio=1)
+        expect(tabs.first).not_to_be_in_viewport()  # not all tabs fit

@@ -122,7 +122,7 @@ def test_id_of_a_hold_finds_the_hold(staff: Client, in_hotel: Hotel) -> None:
 
 
 def test_pages_of_the_menu_are_found(staff: Client) -> None:
-    assert groups_of(staff, "templ") == {"Pages": ["Rules", "Templates", "E-mail branding", "Sender"]}
+    assert groups_of(staff, "templ") == {"Pages": ["Rules", "Templates", "E-mail branding", "Reply address"]}
 
 
 def test_group_contains_at_most_eight_results_and_says_that_there_are_more(

@@ -100,6 +100,9 @@ def test_failures_are_listed_by_hotel_with_the_most_failures_first(
         assert [(row.name, row.open_failures) for row in rows] == [("Hotel Beta", 40), ("Hotel Alpha", 3)]
         assert len(figures.list_hotels("failures", limit=1)) == 1
     assert "Failures by hotel" in text_of(operator, START)
+    of_hotels, of_platform = card(operator, "Failures of hotels"), card(operator, "Failures of the platform")
+    assert (of_hotels.value, of_hotels.note, of_hotels.tone) == ("43", "Need attention: 3", "bad")
+    assert (of_platform.value, of_platform.tone) == (0, "good")
 
 
 def test_emails_of_the_last_seven_days_are_counted_by_the_periodic_task(

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
 from hotelagent.admin.base import SettingsPageAdmin
@@ -36,7 +37,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Connection
         fields = ["system", "currency", "taxes_included", "url", "property_id", "room_types"]
         help_texts = {
-            "url": _("The address of the other system, such as https://booking.example.com."),
+            "url": _("The URL of the other system, such as https://booking.example.com."),
             "taxes_included": _("Only for the rates of hotelagent."),
         }
 
@@ -45,7 +46,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 5}),
         help_text=_(
-            "Only for another system: one line for each room type with its number there, such as double = 3."
+            "One line for each room type of your hotel with its number in the other system, such as double = 3."
         ),
     )
 
@@ -111,7 +112,10 @@ class ConnectionAdmin(SettingsPageAdmin):
     menu_order = 50
     tab_of = "admin:locks_webhook_changelist"
     form = ConnectionForm
-    fields = ["system", "currency", "taxes_included", "url", "property_id", "key", "room_types"]
+    fieldsets = [
+        (None, {"fields": ["system", "currency", "taxes_included"]}),
+        (_("Another system"), {"fields": ["url", "property_id", "key", "room_types"]}),
+    ]
     change_form_outer_before_template = "pms/connection_state.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -124,6 +128,21 @@ class ConnectionAdmin(SettingsPageAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Connection | None:
         return connections.current_connection() if object_id == "1" else None
+
+    def get_fieldsets(self, request: HttpRequest, obj: Connection | None = None) -> Any:
+        """Return only what staff can read, for users who may not change the connection."""
+        if self.has_change_permission(request, obj):
+            return super().get_fieldsets(request, obj)
+        remote = ["url", "property_id", "room_type_numbers"] if obj and obj.is_remote else []
+        return [(None, {"fields": ["system", "currency", "taxes_included", *remote]})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[str]:
+        return [] if self.has_change_permission(request, obj) else ["room_type_numbers"]
+
+    @display(description=_("room types in the PMS"), empty_value="-")
+    def room_type_numbers(self, connection: Connection) -> str | None:
+        numbers = sorted(connection.room_types.items())
+        return ", ".join(f"{room_type} = {number}" for room_type, number in numbers) or None
 
     def page_context(self, request: HttpRequest) -> dict[str, Any]:
         return {

@@ -6,8 +6,9 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.dates import WEEKDAYS
+from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
@@ -59,7 +60,7 @@ class RateAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     menu_order = 26
     tab_of = "admin:locks_room_changelist"
     form = RateForm
-    list_display = ["room_type", "first_night", "last_night", "weekday_names", "price", "minimum_nights"]
+    list_display = ["room_type", "first_night", "last_night", "weekday_names", "price", "minimum"]
     list_filter = ["room_type"]
     ordering = ["room_type", "first_night"]
     empty_list = EmptyList(
@@ -68,8 +69,12 @@ class RateAdmin(DeletionsAuditedByServices, HotelModelAdmin):
 
     @display(description=_("weekdays"))
     def weekday_names(self, rate: Rate) -> str:
-        names = dict(WEEKDAY_CHOICES)
-        return ", ".join(str(names[day]) for day in rate.weekdays) or str(_("all"))
+        names = ", ".join(str(WEEKDAYS_ABBR[day - 1]) for day in rate.weekdays)
+        return names or pgettext("weekdays", "all")
+
+    @display(description=_("minimum nights"), ordering="minimum_nights")
+    def minimum(self, rate: Rate) -> int:
+        return rate.minimum_nights
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "room_type":

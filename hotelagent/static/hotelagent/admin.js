@@ -32,3 +32,11 @@ function nameSelect2Fields() {
 window.addEventListener("load", () => {
   if (window.django && django.jQuery) django.jQuery(nameSelect2Fields);
 });
+
+// On phones, the tabs of a page are wider than the screen. The current tab is scrolled into view when the font is loaded,
+// because the font changes the width of the tabs.
+window.addEventListener("load", async () => {
+  await document.fonts.ready;
+  const tab = document.querySelector(".ha-tabs [aria-current]");
+  if (tab) tab.scrollIntoView({ block: "nearest", inline: "center" });
+});

@@ -38,7 +38,7 @@ def test_test_email_is_sent_from_the_page_of_the_sender(
         page.fill("[name=email]", "desk@alpha.example")
         page.click("text=Save")
         page.get_by_text("The reply address was saved.").wait_for()
-        page.locator("section", has_text="Send a test e-mail to yourself").locator("button").click()
+        page.locator("section", has_text="Send yourself a test e-mail").locator("button").click()
         page.get_by_text("The mail server accepted the test e-mail").wait_for()
         screenshot(page, f"first-sender-{request.node.callspec.id}")
         assert fits_width(page)
