@@ -41,7 +41,7 @@ def spanish_catalogue() -> dict[str, list[str]]:
         message = key[0] if isinstance(key, tuple) else key
         # The text before \x04 is the context of the message.
         translations.setdefault(message.rpartition("\x04")[2], []).append(text)
-    translations.pop("", None)  # the header
+    translations.pop("", None)  # the empty message contains the header of the catalogue
     return translations
 
 
@@ -190,4 +190,5 @@ def test_plain_string_and_message_without_translation_count_as_untranslated() ->
     assert untranslated("Rooms")
     assert untranslated(translation.gettext_lazy("This message is in no catalogue."))
     assert not untranslated(translation.gettext_lazy("rooms"))
-    assert not untranslated(translation.gettext_lazy("Please correct the error below."))  # Django's
+    # This message is in the catalogue of Django.
+    assert not untranslated(translation.gettext_lazy("Please correct the error below."))

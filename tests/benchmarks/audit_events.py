@@ -113,7 +113,7 @@ _MEASURES = {
 
 def _measure_page(side: Contestant, name: str) -> Row:
     for hotel in ("few", "many"):
-        side("page", hotel, name)  # fills the caches
+        side("page", hotel, name)  # the first call fills the caches
     rounds = [[side("page", hotel, name) * 1e3 for hotel in ("many", "few")] for _ in range(25)]
     what = f"newest page by {name}, ms, {MANY:,} events; peer: {FEW:,} events"
     return row_of_rounds("audit-pages", what, rounds, bar=1.3)

@@ -44,7 +44,7 @@ def measure(_ids: list[str]) -> list[Row]:
 
 def _measure_page(side: Contestant, page: str) -> Row:
     for hotel in ("few", "many"):
-        side("visit", hotel, page)  # fills the caches
+        side("visit", hotel, page)  # the first request fills the caches
     rounds = [[side("visit", hotel, page) * 1e3 for hotel in ("many", "few")] for _ in range(ROUNDS)]
     what = f"{PAGES[page]}, ms, {MANY:,} failures; peer: {FEW:,} failures"
     return row_of_rounds("dlq-pages", what, rounds, bar=BAR)

@@ -60,5 +60,5 @@ def _measure(operation: str, *contestants: Contestant) -> list[list[float]]:
     Return a list for each round, with the durations of the processes in milliseconds.
     """
     for contestant in contestants:
-        contestant(operation)  # fills the caches
+        contestant(operation)  # the first call fills the caches
     return [[contestant(operation) * 1e3 for contestant in contestants] for _ in range(ROUNDS)]

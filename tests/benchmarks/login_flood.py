@@ -32,14 +32,14 @@ BAR = 1.3
 PLATFORM = "localhost"
 #: The settings of the other benchmarks turn the rate limits off.
 SETTINGS = "hotelagent.settings.development"
-#: The seconds between two requests to the API, which is below its rate limit.
+#: The seconds between two requests to the API, so that the client stays below the API's rate limit.
 PAUSE = 0.055
 
 
 def measure(_ids: list[str]) -> list[Row]:
     with durable_servers() as running, site_clients(running, settings=SETTINGS) as clients:
         client = clients[0]
-        _latency(client)  # fills the caches
+        _latency(client)  # the first requests fill the caches
         rounds: list[list[float]] = []
         statuses: list[int] = []
         for _ in range(ROUNDS):

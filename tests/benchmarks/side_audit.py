@@ -111,7 +111,7 @@ def write(writers: int, seconds: float) -> float:
 @contextmanager
 def _writer(_number: int) -> Iterator[Callable[[], None]]:
     with hotel_context(_hotel()), actor_context(_actor()):
-        Event.objects.exists()  # opens the connection
+        Event.objects.exists()  # opens the database connection
         yield _record
 
 

@@ -32,7 +32,7 @@ class ChaosMailServer:
     mean_duration: float = 0.01  # seconds per message, so that workers can be killed during a transmission
     accepted: Counter[str] = field(default_factory=Counter)
     confirmed: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)  # by address
+    refused: Counter[str] = field(default_factory=Counter)  # the refused recipients
     disconnects: int = 0
     hangs: int = 0
     unavailable: int = 0

@@ -25,7 +25,7 @@ CLAIM_TIMEOUT = timedelta(seconds=4)
 DUE_LEASE = timedelta(seconds=5)
 RETRY_DELAY = timedelta(seconds=1)
 BEAT_LEASE, BEAT_RENEWAL = 3, 0.5
-BATCH_SIZE = 20  # due items
+BATCH_SIZE = 20  # the maximum number of due items per message
 # The lease of an attempt is longer than the time for which a worker tries to store a success.
 HANDLER_LEASE = timedelta(seconds=4)
 QUEUE_LEASE = timedelta(seconds=int(os.environ.get("CHAOS_QUEUE_LEASE", "8")))

@@ -24,7 +24,7 @@ from tests.broker import SeparateRedis
 from tests.core import killed_worker
 
 TRANSPORT = "hotelagent.core.broker:Transport"
-UNMODIFIED = "redis"  # kombu's transport
+UNMODIFIED = "redis"  # the Redis transport of kombu
 
 
 def received_message(connection: Connection) -> Message:

@@ -91,7 +91,8 @@ def test_ipv6_address_is_public_only_if_the_ipv4_address_inside_is_public(contai
 
 
 def test_teredo_address_of_a_private_client_is_not_public() -> None:
-    assert not public_addresses.is_public(ipaddress.ip_address("2001:0:5db8:d70e::80ff:fffe"))  # 127.0.0.1
+    # This address contains the client address 127.0.0.1.
+    assert not public_addresses.is_public(ipaddress.ip_address("2001:0:5db8:d70e::80ff:fffe"))
 
 
 @pytest.mark.parametrize(

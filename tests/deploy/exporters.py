@@ -48,7 +48,7 @@ def labels_in(exposition: str) -> dict[str, frozenset[str]]:
 
 @contextlib.contextmanager
 def running(program: str, *arguments: str, environment: dict[str, str], folder: Path) -> Iterator[None]:
-    """Run a program until the end of the `with` block. Its output is in a file with its name in the folder."""
+    """Run a program until the end of the `with` block. The output is written to a file in the folder."""
     with (folder / Path(program).name).open("wb") as log:
         process = subprocess.Popen(
             [program, *arguments],

@@ -58,7 +58,7 @@ def test_due_queue_card_counts_waiting_items_and_names_the_age_of_the_oldest(
     with platform_context():
         wait(hotel, 130)
         wait(other_hotel, 7_300)
-        wait(hotel, -3_600)  # not due yet
+        wait(hotel, -3_600)  # an item that is not due yet
     shown = card(operator, "Due items waiting")
     assert (shown.value, shown.note, shown.tone) == ("2", "The oldest item has waited for 2 hours.", "bad")
 

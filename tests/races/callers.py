@@ -19,7 +19,7 @@ from tenants.models import Hotel
 from tests.races import original
 from tests.races.crowd import Granted, Plan
 
-#: Number of nights in which all requests of a round are, and maximum number of nights of a request.
+#: The number of nights on which the requests of one round arrive, and the maximum number of nights of one request.
 WINDOW = 4
 LONGEST = 3
 

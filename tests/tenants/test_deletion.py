@@ -74,7 +74,7 @@ def test_erase_hotel_deletes_schema_role_rows_and_redis_keys(sol: Hotel, redis_u
     with redis.Redis.from_url(redis_url) as client:
         client.set(f"{prefix}:throttle:{sol.schema}:0123", "1")
         client.set(f"{prefix}:throttle:hotel_alpha:0123", "1")
-        client.set("hotelagent:other.example:throttle:hotel_sol:0123", "1")  # another deployment's
+        client.set("hotelagent:other.example:throttle:hotel_sol:0123", "1")  # a key of another deployment
         certificate = erase_hotel(confirm="sol")
         assert client.keys(f"{prefix}:*{sol.id}*") == client.keys(f"{prefix}:*{sol.schema}*") == []
         assert client.exists(f"{prefix}:throttle:hotel_alpha:0123")

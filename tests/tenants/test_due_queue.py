@@ -105,7 +105,7 @@ def test_dispatcher_sends_an_item_again_after_its_lease_ended(hotel: Hotel, sent
     schedule(hotel)
     run_tick()
     with platform_context():
-        DueItem.objects.update(claim_at=timezone.now())  # end of the lease
+        DueItem.objects.update(claim_at=timezone.now())  # ends the lease of the item
         assert tasks.tick() == 1
         assert DueItem.objects.get().claims == 2
     assert sent[0] == sent[1]

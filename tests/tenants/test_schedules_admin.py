@@ -106,7 +106,8 @@ def test_schedule_of_a_task_with_an_unknown_time_zone_can_be_changed(
 ) -> None:
     url = f"/admin/django_celery_beat/periodictask/{task_in_unknown_zone.pk}/change/"
     form = {"enabled": "on", "interval": "", "description": ""}
-    assert operator.post(url, {**form, "crontab": ""}).status_code == 200  # a schedule is required
+    # The form is shown again, because a schedule is required.
+    assert operator.post(url, {**form, "crontab": ""}).status_code == 200
     with platform_context():
         daily = CrontabSchedule.objects.create(**crontab(hour="5"))
     assert operator.post(url, {**form, "crontab": daily.pk}).status_code == 302

@@ -112,7 +112,7 @@ def test_thousands_of_failures_with_the_same_error_send_only_one_e_mail(
 ) -> None:
     capture_failure()
     assert send() == 1
-    copy_failures(5_000)  # in the same minute
+    copy_failures(5_000)  # captured in the same minute
     for _minute in range(59):
         advance_clock(minutes=1)
         assert send() == 0

@@ -74,7 +74,7 @@ def test_failure_with_an_invalid_payload_is_captured_but_not_retried_until_corre
     in_hotel: Hotel, lamp: Lamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declare(monkeypatch, lamp, schema=SCHEMA)
-    assert capture({"room": "12"}).status == "scheduled"  # the control
+    assert capture({"room": "12"}).status == "scheduled"  # the control: a valid payload is scheduled
     failure = capture({"room": "Ana Silva"})
     assert (failure.status, failure.payload) == ("permanent", {"room": "Ana Silva"})
     with pytest.raises(InvalidPayload, match="room: The value must satisfy the rule") as error:

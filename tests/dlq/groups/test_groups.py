@@ -77,7 +77,7 @@ def test_capture_does_not_wait_for_a_transaction_that_has_locked_the_group(hotel
             connection.close()
 
     with hotel_context(hotel), ThreadPoolExecutor(1) as pool, transaction.atomic():
-        capture_failure(number=2)  # updates the group
+        capture_failure(number=2)  # the capture updates the group's row
         pool.submit(in_other_connection, lambda: capture_failure(number=3)).result()
         # The control: an ordinary UPDATE of the group waits for the lock.
         with pytest.raises(OperationalError, match="lock timeout"):

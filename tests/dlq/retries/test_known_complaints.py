@@ -108,7 +108,8 @@ def test_platform_failure_is_retried_despite_10_000_older_unretryable_failures(
     assert good.id not in list(due.values_list("id", flat=True)[:UNRETRYABLE])
     tasks.retry_platform_due()
     assert reload(good).status == "resolved"
-    assert Failure.objects.filter(status="scheduled", retries=0).count() == UNRETRYABLE  # none was dropped
+    # No failure was dropped.
+    assert Failure.objects.filter(status="scheduled", retries=0).count() == UNRETRYABLE
 
 
 @pytest.mark.django_db

@@ -36,7 +36,7 @@ def test_password_within_the_limits_is_accepted(in_hotel: Hotel, password: str) 
 
 def test_current_password_is_refused_as_the_new_password(in_hotel: Hotel) -> None:
     user = User.objects.create_user(username="rosa", password="a-Long-enough-1", role="manager")
-    validate_password("a-Long-enough-2", user)  # the control
+    validate_password("a-Long-enough-2", user)  # the control: another password is accepted
     with translation.override("es"), pytest.raises(ValidationError) as error:
         validate_password("a-Long-enough-1", user)
     assert error.value.messages == ["Esta es su contraseña actual. Elija una contraseña distinta."]

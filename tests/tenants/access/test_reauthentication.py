@@ -77,7 +77,8 @@ def test_api_key_is_created_only_after_the_password_was_entered_and_no_input_is_
     assert key_count(hotel) == 1
     with hotel_context(hotel):
         assert Event.objects.filter(event="staff.confirmation_failed").count() == 1
-    assert manager.post("/admin/tenants/apikey/add/", KEY).status_code == 200  # not asked again
+    # The page does not ask for the password again.
+    assert manager.post("/admin/tenants/apikey/add/", KEY).status_code == 200
     assert key_count(hotel) == 2
 
 
