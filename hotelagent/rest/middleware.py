@@ -40,7 +40,7 @@ class RequestIdMiddleware:
         return response
 
 
-#: Headers that describe the body of a response. A problem document has other values, or none.
+#: Headers that describe the body of a response. A problem document has other values of these headers, or lacks them.
 _HEADERS_OF_BODY = frozenset(
     {"content-type", "content-length", "content-encoding", "content-language", "etag"}
 )

@@ -32,7 +32,7 @@ def test_response_has_the_security_headers(api: APIClient, path: str) -> None:
     )
 
 
-def test_pages_with_personal_data_are_stored_by_no_cache(staff: Client, api: APIClient) -> None:
+def test_pages_with_personal_data_must_not_be_stored_by_caches(staff: Client, api: APIClient) -> None:
     page = staff.get("/admin/reminders/reservation/")
     assert {"private", "no-store"} <= set(page.headers["Cache-Control"].split(", "))
     assert api.get("/api/v1/reservations/").headers["Cache-Control"] == "no-store"

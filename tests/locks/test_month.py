@@ -127,7 +127,7 @@ def test_page_links_each_day_to_the_board_and_has_links_to_the_next_months(
         assert staff.get(f"{MONTH}?month={invalid}").status_code == 200
 
 
-def test_user_without_the_scope_cannot_open_the_month(staff: Client, in_hotel: Hotel) -> None:
+def test_user_without_the_scope_cannot_open_the_occupancy_of_a_month(staff: Client, in_hotel: Hotel) -> None:
     assert staff.get(MONTH).status_code == 200
     User.objects.update(role="unknown")
     assert staff.get(MONTH).status_code == 403

@@ -122,7 +122,7 @@ def test_event_stay_moved_contains_the_old_and_the_new_room_and_dates(
     assert second["check_in"] == nights(5).check_in.isoformat()
 
 
-def test_extensions_closures_and_added_stays_are_sent(
+def test_webhooks_receive_extensions_closures_and_added_stays(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

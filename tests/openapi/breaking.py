@@ -24,7 +24,7 @@ class _Comparison:
 
     def __init__(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         self.old, self.new = old, new
-        #: The pairs of schemas that are being compared, because schemas can contain themselves.
+        #: The pairs of schemas that are being compared. They end the recursion if a schema contains itself.
         self._open: set[tuple[str, str, bool]] = set()
 
     def changes(self) -> Iterator[str]:

@@ -130,7 +130,9 @@ BREAKING: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize(("change", "message"), BREAKING.values(), ids=BREAKING)
-def test_change_that_breaks_clients_is_named(document: dict[str, Any], change: Change, message: str) -> None:
+def test_change_that_breaks_clients_is_reported(
+    document: dict[str, Any], change: Change, message: str
+) -> None:
     new = copy.deepcopy(document)
     change(new)
     assert message in breaking_changes(document, new)
@@ -149,7 +151,9 @@ COMPATIBLE: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("change", COMPATIBLE.values(), ids=COMPATIBLE)
-def test_addition_breaks_no_client(document: dict[str, Any], change: Change) -> None:
+def test_addition_to_the_rest_api_is_not_reported_as_breaking(
+    document: dict[str, Any], change: Change
+) -> None:
     new = copy.deepcopy(document)
     change(new)
     assert breaking_changes(document, new) == []

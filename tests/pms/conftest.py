@@ -76,7 +76,7 @@ def _fake_qloapps_process() -> Iterator[FakeQloApps]:
 
 @pytest.fixture
 def fake_qloapps(_fake_qloapps_process: FakeQloApps) -> FakeQloApps:
-    """Return the QloApps server, without bookings and with no other faults than the real one has."""
+    """Return the QloApps server without bookings, and with only those faults that QloApps itself has."""
     initial = vars(State())
     _fake_qloapps_process.set(**{name: initial[name] for name in initial if name != "lock"})
     return _fake_qloapps_process

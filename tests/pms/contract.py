@@ -52,7 +52,7 @@ class AdapterContract:
             assert offer.price is not None
             assert offer.price.amount > 0
 
-    def test_quote_is_the_offer_of_the_room_type(self, adapter: Adapter, search: Search) -> None:
+    def test_quote_returns_the_offer_for_the_room_type(self, adapter: Adapter, search: Search) -> None:
         assert adapter.quote(search()) == adapter.availability(search())[0]
 
     def test_quote_of_an_unknown_room_type_is_refused(self, adapter: Adapter, search: Search) -> None:
@@ -76,5 +76,5 @@ class AdapterContract:
         assert [room.room_type for room in made.rooms] == ["double"] * 3
         assert made.adults == 6
 
-    def test_unknown_reference_is_not_found(self, adapter: Adapter) -> None:
+    def test_find_with_an_unknown_reference_returns_no_booking(self, adapter: Adapter) -> None:
         assert adapter.find("NOTHING", since=self.since) == []

@@ -48,7 +48,7 @@ class TestQloAppsAdapter(AdapterContract):
         adapter.cancel(made)
         assert adapter.availability(search())[0].free_rooms == 3
 
-    def test_changes_are_reported_once_and_none_is_left_out(self, adapter: Adapter, search: Search) -> None:
+    def test_list_changes_returns_each_changed_booking_once(self, adapter: Adapter, search: Search) -> None:
         made = adapter.book(request_of(search(), reference="REF2345678"))
         assert list(adapter.list_changes(None)) == [made]
         assert list(adapter.list_changes(self.since)) == [made]

@@ -34,7 +34,7 @@ def test_connection_is_saved_and_its_key_is_never_shown(staff: Client, qloapps: 
     assert "key" in Event.objects.filter(event="pms.connection_changed").latest("id").data["changed"]
 
 
-def test_empty_key_keeps_the_stored_key(staff: Client, qloapps: FakeQloApps) -> None:
+def test_empty_field_keeps_the_stored_access_key(staff: Client, qloapps: FakeQloApps) -> None:
     form = {"system": "qloapps", "currency": "USD", "url": qloapps.url, "property_id": "1", "key": ""}
     staff.post(f"{PAGE}1/change/", form)
     assert connections._decrypt_key(Connection.objects.get()) == KEY
@@ -61,7 +61,7 @@ def test_rate_with_its_nights_in_the_wrong_order_is_refused(staff: Client, rooms
     assert not Rate.objects.exists()
 
 
-def test_conflict_is_settled_by_an_action(staff: Client, rooms: None) -> None:
+def test_conflict_is_settled_by_an_admin_action(staff: Client, rooms: None) -> None:
     conflict = Conflict.objects.create(kind=ConflictKind.OVERBOOKED, pms_id="7")
     staff.post("/admin/pms/conflict/", {"action": "settle", "_selected_action": str(conflict.id)})
     conflict.refresh_from_db()

@@ -67,7 +67,7 @@ def test_booking_with_an_unknown_outcome_returns_202_and_can_be_retrieved(
     assert api.get(f"{BOOKINGS}{id_}/").json()["error"]
 
 
-def test_changed_price_is_a_conflict_with_the_new_price(
+def test_booking_at_a_price_that_has_changed_returns_409_with_the_new_price(
     api: APIClient, qloapps: FakeQloApps, search: Search
 ) -> None:
     price = {"amount": "150.00", "currency": "EUR"}
@@ -86,7 +86,7 @@ def test_booking_can_be_cancelled(api: APIClient, qloapps: FakeQloApps, search: 
     assert api.delete(f"{BOOKINGS}{uuid.uuid4()}/").status_code == 404
 
 
-def test_unavailable_pms_is_503_and_books_nothing(
+def test_booking_while_the_pms_is_unavailable_returns_503_and_books_nothing(
     api: APIClient, qloapps: FakeQloApps, search: Search
 ) -> None:
     qloapps.set(read_fault="503")

@@ -120,7 +120,7 @@ def test_search_with_an_unusable_response_of_the_pms_raises_an_error(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("state", [{"currency": "BITCOIN"}, {"price": -1}])
-def test_price_that_is_not_valid_is_refused(
+def test_offer_with_an_invalid_price_is_refused(
     qloapps: FakeQloApps, search: Search, state: dict[str, object]
 ) -> None:
     qloapps.set(**state)

@@ -95,7 +95,9 @@ def test_booking_with_another_price_than_accepted_is_not_sent(qloapps: FakeQloAp
     assert (qloapps.bookings, statuses()) == ([], [])
 
 
-def test_wrong_key_is_a_clear_error_and_books_nothing(qloapps: FakeQloApps, search: Search) -> None:
+def test_booking_with_a_wrong_access_key_raises_an_error_and_books_nothing(
+    qloapps: FakeQloApps, search: Search
+) -> None:
     connections.change_connection(changes={}, key="WRONG")
     with pytest.raises(PmsAccessDenied, match="access key"):
         book(search())

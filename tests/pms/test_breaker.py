@@ -57,7 +57,7 @@ def test_breaker_opens_at_the_fifth_failure_and_not_before(in_hotel: Hotel) -> N
 
 
 @pytest.mark.django_db
-def test_failures_before_the_window_are_not_counted(in_hotel: Hotel) -> None:
+def test_failures_before_the_time_window_are_not_counted(in_hotel: Hotel) -> None:
     for _failure in range(policy.BREAKER_FAILURES - 1):
         fail()
     with connection.cursor() as cursor:

@@ -111,7 +111,9 @@ def test_synchronization_of_an_imported_booking_reads_its_reservation_once(
     assert len(reads) == 1, reads
 
 
-def test_own_booking_is_not_imported_a_second_time(qloapps: FakeQloApps, search: Search) -> None:
+def test_booking_made_by_hotelagent_is_not_imported_a_second_time(
+    qloapps: FakeQloApps, search: Search
+) -> None:
     services.book(search=search(), guest=GUEST, price=None)
     assert counts(synchronize()) == {"read": 1, "unchanged": 1}
     assert Reservation.objects.count() == 1

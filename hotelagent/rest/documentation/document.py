@@ -1,4 +1,4 @@
-"""The OpenAPI documents of hotels and of the platform: the generated operations, with everything that they share."""
+"""The OpenAPI documents of hotels and of the platform: their generated operations and their shared components."""
 
 import copy
 import json

@@ -86,7 +86,7 @@ def test_inquiry_is_confirmed_over_rest_and_the_problem_names_the_obstacle(
     assert refused.json()["detail"] == "The reservation is cancelled."
 
 
-def test_key_without_the_scope_cannot_confirm_an_inquiry(
+def test_api_key_without_the_scope_cannot_confirm_an_inquiry(
     api: APIClient, book: Callable[..., Reservation], day: Day
 ) -> None:
     inquiry = book("R1", day(5).isoformat(), day(7).isoformat(), status="inquiry")

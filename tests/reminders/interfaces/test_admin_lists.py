@@ -127,7 +127,7 @@ def test_empty_view_of_the_reservation_list_leads_to_all_reservations(staff: Cli
         ("suppression", "No address is on the list."),
     ],
 )
-def test_empty_list_says_what_to_do(staff: Client, in_hotel: object, path: str, text: str) -> None:
+def test_empty_list_shows_the_next_step(staff: Client, in_hotel: object, path: str, text: str) -> None:
     Rule.objects.all().delete()
     assert text in staff.get(f"/admin/reminders/{path}/").content.decode()
 
