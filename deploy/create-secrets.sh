@@ -27,6 +27,7 @@ random | keep_or_write secret-key
 random | keep_or_write metrics-token
 random | keep_or_write postgres-password
 random | keep_or_write runtime-password
+random | keep_or_write monitor-password
 random | keep_or_write grafana-password
 echo "operator:$(random)" | keep_or_write flower-login
 echo "requirepass $(random)" | keep_or_write valkey-conf
@@ -37,6 +38,8 @@ tls='sslmode=verify-full&sslrootcert=/run/secrets/internal-ca'
 echo "postgres://hotelagent:$(cat runtime-password)@pgbouncer:6432/hotelagent?$tls" | keep_or_write database-url
 echo "postgres://owner:$(cat postgres-password)@postgres:5432/hotelagent?$tls" | keep_or_write database-direct-url
 echo "redis://:$(sed -n 's/^requirepass //p' valkey-conf)@valkey:6379/0" | keep_or_write redis-url
+echo "postgres://monitor:$(cat monitor-password)@pgbouncer:6432/pgbouncer?$tls" | keep_or_write pgbouncer-monitor-url
+echo "{\"redis://valkey:6379\": \"$(sed -n 's/^requirepass //p' valkey-conf)\"}" | keep_or_write valkey-exporter-passwords
 
 # No container gets the key of the authority.
 new_key | keep_or_write internal-ca-key

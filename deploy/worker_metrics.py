@@ -13,6 +13,8 @@ from hotelagent.core.metrics import ProcessesCollector
 
 registry = CollectorRegistry()
 ProcessesCollector(registry)  # type: ignore[no-untyped-call]
+# In a container, this is the first process, for which Linux ignores signals without a handler. So it waits for signals.
+stop_signals = {signal.SIGTERM, signal.SIGINT}
+signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)
 start_http_server(int(os.environ.get("PORT", "9100")), registry=registry)
-signal.signal(signal.SIGTERM, signal.SIG_DFL)
-signal.pause()
+signal.sigwait(stop_signals)

@@ -1,7 +1,9 @@
 #!/bin/sh
-# Starts PgBouncer with the runtime login role in its user list. The file format of the user list requires that quotation
-# marks in the password are doubled.
+# Starts PgBouncer with the runtime login role and the login of the exporter in its user list. The file format of the user
+# list requires that quotation marks in a password are doubled.
 set -eu
 umask 077
-printf '"hotelagent" "%s"\n' "$(sed 's/"/""/g' /run/secrets/runtime-password)" > /run/pgbouncer/userlist.txt
+printf '"%s" "%s"\n' \
+    hotelagent "$(sed 's/"/""/g' /run/secrets/runtime-password)" \
+    monitor "$(sed 's/"/""/g' /run/secrets/monitor-password)" >/run/pgbouncer/userlist.txt
 exec pgbouncer /etc/pgbouncer/pgbouncer.ini

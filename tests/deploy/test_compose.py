@@ -89,6 +89,7 @@ def test_all_parts_of_a_deployment_are_services(services: dict[str, dict[str, An
     assert set(services) == {
         "alertmanager", "beat", "flower", "grafana", "jaeger", "migrate", "nginx", "pgbouncer", "postgres",
         "prometheus", "valkey", "web", "worker", "worker-metrics",
+        "pgbouncer-exporter", "postgres-exporter", "valkey-exporter",
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from django.conf import settings
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -28,8 +29,9 @@ from tests.deploy.promql import (
 
 #: The time series that Prometheus itself creates.
 PROMETHEUS = {"up": frozenset[str](), "ALERTS": frozenset({"alertname", "alertstate", "severity"})}
-#: The beginnings of the names of the metrics of exporters.
-EXPORTERS = ("pg_", "pgbouncer_", "redis_")
+#: The beginnings of the names of the metrics of exporters, and the jobs in prometheus.yml that read these metrics.
+JOBS = {"pg_": "postgres", "pgbouncer_": "pgbouncer", "redis_": "valkey"}
+EXPORTERS = tuple(JOBS)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,32 @@ def test_queries_about_databases_name_metrics_of_running_exporters(
     queries = [query for query in queries_of_dashboards() + queries_of_rules() if uses_exporter(query)]
     assert len(queries) > 15
     assert [fault for query in queries for fault in faults_of(query, exporter_labels)] == []
+
+
+def targets_of_jobs() -> dict[str, list[str]]:
+    """Return the targets of each job of Prometheus."""
+    text = (DEPLOY / "prometheus" / "prometheus.yml").read_text()
+    return {
+        job["job_name"]: [target for group in job["static_configs"] for target in group["targets"]]
+        for job in yaml.safe_load(text)["scrape_configs"]
+    }
+
+
+def test_each_metric_has_a_job_whose_targets_are_services_of_compose() -> None:
+    jobs = targets_of_jobs()
+    names = {
+        name
+        for query in queries_of_dashboards() + queries_of_rules()
+        for name, _labels in names_in(query.expression).selectors
+        if name not in recorded_metrics() | PROMETHEUS.keys()
+    }
+    # The site exposes the same metrics at the web processes and at the metrics server of the worker.
+    needed = {next((job for start, job in JOBS.items() if name.startswith(start)), "web") for name in names}
+    assert needed | {"worker"} == set(jobs)
+    services = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
+    for job, targets in jobs.items():
+        assert len(targets) == 1, job
+        assert targets[0].split(":")[0] in services
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)

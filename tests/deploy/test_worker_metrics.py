@@ -30,5 +30,8 @@ def test_metrics_server_of_a_worker_starts_without_secrets(tmp_path: Path) -> No
         wait_until_listening(process, port, log, timeout=60)
         with urllib.request.urlopen(f"http://{ports.LOOPBACK}:{port}/metrics", timeout=30) as response:
             assert response.status == 200
+        # The exit code 0 shows that the process handles the signal, so it also ends as the first one of a container.
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
     finally:
         processes.stop(process, signal_number=signal.SIGTERM, timeout=10)
