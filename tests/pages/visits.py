@@ -14,6 +14,9 @@ from tenants.models import User
 from tests.browser import screenshot
 from tests.pages.accessibility import colour_faults, layout_faults
 
+#: Milliseconds for the page of the REST API, which shows a large document. It takes seconds on an idle machine.
+DOCS_TIMEOUT = 120_000
+
 
 @dataclass(frozen=True, slots=True)
 class Screen:
@@ -55,7 +58,7 @@ class Visit:
                     assert response is not None
                     assert response.status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}, path
                     if path == "/api/docs/":
-                        page.locator(".opblock-tag").first.wait_for()
+                        page.locator(".opblock-tag").first.wait_for(timeout=DOCS_TIMEOUT)
                     faults = [*layout_faults(page), *colour_faults(page), *errors]
                     errors.clear()
                     _save(page, screen, path)

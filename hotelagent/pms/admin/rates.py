@@ -63,6 +63,8 @@ class RateAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     list_display = ["room_type", "first_night", "last_night", "weekday_names", "price", "minimum"]
     list_filter = ["room_type"]
     ordering = ["room_type", "first_night"]
+    # The buttons of the sorted columns would make the list wider than a screen of 1280 pixels.
+    sortable_by = ["price"]
     empty_list = EmptyList(
         _("There are no rates yet. Without a rate, searches return the free rooms without a price.")
     )
