@@ -1,7 +1,7 @@
 # Everything that these targets create is in .hotelagent. Nothing else on this machine changes, except that the targets
 # for tests install PgBouncer if they are run by root on Debian.
 .DEFAULT_GOAL := help
-.PHONY: help run test pages pictures lint api-lint bench chaos isolation upgrade replay clean requirements vulnerabilities sbom install tools
+.PHONY: help run test image pages pictures lint api-lint bench chaos isolation upgrade replay clean requirements vulnerabilities sbom install tools
 
 HOME_FOLDER := .hotelagent
 PY := $(HOME_FOLDER)/venv/bin/python
@@ -54,6 +54,9 @@ upgrade: install tools ## Update under load from release to release, with the mi
 
 replay: install ## Replay two years of bookings day by day: allocations, then reminders (an hour; BOOKINGS_FILE=file.csv.gz replays real ones)
 	@REPLAY=whole LOG_LEVEL=ERROR $(PY) -m pytest tests/locks/test_replay.py tests/reminders/test_whole_file.py -n 2 --dist load -p no:logging -rP $(ARGS)
+
+image: install ## Build the images, run the deployment of compose.yml in containers, and stop it gracefully (Debian and root; minutes)
+	@$(PY) -m tests.containers
 
 clean: ## Delete all data of this checkout (the installed packages stay)
 	@if [ -x $(PY) ]; then $(PY) -m hotelagent.embedded.scripts.clean; fi

@@ -1,6 +1,6 @@
 """Tests of the compose files, which podman-compose merges and a parser of the Compose specification checks.
 
-The parser of the specification refuses unknown keys and invalid values.
+The parser of the specification refuses unknown keys and invalid values. `make image` runs the services.
 """
 
 import re
