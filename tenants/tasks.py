@@ -137,5 +137,5 @@ def make_due_backups() -> int:
 
 @shared_task(base=HotelTask, name="tenants.tasks.run_due_drills")
 def run_due_drills() -> int:
-    """Restore the newest backups whose drill is due, beside the originals. Return the number of drills that passed."""
+    """Restore the newest backup of each hotel whose drill is due, in a separate schema. Return how many passed."""
     return drill.run_due_drills()

@@ -35,7 +35,7 @@ SCREENS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Screen:
-    """A browser with one of the SCREENS. `open` opens a page for the user who is logged in to a test client."""
+    """A browser with a screen size and a language, see SCREENS. `open` opens a page for the user of a test client."""
 
     name: str
     open: OpenPage

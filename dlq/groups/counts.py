@@ -137,7 +137,11 @@ def without_open_failures(groups: GroupQuerySet) -> GroupQuerySet:
 
 
 def _with_failures(groups: GroupQuerySet, statuses: Collection[FailureStatus], *, stored: Q) -> GroupQuerySet:
-    """Return the groups with failures in these statuses. `stored` is the condition on the stored counts."""
+    """Return the groups with failures in these statuses.
+
+    `stored` is a condition on the stored counts of a group. It is used if the tenant has too many failures to read
+    them all.
+    """
     if counted_live():
         failures = Failure.objects.filter(fingerprint=OuterRef("pk"), status__in=statuses)
         return groups.filter(Exists(failures))

@@ -117,9 +117,9 @@ def _errors_as_request_failed(
 
 
 class _AbortableSocket:
-    """A socket that another thread can shut down at the deadline.
+    """A wrapper of a socket. Another thread can shut the socket down at the deadline.
 
-    It keeps its own reference to the socket, because `http.client` drops its reference when the server closes the
+    The wrapper keeps a reference to the socket, because `http.client` drops its reference when the server closes the
     connection.
     """
 

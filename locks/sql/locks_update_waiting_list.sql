@@ -1,7 +1,7 @@
 -- Updates the waiting list after a change to an allocation.
 -- If the allocation is a hold that was offered to a waiting list entry, the entry becomes claimed or expired.
 -- If the event frees a room, the waiting list entries that the room suits get due items for a worker.
--- A worker later offers the room to due entries of the waiting list (locks/waiting_list/offers.py).
+-- A worker then offers the room to these entries, one after the other (locks/waiting_list/offers.py).
 -- This function locks the due items of the scheduled waiting list entries, but not the entries themselves.
 -- A worker first locks the due item of a waiting list entry, and then looks for a free room for the entry.
 --

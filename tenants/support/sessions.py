@@ -164,7 +164,7 @@ def _signer() -> signing.Signer:
 
 
 def _record_refused_link() -> SupportLinkNotFound:
-    """Record the refused link in the hotel's audit trail, and return the error."""
+    """Record in the hotel's audit trail that a link to a support session was refused, and return the error to raise."""
     support_refused.send(Hotel)
     return SupportLinkNotFound(
         _(

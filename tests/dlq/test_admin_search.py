@@ -112,7 +112,7 @@ def test_period_of_the_list_is_in_the_time_zone_of_the_hotel(
     assert "broken filament" in get(staff, **period, searched="all")
 
 
-def test_search_that_reads_all_failures_of_a_small_hotel_shows_no_notice(
+def test_search_that_reads_all_failures_does_not_say_that_some_were_not_searched(
     staff: Client, oldest: Failure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searches, "MAX_SEARCHED", 4)

@@ -205,7 +205,7 @@ def send_reminders(page: Page) -> None:
 
 
 def reminded_reservations(*, is_refused: bool) -> list[Reservation]:
-    """Return reservations whose reminder staff sent by hand, with addresses that the mail server refuses or accepts."""
+    """Return the reservations for which staff sent a reminder, to addresses that the mail server refuses or accepts."""
     first = selectors.today() + timedelta(days=cloudbeds.FIRST_REFUSED)
     domain = "@refused.example.com" if is_refused else "@example.com"
     found = Reservation.objects.filter(arrival__gte=first, status="booked", guest_email__endswith=domain)

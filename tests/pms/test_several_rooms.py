@@ -101,7 +101,7 @@ def test_unclear_booking_of_three_rooms_is_resolved_as_one(
     assert (statuses(), Reservation.objects.count()) == ({AllocationStatus.CONFIRMED: 3}, 1)
 
 
-def test_holds_of_all_rooms_are_kept_until_the_booking_is_resolved(
+def test_holds_of_all_rooms_are_kept_until_the_outcome_of_the_booking_is_known(
     qloapps: FakeQloApps, search: Search
 ) -> None:
     qloapps.set(booking_faults=["lost"], read_fault="503")

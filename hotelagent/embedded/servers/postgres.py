@@ -99,8 +99,8 @@ class Postgres:
         return processes.command(
             [self.binaries / program, *arguments],
             user=self.user,
-            # The folder `share` is next to the programs unless PostgreSQL is a package of a Linux distribution.
-            # The share folder of a Linux distribution is not a required path, because all users can read it.
+            # The folder `share` is next to the programs unless PostgreSQL is a package of a Linux distribution. The
+            # folder of such a package is not listed, because all users can read it.
             required_paths=[self.binaries / "postgres", self.home, *([share] if share.exists() else [])],
             death_signal=self.stop_signal,
         )

@@ -58,7 +58,7 @@ class CalendarReport:
     def as_json(self, *, limit: int | None = None, detail: Callable[[str], Any] = str) -> dict[str, Any]:
         """Return the report as a JSON-serializable dict. Each list contains at most `limit` events.
 
-        The function `detail` converts the message of each event to the value that the dict contains.
+        Each event has a message that says why it was not imported. The function `detail` converts the message to JSON.
         """
         lists = {
             name: [_problem_as_json(problem, detail=detail) for problem in getattr(self, name)[:limit]]

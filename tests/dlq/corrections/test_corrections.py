@@ -64,7 +64,7 @@ def replace_with(payload: Any) -> Callable[[Any], Any]:
 
 
 def has_version(failure: Failure) -> Callable[[str], bool]:
-    """Return a function that returns whether a version is the version of the failure."""
+    """Return a function that compares an entity tag with that of the failure, as for the header If-Match."""
     return lambda version: version == failure.version
 
 

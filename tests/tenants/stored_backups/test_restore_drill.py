@@ -1,4 +1,4 @@
-"""Tests that a restore drill finds damaged, missing and different backups, and changes nothing but its own result."""
+"""Tests that a restore drill finds backups that are damaged, missing or of another hotel, and changes no hotel."""
 
 import io
 from pathlib import Path

@@ -130,7 +130,7 @@ def _only_order(first: int, second: int) -> DateOrder | None:
 
 
 #: The maximum share of dates in a column that may have a different order of day and month than the other dates.
-#: If at most this share of the dates contradicts the order of the other dates, these dates are reported as errors.
+#: If at most this share of the dates contradicts the order of day and month of the other dates, these dates are errors.
 #: If the number of ambiguous dates exceeds this share of the unambiguous dates, the user must choose an order.
 _MAX_CONTRADICTION = 0.05
 
