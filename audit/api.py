@@ -107,16 +107,26 @@ def _choice_filter(choices: list[tuple[str, str]], *, label: Any) -> Any:
     return extend_schema_field(schema)(django_filters.ChoiceFilter(choices=choices, label=label))
 
 
-class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
-    event = django_filters.MultipleChoiceFilter(
-        choices=event_choices, label=_("The event type. Repeat the parameter for several types.")
+def _event_filter() -> Any:
+    """Return a filter by event types. The OpenAPI schema lists the types that are registered at the start."""
+    label = _("The event type. Repeat the parameter for several types.")
+    schema = {
+        "type": "array",
+        "items": {"type": "string", "enum": sorted(name for name, _label in event_choices())},
+    }
+    return extend_schema_field(schema)(
+        django_filters.MultipleChoiceFilter(choices=event_choices, label=label)
     )
+
+
+class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
+    event = _event_filter()
     category = django_filters.MultipleChoiceFilter(
         choices=Category.choices,
         label=_("The category of the event type. Repeat the parameter for several categories."),
     )
     actor_kind = django_filters.ChoiceFilter(
-        choices=ActorKind, label=_("The kind of the actor: who or what performed the operation.")
+        choices=ActorKind.choices, label=_("The kind of the actor: who or what performed the operation.")
     )
     actor_id = django_filters.CharFilter(
         label=_(

@@ -32,6 +32,7 @@ from dlq.payloads import find_payload_problems
 from dlq.selection import FailureSelection
 from hotelagent.rest.conditional import ETAG
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.lists import changes
 from hotelagent.rest.lists.filters import TimeFilter
 from hotelagent.rest.parsers import JSONParser
 from hotelagent.rest.schema import problem_responses
@@ -147,6 +148,7 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(choices=FailureStatus.choices)
     since = TimeFilter(field_name="last_seen_at", lookup_expr="gte")
     until = TimeFilter(field_name="last_seen_at", lookup_expr="lt")
+    updated_since = changes.ChangesFilter()
     text = django_filters.CharFilter(
         field_name="error_message",
         lookup_expr="icontains",
@@ -173,7 +175,10 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
 
         A redrive job with the same criteria processes the same failures.
         """
-        selection = FailureSelection.from_values(self.form.cleaned_data)
+        criteria = {
+            name: value for name, value in self.form.cleaned_data.items() if name != changes.PARAMETER
+        }
+        selection = FailureSelection.from_values(criteria)
         return queryset.filter(selection.condition())
 
 
@@ -198,6 +203,7 @@ class FailureViewSet(
 
     queryset = Failure.objects.all()
     detail_serializer = FailureDetailSerializer
+    pagination_class = changes.ChangesPagination
     filterset_class = FailureFilter
     lookup_value_regex = UUID_REGEX
     required_scopes = {"GET": "dlq:read", "POST": "dlq:write"}

@@ -7,10 +7,12 @@ from django.dispatch import receiver
 
 from dlq.erasure import services as erasure
 from dlq.erasure.models import Erasure
+from dlq.models import Failure
 from dlq.redrives.services import erase_staff_member
 from dlq.retention.clean_up import end_lost_retries
 from dlq.retention.models import FailureSettings
 from dlq.retention.settings import change_settings
+from tenants.changed_rows import number_changes_again
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tenants.signals import hotel_restored, hotel_resumed, restored_hotel_migrated, staff_erased
@@ -21,6 +23,13 @@ def end_discarded_retries(*, hotel: Hotel, **_kwargs: Any) -> None:
     """Mark failures of a restored hotel as in doubt if the restore has removed their retries from the due queue."""
     with hotel_context(hotel):
         end_lost_retries()
+
+
+@receiver(restored_hotel_migrated)
+def number_failures_again(*, hotel: Hotel, **_kwargs: Any) -> None:
+    """Number the changes of the failures of a restored hotel again."""
+    with hotel_context(hotel):
+        number_changes_again(Failure)
 
 
 @receiver(hotel_restored)

@@ -13,6 +13,7 @@ from dlq.redrives import models as _redrives  # noqa: F401
 from dlq.retention import models as _retention  # noqa: F401
 from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
+from tenants.changed_rows import changed_in_column
 
 #: The prefix of the names of failures that other systems report.
 #: If a client could report a failure with the name of one of our tasks, a retry of the failure would run that task.
@@ -160,6 +161,8 @@ class Failure(models.Model):
     task_id = models.CharField(_("task id"), max_length=64, blank=True)
     #: The id of the HTTP request that started the failed task or sent the failed message.
     request_id = models.CharField(_("request id"), max_length=100, blank=True)
+    updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
+    changed_in = changed_in_column()
     #: The id of the latest redrive job that reached the failure, and what the redrive did (`RedriveResult`).
     #: If a worker claims the failure for the redrive job, the id of the redrive is moved to the attempt.
     redrive = models.UUIDField(null=True, editable=False)

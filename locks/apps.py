@@ -13,6 +13,9 @@ class LocksConfig(AppConfig):
     verbose_name = _("Rooms and holds")
 
     def ready(self) -> None:
+        # Importing this module registers the signal receiver.
+        from locks.allocations import listeners  # noqa: F401, PLC0415
+
         due.register(kind="hold", task="locks.tasks.expire_holds", combine_hotels=True)
         due.register(kind="expiring", task="locks.tasks.publish_expiring_holds", combine_hotels=True)
         due.register(kind="waiting", task="locks.tasks.process_waiting_list", combine_hotels=True)

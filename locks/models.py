@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from hotelagent.core.ids import uuid7
 from locks.waiting_list import models as _waiting_list  # noqa: F401 - Django finds an app's models here
 from locks.webhooks import models as _webhooks  # noqa: F401
+from tenants.changed_rows import changed_in_column
 
 #: The maximum value of a room's id. The type of the column is `integer`.
 MAX_ROOM_ID = 2**31 - 1
@@ -92,6 +93,8 @@ class Allocation(models.Model):
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     """Why the room is closed, or why staff released the hold."""
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
+    changed_in = changed_in_column()
 
     class Meta:
         verbose_name = _("hold or stay")

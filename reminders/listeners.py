@@ -1,21 +1,19 @@
-"""The signal receiver that prepares the reservations of a restored hotel."""
+"""The signal receiver that prepares the reservations and reminders of a restored hotel."""
 
 from typing import Any
 
-from django.db.models import F
 from django.dispatch import receiver
 
-from reminders.models import Reservation
+from reminders.models import Reminder, Reservation
+from tenants.changed_rows import number_changes_again
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tenants.signals import restored_hotel_migrated
 
 
 @receiver(restored_hotel_migrated)
-def renumber_changes(*, hotel: Hotel, **_kwargs: Any) -> None:
-    """Replace the transaction number in `changed_in` of all reservations with the number of this transaction.
-
-    The backup has the transaction numbers of the server on which it was made, which may be in this server's future.
-    """
+def number_rows_again(*, hotel: Hotel, **_kwargs: Any) -> None:
+    """Number the changes of the reservations and reminders of a restored hotel again."""
     with hotel_context(hotel):
-        Reservation.objects.update(changed_in=F("changed_in"))
+        number_changes_again(Reservation)
+        number_changes_again(Reminder)

@@ -29,6 +29,7 @@ from audit.transparency.proofs import prove_inclusion
 from audit.transparency.resources import encode_bundle, parse_tile_path
 from audit.transparency.tiles import TILE_WIDTH
 from hotelagent.rest.schema import problem_responses
+from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import UUID_REGEX, HotelAPIView
 from tenants.context import current_tenant
 
@@ -165,7 +166,7 @@ class ProofView(_LogView):
         )
 
 
-class StreamQuerySerializer(serializers.Serializer[Any]):
+class StreamQuerySerializer(StrictSerializer):
     cursor = serializers.CharField(
         required=False, default="", allow_blank=True, help_text="The `cursor` of the last response."
     )

@@ -84,6 +84,8 @@ class PayloadSerializer(serializers.ModelSerializer[Failure]):
     ]
 )
 class CorrectFailureSerializer(StrictSerializer):
+    schema_keywords = {"minProperties": 1, "maxProperties": 1}
+
     payload = serializers.DictField(
         required=False,
         help_text="The complete corrected payload. Values that are `[secret]` stay unchanged.",

@@ -20,6 +20,7 @@ from dlq.redrives.results import Entries, Entry
 from dlq.redrives.services import RedriveOptions
 from dlq.selection import FailureSelection
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.lists.filters import pagination_parameters, refuse_unknown_parameters
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import UUID_REGEX, HotelViewSet
@@ -258,6 +259,7 @@ class RedriveViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
     @action(detail=True, methods=["get"])
     def results(self, request: Request, pk: str) -> Response:
         """List what a redrive job did with each failure, newest failure first."""
+        refuse_unknown_parameters(request, {"result", *pagination_parameters(self)})
         wanted = request.query_params.getlist("result")
         if unknown := sorted(set(wanted) - set(RedriveResult.values)):
             raise ValidationError(

@@ -24,8 +24,6 @@ _SUMMARIES = {
     "partial_update": "Update {article} {singular}",
     "destroy": "Delete {article} {singular}",
 }
-
-
 #: The verb with which the operation id of each action begins. The verb of another action is the name of the action.
 _VERBS = {"retrieve": "get", "update": "replace", "partial_update": "update", "destroy": "delete"}
 #: Maps each action of `EditableMixin` to the statuses of its responses that contain an ETag.
@@ -109,16 +107,32 @@ class OperationSchema(AutoSchema):
         return re.sub(r"^Patched(\w+?)(Update)?Request$", r"\1Update", name)
 
     def _map_basic_serializer(self, serializer: Any, direction: Literal["request", "response"]) -> Any:
-        """Return the schema of a serializer. Requests with unknown fields are refused, so their schemas say that."""
+        """Return the schema of a serializer. Requests with unknown fields are refused, so their schemas say that.
+
+        If a serializer for requests has the attribute `schema_keywords`, the schema has these keywords in addition.
+        """
         schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
-        if direction == "request" and isinstance(serializer, StrictMixin):
-            schema["additionalProperties"] = False
+        if direction == "request":
+            if isinstance(serializer, StrictMixin):
+                schema["additionalProperties"] = False
+            schema |= getattr(serializer, "schema_keywords", {})
         return schema
+
+    def _get_request_for_media_type(self, serializer: Any, *args: Any) -> Any:
+        """Return the schema of a body, and whether it is required, as texts and objects with `minProperties` are."""
+        schema, is_required = super()._get_request_for_media_type(serializer, *args)  # type: ignore[no-untyped-call]
+        is_required |= (schema or {}).get("type") == "string"
+        return schema, is_required or "minProperties" in getattr(serializer, "schema_keywords", {})
 
     def _map_serializer_field(self, field: Any, *args: Any, **options: Any) -> Any:
         schema = super()._map_serializer_field(field, *args, **options)  # type: ignore[no-untyped-call]
         if isinstance(field, serializers.MultipleChoiceField) and not field.allow_empty:
             schema["minItems"] = 1
+        if isinstance(field, serializers.DecimalField) and field.decimal_places and field.max_digits:
+            # The pattern of drf-spectacular allows a text without digits, and negative numbers below the minimum.
+            sign = "" if field.min_value is not None and field.min_value >= 0 else "-?"
+            digits = field.max_digits - field.decimal_places
+            schema["pattern"] = rf"^{sign}[0-9]{{1,{digits}}}(\.[0-9]{{1,{field.decimal_places}}})?$"
         return schema
 
     def _parameter_description(self, parameter: dict[str, Any]) -> str:

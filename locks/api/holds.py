@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.lists import changes
 from hotelagent.rest.lists.csv_export import CsvExportMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import UUID_REGEX
@@ -63,7 +64,7 @@ class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
     until = django_filters.DateFilter(
         field_name="nights__startswith", lookup_expr="lte", label="Check-in on or before this date."
     )
-
+    updated_since = changes.ChangesFilter()
     # The filter compares ids. A ModelChoiceFilter would return an error if no room has the requested id.
     room = RoomIdFilter(field_name="room_id", label="The id of the room.")
 
@@ -76,6 +77,7 @@ class HoldViewSet(IdempotentMixin, CsvExportMixin):
     queryset = Allocation.objects.all()
     resource_name = "hold"
     export_name = "stays"
+    pagination_class = changes.ChangesPagination
     serializer_class = HoldSerializer
     filterset_class = HoldFilter
     lookup_value_regex = UUID_REGEX

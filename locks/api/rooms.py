@@ -1,5 +1,7 @@
 """The REST API of rooms and availability: /api/v1/rooms/ and /api/v1/availability/."""
 
+from typing import Any
+
 import django_filters
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, status
@@ -8,6 +10,7 @@ from rest_framework.response import Response
 
 from hotelagent.rest.conditional import IF_MATCH, PRECONDITION_FAILED
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.lists.filters import IntegerFilter
 from hotelagent.rest.lists.pagination import NewestFirstPagination
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import EditableMixin, HotelAPIView, HotelViewSet
@@ -28,7 +31,8 @@ class OldestFirstPagination(NewestFirstPagination):
 
 
 class RoomFilter(django_filters.FilterSet):  # type: ignore[misc]
-    capacity = django_filters.NumberFilter(lookup_expr="gte", label="Rooms with at least this capacity.")
+    capacity = IntegerFilter(lookup_expr="gte", label="Rooms with at least this capacity.")
+    floor = IntegerFilter()
 
     class Meta:
         model = Room
@@ -36,8 +40,11 @@ class RoomFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": MAX_ROOM_ID})
-class RoomIdFilter(django_filters.NumberFilter):  # type: ignore[misc]
+class RoomIdFilter(IntegerFilter):
     """A filter by the id of a room."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=1, max_value=MAX_ROOM_ID, **options)
 
 
 class RoomViewSet(IdempotentMixin, EditableMixin, mixins.ListModelMixin, HotelViewSet):

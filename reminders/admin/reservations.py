@@ -26,6 +26,7 @@ from reminders.admin.front_desk.pages import FrontDeskPages
 from reminders.admin.next_steps import IMPORT_RESERVATIONS, LINK_CALENDAR, SHOW_ALL_RESERVATIONS
 from reminders.day_lists.views import arrivals_view, housekeeping_view
 from reminders.models import Reservation, ReservationStatus
+from reminders.reservations import countries
 from reminders.reservations.services import cancel_reservation, update_guest
 
 COLOURS = {
@@ -93,8 +94,8 @@ class ReservationAdmin(ChangesAuditedByServices, FrontDeskPages):
     actions = ["cancel"]
     change_form_outer_before_template = "reminders/front_desk/reservation_actions.html"
     readonly_fields = ["external_id", "status", "arrival", "departure", "nights", "room", "adults", "children",
-                       "room_type", "source", "country", "booked_on", "status_date", "checked_in_at", "checked_out_at",
-                       "timeline"]  # fmt: skip
+                       "room_type", "source", "country_name", "booked_on", "status_date", "checked_in_at",
+                       "checked_out_at", "timeline"]  # fmt: skip
     fieldsets = [
         (
             None,
@@ -114,7 +115,7 @@ class ReservationAdmin(ChangesAuditedByServices, FrontDeskPages):
                 "fields": [
                     ("room_type", "source"),
                     ("adults", "children"),
-                    ("country", "booked_on"),
+                    ("country_name", "booked_on"),
                     ("checked_in_at", "checked_out_at"),
                     "status_date",
                 ]
@@ -174,6 +175,10 @@ class ReservationAdmin(ChangesAuditedByServices, FrontDeskPages):
             return None
         further = len(reservation.additional_room_types)
         return f"{reservation.stay.room.number} + {further}" if further else reservation.stay.room.number
+
+    @display(description=_("country"))
+    def country_name(self, reservation: Reservation) -> str:
+        return countries.country_name(reservation.country)
 
     @display(description=_("timeline"))
     def timeline(self, reservation: Reservation) -> SafeString:

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.lists import changes
 from hotelagent.rest.lists.csv_export import CsvExportMixin
 from hotelagent.rest.lists.filters import TimeFilter
 from hotelagent.rest.schema import problem_responses
@@ -30,6 +31,7 @@ class ReminderFilter(django_filters.FilterSet):  # type: ignore[misc]
     planned_until = TimeFilter(
         field_name="planned_for", lookup_expr="lt", help_text=f"Planned before this time. {_TIME_ZONE}"
     )
+    updated_since = changes.ChangesFilter()
     # These filters compare ids. A ModelChoiceFilter would return an error if no object has the requested id.
     rule = django_filters.UUIDFilter(field_name="rule_id")
     reservation = django_filters.UUIDFilter(field_name="reservation_id")
@@ -45,6 +47,7 @@ class ReminderViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMod
     queryset = selectors.reminders()
     personal_data = "reminder"
     export_name = "reminders"
+    pagination_class = changes.ChangesPagination
     serializer_class = ReminderSerializer
     filterset_class = ReminderFilter
     required_scopes = {"GET": "reminders:read", "POST": "reminders:write"}

@@ -1,6 +1,5 @@
 """The REST API of reservations, the bookings of the hotel's property management system: /api/v1/reservations/."""
 
-from datetime import datetime
 from typing import Any
 
 import django_filters
@@ -31,7 +30,7 @@ class ReservationFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(choices=ReservationStatus.choices)
     arrival_from = django_filters.DateFilter(field_name="arrival", lookup_expr="gte")
     arrival_until = django_filters.DateFilter(field_name="arrival", lookup_expr="lte")
-    updated_since = django_filters.IsoDateTimeFilter(method="filter_changed", help_text=changes.DESCRIPTION)
+    updated_since = changes.ChangesFilter()
     guest_email = django_filters.CharFilter(
         method="filter_guest_email", help_text="The guest's e-mail address, without regard to case."
     )
@@ -39,13 +38,6 @@ class ReservationFilter(django_filters.FilterSet):  # type: ignore[misc]
     class Meta:
         model = Reservation
         fields = ["external_id", "status", "arrival", "departure", "room_type", "source"]
-
-    def filter_changed(
-        self, queryset: QuerySet[Reservation], _name: str, since: datetime
-    ) -> QuerySet[Reservation]:
-        if self.request.parser_context["view"].action == "list":
-            return queryset  # for lists, `ChangesPagination` applies this filter
-        return queryset.filter(updated_at__gte=since)
 
     def filter_guest_email(
         self, queryset: QuerySet[Reservation], _name: str, address: str

@@ -106,13 +106,12 @@ class PutReservationSerializer(StrictMixin, serializers.ModelSerializer[Reservat
                 "validators": [validate_country],
             },
             "status_date": {"help_text": "The day on which the booking got its status."},
+            "adults": {"min_value": 1, "error_messages": {"min_value": _("Enter at least one adult.")}},
         }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if error := stay_dates_error(attrs["arrival"], attrs["departure"]):
             raise serializers.ValidationError(dict([error]))
-        if attrs.get("adults", 1) < 1:
-            raise serializers.ValidationError({"adults": _("Enter at least one adult.")})
         return attrs
 
 

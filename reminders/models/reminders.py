@@ -8,6 +8,7 @@ from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
 from reminders.models.reservations import Reservation
 from reminders.models.rules import Rule
+from tenants.changed_rows import changed_in_column
 
 
 class ReminderStatus(models.TextChoices):
@@ -70,6 +71,8 @@ class Reminder(models.Model):
     recipient = models.CharField(_("recipient"), max_length=254, blank=True, default="")
     #: The error message of the last attempt as JSON (`hotelagent.core.messages`), or null.
     last_error = models.JSONField(_("last error"), null=True)
+    updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
+    changed_in = changed_in_column()
 
     class Meta:
         verbose_name = _("reminder")

@@ -4,14 +4,15 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Func, Q
-from django.db.models.functions import Cast, Lower, Now
+from django.db.models import F, Q
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
 from locks.models import Allocation
 from reminders.models.search_terms import SearchTerms
 from reminders.models.validators import stay_dates_error, validate_language
+from tenants.changed_rows import changed_in_column
 
 
 class ReservationStatus(models.TextChoices):
@@ -78,14 +79,7 @@ class Reservation(models.Model):
     #: Imports read all bookings of a calendar at once, so `calendar_digest` and `calendar_uid` have no index.
     calendar_uid = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
-    #: The number of the database transaction that changed the row last. A trigger sets it.
-    #: Commits are in another order than `updated_at`, so only this number shows which changes a client has not seen.
-    changed_in = models.BigIntegerField(
-        db_default=Cast(
-            Cast(Func(function="pg_current_xact_id"), models.TextField()), models.BigIntegerField()
-        ),
-        editable=False,
-    )
+    changed_in = changed_in_column()
 
     class Meta:
         verbose_name = _("reservation")

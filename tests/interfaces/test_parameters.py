@@ -49,6 +49,23 @@ def test_query_parameter_format_of_a_list_is_refused_as_unknown(api: APIClient) 
     assert error["pointer"] == "?format"
 
 
+@pytest.mark.parametrize(
+    ("url", "parameter"),
+    [
+        ("/api/v1/audit/stream/?limits=2", "limits"),
+        ("/api/v1/locks/?room=0.5", "room"),
+        ("/api/v1/locks/?room=0", "room"),
+        ("/api/v1/rooms/?capacity=1.5", "capacity"),
+        ("/api/v1/rooms/?floor=6e-20", "floor"),
+    ],
+)
+def test_parameter_that_the_openapi_document_does_not_allow_is_refused(
+    api: APIClient, url: str, parameter: str
+) -> None:
+    [error] = errors_of(api.get(url))
+    assert error["pointer"].endswith(parameter)
+
+
 def test_unknown_query_parameter_in_the_url_of_a_single_object_is_ignored(api: APIClient) -> None:
     body = {"arrival": "2030-05-10", "departure": "2030-05-12", "guest_name": "Ana"}
     reservation = api.put("/api/v1/reservations/by-external-id/R1/", body).json()

@@ -33,6 +33,18 @@ MEDIA_TYPE = "application/cloudevents+json"
 REPORT_ATTRIBUTES = ("errortype", "errormessage", "retry", "orderingkey")
 
 _NAME = re.compile(r"[a-z0-9]+")
+#: What the OpenAPI schema says about extension attributes.
+_EXTENSIONS: dict[str, Any] = {
+    "propertyNames": {"pattern": f"^({_NAME.pattern}|data_base64)$"},
+    "additionalProperties": {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "boolean"},
+            {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1},
+            {"type": "null"},
+        ]
+    },
+}
 #: This pattern matches the characters that RFC 3986 allows in a URI reference, and percent-encoded bytes.
 _URI_REFERENCE = re.compile(r"([A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
 _MEDIA_TYPE = re.compile(r"[\w.+!#$&^-]+/[\w.+!#$&^-]+\s*(;.*)?", re.ASCII)
@@ -89,6 +101,8 @@ class CloudEventSerializer(serializers.Serializer[Any]):
 
     Other extension attributes are allowed and are part of the event that the handler gets.
     """
+
+    schema_keywords = _EXTENSIONS
 
     specversion = serializers.ChoiceField(choices=["1.0"])
     id = _Attribute(help_text="The id of the event. Another event of the same `source` must have another id.")

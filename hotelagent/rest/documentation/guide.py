@@ -44,9 +44,12 @@ errors. `GET .../export/` returns all rows of a list as CSV. Responses to GET ar
 `Accept-Encoding: gzip`. All URLs end with a slash. Times are in UTC (`2031-07-01T14:00:00Z`). Dates are days in the
 hotel's time zone.
 
-To keep a copy of the reservations, store `resume` of `GET /api/v1/reservations/?updated_since=<now>`, read the whole
-list once, and then request the stored URL regularly. Each response has the changes since the previous one, and a new
-`resume`. No change is missed, and a reservation may be listed more than once.
+The lists of reservations, of reminders, of failures, and of holds, stays and closures (`/api/v1/locks/`) have the
+parameter `updated_since`. To keep a copy of the reservations, store `resume` of
+`GET /api/v1/reservations/?updated_since=<now>`, read the whole list once, and then request the stored URL regularly.
+Each response has the changes since the previous one, and a new `resume`. No change is missed, and a reservation may be
+listed more than once. Cancelled, expired, released and discarded rows are listed with their new status. The clean-up
+deletes some of them many days later, and does not list them again.
 """
 
 _HOTEL = """

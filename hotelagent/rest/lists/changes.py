@@ -18,13 +18,13 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q
-from django_filters.fields import IsoDateTimeField
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from hotelagent.rest.errors import InvalidCursor
+from hotelagent.rest.lists.filters import TimeField, TimeFilter
 from hotelagent.rest.lists.pagination import NewestFirstPagination
 
 PARAMETER = "updated_since"
@@ -34,6 +34,18 @@ DESCRIPTION = (
 )
 _CURSOR = re.compile(r"(\d{1,19})/(\d{1,19})/([0-9a-f-]{36})")
 _NO_ID = UUID(int=0)
+
+
+class ChangesFilter(TimeFilter):
+    """The filter `updated_since` of a list with `ChangesPagination`, and of the CSV export of the list."""
+
+    def __init__(self) -> None:
+        super().__init__(help_text=DESCRIPTION)
+
+    def filter(self, queryset: Any, since: datetime | None) -> Any:
+        if since is None or self.parent.request.parser_context["view"].action == "list":
+            return queryset  # for lists, `ChangesPagination` applies this filter
+        return queryset.filter(updated_at__gte=since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,7 @@ class ChangesPagination(NewestFirstPagination):
     ) -> list[Any] | None:
         if PARAMETER not in request.query_params:
             return super().paginate_queryset(queryset, request, view)
-        since = IsoDateTimeField().clean(request.query_params[PARAMETER])
+        since = TimeField().clean(request.query_params[PARAMETER])
         if since is None:  # an empty value counts as missing, as in all filters
             return super().paginate_queryset(queryset, request, view)
         page_size = self.get_page_size(request)

@@ -1,5 +1,6 @@
 """Filtering of lists by query parameters. An unknown parameter is an error."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,18 +34,30 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
         filterset = self.get_filterset(request, queryset, view)
         allowed = {
             *(filterset.filters if filterset else ()),
-            *_pagination_parameters(view),
+            *pagination_parameters(view),
             *getattr(view, "extra_parameters", ()),
         }
-        if unknown := sorted(request.query_params.keys() - allowed):
-            message = _("Unknown parameter. Allowed parameters: %(allowed)s.")
-            message %= {"allowed": ", ".join(sorted(allowed))}
-            raise ValidationError({name: [message] for name in unknown})
+        refuse_unknown_parameters(request, allowed)
         filtered: QuerySet[Any] = super().filter_queryset(request, queryset, view)
         return filtered
 
 
-class _TimeField(IsoDateTimeField):  # type: ignore[misc]
+def refuse_unknown_parameters(request: Request, allowed: Iterable[str]) -> None:
+    """Raise ValidationError if the request has a query parameter that is not allowed."""
+    allowed = set(allowed)
+    if unknown := sorted(request.query_params.keys() - allowed):
+        message = _("Unknown parameter. Allowed parameters: %(allowed)s.")
+        message %= {"allowed": ", ".join(sorted(allowed))}
+        raise ValidationError({name: [message] for name in unknown})
+
+
+class IntegerFilter(django_filters.NumberFilter):  # type: ignore[misc]
+    """A filter by an integer. `NumberFilter` also accepts other numbers, and compares the integer part of them."""
+
+    field_class = forms.IntegerField
+
+
+class TimeField(IsoDateTimeField):  # type: ignore[misc]
     """A form field with a time, which is converted to UTC. PostgreSQL refuses times with an unusual offset from UTC."""
 
     def clean(self, value: Any) -> datetime | None:
@@ -58,10 +71,11 @@ class _TimeField(IsoDateTimeField):  # type: ignore[misc]
 class TimeFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
     """A filter by a time in UTC."""
 
-    field_class = _TimeField
+    field_class = TimeField
 
 
-def _pagination_parameters(view: "GenericViewSet[Any]") -> set[str]:
+def pagination_parameters(view: "GenericViewSet[Any]") -> set[str]:
+    """Return the names of the query parameters that select a page of the view's list."""
     paginator = view.paginator
     if not isinstance(paginator, NewestFirstPagination):
         return set()

@@ -25,7 +25,7 @@ from reminders.admin.front_desk.widgets import RoomGroup, date_input, room_group
 from reminders.front_desk.new_reservations import book_at_front_desk
 from reminders.local_time import NIGHT_ENDS_AT, first_open_night, today
 from reminders.models import Reservation
-from reminders.reservations.importing.values.countries import country_code
+from reminders.reservations.countries import country_code
 from tenants.context import current_hotel
 from tenants.errors import DomainError
 

@@ -55,6 +55,17 @@ def test_reservation_page_shows_the_timeline_of_its_reminders(staff: Client, boo
     assert "scheduled" in content
 
 
+@pytest.mark.parametrize(("language", "name"), [("en", "Germany"), ("es", "Alemania")])
+def test_reservation_page_shows_the_name_of_the_country_in_the_language_of_the_reader(
+    staff: Client, booked: Reservation, language: str, name: str
+) -> None:
+    Reservation.objects.update(country="DEU")
+    url = f"/admin/reminders/reservation/{booked.id}/change/"
+    content = staff.get(url, headers={"accept-language": language}).content.decode()
+    assert name in content
+    assert "DEU" not in content
+
+
 def test_front_desk_can_edit_the_guest_of_a_reservation(staff: Client, booked: Reservation) -> None:
     data = {"guest_name": "Ana Lima", "guest_email": "right@example.com", "guest_phone": "", "language": "es"}
     response = staff.post(f"/admin/reminders/reservation/{booked.id}/change/", data)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop as _
 from hotelagent.core.messages import TranslatableMessage
 from hotelagent.core.text import single_line
 from reminders.models.validators import validate_language
-from reminders.reservations.importing.values.countries import country_code
+from reminders.reservations.countries import country_code
 from reminders.reservations.importing.values.errors import Reason, length_detail
 
 _EMPTY = frozenset({"", "-", "NULL", "null", "NA", "N/A", "n/a", "None", "#N/A"})

@@ -1,4 +1,4 @@
-"""Conversion of the country codes and country names in files to ISO 3166-1 codes."""
+"""The ISO 3166-1 codes of countries, and the names of the countries in the languages of people."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 
 import phonenumbers
+from django.conf import settings
+from django.utils.translation import get_language
 
 #: The two-letter and three-letter code of each country. Kosovo has no official code, so XK and XKX are used.
 _PAIRS = """
@@ -44,6 +46,8 @@ _OTHER_NAMES = {
     "ee uu": "USA", "eeuu": "USA", "estados unidos de américa": "USA", "reino unido": "GBR", "kosovo": "XKX",
     "tmp": "TLS", "rom": "ROU", "zar": "COD", "scg": "SRB", "yug": "SRB", "ant": "CUW",
 }  # fmt: skip
+#: The languages of staff and guests.
+_LANGUAGES = ("en", "es", "pt")
 _PUNCTUATION = re.compile(r"[\s.,()\-_&]+")
 
 
@@ -55,6 +59,35 @@ def country_code(text: str) -> str | None:
     if code in _CODES:
         return _CODES[code]
     return _names().get(_normalize(text))
+
+
+def country_name(code: str) -> str:
+    """Return the name in the active language of the country with this code of two or three letters.
+
+    If no name is known, return the code.
+    """
+    languages = _display_names().get(_CODES.get(code, code), {})
+    active = (get_language() or settings.LANGUAGE_CODE).partition("-")[0]
+    return languages.get(active) or languages.get("en") or code
+
+
+@functools.cache
+def _display_names() -> dict[str, dict[str, str]]:
+    """Return the names of each country by its three-letter code and by language.
+
+    In the library, the name "*es" means that the name is the same as in Spanish. The key "aa" is not a language.
+    """
+    names: dict[str, dict[str, str]] = {"XKX": {"en": "Kosovo"}}
+    for code, translations in _names_by_language().items():
+        if code not in _CODES:
+            continue
+        names[_CODES[code]] = found = {}
+        for language in _LANGUAGES:
+            name = translations.get(language, "")
+            while name.startswith("*"):
+                name = translations[name.removeprefix("*")]
+            found[language] = name
+    return names
 
 
 @functools.cache
