@@ -79,6 +79,8 @@ class BookingAdmin(ReadOnlyModelAdmin):
 
     @display(description=_("reservation"), empty_value="-")
     def reservation(self, booking: Booking) -> SafeString | None:
+        if booking.reservation_id is None:
+            return None
         return _reservation_link(Reservation.objects.filter(id=booking.reservation_id).first())
 
     @display(description=_("price"), empty_value="-")
