@@ -106,8 +106,8 @@ def defer_stop_signals() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for number in dict.fromkeys(received):
-            signal.raise_signal(number)
+        for received_number in dict.fromkeys(received):
+            signal.raise_signal(received_number)
 
 
 class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]

@@ -192,7 +192,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # This consumer class stores messages that Celery cannot run, such as those of unknown tasks, in the dead-letter queue.
 # The default consumer class of Celery drops messages that Celery cannot run.
 CELERY_WORKER_CONSUMER = "dlq.capture.consumer:CapturingConsumer"
-CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
+# Longer than EMAIL_TIMEOUT, so that a worker that stops completes the e-mail that it is sending, and the outcome of no
+# reminder is unknown. The grace periods in deploy/ are longer than this time.
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 25.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_IGNORE_RESULT = True
 # Celery closes the database connection after this number of tasks. No worker reaches such a large number.

@@ -36,6 +36,7 @@ from reminders.sending.smtp import Transport
 from tenants.context import current_hotel
 from tenants.database.availability import is_database_unavailable
 from tenants.queue import due
+from tenants.queue.shutdown import is_shutting_down
 
 #: A batch starts no new message after this number of seconds, so slow mail servers don't delay worker restarts.
 TIME_LIMIT: float = 60.0
@@ -112,12 +113,12 @@ class Batch:
     def send_all(self, reminders: Collection[Reminder], *, deadline: float) -> Counter[str]:
         """Send the reminders until `deadline` (a `time.monotonic()` value). Return the number of reminders per outcome.
 
-        Reminders that remain after the deadline are postponed.
+        Reminders that remain after the deadline, or when the worker is shutting down, are due again immediately.
         """
         counts: Counter[str] = Counter()
         remaining = list(reminders)
         try:
-            while remaining and time.monotonic() < deadline:
+            while remaining and time.monotonic() < deadline and not is_shutting_down():
                 outcome = self._send_or_store_outcome(remaining.pop(0))
                 counts[outcome] += 1
                 if outcome == "server_unavailable" and remaining:
