@@ -43,11 +43,12 @@ isolation: install tools ## Run 200,000 operations of many hotels through a smal
 	@ISOLATION_OPERATIONS=$(or $(OPERATIONS),200000) $(PY) -m pytest tests/isolation/test_isolation.py --timeout 3600 -s
 	@$(PY) -m tests.isolation.run_django_tenants_suite
 
-chaos: install tools ## Kill processes and servers while 10,000 reminders are sent and 5,000 failures are retried, then let 32 clients compete for rooms, and lose the responses to 1,000 bookings in a PMS (minutes; REMINDERS=, HOTELS=, FAILURES=, WORKERS=, ROUNDS=, BOOKINGS=)
+chaos: install tools ## Kill processes and servers while 10,000 reminders are sent and 5,000 failures are retried, then let 32 clients compete for rooms, lose the responses to 1,000 bookings in a PMS, and kill, pause and slow each part of a deployment (minutes; REMINDERS=, HOTELS=, FAILURES=, WORKERS=, ROUNDS=, BOOKINGS=)
 	@CHAOS_REMINDERS=$(or $(REMINDERS),10000) CHAOS_HOTELS=$(or $(HOTELS),50) \
 		CHAOS_FAILURES=$(or $(FAILURES),5000) CHAOS_WORKERS=$(or $(WORKERS),16) $(PY) -m pytest tests/chaos -s $(ARGS)
 	@RACE_ROUNDS=$(or $(ROUNDS),250) $(PY) -m pytest tests/races
 	@PMS_BOOKINGS=$(or $(BOOKINGS),1000) $(PY) -m pytest tests/pms/test_lost_answers.py --timeout 3600 -s $(ARGS)
+	@FAULTS=all $(PY) -m pytest tests/faults -s
 
 upgrade: install tools ## Update under load from release to release, with the migrations of a renamed column (minutes)
 	@UPGRADE=whole $(PY) -m pytest tests/upgrade --timeout 3600 -s $(ARGS)

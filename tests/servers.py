@@ -221,9 +221,6 @@ class PgBouncer:
         return urlunsplit(parts._replace(netloc=f"{login}@{ports.LOOPBACK}:{self.port}"))
 
     def __enter__(self) -> Self:
-        program = find_pgbouncer()
-        if program is None:
-            raise RuntimeError("PgBouncer is not installed: `apt-get install pgbouncer`.")
         user = processes.unprivileged_user()
         logins = "".join(f'"{login}" "{password}"\n' for login, password in self.logins.items())
         paths.write_private_file(self.folder / "logins", logins)
@@ -247,15 +244,31 @@ class PgBouncer:
         if user:
             for path in (self.folder, *self.folder.iterdir()):
                 os.chown(path, *user)
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start the program with the files that `__enter__` has written. A test calls this method after a kill."""
+        program = find_pgbouncer()
+        if program is None:
+            raise RuntimeError("PgBouncer is not installed: `apt-get install pgbouncer`.")
         with (self.folder / "log").open("wb") as log:
             self.process = processes.start(
                 processes.command(
-                    [program, self.folder / "pgbouncer.ini"], user=user, required_paths=[self.folder]
+                    [program, self.folder / "pgbouncer.ini"],
+                    user=processes.unprivileged_user(),
+                    required_paths=[self.folder],
                 ),
                 output=log,
             )
         wait_until_listening(self.process, self.port, self.folder / "log")
-        return self
+
+    @property
+    def running(self) -> "subprocess.Popen[bytes]":
+        """The process of the program. Raises RuntimeError before the start."""
+        if self.process is None:
+            raise RuntimeError("PgBouncer was not started.")
+        return self.process
 
     def __exit__(self, *_: object) -> None:
         if self.process:
