@@ -63,6 +63,7 @@ def main() -> None:
         print(result, flush=True)
     for group in process_groups:
         with contextlib.suppress(ProcessLookupError):
+            os.kill(group, signal.SIGKILL)  # a process that has just been forked does not lead its group yet
             os.killpg(group, signal.SIGKILL)
 
 
