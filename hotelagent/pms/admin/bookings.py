@@ -57,8 +57,8 @@ class BookingAdmin(ReadOnlyModelAdmin):
     search_fields = ["reference", "pms_id"]
     ordering = ["-id"]
     readonly_fields = [
-        "reference", "status", "next_step", "pms_id", "reservation", "room_type", "check_in", "check_out", "adults",
-        "children", "total", "sends", "resolve_attempts", "last_sent_at", "error_text", "created_at",
+        "reference", "status", "next_step", "pms_id", "reservation", "room_type", "room_count", "check_in", "check_out",
+        "adults", "children", "total", "sends", "resolve_attempts", "last_sent_at", "error_text", "created_at",
     ]  # fmt: skip
     fields = readonly_fields
     empty_list = EmptyList(_("No bookings have been made in the PMS through hotelagent yet."))
