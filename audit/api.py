@@ -110,10 +110,7 @@ def _choice_filter(choices: list[tuple[str, str]], *, label: Any) -> Any:
 def _event_filter() -> Any:
     """Return a filter by event types. The OpenAPI schema lists the types that are registered at the start."""
     label = _("The event type. Repeat the parameter for several types.")
-    schema = {
-        "type": "array",
-        "items": {"type": "string", "enum": sorted(name for name, _label in event_choices())},
-    }
+    schema = {"type": "string", "enum": sorted(name for name, _label in event_choices())}
     return extend_schema_field(schema)(
         django_filters.MultipleChoiceFilter(choices=event_choices, label=label)
     )

@@ -8,6 +8,9 @@ import contextlib
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,7 +22,7 @@ from urllib.parse import urlencode
 import pytest
 import yaml
 
-from hotelagent.embedded import ports
+from hotelagent.embedded import paths, ports, processes
 from tests import servers
 from tests.deploy.exporters import running
 from tests.deploy.promql import DEPLOY, queries_of_dashboards
@@ -41,7 +44,7 @@ class Monitoring:
     """The addresses of the running servers, and the alerts that the receiver has got from Alertmanager."""
 
     prometheus: str
-    worker: Program
+    worker: "subprocess.Popen[bytes]"
     worker_metrics: Program
     alerts: list[dict[str, Any]]
 
@@ -52,6 +55,10 @@ class Monitoring:
 
     def names_of_alerts(self) -> set[str]:
         return {alert["labels"]["alertname"] for alert in self.alerts}
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    processes.stop(process, signal_number=signal.SIGTERM, timeout=15)
 
 
 def wait_until_equal(read: Callable[[], Any], expected: Any) -> None:
@@ -96,13 +103,28 @@ def monitoring(
     with contextlib.ExitStack() as stack:
         receiver = stack.enter_context(serving(listening(Receiver)))
         environment = {**os.environ, "PORT": str(worker_port)}
-        worker = stack.enter_context(
-            running_python(
-                *("-m", "celery", "--quiet", "-A", "hotelagent.celery", "worker", "--pool", "solo"),
+        # The worker is not started by `tests.program_server`, which has already imported prometheus_client: during its
+        # import, prometheus_client reads PROMETHEUS_MULTIPROC_DIR.
+        worker = processes.start(
+            [
+                *(
+                    sys.executable,
+                    "-m",
+                    "celery",
+                    "--quiet",
+                    "-A",
+                    "hotelagent.celery",
+                    "worker",
+                    "--pool",
+                    "solo",
+                ),
                 *("--without-gossip", "--without-mingle", "--loglevel", "CRITICAL"),
-                environment=environment,
-            )
+            ],
+            output=stack.enter_context((tmp_path / "worker.log").open("wb")),
+            environment=environment,
+            folder=paths.CHECKOUT,
         )
+        stack.callback(stop, worker)
         worker_metrics = stack.enter_context(
             running_python("-m", "deploy.worker_metrics", environment=environment)
         )
@@ -173,7 +195,7 @@ def test_alerts_of_a_running_site_reach_the_receiver(monitoring: Monitoring) -> 
     assert value('ALERTS{alertname=~"HotelagentNoWorker|HotelagentDown"}') == []
     monitoring.alerts.clear()  # the worker started after Prometheus had looked for it
 
-    monitoring.worker.stop(timeout=15)
+    stop(monitoring.worker)
     wait_until_equal(lambda: "HotelagentNoWorker" in monitoring.names_of_alerts(), True)
     monitoring.worker_metrics.kill()
     wait_until_equal(lambda: "HotelagentDown" in monitoring.names_of_alerts(), True)

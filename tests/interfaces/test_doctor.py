@@ -87,7 +87,8 @@ def test_hotel_that_lacks_a_migration_is_reported_with_the_command(hotel: Hotel)
     assert states("migrations") == [State.OK]
     with direct_connection():
         with hotel_context(hotel), connection.cursor() as cursor:
-            cursor.execute("DELETE FROM django_migrations WHERE app = 'reminders' AND name LIKE '0002%'")
+            newest = "(SELECT max(name) FROM django_migrations WHERE app = 'reminders')"
+            cursor.execute(f"DELETE FROM django_migrations WHERE app = 'reminders' AND name = {newest}")
         with platform_context():
             Hotel.objects.filter(pk=hotel.pk).update(schema_version="old")
     (finding,) = found("migrations")

@@ -69,7 +69,7 @@ def test_hold_of_an_occupied_room_shows_the_error_in_the_board_dialog(
     expect(page.locator(".hb-error")).to_contain_text("Room 101 is held")
 
 
-def test_board_of_200_rooms_and_60_nights_is_drawn_within_a_second(
+def test_board_of_200_rooms_and_60_nights_is_drawn_within_two_seconds(
     in_hotel: Hotel, today: datetime.date, page: Page
 ) -> None:
     """The test measures the CPU time of the browser. `test_board` measures the time of the server."""
@@ -82,7 +82,7 @@ def test_board_of_200_rooms_and_60_nights_is_drawn_within_a_second(
     metrics = browser.send("Performance.getMetrics")["metrics"]
     [seconds] = [metric["value"] for metric in metrics if metric["name"] == "TaskDuration"]
     assert page.locator(".hb-stay").count() == 200 * 20
-    assert seconds < 1, f"{seconds:.2f} s"
+    assert seconds < 2, f"{seconds:.2f} s"
 
 
 def test_cursor_stays_visible_and_focus_returns_to_the_board_after_the_dialog(

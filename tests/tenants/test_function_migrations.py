@@ -121,11 +121,13 @@ def test_make_sql_migration_installs_new_and_changed_files(
     with pytest.raises(SystemExit) as end:
         make_sql_migration("--check")
     assert end.value.code == 1
-    assert "0003_added.py" in make_sql_migration("--name", "added")
-    migration = (copied_app / "migrations" / "0003_added.py").read_text()
+    written = re.search(r"(\d{4}_added)\.py", make_sql_migration("--name", "added"))
+    assert written
+    name = written[1]
+    migration = (copied_app / "migrations" / f"{name}.py").read_text()
     assert "functions=['locks_confirm', 'locks_new']" in migration
     assert "replaces={'locks_confirm': '0002_functions'}" in migration
-    assert copy_path("locks", "0003_added", "locks_confirm").read_text() == changed.read_text()
+    assert copy_path("locks", name, "locks_confirm").read_text() == changed.read_text()
 
 
 def test_make_sql_migration_with_an_unknown_app_exits_with_code_2() -> None:
