@@ -2,11 +2,14 @@
 
 import contextlib
 import socketserver
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
+
+from tests.certificates import Certificate
 
 Server = TypeVar("Server", bound=socketserver.BaseServer)
 
@@ -51,6 +54,14 @@ class ScriptedServer(ThreadingHTTPServer):
     def server_close(self) -> None:
         self.closed.set()
         super().server_close()
+
+
+def use_tls(server: socketserver.TCPServer, certificate: Certificate) -> None:
+    """Let the server, which does not run yet, accept TLS connections only."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.chain, certificate.key)
+    # The handshake runs in the thread of the request: a client that rejects the certificate must not stop the server.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 
 
 @contextlib.contextmanager

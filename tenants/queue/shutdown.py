@@ -9,7 +9,7 @@ from types import FrameType
 from celery.signals import worker_ready
 
 #: Memory that the main process of the worker shares with the processes of its pool, which are forked from it.
-#: There is no lock, because a process that is killed while it holds a lock would block the others.
+#: The memory has no lock. A process that is killed while it holds a lock would block the other processes.
 _is_shutting_down = multiprocessing.RawValue(ctypes.c_bool, False)
 
 
@@ -22,7 +22,7 @@ def is_shutting_down() -> bool:
 def _watch_stop_signals(**_arguments: object) -> None:
     """Set the flag as soon as a signal to stop arrives, and then call Celery's handler.
 
-    Celery's signal `worker_shutting_down` is no alternative, because Celery sends it at the end of the soft shutdown.
+    Celery's own signal `worker_shutting_down` would be too late: Celery sends it at the end of the soft shutdown.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         handler = signal.getsignal(number)

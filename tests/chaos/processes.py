@@ -7,15 +7,15 @@ The program loads Django once and forks a child process for each command, a line
     ["call", function, argument, ...]       call a function of the tests, write the exit status of its process
 """
 
-import contextlib
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable
 from datetime import timedelta
 
 import django
+
+from tests import forking
 
 # Time limits for tests. In production, they are minutes. A batch and a wait for the mail server end before the claim
 # expires. The claim expires before the lease of the due items.
@@ -50,21 +50,18 @@ def main() -> None:
         "run_killed_worker": messages.run_killed_worker,
     }
     functions: dict[str, Callable[..., None]] = {"worker": _worker, "beat": _beat}
-    process_groups: list[int] = []
+    children: list[int] = []
     for line in sys.stdin:
         name, *arguments = json.loads(line)
         if name == "call":
             function, *arguments = arguments
-            child = _fork(lambda: callable_functions[function](*arguments))  # noqa: B023 - called immediately
+            child = forking.fork(callable_functions[function], *arguments)
             result = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         else:
-            result = _fork(lambda: functions[name](*arguments))  # noqa: B023 - called immediately
-            process_groups.append(result)
+            result = forking.fork(functions[name], *arguments)
+            children.append(result)
         print(result, flush=True)
-    for group in process_groups:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(group, signal.SIGKILL)  # a process that has just been forked does not lead its group yet
-            os.killpg(group, signal.SIGKILL)
+    forking.kill(children)
 
 
 def _shorten_timeouts() -> None:
@@ -94,22 +91,6 @@ def _shorten_timeouts() -> None:
             recurring=kind.recurring,
             combine_hotels=kind.combine_hotels,
         )
-
-
-def _fork(function: Callable[[], object]) -> int:
-    """Call the function in a child process with a separate process group. Return the process id of the child."""
-    child = os.fork()
-    if child:
-        return child
-    status = 1
-    try:
-        os.setsid()
-        os.close(0)
-        os.dup2(2, 1)  # the child must not write to the standard output, on which the parent writes results
-        function()
-        status = 0
-    finally:
-        os._exit(status)
 
 
 def _worker(pool: str, concurrency: int) -> None:

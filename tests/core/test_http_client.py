@@ -4,7 +4,6 @@ The tests run real servers on this machine.
 """
 
 import socket
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from hotelagent.core.http_client import RequestFailed, URLNotAllowed, send_reque
 from tests.certificates import Certificate
 from tests.core.dns import resolve_all_hosts_to
 from tests.locks.receiver import Receiver
-from tests.web import serving
+from tests.web import serving, use_tls
 
 HOST = "pms.hooks.example"
 
@@ -37,11 +36,8 @@ def certificate(tmp_path: Path) -> Certificate:
 
 @pytest.fixture
 def tls_receiver(certificate: Certificate) -> Iterator[Receiver]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.chain, certificate.key)
     receiver = Receiver()
-    # The handshake runs in the thread of the request: a client that rejects the certificate must not stop the server.
-    receiver.socket = context.wrap_socket(receiver.socket, server_side=True, do_handshake_on_connect=False)
+    use_tls(receiver, certificate)
     with serving(receiver):
         yield receiver
 

@@ -2,7 +2,7 @@
 
 import django
 
-#: Number of rooms. Each hold of a test gets a room and a night of its own.
+#: The numbers of rooms and of nights. No two holds of a test have the same room and the same night.
 ROOMS = 20
 NIGHTS = 300
 SCOPES = ["rooms:read", "locks:write", "reservations:write"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 import psutil
+import psycopg
 
 from hotelagent.embedded import paths, ports, processes
 from hotelagent.embedded.servers import postgres, valkey
@@ -173,8 +174,6 @@ class Site:
 
     def use_all_connections(self) -> None:
         """Open connections until PostgreSQL refuses one, and keep them open."""
-        import psycopg  # noqa: PLC0415 - only this fault needs it
-
         url = self.servers.postgres.url(postgres.RUNTIME)
         with contextlib.suppress(psycopg.OperationalError):
             while True:

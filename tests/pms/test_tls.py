@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socketserver
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from locks.models import Allocation, AllocationStatus
 from tests.certificates import Certificate
 from tests.pms.conftest import GUEST, connect_to
 from tests.pms.fake_qloapps import Server
-from tests.web import serving
+from tests.web import serving, use_tls
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rooms", "_fast_retries")]
 Search = Callable[..., StaySearch]
@@ -30,11 +29,8 @@ HOST = "pms.example"
 @contextmanager
 def tls_server(certificate: Certificate) -> Iterator[Server]:
     """Run a QloApps server behind TLS in this process."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.chain, certificate.key)
     server = Server()
-    # The handshake runs in the thread of the request: a client that rejects the certificate must not stop the server.
-    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    use_tls(server, certificate)
     with serving(server):
         yield server
 

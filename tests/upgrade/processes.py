@@ -9,15 +9,14 @@ process id of the child, or the exit status of a command. The commands are:
     ["wait", process id]            wait until a process ends, write its exit status
 """
 
-import contextlib
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import django
+
+from tests import forking
 
 #: The first inherited socket of socket activation, sd_listen_fds(3).
 FIRST_SOCKET = 3
@@ -32,40 +31,19 @@ def main() -> None:
 
     app.loader.import_default_modules()
     functions: dict[str, Callable[..., None]] = {"web": _web, "worker": _worker, "beat": _beat}
-    process_groups: list[int] = []
+    children: list[int] = []
     for line in sys.stdin:
         name, *arguments = json.loads(line)
         if name == "manage":
-            result = os.waitstatus_to_exitcode(os.waitpid(_fork(_manage, *arguments), 0)[1])
+            result = os.waitstatus_to_exitcode(os.waitpid(forking.fork(_manage, *arguments), 0)[1])
         elif name == "wait":
             result = os.waitstatus_to_exitcode(os.waitpid(arguments[0], 0)[1])
-            process_groups.remove(arguments[0])
+            children.remove(arguments[0])
         else:
-            result = _fork(functions[name], *arguments)
-            process_groups.append(result)
+            result = forking.fork(functions[name], *arguments)
+            children.append(result)
         print(result, flush=True)
-    for group in process_groups:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(group, signal.SIGKILL)  # a process that has just been forked does not lead its group yet
-            os.killpg(group, signal.SIGKILL)
-
-
-def _fork(function: Callable[..., None], *arguments: Any) -> int:
-    """Call the function in a child process with a separate process group. Return the process id of the child."""
-    child = os.fork()
-    if child:
-        return child
-    status = 1
-    try:
-        os.setsid()
-        os.close(0)
-        os.dup2(2, 1)  # only the parent writes results to the standard output
-        function(*arguments)
-        status = 0
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    finally:
-        os._exit(status)
+    forking.kill(children)
 
 
 def _web(file_descriptor: int) -> None:
